@@ -1,0 +1,67 @@
+"""One echo server in a process of its own: ``python -m benchmarks.echo.server RIVAL CORE`` prints its port.
+
+CORE is the CPU to stay on, -1 for any.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks.harness.runtimes import import_eventlet, run_coroutine
+
+
+def announce(port: int) -> None:
+    """Tell the process that started this one where to connect."""
+    print(port, flush=True)
+
+
+def patched(runtime: str) -> None:
+    """Patch the standard library, then run the blocking program as it is, on ``socket.socket`` objects."""
+    if runtime == "eventlet":
+        import_eventlet().monkey_patch()
+    else:
+        importlib.import_module(f"{runtime}.monkey").patch_all()
+    native_threads()
+
+
+def native_threads() -> None:
+    # Imported here: some of the rivals must have patched before anyone imports socket and threading by name.
+    importlib.import_module("benchmarks.echo.blocking").serve(announce)
+
+
+def green_module() -> None:
+    """Run the blocking program on greenrt's own socket module and greenlets, with nothing patched."""
+    greenrt: Any = importlib.import_module("greenrt")
+    socket = importlib.import_module("greenrt.green.socket")
+    importlib.import_module("benchmarks.echo.blocking").serve(announce, socket, greenrt.spawn)
+
+
+def looping(runner: str, function: str) -> None:
+    server = getattr(importlib.import_module("benchmarks.echo.looping"), function)
+    run_coroutine(runner, server(announce))
+
+
+SERVERS: Mapping[str, Callable[[], None]] = {
+    "greenrt": lambda: patched("greenrt"),
+    "greenrt.green": green_module,
+    "gevent": lambda: patched("gevent"),
+    "eventlet": lambda: patched("eventlet"),
+    "native threads": native_threads,
+    "asyncio": lambda: looping("asyncio", "serve_streams"),
+    "uvloop": lambda: looping("uvloop", "serve_streams"),
+    "asyncio Protocol": lambda: looping("asyncio", "serve_protocol"),
+    "uvloop Protocol": lambda: looping("uvloop", "serve_protocol"),
+}
+
+
+def main() -> None:
+    rival, core = sys.argv[1], int(sys.argv[2])
+    if core >= 0:
+        os.sched_setaffinity(0, {core})
+    SERVERS[rival]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""What an area consists of: workloads, the metrics they yield, and the ratios aimed at."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from benchmarks.harness.rivals import BASELINE
+from benchmarks.harness.units import SECONDS, Unit
+
+if TYPE_CHECKING:
+    from benchmarks.harness.results import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """greenrt is to be at least ``ratio`` times better than ``rival``."""
+
+    ratio: float
+    rival: str = BASELINE
+    # A target of a later release is shown and judged, but never fails ``--check``.
+    later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row of the table."""
+
+    name: str
+    title: str
+    unit: Unit = SECONDS
+    targets: tuple[Target, ...] = ()
+    # What only explains another row stands in the JSON alone.
+    in_table: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to measure: a smoke run only shows that everything works."""
+
+    smoke: bool
+    # Each timed section of a repeated workload lasts at least this many seconds.
+    section: float
+    # Timed sections in one process, after the warm-up.
+    repeats: int
+
+
+FULL = Effort(smoke=False, section=0.25, repeats=3)
+SMOKE = Effort(smoke=True, section=0.001, repeats=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measured value, in the base unit of its metric."""
+
+    metric: str
+    value: float
+    # Operations in the timed section.
+    count: int
+
+
+class Workload(Protocol):
+    """Something that can be measured for each of the rivals it names."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def metrics(self) -> tuple[Metric, ...]: ...
+    @property
+    def rivals(self) -> tuple[str, ...]: ...
+
+    def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
+        """Yield samples; runs in a process that does nothing else."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A cheap operation done n times; n grows until the timed section is long enough.
+
+    A side is called with n (a multiple of ``step``) and returns the seconds of its own timed section, so
+    that setting up is never timed.
+    """
+
+    metric: Metric
+    sides: Mapping[str, Callable[[int], float]]
+    step: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.metric.name
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return (self.metric,)
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        return tuple(self.sides)
+
+    def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
+        side = self.sides[rival]
+        count, seconds = self._calibrate(side, effort.section)
+        if effort.smoke:
+            yield Sample(self.metric.name, seconds / count, count)
+            return
+        for _ in range(effort.repeats):
+            gc.collect()
+            yield Sample(self.metric.name, side(count) / count, count)
+
+    def _calibrate(self, side: Callable[[int], float], section: float) -> tuple[int, float]:
+        """Return how many operations fill a section, and what they took; the runs are the warm-up."""
+        count = self.step
+        while (seconds := side(count)) < section:
+            # One run may be cut short by luck or drawn out by a neighbour: grow by at most ten.
+            growth = min(10.0, 1.2 * section / seconds) if seconds > 0 else 10.0
+            count = max(count + self.step, int(count * growth) // self.step * self.step)
+        return count, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A workload of a given size, run once in each process; a side returns a value for each metric."""
+
+    name: str
+    metrics: tuple[Metric, ...]
+    sides: Mapping[str, Callable[[int], Mapping[str, float]]]
+    full: int
+    smoke: int
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        return tuple(self.sides)
+
+    def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
+        count = self.smoke if effort.smoke else self.full
+        gc.collect()
+        for metric, value in self.sides[rival](count).items():
+            yield Sample(metric, value, count)
+
+
+def _nothing_to_prepare() -> str | None:
+    return None
+
+
+def _no_remarks(report: "Report") -> list[str]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The workloads of one script."""
+
+    name: str
+    title: str
+    workloads: tuple[Workload, ...]
+    # Runs once before the turns; returns why the area cannot run here, if it cannot.
+    prepare: Callable[[], str | None] = _nothing_to_prepare
+    # Reads the finished report; returns what the reader must know to trust the rows.
+    remarks: Callable[["Report"], list[str]] = field(default=_no_remarks)
+
+
+def median(values: list[float]) -> float:
+    """Return the median, which one noisy round cannot move."""
+    # Not the statistics module: each measuring process would import it, and decimal and random with it.
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

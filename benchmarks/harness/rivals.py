@@ -1,0 +1,40 @@
+"""Who takes part: every name that may stand in a column, and which package it needs."""
+
+import importlib.util
+from dataclasses import dataclass
+
+SUBJECT = "greenrt"
+BASELINE = "gevent"
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """One contestant. ``module`` must be importable, ``family`` is what ``--rivals`` selects by."""
+
+    name: str
+    family: str
+    module: str | None = None
+
+    def installed(self) -> bool:
+        """Whether the package is there; importing it is left to the measured process."""
+        return self.module is None or importlib.util.find_spec(self.module) is not None
+
+
+# The first five have a column of their own in the table, the others follow below a row.
+COLUMNS = (SUBJECT, BASELINE, "eventlet", "asyncio", "uvloop")
+
+_ALL = (
+    Rival("greenrt", "greenrt", "greenrt"),
+    Rival("gevent", "gevent", "gevent"),
+    Rival("eventlet", "eventlet", "eventlet"),
+    Rival("asyncio", "asyncio"),
+    Rival("uvloop", "uvloop", "uvloop"),
+    Rival("greenrt.green", "greenrt", "greenrt"),
+    Rival("asyncio Protocol", "asyncio"),
+    Rival("uvloop Protocol", "uvloop", "uvloop"),
+    Rival("native threads", "threads"),
+    Rival("C epoll", "c"),
+)
+
+RIVALS = {rival.name: rival for rival in _ALL}
+FAMILIES = tuple(dict.fromkeys(rival.family for rival in _ALL))

@@ -1,0 +1,48 @@
+"""The computed part of the build: which modules are compiled, and where greenlet.h is."""
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# Below greenrt. X.pyx is preferred to X.py; X.pxd types either of them.
+COMPILED = """
+_native.framecache _native.gate _native.heap _native.poller _native.ring _native.switch _native.thread
+_loop.backends.base _loop.backends.epoll _loop.base _loop.clock _loop.entry _loop.fds _loop.loop _loop.wakeup
+_loop.watchers
+_hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.park _hub.pausing _hub.timeout
+""".split()
+DIRECTIVES = {"language_level": 3, "annotation_typing": False, "auto_pickle": False, "embedsignature": False}
+
+
+class AllOrNothing(build_ext):
+    """Compiled classes extend each other: with no working compiler, none is compiled and the install goes on."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:
+            if os.environ.get("GREENRT_PURE") == "0":
+                raise
+            print(f"greenrt: building without compiled modules: {error}", file=sys.stderr)
+            for extension in self.extensions:
+                Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+            self.extensions.clear()
+
+
+def extensions() -> list[Extension]:
+    if os.environ.get("GREENRT_PURE") == "1":
+        return []
+    import greenlet
+    from Cython.Build import cythonize
+
+    include = [str(Path(greenlet.__file__).parent), "src/greenrt/_native"]
+    stems = {name: Path("src/greenrt", *name.split(".")) for name in COMPILED}
+    sources = {name: stem.with_suffix(".pyx" if stem.with_suffix(".pyx").exists() else ".py") for name, stem in stems.items()}
+    modules = [Extension(f"greenrt.{name}", [str(path)], include_dirs=include) for name, path in sources.items()]
+    return cythonize(modules, build_dir="build/cython", include_path=["src"], compiler_directives=DIRECTIVES)
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": AllOrNothing})

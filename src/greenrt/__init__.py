@@ -1,0 +1,15 @@
+"""A green-thread runtime: blocking-style code, thousands of greenlets on one OS thread."""
+
+from greenrt._hub.greenlet import Greenlet, kill, spawn_raw
+from greenrt._hub.hub import Hub
+from greenrt._hub.io import wait_read, wait_readwrite, wait_write
+from greenrt._hub.joining import iwait, joinall, killall, wait
+from greenrt._hub.pausing import idle, sleep
+from greenrt._hub.slot import get_hub
+from greenrt._hub.timeout import Timeout, with_timeout
+from greenrt._hub.waiter import Waiter
+from greenrt._native.switch import current as getcurrent
+from greenrt.errors import GreenletExit
+
+spawn = Greenlet.spawn
+spawn_later = Greenlet.spawn_later

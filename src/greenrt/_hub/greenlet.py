@@ -1,0 +1,551 @@
+"""Greenlet: a function that runs by itself, can be waited for, linked to and killed."""
+
+from collections.abc import Callable
+from contextvars import copy_context
+from types import GenericAlias, TracebackType
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+from greenlet import greenlet
+
+from greenrt._hub import slot
+from greenrt._hub.idents import ident_of
+from greenrt._hub.latch import Latch
+from greenrt._hub.park import HubCore, deliver
+from greenrt._hub.site import render_site
+from greenrt._loop.entry import Entry
+from greenrt._native.switch import Fiber, current, is_active, resume, throw_into
+from greenrt._native.thread import call_site
+from greenrt.errors import GreenletExit
+
+__all__ = ["Greenlet", "RawGreenlet", "Start", "kill", "spawn_raw", "throw_soon"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+UNSTARTED = 0
+QUEUED = 1
+RUNNING = 2
+FINISHED = 3
+
+_spawn_callbacks: list[Callable[[Any], object]] = []
+
+
+class Start(Entry):
+    """Starts a greenlet from the run queue, or when a timer fires. `target` None: cancelled."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+
+    def fire(self, events: int) -> None:
+        """See `Entry.fire`."""
+        target = self.target
+        if target is not None:
+            target.hub.loop.refs -= 1
+            target.hub.loop.ready.append(self)
+
+    def run(self) -> None:
+        """See `Entry.run`."""
+        target = self.target
+        if target is None:
+            return
+        self.target = None
+        # Switching to a dead greenlet would come back at once with nonsense.
+        if type(target) is RawGreenlet and target.dead:
+            return
+        resume(target)
+
+
+if TYPE_CHECKING:
+
+    class _Base(Fiber, Generic[T]):
+        pass
+
+else:
+    # A compiled class can't inherit from Generic.
+    _Base = Fiber
+
+
+class Greenlet(Fiber):
+    """A greenlet that reports its end. ``Greenlet(fn, *args, **kwargs)``, or a subclass that defines ``_run``.
+
+    gevent's class of the same name, with these differences: it starts in a copy of the context (contextvars) of
+    the greenlet that made it; `join`, `get`, `link` and `kill` may be called from any thread.
+    """
+
+    def __init__(self, run: Callable[..., Any] | None = None, *args: Any, **kwargs: Any) -> None:
+        if run is not None:
+            if not callable(run):
+                raise TypeError(
+                    f"a greenlet runs something callable, not {run!r}; write spawn(fn, *args), not spawn(fn(*args))"
+                )
+            self._function = run
+        else:
+            own: Any = getattr(self, "_run", None)
+            if own is None:
+                raise TypeError("a greenlet needs a function to run, or a subclass that defines _run()")
+            self._function = own
+        hub = slot.get_hub()
+        greenlet.__init__(self, None, hub)
+        self.hub = hub
+        self._args = args
+        self._kwargs: dict[str, Any] | None = kwargs or None
+        self._start: Start | None = None
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._traceback: TracebackType | None = None
+        self._latch: Latch | None = None
+        self._name: str | None = None
+        self._state = UNSTARTED
+        self._site = call_site()
+        self.gr_context = copy_context()
+
+    __class_getitem__ = classmethod(GenericAlias)
+
+    # -- Starting
+
+    @classmethod
+    def spawn(cls, *args: Any, **kwargs: Any) -> "Greenlet":
+        """Make a greenlet and start it: ``Greenlet.spawn(fn, *args, **kwargs)``."""
+        made = cls(*args, **kwargs)
+        made.start()
+        return made
+
+    @classmethod
+    def spawn_later(cls, seconds: float, *args: Any, **kwargs: Any) -> "Greenlet":
+        """Make a greenlet and start it in `seconds`."""
+        made = cls(*args, **kwargs)
+        made.start_later(seconds)
+        return made
+
+    def start(self) -> None:
+        """Start at the next turn of the run queue; greenlets start in the order of their `start`. No-op after that."""
+        if self._state == UNSTARTED:
+            self._state = QUEUED
+            start = Start(self)
+            self._start = start
+            if _spawn_callbacks:
+                self._call_spawn_callbacks()
+            loop = self.hub.loop
+            if loop.on_owner_thread():
+                loop.ready.append(start)
+            else:
+                loop.post(start)
+
+    def start_later(self, seconds: float) -> None:
+        """Start in `seconds`; no-op if started already."""
+        if self._state == UNSTARTED:
+            loop = self.hub.loop
+            loop.check_owner("Greenlet.start_later")
+            wait = float(seconds)
+            if wait != wait:
+                raise ValueError("start_later takes a number of seconds, not nan")
+            self._state = QUEUED
+            start = Start(self)
+            self._start = start
+            if _spawn_callbacks:
+                self._call_spawn_callbacks()
+            loop.timers.push(start, loop.clock.now() + max(wait, 0.0))
+            loop.refs += 1
+
+    @staticmethod
+    def add_spawn_callback(callback: Callable[["Greenlet"], object]) -> None:
+        """Call ``callback(greenlet)`` whenever a greenlet is started."""
+        if callback not in _spawn_callbacks:
+            _spawn_callbacks.append(callback)
+
+    @staticmethod
+    def remove_spawn_callback(callback: Callable[["Greenlet"], object]) -> None:
+        """Undo `add_spawn_callback`; no-op if it isn't there."""
+        if callback in _spawn_callbacks:
+            _spawn_callbacks.remove(callback)
+
+    def _call_spawn_callbacks(self) -> None:
+        for callback in list(_spawn_callbacks):
+            callback(self)
+
+    def _cancel_start(self) -> bool:
+        """Make a greenlet that hasn't run yet never run; tell whether it hadn't."""
+        if self._state >= RUNNING:
+            return False
+        start = self._start
+        if start is not None:
+            start.target = None
+            self._start = None
+            timers = self.hub.loop.timers
+            if timers.remove(start):
+                self.hub.loop.refs -= 1
+        return True
+
+    # -- Running
+
+    def run(self) -> None:
+        """Run the function; called by the hub's switch, once."""
+        self._state = RUNNING
+        self._start = None
+        try:
+            kwargs = self._kwargs
+            if kwargs is None:
+                result = self._function(*self._args)
+            else:
+                result = self._function(*self._args, **kwargs)
+        except BaseException as error:
+            self._finish(None, error)
+        else:
+            self._finish(result, None)
+
+    def _finish(self, result: Any, error: BaseException | None) -> None:
+        if error is not None and isinstance(error, GreenletExit):
+            result = error
+            error = None
+        self._result = result
+        self._error = error
+        if error is not None:
+            self._traceback = error.__traceback__
+        self._state = FINISHED
+        # What the function was called with must not live as long as the handle.
+        self._function = None
+        self._args = ()
+        self._kwargs = None
+        self.pending = None
+        # Read after the state was set: a thread that makes the latch meanwhile looks at the state afterwards.
+        latch = self._latch
+        if latch is not None:
+            latch.fire()
+        if error is not None:
+            self.hub.handle_error(self, type(error), error, self._traceback)
+
+    def _end(self) -> Latch:
+        """Return the latch that the end sets."""
+        latch = self._latch
+        if latch is None:
+            latch = _new_latch(self)
+        if self._state == FINISHED:
+            latch.fire()
+        return latch
+
+    # -- State
+
+    def __bool__(self) -> bool:
+        return self._state == RUNNING
+
+    @property
+    def started(self) -> bool:
+        """Whether `start` was called (or the greenlet runs or has run)."""
+        return self._state != UNSTARTED
+
+    @property
+    def dead(self) -> bool:
+        """Whether the greenlet has finished, or will never run."""
+        return self._state == FINISHED
+
+    def ready(self) -> bool:
+        """Tell whether the greenlet has finished, one way or the other."""
+        return self._state == FINISHED
+
+    def successful(self) -> bool:
+        """Tell whether the greenlet has finished without an error; GreenletExit counts as success."""
+        return self._state == FINISHED and self._error is None
+
+    @property
+    def value(self) -> Any:
+        """What the function returned; None if there is nothing (yet)."""
+        return self._result
+
+    @property
+    def exception(self) -> BaseException | None:
+        """The exception that ended the greenlet, or None."""
+        return self._error
+
+    @property
+    def exc_info(self) -> tuple[type[BaseException], BaseException, TracebackType | None] | None:
+        """The (type, value, traceback) of `exception`, or None."""
+        error = self._error
+        return None if error is None else (type(error), error, self._traceback)
+
+    @property
+    def loop(self) -> Any:
+        """The loop of the hub that runs the greenlet."""
+        return self.hub.loop
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The positional arguments of the function; empty once it has finished."""
+        return self._args
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The keyword arguments of the function; empty once it has finished."""
+        return self._kwargs or {}
+
+    @property
+    def minimal_ident(self) -> int:
+        """A small number that no other living greenlet has; given at the first look, used again after the end."""
+        return ident_of(self)
+
+    @property
+    def name(self) -> str:
+        """A name for logs, ``Greenlet-<minimal_ident>`` unless set."""
+        return self._name if self._name is not None else f"{type(self).__name__}-{ident_of(self)}"
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = value
+
+    @property
+    def spawned_at(self) -> str:
+        """Where the greenlet was made: ``file:line in function``."""
+        return render_site(self._site)
+
+    # -- Waiting for the end
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the greenlet has finished, or for `timeout` seconds."""
+        if self._state != FINISHED:
+            self._end().wait_set(timeout)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Return the function's result or raise its error, when it has finished.
+
+        Raises `greenrt.Timeout` after `timeout` seconds, or at once with `block` false.
+        """
+        if self._state != FINISHED and not (block and self._end().wait_set(timeout)):
+            raise slot.timeout_error(timeout if block else None)
+        error = self._error
+        if error is not None:
+            raise error.with_traceback(self._traceback)
+        return self._result
+
+    def __enter__(self) -> "Greenlet":
+        return self
+
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
+        if kind is None:
+            self.join()
+        else:
+            self.kill()
+
+    # -- Links
+
+    def rawlink(self, callback: Callable[["Greenlet"], object]) -> None:
+        """Call ``callback(greenlet)`` in the hub after the end; it must not block. At once if ended already."""
+        self._end().link(callback)
+
+    def link(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
+        """Call ``callback(greenlet)`` in a new greenlet after the end."""
+        self._end().link(SpawnedLink(callback) if SpawnedLink is not None else _SpawnedLink(callback, None))
+
+    def link_value(self, callback: Callable[["Greenlet"], object]) -> None:
+        """Like `link`, but only if the greenlet was successful."""
+        self._end().link(_SpawnedLink(callback, True))
+
+    def link_exception(self, callback: Callable[["Greenlet"], object]) -> None:
+        """Like `link`, but only if the greenlet ended with an error."""
+        self._end().link(_SpawnedLink(callback, False))
+
+    def unlink(self, callback: Callable[["Greenlet"], object]) -> None:
+        """Take back one link or rawlink of `callback`; no-op if there is none."""
+        latch = self._latch
+        if latch is not None:
+            latch.unlink(callback)
+
+    def unlink_all(self) -> None:
+        """Take back all links."""
+        latch = self._latch
+        if latch is not None:
+            latch.unlink_all()
+
+    def has_links(self) -> bool:
+        """Tell whether anyone waits for the end or is linked to it."""
+        latch = self._latch
+        return latch is not None and latch.has_links()
+
+    # -- Killing
+
+    def kill(
+        self,
+        exception: type[BaseException] | BaseException = GreenletExit,
+        block: bool = True,
+        timeout: float | None = None,
+    ) -> None:
+        """Raise `exception` in the greenlet, and wait until it has finished (with `block`), for `timeout` seconds.
+
+        A greenlet that hasn't run yet never will. One that was woken but hasn't run since gets what it was woken
+        with, and the exception at its next blocking call. Any thread.
+        """
+        if self._state == FINISHED:
+            return
+        error = _instance(exception)
+        loop = self.hub.loop
+        if loop.on_owner_thread():
+            if self._cancel_start():
+                self._finish(None, error)
+                return
+            loop.ready.append(_Throw(self, error))
+        else:
+            loop.post(_Throw(self, error))
+        if block and current() is not self:
+            self.join(timeout)
+
+    def throw(self, *args: Any) -> Any:
+        """Switch to the greenlet and raise in it now; as `greenlet.throw`. Prefer `kill`."""
+        if self._cancel_start() and self._state != FINISHED:
+            error = GreenletExit() if not args else _instance(args[1] if len(args) > 1 and args[1] is not None else args[0])
+            self._finish(None, error)
+            return None
+        return greenlet.throw(self, *args)
+
+    def __repr__(self) -> str:
+        text = f'<{type(self).__name__} "{self.name}" at {id(self):#x}'
+        details = self._details()
+        return f"{text}: {details}>" if details else text + ">"
+
+    def _details(self) -> str:
+        function = self._function
+        if function is None:
+            return ""
+        words = [_short(value) for value in self._args]
+        words += [f"{key}={_short(value)}" for key, value in (self._kwargs or {}).items()]
+        name = getattr(function, "__name__", None) or repr(function)
+        owner = getattr(function, "__self__", None)
+        if owner is not None and owner is not self:
+            name = f"<bound method {type(owner).__name__}.{name} of {_short(owner)}>"
+        return f"{name}({', '.join(words)})" if words else name
+
+
+class RawGreenlet(Fiber):
+    """What `spawn_raw` returns: a greenlet that reports nothing."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        hub = slot.get_hub()
+        greenlet.__init__(self, None, hub)
+        self.hub = hub
+        self._function = function
+        self._args = args
+        self._kwargs = kwargs
+        self._site = call_site()
+        self.gr_context = copy_context()
+
+    @property
+    def loop(self) -> Any:
+        """The loop of the hub that runs the greenlet."""
+        return self.hub.loop
+
+    @property
+    def spawned_at(self) -> str:
+        """Where the greenlet was made: ``file:line in function``."""
+        return render_site(self._site)
+
+    def run(self) -> Any:
+        """Run the function; called by the hub's switch, once."""
+        function = self._function
+        args = self._args
+        kwargs = self._kwargs
+        self._function = None
+        self._args = ()
+        return function(*args, **kwargs)
+
+
+class _SpawnedLink:
+    """Calls a function with a finished greenlet, in a new greenlet, if it finished as wanted."""
+
+    __slots__ = ("callback", "successful")
+
+    def __init__(self, callback: Callable[..., object], successful: bool | None) -> None:
+        if not callable(callback):
+            raise TypeError(f"a link must be callable, not {callback!r}")
+        self.callback = callback
+        self.successful = successful
+
+    def __call__(self, source: Any) -> None:
+        if self.successful is None or source.successful() == self.successful:
+            spawn_raw(self.callback, source)
+
+    def __eq__(self, other: object) -> bool:
+        return self.callback == getattr(other, "callback", other)
+
+    def __hash__(self) -> int:
+        return hash(self.callback)
+
+
+class _Throw(Entry):
+    """Throws at a greenlet from the run queue."""
+
+    __slots__ = ("error", "target")
+
+    def __init__(self, target: Any, error: BaseException) -> None:
+        self.target = target
+        self.error = error
+
+    def run(self) -> None:
+        """See `Entry.run`."""
+        throw_soon(self.target, self.error, now=True)
+
+
+def throw_soon(target: Any, error: BaseException, now: bool = False) -> None:
+    """Throw `error` at a greenlet of this thread: at its park, its next park, or, suspended by hand, there.
+
+    `now` says that the hub itself calls and may switch; else that part is queued.
+    """
+    if isinstance(target, Greenlet):
+        if target.ready():
+            return
+        if target._cancel_start():
+            target._finish(None, error)
+            return
+    hub: Any = slot.get_hub()
+    if deliver(hub, target, error):
+        return
+    if not now:
+        hub.loop.ready.append(_Throw(target, error))
+    elif is_active(target):
+        throw_into(target, error)
+    elif not target.dead:
+        # Never started: a throw into it would end it, and raise in its parent; switching to it must find it dead.
+        _bury(target)
+
+
+def _bury(target: Any) -> None:
+    try:
+        target.throw(GreenletExit)
+    except GreenletExit:
+        pass
+
+
+def kill(target: Any, exception: type[BaseException] | BaseException = GreenletExit) -> None:
+    """Raise `exception` in any greenlet, raw ones and the main one included, at the next turn; does not wait."""
+    if isinstance(target, Greenlet):
+        target.kill(exception, block=False)
+        return
+    hub = slot.get_hub()
+    hub.loop.ready.append(_Throw(target, _instance(exception)))
+
+
+def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGreenlet:
+    """Start a greenlet that nobody can join or link to: the cheapest kind."""
+    if not callable(function):
+        raise TypeError(f"a greenlet runs something callable, not {function!r}; write spawn_raw(fn, *args)")
+    made = RawGreenlet(function, args, kwargs)
+    made.hub.loop.ready.append(Start(made))
+    return made
+
+
+def _new_latch(target: Greenlet) -> Latch:
+    # The lock is re-entrant: making the latch can run a finalizer that comes here too.
+    with slot.creation_lock:
+        if target._latch is None:
+            target._latch = Latch(target)
+        return target._latch
+
+
+def _instance(exception: Any) -> BaseException:
+    made = exception() if isinstance(exception, type) else exception
+    if not isinstance(made, BaseException):
+        raise TypeError(f"only an exception can be thrown into a greenlet, not {exception!r}")
+    return made
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 50 else text[:47] + "..."

@@ -1,0 +1,27 @@
+from greenrt._hub.park cimport Park
+from greenrt._native.gate cimport Gate
+
+
+cdef int CANCEL
+
+
+cdef class WaitList:
+    cdef Park head
+    cdef Park tail
+    cdef readonly Py_ssize_t count
+
+    cpdef append(self, Park park)
+    cpdef bint remove(self, Park park) except -1
+    cpdef Park popleft(self)
+    cpdef Park first(self)
+
+
+cdef class Guarded(Gate):
+    cdef list _operations
+    cdef object __weakref__
+
+    cpdef _apply(self, int code, object operand)
+    cpdef _submit(self, int code, object operand)
+    cpdef _finish(self)
+    cpdef bint _insist(self) except -1
+    cpdef object _wait(self, int code, Park park, object timeout)

@@ -1,0 +1,145 @@
+"""What every primitive that greenlets and threads share is built on: waiters in order, operations one at a time."""
+
+from typing import Any
+
+from greenrt import _original
+from greenrt._hub.park import TIMED_OUT, Park
+from greenrt._native.gate import Gate
+
+__all__ = ["Guarded", "WaitList"]
+
+# The operation code that every Guarded knows; subclasses number theirs from 1.
+CANCEL = 0
+
+
+class WaitList:
+    """Parks in the order of their arrival; each can leave from the middle. Callers hold the gate."""
+
+    __slots__ = ("count", "head", "tail")
+
+    def __init__(self) -> None:
+        self.head: Park | None = None
+        self.tail: Park | None = None
+        self.count = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def append(self, park: Park) -> None:
+        """Add `park` at the end."""
+        tail = self.tail
+        park.previous = tail
+        park.following = None
+        park.queue = self
+        if tail is None:
+            self.head = park
+        else:
+            tail.following = park
+        self.tail = park
+        self.count += 1
+
+    def remove(self, park: Park) -> bool:
+        """Take `park` out; return whether it was in."""
+        if park.queue is not self:
+            return False
+        previous = park.previous
+        following = park.following
+        if previous is None:
+            self.head = following
+        else:
+            previous.following = following
+        if following is None:
+            self.tail = previous
+        else:
+            following.previous = previous
+        park.previous = park.following = park.queue = None
+        self.count -= 1
+        return True
+
+    def popleft(self) -> Park | None:
+        """Remove and return the first park, or return None."""
+        head = self.head
+        if head is not None:
+            self.remove(head)
+        return head
+
+    def first(self) -> Park | None:
+        """Return the first park without removing it, or None."""
+        return self.head
+
+
+class Guarded(Gate):
+    """State that any greenlet of any thread may change, one operation at a time.
+
+    Nobody ever *waits* for the gate: a finalizer or a signal handler can run inside any critical section, and
+    would wait for itself. Who finds the gate taken leaves its operation in a list, and who holds the gate works
+    the list off before and after giving the gate back. Two rules keep critical sections short and safe: nothing
+    in them switches, and nothing of the user's is dropped in them.
+
+    A subclass numbers its operations and carries them out in `_apply`.
+    """
+
+    __slots__ = ("__weakref__", "_operations")
+
+    def __init__(self) -> None:
+        self._operations: list[tuple[int, Any]] = []
+
+    def _apply(self, code: int, operand: Any) -> None:
+        """Carry out one operation; the gate is held."""
+        if code == CANCEL:
+            queue = operand.queue
+            if queue is not None:
+                queue.remove(operand)
+
+    def _submit(self, code: int, operand: Any) -> None:
+        """Carry out an operation now, or have the holder of the gate do it."""
+        if self._enter():
+            try:
+                self._apply(code, operand)
+            finally:
+                self._finish()
+        else:
+            self._operations.append((code, operand))
+            # The holder may have left between the two lines.
+            if self._enter():
+                self._finish()
+
+    def _finish(self) -> None:
+        """Work off what was left in the list, and give the gate back."""
+        operations = self._operations
+        while True:
+            while operations:
+                code, operand = operations.pop(0)
+                try:
+                    self._apply(code, operand)
+                except BaseException:
+                    self._leave()
+                    raise
+            self._leave()
+            # Left after the last look, by someone who found the gate taken.
+            if not operations or not self._enter():
+                return
+
+    def _insist(self) -> bool:
+        """Take the gate, for an operation whose answer is needed now.
+
+        Waits for another thread (which is inside a short critical section), never for oneself: False if this
+        thread holds the gate further down its stack, or in another greenlet.
+        """
+        while not self._enter():
+            if self._held_here():
+                return False
+            _original.sleep(0)
+        return True
+
+    def _wait(self, code: int, park: Park, timeout: Any) -> Any:
+        """Submit `park` as the operation `code`, wait for it, and withdraw it if it ends otherwise."""
+        self._submit(code, park)
+        try:
+            outcome = park.wait(timeout)
+        except BaseException:
+            self._submit(CANCEL, park)
+            raise
+        if outcome is TIMED_OUT:
+            self._submit(CANCEL, park)
+        return outcome

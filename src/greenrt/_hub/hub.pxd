@@ -1,0 +1,15 @@
+from greenrt._hub.park cimport HubCore, Park
+
+
+cdef class Hub(HubCore):
+    cdef public object exception_stream
+    cdef public object name
+    cdef public object thread_ident
+    cdef Park _joiner
+    cdef object _quiet_since
+    cdef object _threadpool
+    cdef object _resolver
+    cdef bint _ended
+
+    cdef _drain(self)
+    cdef double _nothing_left(self) except -1

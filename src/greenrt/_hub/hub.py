@@ -1,0 +1,296 @@
+"""The hub: the greenlet that runs a thread's loop, resumes who is ready, and reports what goes wrong."""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from math import inf
+from types import TracebackType
+from typing import Any
+
+from greenlet import greenlet
+
+from greenrt import _original
+from greenrt._hub import slot
+from greenrt._hub.greenlet import throw_soon
+from greenrt._hub.idents import ident_of
+from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked
+from greenrt._hub.report import render_parked
+from greenrt._hub.wakers import possible_wakers
+from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
+from greenrt._native import framecache
+from greenrt._native.switch import current, is_active, resume, throw_into
+from greenrt._native.thread import coarse
+from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopExit
+
+__all__ = ["Hub", "set_resolver_factory", "set_threadpool_factory"]
+
+# How often the hub looks whether another native thread or a signal handler may still wake someone, and after how
+# long it says that it waits for that only (seconds).
+RECHECK = 1.0
+SAY_SO_AFTER = 10.0
+
+_factories: dict[str, Callable[[Any], Any]] = {}
+
+
+def set_threadpool_factory(factory: Callable[[Any], Any]) -> None:
+    """Register what makes ``hub.threadpool``, which belongs to a higher floor."""
+    _factories["threadpool"] = factory
+
+
+def set_resolver_factory(factory: Callable[[Any], Any]) -> None:
+    """Register what makes ``hub.resolver``, which belongs to a higher floor."""
+    _factories["resolver"] = factory
+
+
+class Hub(HubCore):
+    """The hub of one native thread; its parent is the thread's main greenlet.
+
+    Made by `get_hub`. Its error hooks may be replaced on the instance or in a subclass, as gevent's: `handle_error`,
+    `SYSTEM_ERROR` (raised in the main greenlet), `NOT_ERROR` (not printed), `exception_stream` (None: silent).
+    """
+
+    SYSTEM_ERROR: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, SystemError)
+    NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit)
+
+    def __init__(self, loop: Loop | None = None) -> None:
+        main = current()
+        while main.parent is not None:
+            main = main.parent
+        greenlet.__init__(self, None, main)
+        super().__init__(loop if loop is not None else Loop(default=slot.on_main_thread()))
+        self.hub = self
+        self.loop.error_handler = self.handle_error
+        self.name = ""
+        self.thread_ident = _original.get_ident()
+        # False: whatever sys.stderr is at the time.
+        self.exception_stream: Any = False
+        self._joiner: Any = None
+        self._quiet_since: float | None = None
+        self._threadpool: Any = None
+        self._resolver: Any = None
+        self._ended = False
+        framecache.install()
+
+    # -- Running
+
+    def run(self) -> None:
+        """Run the loop for as long as the thread lives; called by the first switch to the hub."""
+        loop = self.loop
+        while not self._ended:
+            limit = inf
+            if not loop.alive():
+                limit = self._nothing_left()
+                if self._ended:
+                    break
+            else:
+                self._quiet_since = None
+            try:
+                loop.gather(limit)
+            except BaseException as error:
+                self.handle_error(None, type(error), error, error.__traceback__)
+            self._drain()
+
+    def _drain(self) -> None:
+        """Run what is ready, until that is all or a poll is due. Greenlets that park hand over among themselves."""
+        ready = self.loop.ready
+        self.budget = BATCH_CALLBACKS
+        self.poll_due = coarse() + BATCH_SECONDS
+        while len(ready) and self.budget > 0:
+            entry = ready.popleft()
+            self.budget -= 1
+            try:
+                entry.run()
+            except BaseException as error:
+                # A raw greenlet's error ends here too: the hub is its parent.
+                self.handle_error(entry, type(error), error, error.__traceback__)
+            if coarse() >= self.poll_due:
+                break
+        # Nobody but the hub resumes anyone while it polls.
+        self.budget = 0
+
+    def _nothing_left(self) -> float:
+        """Nothing in this thread can wake anyone. Return how long to sleep for (seconds) in case another one does."""
+        joiner = self._joiner
+        if joiner is not None:
+            self._joiner = None
+            joiner.wake(True)
+            return 0.0
+        wakers = possible_wakers()
+        if wakers:
+            now = self.loop.clock.now()
+            if self._quiet_since is None:
+                self._quiet_since = now
+            elif now - self._quiet_since >= SAY_SO_AFTER:
+                self._quiet_since = inf
+                self._say_quiet(wakers)
+            return RECHECK
+        lines = render_parked(self)
+        message = "\n    ".join(["This operation would block forever: nothing is left that could wake anyone", *lines])
+        error = LoopExit(message, self, lines)
+        park = parked(self.parent)
+        if park is not None and park.fail(error):
+            return 0.0
+        # The main greenlet was switched away from by hand.
+        throw_into(self.parent, error)
+        return 0.0
+
+    def _say_quiet(self, wakers: list[str]) -> None:
+        import logging
+
+        lines = ["greenlets are parked, and only others can wake them:", *wakers, *render_parked(self)]
+        logging.getLogger("greenrt").warning("\n    ".join(lines))
+
+    def switch(self, *args: Any, **kwargs: Any) -> Any:
+        """Switch to the hub, as integrations written for gevent do; they are resumed by their own `switch`."""
+        if current() is self:
+            raise BlockingInHub("the hub can't switch to itself; a callback it runs made a blocking call")
+        return greenlet.switch(self, *args, **kwargs)
+
+    def wait(self, watcher: Any) -> Any:
+        """Park until `watcher`, which must not be started, calls back."""
+        park = new_park(watcher)
+        if watcher.callback is not None:
+            from greenrt.errors import ConcurrentObjectUseError
+
+            raise ConcurrentObjectUseError(f"{watcher!r} is in use by another greenlet; make a watcher for this one")
+        watcher.start(park.wake, None)
+        try:
+            return park.wait()
+        finally:
+            watcher.stop()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Park the main greenlet until the thread's loop has nothing left to do; tell whether it got there.
+
+        Main greenlet only: RuntimeError elsewhere.
+        """
+        if current() is not self.parent:
+            raise RuntimeError(f"hub.join() is for the main greenlet of the thread, not for {current()!r}")
+        if not self.loop.alive():
+            return True
+        park = new_park(("the end of everything (hub.join)",))
+        self._joiner = park
+        try:
+            return park.wait(timeout, ref=False) is not TIMED_OUT
+        finally:
+            self._joiner = None
+
+    # -- Ending
+
+    def thread_ended(self) -> None:
+        """The hub's thread is at its end: give back what the loop holds. Called by the thread itself."""
+        self._ended = True
+        if self._threadpool is not None:
+            self._threadpool.kill()
+        if not self.loop.closed:
+            self.loop.close()
+
+    def destroy(self, destroy_loop: bool | None = None) -> None:
+        """End the hub and close its loop; the thread gets a new one when it needs one.
+
+        Call from the main greenlet. Greenlets that are still parked here are never resumed.
+        """
+        if current() is self:
+            raise RuntimeError("a hub can't destroy itself; call hub.destroy() from the thread's main greenlet")
+        self._ended = True
+        if is_active(self):
+            throw_into(self, HubDestroyed(destroy_loop))
+        if slot.get_hub_if_exists() is self:
+            slot.drop_hub()
+        self.thread_ended()
+
+    # -- Errors
+
+    def handle_error(
+        self, context: Any, type: Any, value: Any = None, tb: TracebackType | None = None
+    ) -> None:
+        """Report an error that nobody caught: print it, and raise it in the main greenlet if it is a system error."""
+        if isinstance(value, str):
+            value = type(value)
+        if value is None:
+            value = type()
+        if isinstance(value, HubDestroyed) and self._ended:
+            return
+        if not issubclass(type, self.NOT_ERROR):
+            self.print_exception(context, type, value, tb)
+        if context is None or issubclass(type, self.SYSTEM_ERROR):
+            self.handle_system_error(type, value, tb)
+
+    def handle_system_error(self, type: Any, value: Any, tb: TracebackType | None = None) -> None:
+        """Raise the error in the main greenlet: at its park, or at its next."""
+        if current() is self.parent:
+            raise value.with_traceback(tb)
+        throw_soon(self.parent, value)
+
+    def print_exception(self, context: Any, type: Any, value: Any, tb: TracebackType | None = None) -> None:
+        """Print the traceback, and a line that names what failed, to `exception_stream`."""
+        stream = self.exception_stream
+        if stream is False:
+            stream = sys.stderr
+        if stream is None:
+            return
+        lines = traceback.format_exception(type, value, tb)
+        if context is not None:
+            try:
+                text = repr(context)
+            except BaseException as error:
+                text = f"<{context.__class__.__name__} whose repr() raised {error!r}>"
+            name = getattr(type, "__name__", repr(type))
+            lines.append(f"{time.ctime()} {text} failed with {name}\n\n")
+        try:
+            stream.write("".join(lines))
+            stream.flush()
+        except (OSError, ValueError):
+            # A closed stderr: nobody is left to be told.
+            pass
+
+    # -- What hangs on the hub
+
+    @property
+    def threadpool(self) -> Any:
+        """The hub's pool of native threads; made at the first look, can be set."""
+        if self._threadpool is None:
+            self._threadpool = _factories["threadpool"](self)
+        return self._threadpool
+
+    @threadpool.setter
+    def threadpool(self, value: Any) -> None:
+        self._threadpool = value
+
+    @property
+    def resolver(self) -> Any:
+        """The hub's resolver of names; made at the first look, can be set and deleted."""
+        if self._resolver is None:
+            self._resolver = _factories["resolver"](self)
+        return self._resolver
+
+    @resolver.setter
+    def resolver(self, value: Any) -> None:
+        self._resolver = value
+
+    @resolver.deleter
+    def resolver(self) -> None:
+        self._resolver = None
+
+    @property
+    def main_hub(self) -> bool:
+        """Whether this is the hub of the main thread."""
+        return self.loop.default
+
+    @property
+    def backend(self) -> str:
+        """The name of the loop's backend."""
+        return self.loop.backend_name
+
+    @property
+    def minimal_ident(self) -> int:
+        """A small number that no other living greenlet has."""
+        return ident_of(self)
+
+    def __repr__(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        return f"<{type(self).__name__}{name} at {id(self):#x} {self.loop!r} thread={self.thread_ident:#x}>"
+
+
+slot.set_hub_factory(Hub)

@@ -1,0 +1,1 @@
+cpdef int park_on_socket(int fd, int event, object timeout) except -1

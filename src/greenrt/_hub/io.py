@@ -1,0 +1,105 @@
+"""Parking until an fd is ready."""
+
+from errno import EBADF
+from typing import Any
+
+from greenrt import _original
+from greenrt._hub.park import TIMED_OUT, NativePark, new_park
+from greenrt._loop.entry import READ, WRITE
+from greenrt.errors import ConcurrentObjectUseError
+
+__all__ = ["park_on_fd", "park_on_socket", "wait_read", "wait_readwrite", "wait_write"]
+
+_READ_WRITE = READ | WRITE
+
+
+def park_on_socket(fd: int, event: int, timeout: Any) -> int:
+    """Park after a socket operation met EAGAIN; return the events, or 0 after `timeout` seconds.
+
+    A wakeup only means that the operation is worth another try. OSError (EBADF) if the fd is closed meanwhile;
+    ConcurrentObjectUseError if another greenlet waits for the same event of the same socket. Not for threads
+    without a hub.
+    """
+    park = new_park(("a socket to be {0}: fd {1}", "readable" if event == 1 else "writable", fd))
+    loop = park.hub.loop
+    fds = loop.fds
+    occupant: Any = fds.occupant(fd, event)
+    if occupant is not None:
+        raise ConcurrentObjectUseError(
+            f"the socket with fd {fd} is being {'read' if event == 1 else 'written'} by {occupant.greenlet!r}, and "
+            f"{park.greenlet!r} can't do so at the same time; let one greenlet read it, or share a lock"
+        )
+    fds.park(fd, event, park)
+    loop.refs += 1
+    try:
+        outcome = park.wait(timeout)
+    finally:
+        loop.refs -= 1
+        fds.unpark(fd, event, park)
+    if outcome is TIMED_OUT:
+        return 0
+    happened: int = outcome
+    if happened & 8:
+        raise OSError(EBADF, f"file descriptor {fd} was closed while a greenlet waited for it")
+    return happened
+
+
+def park_on_fd(fd: int, events: int, timeout: float | None) -> int:
+    """Park until `fd` is ready for one of `events`; return which, or 0 after `timeout` seconds.
+
+    Level-triggered: returns at once if the fd is ready. OSError (EBADF) if it is not open or is closed meanwhile.
+    Any number of greenlets may wait for the same fd. A thread without a hub waits in poll(2).
+    """
+    park = new_park(("fd {0} to be ready for {1}", fd, ("", "reading", "writing", "reading or writing")[events & 3]))
+    if isinstance(park, NativePark):
+        return _poll_native(fd, events, timeout)
+    loop = park.hub.loop
+    loop.fds.add(fd, events, park)
+    loop.refs += 1
+    try:
+        outcome = park.wait(timeout)
+    finally:
+        loop.refs -= 1
+        loop.fds.discard(fd, park)
+    if outcome is TIMED_OUT:
+        return 0
+    if outcome & ~_READ_WRITE:
+        raise OSError(EBADF, f"file descriptor {fd} was closed while a greenlet waited for it")
+    return int(outcome)
+
+
+def _poll_native(fd: int, events: int, timeout: float | None) -> int:
+    poller = _original.poll()
+    # POLLIN and POLLOUT of <poll.h>.
+    poller.register(fd, (1 if events & READ else 0) | (4 if events & WRITE else 0))
+    ready = poller.poll(None if timeout is None else timeout * 1000)
+    if not ready:
+        return 0
+    mask = ready[0][1]
+    if mask & 0x20:
+        raise OSError(EBADF, f"{fd} is not an open file descriptor")
+    return events if mask & ~5 else (READ if mask & 1 else 0) | (WRITE if mask & 4 else 0)
+
+
+def _wait(fd: Any, events: int, timeout: float | None, timeout_exc: Any) -> None:
+    number = fd if isinstance(fd, int) else fd.fileno()
+    if not park_on_fd(number, events, timeout):
+        raise TimeoutError("timed out") if timeout_exc is None else timeout_exc
+
+
+def wait_read(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
+    """Park until the fd (or object with ``fileno()``) is readable.
+
+    After `timeout` seconds raises `timeout_exc` (default: TimeoutError). Level-triggered; any fd that can be polled.
+    """
+    _wait(fileno, READ, timeout, timeout_exc)
+
+
+def wait_write(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
+    """Park until the fd is writable; as `wait_read`."""
+    _wait(fileno, WRITE, timeout, timeout_exc)
+
+
+def wait_readwrite(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
+    """Park until the fd is readable or writable; as `wait_read`."""
+    _wait(fileno, _READ_WRITE, timeout, timeout_exc)

@@ -1,0 +1,168 @@
+"""Waiting for several things: wait, iwait, joinall, killall."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from greenrt._hub import slot
+from greenrt._hub.greenlet import Greenlet, kill
+from greenrt._hub.latch import Notifier
+from greenrt._hub.park import TIMED_OUT, Park, new_park
+from greenrt.errors import GreenletExit
+
+__all__ = ["iwait", "joinall", "killall", "wait"]
+
+
+class Collector(Notifier):
+    """Collects what gets ready, and wakes its park when there is enough."""
+
+    __slots__ = ("needed", "park", "ready")
+
+    def __init__(self) -> None:
+        self.ready: list[Any] = []
+        self.needed = 0
+        self.park: Park | None = None
+
+    def notify(self, source: Any) -> None:
+        """See `Notifier.notify`."""
+        self.ready.append(source)
+        park = self.park
+        if park is not None and len(self.ready) >= self.needed:
+            park.wake(True)
+
+    def __call__(self, source: Any) -> None:
+        # For objects of the user's that know no Notifier.
+        self.notify(source)
+
+    def wait_for(self, count: int, deadline: float | None, what: Any) -> bool:
+        """Park until `count` things are ready; return False if the deadline came first."""
+        if len(self.ready) >= count:
+            return True
+        self.needed = count
+        park = new_park(what)
+        self.park = park
+        # Something may have come from another thread before the park was there.
+        if len(self.ready) >= count:
+            return True
+        timeout = None if deadline is None else deadline - slot.get_hub().loop.clock.now()
+        return park.wait(timeout) is not TIMED_OUT
+
+
+def _link_all(objects: Iterable[Any], collector: Collector) -> list[Any]:
+    linked = []
+    for item in objects:
+        rawlink = getattr(item, "rawlink", None)
+        if rawlink is None:
+            for other in linked:
+                other.unlink(collector)
+            raise TypeError(f"{item!r} can't be waited for: it has no rawlink() method")
+        rawlink(collector)
+        linked.append(item)
+    return linked
+
+
+def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, count: int | None = None) -> Any:
+    """Wait until `count` of `objects` (all, if None) are ready, or for `timeout` seconds; return the ready ones.
+
+    An object is anything with ``rawlink`` and ``unlink``: Greenlet, Event, AsyncResult, Semaphore... Those that
+    got ready are returned in that order. With `objects` None: wait until the thread's loop has nothing left to
+    do, and return whether it got there.
+    """
+    if objects is None:
+        return slot.get_hub().join(timeout=timeout)
+    collector = Collector()
+    deadline = None if timeout is None else slot.get_hub().loop.clock.now() + timeout
+    linked = _link_all(objects, collector)
+    try:
+        needed = len(linked) if count is None else min(count, len(linked))
+        collector.wait_for(needed, deadline, ("{} of {} objects", needed, len(linked)))
+        return collector.ready[:needed] if count is not None else list(collector.ready)
+    finally:
+        if len(collector.ready) < len(linked):
+            for item in linked:
+                item.unlink(collector)
+
+
+class iwait:
+    """Iterate over `objects` as they get ready; at most `count` of them, for at most `timeout` seconds.
+
+    Also a context manager, which takes back its links when it is left early.
+    """
+
+    def __init__(self, objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> None:
+        self._collector = Collector()
+        self._linked = _link_all(objects, self._collector)
+        self._left = len(self._linked) if count is None else min(count, len(self._linked))
+        self._taken = 0
+        self._deadline = None if timeout is None else slot.get_hub().loop.clock.now() + timeout
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._left <= 0:
+            self._unlink()
+            raise StopIteration
+        what = ("the next of {} objects", len(self._linked))
+        try:
+            arrived = self._collector.wait_for(self._taken + 1, self._deadline, what)
+        except BaseException:
+            self._unlink()
+            raise
+        if not arrived:
+            self._left = 0
+            self._unlink()
+            raise StopIteration
+        self._left -= 1
+        self._taken += 1
+        return self._collector.ready[self._taken - 1]
+
+    def __enter__(self) -> "iwait":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._unlink()
+
+    def _unlink(self) -> None:
+        for item in self._linked:
+            item.unlink(self._collector)
+        self._linked = []
+
+
+def joinall(
+    greenlets: Iterable[Greenlet], timeout: float | None = None, raise_error: bool = False, count: int | None = None
+) -> list[Any]:
+    """Wait until `count` of `greenlets` (all, if None) have finished; return those, in the order of their end.
+
+    With `raise_error`: raise the error of the first that failed, as soon as it has.
+    """
+    if not raise_error:
+        return wait(greenlets, timeout=timeout, count=count)  # type: ignore[no-any-return]
+    done = []
+    with iwait(greenlets, timeout=timeout, count=count) as finished:
+        for greenlet in finished:
+            exc_info = getattr(greenlet, "exc_info", None)
+            if exc_info is not None:
+                raise exc_info[1].with_traceback(exc_info[2])
+            done.append(greenlet)
+    return done
+
+
+def killall(
+    greenlets: Iterable[Any],
+    exception: type[BaseException] | BaseException = GreenletExit,
+    block: bool = True,
+    timeout: float | None = None,
+) -> None:
+    """Raise `exception` in all `greenlets`, raw ones too, and wait until they have finished (with `block`).
+
+    Those that haven't run yet never will. Raises `greenrt.Timeout` after `timeout` seconds.
+    """
+    targets = list(greenlets)
+    for target in targets:
+        kill(target, exception)
+    if not block:
+        return
+    waited = [target for target in targets if isinstance(target, Greenlet) and not target.ready()]
+    finished = wait(waited, timeout=timeout)
+    if len(finished) < len(waited):
+        raise slot.timeout_error(timeout)

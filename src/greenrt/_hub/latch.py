@@ -1,0 +1,139 @@
+"""A flag that can be waited for, and linked to: the end of a greenlet, an event, a result."""
+
+from collections.abc import Callable
+from typing import Any
+
+from greenrt._hub import slot
+from greenrt._hub.guard import Guarded, WaitList
+from greenrt._hub.park import TIMED_OUT, new_park
+from greenrt._loop.entry import Callback
+
+__all__ = ["Latch", "Link", "Notifier"]
+
+WAIT = 1
+LINK = 2
+UNLINK = 3
+FIRE = 4
+CLEAR = 5
+
+
+class Notifier:
+    """A link of greenrt's own: called at once, with the gate held, so it may only append and wake."""
+
+    __slots__ = ()
+
+    def notify(self, source: Any) -> None:
+        """Note that `source` is set."""
+        raise NotImplementedError
+
+
+class Link:
+    """A callback that is called in the hub of the thread that linked it."""
+
+    __slots__ = ("callback", "loop")
+
+    def __init__(self, callback: Callable[[Any], object]) -> None:
+        self.loop = slot.get_hub().loop
+        self.callback = callback
+
+    def call(self, source: Any) -> None:
+        """Queue the call."""
+        entry = Callback(self.callback, (source,))
+        if self.loop.on_owner_thread():
+            self.loop.ready.append(entry)
+        else:
+            self.loop.post(entry)
+
+
+class Latch(Guarded):
+    """Set once, or set and cleared. Any thread. Waiters are woken and links called in the order of arrival.
+
+    `source` is what links are called with.
+    """
+
+    __slots__ = ("_links", "_set", "_waiters", "source")
+
+    def __init__(self, source: Any) -> None:
+        super().__init__()
+        self._set = False
+        self.source = source
+        self._waiters: WaitList | None = None
+        self._links: list[Any] | None = None
+
+    def wait_set(self, timeout: Any) -> bool:
+        """Park until set; return False if `timeout` (seconds; None: never) ran out first."""
+        if self._set:
+            return True
+        return self._wait(WAIT, new_park(self.source), timeout) is not TIMED_OUT
+
+    def fire(self) -> None:
+        """Set, wake all waiters, call all links; idempotent."""
+        self._submit(FIRE, None)
+
+    def link(self, callback: Any) -> None:
+        """Call ``callback(source)`` in the hub of this thread once set; at once if it is."""
+        if not isinstance(callback, Notifier):
+            if not callable(callback):
+                raise TypeError(f"a link must be callable, not {callback!r}")
+            callback = Link(callback)
+        self._submit(LINK, callback)
+
+    def unlink(self, callback: Any) -> None:
+        """Take one link back; no-op if it isn't there."""
+        self._submit(UNLINK, callback)
+
+    def unlink_all(self) -> None:
+        """Take all links back."""
+        for link in list(self._links or ()):
+            self._submit(UNLINK, link)
+
+    def has_links(self) -> bool:
+        """Tell whether anyone waits or is linked."""
+        return bool(self._links) or (self._waiters is not None and len(self._waiters) > 0)
+
+    def _apply(self, code: int, operand: Any) -> None:
+        if code == WAIT:
+            if self._set:
+                operand.wake(True)
+            else:
+                waiters = self._waiters
+                if waiters is None:
+                    waiters = self._waiters = WaitList()
+                waiters.append(operand)
+        elif code == FIRE:
+            self._set = True
+            waiters = self._waiters
+            if waiters is not None:
+                while True:
+                    park = waiters.popleft()
+                    if park is None:
+                        break
+                    park.wake(True)
+            links = self._links
+            if links is not None:
+                self._links = None
+                for link in links:
+                    self._call(link)
+        elif code == LINK:
+            if self._set:
+                self._call(operand)
+            elif self._links is None:
+                self._links = [operand]
+            else:
+                self._links.append(operand)
+        elif code == UNLINK:
+            if self._links is not None:
+                for index, link in enumerate(self._links):
+                    if link is operand or (isinstance(link, Link) and link.callback == operand):
+                        del self._links[index]
+                        break
+        elif code == CLEAR:
+            self._set = False
+        else:
+            Guarded._apply(self, code, operand)
+
+    def _call(self, link: Any) -> None:
+        if isinstance(link, Notifier):
+            link.notify(self.source)
+        else:
+            link.call(self.source)

@@ -1,0 +1,57 @@
+from greenrt._loop.entry cimport Entry
+from greenrt._loop.loop cimport Loop
+from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
+
+
+cdef int _TIMER
+
+
+cdef class Shadow:
+    cdef public object park
+    cdef public object pending
+    cdef public dict locals
+
+
+cpdef Shadow shadow(greenlet_t target)
+cpdef object parked(greenlet_t target)
+
+
+cdef class HubCore(Fiber):
+    cdef readonly Loop loop
+    cdef Py_ssize_t budget
+    cdef double poll_due
+
+    cdef hand_off(self)
+
+
+cdef class Park(Entry):
+    cdef public HubCore hub
+    cdef public greenlet_t greenlet
+    cdef public object what
+    cdef public object payload
+    cdef public object outcome
+    cdef public Park previous
+    cdef public Park following
+    cdef public object queue
+    cdef public bint failed
+    cdef bint ended
+    cdef bint suspended
+    cdef bint done
+
+    cpdef bint wake(self, object outcome) except -1
+    cpdef bint fail(self, object error) except -1
+    cpdef bint abandon(self) except -1
+    cdef _end(self, object outcome)
+    cdef _enqueue(self)
+    cpdef object wait(self, object timeout=*, bint ref=*)
+    cdef _suspend(self, object timeout, bint ref)
+    cdef yield_now(self)
+
+
+cdef class NativePark(Park):
+    cdef object _lock
+
+
+cdef Park _fresh(Park park, HubCore hub, greenlet_t running, object what)
+cpdef Park new_park(object what)
+cpdef bint deliver(HubCore hub, greenlet_t target, object error) except -1

@@ -1,0 +1,358 @@
+"""The one gate to park, and the one gate to wake.
+
+A `Park` is one wait of one greenlet (or of one native thread that has no hub). It ends exactly once, by whoever
+claims it first: its wake, its timeout, or an error thrown at it. The others learn that they came too late, and
+nothing is ever taken back: a greenlet that was woken gets what it was woken with, and a kill or a Timeout that
+comes between its wake and its resumption waits for the greenlet's next park. So what is handed to a waiter
+(an item, a lock) can't be lost, and no primitive has to undo anything.
+
+    new_park() -> queue it where the waker will find it -> park.wait()       in the waiter
+    park.wake(outcome), from any thread                                      in the waker
+
+The wake may come before the wait: then the wait returns at once.
+"""
+
+from math import isnan
+from typing import Any
+
+from greenlet import greenlet
+
+from greenrt import _original
+from greenrt._hub import slot
+from greenrt._loop.entry import TIMER, Entry
+from greenrt._loop.loop import Loop
+from greenrt._native.switch import Fiber, current, is_active, resume, throw_into
+from greenrt._native.thread import coarse, get_slot
+from greenrt.errors import BlockingInHub, InvalidSwitchError
+
+__all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "new_park", "parked", "shadow"]
+
+
+class _TimedOut:
+    """The type of TIMED_OUT."""
+
+    def __repr__(self) -> str:
+        return "TIMED_OUT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+# What `Park.wait` returns when its time was up first.
+TIMED_OUT: Any = _TimedOut()
+
+_TIMER = TIMER
+
+
+class Shadow:
+    """What a Fiber carries in itself, for greenlets that are no Fibers: main greenlets and users' raw ones."""
+
+    __slots__ = ("locals", "park", "pending")
+
+    def __init__(self) -> None:
+        self.park: Any = None
+        self.pending: Any = None
+        self.locals: dict[Any, Any] | None = None
+
+
+def shadow(target: greenlet) -> Shadow:
+    """Return the shadow of a raw greenlet, made if needed; it lives and dies with the greenlet."""
+    state = target.__dict__
+    found = state.get("_greenrt")
+    if found is None:
+        found = state["_greenrt"] = Shadow()
+    return found
+
+
+def parked(target: greenlet) -> Any:
+    """Return the Park in which `target` waits, or None."""
+    if isinstance(target, Fiber):
+        return target.park
+    return shadow(target).park
+
+
+class HubCore(Fiber):
+    """The part of the hub that a parking greenlet needs: whom to switch to."""
+
+    loop: Loop
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        # How many more entries may be resumed, and until when (coarse clock), before the hub polls again.
+        self.budget = 0
+        self.poll_due = 0.0
+
+    def hand_off(self) -> None:
+        """Suspend the current greenlet: switch to the next one that is ready, or to the hub; return when resumed.
+
+        The hub gets control when the queue is empty, when the next entry is not a started greenlet (starting one
+        from here would nest C stacks, a callback must run in the hub), and when a poll is due.
+        """
+        ready = self.loop.ready
+        while self.budget > 0:
+            entry = ready.peek()
+            if type(entry) is not Park:
+                break
+            park: Any = entry
+            if park.done:
+                ready.popleft()
+                continue
+            if coarse() >= self.poll_due:
+                break
+            target = park.greenlet
+            # Switching to a dead greenlet would land in its parent.
+            if not is_active(target):
+                break
+            ready.popleft()
+            self.budget -= 1
+            park.done = True
+            # A greenlet may come upon itself: switching to oneself returns at once.
+            if target is not current():
+                resume(target)
+            return
+        resume(self)
+
+
+class Park(Entry):
+    """One wait of one greenlet. Owner: the greenlet; `wake` and `fail`: any thread.
+
+    `what` says what is waited on (an object, or a tuple that the report renders); `payload` belongs to the
+    primitive that queued the park; `previous`, `following` and `queue` to the WaitList it is in.
+    """
+
+    __slots__ = (
+        "done",
+        "ended",
+        "failed",
+        "following",
+        "greenlet",
+        "hub",
+        "outcome",
+        "payload",
+        "previous",
+        "queue",
+        "suspended",
+        "what",
+    )
+
+    def wake(self, outcome: Any) -> bool:
+        """End the wait with a result; return whether it had not ended before. Any thread."""
+        if not self.claim():
+            return False
+        self._end(outcome)
+        return True
+
+    def fail(self, error: BaseException) -> bool:
+        """End the wait with an exception; return whether it had not ended before. Any thread."""
+        if not self.claim():
+            return False
+        self.failed = True
+        self._end(error)
+        return True
+
+    def abandon(self) -> bool:
+        """End the wait with nothing, by the waiter itself; return whether it had not ended before."""
+        self.done = True
+        return self.claim()
+
+    def _end(self, outcome: Any) -> None:
+        self.outcome = outcome
+        self.ended = True
+        # The waiter sets `suspended` and then looks at `ended`; here it is the other way round, so one of the two
+        # sees the other. If both do, the entry that is queued here finds `done` set.
+        if self.suspended:
+            self._enqueue()
+
+    def _enqueue(self) -> None:
+        loop = self.hub.loop
+        if loop.on_owner_thread():
+            loop.ready.append(self)
+        else:
+            loop.post(self)
+
+    def fire(self, events: int) -> None:
+        """See `Entry.fire`."""
+        self.wake(TIMED_OUT if events == _TIMER else events)
+
+    def run(self) -> None:
+        """See `Entry.run`: resume the greenlet, from the hub."""
+        if self.done:
+            return
+        self.done = True
+        target = self.greenlet
+        if is_active(target):
+            resume(target)
+
+    def wait(self, timeout: Any = None, ref: bool = True) -> Any:
+        """Suspend until the park ends; return the outcome, or raise the error.
+
+        Returns TIMED_OUT after `timeout` seconds (None: never). `ref` false: the timeout does not keep the loop
+        alive.
+        """
+        self.suspended = True
+        if not self.ended:
+            self._suspend(timeout, ref)
+        self.done = True
+        if self.failed:
+            error = self.outcome
+            self.outcome = None
+            raise error
+        return self.outcome
+
+    def _suspend(self, timeout: Any, ref: bool) -> None:
+        hub = self.hub
+        target = self.greenlet
+        if isinstance(target, Fiber):
+            pending = target.pending
+        else:
+            ghost = shadow(target)
+            pending = ghost.pending
+        if pending and self.claim():
+            self.failed = True
+            self.outcome = pending.pop(0)
+            return
+        timed = False
+        if timeout is not None:
+            seconds = float(timeout)
+            if isnan(seconds):
+                raise ValueError("a timeout must be None or a number of seconds, not nan")
+            loop = hub.loop
+            loop.timers.push(self, loop.clock.now() + max(seconds, 0.0))
+            timed = True
+            if ref:
+                loop.refs += 1
+        if isinstance(target, Fiber):
+            target.park = self
+        else:
+            ghost.park = self
+        try:
+            hub.hand_off()
+        finally:
+            if isinstance(target, Fiber):
+                target.park = None
+            else:
+                ghost.park = None
+            if timed:
+                loop = hub.loop
+                loop.timers.remove(self)
+                if ref:
+                    loop.refs -= 1
+            if not self.done:
+                self._stranger()
+
+    def _stranger(self) -> None:
+        """Something other than the wake resumed this greenlet: `throw` raises its own error, `switch` can't go on."""
+        if self.abandon():
+            self.failed = True
+            self.outcome = InvalidSwitchError(
+                f"{self.greenlet!r} is parked on {self.what!r} and was switched to by hand; wake it through "
+                "what it waits on, or kill() it"
+            )
+
+    def yield_now(self) -> None:
+        """Queue the current greenlet behind all that are ready, and let them run."""
+        self.claim()
+        self.suspended = True
+        self.ended = True
+        hub = self.hub
+        target = self.greenlet
+        if isinstance(target, Fiber):
+            pending = target.pending
+            if pending:
+                raise pending.pop(0)
+            target.park = self
+        else:
+            ghost = shadow(target)
+            pending = ghost.pending
+            if pending:
+                raise pending.pop(0)
+            ghost.park = self
+        hub.loop.ready.append(self)
+        try:
+            hub.hand_off()
+        finally:
+            if isinstance(target, Fiber):
+                target.park = None
+            else:
+                ghost.park = None
+            self.done = True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the waiter is suspended and nothing has ended the wait."""
+        return self.suspended and not self.ended and not self.done
+
+    def __repr__(self) -> str:
+        state = "done" if self.done else "woken" if self.ended else "parked" if self.suspended else "new"
+        return f"<{type(self).__name__} at {id(self):#x} {state}: {self.greenlet!r} on {self.what!r}>"
+
+
+class NativePark(Park):
+    """One wait of a native thread that has no hub: it blocks, as CPython's own primitives would."""
+
+    __slots__ = ("_lock",)
+
+    def _enqueue(self) -> None:
+        self._lock.release()
+
+    def _suspend(self, timeout: Any, ref: bool) -> None:
+        if timeout is None:
+            self._lock.acquire()
+        else:
+            seconds = float(timeout)
+            if isnan(seconds):
+                raise ValueError("a timeout must be None or a number of seconds, not nan")
+            # The longest that a lock can wait for is about 292 years.
+            if not self._lock.acquire(True, min(max(seconds, 0.0), _original.TIMEOUT_MAX)) and self.claim():
+                self.outcome = TIMED_OUT
+                return
+        if not self.ended:
+            # Claimed by a waker that is about to set the outcome.
+            self._lock.acquire()
+
+
+def _fresh(park: Park, hub: Any, running: Any, what: Any) -> Park:
+    park.hub = hub
+    park.greenlet = running
+    park.what = what
+    park.payload = park.outcome = park.previous = park.following = park.queue = None
+    park.failed = park.ended = park.suspended = park.done = False
+    return park
+
+
+def new_park(what: Any) -> Park:
+    """Return a Park for the calling greenlet, or for the calling thread if it has no hub.
+
+    The main thread gets its hub here. BlockingInHub if the hub itself calls.
+    """
+    hub: Any = get_slot()
+    if hub is None:
+        hub = slot.hub_for_waiting()
+        if hub is None:
+            native = NativePark.__new__(NativePark)
+            native._lock = _original.allocate_lock()
+            native._lock.acquire()
+            return _fresh(native, None, None, what)
+    running = current()
+    if running is hub:
+        raise BlockingInHub(
+            f"a callback that the hub runs can't block, and it would wait on {what!r}; "
+            "spawn a greenlet for it: greenrt.spawn(fn, ...)"
+        )
+    return _fresh(Park.__new__(Park), hub, running, what)
+
+
+def deliver(hub: HubCore, target: greenlet, error: BaseException) -> bool:
+    """Throw `error` at a started greenlet of this thread: at its park, or, if it is woken already, at its next.
+
+    Return False if it is in no park (dead, or suspended by hand): the caller decides. Never switches.
+    """
+    park: Any = parked(target)
+    if park is None:
+        return False
+    if not park.fail(error):
+        holder: Any = target if isinstance(target, Fiber) else shadow(target)
+        if holder.pending is None:
+            holder.pending = []
+        holder.pending.append(error)
+    return True

@@ -1,0 +1,1 @@
+cpdef object sleep(object seconds=*, bint ref=*)

@@ -1,0 +1,38 @@
+"""sleep and idle."""
+
+from typing import Any
+
+from greenrt import _original
+from greenrt._hub.park import NativePark, new_park
+
+__all__ = ["idle", "sleep"]
+
+
+def sleep(seconds: Any = 0, ref: bool = True) -> None:
+    """Suspend the current greenlet for `seconds`; others run.
+
+    0 and less: let all that are ready run once. `ref` false: the sleep does not keep ``greenrt.wait()`` waiting.
+    ValueError on NaN. In a thread without a hub: CPython's time.sleep.
+    """
+    park = new_park(("sleep({} s)", seconds))
+    if isinstance(park, NativePark):
+        _original.sleep(max(seconds, 0))
+    elif seconds > 0:
+        park.wait(seconds, ref)
+    elif seconds != seconds:
+        raise ValueError("sleep takes a number of seconds, not nan")
+    else:
+        park.yield_now()
+
+
+def idle(priority: int = 0) -> None:
+    """Suspend the current greenlet until nothing else is ready."""
+    park = new_park(("the loop to be idle",))
+    if isinstance(park, NativePark):
+        return
+    watcher = park.hub.loop.idle()
+    watcher.start(park.wake, None)
+    try:
+        park.wait()
+    finally:
+        watcher.close()

@@ -1,0 +1,36 @@
+"""What a blocked program says of itself."""
+
+import gc
+from typing import Any
+
+from greenrt._hub.park import Park
+
+__all__ = ["parked_greenlets", "render_parked", "render_wait"]
+
+
+def parked_greenlets(hub: Any) -> list[Park]:
+    """Return the parks of all greenlets that are suspended in `hub`'s thread.
+
+    Found by walking the garbage collector's objects: parking itself pays nothing for this.
+    """
+    found = [park for park in gc.get_objects() if type(park) is Park and park.hub is hub and park.waiting]
+    found.sort(key=lambda park: park.greenlet is not hub.parent)
+    return found
+
+
+def render_wait(what: Any) -> str:
+    """Return a line of text for what a park waits on."""
+    if isinstance(what, tuple) and what and isinstance(what[0], str):
+        return what[0].format(*what[1:])
+    return repr(what)
+
+
+def render_parked(hub: Any) -> list[str]:
+    """Return a line for each parked greenlet: who, on what, spawned where."""
+    lines = []
+    for park in parked_greenlets(hub):
+        target = park.greenlet
+        name = "the main greenlet" if target is hub.parent else repr(target)
+        site = getattr(target, "spawned_at", None)
+        lines.append(f"{name} waits on {render_wait(park.what)}" + (f"; spawned at {site}" if site else ""))
+    return lines

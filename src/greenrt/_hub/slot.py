@@ -1,0 +1,97 @@
+"""Which hub the calling thread has. The hub's maker is registered by `hub`: this file imports nothing above."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from greenrt import _original
+from greenrt._native.thread import get_slot, set_slot
+
+__all__ = ["drop_hub", "get_hub", "get_hub_if_exists", "hub_for_waiting", "keep_hub", "on_main_thread", "set_hub_factory"]
+
+_factory: Callable[[], Any] | None = None
+_timeout_class: type[BaseException] | None = None
+
+# Ends with its thread, and ends the thread's hub: the C slot has nobody to tell.
+_at_thread_end = _original.thread_local()
+
+
+class _Keeper:
+    """Owns a thread's hub; its death is the thread's."""
+
+    def __init__(self, hub: Any) -> None:
+        self.hub = hub
+
+    def __del__(self) -> None:
+        hub = self.hub
+        if hub is not None and not sys.is_finalizing():
+            self.hub = None
+            hub.thread_ended()
+
+
+# Guards what is made once and lazily by several threads; re-entrant, since a finalizer may run inside.
+creation_lock = _original.RLock()
+
+
+def timeout_error(seconds: float | None) -> BaseException:
+    """Return the Timeout that a `get` raises whose time is up."""
+    assert _timeout_class is not None
+    return _timeout_class(seconds)
+
+
+def set_timeout_class(kind: type[BaseException]) -> None:
+    """Register greenrt.Timeout, which is made above."""
+    global _timeout_class
+    _timeout_class = kind
+
+
+def set_hub_factory(factory: Callable[[], Any]) -> None:
+    """Register what makes a hub for the calling thread."""
+    global _factory
+    _factory = factory
+
+
+def on_main_thread() -> bool:
+    """Tell whether the calling thread is the one in which CPython runs signal handlers."""
+    if sys.platform == "linux":
+        # Right also in the child of a fork, where the forking thread becomes the main one.
+        return _original.get_native_id() == os.getpid()
+    import threading
+
+    return _original.get_ident() == threading.main_thread().ident
+
+
+def get_hub() -> Any:
+    """Return the calling thread's hub, made if it has none."""
+    hub = get_slot()
+    if hub is None:
+        assert _factory is not None
+        hub = _factory()
+        keep_hub(hub)
+    return hub
+
+
+def get_hub_if_exists() -> Any:
+    """Return the calling thread's hub, or None."""
+    return get_slot()
+
+
+def hub_for_waiting() -> Any:
+    """Return the hub in which a thread without one shall wait: a new one in the main thread, else None."""
+    return get_hub() if on_main_thread() else None
+
+
+def keep_hub(hub: Any) -> None:
+    """Make `hub` the calling thread's."""
+    set_slot(hub)
+    _at_thread_end.keeper = _Keeper(hub)
+
+
+def drop_hub() -> None:
+    """Leave the calling thread without a hub."""
+    keeper = getattr(_at_thread_end, "keeper", None)
+    if keeper is not None:
+        keeper.hub = None
+        del _at_thread_end.keeper
+    set_slot(None)

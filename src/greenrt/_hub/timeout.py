@@ -1,0 +1,174 @@
+"""Timeout: an exception that is raised in the greenlet that started it, when its time is up."""
+
+from collections.abc import Callable
+from math import isnan
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+
+from greenlet import greenlet
+
+from greenrt._hub import slot
+from greenrt._hub.greenlet import throw_soon
+from greenrt._hub.park import HubCore, shadow
+from greenrt._loop.entry import Entry
+from greenrt._native.switch import Fiber, current
+
+__all__ = ["Timeout", "with_timeout"]
+
+T = TypeVar("T")
+
+
+class Expiry(Entry):
+    """The running timer of a Timeout."""
+
+    __slots__ = ("hub", "ref", "target", "timeout")
+
+    def __init__(self, timeout: "Timeout", hub: HubCore, target: greenlet, ref: bool) -> None:
+        self.timeout = timeout
+        self.hub = hub
+        self.target = target
+        self.ref = ref
+
+    def start(self, seconds: float) -> None:
+        """Fire in `seconds`."""
+        loop = self.hub.loop
+        loop.timers.push(self, loop.clock.now() + (seconds if seconds > 0.0 else 0.0))
+        if self.ref:
+            loop.refs += 1
+
+    def stop(self) -> None:
+        """Never fire; idempotent."""
+        loop = self.hub.loop
+        if loop.timers.remove(self) and self.ref:
+            loop.refs -= 1
+
+    def fire(self, events: int) -> None:
+        """See `Entry.fire`."""
+        if self.ref:
+            self.hub.loop.refs -= 1
+        throw_soon(self.target, self.timeout._throw())
+
+
+class Timeout(BaseException):
+    """Raise in the current greenlet after `seconds`, unless cancelled before; gevent's class of the same name.
+
+    ``with Timeout(5): ...`` starts at the ``with`` and ends with the block. `seconds` None: never. 0 and less: at
+    the next blocking call. NaN: ValueError. What is raised is the Timeout itself, or `exception` (a class or an
+    instance) if that is given; with ``exception=False`` the ``with`` block ends silently when this very Timeout is
+    raised. A BaseException, so that ``except Exception`` lets it pass. `ref` false: it does not keep the loop
+    alive.
+    """
+
+    def __init__(
+        self,
+        seconds: float | None = None,
+        exception: type[BaseException] | BaseException | str | Literal[False] | None = None,
+        ref: bool = True,
+        priority: int = -1,
+    ) -> None:
+        if seconds is not None and isnan(seconds):
+            raise ValueError("a timeout must be None or a number of seconds, not nan")
+        self.seconds = seconds
+        self.exception = exception
+        self._ref = ref
+        self._expiry: Expiry | None = None
+        # What was thrown, and may be on its way still.
+        self._thrown: BaseException | None = None
+
+    def start(self) -> None:
+        """Start the time. AssertionError if it runs already: `cancel` it first."""
+        if self.pending:
+            raise AssertionError(f"{self!r} is already started; to restart it, cancel it first")
+        if self.seconds is None:
+            return
+        expiry = Expiry(self, slot.get_hub(), current(), self._ref)
+        self._expiry = expiry
+        expiry.start(self.seconds)
+
+    @classmethod
+    def start_new(cls, timeout: Any = None, exception: Any = None, ref: bool = True) -> "Timeout":
+        """Return a started Timeout; `timeout` may be one, which is then started unless it runs."""
+        if isinstance(timeout, Timeout):
+            if not timeout.pending:
+                timeout.start()
+            return timeout
+        made = cls(timeout, exception, ref)
+        made.start()
+        return made
+
+    @property
+    def pending(self) -> bool:
+        """Whether the time runs."""
+        expiry = self._expiry
+        return expiry is not None and expiry.hub.loop.timers.contains(expiry)
+
+    def cancel(self) -> None:
+        """Stop the time; it is not raised after this, even if it was on its way. Can be started again."""
+        expiry = self._expiry
+        if expiry is not None:
+            self._expiry = None
+            expiry.stop()
+            target = expiry.target
+            thrown = self._thrown
+            if thrown is not None:
+                self._thrown = None
+                pending = target.pending if isinstance(target, Fiber) else shadow(target).pending
+                if pending:
+                    pending[:] = [error for error in pending if error is not thrown]
+
+    close = cancel
+
+    def _throw(self) -> BaseException:
+        exception = self.exception
+        thrown: BaseException = self
+        if isinstance(exception, BaseException):
+            thrown = exception
+        elif isinstance(exception, type):
+            thrown = exception()
+        self._thrown = thrown
+        return thrown
+
+    def __enter__(self) -> "Timeout":
+        if not self.pending:
+            self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        self.cancel()
+        return value is self and self.exception is False
+
+    def __str__(self) -> str:
+        if self.seconds is None:
+            return ""
+        text = f"{self.seconds} second{'' if self.seconds == 1 else 's'}"
+        if self.exception is None or self.exception is self:
+            return text
+        return f"{text} (silent)" if self.exception is False else f"{text}: {self.exception}"
+
+    def __repr__(self) -> str:
+        state = " pending" if self.pending else ""
+        exception = "" if self.exception is None else f" exception={self.exception!r}"
+        return f"<{type(self).__name__} at {id(self):#x} seconds={self.seconds}{exception}{state}>"
+
+
+def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Call ``function(*args, **kwargs)`` under a Timeout of `seconds`.
+
+    When the time is up: return the keyword argument `timeout_value` if it is given, else raise the Timeout.
+    """
+    missing = object()
+    value: Any = kwargs.pop("timeout_value", missing)
+    timeout = Timeout.start_new(seconds)
+    try:
+        return function(*args, **kwargs)
+    except Timeout as error:
+        if error is timeout and value is not missing:
+            return value  # type: ignore[no-any-return]
+        raise
+    finally:
+        timeout.cancel()
+
+
+slot.set_timeout_class(Timeout)

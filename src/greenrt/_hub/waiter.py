@@ -1,0 +1,98 @@
+"""Waiter: gevent's low-level rendezvous, for integrations that were written for it."""
+
+import sys
+from typing import Any
+
+from greenrt._hub import slot
+from greenrt._hub.park import Park, new_park
+from greenrt.errors import ConcurrentObjectUseError
+
+__all__ = ["Waiter"]
+
+_NOTHING: Any = object()
+
+
+class Waiter:
+    """One greenlet waits in `get` for one `switch` or `throw`; either may come first. Any thread may switch."""
+
+    __slots__ = ("_error", "_park", "_value", "hub")
+
+    def __init__(self, hub: Any = None) -> None:
+        self.hub = hub if hub is not None else slot.get_hub()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the value; the waiter can be used again."""
+        self._park: Park | None = None
+        self._value: Any = _NOTHING
+        self._error: BaseException | None = None
+
+    def ready(self) -> bool:
+        """Tell whether it was switched or thrown to."""
+        return self._value is not _NOTHING or self._error is not None
+
+    def successful(self) -> bool:
+        """Tell whether it was switched to."""
+        return self._value is not _NOTHING
+
+    @property
+    def value(self) -> Any:
+        """What it was switched to with, or None."""
+        return None if self._value is _NOTHING else self._value
+
+    @property
+    def exc_info(self) -> Any:
+        """The (type, value, traceback) that it was thrown, or None."""
+        error = self._error
+        return None if error is None else (type(error), error, error.__traceback__)
+
+    def switch(self, value: Any = None) -> None:
+        """Let `get` return `value`."""
+        self._value = value
+        park = self._park
+        if park is not None:
+            park.wake(None)
+
+    def switch_args(self, *args: Any) -> None:
+        """Let `get` return the tuple `args`."""
+        self.switch(args)
+
+    def __call__(self, source: Any) -> None:
+        """For use as a link: let `get` return the source's value or raise its error."""
+        if source.exception is None:
+            self.switch(source.value)
+        else:
+            self.throw(source.exception)
+
+    def throw(self, *args: Any) -> None:
+        """Let `get` raise: an exception class or instance, or a (type, value, traceback)."""
+        error: Any = args[0] if len(args) == 1 or args[1] is None else args[1]
+        if not args:
+            error = sys.exc_info()[1]
+        self._error = error() if isinstance(error, type) else error
+        park = self._park
+        if park is not None:
+            park.wake(None)
+
+    def get(self) -> Any:
+        """Park until switched or thrown to; return the value or raise the error."""
+        if not self.ready():
+            if self._park is not None:
+                raise ConcurrentObjectUseError(
+                    f"{self!r} is waited for by {self._park.greenlet!r} already; a Waiter has one waiter"
+                )
+            self._park = new_park(self)
+            try:
+                # What came while the park was made did not see it.
+                if not self.ready():
+                    self._park.wait()
+            finally:
+                self._park = None
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def __repr__(self) -> str:
+        if self.ready():
+            return f"<Waiter at {id(self):#x} value={self.value!r} error={self._error!r}>"
+        return f"<Waiter at {id(self):#x} waiting>"

@@ -1,0 +1,41 @@
+"""Who else could wake a greenlet: other native threads and Python signal handlers."""
+
+import _signal
+import sys
+
+from greenrt import _original
+from greenrt._hub import slot
+
+__all__ = ["idle_threads", "possible_wakers"]
+
+# Native threads of greenrt's own that do nothing without being asked: they wake nobody.
+idle_threads: set[int] = set()
+
+_DEFAULT_HANDLERS = (_signal.SIG_DFL, _signal.SIG_IGN, None, _signal.default_int_handler)
+
+
+def _is_user_handler(number: int) -> bool:
+    try:
+        return _signal.getsignal(number) not in _DEFAULT_HANDLERS
+    except (OSError, ValueError):
+        return False
+
+
+def _pycares_threads() -> set[int]:
+    """Return the thread that pycares starts for closing channels, if it has."""
+    pycares = sys.modules.get("pycares")
+    thread = getattr(getattr(pycares, "_shutdown_manager", None), "_thread", None)
+    ident = getattr(thread, "ident", None)
+    return set() if ident is None else {ident}
+
+
+def possible_wakers() -> list[str]:
+    """Return a description of each other native thread and each signal handler that might wake someone here."""
+    me = _original.get_ident()
+    idle = idle_threads | _pycares_threads()
+    wakers = [f"native thread {ident:#x}" for ident in sys._current_frames() if ident != me and ident not in idle]
+    if slot.on_main_thread():
+        for number in range(1, _signal.NSIG):
+            if _is_user_handler(number):
+                wakers.append(f"Python handler of signal {number}: {_signal.getsignal(number)!r}")
+    return wakers

@@ -1,0 +1,47 @@
+from greenrt._loop.backends.base cimport Backend
+from greenrt._loop.clock cimport Clock
+from greenrt._loop.entry cimport Callback, Entry
+from greenrt._loop.fds cimport FdTable
+from greenrt._loop.wakeup cimport Wakeup
+from greenrt._native.heap cimport HeapNode, TimerHeap
+from greenrt._native.ring cimport Ring
+
+
+cdef class Drain(Entry):
+    cdef FdTable fds
+    cdef object source
+    cdef int fd
+    cdef bint needed
+
+
+cdef class LoopBase:
+    cdef public Clock clock
+    cdef public Backend backend
+    cdef public FdTable fds
+    cdef public TimerHeap timers
+    cdef public Ring ready
+    cdef public int refs
+    cdef public bint closed
+    cdef public unsigned long owner
+    cdef public unsigned long long iteration
+    cdef public object error_handler
+    cdef public list prepares
+    cdef public list checks
+    cdef public list idles
+    cdef object foreign
+    cdef bint armed
+    cdef bint watches_signals
+    cdef Wakeup wakeup
+    cdef object signal_wakeup
+    cdef double _now
+    cdef object __weakref__
+
+    cpdef bint on_owner_thread(self)
+    cpdef check_owner(self, what)
+    cpdef bint alive(self)
+    cpdef post(self, Entry entry)
+    cpdef gather(self, double limit)
+    cpdef collect_posts(self)
+    cdef _run_hooks(self, list hooks)
+    cdef double _timeout(self, double limit)
+    cdef _expire_timers(self)

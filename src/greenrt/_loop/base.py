@@ -1,0 +1,192 @@
+"""One turn of the loop. This is the only file that knows its order.
+
+    signals -> posts -> prepare -> poll -> fds -> check -> timers -> idle
+
+A turn only fills the run queue (`ready`); whoever called `gather` then runs it. No code of the user runs under
+the poll. What runs inside a turn are Python's signal handlers and the callbacks of prepare and check watchers:
+they exist to run at just that point.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+from greenrt._loop.backends.base import Backend
+from greenrt._loop.clock import Clock
+from greenrt._loop.entry import READ, Entry
+from greenrt._loop.fds import CLOSED, FdTable
+from greenrt._loop.wakeup import SignalWakeup, Wakeup
+from greenrt._native.heap import TimerHeap
+from greenrt._native.ring import Ring
+from greenrt._native.thread import check_signals, ident
+from greenrt.errors import LoopClosed, WrongThread
+
+__all__ = ["LoopBase"]
+
+
+class Drain(Entry):
+    """Waits for the wakeup fd for ever: a wakeup only has to end the poll."""
+
+    __slots__ = ("fd", "fds", "needed", "source")
+
+    def __init__(self, fds: FdTable, source: Any, needed: bool) -> None:
+        self.fds = fds
+        self.source = source
+        self.fd = source.fd
+        # Under a sticky registration each write to an eventfd is an event of its own; nobody has to read it.
+        self.needed = needed
+        fds.park(self.fd, READ, self)
+
+    def fire(self, events: int) -> None:
+        """See `Entry.fire`."""
+        if events & CLOSED:
+            return
+        if self.needed:
+            self.source.drain()
+        self.fds.park(self.fd, READ, self)
+
+
+class LoopBase:
+    """State and turn of an event loop. Owner thread only, except `post`."""
+
+    def __init__(self, backend: Backend, clock: Clock, watch_signals: bool) -> None:
+        self.clock = clock
+        self.ready = Ring()
+        self.timers = TimerHeap()
+        # How many active watchers and waits keep the loop alive.
+        self.refs = 0
+        self.closed = False
+        self.owner = ident()
+        self.iteration = 0
+        # Called with (context, type, value, traceback) for errors of callbacks.
+        self.error_handler: Callable[..., object] | None = None
+        self.prepares: list[Any] = []
+        self.checks: list[Any] = []
+        self.idles: list[Any] = []
+        # What other threads handed over, and whether they have woken the loop since it last looked.
+        self.foreign: deque[Entry] = deque()
+        self.armed = False
+        self.watches_signals = watch_signals
+        self._now = clock.now()
+        self._attach(backend)
+
+    def _attach(self, backend: Backend) -> None:
+        self.backend = backend
+        self.fds = FdTable(backend)
+        # Made now, not when needed: a post must never fail for want of an fd.
+        self.wakeup = Wakeup()
+        Drain(self.fds, self.wakeup, not backend.sticky)
+        self.signal_wakeup = None
+        if self.watches_signals:
+            self.signal_wakeup = SignalWakeup()
+            Drain(self.fds, self.signal_wakeup, True)
+
+    def on_owner_thread(self) -> bool:
+        """Tell whether the calling thread owns the loop; any thread."""
+        return ident() == self.owner
+
+    def check_owner(self, what: str) -> None:
+        """Raise WrongThread, naming `what`, unless the calling thread owns the loop."""
+        if ident() != self.owner:
+            raise WrongThread(
+                f"{what} was called from thread {ident():#x}, but {self!r} belongs to thread {self.owner:#x}; "
+                "from other threads use loop.run_callback_threadsafe(fn, *args)"
+            )
+
+    def alive(self) -> bool:
+        """Tell whether there is anything to run or to wait for."""
+        return self.refs > 0 or len(self.ready) > 0 or len(self.foreign) > 0
+
+    def post(self, entry: Entry) -> None:
+        """Have `entry` run by the owner thread; any thread, and signal handlers.
+
+        First in, first out. Raises LoopClosed, or `entry` will run: it is never dropped.
+        """
+        if self.closed:
+            raise LoopClosed(f"{self!r} is closed; nothing posted to it can run")
+        foreign = self.foreign
+        foreign.append(entry)
+        if not self.armed:
+            self.armed = True
+            wakeup = self.wakeup
+            wakeup.send()
+        if self.closed:
+            # Closed between the two looks: if the close did not find the entry, nobody will.
+            try:
+                foreign.remove(entry)
+            except ValueError:
+                return
+            raise LoopClosed(f"{self!r} was closed; nothing posted to it can run")
+
+    def collect_posts(self) -> None:
+        """Move what other threads posted to the run queue."""
+        foreign = self.foreign
+        if foreign:
+            # Cleared first: the other order loses the wakeup of a post made between the two.
+            self.armed = False
+            for _ in range(len(foreign)):
+                self.ready.append(foreign.popleft())
+
+    def gather(self, limit: float) -> None:
+        """Do one turn, sleeping for at most `limit` seconds: put what is ready into the run queue.
+
+        Raises what a Python signal handler raises.
+        """
+        self.iteration += 1
+        if self.watches_signals:
+            check_signals()
+        self.collect_posts()
+        if self.prepares:
+            self._run_hooks(self.prepares)
+        backend = self.backend
+        count = backend.wait(self._timeout(limit))
+        self._now = self.clock.now()
+        if count:
+            fds = self.fds
+            fds.dispatch(count)
+        if self.watches_signals:
+            check_signals()
+        if self.checks:
+            self._run_hooks(self.checks)
+        self._expire_timers()
+        if self.idles and not len(self.ready):
+            for idle in list(self.idles):
+                idle.fire(0)
+
+    def _timeout(self, limit: float) -> float:
+        """Return how long the poll may sleep: seconds, negative for ever."""
+        if limit <= 0.0 or len(self.ready) or self.foreign or self.idles:
+            return 0.0
+        timers = self.timers
+        wait = timers.first_deadline() - self.clock.now()
+        if wait > limit:
+            wait = limit
+        if wait <= 0.0:
+            return 0.0
+        return -1.0 if wait == inf else wait
+
+    def _expire_timers(self) -> None:
+        timers = self.timers
+        now = self._now
+        # At most those that are here now: a timer that a callback restarts with 0 waits for the next turn.
+        for _ in range(len(timers)):
+            node: Any = timers.pop_due(now)
+            if node is None:
+                break
+            node.fire(4)
+
+    def _run_hooks(self, hooks: list[Any]) -> None:
+        # A copy: hooks start and stop each other, and themselves.
+        for hook in list(hooks):
+            hook.fire(0)
+            try:
+                hook.run()
+            except BaseException as error:
+                self.handle_error(hook, type(error), error, error.__traceback__)
+
+    def handle_error(self, context: Any, type: Any, value: Any, tb: Any) -> None:
+        """Report an error of a callback to the `error_handler`, or raise it where there is none."""
+        if self.error_handler is None:
+            raise value
+        self.error_handler(context, type, value, tb)

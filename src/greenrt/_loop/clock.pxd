@@ -1,0 +1,6 @@
+cdef class Clock:
+    cpdef double now(self)
+
+
+cdef class VirtualClock(Clock):
+    cdef double _time

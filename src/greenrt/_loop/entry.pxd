@@ -1,0 +1,11 @@
+from greenrt._native.heap cimport HeapNode
+
+
+cdef class Entry(HeapNode):
+    cpdef fire(self, int events)
+    cpdef run(self)
+
+
+cdef class Callback(Entry):
+    cdef public object callback
+    cdef public object args

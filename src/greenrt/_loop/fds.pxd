@@ -1,0 +1,35 @@
+from greenrt._loop.backends.base cimport Backend
+from greenrt._loop.entry cimport Entry
+
+
+cdef class FdEntry:
+    cdef public int fd
+    cdef public unsigned int generation
+    cdef public Entry reader
+    cdef public Entry writer
+    cdef public dict watchers
+    cdef public bint known
+    cdef public bint stuck
+    cdef public int armed
+
+    cdef int wanted(self)
+
+
+cdef class FdTable:
+    cdef Backend backend
+    cdef bint sticky
+    cdef list entries
+
+    cdef FdEntry entry(self, int fd)
+    cpdef Entry occupant(self, int fd, int event)
+    cpdef park(self, int fd, int event, Entry waiter)
+    cpdef unpark(self, int fd, int event, Entry waiter)
+    cpdef add(self, int fd, int events, Entry waiter)
+    cpdef discard(self, int fd, Entry waiter)
+    cpdef forget(self, int fd)
+    cpdef reset(self, int fd)
+    cpdef list all_entries(self)
+    cpdef adopt(self, FdEntry entry)
+    cdef _register(self, FdEntry entry)
+    cpdef dispatch(self, int count)
+    cdef _deliver(self, FdEntry entry, int events)

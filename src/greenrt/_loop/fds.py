@@ -1,0 +1,230 @@
+"""The fd table: who waits for which fd, and what the kernel was told about it.
+
+Two kinds of users share an fd:
+
+- A *socket operation* parks one reader and one writer at most, and only after the system call said EAGAIN. For
+  these the epoll backend keeps one edge-triggered registration for the life of the fd: no system call for a wait.
+- A *level user* (an io watcher, `wait_read`, select, poll, a resolver) wants to be told of readiness that may be
+  old. While an fd has one, its registration is one-shot: arming reports the present state.
+"""
+
+from errno import EBADF, EPERM
+
+from greenrt._loop.backends.base import Backend
+from greenrt._loop.entry import READ, WRITE, Entry
+
+__all__ = ["CLOSED", "FdEntry", "FdTable"]
+
+# Fired at waiters of an fd that is being closed; no kernel event.
+CLOSED = 8
+
+
+class FdEntry:
+    """What one loop knows about one fd number."""
+
+    __slots__ = ("armed", "fd", "generation", "known", "reader", "stuck", "watchers", "writer")
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        # Counts the files that had this number, as far as we were told.
+        self.generation = 1
+        self.reader: Entry | None = None
+        self.writer: Entry | None = None
+        # Level users and the events that each wants.
+        self.watchers: dict[Entry, int] | None = None
+        # Whether the kernel is thought to know the fd; whether by a sticky registration.
+        self.known = False
+        self.stuck = False
+        # The events of a one-shot registration that have not been reported yet.
+        self.armed = 0
+
+    def wanted(self) -> int:
+        """Return the union of what all waiters want."""
+        events = 0
+        if self.reader is not None:
+            events |= READ
+        if self.writer is not None:
+            events |= WRITE
+        if self.watchers is not None:
+            for wanted in self.watchers.values():
+                events |= wanted
+        return events
+
+
+class FdTable:
+    """All fds that a loop waits for; owner thread only."""
+
+    __slots__ = ("backend", "entries", "sticky")
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.sticky = backend.sticky
+        self.entries: list[FdEntry | None] = []
+
+    def entry(self, fd: int) -> FdEntry:
+        """Return the entry of `fd`, made if needed; OSError (EBADF) if `fd` is negative."""
+        if fd < 0:
+            raise OSError(EBADF, f"{fd} is not a file descriptor")
+        entries = self.entries
+        if fd >= len(entries):
+            entries.extend([None] * (fd + 64 - len(entries)))
+        entry = entries[fd]
+        if entry is None:
+            entry = FdEntry(fd)
+            entries[fd] = entry
+        return entry
+
+    def occupant(self, fd: int, event: int) -> Entry | None:
+        """Return the socket operation that waits for `event` (READ or WRITE) of `fd`, or None."""
+        entry = self.entry(fd)
+        return entry.reader if event == READ else entry.writer
+
+    def park(self, fd: int, event: int, waiter: Entry) -> None:
+        """Fire `waiter` once when a socket operation that met EAGAIN is worth another try.
+
+        The caller has made sure that there is no `occupant`. OSError if the kernel refuses the fd.
+        """
+        entry = self.entry(fd)
+        if event == READ:
+            entry.reader = waiter
+        else:
+            entry.writer = waiter
+        if entry.stuck and entry.watchers is None:
+            return
+        try:
+            self._register(entry)
+        except OSError:
+            self.unpark(fd, event, waiter)
+            raise
+
+    def unpark(self, fd: int, event: int, waiter: Entry) -> None:
+        """Take `waiter` back; no-op if it was fired."""
+        entry = self.entry(fd)
+        if event == READ:
+            if entry.reader is waiter:
+                entry.reader = None
+        elif entry.writer is waiter:
+            entry.writer = None
+
+    def add(self, fd: int, events: int, waiter: Entry) -> None:
+        """Fire `waiter` once with those of `events` that `fd` is ready for. OSError if the kernel refuses the fd."""
+        entry = self.entry(fd)
+        if entry.watchers is None:
+            entry.watchers = {}
+        entry.watchers[waiter] = events
+        try:
+            self._register(entry)
+        except OSError:
+            self.discard(fd, waiter)
+            raise
+
+    def discard(self, fd: int, waiter: Entry) -> None:
+        """Take a level user back; no-op if it was fired."""
+        entry = self.entry(fd)
+        watchers = entry.watchers
+        if watchers is not None and watchers.pop(waiter, None) is not None and not watchers:
+            # A one-shot registration that is still armed reports at most once more, to nobody.
+            entry.watchers = None
+
+    def forget(self, fd: int) -> None:
+        """The fd is about to be closed: fire all its waiters with CLOSED, and end its registration.
+
+        Without the explicit end, a duplicate of the file in another process would keep delivering events under
+        the old number.
+        """
+        if fd < 0 or fd >= len(self.entries):
+            return
+        entry = self.entries[fd]
+        if entry is None:
+            return
+        if entry.known:
+            self.backend.forget(fd)
+        self.reset(fd)
+        self._deliver(entry, CLOSED)
+
+    def reset(self, fd: int) -> None:
+        """The number `fd` belongs to a new file: nothing that is known of it holds any more."""
+        if fd < 0 or fd >= len(self.entries):
+            return
+        entry = self.entries[fd]
+        if entry is not None and entry.known:
+            entry.generation = (entry.generation + 1) & 0x7FFFFFFF
+            entry.known = entry.stuck = False
+            entry.armed = 0
+
+    def all_entries(self) -> list[FdEntry]:
+        """Return the entries that someone waits on."""
+        return [entry for entry in self.entries if entry is not None and entry.wanted()]
+
+    def adopt(self, entry: FdEntry) -> None:
+        """Take over an entry of another table, with its waiters, and register it with this table's backend."""
+        self.entry(entry.fd)
+        self.entries[entry.fd] = entry
+        entry.known = entry.stuck = False
+        entry.armed = 0
+        try:
+            self._register(entry)
+        except OSError:
+            self._deliver(entry, CLOSED)
+
+    def _register(self, entry: FdEntry) -> None:
+        if self.sticky and entry.watchers is None:
+            error = self.backend.stick(entry.fd, entry.generation, entry.known)
+            entry.stuck = True
+            entry.armed = 0
+        else:
+            wanted = entry.wanted()
+            if entry.armed and not entry.stuck and wanted == entry.armed:
+                return
+            error = self.backend.arm(entry.fd, entry.generation, wanted, entry.known)
+            entry.stuck = False
+            entry.armed = wanted
+        entry.known = error == 0
+        if error == 0:
+            return
+        entry.stuck = False
+        entry.armed = 0
+        if error != EPERM:
+            raise OSError(error, f"can't wait for file descriptor {entry.fd}")
+        # epoll refuses regular files: they are always ready.
+        self._deliver(entry, READ | WRITE)
+
+    def dispatch(self, count: int) -> None:
+        """Fire the waiters of the `count` fds that the backend found ready."""
+        backend = self.backend
+        entries = self.entries
+        for index in range(count):
+            fd = backend.ready_fd(index)
+            if fd >= len(entries):
+                continue
+            entry = entries[fd]
+            # A generation that differs: the fd was closed and its number used again while the event was underway.
+            if entry is None or not entry.known or entry.generation != backend.ready_generation(index):
+                continue
+            self._deliver(entry, backend.ready_events(index))
+            if not entry.stuck:
+                # The one-shot registration is spent; who still waits needs a new one.
+                entry.armed = 0
+                if entry.wanted():
+                    try:
+                        self._register(entry)
+                    except OSError:
+                        # Closed behind our back.
+                        self._deliver(entry, CLOSED)
+
+    def _deliver(self, entry: FdEntry, events: int) -> None:
+        reader = entry.reader
+        writer = entry.writer
+        if reader is not None and events & (READ | CLOSED):
+            entry.reader = None
+            reader.fire(events)
+        if writer is not None and events & (WRITE | CLOSED):
+            entry.writer = None
+            writer.fire(events)
+        if entry.watchers is not None:
+            watchers = list(entry.watchers.items())
+            for waiter, wanted in watchers:
+                happened = events & (wanted | CLOSED)
+                if happened:
+                    self.discard(entry.fd, waiter)
+                    waiter.fire(happened)

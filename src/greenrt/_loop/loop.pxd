@@ -1,0 +1,8 @@
+from greenrt._loop.base cimport LoopBase
+
+
+cdef class Loop(LoopBase):
+    cdef readonly bint default
+    cdef bint _breaking
+    cdef double _stop_at
+    cdef bint _running

@@ -1,0 +1,242 @@
+"""The event loop: makes watchers and callbacks, runs by itself or under a hub, ends."""
+
+import os
+from collections.abc import Callable
+from math import inf, isnan
+from typing import Any
+
+from greenrt._loop.backends import default_backend, make_backend
+from greenrt._loop.base import LoopBase
+from greenrt._loop.clock import Clock
+from greenrt._loop.entry import READ, WRITE, Callback
+from greenrt._loop.watchers import Async, Hook, Io, Timer
+from greenrt._native.thread import coarse, ident
+
+__all__ = ["READ", "WRITE", "Loop"]
+
+# A batch of callbacks ends after so many seconds, or so many callbacks, so that fds and timers get their turn.
+BATCH_SECONDS = 0.008
+BATCH_CALLBACKS = 1000
+
+
+class Loop(LoopBase):
+    """An event loop of one native thread.
+
+    `backend` is a name out of `greenrt._loop.backends.available` (default: the best one, or ``GREENRT_BACKEND``)
+    or a Backend; `clock` is for tests. The `default` loop is the main thread's: it runs Python signal handlers.
+
+    Owner thread only, except `run_callback_threadsafe`, `post` and `on_owner_thread`. Other threads get WrongThread.
+    """
+
+    def __init__(self, backend: Any = None, clock: Clock | None = None, default: bool = False) -> None:
+        self.default = default
+        # Sticky: a break or a stop that comes before `run` ends that run.
+        self._breaking = False
+        self._stop_at = inf
+        self._running = False
+        if backend is None:
+            backend = os.environ.get("GREENRT_BACKEND") or default_backend
+        if isinstance(backend, str):
+            backend = make_backend(backend)
+        super().__init__(backend, clock if clock is not None else Clock(), default)
+
+    # -- Watchers
+
+    def io(self, fd: int, events: int, ref: bool = True) -> Io:
+        """Return a watcher for READ (1) and WRITE (2) readiness of `fd`."""
+        return Io(self, fd, events, ref)
+
+    def timer(self, after: float, repeat: float = 0.0, ref: bool = True) -> Timer:
+        """Return a watcher that calls back after `after` seconds, then every `repeat` seconds unless 0."""
+        return Timer(self, after, repeat, ref)
+
+    def prepare(self, ref: bool = True) -> Hook:
+        """Return a watcher that calls back in each turn before the poll."""
+        return Hook(self, self.prepares, ref)
+
+    def check(self, ref: bool = True) -> Hook:
+        """Return a watcher that calls back in each turn after the poll."""
+        return Hook(self, self.checks, ref)
+
+    def idle(self, ref: bool = True) -> Hook:
+        """Return a watcher that calls back whenever nothing else is ready; the loop never sleeps meanwhile."""
+        return Hook(self, self.idles, ref)
+
+    def async_(self, ref: bool = True) -> Async:
+        """Return a watcher whose `send` any thread may call."""
+        return Async(self, ref)
+
+    # -- Callbacks
+
+    def run_callback(self, callback: Callable[..., object], *args: Any) -> Callback:
+        """Queue ``callback(*args)``: first in, first out. Return the handle, which can be stopped."""
+        self.check_owner("loop.run_callback")
+        if self.closed:
+            self.post(Callback(callback, args))  # raises LoopClosed
+        entry = Callback(_callable(callback), args)
+        self.ready.append(entry)
+        return entry
+
+    def run_callback_threadsafe(self, callback: Callable[..., object], *args: Any) -> Callback:
+        """Queue ``callback(*args)`` from any thread or signal handler, and wake the loop.
+
+        First in, first out for each thread. A call that does not raise LoopClosed will be run.
+        """
+        entry = Callback(_callable(callback), args)
+        self.post(entry)
+        return entry
+
+    # -- Running
+
+    def run(self, nowait: bool = False, once: bool = False) -> str:
+        """Run until nothing is left to do, in a thread whose hub does not run this loop.
+
+        `nowait`: one turn without sleeping; `once`: one turn. Returns why it ended: "idle" (nothing left),
+        "broke" (`break_`), "stopped" (`stop`), "once". RuntimeError if the loop runs already.
+        """
+        self.check_owner("loop.run")
+        if self._running:
+            raise RuntimeError(f"{self!r} is running already; a callback can't run it again")
+        self._running = True
+        try:
+            while True:
+                if self._breaking:
+                    self._breaking = False
+                    return "broke"
+                if not self.alive() and self._stop_at == inf:
+                    return "idle"
+                now = self.clock.now()
+                self.gather(0.0 if nowait else max(0.0, self._stop_at - now))
+                self.run_ready()
+                if self._breaking:
+                    continue
+                if self.clock.now() >= self._stop_at:
+                    self._stop_at = inf
+                    return "stopped"
+                if nowait or once:
+                    return "once"
+        finally:
+            self._running = False
+
+    def run_ready(self) -> None:
+        """Run what is in the run queue now; bounded in number and time."""
+        ready = self.ready
+        give_up = coarse() + BATCH_SECONDS
+        for _ in range(min(len(ready), BATCH_CALLBACKS)):
+            entry = ready.popleft()
+            try:
+                entry.run()
+            except BaseException as error:
+                self.handle_error(entry, type(error), error, error.__traceback__)
+            if self._breaking or coarse() >= give_up:
+                break
+
+    def break_(self) -> None:
+        """End the present or the next `run` after the current callback."""
+        self._breaking = True
+
+    def stop(self, after: float = 0.0) -> None:
+        """End `run` in `after` seconds, after the callbacks that are ready then."""
+        if isnan(after):
+            raise ValueError("stop(after) takes a number of seconds, not nan")
+        self._stop_at = min(self._stop_at, self.clock.now() + max(after, 0.0))
+
+    # -- Time, references, state
+
+    def now(self) -> float:
+        """Return the time of the last poll on the loop's monotonic clock, in seconds."""
+        return self._now
+
+    def update_now(self) -> None:
+        """Read the clock again; `now` returns the new time."""
+        self._now = self.clock.now()
+
+    update = update_now
+
+    def ref(self) -> None:
+        """Keep the loop alive until a matching `unref`."""
+        self.check_owner("loop.ref")
+        self.refs += 1
+
+    def unref(self) -> None:
+        """Undo one `ref`; ValueError if there is none."""
+        self.check_owner("loop.unref")
+        if self.refs <= 0:
+            raise ValueError(f"{self!r} has no references to give up")
+        self.refs -= 1
+
+    @property
+    def activecnt(self) -> int:
+        """How many active watchers and waits keep the loop alive."""
+        return self.refs
+
+    @property
+    def pendingcnt(self) -> int:
+        """How many entries are in the run queue."""
+        return len(self.ready)
+
+    @property
+    def backend_name(self) -> str:
+        """The name of the backend."""
+        return self.backend.name
+
+    def fileno(self) -> int:
+        """Return the fd of the backend's kernel object, or -1."""
+        return self.backend.fileno()
+
+    def reinit(self) -> None:
+        """Give the loop kernel objects of its own, in the child of a fork.
+
+        The inherited ones are closed, never told to forget an fd: the parent shares them.
+        """
+        self.owner = ident()
+        waiting = [entry for entry in self.fds.all_entries() if entry.fd not in self._own_fds()]
+        self._detach()
+        self.armed = False
+        self._attach(self.backend.fresh())
+        for entry in waiting:
+            self.fds.adopt(entry)
+        if self.foreign:
+            self.wakeup.send()
+
+    def close(self) -> None:
+        """Run what was posted, drop the rest, give back all fds; idempotent. No watcher of it fires any more."""
+        self.check_owner("loop.close")
+        if self.closed:
+            return
+        self.closed = True
+        for _ in range(100):
+            self.collect_posts()
+            if not len(self.ready):
+                break
+            self.run_ready()
+        for node in self.timers.drain():
+            del node
+        self.ready.clear()
+        self._detach()
+
+    destroy = close
+
+    def _own_fds(self) -> set[int]:
+        own = {self.wakeup.fd}
+        if self.signal_wakeup is not None:
+            own.add(self.signal_wakeup.fd)
+        return own
+
+    def _detach(self) -> None:
+        self.backend.close()
+        self.wakeup.close()
+        if self.signal_wakeup is not None:
+            self.signal_wakeup.close()
+            self.signal_wakeup = None
+
+    def __repr__(self) -> str:
+        where = "" if ident() == self.owner else f" of thread {self.owner:#x}"
+        state = "closed" if self.closed else f"refs={self.refs} ready={len(self.ready)} timers={len(self.timers)}"
+        return f"<Loop at {id(self):#x}{where} {self.backend.name} {state}>"
+
+
+def _callable(callback: Any) -> Any:
+    if not callable(callback):
+        raise TypeError(f"a callback must be callable, not {callback!r}; pass the function, not its result")
+    return callback

@@ -1,0 +1,7 @@
+cdef class Wakeup:
+    cdef public int fd
+    cdef int write_fd
+
+    cpdef send(self)
+    cpdef drain(self)
+    cpdef close(self)

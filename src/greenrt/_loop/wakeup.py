@@ -1,0 +1,81 @@
+"""How a sleeping loop is woken: by another thread through an eventfd, by a signal through a pipe."""
+
+import os
+
+from greenrt import _original
+
+__all__ = ["SignalWakeup", "Wakeup"]
+
+
+class Wakeup:
+    """An eventfd(2) where there is one, else a pipe. `send` may be called by any thread and signal handler."""
+
+    __slots__ = ("fd", "write_fd")
+
+    def __init__(self) -> None:
+        if hasattr(os, "eventfd"):
+            self.fd = self.write_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        else:
+            self.fd, self.write_fd = os.pipe()
+            os.set_blocking(self.fd, False)
+            os.set_blocking(self.write_fd, False)
+
+    def send(self) -> None:
+        """Make `fd` readable."""
+        try:
+            # Eight bytes: an eventfd takes no less, a pipe does not mind.
+            os.write(self.write_fd, b"\1\0\0\0\0\0\0\0")
+        except BlockingIOError:
+            # Full: it is readable already.
+            pass
+
+    def drain(self) -> None:
+        """Make `fd` unreadable until the next `send`."""
+        try:
+            while len(os.read(self.fd, 4096)) == 4096:
+                pass
+        except BlockingIOError:
+            pass
+
+    def close(self) -> None:
+        """Close the fds; idempotent."""
+        if self.fd >= 0:
+            _original.close(self.fd)
+            if self.write_fd != self.fd:
+                _original.close(self.write_fd)
+            self.fd = self.write_fd = -1
+
+
+class SignalWakeup:
+    """The pipe into which CPython writes a byte for each signal that has a Python handler.
+
+    An eventfd does not do here: CPython writes one byte, an eventfd wants eight. Main thread only
+    (signal.set_wakeup_fd). A wakeup fd that the program had set before gets each byte too, and is set again by
+    `close`.
+    """
+
+    def __init__(self) -> None:
+        self.fd, self._write_fd = os.pipe()
+        os.set_blocking(self.fd, False)
+        os.set_blocking(self._write_fd, False)
+        self._previous = _original.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+
+    def drain(self) -> None:
+        """Read what has been written, and pass it on to the wakeup fd that was set before ours."""
+        try:
+            while data := os.read(self.fd, 4096):
+                if self._previous >= 0:
+                    os.write(self._previous, data)
+        except BlockingIOError:
+            pass
+
+    def close(self) -> None:
+        """Set the previous wakeup fd again, unless the program set another one since; idempotent."""
+        if self.fd < 0:
+            return
+        current = _original.set_wakeup_fd(self._previous, warn_on_full_buffer=False)
+        if current != self._write_fd:
+            _original.set_wakeup_fd(current, warn_on_full_buffer=False)
+        _original.close(self.fd)
+        _original.close(self._write_fd)
+        self.fd = self._write_fd = -1

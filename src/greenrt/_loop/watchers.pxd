@@ -1,0 +1,35 @@
+from greenrt._loop.entry cimport Entry
+from greenrt._loop.base cimport LoopBase
+
+
+cdef class Watcher(Entry):
+    cdef public LoopBase loop
+    cdef public object callback
+    cdef public tuple args
+    cdef bint _ref
+    cdef bint _active
+    cdef bint _pending
+    cdef bint _closed
+
+    cdef _activate(self, callback, tuple args)
+    cdef _deactivate(self)
+
+
+cdef class Io(Watcher):
+    cdef int _fd
+    cdef int _events
+    cdef int _happened
+    cdef bint _pass_events
+
+
+cdef class Timer(Watcher):
+    cdef double _after
+    cdef double _repeat
+
+
+cdef class Hook(Watcher):
+    cdef list _list
+
+
+cdef class Async(Watcher):
+    pass

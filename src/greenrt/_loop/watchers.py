@@ -1,0 +1,342 @@
+"""The watchers: one shape, uniform verbs.
+
+A watcher is made by a method of its loop (`loop.io`, `loop.timer`, ...), calls its callback in the hub each time
+that the thing it watches for happens, and is used by the loop's own thread only (`Async.send` excepted). The
+verbs and names are libev's (http://pod.tst.eu/http://cvs.schmorp.de/libev/ev.pod) and gevent's.
+"""
+
+from collections.abc import Callable
+from errno import EBADF
+from math import isnan
+from typing import Any
+
+from greenrt._loop.entry import READ, WRITE, Entry
+from greenrt._loop.base import LoopBase
+
+__all__ = ["Async", "Hook", "Io", "Timer", "Watcher"]
+
+
+class Watcher(Entry):
+    """Base of all watchers: states, verbs, and whether it keeps the loop alive.
+
+    States: stopped, active (`start`ed), pending (its callback is queued), closed. While a watcher with ``ref``
+    true is active, `Loop.run` does not return.
+    """
+
+    __slots__ = ("_active", "_closed", "_pending", "_ref", "args", "callback", "loop")
+
+    def __init__(self, loop: LoopBase, ref: bool = True) -> None:
+        self.loop = loop
+        self.callback: Callable[..., object] | None = None
+        self.args: tuple[Any, ...] = ()
+        self._ref = bool(ref)
+        self._active = False
+        self._pending = False
+        self._closed = False
+
+    @property
+    def active(self) -> bool:
+        """Whether the watcher is started."""
+        return self._active
+
+    @property
+    def pending(self) -> bool:
+        """Whether the callback is queued."""
+        return self._pending
+
+    @property
+    def ref(self) -> bool:
+        """Whether the watcher keeps its loop alive while it is active."""
+        return self._ref
+
+    @ref.setter
+    def ref(self, value: bool) -> None:
+        loop = self.loop
+        loop.check_owner("watcher.ref")
+        if self._active and bool(value) != self._ref:
+            loop.refs += 1 if value else -1
+        self._ref = bool(value)
+
+    def start(self, callback: Callable[..., object], *args: Any) -> None:
+        """Call ``callback(*args)`` in the hub each time it happens. TypeError if `callback` can't be called."""
+        self._activate(callback, args)
+
+    def stop(self) -> None:
+        """Stop watching, and drop a callback that is queued; idempotent."""
+        self._deactivate()
+        self._pending = False
+        self.callback = None
+        self.args = ()
+
+    def close(self) -> None:
+        """Stop for good: starting again raises; idempotent."""
+        self.stop()
+        self._closed = True
+
+    def __enter__(self) -> "Watcher":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _activate(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        loop = self.loop
+        loop.check_owner("watcher.start")
+        if self._closed:
+            raise ValueError(f"{self!r} is closed; make a new watcher")
+        if not callable(callback):
+            raise TypeError(f"a watcher's callback must be callable, not {callback!r}")
+        self.callback = callback
+        self.args = args
+        if self._active:
+            self._disarm()
+            self._arm()
+            return
+        self._arm()
+        self._active = True
+        if self._ref:
+            loop.refs += 1
+
+    def _deactivate(self) -> None:
+        if self._active:
+            loop = self.loop
+            loop.check_owner("watcher.stop")
+            self._active = False
+            if self._ref:
+                loop.refs -= 1
+            self._disarm()
+
+    def _arm(self) -> None:
+        raise NotImplementedError
+
+    def _disarm(self) -> None:
+        raise NotImplementedError
+
+    def fire(self, events: int) -> None:
+        """See `Entry.fire`."""
+        if not self._pending:
+            self._pending = True
+            loop = self.loop
+            loop.ready.append(self)
+
+    def run(self) -> None:
+        """See `Entry.run`: call the callback, unless the watcher was stopped meanwhile."""
+        if self._pending:
+            self._pending = False
+            callback = self.callback
+            if callback is not None:
+                callback(*self.args)
+
+    def _state(self) -> str:
+        if self._closed:
+            return "closed"
+        words = ["active" if self._active else "stopped"]
+        if self._pending:
+            words.append("pending")
+        if not self._ref:
+            words.append("unref'd")
+        return " ".join(words)
+
+    def __repr__(self) -> str:
+        text = f"<{type(self).__name__} at {id(self):#x} {self._state()}"
+        if self.callback is not None:
+            text += f" callback={self.callback!r} args={self.args!r}"
+        return text + ">"
+
+
+class Io(Watcher):
+    """Watches an fd for readiness (level-triggered). Several watchers may share an fd.
+
+    `events` is READ (1), WRITE (2) or both. OSError (EBADF) from the constructor if the fd is negative, from
+    `start` if it isn't open. A watcher whose callback raises, or whose fd is closed, is stopped.
+    """
+
+    __slots__ = ("_events", "_fd", "_happened", "_pass_events")
+
+    def __init__(self, loop: LoopBase, fd: int, events: int, ref: bool = True) -> None:
+        if fd < 0:
+            raise OSError(EBADF, f"{fd} is not a file descriptor")
+        if events & ~(READ | WRITE) or not events:
+            raise ValueError(f"io events must be READ (1), WRITE (2) or both (3), not {events!r}")
+        super().__init__(loop, ref)
+        self._fd = fd
+        self._events = events
+        self._happened = 0
+        self._pass_events = False
+
+    @property
+    def fd(self) -> int:
+        """The file descriptor."""
+        return self._fd
+
+    @property
+    def events(self) -> int:
+        """The events that are watched for: READ (1), WRITE (2) or both (3)."""
+        return self._events
+
+    @property
+    def events_str(self) -> str:
+        """The events as text, as gevent spells them."""
+        return "|".join(n for bit, n in ((READ, "READ"), (WRITE, "WRITE")) if self._events & bit)
+
+    def start(self, callback: Callable[..., object], *args: Any, pass_events: bool = False) -> None:
+        """Call ``callback(*args)`` on readiness; with `pass_events`, the events come as the first argument."""
+        self._pass_events = pass_events
+        self._activate(callback, args)
+
+    def _arm(self) -> None:
+        self.loop.fds.add(self._fd, self._events, self)
+
+    def _disarm(self) -> None:
+        self.loop.fds.discard(self._fd, self)
+
+    def fire(self, events: int) -> None:
+        """See `Entry.fire`."""
+        self._happened |= events
+        if not self._pending:
+            self._pending = True
+            self.loop.ready.append(self)
+
+    def run(self) -> None:
+        """See `Entry.run`."""
+        if not self._pending:
+            return
+        self._pending = False
+        happened = self._happened
+        self._happened = 0
+        callback = self.callback
+        if callback is None:
+            return
+        args = self.args
+        if happened & ~(READ | WRITE):
+            # The fd was closed under the watcher: let the callback find out by its own call, once.
+            self._deactivate()
+            happened = self._events
+        try:
+            if self._pass_events:
+                callback(happened, *args)
+            else:
+                callback(*args)
+        except BaseException:
+            # Still ready, it would be called again at once, and so for ever.
+            self.stop()
+            raise
+        if self._active:
+            try:
+                self._arm()
+            except OSError:
+                self.stop()
+                raise
+
+
+class Timer(Watcher):
+    """Calls back after `after` seconds, and then every `repeat` seconds if that is not 0.
+
+    0 and less: at the next turn of the loop. Infinity: never, while it counts as active. NaN: ValueError. Never
+    early; equal deadlines fire in the order in which they were started. A callback that overran one or more
+    repeats is not called in a burst: the next one is due `repeat` seconds later.
+    """
+
+    __slots__ = ("_after", "_repeat")
+
+    def __init__(self, loop: LoopBase, after: float, repeat: float = 0.0, ref: bool = True) -> None:
+        if isnan(after) or isnan(repeat):
+            raise ValueError(f"a timer's times must be numbers of seconds, not after={after!r}, repeat={repeat!r}")
+        if repeat < 0:
+            raise ValueError(f"a timer's repeat must be 0 or more seconds, not {repeat!r}")
+        super().__init__(loop, ref)
+        self._after = after
+        self._repeat = repeat
+
+    @property
+    def at(self) -> float:
+        """The deadline on the loop's clock (seconds), while active."""
+        return self.deadline
+
+    def start(self, callback: Callable[..., object], *args: Any, update: bool | None = None) -> None:
+        """Call ``callback(*args)`` when the time has come. `update` is gevent's; the clock is always read."""
+        self._activate(callback, args)
+
+    def again(self, callback: Callable[..., object], *args: Any, update: bool | None = None) -> None:
+        """Restart with `repeat` as the time to wait (libev's ev_timer_again); stop if that is 0."""
+        if not self._repeat:
+            self.stop()
+            return
+        after = self._after
+        self._after = self._repeat
+        try:
+            self._activate(callback, args)
+        finally:
+            self._after = after
+
+    def _arm(self) -> None:
+        loop = self.loop
+        loop.timers.push(self, loop.clock.now() + max(self._after, 0.0))
+
+    def _disarm(self) -> None:
+        self.loop.timers.remove(self)
+
+    def run(self) -> None:
+        """See `Entry.run`."""
+        if not self._pending:
+            return
+        self._pending = False
+        callback = self.callback
+        if callback is None:
+            return
+        args = self.args
+        if self._repeat:
+            loop = self.loop
+            due = self.deadline + self._repeat
+            now = loop.clock.now()
+            loop.timers.push(self, due if due > now else now + self._repeat)
+        else:
+            self._deactivate()
+        callback(*args)
+
+
+class Hook(Watcher):
+    """Calls back at one point of each turn: before the poll (prepare), after it (check), or when idle.
+
+    While an idle watcher is active the loop never sleeps; its callback runs only when nothing else is ready.
+    """
+
+    __slots__ = ("_list",)
+
+    def __init__(self, loop: LoopBase, hooks: list["Hook"], ref: bool = True) -> None:
+        super().__init__(loop, ref)
+        self._list = hooks
+
+    def _arm(self) -> None:
+        self._list.append(self)
+
+    def _disarm(self) -> None:
+        if self in self._list:
+            self._list.remove(self)
+
+
+class Async(Watcher):
+    """Calls back after `send`, which any thread and any signal handler may call; sends coalesce."""
+
+    __slots__ = ()
+
+    def _arm(self) -> None:
+        pass
+
+    def _disarm(self) -> None:
+        pass
+
+    def send(self) -> None:
+        """Have the callback called by the loop's thread, once for all sends until then.
+
+        ValueError if the watcher isn't active: nobody would be called. LoopClosed if the loop is closed.
+        """
+        if not self._active:
+            raise ValueError(f"{self!r} is not started; nobody would be called")
+        if not self._pending:
+            self._pending = True
+            self.loop.post(self)
+
+    def send_ignoring_arg(self, _ignored: object) -> None:
+        """Call `send`; for use as a callback that is given an argument."""
+        self.send()

@@ -1,0 +1,48 @@
+"""The cache of frame-stack chunks (plain twin): inert, since no allocator can be written in Python."""
+
+import os
+
+__all__ = ["fill_free", "install", "installed", "set_limit", "statistics"]
+
+
+def install() -> bool:
+    """Return False: nothing can be put in place. Checks GREENRT_FRAME_CACHE as the compiled module does."""
+    choice = os.environ.get("GREENRT_FRAME_CACHE", "")
+    if choice not in ("", "0", "1"):
+        raise ValueError(f"GREENRT_FRAME_CACHE is {choice!r}; use 0 (no frame-stack cache) or 1 (default)")
+    return False
+
+
+def installed() -> bool:
+    """Return False."""
+    return False
+
+
+def set_limit(bytes: int) -> None:
+    """Change nothing. Raises ValueError for a negative number."""
+    if bytes < 0:
+        raise ValueError(f"the frame-stack cache can't keep {bytes} bytes; use 0 to keep nothing")
+
+
+def statistics() -> dict[str, int]:
+    """Return the compiled module's counters, all 0."""
+    return dict.fromkeys(
+        (
+            "allocations",
+            "hits",
+            "chunks_in_use",
+            "chunks_free",
+            "chunks_blank",
+            "chunks_purged",
+            "slabs_mapped",
+            "slabs_unmapped",
+            "passed_on",
+            "limit_bytes",
+        ),
+        0,
+    )
+
+
+def fill_free(byte: int) -> int:
+    """Return 0: there are no free chunks."""
+    return 0

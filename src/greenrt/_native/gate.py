@@ -1,0 +1,31 @@
+"""A try-lock: the one atomic step under every primitive that several threads share (plain twin)."""
+
+from _thread import allocate_lock, get_ident
+
+__all__ = ["Gate"]
+
+
+class Gate:
+    """A lock that can be tried, never waited for; any thread."""
+
+    __slots__ = ("_lock", "_owner")
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._owner = 0
+
+    def _enter(self) -> bool:
+        """Take the gate if it is free; tell whether it was."""
+        if self._lock.acquire(False):
+            self._owner = get_ident()
+            return True
+        return False
+
+    def _leave(self) -> None:
+        """Give the gate back."""
+        self._owner = 0
+        self._lock.release()
+
+    def _held_here(self) -> bool:
+        """Tell whether this thread holds the gate, further down its stack or in another greenlet."""
+        return self._owner == get_ident()

@@ -1,0 +1,98 @@
+"""A heap of deadlines from which nodes can be removed (plain twin: heapq with lazy removal)."""
+
+from heapq import heapify, heappop, heappush
+from math import inf
+from typing import Any
+
+__all__ = ["HeapNode", "TimerHeap"]
+
+
+class HeapNode:
+    """Base class of what a TimerHeap holds; it can be claimed once."""
+
+    __slots__ = ("_claims", "deadline", "order")
+
+    deadline: float
+    order: int
+    _claims: list[None]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "HeapNode":
+        self = super().__new__(cls)
+        self.deadline = 0.0
+        self.order = 0
+        self._claims = [None]
+        return self
+
+    def claim(self) -> bool:
+        """Return True to the first caller, False to all others, whatever their threads."""
+        try:
+            # One step under the GIL.
+            self._claims.pop()
+        except IndexError:
+            return False
+        return True
+
+
+class TimerHeap:
+    """Nodes ordered by deadline (seconds); equal deadlines in the order of their push; owner thread only."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, HeapNode]] = []
+        self._counter = 0
+        self._live = 0
+
+    def __len__(self) -> int:
+        return self._live
+
+    def contains(self, node: HeapNode) -> bool:
+        """Tell whether `node` is in this heap (a node is in one heap at most)."""
+        return node.order != 0
+
+    def push(self, node: HeapNode, deadline: float) -> None:
+        """Add `node`, or move it if it is already here."""
+        self.remove(node)
+        self._counter += 1
+        node.deadline = deadline
+        node.order = self._counter
+        self._live += 1
+        heappush(self._heap, (deadline, self._counter, node))
+
+    def remove(self, node: HeapNode) -> bool:
+        """Take `node` out; return whether it was in."""
+        if not node.order:
+            return False
+        node.order = 0
+        self._live -= 1
+        if len(self._heap) > 64 and self._live * 2 < len(self._heap):
+            self._heap = [item for item in self._heap if item[2].order == item[1]]
+            heapify(self._heap)
+        return True
+
+    def _skip_removed(self) -> None:
+        heap = self._heap
+        while heap and heap[0][2].order != heap[0][1]:
+            heappop(heap)
+
+    def first_deadline(self) -> float:
+        """Return the earliest deadline, or infinity when the heap is empty."""
+        self._skip_removed()
+        return self._heap[0][0] if self._heap else inf
+
+    def pop_due(self, now: float) -> HeapNode | None:
+        """Remove and return the first node whose deadline is not after `now`, or return None."""
+        self._skip_removed()
+        if not self._heap or self._heap[0][0] > now:
+            return None
+        node = heappop(self._heap)[2]
+        node.order = 0
+        self._live -= 1
+        return node
+
+    def drain(self) -> list[HeapNode]:
+        """Remove and return all nodes, in no order."""
+        nodes = [node for _, order, node in self._heap if node.order == order]
+        for node in nodes:
+            node.order = 0
+        self._heap = []
+        self._live = 0
+        return nodes

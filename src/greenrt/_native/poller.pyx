@@ -1,0 +1,134 @@
+"""The epoll instance: non-raising registration, and a wait that fills a batch on the heap.
+
+The batch is never on the C stack: a pointer to a C local does not survive a greenlet switch.
+"""
+
+from libc.errno cimport EINTR, ENOSYS, EPERM, errno
+from libc.math cimport ceil
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from posix.time cimport timespec
+from posix.unistd cimport close
+
+
+cdef extern from "<sys/epoll.h>" nogil:
+    int epoll_create1(int flags)
+    int epoll_ctl(int epfd, int op, int fd, epoll_event *event)
+    int epoll_wait(int epfd, epoll_event *events, int maxevents, int timeout)
+    int EPOLL_CLOEXEC
+    int EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL
+
+cdef extern from *:
+    """
+    #include <unistd.h>
+    #include <sys/syscall.h>
+    #include <signal.h>
+    /* By number: glibc has a wrapper only since 2.35, the kernel the call since 5.11. */
+    static int greenrt_epoll_pwait2(int epfd, struct epoll_event *events, int maxevents, struct timespec *timeout)
+    {
+    #ifdef SYS_epoll_pwait2
+        return (int)syscall(SYS_epoll_pwait2, epfd, events, maxevents, timeout, NULL, 8);
+    #else
+        errno = ENOSYS;
+        return -1;
+    #endif
+    }
+    """
+    int greenrt_epoll_pwait2(int epfd, epoll_event *events, int maxevents, timespec *timeout) nogil
+
+cdef extern from "Python.h":
+    object PyErr_SetFromErrno(object type)
+
+ADD = EPOLL_CTL_ADD
+MODIFY = EPOLL_CTL_MOD
+DELETE = EPOLL_CTL_DEL
+
+# A wait this long (seconds) wakes up for nothing once; longer ones would overflow the kernel's types.
+cdef double LONGEST_WAIT = 86400.0
+cdef bint has_pwait2 = True
+
+
+cdef class Poller:
+    """An epoll instance (epoll(7)); owner thread only, except `control`, which the kernel makes safe."""
+
+    def __cinit__(self, int capacity=1024):
+        self.fd = -1
+        self.capacity = capacity
+        self.batch = <epoll_event *>malloc(capacity * sizeof(epoll_event))
+        if self.batch == NULL:
+            raise MemoryError()
+        self.fd = epoll_create1(EPOLL_CLOEXEC)
+        if self.fd < 0:
+            PyErr_SetFromErrno(OSError)
+
+    def __dealloc__(self):
+        if self.fd >= 0:
+            close(self.fd)
+        free(self.batch)
+
+    cpdef int control(self, int operation, int fd, unsigned int events, unsigned int generation):
+        """Call epoll_ctl(2); return 0 or the errno. `generation` comes back with each event of this fd."""
+        cdef epoll_event event
+        event.events = events
+        event.data.u64 = (<uint64_t>generation << 32) | <uint32_t>fd
+        if epoll_ctl(self.fd, operation, fd, &event) == 0:
+            return 0
+        return errno
+
+    cpdef int wait(self, double timeout) except -1:
+        """Wait for at most `timeout` seconds (negative: for ever); return how many events are in the batch.
+
+        An interruption by a signal (EINTR) ends the wait with 0 events: the caller runs the handlers.
+        """
+        cdef int count
+        cdef int epfd = self.fd
+        cdef int capacity = self.capacity
+        cdef epoll_event *batch = self.batch
+        cdef timespec limit
+        global has_pwait2
+        if timeout == 0.0:
+            # Does not sleep, but may walk a long ready list: other threads may run meanwhile.
+            with nogil:
+                count = epoll_wait(epfd, batch, capacity, 0)
+        elif timeout < 0.0:
+            with nogil:
+                count = epoll_wait(epfd, batch, capacity, -1)
+        else:
+            if timeout > LONGEST_WAIT:
+                timeout = LONGEST_WAIT
+            count = -1
+            if has_pwait2:
+                limit.tv_sec = <long>timeout
+                limit.tv_nsec = <long>((timeout - <double>limit.tv_sec) * 1e9)
+                with nogil:
+                    count = greenrt_epoll_pwait2(epfd, batch, capacity, &limit)
+                # Some sandboxes answer EPERM to system calls they do not know.
+                if count < 0 and (errno == ENOSYS or errno == EPERM):
+                    has_pwait2 = False
+            if not has_pwait2:
+                # Milliseconds, rounded up: never early.
+                with nogil:
+                    count = epoll_wait(epfd, batch, capacity, <int>ceil(timeout * 1e3))
+        if count < 0:
+            if errno == EINTR:
+                return 0
+            PyErr_SetFromErrno(OSError)
+        return count
+
+    cpdef close(self):
+        """Close the epoll instance; idempotent."""
+        if self.fd >= 0:
+            close(self.fd)
+            self.fd = -1
+
+    cpdef int ready_fd(self, int index):
+        """Return the fd of event number `index` of the batch."""
+        return <int>(self.batch[index].data.u64 & 0xFFFFFFFFu)
+
+    cpdef unsigned int ready_generation(self, int index):
+        """Return the generation that was given when that fd was registered."""
+        return <unsigned int>(self.batch[index].data.u64 >> 32)
+
+    cpdef unsigned int ready_events(self, int index):
+        """Return the epoll event mask of event number `index`."""
+        return self.batch[index].events

@@ -1,0 +1,53 @@
+"""A FIFO of objects: the storage of the run queue."""
+
+
+cdef class Ring:
+    """A first-in first-out queue; owner thread only.
+
+    The slots are a Python list, not a C array, so that the cyclic garbage collector sees what is queued.
+    """
+
+    def __cinit__(self):
+        self.slots = [None] * 64
+        self.head = 0
+        self.count = 0
+        self.mask = 63
+
+    def __len__(self):
+        return self.count
+
+    cpdef append(self, object item):
+        """Add `item` at the end."""
+        if self.count > self.mask:
+            self._grow()
+        self.slots[(self.head + self.count) & self.mask] = item
+        self.count += 1
+
+    cpdef object popleft(self):
+        """Remove and return the first item; raise IndexError when there is none."""
+        if self.count == 0:
+            raise IndexError("pop from an empty run queue")
+        cdef object item = self.slots[self.head]
+        self.slots[self.head] = None
+        self.head = (self.head + 1) & self.mask
+        self.count -= 1
+        return item
+
+    cpdef object peek(self):
+        """Return the first item without removing it, or None when there is none."""
+        return self.slots[self.head] if self.count else None
+
+    cpdef clear(self):
+        """Drop all items."""
+        # Dropping an item may run a finalizer that appends: detach the old slots first.
+        cdef list dropped = self.slots
+        self.slots = [None] * 64
+        self.head = self.count = 0
+        self.mask = 63
+        dropped.clear()
+
+    cdef _grow(self):
+        cdef list old = self.slots
+        self.slots = old[self.head:] + old[:self.head] + [None] * len(old)
+        self.head = 0
+        self.mask = len(self.slots) - 1

@@ -1,0 +1,84 @@
+"""What belongs to the running OS thread: one object slot, its identity, clocks, pending signals, its frame."""
+
+from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+
+cdef extern from *:
+    """
+    #include <Python.h>
+    #include <time.h>
+    static _Thread_local PyObject *greenrt_slot = NULL;
+    #ifndef CLOCK_MONOTONIC_COARSE
+    #define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
+    #endif
+    """
+    PyObject *greenrt_slot
+    int CLOCK_MONOTONIC_COARSE
+
+cdef extern from "Python.h":
+    ctypedef struct PyThreadState:
+        pass
+
+    PyThreadState *PyThreadState_Get()
+    PyObject *PyThreadState_GetFrame(PyThreadState *state)
+    object PyFrame_GetCode(PyObject *frame)
+    int PyFrame_GetLasti(PyObject *frame)
+    unsigned long PyThread_get_thread_ident()
+    int PyErr_CheckSignals() except -1
+
+
+cpdef object get_slot():
+    """Return this thread's object, or None. A C thread-local: several times cheaper than threading.local."""
+    return <object>greenrt_slot if greenrt_slot != NULL else None
+
+
+cpdef set_slot(object value):
+    """Set this thread's object; None clears it. The slot is not cleared when the thread ends."""
+    cdef PyObject *old
+    global greenrt_slot
+    old = greenrt_slot
+    if value is None:
+        greenrt_slot = NULL
+    else:
+        Py_INCREF(value)
+        greenrt_slot = <PyObject *>value
+    Py_XDECREF(old)
+
+
+cpdef unsigned long ident() noexcept:
+    """Return the identity of the running OS thread, as `_thread.get_ident` does."""
+    return PyThread_get_thread_ident()
+
+
+cpdef double monotonic() noexcept:
+    """Return the time of CLOCK_MONOTONIC in seconds."""
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <double>now.tv_sec + <double>now.tv_nsec * 1e-9
+
+
+cpdef double coarse() noexcept:
+    """Return CLOCK_MONOTONIC as of the kernel's last tick (1 to 10 ms old) in seconds: a third of the price."""
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now)
+    return <double>now.tv_sec + <double>now.tv_nsec * 1e-9
+
+
+cpdef int check_signals() except -1:
+    """Run the Python handlers of signals that have arrived; raise what they raise. No-op off the main thread.
+
+    Compiled code has no bytecode boundaries at which CPython would do this (PyErr_CheckSignals).
+    """
+    return PyErr_CheckSignals()
+
+
+cpdef tuple call_site():
+    """Return (code, instruction offset) of the innermost Python frame; the line is looked up when asked for."""
+    cdef PyObject *frame = PyThreadState_GetFrame(PyThreadState_Get())
+    if frame == NULL:
+        return None
+    code = PyFrame_GetCode(frame)
+    cdef int offset = PyFrame_GetLasti(frame)
+    Py_XDECREF(frame)
+    return (code, offset)

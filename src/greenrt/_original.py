@@ -1,0 +1,73 @@
+"""The one place that binds unpatched names of the standard library.
+
+Bound when greenrt is first imported. The runtime takes every blocking function from here, so that patching the
+standard library never changes the runtime itself.
+"""
+
+import _signal
+import _socket
+import _thread
+import os
+import select as _select
+import sys
+import time
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
+from typing import Any
+
+__all__ = [
+    "TIMEOUT_MAX",
+    "RLock",
+    "allocate_lock",
+    "close",
+    "get_ident",
+    "get_native_id",
+    "poll",
+    "private_module",
+    "select",
+    "set_wakeup_fd",
+    "sleep",
+    "socket_type",
+    "start_new_thread",
+    "thread_local",
+]
+
+sleep = time.sleep
+allocate_lock = _thread.allocate_lock
+RLock = _thread.RLock
+get_ident = _thread.get_ident
+get_native_id = _thread.get_native_id
+thread_local = _thread._local
+TIMEOUT_MAX = _thread.TIMEOUT_MAX
+start_new_thread = _thread.start_new_thread
+set_wakeup_fd = _signal.set_wakeup_fd
+socket_type = _socket.socket
+close = os.close
+select = _select.select
+poll: Any = getattr(_select, "poll", None)
+
+_private: dict[str, ModuleType] = {}
+
+
+def private_module(name: str) -> ModuleType:
+    """Return a second copy of the standard library's pure Python module `name`, which nothing patches.
+
+    Its classes are not those of the public module: an instance of one is no instance of the other. Loaded at the
+    first call for a name; later calls return the same copy.
+    """
+    module = _private.get(name)
+    if module is None:
+        spec = find_spec(name)
+        if spec is None or spec.loader is None:
+            raise ModuleNotFoundError(f"no module named {name!r}", name=name)
+        module = module_from_spec(spec)
+        # Some modules look themselves up while they are executed (dataclasses, enum conversions).
+        alias = f"greenrt._original.{name}"
+        module.__name__ = alias
+        sys.modules[alias] = module
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            del sys.modules[alias]
+        _private[name] = module
+    return module

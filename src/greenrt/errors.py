@@ -1,0 +1,68 @@
+"""Every exception of greenrt; each says whose bug it is.
+
+gevent's names are kept where gevent has one.
+"""
+
+from typing import Any
+
+from greenlet import GreenletExit
+
+__all__ = [
+    "BlockingInHub",
+    "BlockingSwitchOutError",
+    "ConcurrentObjectUseError",
+    "GreenletExit",
+    "HubDestroyed",
+    "InvalidSwitchError",
+    "InvalidThreadUseError",
+    "LoopClosed",
+    "LoopExit",
+    "WrongThread",
+]
+
+
+class LoopExit(Exception):
+    """Nothing can wake the main greenlet any more; usually a programming error (a deadlock).
+
+    The text lists each parked greenlet, what it waits on and where it was spawned. As in gevent, ``args`` is
+    ``(message, hub, parked)``.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class BlockingSwitchOutError(AssertionError):
+    """A blocking call was made where nothing may block; usually a programming error."""
+
+
+class BlockingInHub(BlockingSwitchOutError):
+    """A callback that the hub runs made a blocking call; spawn a greenlet for it instead."""
+
+
+class InvalidSwitchError(AssertionError):
+    """A parked greenlet was switched to by something other than its wake; usually a programming error."""
+
+
+class ConcurrentObjectUseError(AssertionError):
+    """Two greenlets use at once what only one may use at a time; usually a programming error."""
+
+
+class InvalidThreadUseError(RuntimeError):
+    """An object was used from a native thread it does not belong to; usually a programming error."""
+
+
+class WrongThread(InvalidThreadUseError):
+    """A method of a loop was called from a thread that does not own the loop."""
+
+
+class LoopClosed(RuntimeError):
+    """The loop is closed: what was handed to it did not run and will not."""
+
+
+class HubDestroyed(GreenletExit):
+    """Raised in greenlets whose hub was destroyed while they were parked."""
+
+    def __init__(self, destroy_loop: Any = None) -> None:
+        super().__init__(destroy_loop)
+        self.destroy_loop = destroy_loop

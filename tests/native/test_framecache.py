@@ -1,0 +1,835 @@
+"""The frame-stack cache. Each real check runs in a child process: an allocator can't be taken out again."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from greenrt._native import framecache
+
+COMPILED = not (framecache.__file__ or "").endswith(".py")
+compiled_only = pytest.mark.skipif(not COMPILED, reason="the plain twin has no cache: nothing to observe")
+
+# What every child script starts with. `direct` reaches the allocator as C code does, without the GIL.
+PRELUDE = """
+import ctypes, faulthandler, gc, os, random, signal, sys, threading, time
+faulthandler.dump_traceback_later(100, exit=True)
+from greenlet import getcurrent, greenlet
+from greenrt._native import framecache
+
+CHUNK, SLAB = 16384, 1 << 20
+
+def stats():
+    return framecache.statistics()
+
+def rss():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+def park():
+    getcurrent().parent.switch()
+
+def parked(count, body=park):
+    made = [greenlet(body) for _ in range(count)]
+    for one in made:
+        one.switch()
+    return made
+
+class Arena(ctypes.Structure):
+    _fields_ = [("ctx", ctypes.c_void_p), ("alloc", ctypes.c_void_p), ("free", ctypes.c_void_p)]
+
+    def key(self):
+        return (self.ctx, self.alloc, self.free)
+
+def current_arena():
+    arena = Arena()
+    ctypes.pythonapi.PyObject_GetArenaAllocator(ctypes.byref(arena))
+    return arena
+
+def set_arena(arena):
+    ctypes.pythonapi.PyObject_SetArenaAllocator(ctypes.byref(arena))
+
+def direct():
+    arena = current_arena()
+    alloc = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(arena.alloc)
+    free = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(arena.free)
+    return (lambda size: alloc(arena.ctx, size)), (lambda address, size: free(arena.ctx, address, size))
+"""
+
+C_SOURCE = r"""
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+typedef struct { void *ctx; void *(*alloc)(void *, size_t); void (*free)(void *, void *, size_t); } arena;
+
+/* A wrapper that counts and passes on. */
+static arena inner;
+static long calls[2];
+static void *count_alloc(void *ctx, size_t size) {
+    __atomic_fetch_add(&calls[0], 1, __ATOMIC_RELAXED); return inner.alloc(inner.ctx, size); }
+static void count_free(void *ctx, void *p, size_t size) {
+    __atomic_fetch_add(&calls[1], 1, __ATOMIC_RELAXED); inner.free(inner.ctx, p, size); }
+void wrap(arena *a) { inner = *a; a->ctx = &inner; a->alloc = count_alloc; a->free = count_free; }
+long counted(int which) { return __atomic_load_n(&calls[which], __ATOMIC_RELAXED); }
+
+/* Threads that take chunks, stamp them, pass some to each other, and look whether the stamps are intact. */
+enum { HELD = 700 };
+static arena target;
+static int rounds;
+static void *shared[64];
+static long errors;
+
+static void give_back(void *chunk) {
+    uintptr_t *words = chunk;
+    if (words[0] != (uintptr_t)chunk || words[2047] != (uintptr_t)chunk)
+        __atomic_fetch_add(&errors, 1, __ATOMIC_RELAXED);
+    words[0] = words[2047] = 0;
+    target.free(target.ctx, chunk, 16384);
+}
+
+static void *work(void *seed) {
+    unsigned state = (unsigned)(uintptr_t)seed * 2654435761u + 1;
+    void *held[HELD] = {0};
+    for (int i = 0; i < rounds; i++) {
+        state = state * 1664525u + 1013904223u;
+        unsigned slot = (state >> 8) % HELD;
+        if (held[slot]) {
+            void *other = __atomic_exchange_n(&shared[(state >> 3) % 64], held[slot], __ATOMIC_ACQ_REL);
+            held[slot] = NULL;
+            if (other)
+                give_back(other);
+        }
+        else {
+            uintptr_t *chunk = target.alloc(target.ctx, 16384);
+            if (chunk == NULL || (uintptr_t)chunk % 4096) {
+                __atomic_fetch_add(&errors, 1, __ATOMIC_RELAXED);
+                break;
+            }
+            chunk[0] = chunk[2047] = (uintptr_t)chunk;
+            held[slot] = chunk;
+        }
+    }
+    for (int i = 0; i < HELD; i++)
+        if (held[i])
+            give_back(held[i]);
+    return NULL;
+}
+
+long stress(arena *a, int threads, int count) {
+    pthread_t ids[16];
+    target = *a;
+    rounds = count;
+    for (int i = 0; i < threads; i++)
+        pthread_create(&ids[i], NULL, work, (void *)(uintptr_t)(i + 1));
+    for (int i = 0; i < threads; i++)
+        pthread_join(ids[i], NULL);
+    for (int i = 0; i < 64; i++)
+        if (shared[i]) {
+            give_back(shared[i]);
+            shared[i] = NULL;
+        }
+    return errors;
+}
+"""
+
+
+def run(script: str, *arguments: str, **environment: str) -> str:
+    """Run a child Python with the prelude and `script`; fail with its output unless it exits with 0."""
+    variables = {name: value for name, value in os.environ.items() if name != "GREENRT_FRAME_CACHE"}
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + textwrap.dedent(script), *arguments],
+        env=variables | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def helper(tmp_path_factory: pytest.TempPathFactory) -> str:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler: threads without the GIL and a foreign wrapper can't be written in Python")
+    folder = tmp_path_factory.mktemp("framecache")
+    source, library = folder / "helper.c", folder / "helper.so"
+    source.write_text(C_SOURCE)
+    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-pthread", "-o", library, source], check=True)
+    return str(library)
+
+
+def plain_twin() -> ModuleType:
+    path = Path(framecache.__file__ or "").parent / "framecache.py"
+    spec = importlib.util.spec_from_file_location("plain_framecache", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# -- the interface, of both builds
+
+
+def test_import_installs_nothing() -> None:
+    run("""
+        before = current_arena().key()
+        greenlet(park).switch()
+        assert not framecache.installed()
+        assert stats()["allocations"] == 0
+        assert current_arena().key() == before
+    """)
+
+
+def test_environment_switches_it_off() -> None:
+    run(
+        """
+        before = current_arena().key()
+        assert framecache.install() is False
+        assert framecache.installed() is False
+        parked(10)
+        assert stats()["allocations"] == stats()["passed_on"] == 0
+        assert current_arena().key() == before
+        """,
+        GREENRT_FRAME_CACHE="0",
+    )
+
+
+@pytest.mark.parametrize("choice", ["", "1"])
+def test_environment_leaves_it_on(choice: str) -> None:
+    run(
+        "assert framecache.install() is framecache.installed() is (sys.argv[1] == 'True')",
+        str(COMPILED),
+        GREENRT_FRAME_CACHE=choice,
+    )
+
+
+@pytest.mark.parametrize("module", [framecache, plain_twin()], ids=["imported", "plain twin"])
+@pytest.mark.parametrize("choice", ["yes", "00", " 1", "off"])
+def test_environment_is_checked(module: ModuleType, choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENRT_FRAME_CACHE", choice)
+    with pytest.raises(ValueError, match=rf"GREENRT_FRAME_CACHE is {choice!r}; use 0 .* or 1 "):
+        module.install()
+
+
+@pytest.mark.parametrize("module", [framecache, plain_twin()], ids=["imported", "plain twin"])
+def test_limit_is_checked(module: ModuleType) -> None:
+    with pytest.raises(ValueError, match="can't keep -1 bytes; use 0 to keep nothing"):
+        module.set_limit(-1)
+
+
+def test_plain_twin_is_inert(monkeypatch: pytest.MonkeyPatch) -> None:
+    twin = plain_twin()
+    monkeypatch.delenv("GREENRT_FRAME_CACHE", raising=False)
+    assert twin.install() is False
+    assert twin.installed() is False
+    twin.set_limit(0)
+    assert twin.fill_free(1) == 0
+    assert set(twin.statistics().values()) == {0}
+    assert list(twin.statistics()) == list(framecache.statistics())
+    assert all(callable(getattr(framecache, name)) for name in twin.__all__)
+
+
+# -- what is served
+
+
+@compiled_only
+def test_chunks_are_reused() -> None:
+    run("""
+        assert framecache.install() and framecache.installed()
+        for _ in range(1000):
+            greenlet(lambda: None).switch()
+        got = stats()
+        assert got["allocations"] >= 1000 and got["hits"] >= 999, got
+        assert got["slabs_mapped"] == 1 and got["slabs_unmapped"] == 0 and got["chunks_in_use"] == 0, got
+        assert got["chunks_free"] + got["chunks_blank"] == 64 and got["limit_bytes"] == 64 << 20, got
+    """)
+
+
+@compiled_only
+def test_installed_once() -> None:
+    run("""
+        assert framecache.install()
+        ours = current_arena().key()
+        assert framecache.install() and current_arena().key() == ours
+        os.environ["GREENRT_FRAME_CACHE"] = "0"
+        assert framecache.install() is False and framecache.installed() and current_arena().key() == ours
+    """)
+
+
+@compiled_only
+def test_chunk_made_before_and_freed_after_install() -> None:
+    run("""
+        early = parked(300)
+        thread_may_end = threading.Event()
+        thread = threading.Thread(target=thread_may_end.wait)
+        thread.start()
+        framecache.install()
+        late = parked(300)
+        assert stats()["chunks_in_use"] == 300
+        random.Random(1).shuffle(early)
+        for one in early:
+            one.switch()
+        thread_may_end.set()
+        thread.join()
+        assert stats()["chunks_in_use"] == 300 and stats()["chunks_free"] == 0
+        for one in late:
+            one.switch()
+        assert stats()["chunks_in_use"] == 0 and stats()["chunks_free"] == 300
+    """)
+
+
+@compiled_only
+def test_deep_recursion() -> None:
+    run("""
+        framecache.install()
+        sys.setrecursionlimit(30000)
+
+        def deep(n):
+            a, b, c, d = n, str(n), [n], None
+            result = 0 if n == 0 else deep(n - 1) + 1
+            assert (a, b, c, d) == (n, str(n), [n], None)
+            return result
+
+        def body():
+            for depth in (10, 20000, 500, 20000):
+                assert deep(depth) == depth
+                getcurrent().parent.switch()
+            try:
+                deep(10**6)
+            except RecursionError:
+                done.append(1)
+
+        done = []
+        three = [greenlet(body) for _ in range(3)]
+        while not all(one.dead for one in three):
+            for one in three:
+                if not one.dead:
+                    one.switch()
+        got = stats()
+        assert done == [1, 1, 1]
+        assert got["allocations"] > 1000 and got["chunks_in_use"] == 0, got
+    """)
+
+
+@compiled_only
+@pytest.mark.parametrize("byte", [0x00, 0x01, 0xA5, 0xFF])
+def test_contents_of_reused_chunks_do_not_matter(byte: int) -> None:
+    run(
+        """
+        framecache.install()
+        byte = int(sys.argv[1])
+        sys.setrecursionlimit(5000)
+
+        def numbers(n):
+            for i in range(n):
+                yield i, sys._getframe().f_lineno > 0
+
+        def deep(n):
+            return 1 + deep(n - 1) if n else 0
+
+        def varied(a, b=2, *c, d=4, **e):
+            unset: int
+            try:
+                unset
+            except UnboundLocalError:
+                pass
+            def inner():
+                return a + b + d
+            class Local:
+                value = inner()
+            try:
+                raise KeyError(a)
+            except KeyError as error:
+                kept.append(error)
+            result = Local.value + sum(i for i, ok in numbers(50) if ok) + deep(1500) + len(locals())
+            getcurrent().parent.switch()
+            return result + sum(c) + sum(e.values())
+
+        def one_round():
+            kept.clear()
+            made = [greenlet(varied) for _ in range(200)]
+            for i, one in enumerate(made):
+                one.switch(i, 2, 5, 6, x=7)
+            random.Random(2).shuffle(made)
+            answers = sorted(one.switch() for one in made)
+            thread = threading.Thread(target=varied_thread)
+            thread.start()
+            thread.join()
+            return answers, [len(error.__traceback__.tb_frame.f_locals) for error in kept]
+
+        def varied_thread():
+            assert deep(1500) == 1500
+
+        kept = []
+        expected = one_round()
+        for _ in range(3):
+            kept.clear()
+            gc.collect()
+            assert framecache.fill_free(byte) > 200
+            assert one_round() == expected
+        """,
+        str(byte),
+    )
+
+
+@compiled_only
+def test_a_parked_greenlet_touches_one_page() -> None:
+    run("""
+        framecache.install()
+        warm = parked(64)
+        gc.collect()
+        mapped, before = stats()["slabs_mapped"], rss()
+        made = parked(20000)
+        each = (rss() - before) / len(made)
+        # greenlet's own objects and its saved C stack take 2 KiB; a second page, or huge pages, 4 KiB more.
+        assert each < 8192, each
+        # Dense: every slab but the last is full.
+        assert stats()["slabs_mapped"] - mapped <= 20000 // 64 + 1
+    """)
+
+
+# -- threads, interpreters, forks
+
+
+@compiled_only
+def test_greenlets_of_many_threads_die_in_any_order() -> None:
+    run("""
+        framecache.install()
+        results = []
+
+        def recurse(n):
+            getcurrent().parent.switch() if n == 0 else recurse(n - 1)
+            return n
+
+        def body():
+            recurse(rng.randrange(60))
+            recurse(rng.randrange(60))
+
+        rng = random.Random(3)
+
+        def thread_main(seed):
+            mine = parked(150, body)
+            random.Random(seed).shuffle(mine)
+            everyones.append(mine)
+            barrier.wait()
+            for one in mine[:50]:
+                one.switch()
+            for one in mine[50:100]:
+                while not one.dead:
+                    one.switch()
+            # The rest dies parked: some with this thread, some when another thread drops the last reference.
+            others.append(mine[100:125])
+            del mine[100:]
+            results.append(seed)
+
+        for round in range(3):
+            everyones, others, barrier = [], [], threading.Barrier(8)
+            threads = [threading.Thread(target=thread_main, args=(i,)) for i in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            rng.shuffle(others)
+            others.clear()
+            everyones.clear()
+            gc.collect()
+        # greenlet deletes what died in another thread when this thread's greenlets switch next.
+        greenlet(lambda: None).switch()
+        gc.collect()
+        got = stats()
+        assert len(results) == 24
+        assert got["allocations"] >= 3 * 8 * 150
+        # greenlets that a dead thread left parked are greenlet's to reap, and it may keep a few for good.
+        assert got["chunks_in_use"] <= 3 * 8 * 100, got
+        assert got["chunks_free"] * CHUNK <= got["limit_bytes"]
+        framecache.fill_free(0xEE)
+        parked(500)
+    """)
+
+
+@compiled_only
+def test_thread_ends_return_their_chunks() -> None:
+    run("""
+        framecache.install()
+        for _ in range(20):
+            threads = [threading.Thread(target=sum, args=([1, 2],)) for _ in range(20)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        deadline = time.monotonic() + 20
+        # join() returns a little before the thread state is deleted.
+        while stats()["chunks_in_use"] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        got = stats()
+        assert got["allocations"] >= 400 and got["chunks_in_use"] == 0, got
+    """)
+
+
+@compiled_only
+def test_fork_while_threads_allocate_and_free() -> None:
+    run("""
+        framecache.install()
+        framecache.set_limit(32 * CHUNK)
+        stop = False
+        rounds = [0] * 4
+
+        def thread_main(number):
+            while not stop:
+                for one in parked(80):
+                    one.switch()
+                rounds[number] += 1
+
+        threads = [threading.Thread(target=thread_main, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for i in range(30):
+            child = os.fork()
+            if child == 0:
+                try:
+                    for one in parked(200):
+                        one.switch()
+                    more = threading.Thread(target=parked, args=(10,))
+                    more.start()
+                    more.join()
+                    framecache.set_limit(0)
+                    got = stats()
+                    grandchild = os.fork()
+                    if grandchild == 0:
+                        os._exit(0 if parked(5) else 1)
+                    fine = os.waitpid(grandchild, 0)[1] == 0 and got["chunks_free"] == 0
+                    os._exit(0 if fine else 2)
+                except BaseException as error:
+                    print(error, file=sys.stderr, flush=True)
+                    os._exit(3)
+            deadline = time.monotonic() + 30
+            while True:
+                pid, status = os.waitpid(child, os.WNOHANG)
+                if pid:
+                    break
+                if time.monotonic() > deadline:
+                    os.kill(child, 9)
+                    sys.exit(f"child {i} hangs")
+                time.sleep(0.001)
+            assert status == 0, (i, status)
+        stop = True
+        for thread in threads:
+            thread.join()
+        assert all(rounds), rounds
+        assert stats()["chunks_free"] <= 32
+    """)
+
+
+@compiled_only
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="before 3.12 all interpreters share one GIL")
+def test_interpreters_with_their_own_gil() -> None:
+    run("""
+        if sys.version_info >= (3, 13):
+            import _interpreters as interpreters
+        else:
+            import _xxsubinterpreters as interpreters
+        framecache.install()
+        framecache.set_limit(40 * CHUNK)
+
+        source = '''
+import _thread, time
+
+def deep(n):
+    return 1 + deep(n - 1) if n else 0
+
+def work():
+    global left
+    for depth in range(150):
+        assert deep(depth * 6) == depth * 6
+    left -= 1
+
+left = 0
+for _ in range(30):
+    left += 1
+    _thread.start_new_thread(work, ())
+    for depth in (900, 1, 700, 300):
+        assert deep(depth) == depth
+while left:
+    time.sleep(0.001)
+'''
+        failed = []
+
+        def thread_main():
+            for _ in range(2):
+                one = interpreters.create()
+                try:
+                    if (error := interpreters.run_string(one, source)) is not None:
+                        failed.append(error)
+                except BaseException as error:
+                    failed.append(error)
+                finally:
+                    interpreters.destroy(one)
+
+        threads = [threading.Thread(target=thread_main) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        turns = 0
+        while any(thread.is_alive() for thread in threads):
+            for one in parked(100):
+                one.switch()
+            turns += 1
+        for thread in threads:
+            thread.join()
+        got = stats()
+        assert not failed, failed
+        assert turns and got["allocations"] > 6 * 30 + turns * 100, (turns, got)
+        assert got["chunks_free"] <= 40
+    """)
+
+
+@compiled_only
+def test_threads_without_the_gil(helper: str) -> None:
+    run(
+        """
+        framecache.install()
+        library = ctypes.CDLL(sys.argv[1])
+        arena = current_arena()
+        for limit in (0, 300 * CHUNK, 64 << 20):
+            framecache.set_limit(limit)
+            assert library.stress(ctypes.byref(arena), 6, 30000) == 0
+            got = stats()
+            assert got["chunks_in_use"] == 0 and got["chunks_free"] * CHUNK <= limit, got
+        """,
+        helper,
+    )
+
+
+@compiled_only
+def test_fork_in_the_middle_of_a_change(helper: str) -> None:
+    run(
+        """
+        framecache.install()
+        framecache.set_limit(200 * CHUNK)
+        library = ctypes.CDLL(sys.argv[1])
+        arena = current_arena()
+        errors = []
+        # ctypes gives up the GIL, so that six C threads are inside the allocator while this thread forks.
+        thread = threading.Thread(
+            target=lambda: errors.append(library.stress(ctypes.byref(arena), 6, 400_000))
+        )
+        thread.start()
+        forks = 0
+        while thread.is_alive() and forks < 200:
+            child = os.fork()
+            if child == 0:
+                # Not faulthandler's watchdog: starting it anew waits for its thread, which did not survive.
+                signal.alarm(20)
+                for one in parked(300):
+                    one.switch()
+                framecache.set_limit(0)
+                os._exit(0 if stats()["chunks_free"] == 0 else 1)
+            assert os.waitpid(child, 0)[1] == 0
+            forks += 1
+        thread.join()
+        assert errors == [0] and forks > 3, (errors, forks)
+        """,
+        helper,
+    )
+
+
+# -- limits
+
+
+@compiled_only
+def test_kept_memory_stays_below_the_limit() -> None:
+    run("""
+        framecache.install()
+        framecache.set_limit(8 << 20)
+        made = parked(4000)
+        for one in made:
+            one.switch()
+        got = stats()
+        assert got["chunks_free"] * CHUNK <= 8 << 20 and got["chunks_in_use"] == 0, got
+        assert got["slabs_unmapped"] >= 4000 // 64 - (8 << 20) // SLAB - 1, got
+        assert got["chunks_free"] >= 448, got
+        assert framecache.fill_free(7) == got["chunks_free"]
+    """)
+
+
+@compiled_only
+def test_set_limit_trims_at_once() -> None:
+    run("""
+        framecache.install()
+        for one in parked(4000):
+            one.switch()
+        del one
+        gc.collect()
+        kept = framecache.fill_free(1) * CHUNK
+        assert kept > 60 << 20
+        full = rss()
+        framecache.set_limit(16 << 20)
+        assert stats()["chunks_free"] * CHUNK <= 16 << 20
+        assert full - rss() > (kept - (16 << 20)) * 0.9
+        framecache.set_limit(0)
+        got = stats()
+        assert got["chunks_free"] == got["chunks_blank"] == 0 and got["slabs_mapped"] == got["slabs_unmapped"]
+        assert full - rss() > kept * 0.9
+        # 0 keeps nothing and still works, and so does a number beyond any memory.
+        parked(100)
+        assert stats()["chunks_free"] == 0
+        framecache.set_limit(1 << 80)
+        assert stats()["limit_bytes"] == (1 << 63) - 1
+        parked(100)
+        assert stats()["chunks_free"] > 0
+    """)
+
+
+@compiled_only
+def test_slabs_pinned_by_survivors_give_memory_back() -> None:
+    run("""
+        framecache.install()
+        framecache.set_limit(2 << 20)
+        made = parked(6400)
+        # One survivor in each slab: not a single slab can be unmapped.
+        survivors = made[::64]
+        for i, one in enumerate(made):
+            if i % 64:
+                one.switch()
+        del made, one
+        got = stats()
+        assert got["chunks_in_use"] == 100 and got["slabs_unmapped"] == 0, got
+        assert got["chunks_free"] * CHUNK <= 2 << 20, got
+        assert got["chunks_purged"] >= 6300 - 128, got
+        # Purged chunks are good for use, and they and the survivors run on.
+        again = parked(3000)
+        assert stats()["slabs_mapped"] == got["slabs_mapped"]
+        for one in again + survivors:
+            one.switch()
+            assert one.dead
+        del again, survivors, one
+        got = stats()
+        assert got["chunks_in_use"] == 0 and got["chunks_free"] * CHUNK <= 2 << 20
+        assert got["slabs_mapped"] - got["slabs_unmapped"] <= 100
+        framecache.set_limit(0)
+        got = stats()
+        assert got["slabs_mapped"] == got["slabs_unmapped"] and got["chunks_free"] == 0, got
+    """)
+
+
+@compiled_only
+def test_no_address_space_for_a_slab() -> None:
+    run("""
+        import resource
+        framecache.install()
+        alloc, free = direct()
+        addresses = [alloc(CHUNK) for _ in range(64)]
+        assert stats()["chunks_blank"] == 0 and None not in addresses
+        with open("/proc/self/statm") as file:
+            size = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        gc.disable()
+        before = stats()["passed_on"]
+        resource.setrlimit(resource.RLIMIT_AS, (size + SLAB // 2, resource.RLIM_INFINITY))
+        scarce = [alloc(CHUNK) for _ in range(4)]
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        after = stats()
+        assert None not in scarce and after["passed_on"] == before + 4 and after["slabs_mapped"] == 1, after
+        for address in scarce + addresses:
+            ctypes.memset(address, 1, CHUNK)
+            free(address, CHUNK)
+        assert stats()["chunks_free"] == 64 and stats()["chunks_in_use"] == 0
+    """)
+
+
+# -- other allocators
+
+# libc's functions as somebody else's allocator: calloc(ctx=1, size) and labs(ctx), which frees nothing.
+FOREIGN = """
+libc = ctypes.CDLL(None)
+foreign = Arena(
+    1, ctypes.cast(libc.calloc, ctypes.c_void_p).value, ctypes.cast(libc.labs, ctypes.c_void_p).value
+)
+"""
+
+
+@compiled_only
+def test_other_sizes_go_to_the_allocator_below() -> None:
+    run(
+        FOREIGN
+        + textwrap.dedent("""
+        set_arena(foreign)
+        framecache.install()
+        assert current_arena().key() != foreign.key()
+        alloc, free = direct()
+        start = stats()
+        sizes = (1, 4096, CHUNK - 8, CHUNK + 8, 2 * CHUNK, 256 << 10, SLAB)
+        for size in sizes:
+            address = alloc(size)
+            # calloc's work: zeroed, and not page-aligned.
+            assert address % 4096 and ctypes.string_at(address, size) == bytes(size)
+            free(address, size)
+        # At least: the interpreter may have asked for an arena.
+        assert stats()["passed_on"] >= start["passed_on"] + len(sizes)
+        assert stats()["allocations"] == start["allocations"]
+        address = alloc(CHUNK)
+        assert address % CHUNK == 0 and stats()["allocations"] == start["allocations"] + 1
+        free(address, CHUNK)
+        """)
+    )
+
+
+@compiled_only
+def test_wrapped_by_somebody_later(helper: str) -> None:
+    run(
+        """
+        library = ctypes.CDLL(sys.argv[1])
+        framecache.install()
+        early = parked(50)
+        arena = current_arena()
+        library.wrap(ctypes.byref(arena))
+        set_arena(arena)
+        # On top of the wrapper the cache would pass on to the wrapper, and that to the cache, without end.
+        assert framecache.install() and current_arena().key() == arena.key()
+        late = parked(50)
+        for one in early + late:
+            one.switch()
+        assert library.counted(0) >= 50 and library.counted(1) >= 100
+        assert stats()["chunks_in_use"] == 0 and stats()["chunks_free"] == 100
+        assert direct()[0](3 * CHUNK)
+        """,
+        helper,
+    )
+
+
+@compiled_only
+def test_taken_out_and_put_back() -> None:
+    run(
+        FOREIGN
+        + textwrap.dedent("""
+        original = current_arena()
+        framecache.install()
+        ours = current_arena()
+        made = parked(100)
+        set_arena(original)
+        # The original allocator unmaps chunks of ours; the addresses are never handed out again by us.
+        for one in made[:50]:
+            one.switch()
+        between = parked(100)
+        assert framecache.install() and current_arena().key() == ours.key()
+        for one in made[50:] + between:
+            one.switch()
+        for one in parked(300):
+            one.switch()
+        assert stats()["chunks_in_use"] <= 50
+        framecache.set_limit(0)
+        # A stranger stays in place: nobody knows what it does with an allocator on top.
+        set_arena(foreign)
+        assert framecache.install() and current_arena().key() == foreign.key()
+        set_arena(ours)
+        """)
+    )
