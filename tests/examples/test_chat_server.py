@@ -78,7 +78,7 @@ def test_a_member_who_does_not_read_is_dropped(server: Child) -> None:
     deaf = Member(port, "deaf")
     assert alice.hear() == "* deaf has come"
     line = "x" * 4000
-    # Nothing is heard while the kernel takes the lines for the one who does not read; then that one is dropped.
+    # Nothing is heard while the kernel takes the lines for the one who does not read; then it is dropped.
     for _ in range(20_000):
         if select.select([alice.sock], [], [], 0)[0]:
             break

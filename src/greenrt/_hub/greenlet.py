@@ -218,9 +218,12 @@ class Greenlet(Fiber):
 
     def _end(self) -> Latch:
         """Return the latch that the end sets."""
+        if self._latch is None:
+            # Re-entrant: making the latch can run a finalizer that comes here too.
+            with slot.creation_lock:
+                if self._latch is None:
+                    self._latch = Latch(self)
         latch = self._latch
-        if latch is None:
-            latch = _new_latch(self)
         if self._state == FINISHED:
             latch.fire()
         return latch
@@ -529,14 +532,6 @@ def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGre
     made = RawGreenlet(function, args, kwargs)
     made.hub.loop.ready.append(Start(made))
     return made
-
-
-def _new_latch(target: Greenlet) -> Latch:
-    # The lock is re-entrant: making the latch can run a finalizer that comes here too.
-    with slot.creation_lock:
-        if target._latch is None:
-            target._latch = Latch(target)
-        return target._latch
 
 
 def _instance(exception: Any) -> BaseException:

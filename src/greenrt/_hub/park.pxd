@@ -45,7 +45,7 @@ cdef class Park(Entry):
     cdef _enqueue(self)
     cpdef object wait(self, object timeout=*, bint ref=*)
     cdef _suspend(self, object timeout, bint ref)
-    cdef yield_now(self)
+    cpdef yield_now(self)
 
 
 cdef class NativePark(Park):

@@ -53,10 +53,9 @@ enum { FRAMES_WARM, /* in use, with kept chunks: served first, so that the worki
        FRAMES_FULL };
 
 typedef struct {
-    uint64_t allocations, hits, releases, purged, slabs_mapped, slabs_unmapped;
+    uint64_t allocations, hits, releases, passed_on, purged, slabs_mapped, slabs_unmapped;
     uint64_t kept;  /* chunks */
     uint64_t limit; /* bytes */
-    uint64_t passed_on; /* the only one that is counted without the lock */
 } frame_counts;
 
 static struct {
@@ -157,7 +156,7 @@ static char *frames_map(void)
 
 /* Unmaps slabs that frames_trim() took out. The lock is not held: unmapping touched pages takes tens of
  * microseconds. */
-static void frames_unmap(frame_slab *doomed)
+static inline void frames_unmap(frame_slab *doomed)
 {
     while (doomed != NULL) {
         frame_slab *slab = doomed;
@@ -199,7 +198,7 @@ static void frames_purge(frame_slab *slab)
 /* Brings the kept chunks below the limit, oldest first; returns the slabs to unmap once the lock is released.
  * Unmapping idle slabs alone would not bound anything: one survivor in each of a thousand slabs would pin all
  * of them. */
-static frame_slab *frames_trim(void)
+static inline frame_slab *frames_trim(void)
 {
     frame_slab *doomed = NULL;
     while (frames.count.kept * FRAMES_CHUNK > frames.count.limit) {
@@ -230,7 +229,9 @@ static frame_slab *frames_pick(void)
 
 static void *frames_pass_alloc(size_t size)
 {
-    __atomic_fetch_add(&frames.count.passed_on, 1, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&frames.lock);
+    frames.count.passed_on++;
+    pthread_mutex_unlock(&frames.lock);
     return frames.below.alloc(frames.below.ctx, size);
 }
 
@@ -279,17 +280,18 @@ static void frames_free(void *Py_UNUSED(ctx), void *address, size_t size)
         size_t offset = (uintptr_t)address & (FRAMES_SLAB - 1);
         uint64_t bit = (uint64_t)1 << (offset / FRAMES_CHUNK);
         /* A slab can have holes: who takes us out by setting an older allocator unmaps chunks of ours with
-         * it, and may be given those addresses again. So a chunk is ours only if it was handed out here. */
-        if (slab != NULL && slab->base != NULL && offset % FRAMES_CHUNK == 0 && !(slab->free & bit)) {
-            frames.count.releases++;
-            frames.count.kept++;
-            frames_update(slab, slab->free | bit, slab->kept | bit);
+         * it, and may be given those addresses again, at any page boundary. */
+        if (slab != NULL && slab->base != NULL && offset % FRAMES_CHUNK == 0) {
             frame_slab *doomed = NULL;
-            if (frames.count.kept * FRAMES_CHUNK > frames.count.limit)
+            /* A second free changes nothing, as with munmap; counting it would send frames_trim() astray. */
+            if (!(slab->free & bit)) {
+                frames.count.releases++;
+                frames.count.kept++;
+                frames_update(slab, slab->free | bit, slab->kept | bit);
                 doomed = frames_trim();
+            }
             pthread_mutex_unlock(&frames.lock);
-            if (doomed != NULL)
-                frames_unmap(doomed);
+            frames_unmap(doomed);
             return;
         }
         pthread_mutex_unlock(&frames.lock);

@@ -75,7 +75,7 @@ def set_limit(bytes) -> None:
 
 
 def statistics() -> dict[str, int]:
-    """Return the cache's counters; any thread, one consistent picture (only `passed_on` may run ahead).
+    """Return the cache's counters; any thread, all taken at one moment.
 
     allocations: chunks handed out so far; hits: those of them that were used before and kept;
     chunks_in_use: handed out now; chunks_free: free and kept, at most `limit_bytes` / 16384;

@@ -20,10 +20,16 @@ cdef extern from "Python.h":
     ctypedef struct PyThreadState:
         pass
 
+    ctypedef struct PyFrameObject:
+        pass
+
+    ctypedef struct PyCodeObject:
+        pass
+
     PyThreadState *PyThreadState_Get()
-    PyObject *PyThreadState_GetFrame(PyThreadState *state)
-    object PyFrame_GetCode(PyObject *frame)
-    int PyFrame_GetLasti(PyObject *frame)
+    PyFrameObject *PyThreadState_GetFrame(PyThreadState *state)
+    PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
+    int PyFrame_GetLasti(PyFrameObject *frame)
     unsigned long PyThread_get_thread_ident()
     int PyErr_CheckSignals() except -1
 
@@ -75,10 +81,12 @@ cpdef int check_signals() except -1:
 
 cpdef tuple call_site():
     """Return (code, instruction offset) of the innermost Python frame; the line is looked up when asked for."""
-    cdef PyObject *frame = PyThreadState_GetFrame(PyThreadState_Get())
+    cdef PyFrameObject *frame = PyThreadState_GetFrame(PyThreadState_Get())
     if frame == NULL:
         return None
-    code = PyFrame_GetCode(frame)
+    cdef PyObject *code = <PyObject *>PyFrame_GetCode(frame)
     cdef int offset = PyFrame_GetLasti(frame)
-    Py_XDECREF(frame)
-    return (code, offset)
+    site = (<object>code, offset)
+    Py_XDECREF(code)
+    Py_XDECREF(<PyObject *>frame)
+    return site
