@@ -1,5 +1,8 @@
+import cython
+
 from greenrt._loop.entry cimport Entry
 from greenrt._loop.loop cimport Loop
+from greenrt._native.ring cimport Ring
 from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
 
 
@@ -16,11 +19,15 @@ cpdef Shadow shadow(greenlet_t target)
 cpdef object parked(greenlet_t target)
 
 
+cdef class Park(Entry)
+
+
 cdef class HubCore(Fiber):
     cdef readonly Loop loop
     cdef Py_ssize_t budget
     cdef double poll_due
 
+    @cython.locals(ready=Ring, park=Park, target=greenlet_t)
     cdef hand_off(self)
 
 
@@ -42,9 +49,12 @@ cdef class Park(Entry):
     cpdef bint fail(self, object error) except -1
     cpdef bint abandon(self) except -1
     cdef _end(self, object outcome)
+    @cython.locals(loop=Loop)
     cdef _enqueue(self)
     cpdef object wait(self, object timeout=*, bint ref=*)
+    @cython.locals(hub=HubCore, loop=Loop, target=greenlet_t, ghost=Shadow)
     cdef _suspend(self, object timeout, bint ref)
+    @cython.locals(hub=HubCore, target=greenlet_t, ghost=Shadow)
     cpdef yield_now(self)
 
 
