@@ -1,3 +1,7 @@
+from greenrt._hub cimport slot
+from greenrt._hub.park cimport deliver
+from greenrt._native.thread cimport call_site
+from greenrt._native.switch cimport current, is_active, resume, throw_into, start_in
 from greenrt._hub.latch cimport Latch
 from greenrt._hub.park cimport HubCore, Park
 from greenrt._loop.entry cimport Entry

@@ -1,7 +1,6 @@
 """Greenlet: a function that runs by itself, can be waited for, linked to and killed."""
 
 from collections.abc import Callable
-from contextvars import copy_context
 from types import GenericAlias, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -13,7 +12,7 @@ from greenrt._hub.latch import Latch
 from greenrt._hub.park import HubCore, deliver
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
-from greenrt._native.switch import Fiber, current, is_active, resume, throw_into
+from greenrt._native.switch import Fiber, current, is_active, resume, start_in, throw_into
 from greenrt._native.thread import call_site
 from greenrt.errors import GreenletExit
 
@@ -86,9 +85,7 @@ class Greenlet(Fiber):
             if own is None:
                 raise TypeError("a greenlet needs a function to run, or a subclass that defines _run()")
             self._function = own
-        hub = slot.get_hub()
-        greenlet.__init__(self, None, hub)
-        self.hub = hub
+        start_in(self, slot.get_hub())
         self._args = args
         self._kwargs: dict[str, Any] | None = kwargs or None
         self._start: Start | None = None
@@ -99,7 +96,6 @@ class Greenlet(Fiber):
         self._name: str | None = None
         self._state = UNSTARTED
         self._site = call_site()
-        self.gr_context = copy_context()
 
     __class_getitem__ = classmethod(GenericAlias)
 
@@ -421,14 +417,11 @@ class RawGreenlet(Fiber):
     """What `spawn_raw` returns: a greenlet that reports nothing."""
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        hub = slot.get_hub()
-        greenlet.__init__(self, None, hub)
-        self.hub = hub
+        start_in(self, slot.get_hub())
         self._function = function
         self._args = args
         self._kwargs = kwargs
         self._site = call_site()
-        self.gr_context = copy_context()
 
     @property
     def loop(self) -> Any:

@@ -1,3 +1,5 @@
+from greenrt._native.thread cimport coarse
+from greenrt._native.switch cimport current, is_active, resume, throw_into
 from greenrt._hub.park cimport HubCore, Park
 
 

@@ -14,7 +14,7 @@ from greenrt import _original
 from greenrt._hub import slot
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.idents import ident_of
-from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked
+from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, wake_park
 from greenrt._hub.report import render_parked
 from greenrt._hub.wakers import possible_wakers
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
@@ -154,7 +154,7 @@ class Hub(HubCore):
             from greenrt.errors import ConcurrentObjectUseError
 
             raise ConcurrentObjectUseError(f"{watcher!r} is in use by another greenlet; make a watcher for this one")
-        watcher.start(park.wake, None)
+        watcher.start(wake_park, park)
         try:
             return park.wait()
         finally:

@@ -1,3 +1,4 @@
+from greenrt._hub.park cimport new_park
 from greenrt._hub.latch cimport Notifier
 from greenrt._hub.park cimport Park
 

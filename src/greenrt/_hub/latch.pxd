@@ -1,3 +1,4 @@
+from greenrt._hub.park cimport new_park
 from greenrt._hub.guard cimport Guarded, WaitList
 from greenrt._hub.park cimport Park
 

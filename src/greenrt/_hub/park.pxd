@@ -1,3 +1,5 @@
+from greenrt._native.thread cimport coarse, get_slot
+from greenrt._native.switch cimport current, is_active, resume, throw_into
 import cython
 
 from greenrt._loop.entry cimport Entry

@@ -25,7 +25,7 @@ from greenrt._native.switch import Fiber, current, is_active, resume, throw_into
 from greenrt._native.thread import coarse, get_slot
 from greenrt.errors import BlockingInHub, InvalidSwitchError
 
-__all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "new_park", "parked", "shadow"]
+__all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "new_park", "parked", "shadow", "wake_park"]
 
 
 class _TimedOut:
@@ -340,6 +340,11 @@ def new_park(what: Any) -> Park:
             "spawn a greenlet for it: greenrt.spawn(fn, ...)"
         )
     return _fresh(Park.__new__(Park), hub, running, what)
+
+
+def wake_park(park: Park) -> None:
+    """Wake `park` with None: for use as a callback. (A bound ``park.wake`` is none where `park` is a typed local.)"""
+    park.wake(None)
 
 
 def deliver(hub: HubCore, target: greenlet, error: BaseException) -> bool:

@@ -1,3 +1,4 @@
+from greenrt._hub.park cimport NativePark, new_park
 import cython
 
 from greenrt._hub.park cimport Park

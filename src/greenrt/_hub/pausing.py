@@ -3,7 +3,7 @@
 from typing import Any
 
 from greenrt import _original
-from greenrt._hub.park import NativePark, new_park
+from greenrt._hub.park import NativePark, new_park, wake_park
 
 __all__ = ["idle", "sleep"]
 
@@ -31,7 +31,7 @@ def idle(priority: int = 0) -> None:
     if isinstance(park, NativePark):
         return
     watcher = park.hub.loop.idle()
-    watcher.start(park.wake, None)
+    watcher.start(wake_park, park)
     try:
         park.wait()
     finally:

@@ -1,3 +1,5 @@
+from greenrt._hub.park cimport Shadow, shadow
+from greenrt._native.switch cimport Fiber, current
 from greenrt._hub.park cimport HubCore
 from greenrt._loop.entry cimport Entry
 from greenrt._native.switch cimport greenlet as greenlet_t

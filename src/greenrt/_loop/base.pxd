@@ -1,3 +1,4 @@
+from greenrt._native.thread cimport check_signals, ident
 from greenrt._loop.backends.base cimport Backend
 from greenrt._loop.clock cimport Clock
 from greenrt._loop.entry cimport Callback, Entry

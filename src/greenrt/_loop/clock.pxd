@@ -1,3 +1,4 @@
+from greenrt._native.thread cimport monotonic
 cdef class Clock:
     cpdef double now(self)
 

@@ -1,3 +1,4 @@
+from greenrt._native.thread cimport coarse, ident
 from greenrt._loop.base cimport LoopBase
 
 

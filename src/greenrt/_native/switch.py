@@ -1,11 +1,12 @@
 """Greenlet switching, and the greenlet base class that carries our per-greenlet state (plain twin)."""
 
+from contextvars import copy_context
 from typing import Any
 
 from greenlet import getcurrent as current
 from greenlet import greenlet
 
-__all__ = ["Fiber", "current", "greenlet", "is_active", "resume", "throw_into"]
+__all__ = ["Fiber", "current", "greenlet", "is_active", "resume", "start_in", "throw_into"]
 
 
 class Fiber(greenlet):
@@ -30,3 +31,10 @@ def throw_into(target: greenlet, error: BaseException) -> Any:
 def is_active(target: greenlet) -> bool:
     """Tell whether `target` has started and has not finished."""
     return bool(target)
+
+
+def start_in(target: Fiber, hub: Any) -> None:
+    """Make `hub` the parent of a new greenlet, and a copy of the running context (contextvars) its context."""
+    target.parent = hub
+    target.hub = hub
+    target.gr_context = copy_context()

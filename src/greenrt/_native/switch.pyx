@@ -10,6 +10,11 @@ cdef extern from "greenlet.h":
     object PyGreenlet_Switch(greenlet target, PyObject *args, PyObject *kwargs)
     object PyGreenlet_Throw(greenlet target, PyObject *type, PyObject *value, PyObject *traceback)
     int PyGreenlet_ACTIVE(greenlet target)
+    int PyGreenlet_SetParent(greenlet target, greenlet parent) except -1
+
+
+cdef extern from "Python.h":
+    object PyContext_CopyCurrent()
 
 
 PyGreenlet_Import()
@@ -38,3 +43,10 @@ cpdef object throw_into(greenlet target, object error):
 cpdef bint is_active(greenlet target):
     """Tell whether `target` has started and has not finished."""
     return PyGreenlet_ACTIVE(target)
+
+
+cpdef start_in(Fiber target, object hub):
+    """Make `hub` the parent of a new greenlet, and a copy of the running context (contextvars) its context."""
+    PyGreenlet_SetParent(target, hub)
+    target.hub = hub
+    target.gr_context = PyContext_CopyCurrent()

@@ -1,0 +1,5 @@
+from greenrt._native.thread cimport get_slot, set_slot
+
+
+cpdef object get_hub()
+cpdef object get_hub_if_exists()
