@@ -8,8 +8,36 @@ from greenrt._hub.pausing import idle, sleep
 from greenrt._hub.slot import get_hub
 from greenrt._hub.timeout import Timeout, with_timeout
 from greenrt._hub.waiter import Waiter
+from greenrt._native import switch as _switch
 from greenrt._native.switch import current as getcurrent
 from greenrt.errors import GreenletExit
+
+__all__ = [
+    "Greenlet",
+    "GreenletExit",
+    "Hub",
+    "Timeout",
+    "Waiter",
+    "get_hub",
+    "getcurrent",
+    "idle",
+    "iwait",
+    "joinall",
+    "kill",
+    "killall",
+    "sleep",
+    "spawn",
+    "spawn_later",
+    "spawn_raw",
+    "wait",
+    "wait_read",
+    "wait_readwrite",
+    "wait_write",
+    "with_timeout",
+]
+
+# Which build this is: "compiled", or "pure" (plain Python). All modules are of one build.
+__build__ = "pure" if (_switch.__file__ or "").endswith(".py") else "compiled"
 
 spawn = Greenlet.spawn
 spawn_later = Greenlet.spawn_later

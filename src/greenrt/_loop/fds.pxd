@@ -1,3 +1,5 @@
+import cython
+
 from greenrt._loop.backends.base cimport Backend
 from greenrt._loop.entry cimport Entry
 
@@ -12,7 +14,7 @@ cdef class FdEntry:
     cdef public bint stuck
     cdef public int armed
 
-    cdef int wanted(self)
+    cpdef int wanted(self)
 
 
 cdef class FdTable:
@@ -26,10 +28,13 @@ cdef class FdTable:
     cpdef unpark(self, int fd, int event, Entry waiter)
     cpdef add(self, int fd, int events, Entry waiter)
     cpdef discard(self, int fd, Entry waiter)
+    @cython.locals(entry=FdEntry)
     cpdef forget(self, int fd)
+    @cython.locals(entry=FdEntry)
     cpdef reset(self, int fd)
     cpdef list all_entries(self)
     cpdef adopt(self, FdEntry entry)
     cdef _register(self, FdEntry entry)
+    @cython.locals(backend=Backend, entry=FdEntry, fd=cython.int)
     cpdef dispatch(self, int count)
     cdef _deliver(self, FdEntry entry, int events)

@@ -1,0 +1,120 @@
+"""What holds for every test: a time limit, no leaks, a build of the present sources, a seed that is printed.
+
+Warnings are errors (pyproject.toml). A test that needs longer than the limit says so:
+``@pytest.mark.time_limit(seconds)``.
+"""
+
+import faulthandler
+import gc
+import os
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+from support import build
+from support.leaks import Holdings, settle
+
+import greenrt
+
+# Seconds for one test, fixtures included. At the limit the stacks of all threads are printed and the run ends:
+# a process that hangs once has nothing more to say.
+LIMIT = 60.0
+
+# The examples need the sockets and the patching that are still to come.
+MISSING = [name for name in ("greenrt.green.socket", "greenrt.monkey") if find_spec(name) is None]
+collect_ignore = ["examples"] if MISSING else []
+
+SEED = os.environ.get("GREENRT_SEED", "")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    stale = build.stale()
+    if stale:
+        raise pytest.UsageError(
+            "the build under test is stale; run `make build` (or `make test`, which does):\n    "
+            + "\n    ".join(stale)
+        )
+    # pytest replaces fd 2 while a test runs.
+    config.stash[REAL_STDERR] = os.fdopen(os.dup(2), "w")
+
+
+REAL_STDERR = pytest.StashKey()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    stderr = config.stash.get(REAL_STDERR, None)
+    if stderr is not None:
+        faulthandler.cancel_dump_traceback_later()
+        stderr.close()
+
+
+def pytest_report_header() -> str:
+    where = os.path.dirname(greenrt.__file__)
+    lines = f"greenrt: {greenrt.__build__} build at {where}, GREENRT_SEED={SEED or 'unset'}"
+    if collect_ignore:
+        lines += f"\ngreenrt: tests/examples left out, there is no {' and no '.join(MISSING)} yet"
+    return lines
+
+
+def pytest_collection_finish() -> None:
+    # What exists now is none of a test's doing: the leak oracle need not look at it after each.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    marker = item.get_closest_marker("time_limit")
+    stderr = item.config.stash[REAL_STDERR]
+    faulthandler.dump_traceback_later(marker.args[0] if marker else LIMIT, exit=True, file=stderr)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if report.failed:
+        report.sections.append(
+            (
+                "greenrt",
+                f"{greenrt.__build__} build, {sys.version.split()[0]}, GREENRT_SEED={SEED or 'unset'}",
+            )
+        )
+    if call.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
+FAILED = pytest.StashKey()
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves something behind. One that failed is not asked: its traceback holds things."""
+    before = Holdings()
+    yield
+    if request.node.stash.get(FAILED, True):
+        return
+    leaks = settle(before)
+    if leaks:
+        pytest.fail("left behind:\n    " + "\n    ".join(leaks), pytrace=False)
+
+
+@pytest.fixture
+def hub() -> greenrt.Hub:
+    """The main thread's hub."""
+    return greenrt.get_hub()
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors of greenlets that the test causes on purpose are not printed."""
+    hub = greenrt.get_hub()
+    before = hub.exception_stream
+    hub.exception_stream = None
+    yield
+    hub.exception_stream = before
