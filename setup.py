@@ -39,9 +39,11 @@ def extensions() -> list[Extension]:
     from Cython.Build import cythonize
 
     include = [str(Path(greenlet.__file__).parent), "src/greenrt/_native"]
-    stems = {name: Path("src/greenrt", *name.split(".")) for name in COMPILED}
-    sources = {name: stem.with_suffix(".pyx" if stem.with_suffix(".pyx").exists() else ".py") for name, stem in stems.items()}
-    modules = [Extension(f"greenrt.{name}", [str(path)], include_dirs=include) for name, path in sources.items()]
+    modules = []
+    for name in COMPILED:
+        pyx = Path("src/greenrt", *name.split(".")).with_suffix(".pyx")
+        source = pyx if pyx.exists() else pyx.with_suffix(".py")
+        modules.append(Extension(f"greenrt.{name}", [str(source)], include_dirs=include))
     return cythonize(modules, build_dir="build/cython", include_path=["src"], compiler_directives=DIRECTIVES)
 
 

@@ -17,8 +17,8 @@ from support.leaks import Holdings, settle
 
 import greenrt
 
-# Seconds for one test, fixtures included. At the limit the stacks of all threads are printed and the run ends:
-# a process that hangs once has nothing more to say.
+# Seconds for one test, fixtures included. At the limit the stacks of all threads are printed, and the run
+# ends: a process that hangs once has nothing more to say.
 LIMIT = 60.0
 
 # The examples need the sockets and the patching that are still to come.

@@ -20,16 +20,19 @@ __all__ = [
     "RLock",
     "allocate_lock",
     "close",
+    "epoll",
     "get_ident",
     "get_native_id",
     "poll",
     "private_module",
+    "read",
     "select",
     "set_wakeup_fd",
     "sleep",
     "socket_type",
     "start_new_thread",
     "thread_local",
+    "write",
 ]
 
 sleep = time.sleep
@@ -43,8 +46,11 @@ start_new_thread = _thread.start_new_thread
 set_wakeup_fd = _signal.set_wakeup_fd
 socket_type = _socket.socket
 close = os.close
+read = os.read
+write = os.write
 select = _select.select
 poll: Any = getattr(_select, "poll", None)
+epoll: Any = getattr(_select, "epoll", None)
 
 _private: dict[str, ModuleType] = {}
 

@@ -33,9 +33,13 @@ def possible_wakers() -> list[str]:
     """Return a description of each other native thread and each signal handler that might wake someone here."""
     me = _original.get_ident()
     idle = idle_threads | _pycares_threads()
-    wakers = [f"native thread {ident:#x}" for ident in sys._current_frames() if ident != me and ident not in idle]
+    wakers = [
+        f"native thread {ident:#x}" for ident in sys._current_frames() if ident != me and ident not in idle
+    ]
     if slot.on_main_thread():
-        for number in range(1, _signal.NSIG):
-            if _is_user_handler(number):
-                wakers.append(f"Python handler of signal {number}: {_signal.getsignal(number)!r}")
+        wakers += [
+            f"Python handler of signal {number}: {_signal.getsignal(number)!r}"
+            for number in range(1, _signal.NSIG)
+            if _is_user_handler(number)
+        ]
     return wakers

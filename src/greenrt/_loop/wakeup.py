@@ -24,7 +24,7 @@ class Wakeup:
         """Make `fd` readable."""
         try:
             # Eight bytes: an eventfd takes no less, a pipe does not mind.
-            os.write(self.write_fd, b"\1\0\0\0\0\0\0\0")
+            _original.write(self.write_fd, b"\1\0\0\0\0\0\0\0")
         except BlockingIOError:
             # Full: it is readable already.
             pass
@@ -32,7 +32,7 @@ class Wakeup:
     def drain(self) -> None:
         """Make `fd` unreadable until the next `send`."""
         try:
-            while len(os.read(self.fd, 4096)) == 4096:
+            while len(_original.read(self.fd, 4096)) == 4096:
                 pass
         except BlockingIOError:
             pass
@@ -63,9 +63,9 @@ class SignalWakeup:
     def drain(self) -> None:
         """Read what has been written, and pass it on to the wakeup fd that was set before ours."""
         try:
-            while data := os.read(self.fd, 4096):
+            while data := _original.read(self.fd, 4096):
                 if self._previous >= 0:
-                    os.write(self._previous, data)
+                    _original.write(self._previous, data)
         except BlockingIOError:
             pass
 

@@ -10,8 +10,8 @@ from errno import EBADF
 from math import isnan
 from typing import Any
 
-from greenrt._loop.entry import READ, WRITE, Entry
 from greenrt._loop.base import LoopBase
+from greenrt._loop.entry import READ, WRITE, Entry
 
 __all__ = ["Async", "Hook", "Io", "Timer", "Watcher"]
 
@@ -241,7 +241,9 @@ class Timer(Watcher):
 
     def __init__(self, loop: LoopBase, after: float, repeat: float = 0.0, ref: bool = True) -> None:
         if isnan(after) or isnan(repeat):
-            raise ValueError(f"a timer's times must be numbers of seconds, not after={after!r}, repeat={repeat!r}")
+            raise ValueError(
+                f"a timer's times must be numbers of seconds, not after={after!r}, repeat={repeat!r}"
+            )
         if repeat < 0:
             raise ValueError(f"a timer's repeat must be 0 or more seconds, not {repeat!r}")
         super().__init__(loop, ref)

@@ -1,6 +1,6 @@
 """A try-lock: the one atomic step under every primitive that several threads share (plain twin)."""
 
-from _thread import allocate_lock, get_ident
+from greenrt._original import allocate_lock, get_ident
 
 __all__ = ["Gate"]
 

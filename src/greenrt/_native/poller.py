@@ -1,7 +1,8 @@
 """The epoll instance: non-raising registration, and a wait that fills a batch (plain twin over select.epoll)."""
 
 import errno
-import select
+
+from greenrt._original import epoll
 
 __all__ = ["ADD", "DELETE", "MODIFY", "Poller"]
 
@@ -15,7 +16,7 @@ class Poller:
     """An epoll instance (epoll(7)); owner thread only, except `control`, which the kernel makes safe."""
 
     def __init__(self, capacity: int = 1024) -> None:
-        self._epoll = select.epoll()
+        self._epoll = epoll()
         self._capacity = capacity
         self._generations: dict[int, int] = {}
         self._batch: list[tuple[int, int]] = []

@@ -1,15 +1,16 @@
-"""What belongs to the running OS thread: one object slot, its identity, clocks, signals, its frame (plain twin)."""
+"""What belongs to the running OS thread: an object slot, identity, clocks, signals, frame (plain twin)."""
 
 import sys
-from _thread import _local
-from _thread import get_ident as ident
 from time import monotonic
 from types import CodeType
 from typing import Any
 
+from greenrt._original import get_ident as ident
+from greenrt._original import thread_local
+
 __all__ = ["call_site", "check_signals", "coarse", "get_slot", "ident", "monotonic", "set_slot"]
 
-_slots = _local()
+_slots = thread_local()
 
 coarse = monotonic
 
@@ -25,7 +26,7 @@ def set_slot(value: Any) -> None:
 
 
 def check_signals() -> int:
-    """Run the Python handlers of signals that have arrived: the interpreter has done so at this call already."""
+    """Run the Python handlers of signals that have arrived: the interpreter did so at this very call."""
     return 0
 
 

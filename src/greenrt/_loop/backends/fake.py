@@ -53,7 +53,9 @@ class FakeBackend(Backend):
             del self.armed[fd]
         if not self._batch:
             if timeout < 0:
-                raise RuntimeError("nothing is ready and no timer is set: a real loop would sleep for ever here")
+                raise RuntimeError(
+                    "nothing is ready and no timer is set: a real loop would sleep for ever here"
+                )
             self.clock.advance(timeout)
         return len(self._batch)
 

@@ -5,6 +5,7 @@ import os
 import select
 from typing import Any, ClassVar
 
+from greenrt import _original
 from greenrt._loop.backends.base import Backend
 from greenrt._loop.entry import READ, WRITE
 
@@ -82,14 +83,18 @@ class PollBackend(_TableBackend):
 
     def wait(self, timeout: float) -> int:
         """See `Backend.wait`."""
-        poller = select.poll()
+        poller = _original.poll()
         for fd, (_, events) in self._armed.items():
-            poller.register(fd, (select.POLLIN if events & READ else 0) | (select.POLLOUT if events & WRITE else 0))
+            poller.register(
+                fd, (select.POLLIN if events & READ else 0) | (select.POLLOUT if events & WRITE else 0)
+            )
         ready: dict[int, int] = {}
         # Milliseconds, rounded up: never early. The kernel's type ends at 2**31 ms.
         for fd, mask in poller.poll(None if timeout < 0 else min(-(-timeout * 1000 // 1), 2**31 - 1)):
             trouble = mask & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
-            ready[fd] = (READ if mask & select.POLLIN or trouble else 0) | (WRITE if mask & select.POLLOUT or trouble else 0)
+            readable = READ if mask & select.POLLIN or trouble else 0
+            writable = WRITE if mask & select.POLLOUT or trouble else 0
+            ready[fd] = readable | writable
         return self._report(ready)
 
 
@@ -112,7 +117,7 @@ class SelectBackend(_TableBackend):
         writers = [fd for fd, (_, events) in self._armed.items() if events & WRITE]
         ready: dict[int, int] = {}
         try:
-            r, w, _ = select.select(readers, writers, (), None if timeout < 0 else min(timeout, 86400.0))
+            r, w, _ = _original.select(readers, writers, (), None if timeout < 0 else min(timeout, 86400.0))
         except OSError as error:
             if error.errno != errno.EBADF:
                 raise

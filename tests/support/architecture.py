@@ -1,0 +1,258 @@
+"""The rules of the house, as functions from sources to complaints.
+
+A `Tree` maps paths below ``src/greenrt`` (and ``monkey/...`` for the top-level folder) to source text.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from support.build import ROOT, SOURCE
+
+__all__ = [
+    "ALLOWED",
+    "FLOORS",
+    "Tree",
+    "cycles",
+    "documented_floors",
+    "greenlets_in_loop",
+    "oversized",
+    "patchable_names",
+    "read_tree",
+    "upward_imports",
+]
+
+Tree = dict[str, str]
+
+# Modules and packages directly below greenrt. The facade, greenrt itself, stands above the runtime.
+FLOORS = {
+    "errors": 0,
+    "_original": 0,
+    "_native": 1,
+    "_loop": 2,
+    "_hub": 3,
+    "sync": 4,
+    "dns": 4,
+    "green": 5,
+    "serve": 6,
+    "monkey": 7,
+}
+MONKEY = FLOORS["monkey"]
+FACADE = MONKEY - 0.5
+
+FILE_LINES = 600
+FUNCTION_LINES = 60
+
+# What patching replaces: these modules, and these functions of others. (C modules such as _socket and _signal stay
+# as they are, _thread excepted.)
+PATCHED_MODULES = {
+    "_thread",
+    "concurrent",
+    "multiprocessing",
+    "queue",
+    "select",
+    "selectors",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "threading",
+}
+PATCHED_FUNCTIONS = {
+    "time": {"sleep"},
+    "os": {
+        "close",
+        "fork",
+        "forkpty",
+        "popen",
+        "posix_spawn",
+        "posix_spawnp",
+        "read",
+        "readv",
+        "sendfile",
+        "system",
+        "wait",
+        "wait3",
+        "wait4",
+        "waitid",
+        "waitpid",
+        "write",
+        "writev",
+    },
+}
+# Floors whose very subject is the patchable modules.
+TWINS = {"_original", "green", "monkey"}
+# (path, module): why it may.
+ALLOWED = {
+    ("_hub/slot.py", "threading"): "main_thread() only, off Linux; patching does not touch it",
+    ("_loop/backends/__init__.py", "select"): "asks only which backends there are",
+    ("_loop/backends/polls.py", "select"): "constants only; the functions come from _original",
+}
+
+_CYTHON_IMPORT = re.compile(
+    r"^\s*from\s+([\w.]+)\s+c?import\s+\(?([^)#\n]*)|^\s*c?import\s+([\w.]+)", re.MULTILINE
+)
+
+
+def read_tree() -> Tree:
+    """Return the sources that stand here."""
+    tree = {}
+    for base, prefix in ((SOURCE, ""), (ROOT / "monkey", "monkey/")):
+        for path in sorted(base.rglob("*")):
+            if path.suffix in (".py", ".pyx", ".pxd", ".h"):
+                tree[prefix + str(path.relative_to(base))] = path.read_text()
+    return tree
+
+
+def _module(path: str) -> str:
+    """Return the module that a file belongs to, below greenrt; "" for greenrt itself."""
+    parts = list(Path(path).with_suffix("").parts)
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join(parts)
+
+
+def _named(path: str, text: str) -> Iterator[tuple[str, str]]:
+    """Yield (module, name) for each import and cimport of a file, wherever it stands; name "" for a plain import."""
+    if not path.endswith(".py"):
+        for source, names, plain in _CYTHON_IMPORT.findall(text):
+            if plain:
+                yield plain, ""
+            for name in names.split(","):
+                if source and name.strip():
+                    yield source, name.split()[0]
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, ""
+        elif isinstance(node, ast.ImportFrom):
+            source = node.module or ""
+            if node.level:
+                package = ("greenrt/" + path).split("/")[: -node.level]
+                source = ".".join([*package, *filter(None, [node.module])])
+            for alias in node.names:
+                yield source, alias.name
+
+
+def _edges(tree: Tree) -> dict[str, set[str]]:
+    """Return which modules of greenrt each one imports, all named below greenrt."""
+    modules = {_module(path) for path in tree if not path.endswith(".h")}
+    edges: dict[str, set[str]] = {module: set() for module in modules}
+    for path, text in tree.items():
+        if path.endswith(".h"):
+            continue
+        for source, name in _named(path, text):
+            if source.split(".")[0] == "monkey":
+                edges[_module(path)].add("monkey")
+            if source.split(".")[0] != "greenrt":
+                continue
+            below = source.removeprefix("greenrt").removeprefix(".")
+            deeper = f"{below}.{name}".removeprefix(".")
+            edges[_module(path)].add(deeper if deeper in modules else below)
+        # A file and the declarations beside it are one module; naming itself is no import.
+        edges[_module(path)].discard(_module(path))
+    return edges
+
+
+def _floor(module: str) -> float:
+    if not module:
+        return FACADE
+    top = module.split(".")[0]
+    if top not in FLOORS:
+        raise KeyError(f"greenrt.{top} has no floor; give it one in ARCHITECTURE.md and in {__name__}.FLOORS")
+    return FLOORS[top]
+
+
+def upward_imports(tree: Tree) -> list[str]:
+    """A floor imports only floors below it, and its own modules."""
+    return [
+        f"greenrt.{importer} (floor {_floor(importer):g}) imports greenrt.{imported} (floor {_floor(imported):g})"
+        for importer, found in sorted(_edges(tree).items())
+        for imported in sorted(found)
+        if _floor(imported) >= _floor(importer) and imported.split(".")[0] != importer.split(".")[0]
+    ]
+
+
+def cycles(tree: Tree) -> list[str]:
+    """No module imports itself through others, inside functions and by cimport included."""
+    edges = _edges(tree)
+    found = []
+    done: set[str] = set()
+
+    def visit(module: str, trail: list[str]) -> None:
+        if module in trail:
+            found.append(" -> ".join(f"greenrt.{name}" for name in [*trail[trail.index(module) :], module]))
+        elif module not in done:
+            for other in sorted(edges.get(module, ())):
+                visit(other, [*trail, module])
+            done.add(module)
+
+    for module in sorted(edges):
+        visit(module, [])
+    return found
+
+
+def greenlets_in_loop(tree: Tree) -> list[str]:
+    """The loop knows callbacks, never greenlets."""
+    return [
+        f"{path} imports {source}"
+        for path, text in tree.items()
+        if path.startswith("_loop/") and not path.endswith(".h")
+        for source, name in _named(path, text)
+        if source.split(".")[0] == "greenlet" or f"{source}.{name}".startswith("greenrt._native.switch")
+    ]
+
+
+def patchable_names(tree: Tree, allowed: dict[tuple[str, str], str] = ALLOWED) -> list[str]:
+    """The runtime takes what patching replaces from `_original` only."""
+    found = []
+    for path, text in tree.items():
+        if not path.endswith(".py") or path.replace(".", "/").split("/")[0] in TWINS:
+            continue
+        names = list(_named(path, text))
+        found += [
+            f"{path} imports {top}; take what it needs from greenrt._original"
+            for top in sorted({source.split(".")[0] for source, _ in names} & PATCHED_MODULES)
+            if (path, top) not in allowed
+        ]
+        found += [
+            f"{path} imports {name} from {source}; take it from greenrt._original"
+            for source, name in names
+            if name in PATCHED_FUNCTIONS.get(source, ())
+        ]
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                module, name = node.value.id, node.attr
+                if name in PATCHED_FUNCTIONS.get(module, ()):
+                    found.append(f"{path}:{node.lineno} uses {module}.{name}; take it from greenrt._original")
+    return found
+
+
+def oversized(tree: Tree) -> list[str]:
+    """A file has at most 600 lines, a function 60."""
+    found = []
+    for path, text in tree.items():
+        lines = text.count("\n")
+        if lines > FILE_LINES:
+            found.append(f"{path} has {lines} lines; split it (at most {FILE_LINES})")
+        if not path.endswith(".py"):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                if lines > FUNCTION_LINES:
+                    found.append(
+                        f"{path}:{node.lineno} {node.name}() has {lines} lines; at most {FUNCTION_LINES}"
+                    )
+    return found
+
+
+def documented_floors(text: str) -> dict[str, int]:
+    """Return the floors that ARCHITECTURE.md's table names."""
+    floors = {}
+    for number, names in re.findall(r"^\|\s*(\d+|top)\s*\|([^|]*)\|", text, re.MULTILINE):
+        for name in re.findall(r"`(?:greenrt\.)?(\w+)(?:/|\.py)?`", names):
+            floors[name] = MONKEY if number == "top" else int(number)
+    return floors
