@@ -1,5 +1,7 @@
 """A try-lock: the one atomic step under every primitive that several threads share (plain twin)."""
 
+from typing import Any, Self
+
 from greenrt._original import allocate_lock, get_ident
 
 __all__ = ["Gate"]
@@ -10,9 +12,12 @@ class Gate:
 
     __slots__ = ("_lock", "_owner")
 
-    def __init__(self) -> None:
+    # As the compiled twin: made complete by __new__, whatever a subclass's __init__ does.
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = super().__new__(cls)
         self._lock = allocate_lock()
         self._owner = 0
+        return self
 
     def _enter(self) -> bool:
         """Take the gate if it is free; tell whether it was."""
