@@ -1,8 +1,11 @@
+import cython
+
 from greenrt._hub cimport slot
-from greenrt._hub.park cimport deliver
-from greenrt._native.thread cimport call_site
-from greenrt._native.switch cimport current, is_active, resume, throw_into, start_in
-from greenrt._hub.latch cimport Latch
+from greenrt._hub.park cimport deliver, new_park
+from greenrt._native.thread cimport get_slot
+from greenrt._native.switch cimport current, is_active, place, resume, throw_into
+from greenrt._loop.loop cimport Loop
+from greenrt._hub.latch cimport Latch, Notifier
 from greenrt._hub.park cimport HubCore, Park
 from greenrt._loop.entry cimport Entry
 from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
@@ -23,19 +26,30 @@ cdef class Greenlet(Fiber):
     cdef object _result
     cdef object _error
     cdef object _traceback
-    cdef Latch _latch
-    cdef object _site
     cdef object _name
+    cdef object _sole
     cdef int _state
 
+    @cython.locals(hub=HubCore, loop=Loop)
+    cdef _enqueue(self)
+    @cython.locals(latch=Latch)
     cdef Latch _end(self)
+    @cython.locals(latch=Latch, hub=HubCore, loop=Loop, park=Park)
+    cdef bint _await_end(self, object timeout) except -1
+    @cython.locals(latch=Latch, hub=HubCore, loop=Loop)
+    cdef notify_end(self, Notifier notifier)
+    cdef unnotify_end(self, Notifier notifier)
+    @cython.locals(latch=Latch)
     cdef _finish(self, object result, object error)
     cpdef bint ready(self)
     cpdef bint _cancel_start(self)
+
+
+@cython.locals(park=Park, notifier=Notifier)
+cdef _tell(object waiter, object source)
 
 
 cdef class RawGreenlet(Fiber):
     cdef object _function
     cdef tuple _args
     cdef dict _kwargs
-    cdef object _site

@@ -8,12 +8,12 @@ from greenlet import greenlet
 
 from greenrt._hub import slot
 from greenrt._hub.idents import ident_of
-from greenrt._hub.latch import Latch
-from greenrt._hub.park import HubCore, deliver
+from greenrt._hub.latch import Latch, Notifier
+from greenrt._hub.park import TIMED_OUT, HubCore, Park, deliver, new_park
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
-from greenrt._native.switch import Fiber, current, is_active, resume, start_in, throw_into
-from greenrt._native.thread import call_site
+from greenrt._native.switch import Fiber, current, is_active, place, resume, throw_into
+from greenrt._native.thread import get_slot
 from greenrt.errors import GreenletExit
 
 __all__ = ["Greenlet", "RawGreenlet", "Start", "kill", "spawn_raw", "throw_soon"]
@@ -30,7 +30,10 @@ _spawn_callbacks: list[Callable[[Any], object]] = []
 
 
 class Start(Entry):
-    """Starts a greenlet from the run queue, or when a timer fires. `target` None: cancelled."""
+    """Starts a greenlet when a timer fires, or for another thread. `target` None: cancelled.
+
+    In the ordinary case the greenlet itself is what is queued.
+    """
 
     __slots__ = ("target",)
 
@@ -41,19 +44,16 @@ class Start(Entry):
         """See `Entry.fire`."""
         target = self.target
         if target is not None:
-            target.hub.loop.refs -= 1
-            target.hub.loop.ready.append(self)
+            loop: Any = target.hub.loop
+            loop.refs -= 1
+            loop.ready.append(self)
 
     def run(self) -> None:
         """See `Entry.run`."""
         target = self.target
-        if target is None:
-            return
-        self.target = None
-        # Switching to a dead greenlet would come back at once with nonsense.
-        if type(target) is RawGreenlet and target.dead:
-            return
-        resume(target)
+        if target is not None:
+            self.target = None
+            resume(target)
 
 
 if TYPE_CHECKING:
@@ -85,17 +85,18 @@ class Greenlet(Fiber):
             if own is None:
                 raise TypeError("a greenlet needs a function to run, or a subclass that defines _run()")
             self._function = own
-        start_in(self, slot.get_hub())
+        hub = get_slot()
+        place(self, hub if hub is not None else slot.get_hub())
         self._args = args
         self._kwargs: dict[str, Any] | None = kwargs or None
         self._start: Start | None = None
         self._result: Any = None
         self._error: BaseException | None = None
         self._traceback: TracebackType | None = None
-        self._latch: Latch | None = None
+        # The first of this thread that waits for the end: a Park or a Notifier. All others are in the latch.
+        self._sole: Any = None
         self._name: str | None = None
         self._state = UNSTARTED
-        self._site = call_site()
 
     __class_getitem__ = classmethod(GenericAlias)
 
@@ -118,16 +119,21 @@ class Greenlet(Fiber):
     def start(self) -> None:
         """Start at the next turn of the run queue; greenlets start in the order of their `start`. No-op after that."""
         if self._state == UNSTARTED:
-            self._state = QUEUED
+            self._enqueue()
+
+    def _enqueue(self) -> None:
+        self._state = QUEUED
+        if _spawn_callbacks:
+            self._call_spawn_callbacks()
+        hub = self.hub
+        loop = hub.loop
+        if loop.on_owner_thread():
+            self.queued = True
+            loop.ready.append(self)
+        else:
             start = Start(self)
             self._start = start
-            if _spawn_callbacks:
-                self._call_spawn_callbacks()
-            loop = self.hub.loop
-            if loop.on_owner_thread():
-                loop.ready.append(start)
-            else:
-                loop.post(start)
+            loop.post(start)
 
     def start_later(self, seconds: float) -> None:
         """Start in `seconds`; no-op if started already."""
@@ -165,13 +171,14 @@ class Greenlet(Fiber):
         """Make a greenlet that hasn't run yet never run; tell whether it hadn't."""
         if self._state >= RUNNING:
             return False
+        self.queued = False
         start = self._start
         if start is not None:
             start.target = None
             self._start = None
-            timers = self.hub.loop.timers
-            if timers.remove(start):
-                self.hub.loop.refs -= 1
+            loop: Any = self.hub.loop
+            if loop.timers.remove(start):
+                loop.refs -= 1
         return True
 
     # -- Running
@@ -179,6 +186,7 @@ class Greenlet(Fiber):
     def run(self) -> None:
         """Run the function; called by the hub's switch, once."""
         self._state = RUNNING
+        self.begun = True
         self._start = None
         try:
             kwargs = self._kwargs
@@ -205,21 +213,24 @@ class Greenlet(Fiber):
         self._args = ()
         self._kwargs = None
         self.pending = None
+        sole = self._sole
+        if sole is not None:
+            self._sole = None
+            _tell(sole, self)
         # Read after the state was set: a thread that makes the latch meanwhile looks at the state afterwards.
-        latch = self._latch
+        latch = self.latch
         if latch is not None:
             latch.fire()
+            # The two refer to each other.
+            self.latch = None
         if error is not None:
             self.hub.handle_error(self, type(error), error, self._traceback)
 
     def _end(self) -> Latch:
         """Return the latch that the end sets."""
-        if self._latch is None:
-            # Re-entrant: making the latch can run a finalizer that comes here too.
-            with slot.creation_lock:
-                if self._latch is None:
-                    self._latch = Latch(self)
-        latch = self._latch
+        latch = self.latch
+        if latch is None:
+            latch = self.keep_latch(Latch(self))
         if self._state == FINISHED:
             latch.fire()
         return latch
@@ -295,21 +306,56 @@ class Greenlet(Fiber):
     @property
     def spawned_at(self) -> str:
         """Where the greenlet was made: ``file:line in function``."""
-        return render_site(self._site)
+        return render_site(self.site_code, self.site_offset)
 
     # -- Waiting for the end
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the greenlet has finished, or for `timeout` seconds."""
         if self._state != FINISHED:
-            self._end().wait_set(timeout)
+            self._await_end(timeout)
+
+    def _await_end(self, timeout: Any) -> bool:
+        hub = self.hub
+        loop = hub.loop
+        if self._sole is not None or not loop.on_owner_thread():
+            latch = self._end()
+            return latch.wait_set(timeout)
+        park = new_park(self)
+        self._sole = park
+        try:
+            # A signal handler may have come between the look and here.
+            return self._state == FINISHED or park.wait(timeout) is not TIMED_OUT
+        finally:
+            if self._sole is park:
+                self._sole = None
+
+    def notify_end(self, notifier: Notifier) -> None:
+        """Link `notifier`, as `rawlink` does."""
+        hub = self.hub
+        loop = hub.loop
+        if self._sole is not None or not loop.on_owner_thread():
+            latch = self._end()
+            latch.link(notifier)
+            return
+        self._sole = notifier
+        if self._state == FINISHED:
+            self._sole = None
+            notifier.notify(self)
+
+    def unnotify_end(self, notifier: Notifier) -> None:
+        """Take `notifier` back."""
+        if self._sole is notifier:
+            self._sole = None
+        else:
+            self.unlink(notifier)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Return the function's result or raise its error, when it has finished.
 
         Raises `greenrt.Timeout` after `timeout` seconds, or at once with `block` false.
         """
-        if self._state != FINISHED and not (block and self._end().wait_set(timeout)):
+        if self._state != FINISHED and not (block and self._await_end(timeout)):
             raise slot.timeout_error(timeout if block else None)
         error = self._error
         if error is not None:
@@ -345,20 +391,20 @@ class Greenlet(Fiber):
 
     def unlink(self, callback: Callable[["Greenlet"], object]) -> None:
         """Take back one link or rawlink of `callback`; no-op if there is none."""
-        latch = self._latch
+        latch = self.latch
         if latch is not None:
             latch.unlink(callback)
 
     def unlink_all(self) -> None:
         """Take back all links."""
-        latch = self._latch
+        latch = self.latch
         if latch is not None:
             latch.unlink_all()
 
     def has_links(self) -> bool:
         """Tell whether anyone waits for the end or is linked to it."""
-        latch = self._latch
-        return latch is not None and latch.has_links()
+        latch = self.latch
+        return self._sole is not None or (latch is not None and latch.has_links())
 
     # -- Killing
 
@@ -417,11 +463,10 @@ class RawGreenlet(Fiber):
     """What `spawn_raw` returns: a greenlet that reports nothing."""
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        start_in(self, slot.get_hub())
+        place(self, slot.get_hub())
         self._function = function
         self._args = args
         self._kwargs = kwargs
-        self._site = call_site()
 
     @property
     def loop(self) -> Any:
@@ -431,10 +476,11 @@ class RawGreenlet(Fiber):
     @property
     def spawned_at(self) -> str:
         """Where the greenlet was made: ``file:line in function``."""
-        return render_site(self._site)
+        return render_site(self.site_code, self.site_offset)
 
     def run(self) -> Any:
         """Run the function; called by the hub's switch, once."""
+        self.begun = True
         function = self._function
         args = self._args
         kwargs = self._kwargs
@@ -523,8 +569,19 @@ def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGre
     if not callable(function):
         raise TypeError(f"a greenlet runs something callable, not {function!r}; write spawn_raw(fn, *args)")
     made = RawGreenlet(function, args, kwargs)
-    made.hub.loop.ready.append(Start(made))
+    made.queued = True
+    made.hub.loop.ready.append(made)
     return made
+
+
+def _tell(waiter: Any, source: Any) -> None:
+    # Each under a name of its own type, so that the compiled build calls it directly.
+    if isinstance(waiter, Park):
+        park = waiter
+        park.wake(True)
+    else:
+        notifier = waiter
+        notifier.notify(source)
 
 
 def _instance(exception: Any) -> BaseException:

@@ -17,7 +17,6 @@ cdef class WaitList:
 
 
 cdef class Guarded(Gate):
-    cdef list _operations
     cdef object __weakref__
 
     cpdef _apply(self, int code, object operand)

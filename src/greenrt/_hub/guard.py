@@ -79,10 +79,7 @@ class Guarded(Gate):
     A subclass numbers its operations and carries them out in `_apply`.
     """
 
-    __slots__ = ("__weakref__", "_operations")
-
-    def __init__(self) -> None:
-        self._operations: list[tuple[int, Any]] = []
+    __slots__ = ("__weakref__",)
 
     def _apply(self, code: int, operand: Any) -> None:
         """Carry out one operation; the gate is held."""
@@ -99,17 +96,16 @@ class Guarded(Gate):
             finally:
                 self._finish()
         else:
-            self._operations.append((code, operand))
+            self._defer(code, operand)
             # The holder may have left between the two lines.
             if self._enter():
                 self._finish()
 
     def _finish(self) -> None:
         """Work off what was left in the list, and give the gate back."""
-        operations = self._operations
         while True:
-            while operations:
-                code, operand = operations.pop(0)
+            while self._deferred:
+                code, operand = self._deferred.pop(0)
                 try:
                     self._apply(code, operand)
                 except BaseException:
@@ -117,7 +113,7 @@ class Guarded(Gate):
                     raise
             self._leave()
             # Left after the last look, by someone who found the gate taken.
-            if not operations or not self._enter():
+            if not self._deferred or not self._enter():
                 return
 
     def _insist(self) -> bool:

@@ -1,6 +1,9 @@
 from greenrt._native.thread cimport coarse
-from greenrt._native.switch cimport current, is_active, resume, throw_into
-from greenrt._hub.park cimport HubCore, Park
+from greenrt._native.switch cimport Fiber, current, is_active, throw_into
+from greenrt._hub.park cimport HubCore, Park, run_fiber
+from greenrt._loop.entry cimport Entry
+from greenrt._native.ring cimport Ring
+import cython
 
 
 cdef class Hub(HubCore):
@@ -13,5 +16,6 @@ cdef class Hub(HubCore):
     cdef object _resolver
     cdef bint _ended
 
+    @cython.locals(ready=Ring, entry=Entry)
     cdef _drain(self)
     cdef double _nothing_left(self) except -1

@@ -14,12 +14,12 @@ from greenrt import _original
 from greenrt._hub import slot
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.idents import ident_of
-from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, wake_park
+from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, run_fiber, wake_park
 from greenrt._hub.report import render_parked
 from greenrt._hub.wakers import possible_wakers
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
 from greenrt._native import framecache
-from greenrt._native.switch import current, is_active, resume, throw_into
+from greenrt._native.switch import Fiber, current, is_active, throw_into
 from greenrt._native.thread import coarse
 from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopExit
 
@@ -97,13 +97,17 @@ class Hub(HubCore):
         self.budget = BATCH_CALLBACKS
         self.poll_due = coarse() + BATCH_SECONDS
         while len(ready) and self.budget > 0:
-            entry = ready.popleft()
+            item: Any = ready.popleft()
             self.budget -= 1
             try:
-                entry.run()
+                if isinstance(item, Fiber):
+                    run_fiber(item)
+                else:
+                    entry = item
+                    entry.run()
             except BaseException as error:
                 # A raw greenlet's error ends here too: the hub is its parent.
-                self.handle_error(entry, type(error), error, error.__traceback__)
+                self.handle_error(item, type(error), error, error.__traceback__)
             if coarse() >= self.poll_due:
                 break
         # Nobody but the hub resumes anyone while it polls.

@@ -50,14 +50,27 @@ class Collector(Notifier):
 def _link_all(objects: Iterable[Any], collector: Collector) -> list[Any]:
     linked = []
     for item in objects:
+        if isinstance(item, Greenlet):
+            known = item
+            known.notify_end(collector)
+            linked.append(item)
+            continue
         rawlink = getattr(item, "rawlink", None)
         if rawlink is None:
             for other in linked:
-                other.unlink(collector)
+                _unlink(other, collector)
             raise TypeError(f"{item!r} can't be waited for: it has no rawlink() method")
         rawlink(collector)
         linked.append(item)
     return linked
+
+
+def _unlink(item: Any, collector: Collector) -> None:
+    if isinstance(item, Greenlet):
+        known = item
+        known.unnotify_end(collector)
+    else:
+        item.unlink(collector)
 
 
 def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, count: int | None = None) -> Any:
@@ -79,7 +92,7 @@ def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, cou
     finally:
         if len(collector.ready) < len(linked):
             for item in linked:
-                item.unlink(collector)
+                _unlink(item, collector)
 
 
 class iwait:
@@ -124,7 +137,7 @@ class iwait:
 
     def _unlink(self) -> None:
         for item in self._linked:
-            item.unlink(self._collector)
+            _unlink(item, self._collector)
         self._linked = []
 
 

@@ -1,5 +1,5 @@
 from greenrt._native.thread cimport coarse, get_slot
-from greenrt._native.switch cimport current, is_active, resume, throw_into
+from greenrt._native.switch cimport current, has_started, is_active, resume
 import cython
 
 from greenrt._loop.entry cimport Entry
@@ -29,8 +29,8 @@ cdef class HubCore(Fiber):
     cdef Py_ssize_t budget
     cdef double poll_due
 
-    @cython.locals(ready=Ring, park=Park, target=greenlet_t)
-    cdef hand_off(self)
+    @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t)
+    cdef hand_off(self, greenlet_t running)
 
 
 cdef class Park(Entry):
@@ -56,8 +56,6 @@ cdef class Park(Entry):
     cpdef object wait(self, object timeout=*, bint ref=*)
     @cython.locals(hub=HubCore, loop=Loop, target=greenlet_t, ghost=Shadow)
     cdef _suspend(self, object timeout, bint ref)
-    @cython.locals(hub=HubCore, target=greenlet_t, ghost=Shadow)
-    cpdef yield_now(self)
 
 
 cdef class NativePark(Park):
@@ -66,4 +64,7 @@ cdef class NativePark(Park):
 
 cdef Park _fresh(Park park, HubCore hub, greenlet_t running, object what)
 cpdef Park new_park(object what)
+@cython.locals(hub=HubCore, running=greenlet_t, fiber=Fiber, park=Park, ghost=Shadow)
+cpdef object yield_now()
+cpdef object run_fiber(Fiber fiber)
 cpdef bint deliver(HubCore hub, greenlet_t target, object error) except -1

@@ -21,11 +21,11 @@ from greenrt import _original
 from greenrt._hub import slot
 from greenrt._loop.entry import TIMER, Entry
 from greenrt._loop.loop import Loop
-from greenrt._native.switch import Fiber, current, is_active, resume, throw_into
+from greenrt._native.switch import Fiber, current, has_started, is_active, resume
 from greenrt._native.thread import coarse, get_slot
 from greenrt.errors import BlockingInHub, InvalidSwitchError
 
-__all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "new_park", "parked", "shadow", "wake_park"]
+__all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "new_park", "parked", "run_fiber", "shadow", "wake_park", "yield_now"]
 
 
 class _TimedOut:
@@ -82,32 +82,41 @@ class HubCore(Fiber):
         self.budget = 0
         self.poll_due = 0.0
 
-    def hand_off(self) -> None:
-        """Suspend the current greenlet: switch to the next one that is ready, or to the hub; return when resumed.
+    def hand_off(self, running: greenlet) -> None:
+        """Suspend `running`, the current greenlet: switch to the next one that is ready, or to the hub.
 
-        The hub gets control when the queue is empty, when the next entry is not a started greenlet (starting one
-        from here would nest C stacks, a callback must run in the hub), and when a poll is due.
+        Returns when `running` is resumed. The hub gets control when the queue is empty, when the next entry is not
+        a started greenlet (starting one from here would nest C stacks, a callback must run in the hub), and when
+        a poll is due.
         """
         ready = self.loop.ready
         while self.budget > 0:
             entry = ready.peek()
-            if type(entry) is not Park:
-                break
-            park: Any = entry
-            if park.done:
-                ready.popleft()
-                continue
-            if coarse() >= self.poll_due:
-                break
-            target = park.greenlet
-            # Switching to a dead greenlet would land in its parent.
-            if not is_active(target):
+            if isinstance(entry, Fiber):
+                fiber: Any = entry
+                if not fiber.queued:
+                    ready.popleft()
+                    continue
+                if not fiber.begun or coarse() >= self.poll_due:
+                    break
+                fiber.queued = False
+                target = fiber
+            elif type(entry) is Park:
+                park: Any = entry
+                if park.done:
+                    ready.popleft()
+                    continue
+                if coarse() >= self.poll_due:
+                    break
+                # Never a dead greenlet, switching to which would land in its parent: its end would have set `done`.
+                park.done = True
+                target = park.greenlet
+            else:
                 break
             ready.popleft()
             self.budget -= 1
-            park.done = True
-            # A greenlet may come upon itself: switching to oneself returns at once.
-            if target is not current():
+            # A greenlet may come upon itself.
+            if target is not running:
                 resume(target)
             return
         resume(self)
@@ -226,7 +235,7 @@ class Park(Entry):
         else:
             ghost.park = self
         try:
-            hub.hand_off()
+            hub.hand_off(target)
         finally:
             if isinstance(target, Fiber):
                 target.park = None
@@ -248,34 +257,6 @@ class Park(Entry):
                 f"{self.greenlet!r} is parked on {self.what!r} and was switched to by hand; wake it through "
                 "what it waits on, or kill() it"
             )
-
-    def yield_now(self) -> None:
-        """Queue the current greenlet behind all that are ready, and let them run."""
-        self.claim()
-        self.suspended = True
-        self.ended = True
-        hub = self.hub
-        target = self.greenlet
-        if isinstance(target, Fiber):
-            pending = target.pending
-            if pending:
-                raise pending.pop(0)
-            target.park = self
-        else:
-            ghost = shadow(target)
-            pending = ghost.pending
-            if pending:
-                raise pending.pop(0)
-            ghost.park = self
-        hub.loop.ready.append(self)
-        try:
-            hub.hand_off()
-        finally:
-            if isinstance(target, Fiber):
-                target.park = None
-            else:
-                ghost.park = None
-            self.done = True
 
     @property
     def waiting(self) -> bool:
@@ -340,6 +321,58 @@ def new_park(what: Any) -> Park:
             "spawn a greenlet for it: greenrt.spawn(fn, ...)"
         )
     return _fresh(Park.__new__(Park), hub, running, what)
+
+
+def yield_now() -> None:
+    """Queue the calling greenlet behind all that are ready, and let them run.
+
+    In a thread without a hub: let other threads run.
+    """
+    hub: Any = get_slot()
+    if hub is None:
+        hub = slot.hub_for_waiting()
+        if hub is None:
+            _original.sleep(0)
+            return
+    running = current()
+    if running is hub:
+        raise BlockingInHub("a callback that the hub runs can't sleep; spawn a greenlet for it: greenrt.spawn(fn, ...)")
+    if isinstance(running, Fiber):
+        fiber: Any = running
+        if fiber.pending:
+            raise fiber.pending.pop(0)
+        fiber.queued = True
+        hub.loop.ready.append(fiber)
+        try:
+            hub.hand_off(fiber)
+        finally:
+            # If it was thrown into by hand, its entry is still queued, and void.
+            fiber.queued = False
+    else:
+        park: Any = new_park("sleep(0)")
+        park.wake(None)
+        park.suspended = True
+        hub.loop.ready.append(park)
+        ghost = shadow(running)
+        if ghost.pending:
+            park.done = True
+            raise ghost.pending.pop(0)
+        ghost.park = park
+        try:
+            hub.hand_off(running)
+        finally:
+            ghost.park = None
+            park.done = True
+
+
+def run_fiber(fiber: Fiber) -> None:
+    """Start or resume a fiber that was queued itself; from the hub."""
+    if not fiber.queued:
+        return
+    fiber.queued = False
+    # Switching to a greenlet that died unstarted would come back at once with nonsense.
+    if fiber.begun or not has_started(fiber):
+        resume(fiber)
 
 
 def wake_park(park: Park) -> None:

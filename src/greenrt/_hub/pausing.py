@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from greenrt import _original
-from greenrt._hub.park import NativePark, new_park, wake_park
+from greenrt._hub.park import NativePark, new_park, wake_park, yield_now
 
 __all__ = ["idle", "sleep"]
 
@@ -14,15 +13,13 @@ def sleep(seconds: Any = 0, ref: bool = True) -> None:
     0 and less: let all that are ready run once. `ref` false: the sleep does not keep ``greenrt.wait()`` waiting.
     ValueError on NaN. In a thread without a hub: CPython's time.sleep.
     """
-    park = new_park(("sleep({} s)", seconds))
-    if isinstance(park, NativePark):
-        _original.sleep(max(seconds, 0))
-    elif seconds > 0:
+    if seconds > 0:
+        park = new_park(("sleep({} s)", seconds))
         park.wait(seconds, ref)
     elif seconds != seconds:
         raise ValueError("sleep takes a number of seconds, not nan")
     else:
-        park.yield_now()
+        yield_now()
 
 
 def idle(priority: int = 0) -> None:

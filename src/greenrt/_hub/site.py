@@ -1,15 +1,14 @@
-"""Where something was made: kept as (code, instruction offset), rendered when asked for."""
+"""Where something was made: kept as code and instruction offset, rendered when asked for."""
 
 from types import CodeType
 
 __all__ = ["render_site"]
 
 
-def render_site(site: tuple[CodeType, int] | None) -> str:
+def render_site(code: CodeType | None, offset: int) -> str:
     """Return ``file:line in function``."""
-    if site is None:
+    if code is None:
         return "unknown place"
-    code, offset = site
     line: int | None = code.co_firstlineno
     for start, end, number in code.co_lines():
         if start <= offset < end:

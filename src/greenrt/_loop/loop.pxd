@@ -1,5 +1,6 @@
 from greenrt._native.thread cimport coarse, ident
 from greenrt._loop.base cimport LoopBase
+from greenrt._loop.entry cimport Entry
 
 
 cdef class Loop(LoopBase):

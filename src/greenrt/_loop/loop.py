@@ -8,7 +8,7 @@ from typing import Any
 from greenrt._loop.backends import default_backend, make_backend
 from greenrt._loop.base import LoopBase
 from greenrt._loop.clock import Clock
-from greenrt._loop.entry import READ, WRITE, Callback
+from greenrt._loop.entry import READ, WRITE, Callback, Entry
 from greenrt._loop.watchers import Async, Hook, Io, Timer
 from greenrt._native.thread import coarse, ident
 
@@ -124,6 +124,9 @@ class Loop(LoopBase):
         give_up = coarse() + BATCH_SECONDS
         for _ in range(min(len(ready), BATCH_CALLBACKS)):
             entry = ready.popleft()
+            # A hub also queues greenlets, and only it can run them: `close` is the one that meets them here.
+            if not isinstance(entry, Entry):
+                continue
             try:
                 entry.run()
             except BaseException as error:

@@ -1,7 +1,9 @@
 cdef class Gate:
     cdef volatile int held
     cdef unsigned long owner
+    cdef list _deferred
 
     cpdef bint _enter(self) noexcept
     cpdef _leave(self)
     cpdef bint _held_here(self) noexcept
+    cpdef _defer(self, int code, object operand)

@@ -8,15 +8,16 @@ __all__ = ["Gate"]
 
 
 class Gate:
-    """A lock that can be tried, never waited for; any thread."""
+    """A lock that can be tried, never waited for, and a list of what its holder shall do; any thread."""
 
-    __slots__ = ("_lock", "_owner")
+    __slots__ = ("_deferred", "_lock", "_owner")
 
     # As the compiled twin: made complete by __new__, whatever a subclass's __init__ does.
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
         self._lock = allocate_lock()
         self._owner = 0
+        self._deferred: list[tuple[int, Any]] = []
         return self
 
     def _enter(self) -> bool:
@@ -34,3 +35,7 @@ class Gate:
     def _held_here(self) -> bool:
         """Tell whether this thread holds the gate, further down its stack or in another greenlet."""
         return self._owner == get_ident()
+
+    def _defer(self, code: int, operand: Any) -> None:
+        """Leave an operation to whoever holds the gate."""
+        self._deferred.append((code, operand))

@@ -12,7 +12,7 @@ cdef extern from *:
 
 
 cdef class Gate:
-    """A lock that can be tried, never waited for; any thread.
+    """A lock that can be tried, never waited for, and a list in which to leave what its holder shall do; any thread.
 
     Waiting could deadlock with oneself: a finalizer or a signal handler may run inside any critical section.
     """
@@ -32,3 +32,12 @@ cdef class Gate:
     cpdef bint _held_here(self) noexcept:
         """Tell whether this thread holds the gate, further down its stack or in another greenlet."""
         return self.held and self.owner == PyThread_get_thread_ident()
+
+    cpdef _defer(self, int code, object operand):
+        """Leave an operation to whoever holds the gate."""
+        # Made before the look: allocating can run a finalizer that comes here too, and between a look and a store
+        # with nothing but C between them nobody can.
+        cdef list fresh = []
+        if self._deferred is None:
+            self._deferred = fresh
+        self._deferred.append((code, operand))

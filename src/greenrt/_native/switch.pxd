@@ -11,10 +11,21 @@ cdef class Fiber(greenlet):
     cdef public object park
     cdef public object pending
     cdef public dict locals
+    # What its end sets; made when somebody waits for the end.
+    cdef public object latch
+    # Where it was spawned: the code and the instruction, rendered when asked for.
+    cdef public object site_code
+    cdef public int site_offset
+    # Whether its entry in the run queue holds, and whether it has started.
+    cdef public bint queued
+    cdef public bint begun
+
+    cpdef object keep_latch(self, object fresh)
 
 
 cpdef greenlet current()
 cpdef object resume(greenlet target)
 cpdef object throw_into(greenlet target, object error)
 cpdef bint is_active(greenlet target)
-cpdef start_in(Fiber target, object hub)
+cpdef bint has_started(greenlet target)
+cpdef place(Fiber target, object hub)

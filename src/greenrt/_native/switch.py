@@ -1,12 +1,13 @@
 """Greenlet switching, and the greenlet base class that carries our per-greenlet state (plain twin)."""
 
+import sys
 from contextvars import copy_context
 from typing import Any
 
 from greenlet import getcurrent as current
 from greenlet import greenlet
 
-__all__ = ["Fiber", "current", "greenlet", "is_active", "resume", "start_in", "throw_into"]
+__all__ = ["Fiber", "current", "greenlet", "has_started", "is_active", "place", "resume", "throw_into"]
 
 
 class Fiber(greenlet):
@@ -16,6 +17,18 @@ class Fiber(greenlet):
     park: Any = None
     pending: Any = None
     locals: Any = None
+    latch: Any = None
+    site_code: Any = None
+    site_offset: int = 0
+    queued: bool = False
+    begun: bool = False
+
+    def keep_latch(self, fresh: Any) -> Any:
+        """Make `fresh` the latch unless there is one; return the one that there is. Any thread."""
+        # Atomic, unlike a look and a store.
+        kept = self.__dict__.setdefault("latch", fresh)
+        # None: there was one, and the end has dropped it.
+        return fresh if kept is None else kept
 
 
 def resume(target: greenlet) -> Any:
@@ -33,8 +46,19 @@ def is_active(target: greenlet) -> bool:
     return bool(target)
 
 
-def start_in(target: Fiber, hub: Any) -> None:
-    """Make `hub` the parent of a new greenlet, and a copy of the running context (contextvars) its context."""
+def has_started(target: greenlet) -> bool:
+    """Tell whether `target` has ever run, or was thrown into before it could: it can't be started any more."""
+    return bool(target) or target.dead
+
+
+def place(target: Fiber, hub: Any) -> None:
+    """Make `hub` the parent of a new greenlet, give it a copy of the running context (contextvars), note the site."""
     target.parent = hub
     target.hub = hub
     target.gr_context = copy_context()
+    frame: Any = sys._getframe(1)
+    # Out of greenrt's own files: the compiled ones have no frames.
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("greenrt._"):
+        frame = frame.f_back
+    target.site_code = frame.f_code
+    target.site_offset = frame.f_lasti

@@ -1,6 +1,7 @@
 """Greenlet switching through greenlet's C API, and the greenlet base class that carries our per-greenlet state."""
 
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
 
 
 cdef extern from "greenlet.h":
@@ -10,10 +11,24 @@ cdef extern from "greenlet.h":
     object PyGreenlet_Switch(greenlet target, PyObject *args, PyObject *kwargs)
     object PyGreenlet_Throw(greenlet target, PyObject *type, PyObject *value, PyObject *traceback)
     int PyGreenlet_ACTIVE(greenlet target)
+    int PyGreenlet_STARTED(greenlet target)
     int PyGreenlet_SetParent(greenlet target, greenlet parent) except -1
 
 
 cdef extern from "Python.h":
+    ctypedef struct PyThreadState:
+        PyObject *context
+
+    ctypedef struct PyFrameObject:
+        pass
+
+    PyThreadState *PyThreadState_Get()
+    PyFrameObject *PyThreadState_GetFrame(PyThreadState *state)
+    ctypedef struct PyCodeObject:
+        pass
+
+    PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
+    int PyFrame_GetLasti(PyFrameObject *frame)
     object PyContext_CopyCurrent()
 
 
@@ -22,6 +37,13 @@ PyGreenlet_Import()
 
 cdef class Fiber(greenlet):
     """A greenlet with the state that parking and killing need; the hub and every spawned greenlet are fibers."""
+
+    cpdef object keep_latch(self, object fresh):
+        """Make `fresh` the latch unless there is one; return the one that there is. Any thread."""
+        # Atomic: nothing but C between the look and the store.
+        if self.latch is None:
+            self.latch = fresh
+        return self.latch
 
 
 cpdef greenlet current():
@@ -45,8 +67,24 @@ cpdef bint is_active(greenlet target):
     return PyGreenlet_ACTIVE(target)
 
 
-cpdef start_in(Fiber target, object hub):
-    """Make `hub` the parent of a new greenlet, and a copy of the running context (contextvars) its context."""
+cpdef bint has_started(greenlet target):
+    """Tell whether `target` has ever run, or was thrown into before it could: it can't be started any more."""
+    return PyGreenlet_STARTED(target)
+
+
+cpdef place(Fiber target, object hub):
+    """Make `hub` the parent of a new greenlet, give it a copy of the running context (contextvars), note the site."""
+    cdef PyThreadState *state = PyThreadState_Get()
+    cdef PyFrameObject *frame = PyThreadState_GetFrame(state)
+    cdef PyObject *code
     PyGreenlet_SetParent(target, hub)
     target.hub = hub
-    target.gr_context = PyContext_CopyCurrent()
+    # No context yet: the greenlet too will make its own when it needs one.
+    if state.context != NULL:
+        target.gr_context = PyContext_CopyCurrent()
+    if frame != NULL:
+        code = <PyObject *>PyFrame_GetCode(frame)
+        target.site_code = <object>code
+        target.site_offset = PyFrame_GetLasti(frame)
+        Py_XDECREF(code)
+        Py_XDECREF(<PyObject *>frame)

@@ -4,4 +4,3 @@ cpdef unsigned long ident() noexcept
 cpdef double monotonic() noexcept
 cpdef double coarse() noexcept
 cpdef int check_signals() except -1
-cpdef tuple call_site()

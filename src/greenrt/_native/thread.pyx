@@ -1,4 +1,4 @@
-"""What belongs to the running OS thread: one object slot, its identity, clocks, pending signals, its frame."""
+"""What belongs to the running OS thread: one object slot, its identity, clocks, pending signals."""
 
 from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
@@ -17,19 +17,6 @@ cdef extern from *:
     int CLOCK_MONOTONIC_COARSE
 
 cdef extern from "Python.h":
-    ctypedef struct PyThreadState:
-        pass
-
-    ctypedef struct PyFrameObject:
-        pass
-
-    ctypedef struct PyCodeObject:
-        pass
-
-    PyThreadState *PyThreadState_Get()
-    PyFrameObject *PyThreadState_GetFrame(PyThreadState *state)
-    PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
-    int PyFrame_GetLasti(PyFrameObject *frame)
     unsigned long PyThread_get_thread_ident()
     int PyErr_CheckSignals() except -1
 
@@ -77,16 +64,3 @@ cpdef int check_signals() except -1:
     Compiled code has no bytecode boundaries at which CPython would do this (PyErr_CheckSignals).
     """
     return PyErr_CheckSignals()
-
-
-cpdef tuple call_site():
-    """Return (code, instruction offset) of the innermost Python frame; the line is looked up when asked for."""
-    cdef PyFrameObject *frame = PyThreadState_GetFrame(PyThreadState_Get())
-    if frame == NULL:
-        return None
-    cdef PyObject *code = <PyObject *>PyFrame_GetCode(frame)
-    cdef int offset = PyFrame_GetLasti(frame)
-    site = (<object>code, offset)
-    Py_XDECREF(code)
-    Py_XDECREF(<PyObject *>frame)
-    return site
