@@ -1,10 +1,78 @@
+# Each target sets itself up; what it needs is Python 3.11 or newer, and a C compiler for the compiled build.
+# PYTHON chooses the interpreter, ARGS goes to pytest, the demo or the benchmarks.
 PYTHON ?= python3
+VENV ?= .venv
+PURE ?= .venv-pure
+TOOLS ?= .venv-tools
+ARGS ?=
+# How long each campaign of `make stress` may take.
+STRESS_SECONDS ?= 20
 
-.PHONY: test build clean
-build:
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet ".[test]"
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+SOURCES := $(shell find src monkey -name '*.py' -o -name '*.py[xd]' -o -name '*.h') pyproject.toml setup.py
+# Prints what pyproject.toml requires: for "build", or for an extra.
+NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); e = p['project']['optional-dependencies']; print(*e.get(sys.argv[1], p['build-system']['requires']), sep='\n')"
+PIP := -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test build pure lint types bench stress stress-full install-check clean
+
+demo: build
+	$(VENV)/bin/python examples/demo.py $(ARGS)
+
 test: build
-	.venv/bin/python -m pytest -q tests/native tests/hub
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+build: $(VENV)/built
+
+# The suite on the plain Python build.
+pure: $(PURE)/built
+	$(PURE)/bin/python -m pytest $(ARGS)
+
+lint: $(TOOLS)/made-$(VERSION)
+	$(TOOLS)/bin/ruff check
+	$(TOOLS)/bin/ruff format --check
+
+# mypy can't see that monkey/ is greenrt.monkey: it is shown a tree of links in which it is.
+types: $(TOOLS)/made-$(VERSION)
+	rm -rf build/types && mkdir -p build/types
+	cp -rs $(CURDIR)/src/greenrt build/types/ && cp -rs $(CURDIR)/monkey build/types/greenrt/
+	MYPYPATH=build/types $(TOOLS)/bin/mypy --python-executable $(TOOLS)/bin/python -p greenrt
+
+bench: $(VENV)/bench
+	$(VENV)/bin/python -m benchmarks --json build/bench.json --plot build/bench.png $(ARGS)
+
+stress: build
+	GREENRT_STRESS_SECONDS=$(STRESS_SECONDS) $(VENV)/bin/python -m pytest -m stress -s $(ARGS)
+
+stress-full: build
+	GREENRT_STRESS_SECONDS=0 $(VENV)/bin/python -m pytest -m stress -s $(ARGS)
+
+# Every way of installing, each in a fresh environment.
+install-check: build
+	$(VENV)/bin/python -m pytest -m install $(ARGS)
+
 clean:
-	rm -rf build dist .venv src/*.egg-info; find src monkey -name '*.so' -delete
+	rm -rf build dist .venv* src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find src monkey -name '*.so' -delete
+
+# -- Environments
+
+$(VENV)/made-$(VERSION) $(PURE)/made-$(VERSION) $(TOOLS)/made-$(VERSION): pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'greenrt needs Python 3.11 or newer; make PYTHON=...')"
+	$(PYTHON) -m venv --clear $(@D)
+	for extra in $(if $(findstring $(TOOLS),$@),lint,build test); do $(NEEDS) $$extra; done | $(@D)/bin/python $(PIP) -r /dev/stdin
+	touch $@
+
+$(VENV)/built: $(VENV)/made-$(VERSION) $(SOURCES)
+	GREENRT_PURE= $(VENV)/bin/python $(PIP) --no-build-isolation .
+	$(VENV)/bin/python -c "import greenrt; print('greenrt:', greenrt.__build__, 'build')"
+	touch $@
+
+$(PURE)/built: $(PURE)/made-$(VERSION) $(SOURCES)
+	GREENRT_PURE=1 $(PURE)/bin/python $(PIP) --no-build-isolation .
+	touch $@
+
+$(VENV)/bench: $(VENV)/built
+	$(NEEDS) bench | $(VENV)/bin/python $(PIP) -r /dev/stdin
+	touch $@

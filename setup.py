@@ -20,6 +20,10 @@ DIRECTIVES = {"language_level": 3, "annotation_typing": False, "auto_pickle": Fa
 class AllOrNothing(build_ext):
     """Compiled classes extend each other: with no working compiler, none is compiled and the install goes on."""
 
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def run(self) -> None:
         try:
             super().run()

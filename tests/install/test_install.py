@@ -1,0 +1,117 @@
+"""Every way of installing, each from a copy of the checkout into a fresh environment."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from support.build import ROOT
+
+pytestmark = [pytest.mark.install, pytest.mark.time_limit(600)]
+
+ASK = """
+import sys, greenrt, greenrt.monkey
+assert "monkey" not in sys.modules
+print(greenrt.__build__, greenrt.__file__, greenrt.monkey.__file__)
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the sources, without anything that was built."""
+    names = shutil.ignore_patterns("build", "dist", ".*", "*.so", "__pycache__", "*.egg-info")
+    return shutil.copytree(ROOT, tmp_path / "checkout", ignore=names)
+
+
+class Environment:
+    """A virtual environment with nothing but pip in it."""
+
+    def __init__(self, path: Path) -> None:
+        subprocess.run([sys.executable, "-m", "venv", path], check=True)
+        self.python = path / "bin" / "python"
+
+    def run(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.python, *arguments],
+            cwd=self.python.parent,
+            env={**os.environ, "GREENRT_PURE": "", **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def pip(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        return self.run("-m", "pip", "--disable-pip-version-check", *arguments, **variables)
+
+    def ask(self) -> tuple[str, Path, Path]:
+        """Return the build, and where greenrt and greenrt.monkey come from."""
+        done = self.run("-c", ASK)
+        assert done.returncode == 0, done.stdout
+        build, package, monkey = done.stdout.split()
+        return build, Path(package), Path(monkey)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    return Environment(tmp_path / "environment")
+
+
+@pytest.fixture
+def no_compiler(environment: Environment) -> dict[str, str]:
+    """Variables under which no C compiler is to be found."""
+    return {"PATH": str(environment.python.parent), "CC": "/bin/false"}
+
+
+def test_without_a_compiler(checkout: Path, environment: Environment, no_compiler: dict[str, str]):
+    done = environment.pip("install", "-v", checkout, **no_compiler)
+    assert done.returncode == 0, done.stdout
+    assert "building without compiled modules" in done.stdout
+    build, package, monkey = environment.ask()
+    assert build == "pure"
+    assert monkey.parent == package.parent / "monkey"
+    assert not list(package.parent.rglob("*.so"))
+
+
+def test_without_a_compiler_when_compiled_is_demanded(
+    checkout: Path, environment: Environment, no_compiler: dict[str, str]
+):
+    assert environment.pip("install", checkout, GREENRT_PURE="0", **no_compiler).returncode != 0
+
+
+def test_pure_on_demand(checkout: Path, environment: Environment, tmp_path: Path):
+    done = environment.pip("wheel", "--no-deps", "-w", tmp_path, checkout, GREENRT_PURE="1")
+    assert done.returncode == 0, done.stdout
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    done = environment.pip("install", wheel)
+    assert done.returncode == 0, done.stdout
+    assert environment.ask()[0] == "pure"
+
+
+def test_wheel_from_an_sdist(checkout: Path, environment: Environment, tmp_path: Path):
+    script = "from setuptools import build_meta; import sys; build_meta.build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", script, tmp_path], cwd=checkout, check=True, capture_output=True)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    done = environment.pip("wheel", "--no-deps", "-w", tmp_path, sdist, GREENRT_PURE="0")
+    assert done.returncode == 0, done.stdout
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "greenrt/py.typed" in names
+    assert "greenrt/monkey/__init__.py" in names
+    assert not [name for name in names if name.endswith((".pyx", ".pxd", ".c", ".h"))]
+    done = environment.pip("install", wheel)
+    assert done.returncode == 0, done.stdout
+    assert environment.ask()[0] == "compiled"
+
+
+def test_editable(checkout: Path, environment: Environment):
+    done = environment.pip("install", "-e", checkout, GREENRT_PURE="1")
+    assert done.returncode == 0, done.stdout
+    build, package, monkey = environment.ask()
+    assert build == "pure"
+    assert package.parent == checkout / "src" / "greenrt"
+    assert monkey.parent == checkout / "monkey"
