@@ -53,3 +53,7 @@ cdef class RawGreenlet(Fiber):
     cdef object _function
     cdef tuple _args
     cdef dict _kwargs
+
+
+@cython.locals(known=Greenlet)
+cpdef throw_soon(object target, object error, bint now=*)

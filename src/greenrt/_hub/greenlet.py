@@ -531,10 +531,11 @@ def throw_soon(target: Any, error: BaseException, now: bool = False) -> None:
     `now` says that the hub itself calls and may switch; else that part is queued.
     """
     if isinstance(target, Greenlet):
-        if target.ready():
+        known = target
+        if known.ready():
             return
-        if target._cancel_start():
-            target._finish(None, error)
+        if known._cancel_start():
+            known._finish(None, error)
             return
     hub: Any = slot.get_hub()
     if deliver(hub, target, error):

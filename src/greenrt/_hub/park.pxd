@@ -1,9 +1,11 @@
 from greenrt._native.thread cimport coarse, get_slot
-from greenrt._native.switch cimport current, has_started, is_active, resume
+from greenrt._native.switch cimport as_fiber, current, has_started, is_active, resume
 import cython
 
+from greenrt._loop.clock cimport Clock
 from greenrt._loop.entry cimport Entry
 from greenrt._loop.loop cimport Loop
+from greenrt._native.heap cimport TimerHeap
 from greenrt._native.ring cimport Ring
 from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
 
@@ -46,6 +48,8 @@ cdef class Park(Entry):
     cdef bint ended
     cdef bint suspended
     cdef bint done
+    cdef bint timed
+    cdef bint counted
 
     cpdef bint wake(self, object outcome) except -1
     cpdef bint fail(self, object error) except -1
@@ -54,8 +58,12 @@ cdef class Park(Entry):
     @cython.locals(loop=Loop)
     cdef _enqueue(self)
     cpdef object wait(self, object timeout=*, bint ref=*)
-    @cython.locals(hub=HubCore, loop=Loop, target=greenlet_t, ghost=Shadow)
+    @cython.locals(hub=HubCore)
     cdef _suspend(self, object timeout, bint ref)
+    @cython.locals(loop=Loop, target=greenlet_t, fiber=Fiber, timers=TimerHeap, clock=Clock, seconds=double)
+    cdef bint _begin(self, object timeout, bint ref) except -1
+    @cython.locals(loop=Loop, target=greenlet_t, fiber=Fiber, timers=TimerHeap)
+    cdef _settle(self)
 
 
 cdef class NativePark(Park):
@@ -64,7 +72,10 @@ cdef class NativePark(Park):
 
 cdef Park _fresh(Park park, HubCore hub, greenlet_t running, object what)
 cpdef Park new_park(object what)
-@cython.locals(hub=HubCore, running=greenlet_t, fiber=Fiber, park=Park, ghost=Shadow)
+@cython.locals(hub=HubCore, running=greenlet_t, fiber=Fiber, ready=Ring)
 cpdef object yield_now()
+@cython.locals(park=Park)
+cdef _yield_slowly(HubCore hub, greenlet_t running)
 cpdef object run_fiber(Fiber fiber)
 cpdef bint deliver(HubCore hub, greenlet_t target, object error) except -1
+cpdef take_back(greenlet_t target, object error)

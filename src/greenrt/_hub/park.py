@@ -12,7 +12,6 @@ comes between its wake and its resumption waits for the greenlet's next park. So
 The wake may come before the wait: then the wait returns at once.
 """
 
-from math import isnan
 from typing import Any
 
 from greenlet import greenlet
@@ -21,11 +20,11 @@ from greenrt import _original
 from greenrt._hub import slot
 from greenrt._loop.entry import TIMER, Entry
 from greenrt._loop.loop import Loop
-from greenrt._native.switch import Fiber, current, has_started, is_active, resume
+from greenrt._native.switch import Fiber, as_fiber, current, has_started, is_active, resume
 from greenrt._native.thread import coarse, get_slot
 from greenrt.errors import BlockingInHub, InvalidSwitchError
 
-__all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "new_park", "parked", "run_fiber", "shadow", "wake_park", "yield_now"]
+__all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "new_park", "parked", "run_fiber", "shadow", "take_back", "wake_park", "yield_now"]
 
 
 class _TimedOut:
@@ -92,8 +91,8 @@ class HubCore(Fiber):
         ready = self.loop.ready
         while self.budget > 0:
             entry = ready.peek()
-            if isinstance(entry, Fiber):
-                fiber: Any = entry
+            fiber = as_fiber(entry)
+            if fiber is not None:
                 if not fiber.queued:
                     ready.popleft()
                     continue
@@ -130,6 +129,7 @@ class Park(Entry):
     """
 
     __slots__ = (
+        "counted",
         "done",
         "ended",
         "failed",
@@ -141,6 +141,7 @@ class Park(Entry):
         "previous",
         "queue",
         "suspended",
+        "timed",
         "what",
     )
 
@@ -209,45 +210,58 @@ class Park(Entry):
         return self.outcome
 
     def _suspend(self, timeout: Any, ref: bool) -> None:
-        hub = self.hub
+        # What this frame holds is copied at each switch: the work is in two others.
+        if self._begin(timeout, ref):
+            hub = self.hub
+            try:
+                hub.hand_off(self.greenlet)
+            finally:
+                self._settle()
+
+    def _begin(self, timeout: Any, ref: bool) -> bool:
+        """Take in an error that waits for this park, and return False; or start the time, and return True."""
         target = self.greenlet
-        if isinstance(target, Fiber):
-            pending = target.pending
-        else:
-            ghost = shadow(target)
-            pending = ghost.pending
-        if pending and self.claim():
+        fiber = as_fiber(target)
+        holder: Any = fiber if fiber is not None else shadow(target)
+        if (fiber.pending if fiber is not None else holder.pending) and self.claim():
             self.failed = True
-            self.outcome = pending.pop(0)
-            return
-        timed = False
+            self.outcome = holder.pending.pop(0)
+            return False
         if timeout is not None:
             seconds = float(timeout)
-            if isnan(seconds):
+            if seconds != seconds:
                 raise ValueError("a timeout must be None or a number of seconds, not nan")
-            loop = hub.loop
-            loop.timers.push(self, loop.clock.now() + max(seconds, 0.0))
-            timed = True
+            loop = self.hub.loop
+            timers = loop.timers
+            clock = loop.clock
+            timers.push(self, clock.now() + (seconds if seconds > 0.0 else 0.0))
+            self.timed = True
+            self.counted = ref
             if ref:
                 loop.refs += 1
-        if isinstance(target, Fiber):
-            target.park = self
+        if fiber is not None:
+            fiber.park = self
+            fiber.queued = False
         else:
-            ghost.park = self
-        try:
-            hub.hand_off(target)
-        finally:
-            if isinstance(target, Fiber):
-                target.park = None
-            else:
-                ghost.park = None
-            if timed:
-                loop = hub.loop
-                loop.timers.remove(self)
-                if ref:
-                    loop.refs -= 1
-            if not self.done:
-                self._stranger()
+            holder.park = self
+        return True
+
+    def _settle(self) -> None:
+        """Undo `_begin`, after the greenlet was resumed."""
+        target = self.greenlet
+        fiber = as_fiber(target)
+        if fiber is not None:
+            fiber.park = None
+        else:
+            shadow(target).park = None
+        if self.timed:
+            loop = self.hub.loop
+            timers = loop.timers
+            timers.remove(self)
+            if self.counted:
+                loop.refs -= 1
+        if not self.done:
+            self._stranger()
 
     def _stranger(self) -> None:
         """Something other than the wake resumed this greenlet: `throw` raises its own error, `switch` can't go on."""
@@ -281,7 +295,7 @@ class NativePark(Park):
             self._lock.acquire()
         else:
             seconds = float(timeout)
-            if isnan(seconds):
+            if seconds != seconds:
                 raise ValueError("a timeout must be None or a number of seconds, not nan")
             # The longest that a lock can wait for is about 292 years.
             if not self._lock.acquire(True, min(max(seconds, 0.0), _original.TIMEOUT_MAX)) and self.claim():
@@ -297,7 +311,7 @@ def _fresh(park: Park, hub: Any, running: Any, what: Any) -> Park:
     park.greenlet = running
     park.what = what
     park.payload = park.outcome = park.previous = park.following = park.queue = None
-    park.failed = park.ended = park.suspended = park.done = False
+    park.failed = park.ended = park.suspended = park.done = park.timed = False
     return park
 
 
@@ -335,34 +349,35 @@ def yield_now() -> None:
             _original.sleep(0)
             return
     running = current()
+    fiber = as_fiber(running)
+    if fiber is None or fiber.pending or fiber is hub:
+        _yield_slowly(hub, running)
+        return
+    # The fiber itself is the entry, and needs no try: what resumes it by other means leaves an entry behind that
+    # the next park voids, or that ends the next yield early.
+    fiber.queued = True
+    ready = hub.loop.ready
+    ready.append(fiber)
+    hub.hand_off(running)
+
+
+def _yield_slowly(hub: HubCore, running: greenlet) -> None:
+    """`yield_now` for greenlets that are no fibers, that have an error waiting, and for the hub."""
     if running is hub:
         raise BlockingInHub("a callback that the hub runs can't sleep; spawn a greenlet for it: greenrt.spawn(fn, ...)")
-    if isinstance(running, Fiber):
-        fiber: Any = running
-        if fiber.pending:
-            raise fiber.pending.pop(0)
-        fiber.queued = True
-        hub.loop.ready.append(fiber)
-        try:
-            hub.hand_off(fiber)
-        finally:
-            # If it was thrown into by hand, its entry is still queued, and void.
-            fiber.queued = False
-    else:
-        park: Any = new_park("sleep(0)")
-        park.wake(None)
-        park.suspended = True
-        hub.loop.ready.append(park)
-        ghost = shadow(running)
-        if ghost.pending:
-            park.done = True
-            raise ghost.pending.pop(0)
-        ghost.park = park
-        try:
-            hub.hand_off(running)
-        finally:
-            ghost.park = None
-            park.done = True
+    holder: Any = running if isinstance(running, Fiber) else shadow(running)
+    if holder.pending:
+        raise holder.pending.pop(0)
+    park = _fresh(Park.__new__(Park), hub, running, "sleep(0)")
+    park.claim()
+    park.ended = park.suspended = True
+    hub.loop.ready.append(park)
+    holder.park = park
+    try:
+        hub.hand_off(running)
+    finally:
+        holder.park = None
+        park.done = True
 
 
 def run_fiber(fiber: Fiber) -> None:
@@ -394,3 +409,10 @@ def deliver(hub: HubCore, target: greenlet, error: BaseException) -> bool:
             holder.pending = []
         holder.pending.append(error)
     return True
+
+
+def take_back(target: greenlet, error: BaseException) -> None:
+    """Forget `error` if it waits for the next park of `target`."""
+    pending = target.pending if isinstance(target, Fiber) else shadow(target).pending
+    if pending:
+        pending[:] = [other for other in pending if other is not error]

@@ -4,5 +4,6 @@ import cython
 from greenrt._hub.park cimport Park
 
 
-@cython.locals(park=Park)
 cpdef object sleep(object seconds=*, bint ref=*)
+@cython.locals(park=Park)
+cdef _sleep_for(object seconds, bint ref)

@@ -13,6 +13,13 @@ def sleep(seconds: Any = 0, ref: bool = True) -> None:
     0 and less: let all that are ready run once. `ref` false: the sleep does not keep ``greenrt.wait()`` waiting.
     ValueError on NaN. In a thread without a hub: CPython's time.sleep.
     """
+    if not seconds:
+        yield_now()
+    else:
+        _sleep_for(seconds, ref)
+
+
+def _sleep_for(seconds: Any, ref: bool) -> None:
     if seconds > 0:
         park = new_park(("sleep({} s)", seconds))
         park.wait(seconds, ref)

@@ -1,15 +1,39 @@
-from greenrt._hub.park cimport Shadow, shadow
-from greenrt._native.switch cimport Fiber, current
-from greenrt._hub.park cimport HubCore
+import cython
+
+from greenrt._hub.greenlet cimport throw_soon
+from greenrt._hub.park cimport HubCore, take_back
+from greenrt._loop.clock cimport Clock
 from greenrt._loop.entry cimport Entry
-from greenrt._native.switch cimport greenlet as greenlet_t
+from greenrt._loop.loop cimport Loop
+from greenrt._native.heap cimport TimerHeap
+from greenrt._native.switch cimport current, greenlet as greenlet_t
+from greenrt._native.thread cimport get_slot
+
+
+cdef class Timeout(BaseException)
 
 
 cdef class Expiry(Entry):
-    cdef public object timeout
-    cdef public HubCore hub
-    cdef public greenlet_t target
-    cdef public bint ref
+    cdef Timeout timeout
+    cdef HubCore hub
+    cdef greenlet_t target
+    cdef bint ref
 
-    cpdef start(self, double seconds)
-    cpdef stop(self)
+    @cython.locals(loop=Loop)
+    cpdef fire(self, int events)
+
+
+cdef class Timeout(BaseException):
+    cdef public object seconds
+    cdef public object exception
+    cdef bint _ref
+    cdef Expiry _expiry
+    cdef object _thrown
+
+    @cython.locals(hub=HubCore, expiry=Expiry, loop=Loop, timers=TimerHeap, clock=Clock, seconds=double)
+    cdef _start(self)
+    @cython.locals(expiry=Expiry, loop=Loop, timers=TimerHeap)
+    cdef bint _runs(self) except -1
+    @cython.locals(expiry=Expiry, loop=Loop, timers=TimerHeap)
+    cdef _stop(self)
+    cdef make_error(self)

@@ -1,17 +1,15 @@
 """Timeout: an exception that is raised in the greenlet that started it, when its time is up."""
 
 from collections.abc import Callable
-from math import isnan
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
-from greenlet import greenlet
-
 from greenrt._hub import slot
 from greenrt._hub.greenlet import throw_soon
-from greenrt._hub.park import HubCore, shadow
+from greenrt._hub.park import take_back
 from greenrt._loop.entry import Entry
-from greenrt._native.switch import Fiber, current
+from greenrt._native.switch import current
+from greenrt._native.thread import get_slot
 
 __all__ = ["Timeout", "with_timeout"]
 
@@ -19,34 +17,16 @@ T = TypeVar("T")
 
 
 class Expiry(Entry):
-    """The running timer of a Timeout."""
+    """The running time of a Timeout."""
 
     __slots__ = ("hub", "ref", "target", "timeout")
-
-    def __init__(self, timeout: "Timeout", hub: HubCore, target: greenlet, ref: bool) -> None:
-        self.timeout = timeout
-        self.hub = hub
-        self.target = target
-        self.ref = ref
-
-    def start(self, seconds: float) -> None:
-        """Fire in `seconds`."""
-        loop = self.hub.loop
-        loop.timers.push(self, loop.clock.now() + (seconds if seconds > 0.0 else 0.0))
-        if self.ref:
-            loop.refs += 1
-
-    def stop(self) -> None:
-        """Never fire; idempotent."""
-        loop = self.hub.loop
-        if loop.timers.remove(self) and self.ref:
-            loop.refs -= 1
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
         if self.ref:
-            self.hub.loop.refs -= 1
-        throw_soon(self.target, self.timeout._throw())
+            loop = self.hub.loop
+            loop.refs -= 1
+        throw_soon(self.target, self.timeout.make_error())
 
 
 class Timeout(BaseException):
@@ -66,7 +46,7 @@ class Timeout(BaseException):
         ref: bool = True,
         priority: int = -1,
     ) -> None:
-        if seconds is not None and isnan(seconds):
+        if seconds is not None and seconds != seconds:
             raise ValueError("a timeout must be None or a number of seconds, not nan")
         self.seconds = seconds
         self.exception = exception
@@ -77,13 +57,29 @@ class Timeout(BaseException):
 
     def start(self) -> None:
         """Start the time. AssertionError if it runs already: `cancel` it first."""
-        if self.pending:
+        if self._runs():
             raise AssertionError(f"{self!r} is already started; to restart it, cancel it first")
+        self._start()
+
+    def _start(self) -> None:
         if self.seconds is None:
             return
-        expiry = Expiry(self, slot.get_hub(), current(), self._ref)
+        seconds = float(self.seconds)
+        hub = get_slot()
+        if hub is None:
+            hub = slot.get_hub()
+        expiry = Expiry()
+        expiry.timeout = self
+        expiry.hub = hub
+        expiry.target = current()
+        expiry.ref = self._ref
         self._expiry = expiry
-        expiry.start(self.seconds)
+        loop = hub.loop
+        timers = loop.timers
+        clock = loop.clock
+        timers.push(expiry, clock.now() + (seconds if seconds > 0.0 else 0.0))
+        if expiry.ref:
+            loop.refs += 1
 
     @classmethod
     def start_new(cls, timeout: Any = None, exception: Any = None, ref: bool = True) -> "Timeout":
@@ -96,29 +92,43 @@ class Timeout(BaseException):
         made.start()
         return made
 
+    def _runs(self) -> bool:
+        expiry = self._expiry
+        if expiry is None:
+            return False
+        loop = expiry.hub.loop
+        timers = loop.timers
+        return timers.contains(expiry)
+
     @property
     def pending(self) -> bool:
         """Whether the time runs."""
-        expiry = self._expiry
-        return expiry is not None and expiry.hub.loop.timers.contains(expiry)
+        return self._runs()
 
     def cancel(self) -> None:
         """Stop the time; it is not raised after this, even if it was on its way. Can be started again."""
+        self._stop()
+
+    def close(self) -> None:
+        """The same as `cancel`."""
+        self._stop()
+
+    def _stop(self) -> None:
         expiry = self._expiry
-        if expiry is not None:
-            self._expiry = None
-            expiry.stop()
-            target = expiry.target
-            thrown = self._thrown
-            if thrown is not None:
-                self._thrown = None
-                pending = target.pending if isinstance(target, Fiber) else shadow(target).pending
-                if pending:
-                    pending[:] = [error for error in pending if error is not thrown]
+        if expiry is None:
+            return
+        self._expiry = None
+        loop = expiry.hub.loop
+        timers = loop.timers
+        if timers.remove(expiry) and expiry.ref:
+            loop.refs -= 1
+        thrown = self._thrown
+        if thrown is not None:
+            self._thrown = None
+            take_back(expiry.target, thrown)
 
-    close = cancel
-
-    def _throw(self) -> BaseException:
+    def make_error(self) -> BaseException:
+        """Return what is to be raised now."""
         exception = self.exception
         thrown: BaseException = self
         if isinstance(exception, BaseException):
@@ -129,14 +139,14 @@ class Timeout(BaseException):
         return thrown
 
     def __enter__(self) -> "Timeout":
-        if not self.pending:
-            self.start()
+        if not self._runs():
+            self._start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        self.cancel()
+        self._stop()
         return value is self and self.exception is False
 
     def __str__(self) -> str:

@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 """A FIFO of objects: the storage of the run queue."""
 
 
@@ -48,6 +49,7 @@ cdef class Ring:
 
     cdef _grow(self):
         cdef list old = self.slots
-        self.slots = old[self.head:] + old[:self.head] + [None] * len(old)
+        cdef Py_ssize_t head = self.head
+        self.slots = old[head:] + old[:head] + [None] * len(old)
         self.head = 0
         self.mask = len(self.slots) - 1

@@ -24,6 +24,7 @@ cdef class Fiber(greenlet):
 
 
 cpdef greenlet current()
+cpdef Fiber as_fiber(object target)
 cpdef object resume(greenlet target)
 cpdef object throw_into(greenlet target, object error)
 cpdef bint is_active(greenlet target)

@@ -7,7 +7,7 @@ from typing import Any
 from greenlet import getcurrent as current
 from greenlet import greenlet
 
-__all__ = ["Fiber", "current", "greenlet", "has_started", "is_active", "place", "resume", "throw_into"]
+__all__ = ["Fiber", "as_fiber", "current", "greenlet", "has_started", "is_active", "place", "resume", "throw_into"]
 
 
 class Fiber(greenlet):
@@ -29,6 +29,11 @@ class Fiber(greenlet):
         kept = self.__dict__.setdefault("latch", fresh)
         # None: there was one, and the end has dropped it.
         return fresh if kept is None else kept
+
+
+def as_fiber(target: Any) -> Fiber | None:
+    """Return `target` if it is a Fiber, else None."""
+    return target if isinstance(target, Fiber) else None
 
 
 def resume(target: greenlet) -> Any:

@@ -51,6 +51,11 @@ cpdef greenlet current():
     return PyGreenlet_GetCurrent()
 
 
+cpdef Fiber as_fiber(object target):
+    """Return `target` if it is a Fiber, else None."""
+    return <Fiber>target if isinstance(target, Fiber) else None
+
+
 cpdef object resume(greenlet target):
     """Switch to `target`; return what is switched back, or raise what is thrown here."""
     return PyGreenlet_Switch(target, NULL, NULL)
