@@ -1,0 +1,68 @@
+"""What belongs to the running OS thread."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from greenrt._native import thread
+
+
+class Value:
+    pass
+
+
+def test_each_thread_has_its_slot():
+    before = thread.get_slot()
+    seen = []
+
+    def work() -> None:
+        seen.append(thread.get_slot())
+        value = Value()
+        thread.set_slot(value)
+        seen.append(thread.get_slot() is value)
+        thread.set_slot(None)
+        seen.append(thread.get_slot())
+
+    other = threading.Thread(target=work)
+    other.start()
+    other.join()
+    assert seen == [None, True, None]
+    assert thread.get_slot() is before
+
+
+def test_ident_is_the_threads():
+    assert thread.ident() == threading.get_ident()
+
+
+@pytest.mark.parametrize("clock", [thread.monotonic, thread.coarse])
+def test_clocks_agree_with_the_standard_library(clock):
+    # The coarse clock is as of the last tick, 10 ms ago at most.
+    before = time.monotonic()
+    now = clock()
+    assert before - 0.05 <= now <= time.monotonic()
+
+
+def test_check_signals_runs_python_handlers():
+    seen = []
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+        thread.check_signals()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == [signal.SIGUSR1]
+
+
+def test_check_signals_raises_what_a_handler_raises():
+    def handler(number, frame):
+        raise LookupError("planned")
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with pytest.raises(LookupError, match="planned"):
+            signal.raise_signal(signal.SIGUSR1)
+            thread.check_signals()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
