@@ -307,11 +307,10 @@ class NativePark(Park):
 
 
 def _fresh(park: Park, hub: Any, running: Any, what: Any) -> Park:
+    # All other fields are None or false already.
     park.hub = hub
     park.greenlet = running
     park.what = what
-    park.payload = park.outcome = park.previous = park.following = park.queue = None
-    park.failed = park.ended = park.suspended = park.done = park.timed = False
     return park
 
 
