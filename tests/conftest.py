@@ -19,7 +19,7 @@ import greenrt
 
 # Seconds for one test, fixtures included. At the limit the stacks of all threads are printed, and the run
 # ends: a process that hangs once has nothing more to say.
-LIMIT = 60.0
+LIMIT = float(os.environ.get("GREENRT_TEST_LIMIT", "60"))
 
 # The examples need the sockets and the patching that are still to come.
 MISSING = [name for name in ("greenrt.green.socket", "greenrt.monkey") if find_spec(name) is None]

@@ -105,6 +105,8 @@ class FdTable:
                 entry.reader = None
         elif entry.writer is waiter:
             entry.writer = None
+        if entry.armed and not entry.wanted():
+            entry.armed = 0
 
     def add(self, fd: int, events: int, waiter: Entry) -> None:
         """Fire `waiter` once with those of `events` that `fd` is ready for. OSError if the kernel refuses the fd."""
@@ -123,8 +125,11 @@ class FdTable:
         entry = self.entry(fd)
         watchers = entry.watchers
         if watchers is not None and watchers.pop(waiter, None) is not None and not watchers:
-            # A one-shot registration that is still armed reports at most once more, to nobody.
+            # A one-shot registration that is still armed reports at most once more, to nobody. It is not counted
+            # on: while nobody waits, the fd may be closed and its number used again without our notice.
             entry.watchers = None
+            if not entry.wanted():
+                entry.armed = 0
 
     def forget(self, fd: int) -> None:
         """The fd is about to be closed: fire all its waiters with CLOSED, and end its registration.
