@@ -34,6 +34,7 @@ cdef class Greenlet(Fiber):
     cdef _enqueue(self)
     @cython.locals(latch=Latch)
     cdef Latch _end(self)
+    cdef _execute(self)
     @cython.locals(latch=Latch, hub=HubCore, loop=Loop, park=Park)
     cdef bint _await_end(self, object timeout) except -1
     @cython.locals(latch=Latch, hub=HubCore, loop=Loop)
@@ -53,6 +54,14 @@ cdef class RawGreenlet(Fiber):
     cdef object _function
     cdef tuple _args
     cdef dict _kwargs
+
+    cdef _execute(self)
+
+
+@cython.locals(running=Greenlet)
+cpdef _run_greenlet()
+@cython.locals(running=RawGreenlet)
+cpdef _run_raw()
 
 
 @cython.locals(known=Greenlet)

@@ -56,6 +56,16 @@ class Start(Entry):
             resume(target)
 
 
+def _run_greenlet() -> None:
+    running: Any = current()
+    running._execute()
+
+
+def _run_raw() -> Any:
+    running: Any = current()
+    return running._execute()
+
+
 if TYPE_CHECKING:
 
     class _Base(Fiber, Generic[T]):
@@ -183,8 +193,10 @@ class Greenlet(Fiber):
 
     # -- Running
 
-    def run(self) -> None:
-        """Run the function; called by the hub's switch, once."""
+    # What the first switch calls. Not a method: each started greenlet would hold a bound one for all its life.
+    run = staticmethod(_run_greenlet)
+
+    def _execute(self) -> None:
         self._state = RUNNING
         self.begun = True
         self._start = None
@@ -478,8 +490,9 @@ class RawGreenlet(Fiber):
         """Where the greenlet was made: ``file:line in function``."""
         return render_site(self.site_code, self.site_offset)
 
-    def run(self) -> Any:
-        """Run the function; called by the hub's switch, once."""
+    run = staticmethod(_run_raw)
+
+    def _execute(self) -> Any:
         self.begun = True
         function = self._function
         args = self._args

@@ -1,4 +1,4 @@
-from greenrt._native.thread cimport coarse, get_slot
+from greenrt._native.thread cimport coarse, get_slot, untrack
 from greenrt._native.switch cimport as_fiber, current, has_started, is_active, resume
 import cython
 

@@ -21,7 +21,7 @@ from greenrt._hub import slot
 from greenrt._loop.entry import TIMER, Entry
 from greenrt._loop.loop import Loop
 from greenrt._native.switch import Fiber, as_fiber, current, has_started, is_active, resume
-from greenrt._native.thread import coarse, get_slot
+from greenrt._native.thread import coarse, get_slot, untrack
 from greenrt.errors import BlockingInHub, InvalidSwitchError
 
 __all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "new_park", "parked", "run_fiber", "shadow", "take_back", "wake_park", "yield_now"]
@@ -307,7 +307,9 @@ class NativePark(Park):
 
 
 def _fresh(park: Park, hub: Any, running: Any, what: Any) -> Park:
-    # All other fields are None or false already.
+    # All other fields are None or false already. A park is in cycles only by way of C stacks, which the collector
+    # can't see: looking at it finds nothing to free, and costs a third of what a parked greenlet costs.
+    untrack(park)
     park.hub = hub
     park.greenlet = running
     park.what = what

@@ -3,7 +3,9 @@
 import gc
 from typing import Any
 
-from greenrt._hub.park import Park
+from greenlet import greenlet
+
+from greenrt._hub.park import Park, parked
 
 __all__ = ["parked_greenlets", "render_parked", "render_wait"]
 
@@ -13,7 +15,8 @@ def parked_greenlets(hub: Any) -> list[Park]:
 
     Found by walking the garbage collector's objects: parking itself pays nothing for this.
     """
-    found = [park for park in gc.get_objects() if type(park) is Park and park.hub is hub and park.waiting]
+    parks = [parked(target) for target in gc.get_objects() if isinstance(target, greenlet)]
+    found = [park for park in parks if park is not None and park.hub is hub and park.waiting]
     found.sort(key=lambda park: park.greenlet is not hub.parent)
     return found
 

@@ -4,3 +4,4 @@ cpdef unsigned long ident() noexcept
 cpdef double monotonic() noexcept
 cpdef double coarse() noexcept
 cpdef int check_signals() except -1
+cpdef untrack(object thing)

@@ -6,7 +6,7 @@ from typing import Any
 from greenrt._original import get_ident as ident
 from greenrt._original import thread_local
 
-__all__ = ["check_signals", "coarse", "get_slot", "ident", "monotonic", "set_slot"]
+__all__ = ["check_signals", "coarse", "get_slot", "ident", "monotonic", "set_slot", "untrack"]
 
 _slots = thread_local()
 
@@ -26,3 +26,7 @@ def set_slot(value: Any) -> None:
 def check_signals() -> int:
     """Run the Python handlers of signals that have arrived: the interpreter did so at this very call."""
     return 0
+
+
+def untrack(thing: object) -> None:
+    """Leave the object to the cyclic garbage collector: only C code can hide it."""

@@ -19,6 +19,7 @@ cdef extern from *:
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
     int PyErr_CheckSignals() except -1
+    void PyObject_GC_UnTrack(PyObject *object)
 
 
 cpdef object get_slot():
@@ -64,3 +65,8 @@ cpdef int check_signals() except -1:
     Compiled code has no bytecode boundaries at which CPython would do this (PyErr_CheckSignals).
     """
     return PyErr_CheckSignals()
+
+
+cpdef untrack(object thing):
+    """Hide an object from the cyclic garbage collector, for good (PyObject_GC_UnTrack)."""
+    PyObject_GC_UnTrack(<PyObject *>thing)
