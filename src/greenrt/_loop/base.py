@@ -179,9 +179,8 @@ class LoopBase:
     def _run_hooks(self, hooks: list[Any]) -> None:
         # A copy: hooks start and stop each other, and themselves.
         for hook in list(hooks):
-            hook.fire(0)
             try:
-                hook.run()
+                hook.call_now()
             except BaseException as error:
                 self.handle_error(hook, type(error), error, error.__traceback__)
 

@@ -11,6 +11,7 @@ from greenrt._loop.clock import Clock
 from greenrt._loop.entry import READ, WRITE, Callback, Entry
 from greenrt._loop.watchers import Async, Hook, Io, Timer
 from greenrt._native.thread import coarse, ident
+from greenrt.errors import LoopClosed
 
 __all__ = ["READ", "WRITE", "Loop"]
 
@@ -92,9 +93,12 @@ class Loop(LoopBase):
         """Run until nothing is left to do, in a thread whose hub does not run this loop.
 
         `nowait`: one turn without sleeping; `once`: one turn. Returns why it ended: "idle" (nothing left),
-        "broke" (`break_`), "stopped" (`stop`), "once". RuntimeError if the loop runs already.
+        "broke" (`break_`), "stopped" (`stop`), "once", "closed" (by a callback). RuntimeError if the loop runs
+        already; LoopClosed if it is closed.
         """
         self.check_owner("loop.run")
+        if self.closed:
+            raise LoopClosed(f"{self!r} is closed; make a new one")
         if self._running:
             raise RuntimeError(f"{self!r} is running already; a callback can't run it again")
         self._running = True
@@ -108,6 +112,8 @@ class Loop(LoopBase):
                 now = self.clock.now()
                 self.gather(0.0 if nowait else max(0.0, self._stop_at - now))
                 self.run_ready()
+                if self.closed:
+                    return "closed"
                 if self._breaking:
                     continue
                 if self.clock.now() >= self._stop_at:
@@ -123,6 +129,9 @@ class Loop(LoopBase):
         ready = self.ready
         give_up = coarse() + BATCH_SECONDS
         for _ in range(min(len(ready), BATCH_CALLBACKS)):
+            if not len(ready):
+                # Closed by the callback before.
+                break
             entry = ready.popleft()
             # A hub also queues greenlets, and only it can run them: `close` is the one that meets them here.
             if not isinstance(entry, Entry):
@@ -235,7 +244,9 @@ class Loop(LoopBase):
 
     def __repr__(self) -> str:
         where = "" if ident() == self.owner else f" of thread {self.owner:#x}"
-        state = "closed" if self.closed else f"refs={self.refs} ready={len(self.ready)} timers={len(self.timers)}"
+        state = (
+            "closed" if self.closed else f"refs={self.refs} ready={len(self.ready)} timers={len(self.timers)}"
+        )
         return f"<Loop at {id(self):#x}{where} {self.backend.name} {state}>"
 
 

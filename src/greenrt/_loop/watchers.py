@@ -12,6 +12,7 @@ from typing import Any
 
 from greenrt._loop.base import LoopBase
 from greenrt._loop.entry import READ, WRITE, Entry
+from greenrt.errors import LoopClosed
 
 __all__ = ["Async", "Hook", "Io", "Timer", "Watcher"]
 
@@ -84,6 +85,8 @@ class Watcher(Entry):
         loop.check_owner("watcher.start")
         if self._closed:
             raise ValueError(f"{self!r} is closed; make a new watcher")
+        if loop.closed:
+            raise LoopClosed(f"{loop!r} is closed; no watcher of it fires any more")
         if not callable(callback):
             raise TypeError(f"a watcher's callback must be callable, not {callback!r}")
         self.callback = callback
@@ -315,6 +318,12 @@ class Hook(Watcher):
     def _disarm(self) -> None:
         if self in self._list:
             self._list.remove(self)
+
+    def call_now(self) -> None:
+        """Call back, unless stopped: prepare and check are part of the turn, nothing is queued for them."""
+        callback = self.callback
+        if callback is not None:
+            callback(*self.args)
 
 
 class Async(Watcher):
