@@ -449,7 +449,7 @@ def test_reinit_keeps_watchers_posts_and_timers(real):
 
 
 def test_unknown_backends_are_named():
-    with pytest.raises(ValueError, match="no backend 'nonsense'.*epoll"):
+    with pytest.raises(ValueError, match=r"no backend 'nonsense'.*epoll"):
         Loop("nonsense")
 
 

@@ -126,7 +126,11 @@ class LoopBase:
             # Cleared first: the other order loses the wakeup of a post made between the two.
             self.armed = False
             for _ in range(len(foreign)):
-                self.ready.append(foreign.popleft())
+                try:
+                    self.ready.append(foreign.popleft())
+                except IndexError:
+                    # A post that met the close has taken its entry back.
+                    break
 
     def gather(self, limit: float) -> None:
         """Do one turn, sleeping for at most `limit` seconds: put what is ready into the run queue.

@@ -217,7 +217,8 @@ class Loop(LoopBase):
         if self.closed:
             return
         self.closed = True
-        for _ in range(100):
+        # This ends: what is closed takes no more posts and callbacks.
+        while True:
             self.collect_posts()
             if not len(self.ready):
                 break

@@ -1,6 +1,7 @@
 cdef class Wakeup:
     cdef public int fd
     cdef int write_fd
+    cdef list _senders
 
     cpdef send(self)
     cpdef drain(self)

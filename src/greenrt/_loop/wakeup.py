@@ -10,9 +10,11 @@ __all__ = ["SignalWakeup", "Wakeup"]
 class Wakeup:
     """An eventfd(2) where there is one, else a pipe. `send` may be called by any thread and signal handler."""
 
-    __slots__ = ("fd", "write_fd")
+    __slots__ = ("_senders", "fd", "write_fd")
 
     def __init__(self) -> None:
+        # One item for each `send` underway: a closed fd's number may be another file's by the time of the write.
+        self._senders: list[None] = []
         if hasattr(os, "eventfd"):
             self.fd = self.write_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         else:
@@ -22,12 +24,17 @@ class Wakeup:
 
     def send(self) -> None:
         """Make `fd` readable."""
+        self._senders.append(None)
         try:
-            # Eight bytes: an eventfd takes no less, a pipe does not mind.
-            _original.write(self.write_fd, b"\1\0\0\0\0\0\0\0")
+            fd = self.write_fd
+            if fd >= 0:
+                # Eight bytes: an eventfd takes no less, a pipe does not mind.
+                _original.write(fd, b"\1\0\0\0\0\0\0\0")
         except BlockingIOError:
             # Full: it is readable already.
             pass
+        finally:
+            self._senders.pop()
 
     def drain(self) -> None:
         """Make `fd` unreadable until the next `send`."""
@@ -39,11 +46,18 @@ class Wakeup:
 
     def close(self) -> None:
         """Close the fds; idempotent."""
-        if self.fd >= 0:
-            _original.close(self.fd)
-            if self.write_fd != self.fd:
-                _original.close(self.write_fd)
-            self.fd = self.write_fd = -1
+        read_fd, write_fd = self.fd, self.write_fd
+        if read_fd < 0:
+            return
+        self.fd = self.write_fd = -1
+        # Who is in `send` has the fd still. Not for ever: in the child of a fork, that thread does not exist.
+        for _ in range(100):
+            if not self._senders:
+                break
+            _original.sleep(0.001)
+        _original.close(read_fd)
+        if write_fd != read_fd:
+            _original.close(write_fd)
 
 
 class SignalWakeup:

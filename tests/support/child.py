@@ -1,0 +1,35 @@
+"""Scripts that run in a process of their own: forks, signals, patches, exits."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import greenrt
+
+__all__ = ["run_script"]
+
+# Where the greenrt under test is imported from, also where it is not installed.
+HOME = str(Path(greenrt.__file__).resolve().parents[1])
+LIMIT = 40.0
+
+
+def run_script(text: str, *arguments: str, code: int | None = 0, **variables: str) -> tuple[str, str]:
+    """Run a script under this interpreter, warnings as errors; return what it wrote to stdout and stderr.
+
+    `code` is the exit code that it must end with (None: any).
+    """
+    path = os.pathsep.join(filter(None, [HOME, os.environ.get("PYTHONPATH", "")]))
+    script = "import faulthandler; faulthandler.dump_traceback_later(30, exit=True)\n" + textwrap.dedent(text)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, *arguments],
+        env={**os.environ, "PYTHONPATH": path, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    if code is not None and done.returncode != code:
+        raise AssertionError(f"ended with {done.returncode}, not {code}\n{done.stdout}{done.stderr}")
+    return done.stdout, done.stderr
