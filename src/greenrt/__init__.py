@@ -11,11 +11,22 @@ from greenrt._hub.waiter import Waiter
 from greenrt._native import switch as _switch
 from greenrt._native.switch import current as getcurrent
 from greenrt.errors import GreenletExit
+from greenrt.sync.event import Event
+from greenrt.sync.lock import Lock, RLock
+from greenrt.sync.result import AsyncResult
+from greenrt.sync.semaphore import BoundedSemaphore, DummySemaphore, Semaphore
 
 __all__ = [
+    "AsyncResult",
+    "BoundedSemaphore",
+    "DummySemaphore",
+    "Event",
     "Greenlet",
     "GreenletExit",
     "Hub",
+    "Lock",
+    "RLock",
+    "Semaphore",
     "Timeout",
     "Waiter",
     "get_hub",

@@ -128,6 +128,16 @@ class Guarded(Gate):
             _original.sleep(0)
         return True
 
+    def _take(self) -> bool:
+        """Take the gate, now or soon; False only if this thread holds it further down its stack."""
+        return self._enter() or self._insist()
+
+    def _renew(self) -> None:
+        """Open the gate and forget what was left, in the child of a fork: they were the parent's threads'."""
+        self._enter()
+        self._deferred = []
+        self._leave()
+
     def _wait(self, code: int, park: Park, timeout: Any) -> Any:
         """Submit `park` as the operation `code`, wait for it, and withdraw it if it ends otherwise."""
         self._submit(code, park)

@@ -14,7 +14,8 @@ cdef class Link:
     cdef object loop
     cdef object callback
 
-    cdef call(self, object source)
+    cpdef bint is_of(self, object callback) except -1
+    cpdef call(self, object source)
 
 
 cdef class Latch(Guarded):
@@ -25,6 +26,10 @@ cdef class Latch(Guarded):
 
     cpdef object wait_set(self, object timeout)
     cpdef fire(self)
+    cpdef reset(self)
     cpdef link(self, object callback)
     cpdef unlink(self, object callback)
     cpdef bint has_links(self)
+    cpdef Py_ssize_t count_waiting(self)
+    cpdef _forget_waiting(self)
+    cdef _call(self, object link)

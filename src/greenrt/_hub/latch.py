@@ -36,6 +36,10 @@ class Link:
         self.loop = slot.get_hub().loop
         self.callback = callback
 
+    def is_of(self, callback: Any) -> bool:
+        """Tell whether it calls `callback`."""
+        return bool(self.callback == callback)
+
     def call(self, source: Any) -> None:
         """Queue the call."""
         entry = Callback(self.callback, (source,))
@@ -48,13 +52,12 @@ class Link:
 class Latch(Guarded):
     """Set once, or set and cleared. Any thread. Waiters are woken and links called in the order of arrival.
 
-    `source` is what links are called with.
+    `source` is what links are called with; None: the latch itself.
     """
 
     __slots__ = ("_links", "_set", "_waiters", "source")
 
-    def __init__(self, source: Any) -> None:
-        super().__init__()
+    def __init__(self, source: Any = None) -> None:
         self._set = False
         self.source = source
         self._waiters: WaitList | None = None
@@ -64,11 +67,16 @@ class Latch(Guarded):
         """Park until set; return False if `timeout` (seconds; None: never) ran out first."""
         if self._set:
             return True
-        return self._wait(WAIT, new_park(self.source), timeout) is not TIMED_OUT
+        source = self.source
+        return self._wait(WAIT, new_park(self if source is None else source), timeout) is not TIMED_OUT
 
     def fire(self) -> None:
         """Set, wake all waiters, call all links; idempotent."""
         self._submit(FIRE, None)
+
+    def reset(self) -> None:
+        """Unset; who was woken stays woken."""
+        self._submit(CLEAR, None)
 
     def link(self, callback: Any) -> None:
         """Call ``callback(source)`` in the hub of this thread once set; at once if it is."""
@@ -89,7 +97,22 @@ class Latch(Guarded):
 
     def has_links(self) -> bool:
         """Tell whether anyone waits or is linked."""
-        return bool(self._links) or (self._waiters is not None and len(self._waiters) > 0)
+        return self.count_waiting() > 0
+
+    def count_waiting(self) -> int:
+        """Return how many wait or are linked."""
+        count = 0
+        if self._links is not None:
+            count += len(self._links)
+        if self._waiters is not None:
+            count += self._waiters.count
+        return count
+
+    def _forget_waiting(self) -> None:
+        """Drop all waiters and links, in the child of a fork: they are the parent's."""
+        self._renew()
+        self._waiters = None
+        self._links = None
 
     def _apply(self, code: int, operand: Any) -> None:
         if code == WAIT:
@@ -124,7 +147,7 @@ class Latch(Guarded):
         elif code == UNLINK:
             if self._links is not None:
                 for index, link in enumerate(self._links):
-                    if link is operand or (isinstance(link, Link) and link.callback == operand):
+                    if link is operand or (isinstance(link, Link) and link.is_of(operand)):
                         del self._links[index]
                         break
         elif code == CLEAR:
@@ -133,7 +156,8 @@ class Latch(Guarded):
             Guarded._apply(self, code, operand)
 
     def _call(self, link: Any) -> None:
+        source = self.source if self.source is not None else self
         if isinstance(link, Notifier):
-            link.notify(self.source)
+            link.notify(source)
         else:
-            link.call(self.source)
+            link.call(source)

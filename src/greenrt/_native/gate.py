@@ -2,6 +2,7 @@
 
 from typing import Any, Self
 
+from greenrt._native.fields import blank
 from greenrt._original import allocate_lock, get_ident
 
 __all__ = ["Gate"]
@@ -15,6 +16,7 @@ class Gate:
     # As the compiled twin: made complete by __new__, whatever a subclass's __init__ does.
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
+        blank(self)
         self._lock = allocate_lock()
         self._owner = 0
         self._deferred: list[tuple[int, Any]] = []

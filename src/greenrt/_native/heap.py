@@ -1,16 +1,12 @@
 """A heap of deadlines from which nodes can be removed (plain twin: heapq with lazy removal)."""
 
-from functools import cache
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Any
 
+from greenrt._native.fields import blank
+
 __all__ = ["HeapNode", "TimerHeap"]
-
-
-@cache
-def _fields(cls: type) -> tuple[str, ...]:
-    return tuple(name for base in cls.__mro__ for name in getattr(base, "__slots__", ()))
 
 
 class HeapNode:
@@ -24,9 +20,7 @@ class HeapNode:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "HeapNode":
         self = super().__new__(cls)
-        # The compiled classes' fields start as None or 0 by themselves, and code relies on it.
-        for field in _fields(cls):
-            setattr(self, field, None)
+        blank(self)
         self.deadline = 0.0
         self.order = 0
         self._claims = [None]

@@ -1,0 +1,5 @@
+from greenrt._hub.latch cimport Latch
+
+
+cdef class Event(Latch):
+    pass

@@ -1,0 +1,219 @@
+"""Lock and RLock: threading's, for greenlets and threads alike."""
+
+from typing import Any
+
+from greenlet import greenlet
+
+from greenrt import _original
+from greenrt._hub.guard import Guarded, WaitList
+from greenrt._hub.park import TIMED_OUT, new_park
+from greenrt._native.switch import current
+
+__all__ = ["Lock", "RLock"]
+
+ACQUIRE = 1
+RELEASE = 2
+
+# threading's default: no limit.
+FOREVER = -1
+
+
+def _checked(blocking: Any, timeout: Any) -> Any:
+    """Check what `acquire` was called with as CPython's locks do; return the timeout in seconds, or None."""
+    if not blocking:
+        if timeout != -1:
+            raise ValueError("can't specify a timeout for a non-blocking call")
+        return None
+    if timeout == -1:
+        return None
+    seconds = float(timeout)
+    if seconds != seconds:
+        raise ValueError("Invalid value NaN (not a number)")
+    if seconds < 0:
+        raise ValueError("timeout value must be a non-negative number")
+    if seconds > _original.TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+    return seconds
+
+
+class Mutex(Guarded):
+    """What Lock and RLock have in common: taken or free, handed over in the order of arrival."""
+
+    __slots__ = ("_taken", "_waiters")
+
+    def _seize(self, blocking: bool, timeout: Any) -> bool:
+        """Take the mutex; return False if it isn't free, or not within `timeout` seconds (None: no limit)."""
+        if self._take():
+            free = not self._taken
+            if free:
+                self._taken = True
+            self._finish()
+            if free:
+                return True
+        if not blocking:
+            return False
+        return self._wait(ACQUIRE, new_park(self), timeout) is not TIMED_OUT
+
+    def _yield_up(self) -> bool:
+        """Hand the mutex to who waits longest, or free it; return False if it was free."""
+        if self._take():
+            taken = self._taken
+            if taken:
+                self._pass_on()
+            self._finish()
+            return bool(taken)
+        # A finalizer, inside a critical section of this very mutex.
+        self._defer(RELEASE, None)
+        return True
+
+    def _pass_on(self) -> None:
+        waiters = self._waiters
+        if waiters is not None:
+            while True:
+                park = waiters.popleft()
+                if park is None:
+                    break
+                if park.wake(True):
+                    return
+        self._taken = False
+
+    def _apply(self, code: int, operand: Any) -> None:
+        if code == ACQUIRE:
+            park = operand
+            if not self._taken:
+                self._taken = park.wake(True)
+            else:
+                waiters = self._waiters
+                if waiters is None:
+                    waiters = self._waiters = WaitList()
+                waiters.append(park)
+        elif code == RELEASE:
+            self._pass_on()
+        else:
+            Guarded._apply(self, code, operand)
+
+    def locked(self) -> bool:
+        """Tell whether it is held."""
+        return bool(self._taken)
+
+    def _at_fork_reinit(self) -> None:
+        # threading calls this in the child of a fork: free, whoever held it.
+        self._renew()
+        self._taken = False
+        self._waiters = None
+
+
+class Lock(Mutex):
+    """threading.Lock, which suspends the greenlet instead of the thread. Any greenlet may release it.
+
+    Any thread may use it, also from a finalizer or a signal handler. Who waits gets it in the order of arrival.
+    """
+
+    __slots__ = ()
+
+    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
+        """Take the lock; with `timeout` (seconds; -1: no limit) or without `blocking` tell whether that worked."""
+        if timeout is FOREVER and blocking is True:
+            return self._seize(True, None)
+        return self._seize(bool(blocking), _checked(blocking, timeout))
+
+    def release(self) -> None:
+        """Free the lock, or hand it to who waits. RuntimeError if it is free."""
+        if not self._yield_up():
+            raise RuntimeError("release unlocked lock")
+
+    def __enter__(self) -> bool:
+        return self._seize(True, None)
+
+    def __exit__(self, *exc_info: object) -> None:
+        if not self._yield_up():
+            raise RuntimeError("release unlocked lock")
+
+    # The names of Python 2, which CPython keeps.
+    acquire_lock = acquire
+    release_lock = release
+    locked_lock = Mutex.locked
+
+    def __repr__(self) -> str:
+        state = "locked" if self._taken else "unlocked"
+        return f"<{state} {type(self).__module__}.{type(self).__qualname__} object at {id(self):#x}>"
+
+
+class RLock(Mutex):
+    """threading.RLock: the greenlet that holds it may take it again; what was taken n times is released n times.
+
+    `hub` is accepted for gevent's sake. Any thread may use it; its owner is a greenlet, or a native thread.
+    """
+
+    __slots__ = ("_count", "_owner")
+
+    def __init__(self, hub: Any = None) -> None:
+        self._owner: greenlet | None = None
+        self._count = 0
+
+    def _seize_again(self, blocking: bool, timeout: Any) -> bool:
+        me = current()
+        # Only its owner finds itself here: no gate.
+        if self._owner is me:
+            self._count += 1
+            return True
+        if not self._seize(blocking, timeout):
+            return False
+        self._owner = me
+        self._count = 1
+        return True
+
+    def _let_go(self) -> None:
+        if self._owner is not current():
+            raise RuntimeError("cannot release un-acquired lock")
+        self._count -= 1
+        if self._count == 0:
+            self._owner = None
+            self._yield_up()
+
+    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
+        """Take the lock; with `timeout` (seconds; -1: no limit) or without `blocking` tell whether that worked."""
+        if timeout is FOREVER and blocking is True:
+            return self._seize_again(True, None)
+        return self._seize_again(bool(blocking), _checked(blocking, timeout))
+
+    def release(self) -> None:
+        """Undo one `acquire`. RuntimeError if the caller doesn't hold the lock."""
+        self._let_go()
+
+    def __enter__(self) -> bool:
+        return self._seize_again(True, None)
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._let_go()
+
+    # What threading.Condition asks of the lock under it.
+
+    def _is_owned(self) -> bool:
+        return self._owner is current()
+
+    def _release_save(self) -> tuple[int, Any]:
+        if self._owner is None:
+            raise RuntimeError("cannot release un-acquired lock")
+        state = (self._count, self._owner)
+        self._count = 0
+        self._owner = None
+        self._yield_up()
+        return state
+
+    def _acquire_restore(self, state: tuple[int, Any]) -> None:
+        self._seize(True, None)
+        self._count, self._owner = state
+
+    def _recursion_count(self) -> int:
+        return self._count if self._owner is current() else 0
+
+    def _at_fork_reinit(self) -> None:
+        Mutex._at_fork_reinit(self)
+        self._owner = None
+        self._count = 0
+
+    def __repr__(self) -> str:
+        state = "locked" if self._taken else "unlocked"
+        kind = f"{type(self).__module__}.{type(self).__qualname__}"
+        return f"<{state} {kind} object owner={self._owner!r} count={self._count} at {id(self):#x}>"

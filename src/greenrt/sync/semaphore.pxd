@@ -1,0 +1,28 @@
+import cython
+
+from greenrt._hub.guard cimport Guarded, WaitList
+from greenrt._hub.latch cimport Link, Notifier
+from greenrt._hub.park cimport Park, new_park
+
+
+cdef int ACQUIRE, RELEASE, LINK, UNLINK
+
+
+cdef class Semaphore(Guarded):
+    cdef Py_ssize_t _counter
+    cdef WaitList _waiters
+    cdef list _links
+
+    cdef bint _obtain(self, bint blocking, object timeout) except -1
+    cdef _give_back(self)
+    cdef _give_back_several(self, object n)
+    @cython.locals(waiters=WaitList, park=Park)
+    cdef _release_one(self)
+    cdef _unlink(self, object callback)
+    cdef _call(self, object link)
+    @cython.locals(waiters=WaitList, park=Park)
+    cpdef _apply(self, int code, object operand)
+
+
+cdef class BoundedSemaphore(Semaphore):
+    cdef Py_ssize_t _bound

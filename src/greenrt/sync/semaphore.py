@@ -1,0 +1,235 @@
+"""Semaphores: a count of what is left, and who waits for more."""
+
+from typing import Any
+
+from greenrt._hub.guard import Guarded, WaitList
+from greenrt._hub.latch import Link, Notifier
+from greenrt._hub.park import TIMED_OUT, new_park
+
+__all__ = ["BoundedSemaphore", "DummySemaphore", "Semaphore"]
+
+ACQUIRE = 1
+RELEASE = 2
+LINK = 3
+UNLINK = 4
+
+# As an object: what most calls pass is told from the rest by its identity.
+ONE = 1
+
+
+class Semaphore(Guarded):
+    """A counter that `acquire` takes one from, waiting while it is 0, and `release` adds one to.
+
+    threading.Semaphore's interface, and gevent's (`hub` is accepted for its sake). Any thread may use it, also from
+    a finalizer or a signal handler. Who waits is served in the order of arrival.
+    """
+
+    __slots__ = ("_counter", "_links", "_waiters")
+
+    def __init__(self, value: int = 1, hub: Any = None) -> None:
+        if value < 0:
+            raise ValueError(f"a semaphore's initial value must be >= 0, not {value!r}")
+        self._counter = value
+        self._waiters: WaitList | None = None
+        self._links: list[Any] | None = None
+
+    @property
+    def counter(self) -> int:
+        """How many `acquire` would succeed at once."""
+        return self._counter
+
+    def locked(self) -> bool:
+        """Tell whether an `acquire` would have to wait."""
+        return self._counter == 0
+
+    def ready(self) -> bool:
+        """Tell whether an `acquire` would succeed at once: what `greenrt.wait` asks."""
+        return self._counter > 0
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Take one; return False if there is none, without `blocking`, or within `timeout` seconds (None: no limit)."""
+        return self._obtain(blocking, timeout)
+
+    def release(self, n: int = ONE) -> int:
+        """Give `n` back, to who waits first; return the counter."""
+        if n is ONE:
+            self._give_back()
+        else:
+            self._give_back_several(n)
+        return self._counter
+
+    def _give_back_several(self, n: int) -> None:
+        if n < 1:
+            raise ValueError(f"n must be one or more, not {n!r}")
+        for _ in range(n):
+            self._give_back()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Suspend until an `acquire` would succeed, or for `timeout` seconds; return the counter. Takes nothing."""
+        if self._obtain(True, timeout):
+            self._give_back()
+        return self._counter
+
+    def rawlink(self, callback: Any) -> None:
+        """Call ``callback(semaphore)`` in this thread's hub once an `acquire` would succeed; at once if it would."""
+        if not isinstance(callback, Notifier):
+            if not callable(callback):
+                raise TypeError(f"a link must be callable, not {callback!r}")
+            callback = Link(callback)
+        self._submit(LINK, callback)
+
+    def unlink(self, callback: Any) -> None:
+        """Take one link back; no-op if it isn't there."""
+        self._submit(UNLINK, callback)
+
+    def __enter__(self) -> None:
+        self._obtain(True, None)
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._give_back()
+
+    def _obtain(self, blocking: bool, timeout: Any) -> bool:
+        if self._take():
+            free = self._counter > 0
+            if free:
+                self._counter -= 1
+            self._finish()
+            if free:
+                return True
+        if not blocking:
+            return False
+        return self._wait(ACQUIRE, new_park(self), timeout) is not TIMED_OUT
+
+    def _give_back(self) -> None:
+        if self._take():
+            self._release_one()
+            self._finish()
+        else:
+            # A finalizer, inside a critical section of this very semaphore.
+            self._defer(RELEASE, None)
+
+    def _apply(self, code: int, operand: Any) -> None:
+        if code == ACQUIRE:
+            park = operand
+            if self._counter > 0:
+                if park.wake(True):
+                    self._counter -= 1
+            else:
+                if self._waiters is None:
+                    self._waiters = WaitList()
+                self._waiters.append(park)
+        elif code == RELEASE:
+            self._release_one()
+        elif code == LINK:
+            if self._counter > 0:
+                self._call(operand)
+            elif self._links is None:
+                self._links = [operand]
+            else:
+                self._links.append(operand)
+        elif code == UNLINK:
+            self._unlink(operand)
+        else:
+            Guarded._apply(self, code, operand)
+
+    def _release_one(self) -> None:
+        waiters = self._waiters
+        if waiters is not None:
+            while True:
+                park = waiters.popleft()
+                if park is None:
+                    break
+                if park.wake(True):
+                    return
+        self._counter += 1
+        links = self._links
+        if links is not None:
+            self._links = None
+            for link in links:
+                self._call(link)
+
+    def _unlink(self, callback: Any) -> None:
+        links = self._links
+        if links is not None:
+            for index, link in enumerate(links):
+                if link is callback or (isinstance(link, Link) and link.is_of(callback)):
+                    del links[index]
+                    return
+
+    def _call(self, link: Any) -> None:
+        if isinstance(link, Notifier):
+            link.notify(self)
+        else:
+            link.call(self)
+
+    def _at_fork_reinit(self) -> None:
+        self._renew()
+        self._waiters = None
+        self._links = None
+
+    def __repr__(self) -> str:
+        waiting = 0 if self._waiters is None else self._waiters.count
+        return f"<{type(self).__name__} at {id(self):#x} counter={self._counter} waiting={waiting}>"
+
+
+class BoundedSemaphore(Semaphore):
+    """A Semaphore that refuses to be released more often than it was acquired (ValueError)."""
+
+    __slots__ = ("_bound",)
+
+    def __init__(self, value: int = 1, hub: Any = None) -> None:
+        super().__init__(value, hub)
+        self._bound = value
+
+    def _give_back(self) -> None:
+        if not self._take():
+            # A finalizer, inside a critical section of this very semaphore.
+            self._defer(RELEASE, None)
+            return
+        full = self._counter >= self._bound
+        if not full:
+            self._release_one()
+        self._finish()
+        if full:
+            raise ValueError(f"{self!r} was released more often than it was acquired (its bound is {self._bound})")
+
+
+class DummySemaphore:
+    """A semaphore that never makes anyone wait: the unlimited case, without a special case."""
+
+    def __init__(self, value: Any = None) -> None:
+        """Ignore `value`."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def locked(self) -> bool:
+        """Return False."""
+        return False
+
+    def ready(self) -> bool:
+        """Return True."""
+        return True
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Return True."""
+        return True
+
+    def release(self) -> None:
+        """Do nothing."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return 1."""
+        return 1
+
+    def rawlink(self, callback: Any) -> None:
+        """Do nothing."""
+
+    def unlink(self, callback: Any) -> None:
+        """Do nothing."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
