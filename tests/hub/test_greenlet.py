@@ -1,38 +1,305 @@
-"""Greenlet, Timeout, sleep, joinall."""
+"""Greenlet: starting, results, links, killing, states, names."""
+
+import contextvars
+import gc
+import threading
+import weakref
+from math import nan
 
 import pytest
+from greenlet import greenlet as raw_greenlet
 
 import greenrt
+from greenrt import Greenlet, GreenletExit
 
 
-def test_results_in_order():
-    def work(n):
-        greenrt.sleep(0.001)
-        return n * 2
-
-    greenlets = [greenrt.spawn(work, n) for n in range(5)]
-    assert greenrt.joinall(greenlets) == greenlets
-    assert [g.value for g in greenlets] == [0, 2, 4, 6, 8]
+def fail(text="planned"):
+    raise ZeroDivisionError(text)
 
 
-def test_start_order_is_fifo():
+# -- Starting
+
+
+@pytest.mark.promised_order
+def test_they_start_in_the_order_of_their_start():
     seen = []
     greenrt.joinall([greenrt.spawn(seen.append, n) for n in range(100)])
     assert seen == list(range(100))
 
 
-def test_error_is_kept_and_raised():
-    def fail():
-        raise ZeroDivisionError("planned")
+def test_spawn_does_not_run_anything():
+    seen = []
+    greenlet = greenrt.spawn(seen.append, 1)
+    assert seen == []
+    assert greenlet.started
+    assert not greenlet
+    greenlet.join()
+    assert seen == [1]
 
-    greenrt.get_hub().exception_stream = None
+
+@pytest.mark.parametrize(
+    "spawn", [greenrt.spawn, greenrt.spawn_raw, Greenlet, lambda f: greenrt.spawn_later(1, f)]
+)
+def test_what_cannot_be_called_is_named(spawn):
+    with pytest.raises(TypeError, match="42"):
+        spawn(42)
+
+
+def test_without_a_function():
+    with pytest.raises(TypeError, match="_run"):
+        Greenlet()
+
+
+def test_arguments_and_result():
+    greenlet = greenrt.spawn(lambda a, b, c=0: (a, b, c), 1, 2, c=3)
+    assert greenlet.args == (1, 2)
+    assert greenlet.kwargs == {"c": 3}
+    assert greenlet.get() == (1, 2, 3)
+    assert greenlet.value == (1, 2, 3)
+    assert greenlet.args == ()
+    assert greenlet.kwargs == {}
+
+
+def test_a_subclass_that_defines_run():
+    class Worker(Greenlet):
+        def __init__(self, word):
+            super().__init__()
+            self.word = word
+
+        def _run(self):
+            return self.word * 2
+
+    worker = Worker("ab")
+    assert not worker.started
+    worker.start()
+    worker.start()
+    assert worker.get() == "abab"
+    assert Worker.spawn("x").get() == "xx"
+
+
+def test_spawn_later():
+    seen = []
+    later = greenrt.spawn_later(0.02, seen.append, "later")
+    greenrt.spawn_later(0, seen.append, "at once")
+    greenrt.spawn_later(-5, seen.append, "at once")
+    later.join()
+    assert seen == ["at once", "at once", "later"]
+    with pytest.raises(ValueError, match="nan"):
+        greenrt.spawn_later(nan, print)
+
+
+def test_spawn_later_killed_before():
+    seen, ended = [], []
+    later = greenrt.spawn_later(1000, seen.append, "never")
+    later.rawlink(ended.append)
+    later.kill()
+    greenrt.sleep(0)
+    assert seen == []
+    assert ended == [later]
+
+
+def test_spawn_raw():
+    seen = []
+    raw = greenrt.spawn_raw(lambda *a, **k: seen.append((a, k)), 1, b=2)
+    assert isinstance(raw, raw_greenlet)
+    assert raw.loop is greenrt.get_hub().loop
+    greenrt.sleep(0)
+    assert seen == [((1,), {"b": 2})]
+    assert raw.dead
+
+
+def test_spawn_callbacks():
+    seen = []
+    Greenlet.add_spawn_callback(seen.append)
+    Greenlet.add_spawn_callback(seen.append)
     try:
-        greenlet = greenrt.spawn(fail)
-        with pytest.raises(ZeroDivisionError, match="planned"):
-            greenlet.get()
+        one = greenrt.spawn(int)
+        two = greenrt.spawn_later(0, int)
     finally:
-        greenrt.get_hub().exception_stream = False
+        Greenlet.remove_spawn_callback(seen.append)
+    Greenlet.remove_spawn_callback(seen.append)
+    greenrt.joinall([one, two, greenrt.spawn(int)])
+    assert seen == [one, two]
+
+
+def test_a_copy_of_the_spawners_context():
+    variable = contextvars.ContextVar("variable", default="default")
+    variable.set("spawner")
+    seen = []
+
+    def work():
+        seen.append(variable.get())
+        variable.set("child")
+        greenrt.sleep(0)
+        seen.append(variable.get())
+
+    made = [greenrt.spawn(work), greenrt.spawn_later(0, work)]
+    greenrt.spawn_raw(work)
+    variable.set("changed later")
+    greenrt.joinall(made)
+    greenrt.sleep(0)
+    assert seen.count("spawner") == 3
+    assert seen.count("child") == 3
+    assert variable.get() == "changed later"
+
+
+# -- Ends
+
+
+def test_an_error_is_kept_and_raised_each_time(quiet):
+    greenlet = greenrt.spawn(fail)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError, match="planned") as caught:
+            greenlet.get()
+        assert caught.value is greenlet.exception
+    assert greenlet.ready()
     assert not greenlet.successful()
+    assert greenlet.value is None
+    kind, value, traceback = greenlet.exc_info
+    assert (kind, value) == (ZeroDivisionError, greenlet.exception)
+    assert traceback.tb_frame.f_globals is not None
+    greenlet.join()
+
+
+def test_states():
+    greenlet = Greenlet(greenrt.sleep, 0.01)
+    assert (greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead) == (False, False, False, False)
+    greenlet.start()
+    assert (greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead) == (True, False, False, False)
+    greenrt.sleep(0)
+    assert (greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead) == (True, True, False, False)
+    greenlet.join()
+    assert (greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead) == (True, False, True, True)
+    assert greenlet.successful()
+    assert greenlet.exc_info is None
+
+
+def test_an_exit_counts_as_success():
+    def leave():
+        raise GreenletExit("bye")
+
+    greenlet = greenrt.spawn(leave)
+    greenlet.join()
+    assert greenlet.successful()
+    assert greenlet.exception is None
+    assert isinstance(greenlet.get(), GreenletExit)
+
+
+def test_get_without_waiting():
+    greenlet = greenrt.spawn(greenrt.sleep, 1000)
+    with pytest.raises(greenrt.Timeout):
+        greenlet.get(block=False)
+    with pytest.raises(greenrt.Timeout):
+        greenlet.get(timeout=0.001)
+    greenlet.join(timeout=0.001)
+    assert not greenlet.ready()
+    greenlet.kill()
+
+
+def test_a_greenlet_holds_neither_function_nor_arguments_after_its_end():
+    class Thing:
+        pass
+
+    thing = Thing()
+    alive = weakref.ref(thing)
+    greenlet = greenrt.spawn(lambda thing: None, thing)
+    greenlet.join()
+    del thing
+    gc.collect()
+    assert alive() is None
+
+
+def test_many_wait_for_one_end():
+    greenlet = greenrt.spawn(lambda: greenrt.sleep(0.005) or "result")
+    waiters = [greenrt.spawn(greenlet.get) for _ in range(50)]
+    greenrt.joinall(waiters)
+    assert {waiter.value for waiter in waiters} == {"result"}
+
+
+def test_the_context_manager():
+    with greenrt.spawn(lambda: greenrt.sleep(0.001) or 5) as greenlet:
+        pass
+    assert greenlet.value == 5
+    with pytest.raises(LookupError, match="planned"), greenrt.spawn(greenrt.sleep, 1000) as greenlet:
+        raise LookupError("planned")
+    assert isinstance(greenlet.value, GreenletExit)
+
+
+# -- Links
+
+
+def test_links_run_in_a_greenlet_of_their_own():
+    seen = []
+
+    def linked(source):
+        greenrt.sleep(0)
+        seen.append(source)
+
+    greenlet = greenrt.spawn(int)
+    greenlet.link(linked)
+    greenlet.join()
+    greenrt.sleep(0.005)
+    assert seen == [greenlet]
+
+
+def test_rawlinks_run_in_the_hub_in_order():
+    seen = []
+    greenlet = greenrt.spawn(int)
+    for number in range(5):
+        greenlet.rawlink(lambda source, number=number: seen.append((number, greenrt.getcurrent())))
+    greenlet.join()
+    greenrt.sleep(0)
+    assert seen == [(number, greenrt.get_hub()) for number in range(5)]
+    greenlet.rawlink(lambda source: seen.append("late"))
+    greenrt.sleep(0)
+    assert seen[-1] == "late"
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_link_value_and_link_exception(quiet, good):
+    seen = []
+    greenlet = greenrt.spawn(int if good else fail)
+    greenlet.link_value(lambda source: seen.append(True))
+    greenlet.link_exception(lambda source: seen.append(False))
+    greenlet.join()
+    greenrt.sleep(0)
+    greenrt.sleep(0)
+    assert seen == [good]
+
+
+def test_unlink():
+    seen = []
+
+    def first(source):
+        seen.append("first")
+
+    def second(source):
+        seen.append("second")
+
+    greenlet = greenrt.spawn(int)
+    assert not greenlet.has_links()
+    greenlet.link(first)
+    greenlet.rawlink(second)
+    assert greenlet.has_links()
+    greenlet.unlink(first)
+    greenlet.unlink(first)
+    greenlet.link(first)
+    greenlet.unlink_all()
+    greenlet.rawlink(second)
+    greenlet.join()
+    greenrt.sleep(0)
+    greenrt.sleep(0)
+    assert seen == ["second"]
+
+
+def test_links_must_be_callable():
+    greenlet = greenrt.spawn(int)
+    with pytest.raises(TypeError, match="42"):
+        greenlet.link(42)
+    greenlet.join()
+
+
+# -- Killing
 
 
 def test_kill_of_a_parked_greenlet():
@@ -41,25 +308,179 @@ def test_kill_of_a_parked_greenlet():
     greenlet.kill()
     assert greenlet.dead
     assert greenlet.successful()
-    assert isinstance(greenlet.value, greenrt.GreenletExit)
+    assert isinstance(greenlet.value, GreenletExit)
+    greenlet.kill()
 
 
 def test_kill_before_start_never_runs():
-    seen = []
-    greenlet = greenrt.spawn(seen.append, 1)
-    greenlet.kill()
+    seen, ended = [], []
+    for greenlet in (greenrt.spawn(seen.append, 1), Greenlet(seen.append, 2)):
+        greenlet.rawlink(ended.append)
+        greenlet.kill()
+        assert greenlet.dead
+        assert isinstance(greenlet.value, GreenletExit)
     greenrt.sleep(0)
     assert seen == []
-    assert isinstance(greenlet.value, greenrt.GreenletExit)
+    assert len(ended) == 2
 
 
-def test_timeout_is_raised_and_silent_form_is_silent():
-    with pytest.raises(greenrt.Timeout), greenrt.Timeout(0.001):
-        greenrt.sleep(1000)
-    with greenrt.Timeout(0.001, False):
-        greenrt.sleep(1000)
+@pytest.mark.parametrize("error", [LookupError, LookupError("planned")])
+def test_kill_with_an_error_of_ones_own(quiet, error):
+    greenlet = greenrt.spawn(greenrt.sleep, 1000)
+    greenrt.sleep(0)
+    greenlet.kill(error)
+    assert isinstance(greenlet.exception, LookupError)
+    assert not greenlet.successful()
 
 
-def test_spawn_of_a_non_callable_names_it():
+def test_kill_takes_exceptions_only():
+    greenlet = greenrt.spawn(greenrt.sleep, 1000)
+    greenrt.sleep(0)
     with pytest.raises(TypeError, match="42"):
-        greenrt.spawn(42)
+        greenlet.kill(42)
+    greenlet.kill()
+
+
+def test_kill_that_is_caught():
+    def stubborn():
+        try:
+            greenrt.sleep(1000)
+        except GreenletExit:
+            greenrt.sleep(0.005)
+            return "survived"
+
+    greenlet = greenrt.spawn(stubborn)
+    greenrt.sleep(0)
+    greenlet.kill(timeout=0.001)
+    assert not greenlet.ready()
+    greenlet.kill(block=False)
+    greenlet.join()
+    assert greenlet.ready()
+
+
+def test_kill_without_waiting():
+    greenlet = greenrt.spawn(greenrt.sleep, 1000)
+    greenrt.sleep(0)
+    greenlet.kill(block=False)
+    assert not greenlet.dead
+    greenlet.join()
+    assert greenlet.dead
+
+
+def test_a_greenlet_may_kill_itself():
+    seen = []
+
+    def suicidal():
+        greenrt.getcurrent().kill()
+        seen.append("kill returned")
+        greenrt.sleep(1000)
+        seen.append("not reached")
+
+    greenrt.spawn(suicidal).join()
+    assert seen in (["kill returned"], [])
+
+
+def test_what_was_woken_gets_what_it_was_woken_with():
+    got = []
+
+    def work():
+        got.append(source.get())
+        greenrt.sleep(1000)
+        got.append("not reached")
+
+    source = Greenlet(lambda: "handed over")
+    greenlet = greenrt.spawn(work)
+    greenrt.sleep(0)
+    source.rawlink(lambda _: greenlet.kill(block=False))
+    source.start()
+    greenlet.join()
+    assert got in (["handed over"], [])
+    assert greenlet.dead
+
+
+def test_throw():
+    greenlet = greenrt.spawn(greenrt.sleep, 1000)
+    greenlet.throw(LookupError("never ran"))
+    assert isinstance(greenlet.exception, LookupError)
+
+
+def test_kill_of_raw_greenlets():
+    trail = []
+
+    def work():
+        try:
+            greenrt.sleep(1000)
+        finally:
+            trail.append("unwound")
+
+    parked, unstarted = greenrt.spawn_raw(work), None
+    greenrt.sleep(0)
+    unstarted = greenrt.spawn_raw(trail.append, "ran")
+    greenrt.kill(parked)
+    greenrt.kill(unstarted)
+    greenrt.sleep(0)
+    greenrt.sleep(0)
+    assert "unwound" in trail
+    assert parked.dead
+    assert unstarted.dead
+
+
+def test_kill_of_the_main_greenlet():
+    main = greenrt.getcurrent()
+    greenrt.spawn(greenrt.kill, main, LookupError("for the main one"))
+    with pytest.raises(LookupError, match="for the main one"):
+        greenrt.sleep(1000)
+
+
+def test_join_and_kill_from_a_thread_without_a_hub():
+    greenlet = greenrt.spawn(greenrt.sleep, 1000)
+    greenrt.sleep(0)
+    seen = []
+
+    def work():
+        greenlet.join(timeout=0.01)
+        seen.append(greenlet.ready())
+        greenlet.kill()
+        seen.append(greenlet.ready())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    greenlet.join()
+    thread.join()
+    assert seen == [False, True]
+
+
+# -- Names, reports
+
+
+def test_names_and_numbers():
+    one, two = greenrt.spawn(int), greenrt.spawn(int)
+    assert one.minimal_ident != two.minimal_ident
+    assert one.minimal_ident == one.minimal_ident
+    assert one.name == f"Greenlet-{one.minimal_ident}"
+    one.name = "worker"
+    assert one.name == "worker"
+    greenrt.joinall([one, two])
+
+
+def test_repr():
+    greenlet = greenrt.spawn(fail, 1, text="x" * 100)
+    text = repr(greenlet)
+    assert text.startswith(f'<Greenlet "Greenlet-{greenlet.minimal_ident}" at 0x')
+    assert ": fail(1, text='xxx" in text
+    assert "..." in text
+    greenlet.kill()
+    assert repr(greenlet).endswith(f"{id(greenlet):#x}>")
+
+
+def test_where_it_was_spawned():
+    greenlets = [greenrt.spawn(int), greenrt.spawn_later(0, int), Greenlet.spawn(int), greenrt.spawn_raw(int)]
+    for greenlet in greenlets:
+        assert "test_greenlet.py" in greenlet.spawned_at
+        assert "test_where_it_was_spawned" in greenlet.spawned_at
+    greenrt.joinall(greenlets[:3])
+    greenrt.sleep(0)
+
+
+def test_it_is_generic():
+    assert Greenlet[int].__origin__ is Greenlet

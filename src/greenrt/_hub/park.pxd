@@ -71,6 +71,7 @@ cdef class NativePark(Park):
 
 
 cdef Park _fresh(Park park, HubCore hub, greenlet_t running, object what)
+@cython.locals(native=NativePark)
 cpdef Park new_park(object what)
 @cython.locals(hub=HubCore, running=greenlet_t, fiber=Fiber, ready=Ring)
 cpdef object yield_now()

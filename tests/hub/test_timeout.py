@@ -1,0 +1,174 @@
+"""Timeout, with gevent's semantics."""
+
+import threading
+from math import inf, nan
+
+import pytest
+
+import greenrt
+from greenrt import Timeout, with_timeout
+
+
+def test_is_no_exception_but_a_base_exception():
+    assert not issubclass(Timeout, Exception)
+    assert issubclass(Timeout, BaseException)
+
+
+def test_raises_itself():
+    with pytest.raises(Timeout) as caught, Timeout(0.001) as timeout:
+        greenrt.sleep(1000)
+    assert caught.value is timeout
+    assert not timeout.pending
+    assert str(timeout) == "0.001 seconds"
+
+
+def test_none_never_fires():
+    with Timeout(None) as timeout:
+        assert not timeout.pending
+        greenrt.sleep(0.001)
+    assert str(timeout) == ""
+
+
+@pytest.mark.parametrize("seconds", [0, -1, -inf])
+def test_zero_and_less_at_the_next_wait(seconds):
+    reached = []
+    with pytest.raises(Timeout), Timeout(seconds):
+        reached.append(True)
+        greenrt.sleep(1000)
+    assert reached
+
+
+@pytest.mark.parametrize("seconds", [inf, 1e18])
+def test_for_ever(seconds):
+    with Timeout(seconds) as timeout:
+        assert timeout.pending
+        greenrt.sleep(0.001)
+    assert not timeout.pending
+
+
+def test_nan():
+    with pytest.raises(ValueError, match="nan"):
+        Timeout(nan)
+
+
+def test_false_is_silent_for_this_instance_only():
+    with Timeout(0.001, False):
+        greenrt.sleep(1000)
+    with pytest.raises(Timeout) as caught, Timeout(0.001) as outer, Timeout(1000, False):
+        greenrt.sleep(1000)
+    assert caught.value is outer
+
+
+@pytest.mark.parametrize("error", [LookupError, LookupError("planned")])
+def test_an_error_of_ones_own(error):
+    with pytest.raises(LookupError), Timeout(0.001, error):
+        greenrt.sleep(1000)
+
+
+def test_a_text_as_exception():
+    with pytest.raises(Timeout) as caught, Timeout(0.001, "reading the header"):
+        greenrt.sleep(1000)
+    assert "reading the header" in str(caught.value)
+
+
+def test_the_inner_one_first():
+    with pytest.raises(Timeout) as caught, Timeout(1000):
+        with Timeout(0.001) as inner:
+            greenrt.sleep(1000)
+    assert caught.value is inner
+
+
+def test_the_outer_one_passes_through_the_inner():
+    with Timeout(0.001) as outer, pytest.raises(Timeout) as caught:
+        with Timeout(1000, False):
+            greenrt.sleep(1000)
+    assert caught.value is outer
+
+
+def test_start_cancel_restart():
+    timeout = Timeout(1000)
+    timeout.start()
+    assert timeout.pending
+    with pytest.raises(AssertionError, match="already started"):
+        timeout.start()
+    timeout.cancel()
+    timeout.close()
+    assert not timeout.pending
+    timeout.start()
+    assert timeout.pending
+    timeout.cancel()
+
+
+def test_start_new():
+    made = Timeout.start_new(1000)
+    assert made.pending
+    assert Timeout.start_new(made) is made
+    made.cancel()
+    assert Timeout.start_new(made) is made
+    assert made.pending
+    made.cancel()
+
+
+def test_a_cancel_after_the_time_but_before_the_throw():
+    """What is on its way when the block ends is not raised later."""
+    timeout = Timeout(0.001)
+    timeout.start()
+    ready = greenrt.spawn(int)
+    ready.join()
+    # The time passes without a switch; the timer fires while this greenlet is woken by something else.
+    greenrt._hub.timeout.slot.get_hub().loop.update_now()
+    end = threading.Event()
+    end.wait(0.01)
+    timeout.cancel()
+    greenrt.sleep(0.005)
+
+
+def test_it_is_raised_where_it_was_started():
+    seen = []
+
+    def work():
+        try:
+            with Timeout(0.005):
+                greenrt.sleep(1000)
+        except Timeout:
+            seen.append(greenrt.getcurrent())
+
+    greenlet = greenrt.spawn(work)
+    greenrt.sleep(0.02)
+    assert seen == [greenlet]
+
+
+def test_a_timeout_of_a_dead_greenlet_does_nothing():
+    def work():
+        Timeout(0.002).start()
+
+    greenrt.spawn(work).join()
+    greenrt.sleep(0.01)
+
+
+def test_with_timeout():
+    assert with_timeout(1000, lambda a, b: a + b, 1, b=2) == 3
+    assert with_timeout(0.001, greenrt.sleep, 1000, timeout_value="late") == "late"
+    with pytest.raises(Timeout):
+        with_timeout(0.001, greenrt.sleep, 1000)
+
+    def inner():
+        raise Timeout(5)
+
+    with pytest.raises(Timeout, match="5 seconds"):
+        with_timeout(1000, inner, timeout_value="not this")
+
+
+def test_join_under_a_timeout():
+    greenlet = greenrt.spawn(greenrt.sleep, 1000)
+    with pytest.raises(Timeout), Timeout(0.002):
+        greenlet.join()
+    assert not greenlet.ready()
+    greenlet.kill()
+
+
+def test_one_second_in_words():
+    assert str(Timeout(1)) == "1 second"
+    assert "pending" not in repr(Timeout(1))
+    assert "seconds=1" in repr(Timeout(1))
+    assert "silent" in str(Timeout(1, False))
