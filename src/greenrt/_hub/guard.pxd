@@ -23,6 +23,6 @@ cdef class Guarded(Gate):
     cpdef _submit(self, int code, object operand)
     cpdef _finish(self)
     cpdef bint _insist(self) except -1
-    cdef bint _take(self) except -1
     cpdef _renew(self)
     cpdef object _wait(self, int code, Park park, object timeout)
+    cpdef withdraw(self, Park park)

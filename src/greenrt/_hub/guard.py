@@ -3,7 +3,7 @@
 from typing import Any
 
 from greenrt import _original
-from greenrt._hub.park import TIMED_OUT, Park
+from greenrt._hub.park import Park
 from greenrt._native.gate import Gate
 
 __all__ = ["Guarded", "WaitList"]
@@ -128,10 +128,6 @@ class Guarded(Gate):
             _original.sleep(0)
         return True
 
-    def _take(self) -> bool:
-        """Take the gate, now or soon; False only if this thread holds it further down its stack."""
-        return self._enter() or self._insist()
-
     def _renew(self) -> None:
         """Open the gate and forget what was left, in the child of a fork: they were the parent's threads'."""
         self._enter()
@@ -139,13 +135,11 @@ class Guarded(Gate):
         self._leave()
 
     def _wait(self, code: int, park: Park, timeout: Any) -> Any:
-        """Submit `park` as the operation `code`, wait for it, and withdraw it if it ends otherwise."""
+        """Submit `park` as the operation `code`, and wait for it; it is withdrawn if it ends otherwise."""
+        park.guard = self
         self._submit(code, park)
-        try:
-            outcome = park.wait(timeout)
-        except BaseException:
-            self._submit(CANCEL, park)
-            raise
-        if outcome is TIMED_OUT:
-            self._submit(CANCEL, park)
-        return outcome
+        return park.wait(timeout)
+
+    def withdraw(self, park: Park) -> None:
+        """Forget a park whose wait has ended."""
+        self._submit(CANCEL, park)

@@ -1,3 +1,5 @@
+import cython
+
 from greenrt._hub.park cimport new_park
 from greenrt._hub.guard cimport Guarded, WaitList
 from greenrt._hub.park cimport Park
@@ -24,6 +26,7 @@ cdef class Latch(Guarded):
     cdef WaitList _waiters
     cdef list _links
 
+    @cython.locals(park=Park)
     cpdef object wait_set(self, object timeout)
     cpdef fire(self)
     cpdef reset(self)
@@ -33,3 +36,7 @@ cdef class Latch(Guarded):
     cpdef Py_ssize_t count_waiting(self)
     cpdef _forget_waiting(self)
     cdef _call(self, object link)
+    @cython.locals(waiters=WaitList)
+    cdef _add(self, Park park)
+    @cython.locals(waiters=WaitList, park=Park)
+    cdef _fire(self)

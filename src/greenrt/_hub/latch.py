@@ -5,7 +5,7 @@ from typing import Any
 
 from greenrt._hub import slot
 from greenrt._hub.guard import Guarded, WaitList
-from greenrt._hub.park import TIMED_OUT, new_park
+from greenrt._hub.park import TIMED_OUT, Park, new_park
 from greenrt._loop.entry import Callback
 
 __all__ = ["Latch", "Link", "Notifier"]
@@ -67,16 +67,34 @@ class Latch(Guarded):
         """Park until set; return False if `timeout` (seconds; None: never) ran out first."""
         if self._set:
             return True
-        source = self.source
-        return self._wait(WAIT, new_park(self if source is None else source), timeout) is not TIMED_OUT
+        park = new_park(self if self.source is None else self.source)
+        park.guard = self
+        if self._enter():
+            if self._set:
+                park.wake(True)
+            else:
+                self._add(park)
+            self._finish()
+        else:
+            self._submit(WAIT, park)
+        return park.wait(timeout) is not TIMED_OUT
 
     def fire(self) -> None:
         """Set, wake all waiters, call all links; idempotent."""
-        self._submit(FIRE, None)
+        if self._enter():
+            self._set = True
+            self._fire()
+            self._finish()
+        else:
+            self._submit(FIRE, None)
 
     def reset(self) -> None:
         """Unset; who was woken stays woken."""
-        self._submit(CLEAR, None)
+        if self._enter():
+            self._set = False
+            self._finish()
+        else:
+            self._submit(CLEAR, None)
 
     def link(self, callback: Any) -> None:
         """Call ``callback(source)`` in the hub of this thread once set; at once if it is."""
@@ -119,24 +137,10 @@ class Latch(Guarded):
             if self._set:
                 operand.wake(True)
             else:
-                waiters = self._waiters
-                if waiters is None:
-                    waiters = self._waiters = WaitList()
-                waiters.append(operand)
+                self._add(operand)
         elif code == FIRE:
             self._set = True
-            waiters = self._waiters
-            if waiters is not None:
-                while True:
-                    park = waiters.popleft()
-                    if park is None:
-                        break
-                    park.wake(True)
-            links = self._links
-            if links is not None:
-                self._links = None
-                for link in links:
-                    self._call(link)
+            self._fire()
         elif code == LINK:
             if self._set:
                 self._call(operand)
@@ -154,6 +158,24 @@ class Latch(Guarded):
             self._set = False
         else:
             Guarded._apply(self, code, operand)
+
+    def _add(self, park: Park) -> None:
+        waiters = self._waiters
+        if waiters is None:
+            waiters = self._waiters = WaitList()
+        waiters.append(park)
+
+    def _fire(self) -> None:
+        waiters = self._waiters
+        if waiters is not None:
+            while waiters.count:
+                park = waiters.popleft()
+                park.wake(True)
+        links = self._links
+        if links is not None:
+            self._links = None
+            for link in links:
+                self._call(link)
 
     def _call(self, link: Any) -> None:
         source = self.source if self.source is not None else self

@@ -39,7 +39,7 @@ cdef class Park(Entry):
     cdef public HubCore hub
     cdef public greenlet_t greenlet
     cdef public object what
-    cdef public object payload
+    cdef public object guard
     cdef public object outcome
     cdef public Park previous
     cdef public Park following
@@ -64,6 +64,7 @@ cdef class Park(Entry):
     cdef bint _begin(self, object timeout, bint ref) except -1
     @cython.locals(loop=Loop, target=greenlet_t, fiber=Fiber, timers=TimerHeap)
     cdef _settle(self)
+    cdef _withdraw(self)
 
 
 cdef class NativePark(Park):
@@ -73,6 +74,7 @@ cdef class NativePark(Park):
 cdef Park _fresh(Park park, HubCore hub, greenlet_t running, object what)
 @cython.locals(native=NativePark)
 cpdef Park new_park(object what)
+cpdef bint in_hub()
 @cython.locals(hub=HubCore, running=greenlet_t, fiber=Fiber, ready=Ring)
 cpdef object yield_now()
 @cython.locals(park=Park)

@@ -24,7 +24,7 @@ from greenrt._native.switch import Fiber, as_fiber, current, has_started, is_act
 from greenrt._native.thread import coarse, get_slot, untrack
 from greenrt.errors import BlockingInHub, InvalidSwitchError
 
-__all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "new_park", "parked", "run_fiber", "shadow", "take_back", "wake_park", "yield_now"]
+__all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "in_hub", "new_park", "parked", "run_fiber", "shadow", "take_back", "wake_park", "yield_now"]
 
 
 class _TimedOut:
@@ -124,8 +124,9 @@ class HubCore(Fiber):
 class Park(Entry):
     """One wait of one greenlet. Owner: the greenlet; `wake` and `fail`: any thread.
 
-    `what` says what is waited on (an object, or a tuple that the report renders); `payload` belongs to the
-    primitive that queued the park; `previous`, `following` and `queue` to the WaitList it is in.
+    `what` says what is waited on (an object, or a tuple that the report renders); `guard`, if set, is told when the
+    wait ends otherwise than by a wake; `previous`, `following` and `queue` belong to the WaitList the park is in.
+    Until it ends, `outcome` may carry what the waiter brings along (an item to put).
     """
 
     __slots__ = (
@@ -135,9 +136,9 @@ class Park(Entry):
         "failed",
         "following",
         "greenlet",
+        "guard",
         "hub",
         "outcome",
-        "payload",
         "previous",
         "queue",
         "suspended",
@@ -203,11 +204,20 @@ class Park(Entry):
         if not self.ended:
             self._suspend(timeout, ref)
         self.done = True
-        if self.failed:
-            error = self.outcome
-            self.outcome = None
-            raise error
-        return self.outcome
+        outcome = self.outcome
+        if self.failed or outcome is TIMED_OUT:
+            self._withdraw()
+            if self.failed:
+                self.outcome = None
+                raise outcome
+        return outcome
+
+    def _withdraw(self) -> None:
+        """Have the guard forget this park."""
+        guard = self.guard
+        if guard is not None:
+            self.guard = None
+            guard.withdraw(self)
 
     def _suspend(self, timeout: Any, ref: bool) -> None:
         # What this frame holds is copied at each switch: the work is in two others.
@@ -262,6 +272,7 @@ class Park(Entry):
                 loop.refs -= 1
         if not self.done:
             self._stranger()
+            self._withdraw()
 
     def _stranger(self) -> None:
         """Something other than the wake resumed this greenlet: `throw` raises its own error, `switch` can't go on."""
@@ -336,6 +347,12 @@ def new_park(what: Any) -> Park:
             "spawn a greenlet for it: greenrt.spawn(fn, ...)"
         )
     return _fresh(Park.__new__(Park), hub, running, what)
+
+
+def in_hub() -> bool:
+    """Tell whether the hub itself calls, which can't wait."""
+    hub = get_slot()
+    return hub is not None and current() is hub
 
 
 def yield_now() -> None:

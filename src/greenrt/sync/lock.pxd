@@ -1,7 +1,7 @@
 import cython
 
 from greenrt._hub.guard cimport Guarded, WaitList
-from greenrt._hub.park cimport Park, new_park
+from greenrt._hub.park cimport Park, in_hub, new_park
 from greenrt._native.switch cimport current
 
 

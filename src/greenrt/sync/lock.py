@@ -6,7 +6,7 @@ from greenlet import greenlet
 
 from greenrt import _original
 from greenrt._hub.guard import Guarded, WaitList
-from greenrt._hub.park import TIMED_OUT, new_park
+from greenrt._hub.park import TIMED_OUT, in_hub, new_park
 from greenrt._native.switch import current
 
 __all__ = ["Lock", "RLock"]
@@ -43,7 +43,8 @@ class Mutex(Guarded):
 
     def _seize(self, blocking: bool, timeout: Any) -> bool:
         """Take the mutex; return False if it isn't free, or not within `timeout` seconds (None: no limit)."""
-        if self._take():
+        # Without the gate no answer can be had at once; with a park there is time, but the hub can't have one.
+        if self._enter() or ((not blocking or in_hub()) and self._insist()):
             free = not self._taken
             if free:
                 self._taken = True
@@ -56,23 +57,20 @@ class Mutex(Guarded):
 
     def _yield_up(self) -> bool:
         """Hand the mutex to who waits longest, or free it; return False if it was free."""
-        if self._take():
-            taken = self._taken
-            if taken:
-                self._pass_on()
+        if not self._taken:
+            return False
+        if self._enter():
+            self._pass_on()
             self._finish()
-            return bool(taken)
-        # A finalizer, inside a critical section of this very mutex.
-        self._defer(RELEASE, None)
+        else:
+            self._submit(RELEASE, None)
         return True
 
     def _pass_on(self) -> None:
         waiters = self._waiters
         if waiters is not None:
-            while True:
+            while waiters.count:
                 park = waiters.popleft()
-                if park is None:
-                    break
                 if park.wake(True):
                     return
         self._taken = False

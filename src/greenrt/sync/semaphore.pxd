@@ -2,7 +2,7 @@ import cython
 
 from greenrt._hub.guard cimport Guarded, WaitList
 from greenrt._hub.latch cimport Link, Notifier
-from greenrt._hub.park cimport Park, new_park
+from greenrt._hub.park cimport Park, in_hub, new_park
 
 
 cdef int ACQUIRE, RELEASE, LINK, UNLINK

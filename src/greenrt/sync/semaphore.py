@@ -4,7 +4,7 @@ from typing import Any
 
 from greenrt._hub.guard import Guarded, WaitList
 from greenrt._hub.latch import Link, Notifier
-from greenrt._hub.park import TIMED_OUT, new_park
+from greenrt._hub.park import TIMED_OUT, in_hub, new_park
 
 __all__ = ["BoundedSemaphore", "DummySemaphore", "Semaphore"]
 
@@ -89,7 +89,8 @@ class Semaphore(Guarded):
         self._give_back()
 
     def _obtain(self, blocking: bool, timeout: Any) -> bool:
-        if self._take():
+        # Without the gate no answer can be had at once; with a park there is time, but the hub can't have one.
+        if self._enter() or ((not blocking or in_hub()) and self._insist()):
             free = self._counter > 0
             if free:
                 self._counter -= 1
@@ -101,12 +102,11 @@ class Semaphore(Guarded):
         return self._wait(ACQUIRE, new_park(self), timeout) is not TIMED_OUT
 
     def _give_back(self) -> None:
-        if self._take():
+        if self._enter():
             self._release_one()
             self._finish()
         else:
-            # A finalizer, inside a critical section of this very semaphore.
-            self._defer(RELEASE, None)
+            self._submit(RELEASE, None)
 
     def _apply(self, code: int, operand: Any) -> None:
         if code == ACQUIRE:
@@ -135,10 +135,8 @@ class Semaphore(Guarded):
     def _release_one(self) -> None:
         waiters = self._waiters
         if waiters is not None:
-            while True:
+            while waiters.count:
                 park = waiters.popleft()
-                if park is None:
-                    break
                 if park.wake(True):
                     return
         self._counter += 1
@@ -182,16 +180,9 @@ class BoundedSemaphore(Semaphore):
         self._bound = value
 
     def _give_back(self) -> None:
-        if not self._take():
-            # A finalizer, inside a critical section of this very semaphore.
-            self._defer(RELEASE, None)
-            return
-        full = self._counter >= self._bound
-        if not full:
-            self._release_one()
-        self._finish()
-        if full:
+        if self._counter >= self._bound:
             raise ValueError(f"{self!r} was released more often than it was acquired (its bound is {self._bound})")
+        Semaphore._give_back(self)
 
 
 class DummySemaphore:
