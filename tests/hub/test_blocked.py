@@ -1,0 +1,148 @@
+"""A program that waits for what cannot come says so, and one that waits for a thread or a signal does not."""
+
+from support.child import run_script
+
+ALONE = """
+import greenrt, threading
+from greenrt.errors import LoopExit
+"""
+
+
+def test_the_report_names_each_parked_greenlet():
+    run_script(
+        ALONE
+        + """
+def stuck():
+    greenrt.Waiter().get()
+
+first, second = greenrt.spawn(stuck), greenrt.spawn(stuck)
+first.name = "the first one"
+try:
+    first.join()
+except LoopExit as error:
+    text = str(error)
+    assert text.startswith("This operation would block forever"), text
+    assert "the main greenlet waits on" in text, text
+    assert "the first one" in text, text
+    assert text.count("Waiter") == 2, text
+    assert text.count("spawned at") == 2, text
+    assert error.args[1] is greenrt.get_hub()
+    assert len(error.args[2]) == 3
+else:
+    raise AssertionError("no LoopExit")
+greenrt.killall([first, second])
+greenrt.sleep(0.001)
+"""
+    )
+
+
+def test_it_can_be_caught_again_and_again():
+    run_script(
+        ALONE
+        + """
+for _ in range(3):
+    try:
+        greenrt.Waiter().get()
+    except LoopExit:
+        pass
+    else:
+        raise AssertionError("no LoopExit")
+    greenrt.spawn(greenrt.sleep, 0.001).join()
+"""
+    )
+
+
+def test_uncaught_it_ends_the_program():
+    _, stderr = run_script("import greenrt\ngreenrt.Waiter().get()", code=1)
+    assert "LoopExit: This operation would block forever" in stderr
+    assert "the main greenlet waits on <Waiter" in stderr
+
+
+def test_not_while_a_native_thread_could_wake_it():
+    run_script(
+        ALONE
+        + """
+waiter = greenrt.Waiter()
+loop = greenrt.get_hub().loop
+def work():
+    greenrt.sleep(1.5)
+    loop.run_callback_threadsafe(waiter.switch, "from the thread")
+thread = threading.Thread(target=work)
+thread.start()
+assert waiter.get() == "from the thread"
+thread.join()
+"""
+    )
+
+
+def test_but_when_that_thread_has_ended():
+    run_script(
+        ALONE
+        + """
+import time
+thread = threading.Thread(target=time.sleep, args=(0.3,))
+thread.start()
+try:
+    greenrt.Waiter().get()
+except LoopExit:
+    assert not thread.is_alive()
+else:
+    raise AssertionError("no LoopExit")
+thread.join()
+"""
+    )
+
+
+def test_not_while_a_signal_handler_could_wake_it():
+    run_script(
+        ALONE
+        + """
+import os, signal, subprocess, sys
+waiter = greenrt.Waiter()
+signal.signal(signal.SIGUSR1, lambda *_: waiter.switch("handled"))
+code = f"import os, signal, time; time.sleep(0.3); os.kill({os.getpid()}, signal.SIGUSR1)"
+other = subprocess.Popen([sys.executable, "-c", code])
+assert waiter.get() == "handled"
+other.wait()
+"""
+    )
+
+
+def test_ctrl_c_ends_a_blocked_program():
+    _, stderr = run_script(
+        """
+import greenrt, os, signal, subprocess, sys
+greenrt.spawn(greenrt.sleep, 1000)
+code = f"import os, signal, time; time.sleep(0.3); os.kill({os.getpid()}, signal.SIGINT)"
+other = subprocess.Popen([sys.executable, "-c", code])
+try:
+    greenrt.sleep(100)
+except KeyboardInterrupt:
+    print("interrupted")
+    other.wait()
+    raise
+""",
+        code=None,
+    )
+    assert "KeyboardInterrupt" in stderr
+
+
+def test_ctrl_c_while_a_greenlet_computes():
+    run_script(
+        """
+import greenrt, signal, time
+def compute():
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        sum(range(1000))
+greenrt.spawn(compute)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+try:
+    greenrt.sleep(100)
+except KeyboardInterrupt:
+    pass
+else:
+    raise AssertionError("not interrupted")
+"""
+    )
