@@ -418,8 +418,7 @@ def test_kill_of_raw_greenlets():
     unstarted = greenrt.spawn_raw(trail.append, "ran")
     greenrt.kill(parked)
     greenrt.kill(unstarted)
-    greenrt.sleep(0)
-    greenrt.sleep(0)
+    greenrt.sleep(0.001)
     assert "unwound" in trail
     assert parked.dead
     assert unstarted.dead

@@ -50,7 +50,7 @@ def test_joinall_raises_the_first_error(quiet):
 
 
 def test_wait_names_what_cannot_be_waited_for():
-    with pytest.raises(TypeError, match="42.*rawlink"):
+    with pytest.raises(TypeError, match=r"42.*rawlink"):
         greenrt.wait([greenrt.spawn(int), 42])
     greenrt.sleep(0)
 

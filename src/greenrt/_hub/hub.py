@@ -1,5 +1,6 @@
 """The hub: the greenlet that runs a thread's loop, resumes who is ready, and reports what goes wrong."""
 
+import os
 import sys
 import time
 import traceback
@@ -60,6 +61,11 @@ class Hub(HubCore):
         greenlet.__init__(self, None, main)
         super().__init__(loop if loop is not None else Loop(default=slot.on_main_thread()))
         self.hub = self
+        if os.environ.get("GREENRT_SEED"):
+            # Here, since `random` costs more to import than all of greenrt.
+            from greenrt._hub.seeded import seed_run_queue
+
+            seed_run_queue(self.loop)
         self.loop.error_handler = self.handle_error
         self.name = ""
         self.thread_ident = _original.get_ident()

@@ -1,0 +1,58 @@
+"""A run queue whose order is an input: for tests, when ``GREENRT_SEED`` is set.
+
+Greenlets that were woken run in a random order, since the order of unrelated wakes is promised to nobody. The
+order in which greenlets start and callbacks run is promised, and stays.
+"""
+
+import os
+from random import Random
+from typing import Any
+
+from greenrt._hub.park import Park
+from greenrt._loop.loop import Loop
+from greenrt._native.ring import Ring
+from greenrt._native.switch import Fiber, is_active
+
+__all__ = ["SeededRing", "seed_run_queue"]
+
+
+class SeededRing(Ring):
+    """A run queue in which what is added may change places with what is queued, if both are wakes."""
+
+    def __init__(self, seed: str) -> None:
+        self._dice = Random(seed)
+        self._items: list[Any] = []
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def append(self, item: Any) -> None:
+        """Add `item` at the end, then swap it with one at a random place."""
+        items = self._items
+        items.append(item)
+        place = self._dice.randrange(len(items))
+        if _is_wake(item) and _is_wake(items[place]):
+            items[-1], items[place] = items[place], item
+
+    def popleft(self) -> Any:
+        """Remove and return the first item; raise IndexError when there is none."""
+        return self._items.pop(0)
+
+    def peek(self) -> Any:
+        """Return the first item without removing it, or None when there is none."""
+        return self._items[0] if self._items else None
+
+    def clear(self) -> None:
+        """Drop all items."""
+        self._items = []
+
+
+def _is_wake(item: Any) -> bool:
+    return isinstance(item, Park) or (isinstance(item, Fiber) and is_active(item))
+
+
+def seed_run_queue(loop: Loop) -> None:
+    """Give `loop`, which is new, a SeededRing if ``GREENRT_SEED`` is set."""
+    seed = os.environ.get("GREENRT_SEED")
+    if seed:
+        loop.ready = SeededRing(seed)

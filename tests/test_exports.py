@@ -1,0 +1,102 @@
+"""The public surface: each name exists, has one home, and is exported once."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+from support.build import SOURCE
+from support.child import HOME
+
+import greenrt
+
+# Floors whose modules stand for the standard library's and repeat its names.
+TWINS = ("greenrt.green", "greenrt.monkey", "greenrt._original")
+MODULES = sorted(
+    info.name
+    for info in pkgutil.walk_packages(greenrt.__path__, "greenrt.")
+    if not info.name.endswith("__main__")
+)
+
+
+def facade_imports() -> dict[str, tuple[str, str]]:
+    """Return {name in the facade: (module, name there)}."""
+    found: dict[str, tuple[str, str]] = {}
+    for node in ast.parse((SOURCE / "__init__.py").read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = alias.asname or alias.name
+                assert name not in found, f"{name} is imported twice by the facade"
+                found[name] = (node.module or "", alias.name)
+    return found
+
+
+def declared(module: str) -> list[str]:
+    """Return a module's ``__all__`` from its source: compiled from .pyx it has none, its plain twin has."""
+    path = SOURCE.joinpath(*module.split(".")[1:])
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    for node in ast.parse(source.read_text()).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_a_module_exports_exists(name: str):
+    module = importlib.import_module(name)
+    exported = getattr(module, "__all__", [])
+    assert len(set(exported)) == len(exported)
+    assert [item for item in exported if not hasattr(module, item)] == []
+
+
+def test_what_the_facade_exports_exists():
+    assert sorted(greenrt.__all__) == sorted(set(greenrt.__all__))
+    assert [name for name in greenrt.__all__ if not hasattr(greenrt, name)] == []
+
+
+def test_the_facade_exports_what_it_imports():
+    public = {name for name in facade_imports() if not name.startswith("_")}
+    assert public - set(greenrt.__all__) == set()
+
+
+@pytest.mark.parametrize("name", greenrt.__all__)
+def test_a_name_comes_from_its_home(name: str):
+    imports = facade_imports()
+    if name not in imports:
+        # Defined by the facade itself: a shorthand such as spawn.
+        assert f"\n{name} = " in (SOURCE / "__init__.py").read_text()
+        return
+    module, original = imports[name]
+    assert original in declared(module)
+    assert getattr(importlib.import_module(module), original) is getattr(greenrt, name)
+
+
+def test_a_thing_has_one_home():
+    homes: dict[int, set[str]] = {}
+    names: dict[int, str] = {}
+    for module_name in MODULES:
+        if module_name.startswith(TWINS):
+            continue
+        module = importlib.import_module(module_name)
+        for name in getattr(module, "__all__", []):
+            thing = getattr(module, name)
+            ours = (getattr(thing, "__module__", None) or "").startswith("greenrt")
+            if ours and (inspect.isclass(thing) or callable(thing)):
+                homes.setdefault(id(thing), set()).add(module_name)
+                names[id(thing)] = name
+    assert {names[key]: sorted(found) for key, found in homes.items() if len(found) > 1} == {}
+
+
+def test_importing_makes_no_hub_and_no_thread():
+    """And loads nothing that a program might want to patch first, but what greenrt itself needs."""
+    script = (
+        "import greenrt, sys, _thread\n"
+        "from greenrt._hub import slot\n"
+        "assert slot.get_hub_if_exists() is None\n"
+        "assert _thread._count() == 0\n"
+        "assert 'monkey' not in sys.modules and 'greenrt.monkey' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", script], env={"PYTHONPATH": HOME}, check=True)
