@@ -12,24 +12,29 @@ __all__ = ["park_on_fd", "park_on_socket", "wait_read", "wait_readwrite", "wait_
 
 _READ_WRITE = READ | WRITE
 
+# What a park on a socket waits for, in the words of the report.
+READABLE = "{0!r} to be readable"
+WRITABLE = "{0!r} to be writable"
 
-def park_on_socket(fd: int, event: int, timeout: Any) -> int:
-    """Park after a socket operation met EAGAIN; return the events, or 0 after `timeout` seconds.
+
+def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
+    """Park after an operation on the socket `what` met EAGAIN; return the events, or 0 after `timeout` seconds.
 
     A wakeup only means that the operation is worth another try. OSError (EBADF) if the fd is closed meanwhile;
-    ConcurrentObjectUseError if another greenlet waits for the same event of the same socket. Not for threads
-    without a hub.
+    ConcurrentObjectUseError if another greenlet waits for the same event of the same socket. A thread without a
+    hub waits in poll(2).
     """
-    park = new_park(("a socket to be {0}: fd {1}", "readable" if event == 1 else "writable", fd))
+    park = new_park((READABLE if event == 1 else WRITABLE, what))
+    if isinstance(park, NativePark):
+        return _poll_native(fd, event, timeout)
     loop = park.hub.loop
     fds = loop.fds
-    occupant: Any = fds.occupant(fd, event)
+    occupant: Any = fds.seize(fd, event, park)
     if occupant is not None:
         raise ConcurrentObjectUseError(
-            f"the socket with fd {fd} is being {'read' if event == 1 else 'written'} by {occupant.greenlet!r}, and "
-            f"{park.greenlet!r} can't do so at the same time; let one greenlet read it, or share a lock"
+            f"{what!r} is being {'read' if event == 1 else 'written'} by {occupant.greenlet!r}, and "
+            f"{park.greenlet!r} can't do so at the same time; let one greenlet do it, or share a lock"
         )
-    fds.park(fd, event, park)
     loop.refs += 1
     try:
         outcome = park.wait(timeout)
@@ -40,7 +45,7 @@ def park_on_socket(fd: int, event: int, timeout: Any) -> int:
         return 0
     happened: int = outcome
     if happened & 8:
-        raise OSError(EBADF, f"file descriptor {fd} was closed while a greenlet waited for it")
+        raise OSError(EBADF, f"{what!r} was closed while a greenlet waited for it")
     return happened
 
 

@@ -24,6 +24,9 @@ cdef class FdTable:
 
     cdef FdEntry entry(self, int fd)
     cpdef Entry occupant(self, int fd, int event)
+    @cython.locals(entry=FdEntry, occupant=Entry)
+    cpdef Entry seize(self, int fd, int event, Entry waiter)
+    @cython.locals(entry=FdEntry)
     cpdef park(self, int fd, int event, Entry waiter)
     @cython.locals(entry=FdEntry)
     cpdef unpark(self, int fd, int event, Entry waiter)

@@ -97,6 +97,14 @@ class FdTable:
             self.unpark(fd, event, waiter)
             raise
 
+    def seize(self, fd: int, event: int, waiter: Entry) -> Entry | None:
+        """`park`, unless there is an occupant: return that, or None."""
+        entry = self.entry(fd)
+        occupant = entry.reader if event == READ else entry.writer
+        if occupant is None:
+            self.park(fd, event, waiter)
+        return occupant
+
     def unpark(self, fd: int, event: int, waiter: Entry) -> None:
         """Take `waiter` back; no-op if it was fired."""
         entry = self.entry(fd)

@@ -1,0 +1,131 @@
+"""The standard library's `socket` module, cooperative: a call that would block suspends the greenlet only.
+
+All of its names are here, with the standard signatures, results and errors. `socket` is a subclass of the standard
+class. Functions that are Python in CPython (create_connection, create_server, socketpair, getfqdn...) are CPython's
+own, over this module's names.
+"""
+
+import socket as _stdlib
+from socket import *  # noqa: F403
+from types import FunctionType
+from typing import Any
+
+from greenrt.green import names, socket_calls
+
+__all__ = list(_stdlib.__all__)  # noqa: PLE0605
+
+_StdlibSocket = _stdlib.socket
+_stdlib_init = _StdlibSocket.__init__
+
+
+def _init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
+    _stdlib_init(self, family, type, proto, fileno)
+    # The number may have been another file's, which was closed behind our back.
+    socket_calls.new_fd(self.fileno())
+
+
+def _accept(self: Any) -> tuple[Any, Any]:
+    """accept() -> (socket, address): wait for a connection. See `socket.socket.accept`."""
+    fd, address = socket_calls.accept_fd(self)
+    kind = socket if isinstance(self, socket) else _StdlibSocket
+    connection = kind(self.family, self.type, self.proto, fileno=fd)
+    # As CPython: with no default timeout, a listener's timeout is not handed down.
+    if _stdlib.getdefaulttimeout() is None and self.gettimeout() is not None:
+        connection.setblocking(True)
+    return connection, address
+
+
+def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | None = None) -> int:
+    return socket_calls.sendfile(self, file, offset, count, _stdlib._GiveupOnSendfile)  # type: ignore[attr-defined]
+
+
+# What is installed on the standard class by patching, and carried by the class below.
+METHODS: dict[str, Any] = {
+    "__init__": _init,
+    "_real_close": socket_calls.real_close,
+    "_sendfile_use_sendfile": _sendfile_use_sendfile,
+    "accept": _accept,
+    "connect": socket_calls.connect,
+    "connect_ex": socket_calls.connect_ex,
+    "detach": socket_calls.detach,
+    "recv": socket_calls.recv,
+    "recv_into": socket_calls.recv_into,
+    "recvfrom": socket_calls.recvfrom,
+    "recvfrom_into": socket_calls.recvfrom_into,
+    "recvmsg": socket_calls.recvmsg,
+    "recvmsg_into": socket_calls.recvmsg_into,
+    "send": socket_calls.send,
+    "sendall": socket_calls.sendall,
+    "sendmsg": socket_calls.sendmsg,
+    "sendto": socket_calls.sendto,
+}
+
+
+class socket(_StdlibSocket):
+    """`socket.socket`, whose blocking methods suspend the greenlet only."""
+
+    __slots__ = ()
+
+    locals().update(METHODS)
+
+    def dup(self) -> "socket":
+        """Return a new socket on a duplicate of the fd."""
+        fd = _stdlib.dup(self.fileno())
+        made = self.__class__(self.family, self.type, self.proto, fileno=fd)
+        made.settimeout(self.gettimeout())
+        return made
+
+
+SocketType = socket
+
+
+def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> list[Any]:
+    """Resolve host and port into a list of (family, type, proto, canonname, sockaddr). See `socket.getaddrinfo`."""
+    convert = _stdlib._intenum_converter  # type: ignore[attr-defined]
+    return [
+        (convert(found[0], _stdlib.AddressFamily), convert(found[1], _stdlib.SocketKind), *found[2:])
+        for found in names.getaddrinfo(host, port, family, type, proto, flags)
+    ]
+
+
+gethostbyname = names.gethostbyname
+gethostbyname_ex = names.gethostbyname_ex
+gethostbyaddr = names.gethostbyaddr
+getnameinfo = names.getnameinfo
+
+
+def close(fd: int) -> None:
+    """Close a socket's fd, after waking whoever waits for it. See `socket.close`."""
+    socket_calls.forget_fd(fd)
+    _stdlib_close(fd)
+
+
+_stdlib_close = _stdlib.close
+
+# What patching replaces in the standard module's dict.
+FUNCTIONS: dict[str, Any] = {
+    "close": close,
+    "getaddrinfo": getaddrinfo,
+    "gethostbyaddr": gethostbyaddr,
+    "gethostbyname": gethostbyname,
+    "gethostbyname_ex": gethostbyname_ex,
+    "getnameinfo": getnameinfo,
+}
+
+
+def _rebound(function: Any) -> Any:
+    """Return CPython's `function` over this module's names."""
+    made = FunctionType(function.__code__, globals(), function.__name__, function.__defaults__, function.__closure__)
+    made.__kwdefaults__ = function.__kwdefaults__
+    made.__doc__ = function.__doc__
+    made.__module__ = __name__
+    return made
+
+
+for _name in ("create_connection", "create_server", "fromfd", "getfqdn", "has_dualstack_ipv6", "socketpair"):
+    globals()[_name] = _rebound(getattr(_stdlib, _name))
+# Names that these use, and that `socket` does not export.
+for _name in ("_GLOBAL_DEFAULT_TIMEOUT", "_socket", "sys", "os", "errno", "_LOCALHOST", "_LOCALHOST_V6", "EBADF"):
+    if hasattr(_stdlib, _name):
+        globals().setdefault(_name, getattr(_stdlib, _name))
+del _name
