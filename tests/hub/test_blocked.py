@@ -146,3 +146,27 @@ else:
     raise AssertionError("not interrupted")
 """
     )
+
+
+def test_not_while_the_hub_of_another_thread_could_wake_it():
+    """A compiled hub that polls has no Python frame: its thread must count all the same."""
+    run_script(
+        ALONE
+        + """
+import time
+waiter = greenrt.Waiter()
+loop = greenrt.get_hub().loop
+def work():
+    greenrt.spawn_later(1.5, loop.run_callback_threadsafe, waiter.switch, "from the other hub").join()
+thread = threading.Thread(target=work)
+thread.start()
+assert waiter.get() == "from the other hub"
+thread.join()
+try:
+    greenrt.Waiter().get()
+except LoopExit:
+    pass
+else:
+    raise AssertionError("no LoopExit although that thread has ended")
+"""
+    )

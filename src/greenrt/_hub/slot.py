@@ -27,8 +27,21 @@ class _Keeper:
         hub = self.hub
         if hub is not None and not sys.is_finalizing():
             self.hub = None
+            threads_with_hub.discard(_original.get_ident())
             hub.thread_ended()
 
+
+# The identities of the threads that have a hub. (A compiled hub that polls has no Python frame, so that
+# sys._current_frames() does not show its thread.)
+threads_with_hub: set[int] = set()
+
+
+def _forget_other_threads() -> None:
+    """In the child of a fork, only the forking thread lives on."""
+    threads_with_hub.intersection_update({_original.get_ident()})
+
+
+os.register_at_fork(after_in_child=_forget_other_threads)
 
 # Guards what is made once and lazily by several threads; re-entrant, since a finalizer may run inside.
 creation_lock = _original.RLock()
@@ -86,6 +99,7 @@ def keep_hub(hub: Any) -> None:
     """Make `hub` the calling thread's."""
     set_slot(hub)
     _at_thread_end.keeper = _Keeper(hub)
+    threads_with_hub.add(_original.get_ident())
 
 
 def drop_hub() -> None:
@@ -94,4 +108,5 @@ def drop_hub() -> None:
     if keeper is not None:
         keeper.hub = None
         del _at_thread_end.keeper
+        threads_with_hub.discard(_original.get_ident())
     set_slot(None)

@@ -33,9 +33,8 @@ def possible_wakers() -> list[str]:
     """Return a description of each other native thread and each signal handler that might wake someone here."""
     me = _original.get_ident()
     idle = idle_threads | _pycares_threads()
-    wakers = [
-        f"native thread {ident:#x}" for ident in sys._current_frames() if ident != me and ident not in idle
-    ]
+    threads = (set(sys._current_frames()) | slot.threads_with_hub) - idle - {me}
+    wakers = [f"native thread {ident:#x}" for ident in sorted(threads)]
     if slot.on_main_thread():
         wakers += [
             f"Python handler of signal {number}: {_signal.getsignal(number)!r}"
