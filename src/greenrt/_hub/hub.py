@@ -136,7 +136,9 @@ class Hub(HubCore):
                 self._say_quiet(wakers)
             return RECHECK
         lines = render_parked(self)
-        message = "\n    ".join(["This operation would block forever: nothing is left that could wake anyone", *lines])
+        message = "\n    ".join(
+            ["This operation would block forever: nothing is left that could wake anyone", *lines]
+        )
         error = LoopExit(message, self, lines)
         park = parked(self.parent)
         if park is not None and park.fail(error):
@@ -163,7 +165,9 @@ class Hub(HubCore):
         if watcher.callback is not None:
             from greenrt.errors import ConcurrentObjectUseError
 
-            raise ConcurrentObjectUseError(f"{watcher!r} is in use by another greenlet; make a watcher for this one")
+            raise ConcurrentObjectUseError(
+                f"{watcher!r} is in use by another greenlet; make a watcher for this one"
+            )
         watcher.start(wake_park, park)
         try:
             return park.wait()
@@ -202,7 +206,9 @@ class Hub(HubCore):
         Call from the main greenlet. Greenlets that are still parked here are never resumed.
         """
         if current() is self:
-            raise RuntimeError("a hub can't destroy itself; call hub.destroy() from the thread's main greenlet")
+            raise RuntimeError(
+                "a hub can't destroy itself; call hub.destroy() from the thread's main greenlet"
+            )
         self._ended = True
         if is_active(self):
             throw_into(self, HubDestroyed(destroy_loop))

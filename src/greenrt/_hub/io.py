@@ -55,7 +55,9 @@ def park_on_fd(fd: int, events: int, timeout: float | None) -> int:
     Level-triggered: returns at once if the fd is ready. OSError (EBADF) if it is not open or is closed meanwhile.
     Any number of greenlets may wait for the same fd. A thread without a hub waits in poll(2).
     """
-    park = new_park(("fd {0} to be ready for {1}", fd, ("", "reading", "writing", "reading or writing")[events & 3]))
+    park = new_park(
+        ("fd {0} to be ready for {1}", fd, ("", "reading", "writing", "reading or writing")[events & 3])
+    )
     if isinstance(park, NativePark):
         return _poll_native(fd, events, timeout)
     loop = park.hub.loop

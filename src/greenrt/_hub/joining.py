@@ -101,7 +101,9 @@ class iwait:
     Also a context manager, which takes back its links when it is left early.
     """
 
-    def __init__(self, objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> None:
+    def __init__(
+        self, objects: Iterable[Any], timeout: float | None = None, count: int | None = None
+    ) -> None:
         self._collector = Collector()
         self._linked = _link_all(objects, self._collector)
         self._left = len(self._linked) if count is None else min(count, len(self._linked))
@@ -142,7 +144,10 @@ class iwait:
 
 
 def joinall(
-    greenlets: Iterable[Greenlet], timeout: float | None = None, raise_error: bool = False, count: int | None = None
+    greenlets: Iterable[Greenlet],
+    timeout: float | None = None,
+    raise_error: bool = False,
+    count: int | None = None,
 ) -> list[Any]:
     """Wait until `count` of `greenlets` (all, if None) have finished; return those, in the order of their end.
 

@@ -24,7 +24,22 @@ from greenrt._native.switch import Fiber, as_fiber, current, has_started, is_act
 from greenrt._native.thread import coarse, get_slot, untrack
 from greenrt.errors import BlockingInHub, InvalidSwitchError
 
-__all__ = ["TIMED_OUT", "HubCore", "NativePark", "Park", "Shadow", "deliver", "in_hub", "new_park", "parked", "run_fiber", "shadow", "take_back", "wake_park", "yield_now"]
+__all__ = [
+    "TIMED_OUT",
+    "HubCore",
+    "NativePark",
+    "Park",
+    "Shadow",
+    "deliver",
+    "in_hub",
+    "new_park",
+    "parked",
+    "run_fiber",
+    "shadow",
+    "take_back",
+    "wake_park",
+    "yield_now",
+]
 
 
 class _TimedOut:
@@ -145,6 +160,14 @@ class Park(Entry):
         "timed",
         "what",
     )
+
+    hub: Any
+    greenlet: Any
+    what: Any
+    guard: Any
+    queue: Any
+    previous: Any
+    following: Any
 
     def wake(self, outcome: Any) -> bool:
         """End the wait with a result; return whether it had not ended before. Any thread."""
@@ -298,6 +321,8 @@ class NativePark(Park):
 
     __slots__ = ("_lock",)
 
+    _lock: Any
+
     def _enqueue(self) -> None:
         self._lock.release()
 
@@ -382,7 +407,9 @@ def yield_now() -> None:
 def _yield_slowly(hub: HubCore, running: greenlet) -> None:
     """`yield_now` for greenlets that are no fibers, that have an error waiting, and for the hub."""
     if running is hub:
-        raise BlockingInHub("a callback that the hub runs can't sleep; spawn a greenlet for it: greenrt.spawn(fn, ...)")
+        raise BlockingInHub(
+            "a callback that the hub runs can't sleep; spawn a greenlet for it: greenrt.spawn(fn, ...)"
+        )
     holder: Any = running if isinstance(running, Fiber) else shadow(running)
     if holder.pending:
         raise holder.pending.pop(0)

@@ -8,7 +8,15 @@ from typing import Any
 from greenrt import _original
 from greenrt._native.thread import get_slot, set_slot
 
-__all__ = ["drop_hub", "get_hub", "get_hub_if_exists", "hub_for_waiting", "keep_hub", "on_main_thread", "set_hub_factory"]
+__all__ = [
+    "drop_hub",
+    "get_hub",
+    "get_hub_if_exists",
+    "hub_for_waiting",
+    "keep_hub",
+    "on_main_thread",
+    "set_hub_factory",
+]
 
 _factory: Callable[[], Any] | None = None
 _timeout_class: type[BaseException] | None = None

@@ -21,6 +21,11 @@ class Expiry(Entry):
 
     __slots__ = ("hub", "ref", "target", "timeout")
 
+    hub: Any
+    ref: bool
+    target: Any
+    timeout: Any
+
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
         if self.ref:

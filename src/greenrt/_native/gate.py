@@ -13,13 +13,17 @@ class Gate:
 
     __slots__ = ("_deferred", "_lock", "_owner")
 
+    _deferred: list[tuple[int, Any]]
+    _lock: Any
+    _owner: int
+
     # As the compiled twin: made complete by __new__, whatever a subclass's __init__ does.
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
         blank(self)
         self._lock = allocate_lock()
         self._owner = 0
-        self._deferred: list[tuple[int, Any]] = []
+        self._deferred = []
         return self
 
     def _enter(self) -> bool:

@@ -2,7 +2,7 @@
 
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import Any
+from typing import Any, Self
 
 from greenrt._native.fields import blank
 
@@ -18,7 +18,7 @@ class HeapNode:
     order: int
     _claims: list[None]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "HeapNode":
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
         blank(self)
         self.deadline = 0.0

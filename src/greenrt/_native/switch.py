@@ -7,7 +7,17 @@ from typing import Any
 from greenlet import getcurrent as current
 from greenlet import greenlet
 
-__all__ = ["Fiber", "as_fiber", "current", "greenlet", "has_started", "is_active", "place", "resume", "throw_into"]
+__all__ = [
+    "Fiber",
+    "as_fiber",
+    "current",
+    "greenlet",
+    "has_started",
+    "is_active",
+    "place",
+    "resume",
+    "throw_into",
+]
 
 
 class Fiber(greenlet):

@@ -81,7 +81,8 @@ class EpollBackend(Backend):
 
     def fileno(self) -> int:
         """Return the epoll instance's fd."""
-        return self.poller.fd
+        fd: int = self.poller.fd
+        return fd
 
     def close(self) -> None:
         """See `Backend.close`."""
