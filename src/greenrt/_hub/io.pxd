@@ -3,7 +3,12 @@ import cython
 from greenrt._hub.park cimport HubCore, NativePark, Park, new_park
 from greenrt._loop.fds cimport FdTable
 from greenrt._loop.loop cimport Loop
+from greenrt._native.thread cimport get_slot
 
 
 @cython.locals(park=Park, loop=Loop, fds=FdTable, happened=cython.int, hub=HubCore)
 cpdef int park_on_socket(object what, int fd, int event, object timeout) except -1
+@cython.locals(hub=HubCore, loop=Loop, fds=FdTable)
+cpdef bint read_would_wait(int fd) except -1
+@cython.locals(hub=HubCore, loop=Loop, fds=FdTable)
+cpdef note_short_read(int fd)

@@ -6,9 +6,10 @@ from typing import Any
 from greenrt import _original
 from greenrt._hub.park import TIMED_OUT, NativePark, new_park
 from greenrt._loop.entry import READ, WRITE
+from greenrt._native.thread import get_slot
 from greenrt.errors import ConcurrentObjectUseError
 
-__all__ = ["park_on_fd", "park_on_socket", "wait_read", "wait_readwrite", "wait_write"]
+__all__ = ["note_short_read", "park_on_fd", "park_on_socket", "read_would_wait", "wait_read", "wait_readwrite", "wait_write"]
 
 _READ_WRITE = READ | WRITE
 
@@ -47,6 +48,23 @@ def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
     if happened & 8:
         raise OSError(EBADF, f"{what!r} was closed while a greenlet waited for it")
     return happened
+
+
+def read_would_wait(fd: int) -> bool:
+    """Tell whether this thread's loop knows that a read of the stream socket `fd` has to wait."""
+    hub = get_slot()
+    if hub is None:
+        return False
+    fds = hub.loop.fds
+    return fds.is_dry(fd)
+
+
+def note_short_read(fd: int) -> None:
+    """Tell this thread's loop that a stream socket was read empty."""
+    hub = get_slot()
+    if hub is not None:
+        fds = hub.loop.fds
+        fds.note_dry(fd)
 
 
 def park_on_fd(fd: int, events: int, timeout: float | None) -> int:

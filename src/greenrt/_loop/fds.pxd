@@ -13,6 +13,8 @@ cdef class FdEntry:
     cdef public bint known
     cdef public bint stuck
     cdef public int armed
+    cdef public bint dry
+    cdef public bint frank
 
     cpdef int wanted(self)
 
@@ -30,6 +32,10 @@ cdef class FdTable:
     cpdef park(self, int fd, int event, Entry waiter)
     @cython.locals(entry=FdEntry)
     cpdef unpark(self, int fd, int event, Entry waiter)
+    @cython.locals(entry=FdEntry)
+    cpdef note_dry(self, int fd)
+    @cython.locals(entry=FdEntry)
+    cpdef bint is_dry(self, int fd)
     cpdef add(self, int fd, int events, Entry waiter)
     @cython.locals(entry=FdEntry)
     cpdef discard(self, int fd, Entry waiter)
@@ -40,6 +46,6 @@ cdef class FdTable:
     cpdef list all_entries(self)
     cpdef adopt(self, FdEntry entry)
     cdef _register(self, FdEntry entry)
-    @cython.locals(backend=Backend, entry=FdEntry, fd=cython.int)
+    @cython.locals(backend=Backend, entry=FdEntry, fd=cython.int, events=cython.int)
     cpdef dispatch(self, int count)
     cdef _deliver(self, FdEntry entry, int events)

@@ -2,8 +2,9 @@
 
 Two kinds of users share an fd:
 
-- A *socket operation* parks one reader and one writer at most, and only after the system call said EAGAIN. For
-  these the epoll backend keeps one edge-triggered registration for the life of the fd: no system call for a wait.
+- A *socket operation* parks one reader and one writer at most, and only when there is nothing to do. For these the
+  epoll backend keeps one edge-triggered registration for the life of the fd: no system call for a wait. Whoever has
+  emptied such an fd says so (`note_dry`), and saves the next read a call that would only say EAGAIN.
 - A *level user* (an io watcher, `wait_read`, select, poll, a resolver) wants to be told of readiness that may be
   old. While an fd has one, its registration is one-shot: arming reports the present state.
 """
@@ -18,11 +19,14 @@ __all__ = ["CLOSED", "FdEntry", "FdTable"]
 # Fired at waiters of an fd that is being closed; no kernel event.
 CLOSED = 8
 
+# Reported by a backend with what may come only once: see `FdEntry.frank`.
+FRANK = 16
+
 
 class FdEntry:
     """What one loop knows about one fd number."""
 
-    __slots__ = ("armed", "fd", "generation", "known", "reader", "stuck", "watchers", "writer")
+    __slots__ = ("armed", "dry", "fd", "frank", "generation", "known", "reader", "stuck", "watchers", "writer")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -37,6 +41,10 @@ class FdEntry:
         self.stuck = False
         # The events of a one-shot registration that have not been reported yet.
         self.armed = 0
+        # Whether all that had come was read, and no edge has come since.
+        self.dry = False
+        # Whether an end, an error or urgent data was reported: these come once, and a short read may stop before them.
+        self.frank = False
 
     def wanted(self) -> int:
         """Return the union of what all waiters want."""
@@ -105,6 +113,20 @@ class FdTable:
             self.park(fd, event, waiter)
         return occupant
 
+    def note_dry(self, fd: int) -> None:
+        """A read got less than it asked for, of a stream: the next one has to wait for an edge (epoll(7), Q9)."""
+        if 0 <= fd < len(self.entries):
+            entry = self.entries[fd]
+            if entry is not None and entry.stuck and not entry.frank:
+                entry.dry = True
+
+    def is_dry(self, fd: int) -> bool:
+        """Tell whether a read can't get anything before the next edge. False says nothing."""
+        if fd < 0 or fd >= len(self.entries):
+            return False
+        entry = self.entries[fd]
+        return entry is not None and entry.dry and entry.stuck and entry.watchers is None
+
     def unpark(self, fd: int, event: int, waiter: Entry) -> None:
         """Take `waiter` back; no-op if it was fired."""
         entry = self.entry(fd)
@@ -162,7 +184,7 @@ class FdTable:
         entry = self.entries[fd]
         if entry is not None and entry.known:
             entry.generation = (entry.generation + 1) & 0x7FFFFFFF
-            entry.known = entry.stuck = False
+            entry.known = entry.stuck = entry.dry = entry.frank = False
             entry.armed = 0
 
     def all_entries(self) -> list[FdEntry]:
@@ -173,7 +195,7 @@ class FdTable:
         """Take over an entry of another table, with its waiters, and register it with this table's backend."""
         self.entry(entry.fd)
         self.entries[entry.fd] = entry
-        entry.known = entry.stuck = False
+        entry.known = entry.stuck = entry.dry = False
         entry.armed = 0
         try:
             self._register(entry)
@@ -184,6 +206,7 @@ class FdTable:
         if self.sticky and entry.watchers is None:
             error = self.backend.stick(entry.fd, entry.generation, entry.known)
             entry.stuck = True
+            entry.dry = False
             entry.armed = 0
         else:
             wanted = entry.wanted()
@@ -214,7 +237,13 @@ class FdTable:
             # A generation that differs: the fd was closed and its number used again while the event was underway.
             if entry is None or not entry.known or entry.generation != backend.ready_generation(index):
                 continue
-            self._deliver(entry, backend.ready_events(index))
+            events = backend.ready_events(index)
+            if events & FRANK:
+                events &= ~FRANK
+                entry.frank = True
+            if events & READ:
+                entry.dry = False
+            self._deliver(entry, events)
             if not entry.stuck:
                 # The one-shot registration is spent; who still waits needs a new one.
                 entry.armed = 0

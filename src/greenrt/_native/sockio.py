@@ -3,7 +3,7 @@
 import _socket
 from typing import Any
 
-__all__ = ["WOULD_BLOCK", "attempt", "descriptor", "receive", "receive_into", "timeout_of", "transmit"]
+__all__ = ["WOULD_BLOCK", "attempt", "descriptor", "plain_stream", "receive", "receive_into", "timeout_of", "transmit"]
 
 # Absent from the module on systems without it.
 DONTWAIT: int = getattr(_socket, "MSG_DONTWAIT", 0)
@@ -31,6 +31,11 @@ def timeout_of(sock: _socket.socket) -> float:
     """Return a socket's timeout in seconds: 0 for non-blocking, negative for none."""
     timeout = sock.gettimeout()
     return -1.0 if timeout is None else timeout
+
+
+def plain_stream(sock: _socket.socket) -> int:
+    """Return -1: asking costs more here than the system call that it saves."""
+    return -1
 
 
 def attempt(sock: _socket.socket, method: Any, args: tuple[Any, ...]) -> Any:

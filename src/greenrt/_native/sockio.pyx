@@ -11,7 +11,7 @@ import _socket
 cdef extern from "<sys/socket.h>" nogil:
     ssize_t c_recv "recv"(int fd, void *buffer, size_t size, int flags)
     ssize_t c_send "send"(int fd, const void *buffer, size_t size, int flags)
-    int MSG_DONTWAIT
+    int MSG_DONTWAIT, SOCK_STREAM, AF_INET, AF_INET6
 
 cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject **bytes, Py_ssize_t size) except -1
@@ -79,6 +79,19 @@ cpdef double timeout_of(object sock) except? -2.0:
         return (<greenrt_sock *><PyObject *>sock).timeout * 1e-9
     timeout = sock.gettimeout()
     return -1.0 if timeout is None else timeout
+
+
+cpdef int plain_stream(object sock) except? -1:
+    """Return the fd if it is that of a TCP socket that may wait, else -1.
+
+    Of these alone a short read says that nothing more is there: Unix sockets end reads at ancillary data.
+    """
+    cdef greenrt_sock *raw
+    if layout_known and isinstance(sock, socket_type):
+        raw = <greenrt_sock *><PyObject *>sock
+        if (raw.type & 0xF) == SOCK_STREAM and (raw.family == AF_INET or raw.family == AF_INET6) and raw.timeout != 0:
+            return raw.fd
+    return -1
 
 
 cpdef object receive(object sock, Py_ssize_t size, int flags):

@@ -1,7 +1,7 @@
 import cython
 
-from greenrt._hub.io cimport park_on_socket
-from greenrt._native.sockio cimport attempt, descriptor, receive, receive_into, timeout_of, transmit
+from greenrt._hub.io cimport note_short_read, park_on_socket, read_would_wait
+from greenrt._native.sockio cimport attempt, descriptor, plain_stream, receive, receive_into, timeout_of, transmit
 from greenrt._native.thread cimport monotonic
 
 
@@ -13,9 +13,9 @@ cdef int WAITALL, DONTWAIT
 cpdef double wait_for(object sock, int event, double deadline) except 0.0
 @cython.locals(deadline=double)
 cdef object _until_done(object sock, int event, object method, tuple args)
-@cython.locals(deadline=double)
+@cython.locals(deadline=double, fd=cython.int)
 cdef object _recv(object sock, Py_ssize_t size, int flags)
-@cython.locals(deadline=double, got=Py_ssize_t, count=Py_ssize_t)
+@cython.locals(deadline=double, got=Py_ssize_t, count=Py_ssize_t, fd=cython.int, known_dry=cython.bint)
 cdef Py_ssize_t _recv_into(object sock, object buffer, Py_ssize_t size, int flags) except -1
 @cython.locals(deadline=double, count=Py_ssize_t)
 cdef Py_ssize_t _send(object sock, object data, int flags) except -1

@@ -13,10 +13,19 @@ import errno
 import os
 from typing import Any
 
-from greenrt._hub.io import park_on_socket
+from greenrt._hub.io import note_short_read, park_on_socket, read_would_wait
 from greenrt._hub.pausing import sleep
 from greenrt._hub.slot import get_hub_if_exists
-from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, receive, receive_into, timeout_of, transmit
+from greenrt._native.sockio import (
+    WOULD_BLOCK,
+    attempt,
+    descriptor,
+    plain_stream,
+    receive,
+    receive_into,
+    timeout_of,
+    transmit,
+)
 from greenrt._native.thread import monotonic
 from greenrt.green import names
 
@@ -89,11 +98,14 @@ def recv(self: Any, bufsize: int, flags: int = 0) -> bytes:
 
 
 def _recv(sock: Any, size: int, flags: int) -> Any:
-    data = receive(sock, size, flags)
+    fd = plain_stream(sock) if flags == 0 and size > 0 else -1
+    data = None if fd >= 0 and read_would_wait(fd) else receive(sock, size, flags)
     deadline = 0.0
     while data is None:
         deadline = wait_for(sock, READ, deadline)
         data = receive(sock, size, flags)
+    if fd >= 0 and len(data) < size:
+        note_short_read(fd)
     if flags & WAITALL and len(data) < size and timeout_of(sock) < 0.0:
         return _recv_all(sock, data, size, flags)
     return data
@@ -129,11 +141,16 @@ def _recv_into(sock: Any, buffer: Any, size: int, flags: int) -> int:
         return 0
     got = 0
     deadline = 0.0
+    fd = plain_stream(sock) if flags == 0 else -1
+    known_dry = fd >= 0 and read_would_wait(fd)
     while True:
-        count = receive_into(sock, buffer, got, size - got, flags)
+        count = -1 if known_dry else receive_into(sock, buffer, got, size - got, flags)
+        known_dry = False
         if count < 0:
             deadline = wait_for(sock, READ, deadline)
             continue
+        if fd >= 0 and count < size:
+            note_short_read(fd)
         got += count
         if not flags & WAITALL or count == 0 or got == size or flags & _socket.MSG_PEEK or timeout_of(sock) >= 0.0:
             return got

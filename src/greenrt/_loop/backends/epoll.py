@@ -10,6 +10,7 @@ __all__ = ["EpollBackend"]
 
 # <sys/epoll.h>; the module `select` has them only where it has epoll.
 EPOLLIN = 0x1
+EPOLLPRI = 0x2
 EPOLLOUT = 0x4
 EPOLLERR = 0x8
 EPOLLHUP = 0x10
@@ -50,7 +51,7 @@ class EpollBackend(Backend):
 
     def stick(self, fd: int, generation: int, known: bool) -> int:
         """See `Backend.stick`."""
-        return self._register(fd, generation, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, known)
+        return self._register(fd, generation, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET, known)
 
     def forget(self, fd: int) -> None:
         """See `Backend.forget`."""
@@ -77,6 +78,8 @@ class EpollBackend(Backend):
             events |= 1
         if mask & (EPOLLOUT | EPOLLERR | EPOLLHUP):
             events |= 2
+        if mask & (EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP):
+            events |= 16
         return events
 
     def fileno(self) -> int:
