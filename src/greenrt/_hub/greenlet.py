@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 from greenlet import greenlet
 
 from greenrt._hub import slot
+from greenrt._hub.calls import render_call
 from greenrt._hub.idents import ident_of
 from greenrt._hub.latch import Latch, Notifier
-from greenrt._hub.park import TIMED_OUT, HubCore, Park, deliver, new_park
+from greenrt._hub.park import TIMED_OUT, Park, deliver, new_park
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
 from greenrt._native.switch import Fiber, current, is_active, place, resume, throw_into
@@ -89,7 +90,7 @@ class Greenlet(Fiber):
                 raise TypeError(
                     f"a greenlet runs something callable, not {run!r}; write spawn(fn, *args), not spawn(fn(*args))"
                 )
-            self._function = run
+            self._function: Any = run
         else:
             own: Any = getattr(self, "_run", None)
             if own is None:
@@ -108,7 +109,7 @@ class Greenlet(Fiber):
         self._name: str | None = None
         self._state = UNSTARTED
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
 
     # -- Starting
 
@@ -127,7 +128,7 @@ class Greenlet(Fiber):
         return made
 
     def start(self) -> None:
-        """Start at the next turn of the run queue; greenlets start in the order of their `start`. No-op after that."""
+        """Start at the next turn of the run queue, in the order of the calls of `start`; no-op after that."""
         if self._state == UNSTARTED:
             self._enqueue()
 
@@ -174,7 +175,7 @@ class Greenlet(Fiber):
             _spawn_callbacks.remove(callback)
 
     def _call_spawn_callbacks(self) -> None:
-        for callback in list(_spawn_callbacks):
+        for callback in _spawn_callbacks.copy():
             callback(self)
 
     def _cancel_start(self) -> bool:
@@ -240,7 +241,7 @@ class Greenlet(Fiber):
 
     def _end(self) -> Latch:
         """Return the latch that the end sets."""
-        latch = self.latch
+        latch: Latch = self.latch
         if latch is None:
             latch = self.keep_latch(Latch(self))
         if self._state == FINISHED:
@@ -355,7 +356,7 @@ class Greenlet(Fiber):
             self._sole = None
             notifier.notify(self)
 
-    def unnotify_end(self, notifier: Notifier) -> None:
+    def unnotify_end(self, notifier: Any) -> None:
         """Take `notifier` back."""
         if self._sole is notifier:
             self._sole = None
@@ -448,27 +449,17 @@ class Greenlet(Fiber):
     def throw(self, *args: Any) -> Any:
         """Switch to the greenlet and raise in it now; as `greenlet.throw`. Prefer `kill`."""
         if self._cancel_start() and self._state != FINISHED:
-            error = GreenletExit() if not args else _instance(args[1] if len(args) > 1 and args[1] is not None else args[0])
-            self._finish(None, error)
+            given = args[1] if len(args) > 1 and args[1] is not None else args[0] if args else GreenletExit
+            self._finish(None, _instance(given))
             return None
         return greenlet.throw(self, *args)
 
     def __repr__(self) -> str:
         text = f'<{type(self).__name__} "{self.name}" at {id(self):#x}'
-        details = self._details()
-        return f"{text}: {details}>" if details else text + ">"
-
-    def _details(self) -> str:
         function = self._function
         if function is None:
-            return ""
-        words = [_short(value) for value in self._args]
-        words += [f"{key}={_short(value)}" for key, value in (self._kwargs or {}).items()]
-        name = getattr(function, "__name__", None) or repr(function)
-        owner = getattr(function, "__self__", None)
-        if owner is not None and owner is not self:
-            name = f"<bound method {type(owner).__name__}.{name} of {_short(owner)}>"
-        return f"{name}({', '.join(words)})" if words else name
+            return text + ">"
+        return f"{text}: {render_call(function, self._args, self.kwargs, self)}>"
 
 
 class RawGreenlet(Fiber):
@@ -476,7 +467,7 @@ class RawGreenlet(Fiber):
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         place(self, slot.get_hub())
-        self._function = function
+        self._function: Any = function
         self._args = args
         self._kwargs = kwargs
 
@@ -603,8 +594,3 @@ def _instance(exception: Any) -> BaseException:
     if not isinstance(made, BaseException):
         raise TypeError(f"only an exception can be thrown into a greenlet, not {exception!r}")
     return made
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 50 else text[:47] + "..."

@@ -140,11 +140,12 @@ class Hub(HubCore):
             ["This operation would block forever: nothing is left that could wake anyone", *lines]
         )
         error = LoopExit(message, self, lines)
-        park = parked(self.parent)
+        main: Any = self.parent
+        park = parked(main)
         if park is not None and park.fail(error):
             return 0.0
         # The main greenlet was switched away from by hand.
-        throw_into(self.parent, error)
+        throw_into(main, error)
         return 0.0
 
     def _say_quiet(self, wakers: list[str]) -> None:

@@ -9,7 +9,15 @@ from greenrt._loop.entry import READ, WRITE
 from greenrt._native.thread import get_slot
 from greenrt.errors import ConcurrentObjectUseError
 
-__all__ = ["note_short_read", "park_on_fd", "park_on_socket", "read_would_wait", "wait_read", "wait_readwrite", "wait_write"]
+__all__ = [
+    "note_short_read",
+    "park_on_fd",
+    "park_on_socket",
+    "read_would_wait",
+    "wait_read",
+    "wait_readwrite",
+    "wait_write",
+]
 
 _READ_WRITE = READ | WRITE
 

@@ -169,7 +169,7 @@ class Latch(Guarded):
         waiters = self._waiters
         if waiters is not None:
             while waiters.count:
-                park = waiters.popleft()
+                park: Any = waiters.popleft()
                 park.wake(True)
         links = self._links
         if links is not None:

@@ -103,7 +103,8 @@ class Timeout(BaseException):
             return False
         loop = expiry.hub.loop
         timers = loop.timers
-        return timers.contains(expiry)
+        runs: bool = timers.contains(expiry)
+        return runs
 
     @property
     def pending(self) -> bool:
