@@ -11,7 +11,7 @@ import os
 import select as _select
 import sys
 import time
-from importlib.util import find_spec, module_from_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from types import ModuleType
 from typing import Any
 
@@ -64,15 +64,17 @@ def private_module(name: str) -> ModuleType:
     module = _private.get(name)
     if module is None:
         spec = find_spec(name)
-        if spec is None or spec.loader is None:
+        if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"no module named {name!r}", name=name)
-        module = module_from_spec(spec)
         # Some modules look themselves up while they are executed (dataclasses, enum conversions).
         alias = f"greenrt._original.{name}"
-        module.__name__ = alias
+        copy = spec_from_file_location(alias, spec.origin)
+        assert copy is not None
+        assert copy.loader is not None
+        module = module_from_spec(copy)
         sys.modules[alias] = module
         try:
-            spec.loader.exec_module(module)
+            copy.loader.exec_module(module)
         finally:
             del sys.modules[alias]
         _private[name] = module

@@ -12,6 +12,7 @@ from greenrt.errors import ConcurrentObjectUseError
 __all__ = [
     "note_short_read",
     "park_on_fd",
+    "park_on_fds",
     "park_on_socket",
     "read_would_wait",
     "wait_read",
@@ -99,6 +100,28 @@ def park_on_fd(fd: int, events: int, timeout: float | None) -> int:
     if outcome & ~_READ_WRITE:
         raise OSError(EBADF, f"file descriptor {fd} was closed while a greenlet waited for it")
     return int(outcome)
+
+
+def park_on_fds(wanted: dict[int, int], timeout: float | None) -> None:
+    """Park until any fd of `wanted` is ready for its events (READ, WRITE, URGENT), or for `timeout` seconds.
+
+    Level-triggered; which ones are ready is for the caller to ask. OSError (EBADF) if an fd is not open. Not for
+    threads without a hub.
+    """
+    park = new_park(("any of {0} file descriptors", len(wanted)))
+    loop = park.hub.loop
+    fds = loop.fds
+    added = []
+    loop.refs += 1
+    try:
+        for fd, events in wanted.items():
+            fds.add(fd, events, park)
+            added.append(fd)
+        park.wait(timeout)
+    finally:
+        loop.refs -= 1
+        for fd in added:
+            fds.discard(fd, park)
 
 
 def _poll_native(fd: int, events: int, timeout: float | None) -> int:

@@ -5,12 +5,14 @@ from typing import Any
 
 from greenrt._native.heap import HeapNode
 
-__all__ = ["READ", "TIMER", "WRITE", "Callback", "Entry"]
+__all__ = ["READ", "TIMER", "URGENT", "WRITE", "Callback", "Entry"]
 
 # The events that an entry is fired with. READ and WRITE are libev's values.
 READ = 1
 WRITE = 2
 TIMER = 4
+# Exceptional conditions, as select(2) calls them: urgent data. For level users of the epoll and poll backends.
+URGENT = 32
 
 
 class Entry(HeapNode):

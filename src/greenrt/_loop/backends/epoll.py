@@ -47,6 +47,8 @@ class EpollBackend(Backend):
             mask |= EPOLLIN | EPOLLRDHUP
         if events & 2:
             mask |= EPOLLOUT
+        if events & 32:
+            mask |= EPOLLPRI
         return self._register(fd, generation, mask, known)
 
     def stick(self, fd: int, generation: int, known: bool) -> int:
@@ -80,6 +82,8 @@ class EpollBackend(Backend):
             events |= 2
         if mask & (EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP):
             events |= 16
+        if mask & EPOLLPRI:
+            events |= 32
         return events
 
     def fileno(self) -> int:

@@ -1,0 +1,194 @@
+"""The standard library's `select` module, cooperative: select, poll and epoll suspend the greenlet only.
+
+`select` has no limit on fd numbers. Each first asks the kernel without waiting, and parks on the fds when none is
+ready. A thread without a hub waits in the kernel, as always. Source: select(2), poll(2), epoll(7), CPython's
+Modules/selectmodule.c.
+"""
+
+import select as _stdlib
+from select import *  # noqa: F403
+from typing import Any
+
+from greenrt import _original
+from greenrt._hub.io import park_on_fd, park_on_fds
+from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._native.thread import monotonic
+
+__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]  # noqa: PLE0605
+
+_READ = 1
+_WRITE = 2
+_URGENT = 32
+
+_POLLIN, _POLLPRI, _POLLOUT, _POLLERR, _POLLHUP, _POLLNVAL = 1, 2, 4, 8, 16, 32
+
+
+def _number(thing: Any) -> int:
+    """Return the fd of an int or of an object with ``fileno()``, with the errors of CPython."""
+    if isinstance(thing, int):
+        number = int(thing)
+    else:
+        fileno = getattr(thing, "fileno", None)
+        if fileno is None:
+            raise TypeError("argument must be an int, or have a fileno() method.")
+        number = fileno()
+        if not isinstance(number, int):
+            raise TypeError("fileno() returned a non-integer")
+    if number < 0:
+        raise ValueError(f"file descriptor cannot be a negative integer ({number})")
+    return number
+
+
+def _wait_in_kernel() -> bool:
+    """Tell whether the calling thread has no hub to wait in."""
+    return (get_hub_if_exists() or hub_for_waiting()) is None
+
+
+def select(
+    rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """Wait until an fd of the lists is ready; return those that are. See `select.select`.
+
+    `timeout` in seconds; None: no limit. ValueError if it is negative, OSError (EBADF) for an fd that is not open.
+    """
+    if timeout is not None:
+        if not isinstance(timeout, int | float) and not hasattr(timeout, "__float__"):
+            raise TypeError("timeout must be a float or None")
+        timeout = float(timeout)
+        if timeout != timeout:
+            raise ValueError("Invalid value NaN (not a number)")
+        if timeout < 0:
+            raise ValueError("timeout must be non-negative")
+    lists = []
+    poller = poll()
+    for things, mask in ((rlist, _POLLIN), (wlist, _POLLOUT), (xlist, _POLLPRI)):
+        try:
+            numbers = [(thing, _number(thing)) for thing in things]
+        except TypeError as error:
+            if "not iterable" not in str(error):
+                raise
+            raise TypeError("arguments 1-3 must be sequences") from None
+        lists.append(numbers)
+        for _, number in numbers:
+            poller.register(number, poller.mask(number) | mask)
+    ready = dict(poller.poll(None if timeout is None else timeout * 1000))
+    if any(mask & _POLLNVAL for mask in ready.values()):
+        raise OSError(9, "Bad file descriptor")
+    readable = _POLLIN | _POLLHUP | _POLLERR
+    found = []
+    for numbers, wanted in zip(lists, (readable, _POLLOUT | _POLLERR, _POLLPRI), strict=True):
+        found.append([thing for thing, number in numbers if ready.get(number, 0) & wanted])
+    return (found[0], found[1], found[2])
+
+
+class poll:
+    """A set of fds to wait for, in the manner of poll(2). See `select.poll`."""
+
+    def __init__(self) -> None:
+        self._native = _original.poll()
+        self._masks: dict[int, int] = {}
+        self._polling = False
+
+    def mask(self, number: int) -> int:
+        """Return the events that fd `number` is registered for; 0 if it isn't."""
+        return self._masks.get(number, 0)
+
+    def register(self, fd: Any, eventmask: int = _POLLIN | _POLLPRI | _POLLOUT, /) -> None:
+        """Wait for `eventmask` of `fd` too, or instead of what it was registered for."""
+        self._native.register(fd, eventmask)
+        self._masks[_number(fd)] = eventmask
+
+    def modify(self, fd: Any, eventmask: int, /) -> None:
+        """Change what is waited for. FileNotFoundError if `fd` isn't registered."""
+        self._native.modify(fd, eventmask)
+        self._masks[_number(fd)] = eventmask
+
+    def unregister(self, fd: Any, /) -> None:
+        """No longer wait for `fd`. KeyError if it isn't registered."""
+        self._native.unregister(fd)
+        del self._masks[_number(fd)]
+
+    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
+        """Return (fd, events) of what is ready, after at most `timeout` milliseconds (None or negative: no limit)."""
+        if self._polling:
+            raise RuntimeError("concurrent poll() invocation")
+        self._polling = True
+        try:
+            return self._poll(timeout)
+        finally:
+            self._polling = False
+
+    def _poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        if _wait_in_kernel():
+            return self._native.poll(timeout)  # type: ignore[no-any-return]
+        limit = None if timeout is None or timeout < 0 else timeout / 1000
+        deadline = None if limit is None else monotonic() + limit
+        while True:
+            ready: list[tuple[int, int]] = self._native.poll(0)
+            if ready or limit == 0:
+                return ready
+            left = None if deadline is None else deadline - monotonic()
+            if left is not None and left <= 0:
+                return ready
+            park_on_fds({fd: _events(mask) for fd, mask in self._masks.items()}, left)
+
+
+def _events(mask: int) -> int:
+    return (
+        (_READ if mask & _POLLIN else 0) | (_WRITE if mask & _POLLOUT else 0) | (_URGENT if mask & _POLLPRI else 0)
+    )
+
+
+# What patching replaces in the standard module's dict, and the methods that it replaces on standard classes.
+FUNCTIONS: dict[str, Any] = {"select": select, "poll": poll}
+METHODS: dict[type, dict[str, Any]] = {}
+
+if hasattr(_stdlib, "epoll"):
+    _native_poll = _stdlib.epoll.poll
+
+    def _epoll_poll(self: Any, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """Return (fd, events) of what is ready, after at most `timeout` seconds (None or negative: no limit)."""
+        if timeout is not None and timeout < 0:
+            timeout = None
+        if _wait_in_kernel():
+            return _native_poll(self, timeout, maxevents)
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            ready = _native_poll(self, 0, maxevents)
+            if ready or timeout == 0:
+                return ready
+            left = None if deadline is None else deadline - monotonic()
+            if left is not None and left <= 0:
+                return ready
+            # An epoll instance is a file, readable while something in it is ready.
+            park_on_fd(self.fileno(), _READ, left)
+
+    class epoll:
+        """An epoll instance whose `poll` suspends the greenlet only. See `select.epoll`, which can't be subclassed."""
+
+        def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
+            self._native = _stdlib.epoll(sizehint, flags)
+
+        @classmethod
+        def fromfd(cls, fd: int) -> "epoll":
+            """Return an epoll object for the epoll instance `fd`, which it owns from now on."""
+            made = cls.__new__(cls)
+            made._native = _stdlib.epoll.fromfd(fd)
+            return made
+
+        def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+            """Return (fd, events) of what is ready, after at most `timeout` seconds (None or negative: no limit)."""
+            return _epoll_poll(self._native, timeout, maxevents)
+
+        def __getattr__(self, name: str) -> Any:
+            # register, modify, unregister, close, closed, fileno.
+            return getattr(self._native, name)
+
+        def __enter__(self) -> "epoll":
+            self._native.__enter__()
+            return self
+
+        def __exit__(self, *exc_info: object) -> None:
+            self._native.close()
+
+    METHODS[_stdlib.epoll] = {"poll": _epoll_poll}

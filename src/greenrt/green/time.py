@@ -1,0 +1,30 @@
+"""The standard library's `time` module, cooperative: `sleep` suspends the greenlet only."""
+
+import time as _stdlib
+from operator import index
+from time import *  # noqa: F403
+from typing import Any
+
+from greenrt._hub.pausing import sleep as _sleep
+
+# CPython counts time in nanoseconds, in 64 bits.
+LONGEST = 2**63 / 1e9
+
+__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]  # noqa: PLE0605
+
+
+def sleep(seconds: Any, /) -> None:
+    """Suspend the greenlet for `seconds`. ValueError if that is negative or NaN, as `time.sleep`."""
+    if not isinstance(seconds, int | float):
+        seconds = index(seconds)
+    if seconds != seconds:
+        raise ValueError("Invalid value NaN (not a number)")
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    if seconds > LONGEST:
+        raise OverflowError("timestamp too large to convert to C PyTime_t")
+    _sleep(seconds)
+
+
+# What patching replaces in the standard module's dict.
+FUNCTIONS: dict[str, Any] = {"sleep": sleep}
