@@ -65,7 +65,8 @@ def read_would_wait(fd: int) -> bool:
     if hub is None:
         return False
     fds = hub.loop.fds
-    return fds.is_dry(fd)
+    dry: bool = fds.is_dry(fd)
+    return dry
 
 
 def note_short_read(fd: int) -> None:

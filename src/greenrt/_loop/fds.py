@@ -43,7 +43,7 @@ class FdEntry:
         self.armed = 0
         # Whether all that had come was read, and no edge has come since.
         self.dry = False
-        # Whether an end, an error or urgent data was reported: these come once, and a short read may stop before them.
+        # Whether an end, an error or urgent data was reported: these come once, a short read may stop before them.
         self.frank = False
 
     def wanted(self) -> int:
