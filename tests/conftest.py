@@ -8,6 +8,7 @@ import faulthandler
 import gc
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -45,6 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
             "the build under test is stale; run `make build` (or `make test`, which does):\n    "
             + "\n    ".join(stale)
         )
+    # Started in the background of a shell, this process ignores Ctrl-C, and its children inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # pytest replaces fd 2 while a test runs.
     config.stash[REAL_STDERR] = os.fdopen(os.dup(2), "w")
 
