@@ -124,8 +124,13 @@ def _rebound(function: Any) -> Any:
 
 for _name in ("create_connection", "create_server", "fromfd", "getfqdn", "has_dualstack_ipv6", "socketpair"):
     globals()[_name] = _rebound(getattr(_stdlib, _name))
-# Names that these use, and that `socket` does not export.
+# What these look up besides: module globals are not asked for by __getattr__.
 for _name in ("_GLOBAL_DEFAULT_TIMEOUT", "_socket", "sys", "os", "errno", "_LOCALHOST", "_LOCALHOST_V6", "EBADF"):
     if hasattr(_stdlib, _name):
         globals().setdefault(_name, getattr(_stdlib, _name))
 del _name
+
+
+def __getattr__(name: str) -> Any:
+    # SocketIO, and whatever else the standard module has without exporting it.
+    return getattr(_stdlib, name)

@@ -128,7 +128,10 @@ def _recv_all(sock: Any, data: bytes, size: int, flags: int) -> bytes:
 
 def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
     """Receive into `buffer`, at most `nbytes` (0: its size); return the count. See `socket.socket.recv_into`."""
-    size = memoryview(buffer).nbytes
+    view = memoryview(buffer)
+    if view.readonly:
+        raise TypeError(f"recv_into() argument 1 must be read-write bytes-like object, not {type(buffer).__name__}")
+    size = view.nbytes
     if nbytes < 0:
         raise ValueError("negative buffersize in recv_into")
     if nbytes > size:

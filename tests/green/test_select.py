@@ -1,0 +1,201 @@
+"""select, poll, epoll and selectors: as the standard ones, but only the greenlet waits."""
+
+import os
+import select as stdlib_select
+import selectors as stdlib_selectors
+import threading
+import time
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import greenrt
+from greenrt.green import select, selectors, socket
+from support.sides import described
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Any, Any]]:
+    a, b = socket.socketpair()
+    with a, b:
+        yield a, b
+
+
+def later(sock: Any) -> None:
+    greenrt.sleep(0.03)
+    sock.send(b"x")
+
+
+def test_select_waits_for_the_first_that_is_ready(pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    greenrt.spawn(later, a)
+    assert select.select([b], [], [b]) == ([b], [], [])
+    assert select.select([b], [a], []) == ([b], [a], [])
+    assert select.select([], [], [], 0.01) == ([], [], [])
+    assert select.select([a], [], [], 0.01) == ([], [], [])
+    assert select.select([b.fileno()], (), ()) == ([b.fileno()], [], [])
+
+
+def test_select_has_no_limit_on_fd_numbers(pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2100:
+        pytest.skip(f"the hard limit of open files is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2100), hard))
+    high = os.dup2(b.fileno(), 2050)
+    try:
+        greenrt.spawn(later, a)
+        assert select.select([high], [], []) == ([high], [], [])
+        b.recv(1)
+    finally:
+        os.close(high)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [([1000], [], [], 0), (["x"], [], []), ([-1], [], [], 0), ([], [], [], -1), (None, [], []), ([], [], [], "x")],
+    ids=str,
+)
+def test_select_errors(arguments: tuple[Any, ...]) -> None:
+    outcomes = []
+    for module in (stdlib_select, select):
+        try:
+            module.select(*arguments)
+            outcomes.append(("nothing", None))
+        except Exception as error:
+            outcomes.append(described(error))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_poll(pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    poller = select.poll()
+    poller.register(b, select.POLLIN)
+    assert poller.poll(10) == []
+    greenrt.spawn(later, a)
+    assert poller.poll() == [(b.fileno(), select.POLLIN)]
+    poller.modify(b, select.POLLIN | select.POLLOUT)
+    assert poller.poll(0) == [(b.fileno(), select.POLLIN | select.POLLOUT)]
+    poller.unregister(b)
+    assert poller.poll(5) == []
+    with pytest.raises(KeyError):
+        poller.unregister(b)
+    with pytest.raises(FileNotFoundError):
+        poller.modify(b, 1)
+
+
+def test_poll_reports_closed_fds() -> None:
+    a, b = socket.socketpair()
+    poller = select.poll()
+    number = b.fileno()
+    poller.register(b)
+    a.close()
+    b.close()
+    assert poller.poll() == [(number, select.POLLNVAL)]
+
+
+def test_poll_at_once_by_two(pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    poller = select.poll()
+    poller.register(b, select.POLLIN)
+    waiting = greenrt.spawn(poller.poll)
+    greenrt.sleep(0)
+    with pytest.raises(RuntimeError, match="concurrent poll"):
+        poller.poll(0)
+    a.send(b"x")
+    assert len(waiting.get()) == 1
+
+
+@pytest.mark.skipif(not hasattr(stdlib_select, "epoll"), reason="Linux only")
+def test_epoll(pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    with select.epoll() as poller:
+        poller.register(b, select.EPOLLIN)
+        assert poller.poll(0.01) == []
+        greenrt.spawn(later, a)
+        assert poller.poll() == [(b.fileno(), select.EPOLLIN)]
+        assert poller.poll(-1, 5) == [(b.fileno(), select.EPOLLIN)]
+        poller.unregister(b)
+        assert poller.poll(0.01) == []
+        assert not poller.closed
+    assert poller.closed
+
+
+@pytest.mark.parametrize("name", ["DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector"])
+@pytest.mark.parametrize("module", [selectors])
+def test_selectors(module: ModuleType, name: str, pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    with getattr(module, name)() as selector:
+        key = selector.register(b, module.EVENT_READ, "data")
+        assert selector.select(0.01) == []
+        greenrt.spawn(later, a)
+        assert selector.select() == [(key, module.EVENT_READ)]
+    assert getattr(module, name) is not getattr(stdlib_selectors, name)
+
+
+def test_others_run_meanwhile(pair: tuple[Any, Any]) -> None:
+    _, b = pair
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            greenrt.sleep(0.001)
+
+    counting = greenrt.spawn(count)
+    select.select([b], [], [], 0.05)
+    poller = select.poll()
+    poller.register(b, select.POLLIN)
+    poller.poll(50)
+    counting.kill()
+    assert turns > 5
+
+
+def test_a_socket_in_recv_and_in_select_at_once(pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    reader = greenrt.spawn(b.recv, 1)
+    greenrt.sleep(0)
+    watching = greenrt.spawn(select.select, [b], [], [], 5)
+    greenrt.sleep(0)
+    a.send(b"x")
+    assert reader.get() == b"x"
+    greenrt.sleep(0)
+    a.send(b"y")
+    assert watching.get() == ([b], [], [])
+    assert b.recv(1) == b"y"
+
+
+def test_closing_under_select(pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    watching = greenrt.spawn(select.select, [b], [], [])
+    greenrt.get_hub().exception_stream = None
+    greenrt.sleep(0)
+    b.close()
+    watching.join()
+    greenrt.get_hub().exception_stream = False
+    assert isinstance(watching.exception, OSError)
+    assert watching.exception.errno == 9
+
+
+def test_in_a_thread_without_a_hub(pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    seen: list[Any] = []
+
+    def work() -> None:
+        seen.append(select.select([b], [], [], 5))
+        poller = select.poll()
+        poller.register(b, select.POLLIN)
+        seen.append(poller.poll(1000))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.02)
+    a.send(b"x")
+    thread.join()
+    assert seen == [([b], [], []), [(b.fileno(), select.POLLIN)]]

@@ -1,0 +1,336 @@
+"""What only green sockets do: suspend, name who is in the way, wake waiters on close, and leave nothing behind."""
+
+import os
+import resource
+import socket as stdlib_socket
+import threading
+from typing import Any
+
+import pytest
+
+import greenrt
+from greenrt.errors import ConcurrentObjectUseError
+from greenrt.green import socket
+from support.sides import Green
+
+pair = Green().pair
+
+
+def test_others_run_while_one_waits() -> None:
+    client, server = pair()
+    order: list[str] = []
+
+    def read() -> None:
+        order.append(server.recv(10).decode())
+
+    with client, server:
+        reader = greenrt.spawn(read)
+        greenrt.sleep(0)
+        order.append("ran")
+        client.sendall(b"data")
+        reader.join()
+    assert order == ["ran", "data"]
+
+
+@pytest.mark.parametrize("call", ["recv", "recv_into", "recvfrom", "recvmsg", "accept", "makefile"])
+def test_close_wakes_the_reader_with_ebadf(call: str) -> None:
+    client, server = pair()
+    if call == "accept":
+        client.close()
+        client = socket.create_server(("127.0.0.1", 0))
+
+    def wait() -> Any:
+        if call == "makefile":
+            return socket.SocketIO(client, "r").readinto(bytearray(5))
+        return getattr(client, call)(*{"recv_into": (bytearray(5),), "accept": ()}.get(call, (5,)))
+
+    waiting = greenrt.spawn(wait)
+    greenrt.get_hub().exception_stream = None
+    greenrt.sleep(0)
+    client.close()
+    waiting.join()
+    greenrt.get_hub().exception_stream = False
+    server.close()
+    assert isinstance(waiting.exception, OSError)
+    assert waiting.exception.errno == 9
+    assert "closed" in str(waiting.exception)
+
+
+def test_close_wakes_the_writer_with_ebadf() -> None:
+    client, server = pair()
+    greenrt.get_hub().exception_stream = None
+    with server:
+        waiting = greenrt.spawn(client.sendall, bytes(50_000_000))
+        greenrt.sleep(0)
+        client.close()
+        waiting.join()
+    greenrt.get_hub().exception_stream = False
+    assert isinstance(waiting.exception, OSError)
+    assert waiting.exception.errno == 9
+
+
+def test_second_reader_is_told_of_the_first() -> None:
+    client, server = pair()
+    with client, server:
+        first = greenrt.spawn(client.recv, 1)
+        greenrt.sleep(0)
+        with pytest.raises(ConcurrentObjectUseError) as caught:
+            client.recv(1)
+        assert repr(first) in str(caught.value)
+        assert "share a lock" in str(caught.value)
+        server.sendall(b"x")
+        assert first.get() == b"x"
+
+
+def test_one_reads_while_another_writes() -> None:
+    client, server = pair()
+    with client, server:
+        reader = greenrt.spawn(client.recv, 5)
+        writer = greenrt.spawn(client.sendall, bytes(10_000_000))
+        greenrt.sleep(0)
+        server.sendall(b"reply")
+        assert reader.get() == b"reply"
+        left = 10_000_000
+        while left:
+            left -= len(server.recv(1 << 20))
+        writer.get()
+
+
+def test_kill_and_timeout_leave_the_socket_usable() -> None:
+    client, server = pair()
+    with client, server:
+        killed = greenrt.spawn(client.recv, 1)
+        greenrt.sleep(0)
+        killed.kill()
+        with greenrt.Timeout(0.02, False):
+            client.recv(1)
+        server.sendall(b"later")
+        assert client.recv(5) == b"later"
+
+
+def test_fd_numbers_that_are_used_again() -> None:
+    # The number of a closed socket goes to the next one, with and without a close that we see.
+    for closing in (lambda sock: sock.close(), lambda sock: os.close(sock.detach())):
+        for _ in range(20):
+            client, server = pair()
+            numbers = {client.fileno(), server.fileno()}
+            reader = greenrt.spawn(client.recv, 3)
+            greenrt.sleep(0)
+            server.sendall(b"abc")
+            assert reader.get() == b"abc"
+            closing(client)
+            closing(server)
+        assert len(numbers) == 2
+
+
+def test_closed_behind_our_back() -> None:
+    client, server = pair()
+    reader = greenrt.spawn(client.recv, 3)
+    greenrt.sleep(0)
+    reader.kill()
+    # Not through the socket: the loop is not told.
+    os.close(client.fileno())
+    again, other = pair()
+    with again, other, server:
+        waiting = greenrt.spawn(again.recv, 3)
+        greenrt.sleep(0)
+        other.sendall(b"new")
+        assert waiting.get() == b"new"
+    stdlib_socket.socket.detach(client)
+
+
+def test_duplicate_fd_and_close_of_one() -> None:
+    client, server = pair()
+    copy = client.dup()
+    with server, copy:
+        first = greenrt.spawn(client.recv, 3)
+        greenrt.sleep(0)
+        server.sendall(b"one")
+        assert first.get() == b"one"
+        client.close()
+        # The file is still open: its registration under the old number must be gone.
+        other_client, other_server = pair()
+        with other_client, other_server:
+            waiting = greenrt.spawn(other_client.recv, 3)
+            greenrt.sleep(0)
+            server.sendall(b"two")
+            assert copy.recv(3) == b"two"
+            assert not waiting.ready()
+            other_server.sendall(b"own")
+            assert waiting.get() == b"own"
+
+
+def test_thread_without_a_hub_blocks_as_ever() -> None:
+    client, server = pair()
+    seen: list[Any] = []
+
+    def work() -> None:
+        seen.append(client.recv(10))
+        client.settimeout(0.02)
+        try:
+            client.recv(10)
+        except TimeoutError as error:
+            seen.append(str(error))
+        client.settimeout(None)
+        client.sendall(bytes(3_000_000))
+        client.shutdown(socket.SHUT_WR)
+
+    with client, server:
+        thread = threading.Thread(target=work)
+        thread.start()
+        greenrt.sleep(0.05)
+        server.sendall(b"native")
+        total = 0
+        while data := server.recv(1 << 20):
+            total += len(data)
+        thread.join()
+    assert seen == [b"native", "timed out"]
+    assert total == 3_000_000
+
+
+def test_hubs_of_several_threads_serve_each_other() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = listener.getsockname()
+    answers: list[bytes] = []
+
+    def clients() -> None:
+        def one(number: int) -> None:
+            with socket.create_connection(address) as sock:
+                sock.sendall(b"%d" % number)
+                answers.append(sock.recv(100))
+
+        greenrt.joinall([greenrt.spawn(one, number) for number in range(20)], raise_error=True)
+        greenrt.get_hub().destroy()
+
+    def serve() -> None:
+        for _ in range(60):
+            connection, _ = listener.accept()
+            greenrt.spawn(answer, connection)
+
+    def answer(connection: Any) -> None:
+        with connection:
+            connection.sendall(connection.recv(100) * 2)
+
+    threads = [threading.Thread(target=clients) for _ in range(3)]
+    server = greenrt.spawn(serve)
+    for thread in threads:
+        thread.start()
+    server.get()
+    while any(thread.is_alive() for thread in threads):
+        greenrt.sleep(0.01)
+    listener.close()
+    assert sorted(answers) == sorted(b"%d%d" % (n, n) for n in range(20) for _ in range(3))
+
+
+def test_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, 4500) if hard != resource.RLIM_INFINITY else 4500
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    count = (max(soft, wanted) - 200) // 2
+    try:
+        count = min(count, 2000)
+        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+
+        def answer(connection: Any) -> None:
+            with connection:
+                while data := connection.recv(100):
+                    connection.sendall(data)
+
+        def serve() -> None:
+            for _ in range(count):
+                greenrt.spawn(answer, listener.accept()[0])
+
+        def ask(number: int) -> None:
+            with socket.create_connection(listener.getsockname()) as sock:
+                for turn in range(3):
+                    message = b"%d-%d" % (number, turn)
+                    sock.sendall(message)
+                    assert sock.recv(100) == message
+
+        server = greenrt.spawn(serve)
+        greenrt.joinall([greenrt.spawn(ask, number) for number in range(count)], raise_error=True)
+        server.get()
+        listener.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_emfile_is_an_error_of_the_call_and_no_more() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.socket()
+    client.connect(listener.getsockname())
+    used = max(int(name) for name in os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 1, hard))
+    filling = []
+    try:
+        while True:
+            filling.append(os.dup(0))
+    except OSError:
+        pass
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            listener.accept()
+        with pytest.raises(OSError, match="Too many open files"):
+            socket.socket()
+    finally:
+        for fd in filling:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    server, _ = listener.accept()
+    for sock in (server, client, listener):
+        sock.close()
+
+
+def test_a_socket_read_empty_is_not_asked_again() -> None:
+    client, server = pair()
+    with client, server:
+        fds = greenrt.get_hub().loop.fds
+        reader = greenrt.spawn(lambda: [client.recv(100), client.recv(100), client.recv(100)])
+        greenrt.sleep(0)
+        server.sendall(b"one")
+        greenrt.sleep(0.02)
+        assert fds.is_dry(client.fileno())
+        server.sendall(b"two")
+        greenrt.sleep(0.02)
+        # The end of the stream comes once, and a read of data before it is short too.
+        server.sendall(b"three")
+        server.close()
+        assert reader.get() == [b"one", b"two", b"three"]
+        assert client.recv(100) == b""
+        assert client.recv(100) == b""
+
+
+def test_blocking_in_the_hub_is_refused() -> None:
+    client, server = pair()
+    seen: list[BaseException] = []
+
+    def callback() -> None:
+        try:
+            client.recv(1)
+        except greenrt.errors.BlockingInHub as error:
+            seen.append(error)
+
+    with client, server:
+        greenrt.get_hub().loop.run_callback(callback)
+        greenrt.sleep(0.01)
+    assert "spawn a greenlet" in str(seen[0])
+
+
+def test_blocked_report_names_the_socket() -> None:
+    client, server = pair()
+    with client, server:
+        waiting = greenrt.spawn(client.recv, 1)
+        greenrt.sleep(0)
+        from greenrt._hub.report import render_parked
+
+        lines = render_parked(greenrt.get_hub())
+        assert any(f"fd={client.fileno()}" in line and "readable" in line for line in lines)
+        waiting.kill()
+
+
+def test_the_module_has_all_names_of_the_standard_one() -> None:
+    missing = [name for name in stdlib_socket.__all__ if not hasattr(socket, name)]
+    assert missing == []
+    assert issubclass(socket.socket, stdlib_socket.socket)
+    assert socket.socket.__slots__ == ()

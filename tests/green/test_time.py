@@ -1,0 +1,35 @@
+"""time.sleep, cooperative."""
+
+import time as stdlib_time
+from typing import Any
+
+import pytest
+
+import greenrt
+from greenrt.green import time
+from support.sides import described
+
+
+@pytest.mark.parametrize("value", ["x", None, -1, float("nan"), 1e30, [1], -0.5])
+def test_errors_are_the_standard_ones(value: Any) -> None:
+    outcomes = []
+    for module in (stdlib_time, time):
+        with pytest.raises(Exception) as caught:  # noqa: PT011
+            module.sleep(value)
+        outcomes.append(described(caught.value))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_others_run_while_one_sleeps() -> None:
+    order: list[str] = []
+
+    def sleeper() -> None:
+        time.sleep(0.02)
+        order.append("slept")
+
+    sleeping = greenrt.spawn(sleeper)
+    time.sleep(0)
+    order.append("ran")
+    sleeping.join()
+    assert order == ["ran", "slept"]
+    assert time.monotonic is stdlib_time.monotonic

@@ -1,0 +1,73 @@
+"""The same scenario on the standard library with threads, and on the green twins with greenlets."""
+
+import socket as stdlib_socket
+import threading
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import greenrt
+from greenrt.green import socket as green_socket
+
+
+class Task:
+    """A thread or greenlet, and what its function returned or raised."""
+
+    def __init__(self, side: "Side", function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.outcome: Any = None
+
+        def run() -> None:
+            try:
+                self.outcome = function(*args)
+            except Exception as error:
+                self.outcome = described(error)
+
+        self.runner = side.start(run)
+
+    def result(self) -> Any:
+        self.runner.join(20)
+        return self.outcome
+
+
+class Side:
+    """Where a scenario runs."""
+
+    socket: ModuleType
+    sleep: Callable[[float], None]
+
+    def start(self, function: Callable[[], None]) -> Any:
+        raise NotImplementedError
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> Task:
+        return Task(self, function, args)
+
+    def pair(self) -> tuple[Any, Any]:
+        """Return two connected TCP sockets."""
+        with self.socket.create_server(("127.0.0.1", 0)) as listener:
+            client = self.socket.create_connection(listener.getsockname())
+            server, _ = listener.accept()
+        return client, server
+
+
+class Stdlib(Side):
+    socket = stdlib_socket
+    sleep = staticmethod(time.sleep)
+
+    def start(self, function: Callable[[], None]) -> Any:
+        thread = threading.Thread(target=function, daemon=True)
+        thread.start()
+        return thread
+
+
+class Green(Side):
+    socket = green_socket
+    sleep = staticmethod(greenrt.sleep)
+
+    def start(self, function: Callable[[], None]) -> Any:
+        return greenrt.spawn(function)
+
+
+def described(error: BaseException) -> tuple[str, Any]:
+    """Return what of an error must be the same on both sides."""
+    return type(error).__name__, getattr(error, "errno", None)
