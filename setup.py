@@ -13,7 +13,7 @@ _native.framecache _native.gate _native.heap _native.poller _native.ring _native
 _loop.backends.base _loop.backends.epoll _loop.base _loop.clock _loop.entry _loop.fds _loop.loop _loop.wakeup
 _loop.watchers
 _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.park _hub.pausing _hub.slot _hub.timeout
-sync.event sync.lock sync.result sync.semaphore
+sync.event sync.lock sync.queue sync.result sync.semaphore
 green.socket_calls
 """.split()
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "auto_pickle": False, "embedsignature": False}

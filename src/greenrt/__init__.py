@@ -4,6 +4,7 @@ from greenrt._hub.greenlet import Greenlet, kill, spawn_raw
 from greenrt._hub.hub import Hub
 from greenrt._hub.io import wait_read, wait_readwrite, wait_write
 from greenrt._hub.joining import iwait, joinall, killall, wait
+from greenrt._hub.local import local
 from greenrt._hub.pausing import idle, sleep
 from greenrt._hub.slot import get_hub
 from greenrt._hub.timeout import Timeout, with_timeout
@@ -11,22 +12,32 @@ from greenrt._hub.waiter import Waiter
 from greenrt._native import switch as _switch
 from greenrt._native.switch import current as getcurrent
 from greenrt.errors import GreenletExit
+from greenrt.sync.channel import Channel
+from greenrt.sync.condition import Condition
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock, RLock
+from greenrt.sync.queue import LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
 from greenrt.sync.result import AsyncResult
 from greenrt.sync.semaphore import BoundedSemaphore, DummySemaphore, Semaphore
 
 __all__ = [
     "AsyncResult",
     "BoundedSemaphore",
+    "Channel",
+    "Condition",
     "DummySemaphore",
     "Event",
     "Greenlet",
     "GreenletExit",
     "Hub",
+    "LifoQueue",
     "Lock",
+    "PriorityQueue",
+    "Queue",
     "RLock",
     "Semaphore",
+    "ShutDown",
+    "SimpleQueue",
     "Timeout",
     "Waiter",
     "get_hub",
@@ -36,6 +47,7 @@ __all__ = [
     "joinall",
     "kill",
     "killall",
+    "local",
     "sleep",
     "spawn",
     "spawn_later",

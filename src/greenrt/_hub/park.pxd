@@ -53,6 +53,8 @@ cdef class Park(Entry):
 
     cpdef bint wake(self, object outcome) except -1
     cpdef bint fail(self, object error) except -1
+    cpdef finish(self, object outcome)
+    cpdef finish_failed(self, object error)
     cpdef bint abandon(self) except -1
     cdef _end(self, object outcome)
     @cython.locals(loop=Loop)

@@ -184,6 +184,15 @@ class Park(Entry):
         self._end(error)
         return True
 
+    def finish(self, outcome: Any) -> None:
+        """End a wait that the caller has claimed, with a result. Any thread."""
+        self._end(outcome)
+
+    def finish_failed(self, error: BaseException) -> None:
+        """End a wait that the caller has claimed, with an exception. Any thread."""
+        self.failed = True
+        self._end(error)
+
     def abandon(self) -> bool:
         """End the wait with nothing, by the waiter itself; return whether it had not ended before."""
         self.done = True
