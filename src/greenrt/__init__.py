@@ -15,10 +15,13 @@ from greenrt.errors import GreenletExit
 from greenrt.sync.channel import Channel
 from greenrt.sync.condition import Condition
 from greenrt.sync.event import Event
+from greenrt.sync.group import Group
 from greenrt.sync.lock import Lock, RLock
+from greenrt.sync.pool import Pool
 from greenrt.sync.queue import LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
 from greenrt.sync.result import AsyncResult
 from greenrt.sync.semaphore import BoundedSemaphore, DummySemaphore, Semaphore
+from greenrt.sync.threadpool import ThreadPool, ThreadPoolExecutor
 
 __all__ = [
     "AsyncResult",
@@ -29,15 +32,19 @@ __all__ = [
     "Event",
     "Greenlet",
     "GreenletExit",
+    "Group",
     "Hub",
     "LifoQueue",
     "Lock",
+    "Pool",
     "PriorityQueue",
     "Queue",
     "RLock",
     "Semaphore",
     "ShutDown",
     "SimpleQueue",
+    "ThreadPool",
+    "ThreadPoolExecutor",
     "Timeout",
     "Waiter",
     "get_hub",

@@ -1,0 +1,100 @@
+"""StreamServer: TCP and Unix stream connections."""
+
+import errno
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from greenrt._hub.pausing import sleep
+from greenrt.errors import GreenletExit
+from greenrt.serve.base import BaseServer
+from greenrt.serve.listeners import open_stream
+
+__all__ = ["StreamServer"]
+
+# The peer was gone before the connection was taken; accept(2) says to treat these like EAGAIN.
+PASSING = frozenset(
+    (
+        errno.ECONNABORTED,
+        errno.EINTR,
+        errno.ENETDOWN,
+        errno.EPROTO,
+        errno.ENOPROTOOPT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EOPNOTSUPP,
+        errno.ENETUNREACH,
+        errno.EPERM,
+    )
+)
+# The system has no more to give for now.
+EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS))
+
+
+class StreamServer(BaseServer):
+    """Calls ``handle(socket, address)`` for each connection, and closes the socket after it. See `BaseServer`.
+
+    TLS comes with a later release: its arguments are refused.
+    """
+
+    def __init__(
+        self,
+        listener: Any,
+        handle: Callable[..., Any] | None = None,
+        backlog: int | None = None,
+        spawn: Any = "default",
+        **ssl_args: Any,
+    ) -> None:
+        if ssl_args:
+            raise TypeError(
+                f"{type(self).__name__} serves no TLS yet, and takes no {', '.join(sorted(ssl_args))}; "
+                "wrap the connection in the handler"
+            )
+        super().__init__(listener, handle, spawn)
+        self.backlog = backlog
+
+    def _open(self, family: Any, address: Any) -> Any:
+        return open_stream(family, address, self.backlog)
+
+    def _accept_forever(self) -> None:
+        listener = self.socket
+        delay = self.min_delay
+        burst = 0
+        while self.socket is listener:
+            if self.pool is not None:
+                # Who is not taken in waits in the kernel's backlog, or goes to another process.
+                self.pool.wait_available()
+            try:
+                connection, address = listener.accept()
+            except OSError as error:
+                if self.socket is not listener:
+                    return
+                if error.errno in EXHAUSTED:
+                    logging.getLogger("greenrt").warning("%r can't accept: %s; again in %.2f s", self, error, delay)
+                    sleep(delay)
+                    delay = min(delay * 2, self.max_delay)
+                elif error.errno not in PASSING:
+                    raise
+                continue
+            delay = self.min_delay
+            self.do_handle(connection, address)
+            # More may have been waiting, and accept doesn't switch then.
+            burst += 1
+            if burst >= self.max_accept:
+                burst = 0
+                sleep(0)
+            del connection
+
+    def _run_handler(self, connection: Any, address: Any) -> None:
+        assert self.handle is not None
+        try:
+            self.handle(connection, address)
+        except GreenletExit:
+            # Killed by `stop`.
+            pass
+        except BaseException as error:
+            self._report()
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            connection.close()

@@ -1,0 +1,111 @@
+"""Group: greenlets that are waited for and killed together."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.joining import joinall, killall
+from greenrt.errors import GreenletExit
+from greenrt.sync.event import Event
+from greenrt.sync.mapping import Mapping
+
+__all__ = ["Group"]
+
+
+class Group(Mapping):
+    """A set of greenlets; each leaves it when it has finished. gevent's class of the same name."""
+
+    greenlet_class: Any = Greenlet
+
+    def __init__(self, *args: Iterable[Greenlet]) -> None:
+        if len(args) > 1:
+            raise TypeError(f"Group takes at most one iterable of greenlets ({len(args)} given)")
+        self.greenlets: set[Any] = set()
+        # Those that were killed but have not finished.
+        self.dying: set[Any] = set()
+        self._empty = Event()
+        self._empty.set()
+        for greenlet in args[0] if args else ():
+            self.add(greenlet)
+
+    def __len__(self) -> int:
+        return len(self.greenlets)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.greenlets
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.greenlets)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x} {self.greenlets!r}>"
+
+    def add(self, greenlet: Any) -> None:
+        """Take a greenlet in, until it has finished."""
+        if greenlet in self.greenlets:
+            return
+        self.greenlets.add(greenlet)
+        self._empty.clear()
+        # May call back at once, for one that has finished.
+        greenlet.rawlink(self._discard)
+
+    def _discard(self, greenlet: Any) -> None:
+        self.greenlets.discard(greenlet)
+        self.dying.discard(greenlet)
+        if not self.greenlets:
+            self._empty.set()
+
+    def discard(self, greenlet: Any) -> None:
+        """Let a greenlet go."""
+        greenlet.unlink(self._discard)
+        self._discard(greenlet)
+
+    def start(self, greenlet: Any) -> None:
+        """Take a greenlet in and start it."""
+        self.add(greenlet)
+        greenlet.start()
+
+    def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Start ``function(*args, **kwargs)`` in a greenlet of the group."""
+        greenlet = self.greenlet_class(function, *args, **kwargs)
+        self.start(greenlet)
+        return greenlet
+
+    def full(self) -> bool:
+        """Tell whether there is no room: never, in a group."""
+        return False
+
+    def wait_available(self, timeout: float | None = None) -> Any:
+        """Wait for room: there is always some, in a group."""
+        return 1
+
+    def join(self, timeout: float | None = None, raise_error: bool = False) -> bool:
+        """Wait until the group is empty, or for `timeout` seconds; tell whether it is.
+
+        With `raise_error`: raise the error of the first that failed.
+        """
+        if raise_error:
+            waited = list(self.greenlets)
+            empty = self._empty.wait(timeout=timeout)
+            joinall([greenlet for greenlet in waited if greenlet.ready()], raise_error=True)
+            return empty
+        return self._empty.wait(timeout=timeout)
+
+    def kill(self, exception: Any = GreenletExit, block: bool = True, timeout: float | None = None) -> None:
+        """Kill all greenlets of the group, also those that come meanwhile; wait for their end with `block`."""
+        while self.greenlets - self.dying:
+            targets = list(self.greenlets - self.dying)
+            self.dying.update(targets)
+            killall(targets, exception, block=False)
+            if not block:
+                return
+            if not self._empty.wait(timeout=timeout):
+                return
+
+    def killone(
+        self, greenlet: Any, exception: Any = GreenletExit, block: bool = True, timeout: float | None = None
+    ) -> None:
+        """Kill one greenlet of the group; no-op if it isn't in it."""
+        if greenlet in self.greenlets and greenlet not in self.dying:
+            self.dying.add(greenlet)
+            greenlet.kill(exception, block=block, timeout=timeout)
