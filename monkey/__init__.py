@@ -1,0 +1,40 @@
+"""Patching of the standard library: blocking programs suspend greenlets only, without being changed.
+
+``from greenrt import monkey; monkey.patch_all()``, as early as possible, or ``greenrt run script.py``. Patching is in
+place: methods are replaced on the standard library's own classes, so classes stay the same objects, and it does not
+matter what was imported before.
+"""
+
+from greenrt.monkey.api import (
+    get_original,
+    is_anything_patched,
+    is_module_patched,
+    is_object_patched,
+    patch_module,
+    report,
+)
+from greenrt.monkey.patches import (
+    patch_all,
+    patch_dns,
+    patch_queue,
+    patch_select,
+    patch_socket,
+    patch_thread,
+    patch_time,
+)
+
+__all__ = [
+    "get_original",
+    "is_anything_patched",
+    "is_module_patched",
+    "is_object_patched",
+    "patch_all",
+    "patch_dns",
+    "patch_module",
+    "patch_queue",
+    "patch_select",
+    "patch_socket",
+    "patch_thread",
+    "patch_time",
+    "report",
+]

@@ -1,0 +1,138 @@
+"""What was replaced, by what, and where it could not be: the state of patching."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from types import FunctionType, ModuleType
+from typing import Any
+
+from greenrt import _original
+
+__all__ = [
+    "get_original",
+    "is_anything_patched",
+    "is_module_patched",
+    "is_object_patched",
+    "note",
+    "patch_methods",
+    "patch_module",
+    "replace",
+    "report",
+]
+
+# By module name: what was there before, by name.
+_saved: dict[str, dict[str, Any]] = {}
+
+# What patching could not do, in words.
+_notes: list[str] = []
+
+
+def note(text: str) -> None:
+    """Add a line to the report."""
+    _notes.append(text)
+
+
+def report() -> list[str]:
+    """Return, one a line, what is patched, and what could not be."""
+    return [f"patched: {name}: {', '.join(sorted(items))}" for name, items in sorted(_saved.items())] + list(_notes)
+
+
+def is_module_patched(mod_name: str) -> bool:
+    """Tell whether anything of the module was patched."""
+    return mod_name in _saved
+
+
+def is_object_patched(mod_name: str, item_name: str) -> bool:
+    """Tell whether this name of the module was patched."""
+    return item_name in _saved.get(mod_name, ())
+
+
+def is_anything_patched() -> bool:
+    """Tell whether anything was patched."""
+    return bool(_saved)
+
+
+def get_original(mod_name: str, item_name: str | Iterable[str]) -> Any:
+    """Return what the module has under a name when it isn't patched; for several names, a list.
+
+    A class that is patched in place can't be had back: what is returned is a second copy of it, whose instances are
+    no instances of the patched one (``get_original("socket", "socket")``).
+    """
+    names = [item_name] if isinstance(item_name, str) else list(item_name)
+    found = [_get_one(mod_name, name) for name in names]
+    return found[0] if isinstance(item_name, str) else found
+
+
+def _get_one(mod_name: str, name: str) -> Any:
+    saved = _saved.get(mod_name, {})
+    if name in saved:
+        if saved[name] is _IN_PLACE:
+            return getattr(_original.private_module(mod_name), name)
+        return saved[name]
+    return getattr(import_module(mod_name), name)
+
+
+_IN_PLACE: Any = object()
+
+
+def replace(module: ModuleType, items: Mapping[str, Any], aliases: Iterable[str] = ()) -> None:
+    """Replace names of `module`, and what other modules and classes have copied of them. Idempotent."""
+    saved = _saved.setdefault(module.__name__, {})
+    swept: dict[int, tuple[Any, Any]] = {}
+    for name, new in items.items():
+        old = getattr(module, name, None)
+        if old is new or name in saved:
+            continue
+        saved[name] = old
+        setattr(module, name, new)
+        swept[id(old)] = (old, new)
+    if swept:
+        sweep(swept)
+
+
+def patch_methods(module: ModuleType, name: str, methods: Mapping[str, Any]) -> None:
+    """Replace methods of the class `name` of `module`, on the class itself. Idempotent."""
+    saved = _saved.setdefault(module.__name__, {})
+    if name not in saved:
+        saved[name] = _IN_PLACE
+        kind = getattr(module, name)
+        for method, function in methods.items():
+            setattr(kind, method, function)
+
+
+def patch_module(target_module: ModuleType, source_module: ModuleType, items: Iterable[str] | None = None) -> None:
+    """Replace names of `target_module` by those of `source_module`: `items`, or its ``__implements__``."""
+    names = getattr(source_module, "__implements__", None) if items is None else items
+    if names is None:
+        raise AttributeError(f"{source_module.__name__} has no __implements__; say which items to patch")
+    replace(target_module, {name: getattr(source_module, name) for name in names})
+
+
+def sweep(swept: Mapping[int, tuple[Any, Any]]) -> None:
+    """Rebind copies of replaced objects that modules, and classes defined in them, have made: exactly those objects."""
+    for module in list(sys.modules.values()):
+        name = getattr(module, "__name__", "")
+        if not isinstance(module, ModuleType) or name.split(".")[0] == "greenrt":
+            continue
+        for key, value in list(vars(module).items()):
+            pair = swept.get(id(value))
+            if pair is not None and pair[0] is value:
+                setattr(module, key, pair[1])
+            elif isinstance(value, type) and value.__module__ == name:
+                _sweep_class(value, swept)
+
+
+def _sweep_class(kind: type, swept: Mapping[int, tuple[Any, Any]]) -> None:
+    for key, value in list(vars(kind).items()):
+        pair = swept.get(id(value))
+        if pair is None or pair[0] is not value:
+            continue
+        new = pair[1]
+        # A builtin in a class is no method; a Python function would be.
+        binds = hasattr(type(new), "__get__") and not isinstance(new, type)
+        if binds and not isinstance(value, FunctionType):
+            new = staticmethod(new)
+        try:
+            setattr(kind, key, new)
+        except TypeError:
+            note(f"not reached: {kind.__module__}.{kind.__qualname__}.{key}, of an immutable class")

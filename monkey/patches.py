@@ -1,0 +1,155 @@
+"""What is patched, module by module."""
+
+import threading
+from typing import Any
+
+from greenrt._hub.slot import on_main_thread
+from greenrt.monkey import locks
+from greenrt.monkey.api import is_module_patched, note, patch_methods, replace
+
+__all__ = [
+    "patch_all",
+    "patch_dns",
+    "patch_queue",
+    "patch_select",
+    "patch_socket",
+    "patch_thread",
+    "patch_time",
+]
+
+DNS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
+
+
+def _check_thread() -> None:
+    if not on_main_thread():
+        raise RuntimeError(
+            f"patching is for the main thread, before others run; {threading.current_thread().name!r} is another"
+        )
+
+
+def patch_time() -> None:
+    """Patch `time.sleep`."""
+    import time
+
+    from greenrt.green import time as green
+
+    _check_thread()
+    replace(time, green.FUNCTIONS)
+
+
+def patch_socket(dns: bool = True, aggressive: bool = True) -> None:
+    """Patch `socket.socket` in place, and the module's functions; the name functions only with `dns`."""
+    import socket
+
+    from greenrt.green import socket as green
+
+    _check_thread()
+    patch_methods(socket, "socket", green.METHODS)
+    replace(socket, {name: function for name, function in green.FUNCTIONS.items() if name not in DNS})
+    if dns:
+        patch_dns()
+
+
+def patch_dns() -> None:
+    """Patch the name functions of `socket`: getaddrinfo and its like."""
+    import socket
+
+    from greenrt.green import socket as green
+
+    _check_thread()
+    replace(socket, {name: green.FUNCTIONS[name] for name in DNS})
+
+
+def patch_select(aggressive: bool = True) -> None:
+    """Patch `select.select` and `select.poll`, and `select.epoll` in place; `selectors` follows."""
+    import select
+
+    from greenrt.green import select as green
+
+    _check_thread()
+    # Its classes copy names of select: imported, they are swept.
+    import selectors  # noqa: F401
+
+    replace(select, green.FUNCTIONS)
+    for kind, methods in green.METHODS.items():
+        patch_methods(select, kind.__name__, methods)
+
+
+def patch_thread(
+    threading: bool = True,
+    _threading_local: bool = True,
+    Event: bool = True,
+    logging: bool = True,
+    existing_locks: bool = True,
+) -> None:
+    """Patch `_thread` and what lies beneath `threading`, whose classes stay its own.
+
+    `existing_locks`: module-level locks that nobody holds are made green too. What can't be is in the report.
+    """
+    import _thread
+    import threading as module
+
+    from greenrt.green import thread
+    from greenrt.green import threading as green
+
+    _check_thread()
+    if is_module_patched("_thread"):
+        return
+    others = module.active_count() - 1
+    if others > 0:
+        note(f"{others} native threads were started before patching; they go on as native threads")
+    replace(module, {name: getattr(thread, beneath) for name, beneath in green.BENEATH.items() if hasattr(module, name)})
+    green.settle(module)
+    replace(_thread, thread.FUNCTIONS)
+    if existing_locks:
+        locks.renew(logging)
+
+
+def patch_queue() -> None:
+    """Patch `queue.SimpleQueue`; the other queues need only green locks."""
+    import queue
+
+    from greenrt.green import queue as green
+
+    _check_thread()
+    replace(queue, green.FUNCTIONS)
+
+
+def patch_all(
+    socket: bool = True,
+    dns: bool = True,
+    time: bool = True,
+    select: bool = True,
+    thread: bool = True,
+    os: bool = True,
+    ssl: bool = True,
+    subprocess: bool = True,
+    sys: bool = False,
+    aggressive: bool = True,
+    Event: bool = True,
+    builtins: bool = True,
+    signal: bool = True,
+    queue: bool = True,
+    contextvars: bool = True,
+    **kwargs: Any,
+) -> bool:
+    """Patch all that can be patched so far: time, thread, socket, dns, select, queue. Idempotent.
+
+    The arguments are gevent's. `os`, `ssl`, `subprocess`, `signal` and `builtins` change nothing yet: what they stand
+    for blocks as ever (`is_module_patched` says so). Call it on the main thread, as early as can be; RuntimeError
+    on another.
+    """
+    _check_thread()
+    if thread:
+        patch_thread(Event=Event)
+    if time:
+        patch_time()
+    if socket:
+        patch_socket(dns=dns)
+    elif dns:
+        patch_dns()
+    if select:
+        patch_select()
+    if queue:
+        patch_queue()
+    return True

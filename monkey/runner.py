@@ -1,0 +1,92 @@
+"""Running a program under patching, as ``python script.py`` would run it."""
+
+import atexit
+import os
+import runpy
+import signal
+import sys
+from importlib.machinery import SourceFileLoader
+from types import ModuleType, TracebackType
+from typing import Any
+
+from greenrt.monkey.patches import patch_all
+
+__all__ = ["run_module", "run_script"]
+
+
+def run_script(path: str, args: list[str]) -> None:
+    """Patch, and run the script at `path` as `__main__` with `args`. Ends by SystemExit if the script fails."""
+    sys.argv = [path, *args]
+    if os.path.isdir(path) or not os.path.isfile(path):
+        # A folder with a __main__.py; or nothing, and the error that Python gives.
+        if not os.path.exists(path):
+            print(f"{sys.executable}: can't open file {os.path.abspath(path)!r}: [Errno 2] No such file or directory", file=sys.stderr)
+            raise SystemExit(2)
+        patch_all()
+        _guarded(lambda: runpy.run_path(path, run_name="__main__"))
+        return
+    sys.path[0] = os.path.dirname(os.path.realpath(path))
+    module = ModuleType("__main__")
+    module.__file__ = path
+    module.__loader__ = SourceFileLoader("__main__", path)
+    module.__dict__["__builtins__"] = sys.modules["builtins"]
+    module.__dict__["__cached__"] = None
+    sys.modules["__main__"] = module
+    patch_all()
+
+    def run() -> None:
+        with open(path, "rb") as file:
+            code = compile(file.read(), path, "exec")
+        exec(code, module.__dict__)
+
+    _guarded(run)
+
+
+def run_module(name: str, args: list[str]) -> None:
+    """Patch, and run the module `name` as `__main__` with `args`, as ``python -m`` does."""
+    sys.argv = [name, *args]
+    sys.path[0] = os.getcwd()
+    module = ModuleType("__main__")
+    module.__dict__["__builtins__"] = sys.modules["builtins"]
+    sys.modules["__main__"] = module
+    patch_all()
+    _guarded(lambda: runpy._run_module_as_main(name))  # type: ignore[attr-defined]
+
+
+def _guarded(run: Any) -> None:
+    """Call `run`; report its error without the frames that are ours, and end as Python would."""
+    ending = _Ending()
+    # The first to be registered is the last to be called.
+    atexit.register(ending.at_exit)
+    try:
+        run()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        _show(error)
+        if isinstance(error, KeyboardInterrupt):
+            ending.interrupted = True
+        raise SystemExit(1) from None
+
+
+def _show(error: BaseException) -> None:
+    traceback: TracebackType | None = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename in (__file__, runpy.__file__):
+        traceback = traceback.tb_next
+    sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+
+
+class _Ending:
+    """Ends the process by SIGINT after an uncaught KeyboardInterrupt: the shell is to know (CPython's exit_sigint)."""
+
+    interrupted = False
+
+    def at_exit(self) -> None:
+        if self.interrupted:
+            for stream in (sys.stdout, sys.stderr):
+                try:
+                    stream.flush()
+                except (OSError, ValueError, AttributeError):
+                    pass
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)

@@ -1,0 +1,38 @@
+"""The standard library's `queue` module over cooperative locks; its own classes, except SimpleQueue, which is C there."""
+
+import queue as _stdlib
+from typing import Any
+
+from greenrt import _original
+from greenrt.green import threading as _threading
+from greenrt.sync.queue import SimpleQueue as _SimpleQueue
+
+_module = _original.private_module("queue")
+_module.threading = _threading  # type: ignore[attr-defined]
+# One set of exceptions: who catches queue.Empty catches this one.
+_module.Empty = _stdlib.Empty
+_module.Full = _stdlib.Full
+if hasattr(_stdlib, "ShutDown"):
+    _module.ShutDown = _stdlib.ShutDown
+
+__all__ = list(_stdlib.__all__)  # noqa: PLE0605
+
+globals().update({name: getattr(_module, name) for name in __all__})
+
+
+class SimpleQueue(_SimpleQueue):
+    """`queue.SimpleQueue`: unlimited, first in, first out, and safe to `put` from finalizers."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take the next item; `queue.Empty` if there is none in time. ValueError for a negative timeout."""
+        if block and timeout is not None and timeout < 0:
+            raise ValueError("'timeout' must be a non-negative number")
+        return super().get(block, timeout)
+
+
+# What patching replaces in the standard module's dict; its other classes need only cooperative locks.
+FUNCTIONS: dict[str, Any] = {"SimpleQueue": SimpleQueue}
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_module, name)

@@ -1,0 +1,213 @@
+"""The standard library's `_thread` module, cooperative: threads are greenlets, locks suspend greenlets.
+
+In a native thread that has no hub each function does what the standard one does.
+"""
+
+import _thread as _stdlib
+import sys
+from _thread import *  # noqa: F403
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+from weakref import WeakSet
+
+from greenlet import getcurrent
+
+from greenrt import _original
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.local import local as _local
+from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
+from greenrt.sync.event import Event
+from greenrt.sync.lock import Lock, RLock
+
+__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]  # noqa: PLE0605
+
+allocate_lock = allocate = LockType = lock = Lock
+
+# Green threads that have not finished; those that hold up the end of the process are in `_ThreadHandle`.
+_running: WeakSet[Any] = WeakSet()
+
+
+def get_ident() -> int:
+    """Return a number that no other living green or native thread has."""
+    current = getcurrent()
+    # A native thread's main greenlet is the native thread.
+    return _original.get_ident() if current.parent is None else id(current)
+
+
+class _GreenThread(Greenlet):
+    """A greenlet that stands for a thread."""
+
+    # What `_set_sentinel` handed out: released at the very end.
+    sentinel: Any = None
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super().__init__(_run_thread, self, function, args, kwargs)
+        # As CPython's threads, and unlike spawned greenlets: not in a copy of the starter's context.
+        self.gr_context = Context()
+
+
+def _run_thread(
+    thread: _GreenThread, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    try:
+        function(*args, **kwargs)
+    except SystemExit:
+        pass
+    except Exception as error:
+        hook = sys.unraisablehook
+        hook(_Unraisable(error, f"Exception ignored in thread started by {function!r}"))  # type: ignore[arg-type]
+    finally:
+        _running.discard(thread)
+        sentinel, thread.sentinel = thread.sentinel, None
+        if sentinel is not None and sentinel.locked():
+            sentinel.release()
+
+
+class _Unraisable:
+    """What sys.unraisablehook is called with."""
+
+    def __init__(self, error: BaseException, message: str) -> None:
+        self.exc_type = type(error)
+        self.exc_value = error
+        self.exc_traceback = error.__traceback__
+        self.err_msg = message
+        self.object = None
+
+
+def _has_green_threads() -> bool:
+    """Tell whether a thread started here shall be green."""
+    return get_hub_if_exists() is not None or on_main_thread()
+
+
+def start_new_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any = None, /) -> int:
+    """Start a green thread; return its identifier. See `_thread.start_new_thread`."""
+    if not callable(function):
+        raise TypeError("first arg must be callable")
+    if not isinstance(args, tuple):
+        raise TypeError("2nd arg must be a tuple")
+    if kwargs is not None and not isinstance(kwargs, dict):
+        raise TypeError("optional 3rd arg must be a dictionary")
+    if not _has_green_threads():
+        return _original.start_new_thread(function, args, kwargs or {})
+    get_hub()
+    thread = _GreenThread(function, args, kwargs or {})
+    _running.add(thread)
+    thread.start()
+    return id(thread)
+
+
+start_new = start_new_thread
+
+
+def _count() -> int:
+    """Return how many threads run, green and native."""
+    return len(_running) + _stdlib_count()
+
+
+_stdlib_count = _stdlib._count
+
+
+def _set_sentinel() -> Lock:
+    """Return a lock that is released when this thread ends. (What threading.Thread.join waits for up to 3.12.)"""
+    made = Lock()
+    current = getcurrent()
+    if isinstance(current, _GreenThread):
+        current.sentinel = made
+    return made
+
+
+class _ThreadHandle:
+    """What threading.Thread joins from 3.13 on."""
+
+    def __init__(self) -> None:
+        self.ident = 0
+        self._done = Event()
+
+    def is_done(self) -> bool:
+        """Tell whether the thread has finished."""
+        return self._done.is_set()
+
+    def _set_done(self) -> None:
+        self._done.set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end of the thread, for at most `timeout` seconds; not by the thread itself (RuntimeError)."""
+        if self.ident == get_ident():
+            raise RuntimeError("Cannot join current thread")
+        self._done.wait(None if timeout is None or timeout < 0 else timeout)
+
+
+_non_daemons: set[_ThreadHandle] = set()
+
+
+def start_joinable_thread(
+    function: Callable[[], Any], handle: _ThreadHandle | None = None, daemon: bool = True
+) -> _ThreadHandle:
+    """Start a green thread that can be joined. See `_thread.start_joinable_thread` (3.13)."""
+    made = _ThreadHandle() if handle is None else handle
+    if made.ident:
+        raise RuntimeError("thread already started")
+
+    def run() -> None:
+        try:
+            function()
+        finally:
+            made._set_done()
+            _non_daemons.discard(made)
+
+    if not daemon:
+        _non_daemons.add(made)
+    made.ident = start_new_thread(run, ())
+    return made
+
+
+def _make_thread_handle(ident: int) -> _ThreadHandle:
+    """Return a handle of a running thread that was not started through one."""
+    made = _ThreadHandle()
+    made.ident = ident
+    return made
+
+
+def _shutdown() -> None:
+    """Wait for all threads that are no daemons, at the end of the process (3.13)."""
+    current = get_ident()
+    while True:
+        waited = [handle for handle in _non_daemons if handle.ident != current]
+        if not waited:
+            break
+        for handle in waited:
+            handle.join()
+    if _stdlib_shutdown is not None:
+        _stdlib_shutdown()
+
+
+# Looked up now: patching puts the function above in its place.
+_stdlib_shutdown = getattr(_stdlib, "_shutdown", None)
+
+# What patching replaces: here and under threading's names for them. Those that this Python hasn't are left out.
+FUNCTIONS: dict[str, Any] = {
+    name: globals()[name]
+    for name in (
+        "LockType",
+        "RLock",
+        "_ThreadHandle",
+        "_count",
+        "_local",
+        "_make_thread_handle",
+        "_set_sentinel",
+        "_shutdown",
+        "allocate",
+        "allocate_lock",
+        "get_ident",
+        "lock",
+        "start_joinable_thread",
+        "start_new",
+        "start_new_thread",
+    )
+    if hasattr(_stdlib, name)
+}
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_stdlib, name)

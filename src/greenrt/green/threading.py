@@ -1,0 +1,80 @@
+"""The standard library's `threading` module over cooperative threads and locks: a private copy of it.
+
+Its classes are not those of the public module; patching makes the public module itself cooperative.
+"""
+
+from typing import Any
+
+from greenrt import _original
+from greenrt.green import thread
+from greenrt.green.dummies import forget_dummies
+
+_module = _original.private_module("threading")
+
+# threading's names for what it takes from _thread, by the names there. Not all versions have all of them.
+BENEATH: dict[str, str] = {
+    "Lock": "allocate_lock",
+    "_CRLock": "RLock",
+    "_LockType": "LockType",
+    "_ThreadHandle": "_ThreadHandle",
+    "_allocate_lock": "allocate_lock",
+    "_make_thread_handle": "_make_thread_handle",
+    "_set_sentinel": "_set_sentinel",
+    "_start_joinable_thread": "start_joinable_thread",
+    "_start_new_thread": "start_new_thread",
+    "_thread_shutdown": "_shutdown",
+    "get_ident": "get_ident",
+    "local": "_local",
+}
+
+
+def settle(module: Any) -> dict[str, Any]:
+    """Put green threads and locks beneath a `threading` module; return what was there before, by name."""
+    before = {name: getattr(module, name) for name in BENEATH if hasattr(module, name)}
+    for name in before:
+        setattr(module, name, getattr(thread, BENEATH[name]))
+    _renew_module_locks(module)
+    _renew_main_thread(module)
+    forget_dummies(module)
+    return before
+
+
+def _renew_module_locks(module: Any) -> None:
+    # Held for moments only, and by nobody now: this thread is the only one that is green.
+    module._active_limbo_lock = module.RLock()
+    if hasattr(module, "_shutdown_locks_lock"):
+        module._shutdown_locks_lock = module._allocate_lock()
+    for name in ("_excepthook_lock",):
+        if hasattr(module, name):
+            setattr(module, name, module._allocate_lock())
+
+
+def _renew_main_thread(module: Any) -> None:
+    """Let green threads wait for the end of the main thread, and events of the main thread be green."""
+    main = module._main_thread
+    if hasattr(main, "_handle"):
+        main._handle = thread._make_thread_handle(main._handle.ident)
+    old = getattr(main, "_tstate_lock", None)
+    if old is not None:
+        made = module._allocate_lock()
+        made.acquire()
+        main._tstate_lock = made
+        if old in module._shutdown_locks:
+            module._shutdown_locks.discard(old)
+            module._shutdown_locks.add(made)
+    for known in module.enumerate():
+        started = module.Event()
+        if known._started.is_set():
+            started.set()
+        known._started = started
+
+
+settle(_module)
+
+__all__ = list(_module.__all__)  # noqa: PLE0605
+
+globals().update({name: getattr(_module, name) for name in __all__})
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_module, name)
