@@ -8,6 +8,7 @@ import _signal
 import _socket
 import _thread
 import os
+import queue as _queue
 import select as _select
 import sys
 import time
@@ -17,7 +18,10 @@ from typing import Any
 
 __all__ = [
     "TIMEOUT_MAX",
+    "Empty",
+    "Full",
     "RLock",
+    "ShutDown",
     "allocate_lock",
     "close",
     "epoll",
@@ -51,6 +55,10 @@ write = os.write
 select = _select.select
 poll: Any = getattr(_select, "poll", None)
 epoll: Any = getattr(_select, "epoll", None)
+Empty = _queue.Empty
+Full = _queue.Full
+# New in 3.13.
+ShutDown: Any = getattr(_queue, "ShutDown", None)
 
 _private: dict[str, ModuleType] = {}
 

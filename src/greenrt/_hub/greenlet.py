@@ -236,6 +236,8 @@ class Greenlet(Fiber):
             latch.fire()
             # The two refer to each other.
             self.latch = None
+        if self.locals is not None:
+            self.locals = None
         if error is not None:
             self.hub.handle_error(self, type(error), error, self._traceback)
 

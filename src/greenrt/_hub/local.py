@@ -1,140 +1,133 @@
 """local: data of which each greenlet has its own."""
 
 from typing import Any
-from weakref import WeakSet, ref
+from weakref import ref
 
-from greenlet import getcurrent, greenlet
+from greenlet import greenlet
 
 from greenrt._hub.park import shadow
-from greenrt._native.switch import Fiber
+from greenrt._native.attributes import Attributes
+from greenrt._native.switch import as_fiber, current
 
 __all__ = ["all_local_dicts_for_greenlet", "local"]
 
-
-class _Token:
-    """Stands for one `local` among the data of a greenlet; its death drops that local's data everywhere."""
-
-    __slots__ = ("__weakref__", "holders")
-
-    def __init__(self) -> None:
-        # The greenlets that have data of this local; weak, so that data ends with its greenlet.
-        self.holders: WeakSet[Any] = WeakSet()
+# How many greenlets are noted before those that have ended are forgotten for the first time.
+FEW = 16
 
 
-def _data_of(holder: greenlet) -> Any:
-    state: Any = holder if isinstance(holder, Fiber) else shadow(holder)
-    return state.locals
+class Key:
+    """Under which the data of one `local` is kept in each greenlet."""
+
+    __slots__ = ("identity",)
+
+    def __init__(self, identity: tuple[type, int]) -> None:
+        self.identity = identity
 
 
-def _drop(token: _Token) -> None:
-    for holder in list(token.holders):
-        data = _data_of(holder)
-        if data is not None:
-            data.pop(id(token), None)
+class Token:
+    """Lives as long as its `local`, and drops that one's data in all greenlets when it ends."""
+
+    __slots__ = ("holders", "key", "many")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        # The greenlets that have data; weak, since data ends with its greenlet.
+        self.holders: list[ref[greenlet]] = []
+        self.many = FEW
+
+    def add(self, holder: greenlet) -> None:
+        """Note that `holder` has data."""
+        if len(self.holders) >= self.many:
+            self._forget_the_ended()
+        self.holders.append(ref(holder))
+
+    def _forget_the_ended(self) -> None:
+        # What another thread adds meanwhile goes into the new list.
+        old = self.holders
+        new = self.holders = []
+        new += [reference for reference in old if self.key in _data_of(reference())]
+        self.many = max(FEW, 2 * len(new))
+
+    def __del__(self) -> None:
+        for reference in self.holders:
+            _data_of(reference()).pop(self.key, None)
 
 
-class local:
+def _data_of(holder: Any) -> dict[Any, Any]:
+    """Return the data of all locals in a greenlet, by their keys."""
+    if holder is None:
+        return {}
+    fiber = as_fiber(holder)
+    everything = fiber.locals if fiber is not None else shadow(holder).locals
+    return {} if everything is None else everything
+
+
+class local(Attributes):
     """An object whose attributes are each greenlet's own. threading.local's interface, and gevent's.
 
     A subclass's ``__init__`` runs again, with the same arguments, in each greenlet that uses the object; what its
     ``__slots__`` name is shared. A greenlet's data ends with the greenlet or with the object. A native thread has
-    its own data, that of its main greenlet.
+    data of its own too: that of its main greenlet.
     """
 
-    __slots__ = ("__weakref__", "_local_args", "_local_token")
+    __slots__ = ("_local_args", "_local_key", "_local_kwargs", "_local_token")
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "local":
-        self = object.__new__(cls)
-        if (args or kwargs) and cls.__init__ is object.__init__:
-            raise TypeError(f"{cls.__name__}: initialization arguments are not supported")
-        object.__setattr__(self, "_local_token", _Token())
-        object.__setattr__(self, "_local_args", (args, kwargs))
-        # Here __init__ is called by type.
-        _new_dict(self)
-        return self
-
-    def __getattribute__(self, name: str) -> Any:
-        if name == "__dict__":
-            return _dict_of(self)
-        data = _dict_of(self)
+    def __cinit__(self, *args: Any, **kwargs: Any) -> None:
         kind = type(self)
-        found = _class_attribute(kind, name)
-        if found is not _MISSING and hasattr(type(found), "__set__"):
-            return object.__getattribute__(self, name)
-        if name in data:
-            return data[name]
-        return object.__getattribute__(self, name)
+        if (args or kwargs) and kind.__init__ is object.__init__:
+            raise TypeError(f"{kind.__name__}() takes no arguments: it defines no __init__ that would")
+        self._local_args = args
+        self._local_kwargs = kwargs
+        self._local_key = Key((kind, id(self)))
+        self._local_token = Token(self._local_key)
+        # In this greenlet, the class calls __init__.
+        self._local_add()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "__dict__":
-            raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
-        data = _dict_of(self)
-        found = _class_attribute(type(self), name)
-        if found is not _MISSING and hasattr(type(found), "__set__"):
-            object.__setattr__(self, name, value)
-        else:
-            data[name] = value
+    def _local_namespace(self) -> dict[str, Any]:
+        running = current()
+        fiber = as_fiber(running)
+        everything = fiber.locals if fiber is not None else shadow(running).locals
+        if everything is not None:
+            namespace = everything.get(self._local_key)
+            if namespace is not None:
+                return namespace  # type: ignore[no-any-return]
+        return self._local_begin()
 
-    def __delattr__(self, name: str) -> None:
-        if name == "__dict__":
-            raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
-        data = _dict_of(self)
-        found = _class_attribute(type(self), name)
-        if found is not _MISSING and hasattr(type(found), "__delete__"):
-            object.__delattr__(self, name)
-        elif name in data:
-            del data[name]
-        else:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    def _local_add(self) -> dict[str, Any]:
+        """Make the namespace of the calling greenlet."""
+        running = current()
+        fiber = as_fiber(running)
+        state: Any = fiber if fiber is not None else shadow(running)
+        if state.locals is None:
+            state.locals = {}
+        namespace: dict[str, Any] = {}
+        state.locals[self._local_key] = namespace
+        token = self._local_token
+        token.add(running)
+        return namespace
 
-    def __del__(self) -> None:
-        _drop(object.__getattribute__(self, "_local_token"))
+    def _local_begin(self) -> dict[str, Any]:
+        """Make the namespace of the calling greenlet, and have the class fill it."""
+        namespace = self._local_add()
+        kind = type(self)
+        if kind.__init__ is not object.__init__:
+            try:
+                kind.__init__(self, *self._local_args, **self._local_kwargs)
+            except BaseException:
+                # Tried again at the next use.
+                _data_of(current()).pop(self._local_key, None)
+                raise
+        return namespace
 
-
-_MISSING: Any = object()
-
-
-def _class_attribute(kind: type, name: str) -> Any:
-    for base in kind.__mro__:
-        found = base.__dict__.get(name, _MISSING)
-        if found is not _MISSING:
-            return found
-    return _MISSING
-
-
-def _new_dict(thing: local) -> dict[str, Any]:
-    token = object.__getattribute__(thing, "_local_token")
-    holder = getcurrent()
-    state: Any = holder if isinstance(holder, Fiber) else shadow(holder)
-    data = state.locals
-    if data is None:
-        data = state.locals = {}
-    # With a weak reference to the local, for `all_local_dicts_for_greenlet`.
-    made: dict[str, Any] = {}
-    data[id(token)] = (ref(thing), made)
-    token.holders.add(holder)
-    return made
-
-
-def _dict_of(thing: local) -> dict[str, Any]:
-    holder = getcurrent()
-    state: Any = holder if isinstance(holder, Fiber) else shadow(holder)
-    data = state.locals
-    key = id(object.__getattribute__(thing, "_local_token"))
-    if data is not None:
-        found = data.get(key)
-        if found is not None:
-            return found[1]  # type: ignore[no-any-return]
-    made = _new_dict(thing)
-    kind = type(thing)
-    if kind.__init__ is not object.__init__:
-        args, kwargs = object.__getattribute__(thing, "_local_args")
-        kind.__init__(thing, *args, **kwargs)
-    return made
+    def __copy__(self) -> Any:
+        """Return another object of the same class and arguments, with a copy of the calling greenlet's data."""
+        made = type(self)(*self._local_args, **self._local_kwargs)
+        namespace = made.__dict__
+        namespace.clear()
+        namespace.update(self.__dict__)
+        return made
 
 
 def all_local_dicts_for_greenlet(target: greenlet) -> list[tuple[tuple[type, int], dict[str, Any]]]:
-    """Return ((class, id), data) of all locals that `target` has data of: for debugging."""
-    data = _data_of(target) or {}
-    found = [(reference(), values) for reference, values in list(data.values())]
-    return [((type(thing), id(thing)), values) for thing, values in found if thing is not None]
+    """Return ((class, id), attributes) for each local that `target` has data of: for debugging. gevent's."""
+    return [(key.identity, namespace) for key, namespace in list(_data_of(target).items())]

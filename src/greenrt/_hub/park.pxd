@@ -19,6 +19,7 @@ cdef class Shadow:
     cdef public dict locals
 
 
+cpdef double as_seconds(object timeout) except? -1.0
 cpdef Shadow shadow(greenlet_t target)
 cpdef object parked(greenlet_t target)
 
@@ -62,8 +63,10 @@ cdef class Park(Entry):
     cpdef object wait(self, object timeout=*, bint ref=*)
     @cython.locals(hub=HubCore)
     cdef _suspend(self, object timeout, bint ref)
-    @cython.locals(loop=Loop, target=greenlet_t, fiber=Fiber, timers=TimerHeap, clock=Clock, seconds=double)
+    @cython.locals(target=greenlet_t, fiber=Fiber)
     cdef bint _begin(self, object timeout, bint ref) except -1
+    @cython.locals(loop=Loop, timers=TimerHeap, clock=Clock, seconds=double)
+    cdef bint _start_time(self, object timeout, bint ref) except -1
     @cython.locals(loop=Loop, target=greenlet_t, fiber=Fiber, timers=TimerHeap)
     cdef _settle(self)
     cdef _withdraw(self)
@@ -83,4 +86,5 @@ cpdef object yield_now()
 cdef _yield_slowly(HubCore hub, greenlet_t running)
 cpdef object run_fiber(Fiber fiber)
 cpdef bint deliver(HubCore hub, greenlet_t target, object error) except -1
+cpdef postpone(object error)
 cpdef take_back(greenlet_t target, object error)

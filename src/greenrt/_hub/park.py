@@ -30,10 +30,12 @@ __all__ = [
     "NativePark",
     "Park",
     "Shadow",
+    "as_seconds",
     "deliver",
     "in_hub",
     "new_park",
     "parked",
+    "postpone",
     "run_fiber",
     "shadow",
     "take_back",
@@ -134,6 +136,14 @@ class HubCore(Fiber):
                 resume(target)
             return
         resume(self)
+
+
+def as_seconds(timeout: Any) -> float:
+    """Return a timeout as a float; ValueError if it is not a number, TypeError if it is nothing like one."""
+    seconds = float(timeout)
+    if seconds != seconds:
+        raise ValueError(f"a timeout must be None or a number of seconds, not {timeout!r}")
+    return seconds
 
 
 class Park(Entry):
@@ -269,23 +279,34 @@ class Park(Entry):
             self.failed = True
             self.outcome = holder.pending.pop(0)
             return False
-        if timeout is not None:
-            seconds = float(timeout)
-            if seconds != seconds:
-                raise ValueError("a timeout must be None or a number of seconds, not nan")
-            loop = self.hub.loop
-            timers = loop.timers
-            clock = loop.clock
-            timers.push(self, clock.now() + (seconds if seconds > 0.0 else 0.0))
-            self.timed = True
-            self.counted = ref
-            if ref:
-                loop.refs += 1
+        if timeout is not None and not self._start_time(timeout, ref):
+            return False
         if fiber is not None:
             fiber.park = self
             fiber.queued = False
         else:
             holder.park = self
+        return True
+
+    def _start_time(self, timeout: Any, ref: bool) -> bool:
+        """Start the time; return False if `timeout` is none, which then is what the wait ends with."""
+        try:
+            seconds = as_seconds(timeout)
+        except Exception as error:
+            # Who was woken already gets that.
+            if not self.claim():
+                return True
+            self.failed = True
+            self.outcome = error
+            return False
+        loop = self.hub.loop
+        timers = loop.timers
+        clock = loop.clock
+        timers.push(self, clock.now() + (seconds if seconds > 0.0 else 0.0))
+        self.timed = True
+        self.counted = ref
+        if ref:
+            loop.refs += 1
         return True
 
     def _settle(self) -> None:
@@ -339,9 +360,14 @@ class NativePark(Park):
         if timeout is None:
             self._lock.acquire()
         else:
-            seconds = float(timeout)
-            if seconds != seconds:
-                raise ValueError("a timeout must be None or a number of seconds, not nan")
+            try:
+                seconds = as_seconds(timeout)
+            except Exception as error:
+                if self.claim():
+                    self.failed = True
+                    self.outcome = error
+                    return
+                seconds = 0.0
             # The longest that a lock can wait for is about 292 years.
             if not self._lock.acquire(True, min(max(seconds, 0.0), _original.TIMEOUT_MAX)) and self.claim():
                 self.outcome = TIMED_OUT
@@ -463,6 +489,15 @@ def deliver(hub: HubCore, target: greenlet, error: BaseException) -> bool:
             holder.pending = []
         holder.pending.append(error)
     return True
+
+
+def postpone(error: BaseException) -> None:
+    """Raise `error`, which came at a wait that must not end yet, at the next park of the calling greenlet."""
+    running = current()
+    holder: Any = running if isinstance(running, Fiber) else shadow(running)
+    if holder.pending is None:
+        holder.pending = []
+    holder.pending.append(error)
 
 
 def take_back(target: greenlet, error: BaseException) -> None:

@@ -1,25 +1,29 @@
 """Channel: a queue without room, where putter and getter meet."""
 
-from queue import Empty, Full
 from types import GenericAlias
 from typing import Any
 
 from greenrt._hub.guard import Guarded, WaitList
-from greenrt._hub.park import TIMED_OUT, new_park
+from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
+from greenrt._native.thread import monotonic
+from greenrt.sync.queue import Empty, Full
 
 __all__ = ["Channel"]
 
 GET = 1
 PUT = 2
 
-# Tells a putter to wait anew.
+# Tells a getter to wait anew.
 _AGAIN: Any = object()
 
 
 class Channel(Guarded):
-    """A rendezvous: `put` waits for a `get`, and `get` for a `put`. gevent's class of the same name; any thread."""
+    """A rendezvous: `put` waits for a `get`, and `get` for a `put`. gevent's class of the same name.
 
-    __slots__ = ("_getters", "_putters")
+    Any thread may use it. Who waits is served in the order of arrival.
+    """
+
+    __slots__ = ("getters", "putters")
 
     __class_getitem__ = classmethod(GenericAlias)
 
@@ -27,13 +31,14 @@ class Channel(Guarded):
         # gevent checks this, and uses it for nothing.
         if maxsize != 1:
             raise ValueError(f"a Channel has no size; maxsize must be 1, not {maxsize!r}")
-        self._getters = WaitList()
-        self._putters = WaitList()
+        # Those who wait; never both. Read only.
+        self.getters = WaitList()
+        self.putters = WaitList()
 
     @property
     def balance(self) -> int:
         """How many putters wait; negative: how many getters."""
-        return len(self._putters) - len(self._getters)
+        return len(self.putters) - len(self.getters)
 
     def qsize(self) -> int:
         """Return 0."""
@@ -48,50 +53,55 @@ class Channel(Guarded):
         return True
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Give `item` to a getter, waiting for one for `timeout` seconds; `queue.Full` if none comes."""
-        if self._enter() or (not block and self._insist()):
+        """Give `item` to a getter, waiting for one for `timeout` seconds (None: no limit); `queue.Full` if none comes.
+
+        Without `block` only to one that waits already.
+        """
+        if self._enter() or ((not block or in_hub()) and self._insist()):
             try:
-                while len(self._getters):
-                    getter = self._getters.popleft()
-                    if getter is not None and getter.wake(item):
-                        return
+                if self._give(item):
+                    return
             finally:
                 self._finish()
         if not block:
             raise Full
-        outcome = _AGAIN
-        while outcome is _AGAIN:
-            park = new_park(self)
-            park.outcome = item
-            outcome = self._wait(PUT, park, timeout)
-        if outcome is TIMED_OUT:
+        park = new_park(self)
+        park.outcome = item
+        if self._wait(PUT, park, timeout) is TIMED_OUT:
             raise Full
 
     def put_nowait(self, item: Any) -> None:
-        """Give `item` to a getter that waits; `queue.Full` if none does."""
+        """Give `item` to a getter that waits; `queue.Full` if none does. Never switches."""
         self.put(item, False)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take an item from a putter, waiting for one for `timeout` seconds; `queue.Empty` if none comes."""
-        if self._enter() or (not block and self._insist()):
+        """Take an item from a putter, waiting for one for `timeout` seconds (None: no limit); `queue.Empty` if none comes.
+
+        Without `block` only from one that waits already.
+        """
+        if self._enter() or ((not block or in_hub()) and self._insist()):
             try:
-                while len(self._putters):
-                    putter = self._putters.popleft()
-                    if putter is not None and putter.claim():
-                        item = putter.outcome
-                        putter.finish(True)
-                        return item
+                putter = self._claim_putter()
+                if putter is not None:
+                    item = putter.outcome
+                    putter.finish(True)
+                    return item
             finally:
                 self._finish()
         if not block:
             raise Empty
-        item = self._wait(GET, new_park(self), timeout)
-        if item is TIMED_OUT:
-            raise Empty
-        return item
+        deadline = None if timeout is None else monotonic() + as_seconds(timeout)
+        while True:
+            item = self._wait(GET, new_park(self), timeout)
+            if item is TIMED_OUT:
+                raise Empty
+            if item is not _AGAIN:
+                return item
+            if deadline is not None:
+                timeout = max(deadline - monotonic(), 0.0)
 
     def get_nowait(self) -> Any:
-        """Take an item from a putter that waits; `queue.Empty` if none does."""
+        """Take an item from a putter that waits; `queue.Empty` if none does. Never switches."""
         return self.get(False)
 
     def __iter__(self) -> Any:
@@ -104,25 +114,47 @@ class Channel(Guarded):
             raise item
         return item
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x} getters={len(self.getters)} putters={len(self.putters)}>"
+
+    # -- With the gate held
+
     def _apply(self, code: int, operand: Any) -> None:
-        if code in (GET, PUT):
-            (self._getters if code == GET else self._putters).append(operand)
+        if code == GET:
+            self.getters.append(operand)
+            self._match()
+        elif code == PUT:
+            self.putters.append(operand)
             self._match()
         else:
             Guarded._apply(self, code, operand)
 
     def _match(self) -> None:
-        while len(self._getters) and len(self._putters):
-            putter = self._putters.popleft()
-            if putter is None or not putter.claim():
+        while len(self.getters) and len(self.putters):
+            getter: Any = self.getters.popleft()
+            if not getter.claim():
                 continue
-            item = putter.outcome
-            given = False
-            while not given and len(self._getters):
-                getter = self._getters.popleft()
-                given = getter is not None and getter.wake(item)
-            # All getters may have been gone, and what is claimed can't wait on.
-            putter.finish(True if given else _AGAIN)
+            putter = self._claim_putter()
+            if putter is None:
+                # All putters had been killed or had timed out, in threads of their own, and what is claimed has to
+                # end.
+                getter.finish(_AGAIN)
+                return
+            getter.finish(putter.outcome)
+            putter.finish(True)
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} at {id(self):#x} balance={self.balance}>"
+    def _give(self, item: Any) -> bool:
+        """Give `item` to the getter that waits longest; return False if none waits."""
+        while len(self.getters):
+            getter: Any = self.getters.popleft()
+            if getter.wake(item):
+                return True
+        return False
+
+    def _claim_putter(self) -> Any:
+        """Return the park of the putter that waits longest, claimed, so that it brings its item; or None."""
+        while len(self.putters):
+            putter: Any = self.putters.popleft()
+            if putter.claim():
+                return putter
+        return None

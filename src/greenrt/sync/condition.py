@@ -1,10 +1,10 @@
 """Condition: threading's, for greenlets and threads alike."""
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from greenrt._hub.park import TIMED_OUT, Park, new_park
+from greenrt._hub.guard import WaitList
+from greenrt._hub.park import TIMED_OUT, as_seconds, new_park
 from greenrt._native.thread import monotonic
 from greenrt.sync.lock import RLock
 
@@ -15,15 +15,16 @@ class Condition:
     """Wait, with a lock given up meanwhile, until someone who holds it notifies. threading.Condition's interface.
 
     `lock`: a Lock or RLock, of greenrt or compatible; a new RLock unless given. Who waits is notified in the order
-    of arrival.
+    of arrival. When `wait` ends, by an error too, the lock is held again; what is thrown at a greenlet while it takes
+    the lock back is raised at its next wait. A notification wakes one that is not woken by an error at that moment.
     """
 
     def __init__(self, lock: Any = None) -> None:
-        self._lock = RLock() if lock is None else lock
-        self.acquire = self._lock.acquire
-        self.release = self._lock.release
+        self._lock = lock = RLock() if lock is None else lock
+        self.acquire = lock.acquire
+        self.release = lock.release
         # Changed only by who holds the lock.
-        self._waiters: deque[Park] = deque()
+        self._waiters = WaitList()
 
     def __enter__(self) -> Any:
         return self._lock.__enter__()
@@ -31,7 +32,7 @@ class Condition:
     def __exit__(self, *exc_info: object) -> None:
         self._lock.__exit__(*exc_info)
 
-    def _owned(self) -> bool:
+    def _is_owned(self) -> bool:
         owned = getattr(self._lock, "_is_owned", None)
         if owned is not None:
             return bool(owned())
@@ -40,11 +41,11 @@ class Condition:
             return False
         return True
 
-    def _give_up(self) -> Any:
-        save = getattr(self._lock, "_release_save", None)
-        return save() if save is not None else self._lock.release()
+    def _release_save(self) -> Any:
+        save = getattr(self._lock, "_release_save", self._lock.release)
+        return save()
 
-    def _take_back(self, state: Any) -> None:
+    def _acquire_restore(self, state: Any) -> None:
         restore = getattr(self._lock, "_acquire_restore", None)
         if restore is not None:
             restore(state)
@@ -56,23 +57,21 @@ class Condition:
 
         RuntimeError if the caller doesn't hold the lock.
         """
-        if not self._owned():
+        if not self._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
         park = new_park(self)
         self._waiters.append(park)
-        state = self._give_up()
-        notified = False
+        state = self._release_save()
         try:
-            notified = park.wait(timeout) is not TIMED_OUT
+            return park.wait(timeout) is not TIMED_OUT
         finally:
-            self._take_back(state)
-            if not notified and park in self._waiters:
-                self._waiters.remove(park)
-        return notified
+            self._acquire_restore(state)
+            # No-op if it was notified.
+            self._waiters.remove(park)
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """Wait until `predicate()` is true, or for `timeout` seconds; return what it returned last."""
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = None if timeout is None else monotonic() + as_seconds(timeout)
         result = predicate()
         while not result:
             left = None if deadline is None else deadline - monotonic()
@@ -84,11 +83,14 @@ class Condition:
 
     def notify(self, n: int = 1) -> None:
         """Wake `n` of those who wait. RuntimeError if the caller doesn't hold the lock."""
-        if not self._owned():
+        if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
-        while n > 0 and self._waiters:
-            # Who has timed out meanwhile doesn't count.
-            if self._waiters.popleft().wake(True):
+        while n > 0:
+            park = self._waiters.popleft()
+            if park is None:
+                break
+            # One whose time is up, or who was killed, doesn't count.
+            if park.wake(True):
                 n -= 1
 
     def notify_all(self) -> None:
@@ -96,6 +98,11 @@ class Condition:
         self.notify(len(self._waiters))
 
     notifyAll = notify_all
+
+    def _at_fork_reinit(self) -> None:
+        # threading calls this in the child of a fork.
+        self._lock._at_fork_reinit()
+        self._waiters = WaitList()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} {self._lock!r} waiting={len(self._waiters)}>"

@@ -1,7 +1,7 @@
 import cython
 
 from greenrt._hub.guard cimport Guarded, WaitList
-from greenrt._hub.park cimport Park, in_hub, new_park
+from greenrt._hub.park cimport Park, in_hub, new_park, postpone
 from greenrt._native.switch cimport current
 
 
@@ -16,6 +16,7 @@ cdef class Mutex(Guarded):
     cdef WaitList _waiters
 
     cdef bint _seize(self, bint blocking, object timeout) except -1
+    cdef _take_back(self)
     cdef bint _yield_up(self) except -1
     @cython.locals(waiters=WaitList, park=Park)
     cdef _pass_on(self)

@@ -6,8 +6,9 @@ from greenlet import greenlet
 
 from greenrt import _original
 from greenrt._hub.guard import Guarded, WaitList
-from greenrt._hub.park import TIMED_OUT, in_hub, new_park
+from greenrt._hub.park import TIMED_OUT, in_hub, new_park, postpone
 from greenrt._native.switch import current
+from greenrt.errors import BlockingInHub, LoopExit
 
 __all__ = ["Lock", "RLock"]
 
@@ -54,6 +55,24 @@ class Mutex(Guarded):
         if not blocking:
             return False
         return self._wait(ACQUIRE, new_park(self), timeout) is not TIMED_OUT
+
+    def _take_back(self) -> None:
+        """Take the mutex whatever is thrown at the greenlet meanwhile: that is raised at its next wait.
+
+        For waits that give the mutex up and promise to hold it again when they end, by a result or by an error.
+        """
+        late = []
+        while True:
+            try:
+                self._seize(True, None)
+                break
+            except (BlockingInHub, LoopExit):
+                # They would come again and again.
+                raise
+            except BaseException as error:
+                late.append(error)
+        for error in late:
+            postpone(error)
 
     def _yield_up(self) -> bool:
         """Hand the mutex to who waits longest, or free it; return False if it was free."""
@@ -126,6 +145,14 @@ class Lock(Mutex):
     def __exit__(self, *exc_info: object) -> None:
         if not self._yield_up():
             raise RuntimeError("release unlocked lock")
+
+    # What threading.Condition asks of the lock under it, if it is there.
+
+    def _release_save(self) -> None:
+        self.release()
+
+    def _acquire_restore(self, state: None) -> None:
+        self._take_back()
 
     # The names of Python 2, which CPython keeps.
     acquire_lock = acquire
@@ -200,7 +227,7 @@ class RLock(Mutex):
         return state
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
-        self._seize(True, None)
+        self._take_back()
         self._count, self._owner = state
 
     def _recursion_count(self) -> int:

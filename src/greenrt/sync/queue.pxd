@@ -1,41 +1,46 @@
 import cython
 
 from greenrt._hub.guard cimport Guarded, WaitList
-from greenrt._hub.latch cimport Latch
-from greenrt._hub.park cimport Park, new_park
+from greenrt._hub.park cimport Park, as_seconds, in_hub, new_park
 
 
-cdef int GET, PUT, SERVE, DONE
+cdef int GET, PUT, ADD, SERVE, JOIN, DONE, SHUT
 
 
 cdef class SimpleQueue(Guarded):
     cdef Py_ssize_t _limit
-    cdef WaitList _getters
-    cdef WaitList _putters
-    cdef public object _items
-    cdef bint _shut
     cdef Py_ssize_t _unfinished
+    cdef readonly WaitList getters
+    cdef readonly WaitList putters
+    cdef WaitList joiners
+    cdef readonly bint is_shutdown
+    cdef public object queue
 
-    cpdef _setup(self, Py_ssize_t limit, object items)
-    cpdef _init(self, object maxsize)
+    cdef _set_up(self, object maxsize, object items)
     cpdef Py_ssize_t _qsize(self) except -1
     cpdef _put(self, object item)
     cpdef object _get(self)
     cpdef object _peek(self)
-    cdef bint _is_full(self) except -1
-    cdef bint _accept(self, object item) except -1
+    cpdef bint full(self) except -1
+    cdef bint _put_now(self, object item) except -1
     @cython.locals(park=Park)
-    cdef object _next(self, object block, object timeout, object purpose)
-    @cython.locals(park=Park, getters=WaitList, putters=WaitList)
+    cdef object _next(self, bint block, object timeout, object purpose)
+    cdef int _refuse_if_shut(self) except -1
+    @cython.locals(park=Park)
+    cpdef _apply(self, int code, object operand)
+    @cython.locals(park=Park, getters=WaitList, putters=WaitList, waiting=WaitList)
     cdef _serve(self)
     cdef _hand_out(self, Park park)
-    cdef _take_in(self, Park park)
-    cdef _count_put(self)
-    cdef _count_done(self, Py_ssize_t count)
+    cdef _take_in(self, Park park, object item)
+    cdef _add(self, object item)
+    cdef bint _count_done(self) except -1
+    @cython.locals(joiners=WaitList)
+    cdef _wake_joiners(self)
+    cdef _shut(self, list dropped)
 
 
 cdef class Queue(SimpleQueue):
-    cdef Latch _all_done
+    pass
 
 
 cdef class LifoQueue(Queue):

@@ -1,27 +1,41 @@
 """Queues between greenlets and threads, in gevent's and the standard library's interface."""
 
-import queue as _stdlib
+import sys
 from collections import deque
 from collections.abc import Iterable
-from heapq import heappop, heappush
-from queue import Empty, Full
-from types import GenericAlias
+from heapq import heapify, heappop, heappush
+from types import GenericAlias, SimpleNamespace
 from typing import Any
 
+from greenrt import _original
 from greenrt._hub.guard import Guarded, WaitList
-from greenrt._hub.latch import Latch
-from greenrt._hub.park import TIMED_OUT, new_park
+from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
 
-__all__ = ["Empty", "Full", "LifoQueue", "PriorityQueue", "Queue", "ShutDown", "SimpleQueue"]
+__all__ = [
+    "Empty",
+    "Full",
+    "JoinableQueue",
+    "LifoQueue",
+    "PriorityQueue",
+    "Queue",
+    "ShutDown",
+    "SimpleQueue",
+]
 
 GET = 1
 PUT = 2
-SERVE = 3
-DONE = 4
+ADD = 3
+SERVE = 4
+JOIN = 5
+DONE = 6
+SHUT = 7
+
+Empty = _original.Empty
+Full = _original.Full
 
 # Where the standard library has it (3.13 and later), the same class.
-if hasattr(_stdlib, "ShutDown"):
-    ShutDown: Any = _stdlib.ShutDown
+if _original.ShutDown is not None:
+    ShutDown: Any = _original.ShutDown
 else:
 
     class ShutDown(Exception):  # type: ignore[no-redef]  # noqa: N818
@@ -32,63 +46,83 @@ else:
 _PEEK: Any = object()
 
 
+def _check(timeout: Any) -> None:
+    if as_seconds(timeout) < 0.0:
+        raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
+
+
+def _limit_of(maxsize: Any) -> int:
+    return maxsize if maxsize is not None and maxsize > 0 else 0
+
+
 class SimpleQueue(Guarded):
-    """An unlimited FIFO queue. Any thread may put and get, also from a finalizer or a signal handler.
+    """A FIFO queue of at most `maxsize` items (None, 0 and less: no limit) that holds `items` at first.
 
-    Who waits is served in the order of arrival. An item goes to one getter, which gets it even if it is killed at
-    the same moment: the kill waits for its next blocking call.
+    gevent's class of the same name, and the standard library's. Any thread may use it, also from a finalizer or a
+    signal handler. Who waits is served in the order of arrival: an item goes to the getter that waits longest at
+    the moment it is put, and that one gets it even if it is killed at the same moment (the kill waits for its next
+    blocking call). `len` is the number of items, but a queue is always true.
 
-    Subclasses may store items otherwise, by `_init`, `_put`, `_get` and `_qsize`, which run one at a time and must
-    not block.
+    Subclasses may store items otherwise, by overriding `_init`, `_qsize`, `_put`, `_get` and `_peek`, which run one
+    at a time and must not block; the default ones keep them in `queue`.
     """
 
-    __slots__ = ("_getters", "_items", "_limit", "_putters", "_shut", "_tracking", "_unfinished")
+    __slots__ = ("_limit", "_unfinished", "getters", "is_shutdown", "joiners", "putters", "queue")
 
     __class_getitem__ = classmethod(GenericAlias)
 
-    def __init__(self) -> None:
-        self._setup(0, ())
+    def __init__(self, maxsize: int | None = None, items: Iterable[Any] = ()) -> None:
+        self._set_up(maxsize, items)
 
-    def _setup(self, limit: int, items: Iterable[Any]) -> None:
-        self._limit = limit
-        self._getters = WaitList()
-        self._putters = WaitList()
-        self._shut = False
+    def _set_up(self, maxsize: int | None, items: Iterable[Any]) -> None:
+        self._limit = _limit_of(maxsize)
+        # Those who wait; read only.
+        self.getters = WaitList()
+        self.putters = WaitList()
+        self.joiners = WaitList()
+        self.is_shutdown = False
         self._unfinished = 0
-        self._init(limit)
-        for item in items:
-            self._put(item)
+        if items:
+            self._init(maxsize, items)
+        else:
+            # As the standard library calls it: its subclasses know no items.
+            self._init(maxsize)
 
     # -- How items are stored
 
-    def _init(self, maxsize: int) -> None:
-        self._items: Any = deque()
+    def _init(self, maxsize: int | None, items: Iterable[Any] = ()) -> None:
+        self.queue: Any = deque(items)
 
     def _qsize(self) -> int:
-        return len(self._items)
+        return len(self.queue)
 
     def _put(self, item: Any) -> None:
-        self._items.append(item)
+        self.queue.append(item)
 
     def _get(self) -> Any:
-        return self._items.popleft()
+        return self.queue.popleft()
 
     def _peek(self) -> Any:
-        return self._items[0]
+        return self.queue[0]
 
-    # -- Using it
+    # -- Putting and getting
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Add `item`, waiting for room for `timeout` seconds (None: no limit), or not at all without `block`.
 
-        `queue.Full` if there is none in time, `ShutDown` after `shutdown`.
+        `queue.Full` if there is none in time, `ShutDown` after `shutdown`, ValueError if `timeout` is negative.
         """
-        if self._enter() or (not block and self._insist()):
-            try:
-                if self._accept(item):
-                    return
-            finally:
-                self._finish()
+        if timeout is not None and block:
+            _check(timeout)
+        if self._enter() or ((not block or self._limit == 0 or in_hub()) and self._insist()):
+            if self._put_now(item):
+                return
+        elif self._held_here() and (block or not self.full()):
+            # A finalizer or a signal handler that interrupted this very queue: waiting here would be for oneself.
+            # The item goes in when the queue is done with what it does, over the limit if need be.
+            self._refuse_if_shut()
+            self._submit(ADD, item)
+            return
         if not block:
             raise Full
         park = new_park(self)
@@ -103,7 +137,8 @@ class SimpleQueue(Guarded):
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Take the next item, waiting for it for `timeout` seconds (None: no limit), or not at all without `block`.
 
-        `queue.Empty` if there is none in time, `ShutDown` if there is none after `shutdown`.
+        `queue.Empty` if there is none in time, `ShutDown` if there is none after `shutdown`, ValueError if `timeout`
+        is negative.
         """
         return self._next(block, timeout, None)
 
@@ -116,27 +151,8 @@ class SimpleQueue(Guarded):
         return self._next(block, timeout, _PEEK)
 
     def peek_nowait(self) -> Any:
-        """Return the next item without taking it; `queue.Empty` if there is none."""
+        """Return the next item without taking it; `queue.Empty` if there is none. Never switches."""
         return self._next(False, None, _PEEK)
-
-    def qsize(self) -> int:
-        """Return how many items are in the queue."""
-        return self._qsize()
-
-    def empty(self) -> bool:
-        """Tell whether there is no item."""
-        return self._qsize() == 0
-
-    def full(self) -> bool:
-        """Tell whether there is no room."""
-        return self._is_full()
-
-    def __len__(self) -> int:
-        return self._qsize()
-
-    def __bool__(self) -> bool:
-        # A queue is a thing, empty or not.
-        return True
 
     def __iter__(self) -> Any:
         return self
@@ -148,63 +164,96 @@ class SimpleQueue(Guarded):
             raise item
         return item
 
-    def shutdown(self, immediate: bool = False) -> None:
-        """Let no more be put in; `get` raises `ShutDown` once the queue is empty, or, `immediate`, at once.
+    # -- Looking
 
-        With `immediate` the items are dropped, and count as done.
-        """
-        dropped = []
-        self._insist()
+    @property
+    def maxsize(self) -> int | None:
+        """The most items it holds; None: no limit. Can be set."""
+        return self._limit or None
+
+    @maxsize.setter
+    def maxsize(self, value: int | None) -> None:
+        self._limit = _limit_of(value)
+        # There may be room now for who waits.
+        self._submit(SERVE, None)
+
+    @property
+    def _maxsize(self) -> int:
+        # gevent's name for the same: -1 if there is no limit.
+        return self._limit or -1
+
+    def qsize(self) -> int:
+        """Return how many items are in the queue."""
+        return self._qsize()
+
+    def empty(self) -> bool:
+        """Tell whether there is no item."""
+        return self._qsize() == 0
+
+    def full(self) -> bool:
+        """Tell whether there is no room."""
+        return self._limit > 0 and self._qsize() >= self._limit
+
+    def copy(self) -> "SimpleQueue":
+        """Return a queue of the same kind, size and items."""
+        return type(self)(self.maxsize, self.queue)
+
+    def __len__(self) -> int:
+        return self._qsize()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x}{self._format()}>"
+
+    def __str__(self) -> str:
+        return f"<{type(self).__name__}{self._format()}>"
+
+    def _format(self) -> str:
+        words = []
+        if self._limit:
+            words.append(f"maxsize={self._limit}")
+        if self.queue:
+            words.append(f"queue={self.queue!r}")
+        if self.getters:
+            words.append(f"getters[{len(self.getters)}]")
+        if self.putters:
+            words.append(f"putters[{len(self.putters)}]")
+        if self.is_shutdown:
+            words.append("shut down")
+        return "".join(f" {word}" for word in words)
+
+    # -- The uncontended paths. Called with the gate held; they give it back.
+
+    def _put_now(self, item: Any) -> bool:
+        """Store `item` if there is room, and give it to who waits for one."""
         try:
-            self._shut = True
-            if immediate:
-                while self._qsize():
-                    dropped.append(self._get())
-                self._count_done(min(len(dropped), self._unfinished))
-            self._serve()
+            self._refuse_if_shut()
+            if self._limit > 0 and self._qsize() >= self._limit:
+                return False
+            self._put(item)
+            self._unfinished += 1
+            # Putters wait beside free room when the user took items out of `queue` by hand.
+            if self.getters.count or self.putters.count:
+                self._serve()
+            return True
         finally:
             self._finish()
 
-    @property
-    def is_shutdown(self) -> bool:
-        """Whether `shutdown` was called."""
-        return bool(self._shut)
-
-    def __repr__(self) -> str:
-        limit = f" maxsize={self._limit}" if self._limit else ""
-        waiting = f" getters={self._getters.count} putters={self._putters.count}"
-        shut = " shut down" if self._shut else ""
-        return f"<{type(self).__name__} at {id(self):#x} size={self._qsize()}{limit}{waiting}{shut}>"
-
-    # -- With the gate held
-
-    def _is_full(self) -> bool:
-        return self._limit > 0 and self._qsize() >= self._limit
-
-    def _accept(self, item: Any) -> bool:
-        """Store `item`, if there is room, and pass on what can be."""
-        if self._shut:
-            raise ShutDown
-        if self._is_full():
-            return False
-        self._put(item)
-        self._count_put()
-        if self._getters.count:
-            self._serve()
-        return True
-
     def _next(self, block: bool, timeout: Any, purpose: Any) -> Any:
-        if self._enter() or (not block and self._insist()):
+        if timeout is not None and block:
+            _check(timeout)
+        if self._enter() or ((not block or in_hub()) and self._insist()):
             try:
                 if self._qsize():
                     if purpose is _PEEK:
                         return self._peek()
                     item = self._get()
-                    if self._putters.count:
+                    if self.putters.count:
                         self._serve()
                     return item
-                if self._shut:
-                    raise ShutDown
+                self._refuse_if_shut()
             finally:
                 self._finish()
         if not block:
@@ -216,94 +265,133 @@ class SimpleQueue(Guarded):
             raise Empty
         return item
 
+    def _refuse_if_shut(self) -> None:
+        if self.is_shutdown:
+            raise ShutDown
+
+    # -- The rest, one operation at a time. The gate is held.
+
+    def _apply(self, code: int, operand: Any) -> None:
+        if code == GET:
+            self.getters.append(operand)
+            self._serve()
+        elif code == PUT:
+            self.putters.append(operand)
+            self._serve()
+        elif code == ADD:
+            self._add(operand)
+        elif code == SERVE:
+            self._serve()
+        elif code == JOIN:
+            if self._unfinished:
+                self.joiners.append(operand)
+            else:
+                operand.wake(True)
+        elif code == DONE:
+            self._count_done()
+        elif code == SHUT:
+            self._shut(operand)
+        else:
+            Guarded._apply(self, code, operand)
+
     def _serve(self) -> None:
         """Give items to who waits for them, and room to who waits for that, for as long as there is both."""
-        getters = self._getters
-        putters = self._putters
+        getters = self.getters
+        putters = self.putters
         while True:
+            # Claimed first: an item that is taken for a waiter who is gone would be lost.
             if getters.count and self._qsize():
                 park = getters.popleft()
-                # Claimed first: an item that is taken for a waiter who is gone would be lost.
                 if park.claim():
                     self._hand_out(park)
-            elif putters.count and (self._shut or not self._is_full()):
+            elif putters.count and (self._limit == 0 or self._qsize() < self._limit) and not self.is_shutdown:
                 park = putters.popleft()
+                # What it brings along is there until it ends.
+                item = park.outcome
                 if park.claim():
-                    self._take_in(park)
-            elif getters.count and self._shut:
-                getters.popleft().fail(ShutDown())
+                    self._take_in(park, item)
             else:
-                return
+                break
+        if self.is_shutdown:
+            for waiting in (getters, putters):
+                while waiting.count:
+                    waiting.popleft().fail(ShutDown())
 
     def _hand_out(self, park: Any) -> None:
         try:
             item = self._peek() if park.outcome is _PEEK else self._get()
         except BaseException as error:
-            # From a subclass's method.
+            # From a subclass's method: it belongs to who asked for the item.
             park.finish_failed(error)
         else:
             park.finish(item)
 
-    def _take_in(self, park: Any) -> None:
-        if self._shut:
-            park.finish_failed(ShutDown())
-            return
+    def _take_in(self, park: Any, item: Any) -> None:
         try:
-            self._put(park.outcome)
+            self._put(item)
         except BaseException as error:
             # Two items that can't be compared.
             park.finish_failed(error)
         else:
-            self._count_put()
+            self._unfinished += 1
             park.finish(True)
 
-    def _count_put(self) -> None:
-        self._unfinished += 1
-
-    def _count_done(self, count: int) -> None:
-        self._unfinished -= count
-
-    def _apply(self, code: int, operand: Any) -> None:
-        if code == GET:
-            self._getters.append(operand)
-            self._serve()
-        elif code == PUT:
-            self._putters.append(operand)
-            self._serve()
-        elif code == SERVE:
-            self._serve()
-        elif code == DONE:
-            self._count_done(1)
+    def _add(self, item: Any) -> None:
+        try:
+            self._put(item)
+        except BaseException as error:
+            # Who put it is gone, and who works for it here is not to blame.
+            sys.unraisablehook(
+                SimpleNamespace(
+                    exc_type=type(error),
+                    exc_value=error,
+                    exc_traceback=error.__traceback__,
+                    err_msg="Item can't be put",
+                    object=self,
+                )
+            )
         else:
-            Guarded._apply(self, code, operand)
+            self._unfinished += 1
+            self._serve()
+
+    def _count_done(self) -> bool:
+        """Count one item as done; return False if there is none left that could be."""
+        if self._unfinished <= 0:
+            return False
+        self._unfinished -= 1
+        if self._unfinished == 0:
+            self._wake_joiners()
+        return True
+
+    def _wake_joiners(self) -> None:
+        joiners = self.joiners
+        while joiners.count:
+            joiners.popleft().wake(True)
+
+    def _shut(self, dropped: list[Any] | None) -> None:
+        self.is_shutdown = True
+        if dropped is not None:
+            while self._qsize():
+                # Kept by the caller: no object of the user's dies with the gate held.
+                dropped.append(self._get())
+                self._count_done()
+        self._serve()
 
 
 class Queue(SimpleQueue):
-    """A FIFO queue of at most `maxsize` items (None, 0 and less: no limit), whose items can be reported done.
+    """A SimpleQueue whose items can be reported done (`task_done`) and waited for (`join`), and that can be shut down.
 
-    The interface of the standard `queue.Queue`, and gevent's (`items`: what it holds at first).
+    gevent's class of the same name, and the standard library's (`shutdown` as in 3.13). `unfinished_tasks` says how
+    many of `items` are to be reported done; all of them by default.
     """
 
-    __slots__ = ("_all_done",)
+    __slots__ = ()
 
     def __init__(
         self, maxsize: int | None = None, items: Iterable[Any] = (), unfinished_tasks: int | None = None
     ) -> None:
-        self._all_done = Latch(self)
-        self._setup(max(maxsize or 0, 0), items)
-        self._unfinished = self._qsize() if unfinished_tasks is None else unfinished_tasks
-        if self._unfinished == 0:
-            self._all_done.fire()
-
-    @property
-    def maxsize(self) -> int | None:
-        """The most items it holds; None: no limit. Can be set."""
-        return self._limit or None
-
-    @maxsize.setter
-    def maxsize(self, value: int | None) -> None:
-        self._limit = max(value or 0, 0)
-        self._submit(SERVE, None)
+        self._set_up(maxsize, items)
+        self._unfinished = unfinished_tasks or self._qsize()
 
     @property
     def unfinished_tasks(self) -> int:
@@ -312,29 +400,40 @@ class Queue(SimpleQueue):
 
     def task_done(self) -> None:
         """Report one item done that was taken. ValueError if more are reported than were put in."""
-        if self._unfinished <= 0:
-            raise ValueError("task_done() called too many times")
-        self._submit(DONE, None)
+        if self._enter() or self._insist():
+            try:
+                counted = self._count_done()
+            finally:
+                self._finish()
+            if not counted:
+                raise ValueError(f"task_done() called too many times: all items of {self!r} are done")
+        else:
+            self._submit(DONE, None)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until every item was reported done, or for `timeout` seconds; tell whether that is so."""
-        return bool(self._all_done.wait_set(timeout))
+        if self._unfinished == 0:
+            return True
+        return self._wait(JOIN, new_park(("the tasks of {!r}", self)), timeout) is not TIMED_OUT
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """Let no more be put in; `get` raises `ShutDown` once the queue is empty, or, `immediate`, at once.
+
+        Whoever waits to put gets `ShutDown`. With `immediate` the items are dropped, and count as done.
+        """
+        dropped: list[Any] | None = [] if immediate else None
+        self._submit(SHUT, dropped)
 
     def copy(self) -> "Queue":
-        """Return a queue of the same kind with the same items."""
-        made = type(self)(self._limit, (), self._unfinished)
-        made._items = self._items.copy()
-        return made
+        """Return a queue of the same kind, size, items and count of unfinished tasks."""
+        return type(self)(self.maxsize, self.queue, self._unfinished)
 
-    def _count_put(self) -> None:
-        self._unfinished += 1
-        if self._unfinished == 1:
-            self._all_done.reset()
+    def _format(self) -> str:
+        text = SimpleQueue._format(self)
+        return f"{text} tasks={self._unfinished}" if self._unfinished else text
 
-    def _count_done(self, count: int) -> None:
-        self._unfinished -= count
-        if self._unfinished == 0:
-            self._all_done.fire()
+
+JoinableQueue = Queue
 
 
 class LifoQueue(Queue):
@@ -342,26 +441,27 @@ class LifoQueue(Queue):
 
     __slots__ = ()
 
-    def _init(self, maxsize: int) -> None:
-        self._items = []
+    def _init(self, maxsize: int | None, items: Iterable[Any] = ()) -> None:
+        self.queue = list(items)
 
     def _get(self) -> Any:
-        return self._items.pop()
+        return self.queue.pop()
 
     def _peek(self) -> Any:
-        return self._items[-1]
+        return self.queue[-1]
 
 
 class PriorityQueue(Queue):
-    """A Queue that gives out the least item first."""
+    """A Queue that gives out the least item first; often a tuple ``(priority, data)``."""
 
     __slots__ = ()
 
-    def _init(self, maxsize: int) -> None:
-        self._items = []
+    def _init(self, maxsize: int | None, items: Iterable[Any] = ()) -> None:
+        self.queue = list(items)
+        heapify(self.queue)
 
     def _put(self, item: Any) -> None:
-        heappush(self._items, item)
+        heappush(self.queue, item)
 
     def _get(self) -> Any:
-        return heappop(self._items)
+        return heappop(self.queue)

@@ -1,0 +1,2 @@
+cdef class Attributes:
+    cdef dict _local_namespace(self)

@@ -1,0 +1,33 @@
+"""An object whose attributes are in a dict of somebody else's: what a greenlet-local object is."""
+
+from cpython.object cimport PyObject
+
+
+cdef extern from "Python.h":
+    object _PyObject_GenericGetAttrWithDict(object thing, object name, PyObject *namespace, int suppress)
+    int _PyObject_GenericSetAttrWithDict(object thing, object name, PyObject *value, PyObject *namespace) except -1
+
+
+cdef class Attributes:
+    """Looks its attributes up in the dict that `_local_namespace` returns; what a subclass's body defines is shared."""
+
+    cdef dict _local_namespace(self):
+        raise NotImplementedError
+
+    def __getattribute__(self, str name):
+        cdef dict namespace = self._local_namespace()
+        if name == "__dict__":
+            return namespace
+        return _PyObject_GenericGetAttrWithDict(self, name, <PyObject *>namespace, 0)
+
+    def __setattr__(self, str name, value):
+        if name == "__dict__":
+            raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
+        cdef dict namespace = self._local_namespace()
+        _PyObject_GenericSetAttrWithDict(self, name, <PyObject *>value, <PyObject *>namespace)
+
+    def __delattr__(self, str name):
+        if name == "__dict__":
+            raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
+        cdef dict namespace = self._local_namespace()
+        _PyObject_GenericSetAttrWithDict(self, name, NULL, <PyObject *>namespace)
