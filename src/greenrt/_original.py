@@ -25,6 +25,7 @@ __all__ = [
     "allocate_lock",
     "close",
     "epoll",
+    "epoll_poll",
     "get_ident",
     "get_native_id",
     "poll",
@@ -59,6 +60,7 @@ Empty = _queue.Empty
 Full = _queue.Full
 # New in 3.13.
 ShutDown: Any = getattr(_queue, "ShutDown", None)
+epoll_poll: Any = getattr(epoll, "poll", None)
 
 _private: dict[str, ModuleType] = {}
 

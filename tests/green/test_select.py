@@ -10,10 +10,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from support.sides import described
 
 import greenrt
 from greenrt.green import select, selectors, socket
-from support.sides import described
 
 
 @pytest.fixture
@@ -58,7 +58,14 @@ def test_select_has_no_limit_on_fd_numbers(pair: tuple[Any, Any]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [([1000], [], [], 0), (["x"], [], []), ([-1], [], [], 0), ([], [], [], -1), (None, [], []), ([], [], [], "x")],
+    [
+        ([1000], [], [], 0),
+        (["x"], [], []),
+        ([-1], [], [], 0),
+        ([], [], [], -1),
+        (None, [], []),
+        ([], [], [], "x"),
+    ],
     ids=str,
 )
 def test_select_errors(arguments: tuple[Any, ...]) -> None:
@@ -172,7 +179,7 @@ def test_a_socket_in_recv_and_in_select_at_once(pair: tuple[Any, Any]) -> None:
 
 
 def test_closing_under_select(pair: tuple[Any, Any]) -> None:
-    a, b = pair
+    _, b = pair
     watching = greenrt.spawn(select.select, [b], [], [])
     greenrt.get_hub().exception_stream = None
     greenrt.sleep(0)

@@ -7,11 +7,11 @@ import threading
 from typing import Any
 
 import pytest
+from support.sides import Green
 
 import greenrt
 from greenrt.errors import ConcurrentObjectUseError
 from greenrt.green import socket
-from support.sides import Green
 
 pair = Green().pair
 

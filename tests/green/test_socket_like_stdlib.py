@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from support.sides import Green, Side, Stdlib, described
 
 Scenario = Callable[[Side], Any]
@@ -100,7 +99,11 @@ def timeouts(side: Side) -> Any:
     client, server = side.pair()
     with client, server:
         client.settimeout(0.03)
-        found = [attempt(client.recv, 1), attempt(client.recv_into, bytearray(4)), attempt(client.recvfrom, 9)]
+        found = [
+            attempt(client.recv, 1),
+            attempt(client.recv_into, bytearray(4)),
+            attempt(client.recvfrom, 9),
+        ]
         found += [attempt(client.recvmsg, 9), attempt(client.recvmsg_into, [bytearray(3)])]
         return [*found, client.gettimeout(), attempt(client.sendall, b"x" * 50_000_000)]
 
@@ -110,7 +113,11 @@ def non_blocking(side: Side) -> Any:
     client, server = side.pair()
     with client, server:
         client.setblocking(False)
-        found = [attempt(client.recv, 1), attempt(client.recv_into, bytearray(4)), attempt(client.recvfrom, 9)]
+        found = [
+            attempt(client.recv, 1),
+            attempt(client.recv_into, bytearray(4)),
+            attempt(client.recvfrom, 9),
+        ]
         server.sendall(b"abc")
         side.sleep(0.05)
         found += [client.recv(2), client.recv(2), attempt(client.recv, 1), client.getblocking()]
@@ -128,7 +135,12 @@ def non_blocking_accept_and_connect(side: Side) -> Any:
         side.sleep(0.05)
         server, _ = listener.accept()
         with server:
-            return [*found, server.getblocking(), server.gettimeout(), client.connect_ex(listener.getsockname())]
+            return [
+                *found,
+                server.getblocking(),
+                server.gettimeout(),
+                client.connect_ex(listener.getsockname()),
+            ]
 
 
 @scenario
@@ -139,7 +151,12 @@ def accepted_from_a_listener_with_a_timeout(side: Side) -> Any:
         client = side.socket.create_connection(listener.getsockname())
         server, address = listener.accept()
         with client, server:
-            return [*found, server.gettimeout(), address == client.getsockname(), os.get_blocking(server.fileno())]
+            return [
+                *found,
+                server.gettimeout(),
+                address == client.getsockname(),
+                os.get_blocking(server.fileno()),
+            ]
 
 
 @scenario
@@ -280,7 +297,13 @@ def closed(side: Side) -> Any:
     sock = side.socket.socket()
     sock.close()
     sock.close()
-    calls = [(sock.recv, 1), (sock.send, b"x"), (sock.accept,), (sock.connect, ("127.0.0.1", 9)), (sock.getsockname,)]
+    calls = [
+        (sock.recv, 1),
+        (sock.send, b"x"),
+        (sock.accept,),
+        (sock.connect, ("127.0.0.1", 9)),
+        (sock.getsockname,),
+    ]
     return [attempt(call, *args) for call, *args in calls] + [sock.fileno()]
 
 
@@ -504,7 +527,10 @@ def servers(side: Side) -> Any:
 @scenario
 def errno_of_a_bad_address_family(side: Side) -> Any:
     with side.socket.socket(socket.AF_INET6) as sock:
-        return attempt(sock.connect, ("127.0.0.1", 1)) in [("OSError", errno.ENETUNREACH), ("gaierror", -9)] or "refused"
+        return (
+            attempt(sock.connect, ("127.0.0.1", 1)) in [("OSError", errno.ENETUNREACH), ("gaierror", -9)]
+            or "refused"
+        )
 
 
 def _compare(run: Scenario) -> None:

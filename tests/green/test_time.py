@@ -4,17 +4,17 @@ import time as stdlib_time
 from typing import Any
 
 import pytest
+from support.sides import described
 
 import greenrt
 from greenrt.green import time
-from support.sides import described
 
 
 @pytest.mark.parametrize("value", ["x", None, -1, float("nan"), 1e30, [1], -0.5])
 def test_errors_are_the_standard_ones(value: Any) -> None:
     outcomes = []
     for module in (stdlib_time, time):
-        with pytest.raises(Exception) as caught:  # noqa: PT011
+        with pytest.raises(Exception) as caught:
             module.sleep(value)
         outcomes.append(described(caught.value))
     assert outcomes[0] == outcomes[1]

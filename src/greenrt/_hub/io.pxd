@@ -1,13 +1,16 @@
 import cython
 
-from greenrt._hub.park cimport HubCore, NativePark, Park, new_park
+from greenrt._hub.park cimport HubCore, NativePark, Park, new_park, yield_now
 from greenrt._loop.fds cimport FdTable
 from greenrt._loop.loop cimport Loop
-from greenrt._native.thread cimport get_slot
+from greenrt._native.switch cimport current
+from greenrt._native.thread cimport coarse, get_slot
 
 
 @cython.locals(park=Park, loop=Loop, fds=FdTable, happened=cython.int, hub=HubCore)
 cpdef int park_on_socket(object what, int fd, int event, object timeout) except -1
+@cython.locals(hub=HubCore)
+cpdef give_way()
 @cython.locals(hub=HubCore, loop=Loop, fds=FdTable)
 cpdef bint read_would_wait(int fd) except -1
 @cython.locals(hub=HubCore, loop=Loop, fds=FdTable)

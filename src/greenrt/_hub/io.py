@@ -1,15 +1,21 @@
 """Parking until an fd is ready."""
 
+import _socket
 from errno import EBADF
 from typing import Any
 
 from greenrt import _original
-from greenrt._hub.park import TIMED_OUT, NativePark, new_park
+from greenrt._hub.park import TIMED_OUT, NativePark, new_park, yield_now
+from greenrt._hub.slot import threads_with_hub
 from greenrt._loop.entry import READ, WRITE
-from greenrt._native.thread import get_slot
-from greenrt.errors import ConcurrentObjectUseError
+from greenrt._native.switch import current
+from greenrt._native.thread import coarse, get_slot
+from greenrt.errors import ConcurrentObjectUseError, LoopClosed
 
 __all__ = [
+    "forget_fd",
+    "give_way",
+    "new_fd",
     "note_short_read",
     "park_on_fd",
     "park_on_fds",
@@ -31,8 +37,8 @@ def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
     """Park after an operation on the socket `what` met EAGAIN; return the events, or 0 after `timeout` seconds.
 
     A wakeup only means that the operation is worth another try. OSError (EBADF) if the fd is closed meanwhile;
-    ConcurrentObjectUseError if another greenlet waits for the same event of the same socket. A thread without a
-    hub waits in poll(2).
+    ConcurrentObjectUseError if another greenlet waits for the same event of the same stream. (Any number may wait
+    for connections and datagrams.) A thread without a hub waits in poll(2).
     """
     park = new_park((READABLE if event == 1 else WRITABLE, what))
     if isinstance(park, NativePark):
@@ -41,16 +47,15 @@ def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
     fds = loop.fds
     occupant: Any = fds.seize(fd, event, park)
     if occupant is not None:
-        raise ConcurrentObjectUseError(
-            f"{what!r} is being {'read' if event == 1 else 'written'} by {occupant.greenlet!r}, and "
-            f"{park.greenlet!r} can't do so at the same time; let one greenlet do it, or share a lock"
-        )
+        _share(what, fd, event, park, occupant)
     loop.refs += 1
     try:
         outcome = park.wait(timeout)
     finally:
         loop.refs -= 1
         fds.unpark(fd, event, park)
+        if occupant is not None:
+            fds.discard(fd, park)
     if outcome is TIMED_OUT:
         return 0
     happened: int = outcome
@@ -59,11 +64,40 @@ def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
     return happened
 
 
+def _share(what: Any, fd: int, event: int, park: Any, occupant: Any) -> None:
+    """Register `park` though `occupant` already waits for the same, or raise ConcurrentObjectUseError."""
+    fds = park.hub.loop.fds
+    if not occupant.waiting:
+        # Killed or timed out: it only has not yet run to leave.
+        fds.park(fd, event, park)
+    elif what.type & 0xF != _socket.SOCK_STREAM or what.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
+        # Datagrams and connections come whole: each is for whoever gets it, as with threads.
+        fds.add(fd, event, park)
+    else:
+        raise ConcurrentObjectUseError(
+            f"{what!r} is being {'read' if event == 1 else 'written'} by {occupant.greenlet!r}, and "
+            f"{park.greenlet!r} can't do so at the same time; let one greenlet do it, or share a lock"
+        )
+
+
+def give_way() -> None:
+    """Let others run if this thread has not polled for some milliseconds.
+
+    For the start of an operation that may never have to wait: a greenlet that always finds data would otherwise keep
+    everybody else waiting. Not for the end, where a kill would lose what was received.
+    """
+    hub = get_slot()
+    if hub is not None and coarse() >= hub.poll_due and current() is not hub:
+        yield_now()
+
+
 def read_would_wait(fd: int) -> bool:
-    """Tell whether this thread's loop knows that a read of the stream socket `fd` has to wait."""
+    """`give_way`, then tell whether this thread's loop knows that a read of the stream socket `fd` has to wait."""
     hub = get_slot()
     if hub is None:
         return False
+    if coarse() >= hub.poll_due:
+        give_way()
     fds = hub.loop.fds
     dry: bool = fds.is_dry(fd)
     return dry
@@ -75,6 +109,39 @@ def note_short_read(fd: int) -> None:
     if hub is not None:
         fds = hub.loop.fds
         fds.note_dry(fd)
+
+
+def new_fd(fd: int) -> None:
+    """Note that `fd` may be another file than before: what the loops of all threads knew of it is void."""
+    hub = get_slot()
+    if hub is not None:
+        hub.loop.fds.reset(fd)
+    for other in _other_hubs(hub):
+        other.loop.fds.reset_elsewhere(fd)
+
+
+def forget_fd(fd: int) -> None:
+    """Note that `fd` is about to be closed: whoever waits for it, in any thread, gets OSError (EBADF)."""
+    if fd < 0:
+        return
+    hub = get_slot()
+    if hub is not None:
+        hub.loop.fds.forget(fd)
+    for other in _other_hubs(hub):
+        loop = other.loop
+        waiters = loop.fds.forget_elsewhere(fd)
+        if waiters:
+            try:
+                loop.run_callback_threadsafe(loop.fds.evict, fd, waiters)
+            except LoopClosed:
+                continue
+
+
+def _other_hubs(hub: Any) -> list[Any]:
+    """Return the hubs of the other threads, `hub` being this one's."""
+    if len(threads_with_hub) < (1 if hub is None else 2):
+        return []
+    return [other for other in list(threads_with_hub.values()) if other is not hub and not other.loop.closed]
 
 
 def park_on_fd(fd: int, events: int, timeout: float | None) -> int:

@@ -30,23 +30,27 @@ class _Keeper:
 
     def __init__(self, hub: Any) -> None:
         self.hub = hub
+        # In the child of a fork another thread ends it.
+        self.ident = _original.get_ident()
 
     def __del__(self) -> None:
         hub = self.hub
         if hub is not None and not sys.is_finalizing():
             self.hub = None
-            threads_with_hub.discard(_original.get_ident())
+            threads_with_hub.pop(self.ident, None)
             hub.thread_ended()
 
 
-# The identities of the threads that have a hub. (A compiled hub that polls has no Python frame, so that
-# sys._current_frames() does not show its thread.)
-threads_with_hub: set[int] = set()
+# The hubs of all threads that have one, by the thread's identity. (A compiled hub that polls has no Python frame, so
+# that sys._current_frames() does not show its thread.)
+threads_with_hub: dict[int, Any] = {}
 
 
 def _forget_other_threads() -> None:
     """In the child of a fork, only the forking thread lives on."""
-    threads_with_hub.intersection_update({_original.get_ident()})
+    me = _original.get_ident()
+    for ident in [ident for ident in threads_with_hub if ident != me]:
+        del threads_with_hub[ident]
 
 
 os.register_at_fork(after_in_child=_forget_other_threads)
@@ -107,7 +111,7 @@ def keep_hub(hub: Any) -> None:
     """Make `hub` the calling thread's."""
     set_slot(hub)
     _at_thread_end.keeper = _Keeper(hub)
-    threads_with_hub.add(_original.get_ident())
+    threads_with_hub[_original.get_ident()] = hub
 
 
 def drop_hub() -> None:
@@ -116,5 +120,5 @@ def drop_hub() -> None:
     if keeper is not None:
         keeper.hub = None
         del _at_thread_end.keeper
-        threads_with_hub.discard(_original.get_ident())
+        threads_with_hub.pop(keeper.ident, None)
     set_slot(None)

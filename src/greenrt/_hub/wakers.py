@@ -33,7 +33,7 @@ def possible_wakers() -> list[str]:
     """Return a description of each other native thread and each signal handler that might wake someone here."""
     me = _original.get_ident()
     idle = idle_threads | _pycares_threads()
-    threads = (set(sys._current_frames()) | slot.threads_with_hub) - idle - {me}
+    threads = (set(sys._current_frames()) | set(slot.threads_with_hub)) - idle - {me}
     wakers = [f"native thread {ident:#x}" for ident in sorted(threads)]
     if slot.on_main_thread():
         wakers += [

@@ -15,8 +15,10 @@ cdef class FdEntry:
     cdef public int armed
     cdef public bint dry
     cdef public bint frank
+    cdef public bint void
 
     cpdef int wanted(self)
+    cpdef list waiters(self)
 
 
 cdef class FdTable:
@@ -43,6 +45,15 @@ cdef class FdTable:
     cpdef forget(self, int fd)
     @cython.locals(entry=FdEntry)
     cpdef reset(self, int fd)
+    cdef _void(self, FdEntry entry)
+    @cython.locals(entry=FdEntry)
+    cpdef reset_elsewhere(self, int fd)
+    @cython.locals(entry=FdEntry)
+    cpdef list forget_elsewhere(self, int fd)
+    @cython.locals(entry=FdEntry, waiter=Entry)
+    cpdef evict(self, int fd, list waiters)
+    @cython.locals(entry=FdEntry)
+    cdef FdEntry _known(self, int fd)
     cpdef list all_entries(self)
     cpdef adopt(self, FdEntry entry)
     cdef _register(self, FdEntry entry)

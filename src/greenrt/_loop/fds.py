@@ -26,7 +26,19 @@ FRANK = 16
 class FdEntry:
     """What one loop knows about one fd number."""
 
-    __slots__ = ("armed", "dry", "fd", "frank", "generation", "known", "reader", "stuck", "watchers", "writer")
+    __slots__ = (
+        "armed",
+        "dry",
+        "fd",
+        "frank",
+        "generation",
+        "known",
+        "reader",
+        "stuck",
+        "void",
+        "watchers",
+        "writer",
+    )
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -39,6 +51,8 @@ class FdEntry:
         # Whether the kernel is thought to know the fd; whether by a sticky registration.
         self.known = False
         self.stuck = False
+        # Set by another thread that closed the fd: what is known of it holds no more.
+        self.void = False
         # The events of a one-shot registration that have not been reported yet.
         self.armed = 0
         # Whether all that had come was read, and no edge has come since.
@@ -57,6 +71,15 @@ class FdEntry:
             for wanted in self.watchers.values():
                 events |= wanted
         return events
+
+    def waiters(self) -> list[Entry]:
+        """Return all who wait."""
+        found: list[Entry] = [] if self.watchers is None else list(self.watchers)
+        if self.reader is not None:
+            found.append(self.reader)
+        if self.writer is not None:
+            found.append(self.writer)
+        return found
 
 
 class FdTable:
@@ -97,7 +120,7 @@ class FdTable:
             entry.reader = waiter
         else:
             entry.writer = waiter
-        if entry.stuck and entry.watchers is None:
+        if entry.stuck and entry.watchers is None and not entry.void:
             return
         try:
             self._register(entry)
@@ -125,7 +148,7 @@ class FdTable:
         if fd < 0 or fd >= len(self.entries):
             return False
         entry = self.entries[fd]
-        return entry is not None and entry.dry and entry.stuck and entry.watchers is None
+        return entry is not None and entry.dry and entry.stuck and entry.watchers is None and not entry.void
 
     def unpark(self, fd: int, event: int, waiter: Entry) -> None:
         """Take `waiter` back; no-op if it was fired."""
@@ -174,18 +197,61 @@ class FdTable:
             return
         if entry.known:
             self.backend.forget(fd)
-        self.reset(fd)
+            self._void(entry)
         self._deliver(entry, CLOSED)
 
     def reset(self, fd: int) -> None:
-        """The number `fd` belongs to a new file: nothing that is known of it holds any more."""
+        """The number `fd` may belong to a new file: nothing that is known of it holds any more.
+
+        Who waits for it goes on waiting: it may also be a second socket object on the same file.
+        """
         if fd < 0 or fd >= len(self.entries):
             return
         entry = self.entries[fd]
         if entry is not None and entry.known:
-            entry.generation = (entry.generation + 1) & 0x7FFFFFFF
-            entry.known = entry.stuck = entry.dry = entry.frank = False
-            entry.armed = 0
+            self._void(entry)
+            if entry.wanted():
+                try:
+                    self._register(entry)
+                except OSError:
+                    self._deliver(entry, CLOSED)
+
+    def _void(self, entry: FdEntry) -> None:
+        entry.generation = (entry.generation + 1) & 0x7FFFFFFF
+        entry.known = entry.stuck = entry.dry = entry.frank = entry.void = False
+        entry.armed = 0
+
+    def reset_elsewhere(self, fd: int) -> None:
+        """`reset` by a thread that does not own this table: takes effect when the owner next looks."""
+        entry = self._known(fd)
+        if entry is not None and not entry.wanted():
+            entry.void = True
+
+    def forget_elsewhere(self, fd: int) -> list[Entry]:
+        """`forget` by a thread that does not own this table; return who waits, for `evict` to be told of."""
+        entry = self._known(fd)
+        if entry is None:
+            return []
+        entry.void = True
+        self.backend.forget(fd)
+        return entry.waiters()
+
+    def evict(self, fd: int, waiters: list[Entry]) -> None:
+        """Fire those of `waiters` with CLOSED that still wait for `fd`, which another thread closed."""
+        entry = self.entry(fd)
+        still = entry.waiters()
+        for waiter in waiters:
+            if waiter in still:
+                self.unpark(fd, READ, waiter)
+                self.unpark(fd, WRITE, waiter)
+                self.discard(fd, waiter)
+                waiter.fire(CLOSED)
+
+    def _known(self, fd: int) -> FdEntry | None:
+        if fd < 0 or fd >= len(self.entries):
+            return None
+        entry = self.entries[fd]
+        return entry if entry is not None and entry.known else None
 
     def all_entries(self) -> list[FdEntry]:
         """Return the entries that someone waits on."""
@@ -195,7 +261,7 @@ class FdTable:
         """Take over an entry of another table, with its waiters, and register it with this table's backend."""
         self.entry(entry.fd)
         self.entries[entry.fd] = entry
-        entry.known = entry.stuck = entry.dry = False
+        entry.known = entry.stuck = entry.dry = entry.void = False
         entry.armed = 0
         try:
             self._register(entry)
@@ -203,6 +269,8 @@ class FdTable:
             self._deliver(entry, CLOSED)
 
     def _register(self, entry: FdEntry) -> None:
+        if entry.void:
+            self._void(entry)
         if self.sticky and entry.watchers is None:
             error = self.backend.stick(entry.fd, entry.generation, entry.known)
             entry.stuck = True

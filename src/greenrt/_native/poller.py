@@ -1,8 +1,9 @@
 """The epoll instance: non-raising registration, and a wait that fills a batch (plain twin over select.epoll)."""
 
 import errno
+from typing import Any
 
-from greenrt._original import epoll
+from greenrt import _original
 
 __all__ = ["ADD", "DELETE", "MODIFY", "Poller"]
 
@@ -16,7 +17,7 @@ class Poller:
     """An epoll instance (epoll(7)); owner thread only, except `control`, which the kernel makes safe."""
 
     def __init__(self, capacity: int = 1024) -> None:
-        self._epoll = epoll()
+        self._epoll: Any = _original.epoll()
         self._capacity = capacity
         self._generations: dict[int, int] = {}
         self._batch: list[tuple[int, int]] = []
@@ -45,7 +46,9 @@ class Poller:
         """Wait for at most `timeout` seconds (negative: for ever); return how many events are in the batch."""
         # PEP 475: an interrupted poll runs the Python signal handlers and goes on waiting. The loop's wakeup
         # fd is in the set, so it ends all the same.
-        self._batch = self._epoll.poll(min(timeout, 86400.0) if timeout >= 0 else None, self._capacity)
+        limit = min(timeout, 86400.0) if timeout >= 0 else None
+        # Patching replaces the method on the type.
+        self._batch = _original.epoll_poll(self._epoll, limit, self._capacity)
         return len(self._batch)
 
     def close(self) -> None:

@@ -3,7 +3,16 @@
 import _socket
 from typing import Any
 
-__all__ = ["WOULD_BLOCK", "attempt", "descriptor", "plain_stream", "receive", "receive_into", "timeout_of", "transmit"]
+__all__ = [
+    "WOULD_BLOCK",
+    "attempt",
+    "descriptor",
+    "plain_stream",
+    "receive",
+    "receive_into",
+    "timeout_of",
+    "transmit",
+]
 
 # Absent from the module on systems without it.
 DONTWAIT: int = getattr(_socket, "MSG_DONTWAIT", 0)
@@ -39,7 +48,7 @@ def plain_stream(sock: _socket.socket) -> int:
 
 
 def attempt(sock: _socket.socket, method: Any, args: tuple[Any, ...]) -> Any:
-    """Call ``method(sock, *args)``, one of `_socket.socket`'s, which must not block; return WOULD_BLOCK if it would."""
+    """Call ``method(sock, *args)``, one of `_socket.socket`'s; return WOULD_BLOCK if it would block."""
     if not sock.gettimeout() or sock.fileno() < 0:
         try:
             return method(sock, *args)

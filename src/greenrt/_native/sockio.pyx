@@ -2,7 +2,8 @@
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.object cimport PyObject
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EINTR, errno
 
 import _socket
@@ -13,8 +14,13 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t c_send "send"(int fd, const void *buffer, size_t size, int flags)
     int MSG_DONTWAIT, SOCK_STREAM, AF_INET, AF_INET6
 
+cdef extern from "<netinet/in.h>" nogil:
+    int IPPROTO_TCP
+
 cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *start, Py_ssize_t size) except NULL
     int _PyBytes_Resize(PyObject **bytes, Py_ssize_t size) except -1
+    bint PyObject_TypeCheck(object thing, PyTypeObject *type)
     object PyErr_SetFromErrno(object type)
     int PyErr_CheckSignals() except -1
     char *PyBytes_AS_STRING(object bytes)
@@ -41,6 +47,7 @@ cdef extern from *:
         int fd
         int family
         int type
+        int proto
         long long timeout
     char *greenrt_scratch
     int GREENRT_SCRATCH
@@ -66,17 +73,25 @@ cdef _test_layout():
 _test_layout()
 
 
+cdef inline greenrt_sock *raw_of(object sock):
+    """Return the C fields of a socket object, NULL if they can't be reached."""
+    # isinstance() would ask the class of sockets for an __instancecheck__ each time.
+    if layout_known and PyObject_TypeCheck(sock, <PyTypeObject *>socket_type):
+        return <greenrt_sock *><PyObject *>sock
+    return NULL
+
+
 cpdef int descriptor(object sock) except? -1:
     """Return the fd of a socket; -1 if it is closed."""
-    if layout_known and isinstance(sock, socket_type):
-        return (<greenrt_sock *><PyObject *>sock).fd
-    return sock.fileno()
+    cdef greenrt_sock *raw = raw_of(sock)
+    return raw.fd if raw != NULL else sock.fileno()
 
 
 cpdef double timeout_of(object sock) except? -2.0:
     """Return a socket's timeout in seconds: 0 for non-blocking, negative for none."""
-    if layout_known and isinstance(sock, socket_type):
-        return (<greenrt_sock *><PyObject *>sock).timeout * 1e-9
+    cdef greenrt_sock *raw = raw_of(sock)
+    if raw != NULL:
+        return raw.timeout * 1e-9
     timeout = sock.gettimeout()
     return -1.0 if timeout is None else timeout
 
@@ -84,13 +99,14 @@ cpdef double timeout_of(object sock) except? -2.0:
 cpdef int plain_stream(object sock) except? -1:
     """Return the fd if it is that of a TCP socket that may wait, else -1.
 
-    Of these alone a short read says that nothing more is there: Unix sockets end reads at ancillary data.
+    Of these alone a short read says that nothing more is there: Unix sockets end reads at ancillary data, SCTP
+    at messages.
     """
-    cdef greenrt_sock *raw
-    if layout_known and isinstance(sock, socket_type):
-        raw = <greenrt_sock *><PyObject *>sock
-        if (raw.type & 0xF) == SOCK_STREAM and (raw.family == AF_INET or raw.family == AF_INET6) and raw.timeout != 0:
-            return raw.fd
+    cdef greenrt_sock *raw = raw_of(sock)
+    if raw == NULL or raw.timeout == 0 or (raw.type & 0xF) != SOCK_STREAM:
+        return -1
+    if (raw.family == AF_INET or raw.family == AF_INET6) and (raw.proto == IPPROTO_TCP or raw.proto == 0):
+        return raw.fd
     return -1
 
 
@@ -117,20 +133,26 @@ cpdef object receive(object sock, Py_ssize_t size, int flags):
 
 
 cdef object _receive_much(int fd, Py_ssize_t size, int flags):
-    cdef object whole = PyBytes_FromStringAndSize(NULL, size)
-    cdef char *start = PyBytes_AS_STRING(whole)
+    cdef PyObject *whole = new_bytes(NULL, size)
+    cdef char *start = PyBytes_AS_STRING(<object>whole)
     cdef ssize_t count
-    while True:
-        with nogil:
-            count = c_recv(fd, start, size, flags | MSG_DONTWAIT)
-        if count >= 0:
-            # A bytes object of the requested size may be far larger than what came.
-            return whole if count == size else PyBytes_FromStringAndSize(start, count)
-        if errno == EAGAIN:
-            return None
-        if errno != EINTR:
-            PyErr_SetFromErrno(OSError)
-        PyErr_CheckSignals()
+    try:
+        while True:
+            with nogil:
+                count = c_recv(fd, start, size, flags | MSG_DONTWAIT)
+            if count >= 0:
+                if count < size >> 1:
+                    # Shrinking it would leave most of it allocated.
+                    return PyBytes_FromStringAndSize(start, count)
+                _PyBytes_Resize(&whole, count)
+                return <object>whole
+            if errno == EAGAIN:
+                return None
+            if errno != EINTR:
+                PyErr_SetFromErrno(OSError)
+            PyErr_CheckSignals()
+    finally:
+        Py_XDECREF(whole)
 
 
 cpdef Py_ssize_t receive_into(object sock, object buffer, Py_ssize_t start, Py_ssize_t size, int flags) except? -2:
@@ -179,13 +201,17 @@ cpdef Py_ssize_t transmit(object sock, object data, Py_ssize_t start, int flags)
 
 
 cpdef object attempt(object sock, object method, tuple args):
-    """Call ``method(sock, *args)``, one of `_socket.socket`'s, which must not block; return WOULD_BLOCK if it would."""
-    cdef greenrt_sock *raw
+    """Call ``method(sock, *args)``, one of `_socket.socket`'s; return WOULD_BLOCK if it would block."""
+    cdef greenrt_sock *raw = raw_of(sock)
     cdef long long timeout
-    if not (layout_known and isinstance(sock, socket_type)):
+    if raw == NULL:
         return _attempt_on_copy(sock, method, args)
-    raw = <greenrt_sock *><PyObject *>sock
     timeout = raw.timeout
+    if timeout <= 0:
+        try:
+            return method(sock, *args)
+        except BlockingIOError:
+            return WOULD_BLOCK
     # A positive timeout would make the method wait in poll(2), with all greenlets.
     raw.timeout = -1
     try:

@@ -46,7 +46,9 @@ def _is_numeric(host: Any) -> bool:
     return True
 
 
-def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> list[Any]:
+def getaddrinfo(
+    host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+) -> list[Any]:
     """See `socket.getaddrinfo`, whose raw results (without enums) these are."""
     if _is_numeric(host) or flags & _socket.AI_NUMERICHOST:
         return _socket.getaddrinfo(host, port, family, type, proto, flags)

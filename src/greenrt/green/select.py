@@ -14,7 +14,7 @@ from greenrt._hub.io import park_on_fd, park_on_fds
 from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
 from greenrt._native.thread import monotonic
 
-__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]  # noqa: PLE0605
+__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 _READ = 1
 _WRITE = 2
@@ -135,7 +135,9 @@ class poll:
 
 def _events(mask: int) -> int:
     return (
-        (_READ if mask & _POLLIN else 0) | (_WRITE if mask & _POLLOUT else 0) | (_URGENT if mask & _POLLPRI else 0)
+        (_READ if mask & _POLLIN else 0)
+        | (_WRITE if mask & _POLLOUT else 0)
+        | (_URGENT if mask & _POLLPRI else 0)
     )
 
 
@@ -164,7 +166,7 @@ if hasattr(_stdlib, "epoll"):
             park_on_fd(self.fileno(), _READ, left)
 
     class epoll:
-        """An epoll instance whose `poll` suspends the greenlet only. See `select.epoll`, which can't be subclassed."""
+        """An epoll instance whose `poll` suspends the greenlet only. As `select.epoll`, which has no subclasses."""
 
         def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
             self._native = _stdlib.epoll(sizehint, flags)

@@ -1,21 +1,45 @@
 """The standard library's `selectors` module over the cooperative `select`."""
 
+import selectors as _stdlib
+from selectors import *  # noqa: F403
 from typing import Any
 
-from greenrt import _original
 from greenrt.green import select as _select
 
-_module = _original.private_module("selectors")
-_module.select = _select  # type: ignore[attr-defined]
-_module.PollSelector._selector_cls = _select.poll
-_module.SelectSelector._select = staticmethod(_select.select)
-if hasattr(_module, "EpollSelector"):
-    _module.EpollSelector._selector_cls = _select.epoll
+__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
-__all__ = [name for name in dir(_module) if not name.startswith("_")]  # noqa: PLE0605
 
-globals().update({name: getattr(_module, name) for name in __all__})
+class SelectSelector(_stdlib.SelectSelector):
+    """See `selectors.SelectSelector`; `select` suspends the greenlet only."""
+
+    _select = staticmethod(_select.select)
+
+
+# What patching replaces on the standard classes, which hold what they found in `select`.
+METHODS: dict[type, dict[str, Any]] = {_stdlib.SelectSelector: {"_select": SelectSelector._select}}
+
+DefaultSelector: type[_stdlib.BaseSelector] = SelectSelector
+
+if hasattr(_stdlib, "PollSelector"):
+
+    class PollSelector(_stdlib.PollSelector):
+        """See `selectors.PollSelector`; `select` suspends the greenlet only."""
+
+        _selector_cls = _select.poll
+
+    DefaultSelector = PollSelector
+    METHODS[_stdlib.PollSelector] = {"_selector_cls": _select.poll}
+
+if hasattr(_stdlib, "EpollSelector"):
+
+    class EpollSelector(_stdlib.EpollSelector):
+        """See `selectors.EpollSelector`; `select` suspends the greenlet only."""
+
+        # Patching needs nothing here: it replaces the `poll` of epoll objects themselves.
+        _selector_cls = _select.epoll
+
+    DefaultSelector = EpollSelector
 
 
 def __getattr__(name: str) -> Any:
-    return getattr(_module, name)
+    return getattr(_stdlib, name)

@@ -10,9 +10,10 @@ from socket import *  # noqa: F403
 from types import FunctionType
 from typing import Any
 
-from greenrt.green import names, socket_calls
+from greenrt._hub.io import forget_fd, new_fd
+from greenrt.green import names, socket_calls, socket_life
 
-__all__ = list(_stdlib.__all__)  # noqa: PLE0605
+__all__ = list(_stdlib.__all__)
 
 _StdlibSocket = _stdlib.socket
 _stdlib_init = _StdlibSocket.__init__
@@ -21,33 +22,33 @@ _stdlib_init = _StdlibSocket.__init__
 def _init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
     _stdlib_init(self, family, type, proto, fileno)
     # The number may have been another file's, which was closed behind our back.
-    socket_calls.new_fd(self.fileno())
+    new_fd(self.fileno())
 
 
 def _accept(self: Any) -> tuple[Any, Any]:
     """accept() -> (socket, address): wait for a connection. See `socket.socket.accept`."""
-    fd, address = socket_calls.accept_fd(self)
+    fd, address = socket_life.accept_fd(self)
     kind = socket if isinstance(self, socket) else _StdlibSocket
     connection = kind(self.family, self.type, self.proto, fileno=fd)
-    # As CPython: with no default timeout, a listener's timeout is not handed down.
-    if _stdlib.getdefaulttimeout() is None and self.gettimeout() is not None:
+    # As CPython: where accept(2) hands down O_NONBLOCK (not on Linux), a listener's timeout must not come with it.
+    if _stdlib.getdefaulttimeout() is None and self.gettimeout():
         connection.setblocking(True)
     return connection, address
 
 
 def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | None = None) -> int:
-    return socket_calls.sendfile(self, file, offset, count, _stdlib._GiveupOnSendfile)  # type: ignore[attr-defined]
+    return socket_life.sendfile(self, file, offset, count, _stdlib._GiveupOnSendfile)  # type: ignore[attr-defined]
 
 
 # What is installed on the standard class by patching, and carried by the class below.
 METHODS: dict[str, Any] = {
     "__init__": _init,
-    "_real_close": socket_calls.real_close,
+    "_real_close": socket_life.real_close,
     "_sendfile_use_sendfile": _sendfile_use_sendfile,
     "accept": _accept,
-    "connect": socket_calls.connect,
-    "connect_ex": socket_calls.connect_ex,
-    "detach": socket_calls.detach,
+    "connect": socket_life.connect,
+    "connect_ex": socket_life.connect_ex,
+    "detach": socket_life.detach,
     "recv": socket_calls.recv,
     "recv_into": socket_calls.recv_into,
     "recvfrom": socket_calls.recvfrom,
@@ -68,18 +69,10 @@ class socket(_StdlibSocket):
 
     locals().update(METHODS)
 
-    def dup(self) -> "socket":
-        """Return a new socket on a duplicate of the fd."""
-        fd = _stdlib.dup(self.fileno())
-        made = self.__class__(self.family, self.type, self.proto, fileno=fd)
-        made.settimeout(self.gettimeout())
-        return made
 
-
-SocketType = socket
-
-
-def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> list[Any]:
+def getaddrinfo(
+    host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+) -> list[Any]:
     """Resolve host and port into a list of (family, type, proto, canonname, sockaddr). See `socket.getaddrinfo`."""
     convert = _stdlib._intenum_converter  # type: ignore[attr-defined]
     return [
@@ -96,7 +89,7 @@ getnameinfo = names.getnameinfo
 
 def close(fd: int) -> None:
     """Close a socket's fd, after waking whoever waits for it. See `socket.close`."""
-    socket_calls.forget_fd(fd)
+    forget_fd(fd)
     _stdlib_close(fd)
 
 
@@ -115,7 +108,9 @@ FUNCTIONS: dict[str, Any] = {
 
 def _rebound(function: Any) -> Any:
     """Return CPython's `function` over this module's names."""
-    made = FunctionType(function.__code__, globals(), function.__name__, function.__defaults__, function.__closure__)
+    made = FunctionType(
+        function.__code__, globals(), function.__name__, function.__defaults__, function.__closure__
+    )
     made.__kwdefaults__ = function.__kwdefaults__
     made.__doc__ = function.__doc__
     made.__module__ = __name__
@@ -125,7 +120,16 @@ def _rebound(function: Any) -> Any:
 for _name in ("create_connection", "create_server", "fromfd", "getfqdn", "has_dualstack_ipv6", "socketpair"):
     globals()[_name] = _rebound(getattr(_stdlib, _name))
 # What these look up besides: module globals are not asked for by __getattr__.
-for _name in ("_GLOBAL_DEFAULT_TIMEOUT", "_socket", "sys", "os", "errno", "_LOCALHOST", "_LOCALHOST_V6", "EBADF"):
+for _name in (
+    "_GLOBAL_DEFAULT_TIMEOUT",
+    "_socket",
+    "sys",
+    "os",
+    "errno",
+    "_LOCALHOST",
+    "_LOCALHOST_V6",
+    "EBADF",
+):
     if hasattr(_stdlib, _name):
         globals().setdefault(_name, getattr(_stdlib, _name))
 del _name

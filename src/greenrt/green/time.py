@@ -10,7 +10,7 @@ from greenrt._hub.pausing import sleep as _sleep
 # CPython counts time in nanoseconds, in 64 bits.
 LONGEST = 2**63 / 1e9
 
-__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]  # noqa: PLE0605
+__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 
 def sleep(seconds: Any, /) -> None:

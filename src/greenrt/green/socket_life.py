@@ -1,0 +1,180 @@
+"""The cooperative methods of sockets that connect and accept, send files, and end the life of an fd.
+
+As `socket_calls`: plain functions for any standard socket object, with no state of their own.
+
+Source of the behaviour: CPython's socket module and its Modules/socketmodule.c, connect(2), unix(7).
+"""
+
+import _socket
+import errno
+import os
+from typing import Any
+
+from greenrt import _original
+from greenrt._hub.io import forget_fd, give_way
+from greenrt._hub.pausing import sleep
+from greenrt._loop.entry import READ, WRITE
+from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
+from greenrt._native.thread import monotonic
+from greenrt.green.socket_calls import resolved, wait_for
+
+__all__ = ["accept_fd", "connect", "connect_ex", "detach", "real_close", "sendfile"]
+
+_native = _socket.socket
+
+_TIMED_OUT = -1
+_POLLOUT = 4
+
+
+def connect(self: Any, address: Any, /) -> None:
+    """Connect to `address`. See `socket.socket.connect`."""
+    error = _connect(self, address, timeout_of(self))
+    if error == _TIMED_OUT:
+        raise TimeoutError("timed out")
+    if error:
+        raise OSError(error, os.strerror(error))
+
+
+def connect_ex(self: Any, address: Any, /) -> int:
+    """Connect to `address`; return 0, or the errno. See `socket.socket.connect_ex`."""
+    error = _connect(self, address, timeout_of(self))
+    return errno.EAGAIN if error == _TIMED_OUT else error
+
+
+def _connect(sock: Any, address: Any, limit: float) -> int:
+    """Connect within `limit` seconds (0: don't wait; negative: no limit); return 0, an errno or _TIMED_OUT."""
+    address = resolved(sock, address)
+    if limit == 0.0 or descriptor(sock) < 0:
+        return _native.connect_ex(sock, address)
+    deadline = monotonic() + limit if limit > 0.0 else -1.0
+    error = _connect_now(sock, address, limit)
+    pause = 0.001
+    while error == errno.EAGAIN and sock.family == _socket.AF_UNIX:
+        # A full backlog, which gives no event to wait for.
+        if limit > 0.0:
+            left = deadline - monotonic()
+            if left <= 0.0:
+                return _TIMED_OUT
+            pause = min(pause, left)
+        sleep(pause)
+        pause = min(pause * 2, 0.02)
+        error = _connect_now(sock, address, limit)
+    if error not in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
+        return error
+    while True:
+        try:
+            wait_for(sock, WRITE, deadline, 0)
+        except TimeoutError:
+            # Its own, unless the time is not up: then it was thrown at this greenlet.
+            if deadline < 0.0 or monotonic() < deadline:
+                raise
+            return _TIMED_OUT
+        # An edge may be that of an earlier attempt.
+        if _is_writable(descriptor(sock)):
+            return sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # type: ignore[no-any-return]
+
+
+def _connect_now(sock: Any, address: Any, limit: float) -> int:
+    """Call connect(2) without waiting; return 0 or the errno. The fd is non-blocking during the call only."""
+    _native.settimeout(sock, 0.0)
+    try:
+        return _native.connect_ex(sock, address)
+    finally:
+        _native.settimeout(sock, None if limit < 0.0 else limit)
+
+
+def _is_writable(fd: int) -> bool:
+    poller = _original.poll()
+    poller.register(fd, _POLLOUT)
+    return bool(poller.poll(0))
+
+
+def accept_fd(sock: Any) -> tuple[int, Any]:
+    """Wait for a connection; return its fd and the peer's address."""
+    limit = timeout_of(sock)
+    if limit != 0.0:
+        give_way()
+    deadline = 0.0
+    while True:
+        fd = descriptor(sock)
+        if fd >= 0 and limit < 0.0 and os.get_blocking(fd):
+            # There is no MSG_DONTWAIT for accept(2), and settimeout(None) may take the flag back meanwhile. `detach`
+            # undoes this.
+            os.set_blocking(fd, False)
+        accepted = attempt(sock, _native._accept, ())  # type: ignore[attr-defined]
+        if accepted is not WOULD_BLOCK:
+            return accepted  # type: ignore[no-any-return]
+        deadline = wait_for(sock, READ, deadline, 0)
+
+
+def real_close(self: Any, _ss: Any = _socket.socket) -> None:
+    """Close the fd, after waking whoever waits for it."""
+    forget_fd(self.fileno())
+    _ss.close(self)
+
+
+def detach(self: Any, /) -> int:
+    """Give up the fd without closing it, as it would be without greenrt. See `socket.socket.detach`."""
+    fd = descriptor(self)
+    forget_fd(fd)
+    if fd >= 0 and timeout_of(self) < 0.0 and not os.get_blocking(fd) and _is_listener(self):
+        os.set_blocking(fd, True)
+    self._closed = True
+    return _native.detach(self)
+
+
+def _is_listener(sock: Any) -> bool:
+    try:
+        return bool(sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN))
+    except OSError:
+        return False
+
+
+def sendfile(sock: Any, file: Any, offset: int, count: int | None, give_up: type[Exception]) -> int:
+    """Send a regular file with os.sendfile(2); raise `give_up` where that can't be done. See `socket.sendfile`."""
+    sock._check_sendfile_params(file, offset, count)
+    if timeout_of(sock) == 0.0:
+        raise ValueError("non-blocking sockets are not supported")
+    try:
+        source = file.fileno()
+        size = os.fstat(source).st_size
+    except (AttributeError, OSError) as error:
+        raise give_up(error) from None
+    if not size:
+        return 0
+    sent = 0
+    try:
+        while count is None or sent < count:
+            # At most 1 GiB: more overflows on some systems.
+            step = min(size if count is None else count - sent, 1 << 30)
+            # CPython's timeout, too, is for each step.
+            deadline = 0.0
+            while (done := _sendfile_now(sock, source, offset + sent, step, None if sent else give_up)) < 0:
+                deadline = wait_for(sock, WRITE, deadline, 0)
+            if done == 0:
+                break
+            sent += done
+    finally:
+        if sent and hasattr(file, "seek"):
+            file.seek(offset + sent)
+    return sent
+
+
+def _sendfile_now(sock: Any, source: int, offset: int, step: int, give_up: type[Exception] | None) -> int:
+    """Call sendfile(2) without waiting; return the count, or -1 when nothing fits yet."""
+    fd = descriptor(sock)
+    blocking = os.get_blocking(fd)
+    if blocking:
+        # sendfile(2) knows no MSG_DONTWAIT.
+        os.set_blocking(fd, False)
+    try:
+        return os.sendfile(fd, source, offset, step)
+    except BlockingIOError:
+        return -1
+    except OSError as error:
+        if give_up is None:
+            raise
+        raise give_up(error) from None
+    finally:
+        if blocking:
+            os.set_blocking(fd, True)
