@@ -56,11 +56,11 @@ write = os.write
 select = _select.select
 poll: Any = getattr(_select, "poll", None)
 epoll: Any = getattr(_select, "epoll", None)
+epoll_poll: Any = getattr(epoll, "poll", None)
 Empty = _queue.Empty
 Full = _queue.Full
 # New in 3.13.
 ShutDown: Any = getattr(_queue, "ShutDown", None)
-epoll_poll: Any = getattr(epoll, "poll", None)
 
 _private: dict[str, ModuleType] = {}
 

@@ -4,6 +4,7 @@ import os
 import resource
 import socket as stdlib_socket
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -106,6 +107,134 @@ def test_kill_and_timeout_leave_the_socket_usable() -> None:
             client.recv(1)
         server.sendall(b"later")
         assert client.recv(5) == b"later"
+
+
+def test_a_killed_reader_is_in_nobodys_way() -> None:
+    client, server = pair()
+    with client, server:
+        killed = greenrt.spawn(client.recv, 1)
+        greenrt.sleep(0)
+        # As its kill or its Timeout does, which it learns of when it next runs.
+        park = greenrt.get_hub().loop.fds.occupant(client.fileno(), 1)
+        assert park.fail(greenrt.GreenletExit())
+        greenrt.spawn_later(0.02, server.sendall, b"mine")
+        assert client.recv(4) == b"mine"
+        assert killed.ready()
+
+
+def test_an_error_thrown_while_sending_is_not_swallowed() -> None:
+    class Stop(TimeoutError):
+        pass
+
+    client, server = pair()
+    with client, server, pytest.raises(Stop):
+        with greenrt.Timeout(0.05, Stop):
+            client.send(bytes(50_000_000))
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    filling = [socket.socket() for _ in range(5)]
+    for sock in filling[:4]:
+        sock.setblocking(False)
+        sock.connect_ex(listener.getsockname())
+    with pytest.raises(Stop):
+        with greenrt.Timeout(0.05, Stop):
+            filling[4].connect_ex(listener.getsockname())
+    for sock in [*filling, listener]:
+        sock.close()
+
+
+@pytest.mark.parametrize("operation", ["recv", "sendto", "accept"])
+def test_one_that_never_has_to_wait_lets_others_run(operation: str) -> None:
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            greenrt.sleep(0.001)
+
+    def busy(client: Any, server: Any, listener: Any, datagrams: Any) -> None:
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            if operation == "recv":
+                # Both ways without waiting: there is always room, and always data.
+                client.send(b"x")
+                assert server.recv(100)
+            elif operation == "sendto":
+                datagrams.sendto(b"x", datagrams.getsockname())
+            else:
+                with socket.socket() as sock:
+                    sock.setblocking(False)
+                    sock.connect_ex(listener.getsockname())
+                    listener.accept()[0].close()
+
+    client, server = pair()
+    with client, server, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+        datagrams.bind(("127.0.0.1", 0))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            counting = greenrt.spawn(count)
+            busy(client, server, listener, datagrams)
+            counting.kill()
+    # About one turn in 10 ms is promised.
+    assert turns > 10
+
+
+def test_a_second_object_on_the_same_file() -> None:
+    client, server = pair()
+    with client, server:
+        reader = greenrt.spawn(client.recv, 3)
+        greenrt.sleep(0)
+        second = socket.socket(fileno=client.fileno())
+        server.sendall(b"one")
+        assert reader.get() == b"one"
+        stdlib_socket.socket.detach(second)
+        server.sendall(b"two")
+        assert client.recv(3) == b"two"
+
+
+def test_closed_by_another_thread() -> None:
+    client, server = pair()
+    greenrt.get_hub().exception_stream = None
+    with server:
+        waiting = greenrt.spawn(client.recv, 1)
+        greenrt.sleep(0)
+        thread = threading.Thread(target=client.close)
+        thread.start()
+        waiting.join(5)
+        thread.join()
+    greenrt.get_hub().exception_stream = False
+    assert isinstance(waiting.exception, OSError)
+    assert waiting.exception.errno == 9
+
+
+def test_a_number_that_another_thread_used_meanwhile() -> None:
+    # This thread's loop knows the fd, another thread closes it and makes a new socket of the same number.
+    client, server = pair()
+    reader = greenrt.spawn(client.recv, 9)
+    greenrt.sleep(0)
+    server.sendall(b"known")
+    assert reader.get() == b"known"
+    made: list[Any] = []
+
+    def renew() -> None:
+        number = client.fileno()
+        with stdlib_socket.create_server(("127.0.0.1", 0)) as listener:
+            other = socket.create_connection(listener.getsockname())
+            client.close()
+            accepted, _ = listener.accept()
+        made.extend([number, other, socket.socket(fileno=accepted.detach())])
+
+    thread = threading.Thread(target=renew)
+    thread.start()
+    while thread.is_alive():
+        greenrt.sleep(0.001)
+    number, other, again = made
+    assert again.fileno() == number
+    with server, other, again:
+        waiting = greenrt.spawn(again.recv, 9)
+        greenrt.sleep(0)
+        other.sendall(b"new")
+        waiting.join(5)
+        assert waiting.value == b"new"
 
 
 def test_fd_numbers_that_are_used_again() -> None:
@@ -290,7 +419,7 @@ def test_a_socket_read_empty_is_not_asked_again() -> None:
         greenrt.sleep(0)
         server.sendall(b"one")
         greenrt.sleep(0.02)
-        assert fds.is_dry(client.fileno())
+        assert fds.is_dry(client.fileno()) == (greenrt.__build__ == "compiled")
         server.sendall(b"two")
         greenrt.sleep(0.02)
         # The end of the stream comes once, and a read of data before it is short too.

@@ -144,6 +144,149 @@ def non_blocking_accept_and_connect(side: Side) -> Any:
 
 
 @scenario
+def flags_that_never_wait(side: Side) -> Any:
+    dontwait = socket.MSG_DONTWAIT
+    client, server = side.pair()
+    with client, server:
+        calls = [
+            lambda: client.recv(1, dontwait),
+            lambda: client.recv(1, dontwait | socket.MSG_PEEK),
+            lambda: client.recv_into(bytearray(4), 4, dontwait),
+            lambda: client.recvfrom(9, dontwait),
+            lambda: client.recvfrom_into(bytearray(4), 4, dontwait),
+            lambda: client.recvmsg(9, 0, dontwait),
+            lambda: client.recvmsg_into([bytearray(3)], 0, dontwait),
+            lambda: client.recvmsg(9, 100, socket.MSG_ERRQUEUE),
+            lambda: client.recv(9, dontwait | socket.MSG_WAITALL),
+        ]
+        found = [attempt(call) for call in calls]
+        client.settimeout(0.02)
+        found.append(attempt(calls[0]))
+        client.settimeout(None)
+        server.sendall(b"abc")
+        side.sleep(0.05)
+        found += [client.recv(1, dontwait), client.recv(9, dontwait | socket.MSG_WAITALL)]
+        sent = client.send(bytes(50_000_000), dontwait)
+        found += [0 < sent < 50_000_000, attempt(client.send, bytes(5_000_000), dontwait)]
+        return [*found, attempt(client.sendmsg, [bytes(5_000_000)], [], dontwait)]
+
+
+@scenario
+def connecting_again_after_a_refusal(side: Side) -> Any:
+    with side.socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = probe.getsockname()
+    with side.socket.socket() as client:
+        client.settimeout(5)
+        found = [attempt(client.connect, address), client.connect_ex(address)]
+        with side.socket.create_server(address) as listener:
+            client.connect(address)
+            server, _ = listener.accept()
+            with server:
+                client.sendall(b"at last")
+                return [*found, server.recv(100)]
+
+
+@scenario
+def connecting_takes_too_long(side: Side) -> Any:
+    with side.socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        # What does not fit into the backlog is not answered at all.
+        filling = [side.socket.socket() for _ in range(4)]
+        for sock in filling:
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        side.sleep(0.05)
+        with side.socket.socket() as one, side.socket.socket() as other:
+            one.settimeout(0.05)
+            other.settimeout(0.05)
+            found = [attempt(one.connect, listener.getsockname()), other.connect_ex(listener.getsockname())]
+            found.append(attempt(side.socket.create_connection, listener.getsockname(), 0.05))
+        for sock in filling:
+            sock.close()
+        return found
+
+
+@scenario
+def several_accept_and_receive_at_once(side: Side) -> Any:
+    def accept_one() -> bytes:
+        connection, _ = listener.accept()
+        with connection:
+            return connection.recv(10)
+
+    with side.socket.create_server(("127.0.0.1", 0)) as listener:
+        tasks = [side.spawn(accept_one) for _ in range(5)]
+        side.sleep(0.02)
+        for number in range(5):
+            with side.socket.create_connection(listener.getsockname()) as client:
+                client.sendall(b"%d" % number)
+                side.sleep(0.01)
+        found = [sorted(task.result() for task in tasks)]
+    with side.socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        tasks = [side.spawn(sock.recv, 10) for _ in range(5)]
+        side.sleep(0.02)
+        for number in range(5):
+            sock.sendto(b"%d" % number, sock.getsockname())
+        found.append(sorted(task.result() for task in tasks))
+    return found
+
+
+@scenario
+def over_version_6(side: Side) -> Any:
+    with side.socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        with side.socket.create_connection(listener.getsockname()[:2]) as client:
+            server, address = listener.accept()
+            with server:
+                task = side.spawn(server.recv, 10)
+                client.sendall(b"six")
+                found: list[Any] = [task.result(), address == client.getsockname(), len(address)]
+    kind = (socket.AF_INET6, socket.SOCK_DGRAM)
+    with side.socket.socket(*kind) as a, side.socket.socket(*kind) as b:
+        a.bind(("::1", 0))
+        task = side.spawn(a.recvfrom, 10)
+        b.sendto(b"dgram", a.getsockname())
+        return [*found, task.result()[0]]
+
+
+@scenario
+def datagrams_to_a_name(side: Side) -> Any:
+    with side.socket.socket(type=socket.SOCK_DGRAM) as a, side.socket.socket(type=socket.SOCK_DGRAM) as b:
+        a.bind(("127.0.0.1", 0))
+        port = a.getsockname()[1]
+        b.sendto(b"to", ("localhost", port))
+        b.sendmsg([b"msg"], [], 0, ("localhost", port))
+        b.connect(("localhost", port))
+        b.send(b"connected")
+        return [a.recv(10), a.recv(10), a.recv(10), attempt(b.sendto, b"x", ("no-such-host.invalid", port))]
+
+
+@scenario
+def large_reads(side: Side) -> Any:
+    client, server = side.pair()
+    payload = os.urandom(400_000)
+    with client, server:
+        task = side.spawn(client.sendall, payload * 3)
+        found = [server.recv(400_000, socket.MSG_WAITALL) == payload, len(server.recv(10)), server.recv(0)]
+        rest = bytearray()
+        while len(rest) < 799_990:
+            rest += server.recv(1 << 20)
+        task.result()
+        client.sendall(b"little")
+        return [*found, bytes(rest) == (payload * 2)[10:], server.recv(1 << 20)]
+
+
+@scenario
+def sendfile_with_a_timeout(side: Side) -> Any:
+    client, server = side.pair()
+    with client, server, tempfile.TemporaryFile() as file:
+        file.truncate(20_000_000)
+        client.settimeout(0.05)
+        found = [attempt(client.sendfile, file), 0 < file.tell() < 20_000_000]
+        client.settimeout(0)
+        return [*found, attempt(client.sendfile, file)]
+
+
+@scenario
 def accepted_from_a_listener_with_a_timeout(side: Side) -> Any:
     with side.socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.05)

@@ -15,7 +15,7 @@ _module.Full = _stdlib.Full
 if hasattr(_stdlib, "ShutDown"):
     _module.ShutDown = _stdlib.ShutDown
 
-__all__ = list(_stdlib.__all__)  # noqa: PLE0605
+__all__ = list(_stdlib.__all__)
 
 globals().update({name: getattr(_module, name) for name in __all__})
 

@@ -15,12 +15,11 @@ from greenlet import getcurrent
 
 from greenrt import _original
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.local import local as _local
 from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
 from greenrt.sync.event import Event
-from greenrt.sync.lock import Lock, RLock
+from greenrt.sync.lock import Lock
 
-__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]  # noqa: PLE0605
+__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 allocate_lock = allocate = LockType = lock = Lock
 

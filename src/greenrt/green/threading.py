@@ -71,7 +71,7 @@ def _renew_main_thread(module: Any) -> None:
 
 settle(_module)
 
-__all__ = list(_module.__all__)  # noqa: PLE0605
+__all__ = list(_module.__all__)
 
 globals().update({name: getattr(_module, name) for name in __all__})
 
