@@ -34,7 +34,9 @@ def note(text: str) -> None:
 
 def report() -> list[str]:
     """Return, one a line, what is patched, and what could not be."""
-    return [f"patched: {name}: {', '.join(sorted(items))}" for name, items in sorted(_saved.items())] + list(_notes)
+    return [f"patched: {name}: {', '.join(sorted(items))}" for name, items in sorted(_saved.items())] + list(
+        _notes
+    )
 
 
 def is_module_patched(mod_name: str) -> bool:
@@ -100,7 +102,9 @@ def patch_methods(module: ModuleType, name: str, methods: Mapping[str, Any]) -> 
             setattr(kind, method, function)
 
 
-def patch_module(target_module: ModuleType, source_module: ModuleType, items: Iterable[str] | None = None) -> None:
+def patch_module(
+    target_module: ModuleType, source_module: ModuleType, items: Iterable[str] | None = None
+) -> None:
     """Replace names of `target_module` by those of `source_module`: `items`, or its ``__implements__``."""
     names = getattr(source_module, "__implements__", None) if items is None else items
     if names is None:
@@ -109,7 +113,7 @@ def patch_module(target_module: ModuleType, source_module: ModuleType, items: It
 
 
 def sweep(swept: Mapping[int, tuple[Any, Any]]) -> None:
-    """Rebind copies of replaced objects that modules, and classes defined in them, have made: exactly those objects."""
+    """Rebind the copies of replaced objects that modules, and classes defined in them, have made."""
     for module in list(sys.modules.values()):
         name = getattr(module, "__name__", "")
         if not isinstance(module, ModuleType) or name.split(".")[0] == "greenrt":

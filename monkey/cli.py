@@ -2,8 +2,9 @@
 
 import sys
 
-import greenrt
 from greenrt.monkey.runner import run_module, run_script
+
+import greenrt
 
 __all__ = ["main", "run"]
 

@@ -4,8 +4,9 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from greenrt import _original
 from greenrt.monkey.api import note
+
+from greenrt import _original
 from greenrt.sync.lock import Lock, RLock
 
 __all__ = ["renew"]
@@ -14,7 +15,9 @@ _NATIVE_LOCK: Any = type(_original.allocate_lock())
 _NATIVE_RLOCK: Any = _original.RLock
 
 # Modules whose locks belong to the interpreter, or are never held while something waits.
-LEFT_ALONE = frozenset(("_frozen_importlib", "_frozen_importlib_external", "importlib._bootstrap", "threading", "_thread"))
+LEFT_ALONE = frozenset(
+    ("_frozen_importlib", "_frozen_importlib_external", "importlib._bootstrap", "threading", "_thread")
+)
 
 
 def renew(logging: bool) -> None:

@@ -3,9 +3,10 @@
 import threading
 from typing import Any
 
-from greenrt._hub.slot import on_main_thread
 from greenrt.monkey import locks
 from greenrt.monkey.api import is_module_patched, note, patch_methods, replace
+
+from greenrt._hub.slot import on_main_thread
 
 __all__ = [
     "patch_all",
@@ -98,7 +99,10 @@ def patch_thread(
     others = module.active_count() - 1
     if others > 0:
         note(f"{others} native threads were started before patching; they go on as native threads")
-    replace(module, {name: getattr(thread, beneath) for name, beneath in green.BENEATH.items() if hasattr(module, name)})
+    replace(
+        module,
+        {name: getattr(thread, beneath) for name, beneath in green.BENEATH.items() if hasattr(module, name)},
+    )
     green.settle(module)
     replace(_thread, thread.FUNCTIONS)
     if existing_locks:

@@ -20,7 +20,10 @@ def run_script(path: str, args: list[str]) -> None:
     if os.path.isdir(path) or not os.path.isfile(path):
         # A folder with a __main__.py; or nothing, and the error that Python gives.
         if not os.path.exists(path):
-            print(f"{sys.executable}: can't open file {os.path.abspath(path)!r}: [Errno 2] No such file or directory", file=sys.stderr)
+            print(
+                f"{sys.executable}: can't open file {os.path.abspath(path)!r}: [Errno 2] No such file or directory",
+                file=sys.stderr,
+            )
             raise SystemExit(2)
         patch_all()
         _guarded(lambda: runpy.run_path(path, run_name="__main__"))
@@ -77,7 +80,7 @@ def _show(error: BaseException) -> None:
 
 
 class _Ending:
-    """Ends the process by SIGINT after an uncaught KeyboardInterrupt: the shell is to know (CPython's exit_sigint)."""
+    """Ends the process by SIGINT after an uncaught KeyboardInterrupt, as CPython: the shell is to know."""
 
     interrupted = False
 

@@ -15,13 +15,14 @@ from greenrt.errors import GreenletExit
 from greenrt.sync.channel import Channel
 from greenrt.sync.condition import Condition
 from greenrt.sync.event import Event
+from greenrt.sync.executor import ThreadPoolExecutor
 from greenrt.sync.group import Group
 from greenrt.sync.lock import Lock, RLock
 from greenrt.sync.pool import Pool
 from greenrt.sync.queue import LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
 from greenrt.sync.result import AsyncResult
 from greenrt.sync.semaphore import BoundedSemaphore, DummySemaphore, Semaphore
-from greenrt.sync.threadpool import ThreadPool, ThreadPoolExecutor
+from greenrt.sync.threadpool import ThreadPool
 
 __all__ = [
     "AsyncResult",

@@ -12,6 +12,7 @@ import queue as _queue
 import select as _select
 import sys
 import time
+from concurrent.futures import Executor, Future
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,9 @@ from typing import Any
 __all__ = [
     "TIMEOUT_MAX",
     "Empty",
+    "Executor",
     "Full",
+    "Future",
     "RLock",
     "ShutDown",
     "allocate_lock",

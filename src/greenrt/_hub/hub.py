@@ -52,7 +52,8 @@ class Hub(HubCore):
     """
 
     SYSTEM_ERROR: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, SystemError)
-    NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit)
+    # gevent prints a KeyboardInterrupt before it raises it in the main greenlet; once is enough.
+    NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit, KeyboardInterrupt)
 
     def __init__(self, loop: Loop | None = None) -> None:
         main = current()

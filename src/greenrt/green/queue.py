@@ -1,4 +1,4 @@
-"""The standard library's `queue` module over cooperative locks; its own classes, except SimpleQueue, which is C there."""
+"""The standard library's `queue` module over cooperative locks; SimpleQueue, which is C there, is made anew."""
 
 import queue as _stdlib
 from typing import Any
@@ -7,8 +7,8 @@ from greenrt import _original
 from greenrt.green import threading as _threading
 from greenrt.sync.queue import SimpleQueue as _SimpleQueue
 
-_module = _original.private_module("queue")
-_module.threading = _threading  # type: ignore[attr-defined]
+_module: Any = _original.private_module("queue")
+_module.threading = _threading
 # One set of exceptions: who catches queue.Empty catches this one.
 _module.Empty = _stdlib.Empty
 _module.Full = _stdlib.Full

@@ -3,6 +3,9 @@
 In a native thread that has no hub each function does what the standard one does.
 """
 
+# The names of the standard module are defined anew, which is the point.
+# mypy: disable-error-code="no-redef,assignment,misc"
+
 import _thread as _stdlib
 import sys
 from _thread import *  # noqa: F403
@@ -15,13 +18,17 @@ from greenlet import getcurrent
 
 from greenrt import _original
 from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.local import local
 from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
+from greenrt.sync.lock import RLock as _GreenRLock
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 allocate_lock = allocate = LockType = lock = Lock
+_local = local
+RLock = _GreenRLock
 
 # Green threads that have not finished; those that hold up the end of the process are in `_ThreadHandle`.
 _running: WeakSet[Any] = WeakSet()

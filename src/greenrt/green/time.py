@@ -1,5 +1,8 @@
 """The standard library's `time` module, cooperative: `sleep` suspends the greenlet only."""
 
+# The names of the standard module are defined anew, which is the point.
+# mypy: disable-error-code="no-redef"
+
 import time as _stdlib
 from operator import index
 from time import *  # noqa: F403

@@ -31,7 +31,9 @@ class BaseServer:
     # How many are taken in before handlers get to run.
     max_accept: int = 100
 
-    def __init__(self, listener: Any, handle: Callable[..., Any] | None = None, spawn: Any = "default") -> None:
+    def __init__(
+        self, listener: Any, handle: Callable[..., Any] | None = None, spawn: Any = "default"
+    ) -> None:
         self._given: Any = None
         self.socket: Any = None
         self._accepting: Greenlet | None = None
@@ -69,7 +71,9 @@ class BaseServer:
         elif callable(spawn):
             self._spawn = spawn
         else:
-            raise TypeError(f"spawn must be 'default', 'raw', None, a number, a pool or a callable, not {spawn!r}")
+            raise TypeError(
+                f"spawn must be 'default', 'raw', None, a number, a pool or a callable, not {spawn!r}"
+            )
 
     def set_handle(self, handle: Callable[..., Any]) -> None:
         """Choose what is called for whatever comes in."""

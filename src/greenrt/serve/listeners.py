@@ -30,7 +30,8 @@ def parse_address(listener: Any) -> tuple[Any, Any]:
         port = ""
     if not port.isdigit() or int(port) > 65535:
         raise ValueError(
-            f"{listener!r} is no address to listen on; use (host, port), a port, 'host:port', 'unix:/path' or a socket"
+            f"{listener!r} is no address to listen on; "
+            "use (host, port), a port, 'host:port', 'unix:/path' or a socket"
         )
     if host in ("", "*"):
         host = "0.0.0.0"

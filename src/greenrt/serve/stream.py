@@ -70,7 +70,9 @@ class StreamServer(BaseServer):
                 if self.socket is not listener:
                     return
                 if error.errno in EXHAUSTED:
-                    logging.getLogger("greenrt").warning("%r can't accept: %s; again in %.2f s", self, error, delay)
+                    logging.getLogger("greenrt").warning(
+                        "%r can't accept: %s; again in %.2f s", self, error, delay
+                    )
                     sleep(delay)
                     delay = min(delay * 2, self.max_delay)
                 elif error.errno not in PASSING:

@@ -29,7 +29,7 @@ cdef class Lock(Mutex):
 
 
 cdef class RLock(Mutex):
-    cdef object _owner
+    cdef object _holder
     cdef Py_ssize_t _count
 
     cdef bint _seize_again(self, bint blocking, object timeout) except -1

@@ -42,6 +42,9 @@ class Mutex(Guarded):
 
     __slots__ = ("_taken", "_waiters")
 
+    _taken: bool
+    _waiters: WaitList | None
+
     def _seize(self, blocking: bool, timeout: Any) -> bool:
         """Take the mutex; return False if it isn't free, or not within `timeout` seconds (None: no limit)."""
         # Without the gate no answer can be had at once; with a park there is time, but the hub can't have one.
@@ -89,7 +92,7 @@ class Mutex(Guarded):
         waiters = self._waiters
         if waiters is not None:
             while waiters.count:
-                park = waiters.popleft()
+                park: Any = waiters.popleft()
                 if park.wake(True):
                     return
         self._taken = False
@@ -170,30 +173,30 @@ class RLock(Mutex):
     `hub` is accepted for gevent's sake. Any thread may use it; its owner is a greenlet, or a native thread.
     """
 
-    __slots__ = ("_count", "_owner")
+    __slots__ = ("_count", "_holder")
 
     def __init__(self, hub: Any = None) -> None:
-        self._owner: greenlet | None = None
+        self._holder: greenlet | None = None
         self._count = 0
 
     def _seize_again(self, blocking: bool, timeout: Any) -> bool:
         me = current()
         # Only its owner finds itself here: no gate.
-        if self._owner is me:
+        if self._holder is me:
             self._count += 1
             return True
         if not self._seize(blocking, timeout):
             return False
-        self._owner = me
+        self._holder = me
         self._count = 1
         return True
 
     def _let_go(self) -> None:
-        if self._owner is not current():
+        if self._holder is not current():
             raise RuntimeError("cannot release un-acquired lock")
         self._count -= 1
         if self._count == 0:
-            self._owner = None
+            self._holder = None
             self._yield_up()
 
     def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
@@ -215,30 +218,30 @@ class RLock(Mutex):
     # What threading.Condition asks of the lock under it.
 
     def _is_owned(self) -> bool:
-        return self._owner is current()
+        return self._holder is current()
 
     def _release_save(self) -> tuple[int, Any]:
-        if self._owner is None:
+        if self._holder is None:
             raise RuntimeError("cannot release un-acquired lock")
-        state = (self._count, self._owner)
+        state = (self._count, self._holder)
         self._count = 0
-        self._owner = None
+        self._holder = None
         self._yield_up()
         return state
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
         self._take_back()
-        self._count, self._owner = state
+        self._count, self._holder = state
 
     def _recursion_count(self) -> int:
-        return self._count if self._owner is current() else 0
+        return self._count if self._holder is current() else 0
 
     def _at_fork_reinit(self) -> None:
         Mutex._at_fork_reinit(self)
-        self._owner = None
+        self._holder = None
         self._count = 0
 
     def __repr__(self) -> str:
         state = "locked" if self._taken else "unlocked"
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
-        return f"<{state} {kind} object owner={self._owner!r} count={self._count} at {id(self):#x}>"
+        return f"<{state} {kind} object owner={self._holder!r} count={self._count} at {id(self):#x}>"

@@ -21,7 +21,12 @@ class _Results:
     """
 
     def __init__(
-        self, spawn: Callable[..., Any], function: Callable[..., Any], items: Iterable[Any], maxsize: int | None, ordered: bool
+        self,
+        spawn: Callable[..., Any],
+        function: Callable[..., Any],
+        items: Iterable[Any],
+        maxsize: int | None,
+        ordered: bool,
     ) -> None:
         self._spawn = spawn
         self._function = function
@@ -89,7 +94,12 @@ class Mapping:
         """Start ``function(*args, **kwargs)``; return what has `get` and `rawlink`."""
         raise NotImplementedError
 
-    def apply(self, func: Callable[..., Any], args: tuple[Any, ...] | None = None, kwds: dict[str, Any] | None = None) -> Any:
+    def apply(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...] | None = None,
+        kwds: dict[str, Any] | None = None,
+    ) -> Any:
         """Call ``func(*args, **kwds)`` there; return its result or raise its error."""
         return self.spawn(func, *(args or ()), **(kwds or {})).get()
 
@@ -121,7 +131,10 @@ class Mapping:
         return list(self.imap(func, iterable))
 
     def map_cb(
-        self, func: Callable[..., Any], iterable: Iterable[Any], callback: Callable[[Any], object] | None = None
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Any],
+        callback: Callable[[Any], object] | None = None,
     ) -> list[Any]:
         """Like `map`; then call ``callback(results)``."""
         results = self.map(func, iterable)
@@ -130,12 +143,17 @@ class Mapping:
         return results
 
     def map_async(
-        self, func: Callable[..., Any], iterable: Iterable[Any], callback: Callable[[Any], object] | None = None
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Any],
+        callback: Callable[[Any], object] | None = None,
     ) -> Greenlet:
         """Like `map_cb`, in a Greenlet, which is returned."""
         return Greenlet.spawn(self.map_cb, func, iterable, callback)
 
-    def imap(self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None) -> _Results:
+    def imap(
+        self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
+    ) -> _Results:
         """Iterate over ``func(*items)`` in the order of the items; at most `maxsize` results wait to be taken."""
         return _Results(self.spawn, func, zip(*iterables, strict=False), maxsize, True)
 

@@ -1,8 +1,8 @@
 """Pool: a group with a limit."""
 
-from queue import Full
 from typing import Any
 
+from greenrt._original import Full
 from greenrt.sync.group import Group
 from greenrt.sync.semaphore import DummySemaphore, Semaphore
 
@@ -14,7 +14,7 @@ class PoolFull(Full):
 
 
 class Pool(Group):
-    """A Group of at most `size` greenlets (None: no limit): `spawn` waits for room. gevent's class of the same name."""
+    """A Group of at most `size` greenlets (None: no limit): `spawn` waits for room. gevent's class."""
 
     def __init__(self, size: int | None = None, greenlet_class: Any = None) -> None:
         if size is not None and size < 0:

@@ -18,7 +18,7 @@ class AsyncResult(Latch):
 
     __slots__ = ("_error", "_traceback", "_value")
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self) -> None:
         super().__init__()

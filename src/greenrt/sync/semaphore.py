@@ -47,7 +47,7 @@ class Semaphore(Guarded):
         return self._counter > 0
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Take one; return False if there is none, without `blocking`, or within `timeout` seconds (None: no limit)."""
+        """Take one; False if there is none: at once without `blocking`, else in `timeout` seconds (None: ever)."""
         return self._obtain(blocking, timeout)
 
     def release(self, n: int = ONE) -> int:
@@ -136,7 +136,7 @@ class Semaphore(Guarded):
         waiters = self._waiters
         if waiters is not None:
             while waiters.count:
-                park = waiters.popleft()
+                park: Any = waiters.popleft()
                 if park.wake(True):
                     return
         self._counter += 1
@@ -181,7 +181,9 @@ class BoundedSemaphore(Semaphore):
 
     def _give_back(self) -> None:
         if self._counter >= self._bound:
-            raise ValueError(f"{self!r} was released more often than it was acquired (its bound is {self._bound})")
+            raise ValueError(
+                f"{self!r} was released more often than it was acquired (its bound is {self._bound})"
+            )
         Semaphore._give_back(self)
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from typing import Any
 
 from greenrt import _original
@@ -16,7 +15,7 @@ from greenrt.sync.queue import Empty, SimpleQueue
 from greenrt.sync.result import AsyncResult
 from greenrt.sync.semaphore import Semaphore
 
-__all__ = ["ThreadPool", "ThreadPoolExecutor"]
+__all__ = ["ThreadPool"]
 
 DEFAULT_SIZE = 10
 
@@ -184,58 +183,6 @@ class ThreadPool(Mapping):
         """End the threads, after the jobs they are at."""
         for _ in range(self.size):
             self._jobs.put(None)
-
-
-class ThreadPoolExecutor(Executor):
-    """concurrent.futures.ThreadPoolExecutor over a ThreadPool: waiting for a future suspends the greenlet only."""
-
-    def __init__(self, max_workers: int = DEFAULT_SIZE) -> None:
-        self._pool = ThreadPool(max_workers)
-        self._shut = False
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Start ``fn(*args, **kwargs)``; return its future."""
-        if self._shut:
-            raise RuntimeError("cannot schedule new futures after shutdown")
-        future = _Future()
-        result = self._pool.spawn(fn, *args, **kwargs)
-        future.set_running_or_notify_cancel()
-        result.rawlink(future._take_over)
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; with `wait`, wait for those that run."""
-        self._shut = True
-        if wait:
-            self._pool.join()
-        self._pool.kill()
-
-    kill = shutdown
-
-
-class _Future(Future):  # type: ignore[type-arg]
-    """A future that a greenlet can wait for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._settled = Event()
-
-    def _take_over(self, source: AsyncResult) -> None:
-        if source.exception is not None:
-            self.set_exception(source.exception)
-        else:
-            self.set_result(source.value)
-        self._settled.set()
-
-    def result(self, timeout: float | None = None) -> Any:
-        """Return the call's result or raise its error; TimeoutError after `timeout` seconds."""
-        self._settled.wait(timeout)
-        return super().result(timeout=0)
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return the call's error or None; TimeoutError after `timeout` seconds."""
-        self._settled.wait(timeout)
-        return super().exception(timeout=0)
 
 
 set_threadpool_factory(lambda hub: ThreadPool(DEFAULT_SIZE, hub))

@@ -1,0 +1,63 @@
+"""ThreadPoolExecutor: concurrent.futures over a ThreadPool."""
+
+from collections.abc import Callable
+from typing import Any
+
+from greenrt._original import Executor, Future
+from greenrt.sync.event import Event
+from greenrt.sync.result import AsyncResult
+from greenrt.sync.threadpool import DEFAULT_SIZE, ThreadPool
+
+__all__ = ["ThreadPoolExecutor"]
+
+
+class ThreadPoolExecutor(Executor):
+    """concurrent.futures.ThreadPoolExecutor over a ThreadPool: waiting for a future suspends the greenlet only."""
+
+    def __init__(self, max_workers: int = DEFAULT_SIZE) -> None:
+        self._pool = ThreadPool(max_workers)
+        self._shut = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Start ``fn(*args, **kwargs)``; return its future."""
+        if self._shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        future = _Future()
+        result = self._pool.spawn(fn, *args, **kwargs)
+        future.set_running_or_notify_cancel()
+        result.rawlink(future._take_over)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; with `wait`, wait for those that run."""
+        self._shut = True
+        if wait:
+            self._pool.join()
+        self._pool.kill()
+
+    kill = shutdown
+
+
+class _Future(Future):  # type: ignore[type-arg]
+    """A future that a greenlet can wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settled = Event()
+
+    def _take_over(self, source: AsyncResult) -> None:
+        if source.exception is not None:
+            self.set_exception(source.exception)
+        else:
+            self.set_result(source.value)
+        self._settled.set()
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return the call's result or raise its error; TimeoutError after `timeout` seconds."""
+        self._settled.wait(timeout)
+        return super().result(timeout=0)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the call's error or None; TimeoutError after `timeout` seconds."""
+        self._settled.wait(timeout)
+        return super().exception(timeout=0)
