@@ -56,7 +56,7 @@ class WaitList:
         self.count -= 1
         return True
 
-    def popleft(self) -> Park | None:
+    def popleft(self) -> Any:
         """Remove and return the first park, or return None."""
         head = self.head
         if head is not None:

@@ -25,7 +25,7 @@ class Channel(Guarded):
 
     __slots__ = ("getters", "putters")
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self, maxsize: int = 1) -> None:
         # gevent checks this, and uses it for nothing.
@@ -53,7 +53,7 @@ class Channel(Guarded):
         return True
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Give `item` to a getter, waiting for one for `timeout` seconds (None: no limit); `queue.Full` if none comes.
+        """Give `item` to a getter, waiting for one for `timeout` seconds; `queue.Full` if none comes.
 
         Without `block` only to one that waits already.
         """
@@ -75,7 +75,7 @@ class Channel(Guarded):
         self.put(item, False)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take an item from a putter, waiting for one for `timeout` seconds (None: no limit); `queue.Empty` if none comes.
+        """Take an item from a putter, waiting for one for `timeout` seconds; `queue.Empty` if none comes.
 
         Without `block` only from one that waits already.
         """

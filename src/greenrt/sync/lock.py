@@ -74,8 +74,8 @@ class Mutex(Guarded):
                 raise
             except BaseException as error:
                 late.append(error)
-        for error in late:
-            postpone(error)
+        for thrown in late:
+            postpone(thrown)
 
     def _yield_up(self) -> bool:
         """Hand the mutex to who waits longest, or free it; return False if it was free."""

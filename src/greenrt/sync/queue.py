@@ -38,7 +38,7 @@ if _original.ShutDown is not None:
     ShutDown: Any = _original.ShutDown
 else:
 
-    class ShutDown(Exception):  # type: ignore[no-redef]  # noqa: N818
+    class ShutDown(Exception):  # type: ignore[no-redef]
         """Raised by `put`, and by `get` of an empty queue, after `shutdown`."""
 
 
@@ -69,7 +69,7 @@ class SimpleQueue(Guarded):
 
     __slots__ = ("_limit", "_unfinished", "getters", "is_shutdown", "joiners", "putters", "queue")
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self, maxsize: int | None = None, items: Iterable[Any] = ()) -> None:
         self._set_up(maxsize, items)
@@ -379,7 +379,7 @@ class SimpleQueue(Guarded):
 
 
 class Queue(SimpleQueue):
-    """A SimpleQueue whose items can be reported done (`task_done`) and waited for (`join`), and that can be shut down.
+    """A SimpleQueue whose items can be reported done (`task_done`) and waited for (`join`), and that can be shut.
 
     gevent's class of the same name, and the standard library's (`shutdown` as in 3.13). `unfinished_tasks` says how
     many of `items` are to be reported done; all of them by default.
