@@ -1,5 +1,8 @@
 """The standard library's `selectors` module over the cooperative `select`."""
 
+# The names of the standard module are defined anew, which is the point.
+# mypy: disable-error-code="no-redef,attr-defined,assignment,misc"
+
 import selectors as _stdlib
 from selectors import *  # noqa: F403
 from typing import Any

@@ -5,6 +5,9 @@ class. Functions that are Python in CPython (create_connection, create_server, s
 own, over this module's names.
 """
 
+# The names of the standard module are defined anew, which is the point.
+# mypy: disable-error-code="no-redef,assignment,misc,override"
+
 import socket as _stdlib
 from socket import *  # noqa: F403
 from types import FunctionType

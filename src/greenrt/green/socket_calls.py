@@ -93,7 +93,7 @@ def until_done(sock: Any, event: int, method: Any, args: tuple[Any, ...], flags:
 
 def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     """Receive up to `bufsize` bytes; b"" at the end of the stream. See `socket.socket.recv`."""
-    return _recv(self, bufsize, flags)
+    return _recv(self, bufsize, flags)  # type: ignore[no-any-return]
 
 
 def _recv(sock: Any, size: int, flags: int) -> Any:
@@ -116,7 +116,7 @@ def _recv_all(sock: Any, data: Any, size: int, flags: int) -> bytes:
     # Without a timeout the kernel waits for all of it, unless the stream ends. (Not for a datagram, and we not for a
     # peek: nothing tells when more has come.)
     if sock.type & 0xF != _socket.SOCK_STREAM or flags & _socket.MSG_PEEK:
-        return data
+        return data  # type: ignore[no-any-return]
     parts = [data]
     missing = size - len(data)
     while data is None or (data and missing):
