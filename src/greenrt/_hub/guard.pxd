@@ -1,8 +1,12 @@
+import cython
+
 from greenrt._hub.park cimport Park
 from greenrt._native.gate cimport Gate
+from greenrt._native.thread cimport monotonic
 
 
 cdef int CANCEL
+cdef double PATIENCE
 
 
 cdef class WaitList:
@@ -22,6 +26,7 @@ cdef class Guarded(Gate):
     cpdef _apply(self, int code, object operand)
     cpdef _submit(self, int code, object operand)
     cpdef _finish(self)
+    @cython.locals(give_up=double, now=double)
     cpdef bint _insist(self) except -1
     cpdef _renew(self)
     cpdef object _wait(self, int code, Park park, object timeout)

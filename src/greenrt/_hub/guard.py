@@ -5,11 +5,15 @@ from typing import Any
 from greenrt import _original
 from greenrt._hub.park import Park
 from greenrt._native.gate import Gate
+from greenrt._native.thread import monotonic
 
 __all__ = ["Guarded", "WaitList"]
 
 # The operation code that every Guarded knows; subclasses number theirs from 1.
 CANCEL = 0
+
+# How long one waits for another thread to leave its critical section (seconds).
+PATIENCE = 1.0
 
 
 class WaitList:
@@ -71,10 +75,10 @@ class WaitList:
 class Guarded(Gate):
     """State that any greenlet of any thread may change, one operation at a time.
 
-    Nobody ever *waits* for the gate: a finalizer or a signal handler can run inside any critical section, and
-    would wait for itself. Who finds the gate taken leaves its operation in a list, and who holds the gate works
-    the list off before and after giving the gate back. Two rules keep critical sections short and safe: nothing
-    in them switches, and nothing of the user's is dropped in them.
+    A thread never waits for itself: a finalizer or a signal handler can run inside any critical section. Who finds
+    that its own thread has the gate leaves its operation in a list, and who holds the gate works the list off before
+    and after giving the gate back. Other threads' critical sections are waited for. Two rules keep them short and
+    safe: nothing in them switches, and nothing of the user's is dropped in them.
 
     A subclass numbers its operations and carries them out in `_apply`.
     """
@@ -89,8 +93,10 @@ class Guarded(Gate):
                 queue.remove(operand)
 
     def _submit(self, code: int, operand: Any) -> None:
-        """Carry out an operation now, or have the holder of the gate do it."""
-        if self._enter():
+        """Carry out an operation now; if this thread itself holds the gate, have the holder do it."""
+        # Not left to the holder where that is another thread: what is returned from must have happened, or its caller
+        # would find the state of before (an event that it has cleared, set).
+        if self._enter() or self._insist():
             try:
                 self._apply(code, operand)
             finally:
@@ -122,8 +128,15 @@ class Guarded(Gate):
         Waits for another thread (which is inside a short critical section), never for oneself: False if this
         thread holds the gate further down its stack, or in another greenlet.
         """
+        give_up = 0.0
         while not self._enter():
             if self._held_here():
+                return False
+            # Two finalizers, each inside a critical section that the other needs, must not wait for ever.
+            now = monotonic()
+            if give_up == 0.0:
+                give_up = now + PATIENCE
+            elif now > give_up:
                 return False
             _original.sleep(0)
         return True

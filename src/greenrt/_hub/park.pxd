@@ -20,6 +20,7 @@ cdef class Shadow:
 
 
 cpdef double as_seconds(object timeout) except? -1.0
+@cython.locals(state=dict, found=Shadow)
 cpdef Shadow shadow(greenlet_t target)
 cpdef object parked(greenlet_t target)
 

@@ -127,9 +127,12 @@ class HubCore(Fiber):
                 # Never a dead greenlet, switching to which would land in its parent: its end would have set `done`.
                 park.done = True
                 target = park.greenlet
+                park = None
             else:
                 break
             ready.popleft()
+            # This frame stays for as long as `running` is parked, and must not keep what others waited for.
+            entry = fiber = None
             self.budget -= 1
             # A greenlet may come upon itself.
             if target is not running:

@@ -1,5 +1,6 @@
 """Lock and RLock: threading's, for greenlets and threads alike."""
 
+from operator import index
 from typing import Any
 
 from greenlet import greenlet
@@ -27,7 +28,7 @@ def _checked(blocking: Any, timeout: Any) -> Any:
         return None
     if timeout == -1:
         return None
-    seconds = float(timeout)
+    seconds = timeout if isinstance(timeout, float) else float(index(timeout))
     if seconds != seconds:
         raise ValueError("Invalid value NaN (not a number)")
     if seconds < 0:
@@ -145,7 +146,7 @@ class Lock(Mutex):
     def __enter__(self) -> bool:
         return self._seize(True, None)
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
         if not self._yield_up():
             raise RuntimeError("release unlocked lock")
 
@@ -212,7 +213,7 @@ class RLock(Mutex):
     def __enter__(self) -> bool:
         return self._seize_again(True, None)
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
         self._let_go()
 
     # What threading.Condition asks of the lock under it.

@@ -85,7 +85,7 @@ class Semaphore(Guarded):
     def __enter__(self) -> None:
         self._obtain(True, None)
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
         self._give_back()
 
     def _obtain(self, blocking: bool, timeout: Any) -> bool:
@@ -224,5 +224,5 @@ class DummySemaphore:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
         pass
