@@ -96,6 +96,33 @@ def test_poll(pair: tuple[Any, Any]) -> None:
         poller.modify(b, 1)
 
 
+@pytest.mark.parametrize("mask", [0, stdlib_select.POLLPRI])
+def test_hangups_are_reported_unasked(mask: int) -> None:
+    a, b = socket.socketpair()
+    with a, b:
+        poller = select.poll()
+        poller.register(b, mask)
+        assert poller.poll(10) == []
+        greenrt.spawn_later(0.02, a.close)
+        assert poller.poll(5000) == [(b.fileno(), select.POLLHUP)]
+        with pytest.raises(TypeError):
+            poller.poll("x")
+
+
+def test_polling_without_waiting_lets_others_run(pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    greenrt.spawn(later, a)
+    give_up = time.monotonic() + 10
+    while not select.select([b], [], [], 0)[0]:
+        assert time.monotonic() < give_up
+    with select.epoll() as poller:
+        poller.register(b, select.EPOLLIN)
+        b.recv(1)
+        greenrt.spawn(later, a)
+        while not poller.poll(0):
+            assert time.monotonic() < give_up
+
+
 def test_poll_reports_closed_fds() -> None:
     a, b = socket.socketpair()
     poller = select.poll()

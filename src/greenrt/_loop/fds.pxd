@@ -4,6 +4,9 @@ from greenrt._loop.backends.base cimport Backend
 from greenrt._loop.entry cimport Entry
 
 
+cdef int _READ, _WRITE, _CLOSED, _FRANK
+
+
 cdef class FdEntry:
     cdef public int fd
     cdef public unsigned int generation
@@ -26,6 +29,7 @@ cdef class FdTable:
     cdef bint sticky
     cdef list entries
 
+    @cython.locals(entry=FdEntry)
     cdef FdEntry entry(self, int fd)
     cpdef Entry occupant(self, int fd, int event)
     @cython.locals(entry=FdEntry, occupant=Entry)

@@ -19,8 +19,11 @@ __all__ = ["CLOSED", "FdEntry", "FdTable"]
 # Fired at waiters of an fd that is being closed; no kernel event.
 CLOSED = 8
 
-# Reported by a backend with what may come only once: see `FdEntry.frank`.
+# Reported by a backend with what may come only once: see `FdEntry.frank`. A level user may want it, and no more.
 FRANK = 16
+
+# As the .pxd declares: C integers in the compiled build.
+_READ, _WRITE, _CLOSED, _FRANK = READ, WRITE, CLOSED, FRANK
 
 
 class FdEntry:
@@ -64,9 +67,9 @@ class FdEntry:
         """Return the union of what all waiters want."""
         events = 0
         if self.reader is not None:
-            events |= READ
+            events |= _READ
         if self.writer is not None:
-            events |= WRITE
+            events |= _WRITE
         if self.watchers is not None:
             for wanted in self.watchers.values():
                 events |= wanted
@@ -108,7 +111,7 @@ class FdTable:
     def occupant(self, fd: int, event: int) -> Entry | None:
         """Return the socket operation that waits for `event` (READ or WRITE) of `fd`, or None."""
         entry = self.entry(fd)
-        return entry.reader if event == READ else entry.writer
+        return entry.reader if event == _READ else entry.writer
 
     def park(self, fd: int, event: int, waiter: Entry) -> None:
         """Fire `waiter` once when a socket operation that met EAGAIN is worth another try.
@@ -116,7 +119,7 @@ class FdTable:
         The caller has made sure that there is no `occupant`. OSError if the kernel refuses the fd.
         """
         entry = self.entry(fd)
-        if event == READ:
+        if event == _READ:
             entry.reader = waiter
         else:
             entry.writer = waiter
@@ -131,7 +134,7 @@ class FdTable:
     def seize(self, fd: int, event: int, waiter: Entry) -> Entry | None:
         """`park`, unless there is an occupant: return that, or None."""
         entry = self.entry(fd)
-        occupant = entry.reader if event == READ else entry.writer
+        occupant = entry.reader if event == _READ else entry.writer
         if occupant is None:
             self.park(fd, event, waiter)
         return occupant
@@ -153,7 +156,7 @@ class FdTable:
     def unpark(self, fd: int, event: int, waiter: Entry) -> None:
         """Take `waiter` back; no-op if it was fired."""
         entry = self.entry(fd)
-        if event == READ:
+        if event == _READ:
             if entry.reader is waiter:
                 entry.reader = None
         elif entry.writer is waiter:
@@ -198,7 +201,7 @@ class FdTable:
         if entry.known:
             self.backend.forget(fd)
             self._void(entry)
-        self._deliver(entry, CLOSED)
+        self._deliver(entry, _CLOSED)
 
     def reset(self, fd: int) -> None:
         """The number `fd` may belong to a new file: nothing that is known of it holds any more.
@@ -214,7 +217,7 @@ class FdTable:
                 try:
                     self._register(entry)
                 except OSError:
-                    self._deliver(entry, CLOSED)
+                    self._deliver(entry, _CLOSED)
 
     def _void(self, entry: FdEntry) -> None:
         entry.generation = (entry.generation + 1) & 0x7FFFFFFF
@@ -242,10 +245,10 @@ class FdTable:
         still = entry.waiters()
         for waiter in waiters:
             if waiter in still:
-                self.unpark(fd, READ, waiter)
-                self.unpark(fd, WRITE, waiter)
+                self.unpark(fd, _READ, waiter)
+                self.unpark(fd, _WRITE, waiter)
                 self.discard(fd, waiter)
-                waiter.fire(CLOSED)
+                waiter.fire(_CLOSED)
 
     def _known(self, fd: int) -> FdEntry | None:
         if fd < 0 or fd >= len(self.entries):
@@ -266,7 +269,7 @@ class FdTable:
         try:
             self._register(entry)
         except OSError:
-            self._deliver(entry, CLOSED)
+            self._deliver(entry, _CLOSED)
 
     def _register(self, entry: FdEntry) -> None:
         if entry.void:
@@ -291,7 +294,7 @@ class FdTable:
         if error != EPERM:
             raise OSError(error, f"can't wait for file descriptor {entry.fd}")
         # epoll refuses regular files: they are always ready.
-        self._deliver(entry, READ | WRITE)
+        self._deliver(entry, _READ | _WRITE)
 
     def dispatch(self, count: int) -> None:
         """Fire the waiters of the `count` fds that the backend found ready."""
@@ -306,10 +309,9 @@ class FdTable:
             if entry is None or not entry.known or entry.generation != backend.ready_generation(index):
                 continue
             events = backend.ready_events(index)
-            if events & FRANK:
-                events &= ~FRANK
+            if events & _FRANK:
                 entry.frank = True
-            if events & READ:
+            if events & _READ:
                 entry.dry = False
             self._deliver(entry, events)
             if not entry.stuck:
@@ -320,21 +322,21 @@ class FdTable:
                         self._register(entry)
                     except OSError:
                         # Closed behind our back.
-                        self._deliver(entry, CLOSED)
+                        self._deliver(entry, _CLOSED)
 
     def _deliver(self, entry: FdEntry, events: int) -> None:
         reader = entry.reader
         writer = entry.writer
-        if reader is not None and events & (READ | CLOSED):
+        if reader is not None and events & (_READ | _CLOSED):
             entry.reader = None
             reader.fire(events)
-        if writer is not None and events & (WRITE | CLOSED):
+        if writer is not None and events & (_WRITE | _CLOSED):
             entry.writer = None
             writer.fire(events)
         if entry.watchers is not None:
             watchers = list(entry.watchers.items())
             for waiter, wanted in watchers:
-                happened = events & (wanted | CLOSED)
+                happened = events & (wanted | _CLOSED)
                 if happened:
                     self.discard(entry.fd, waiter)
                     waiter.fire(happened)

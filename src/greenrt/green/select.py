@@ -13,7 +13,7 @@ from select import *  # noqa: F403
 from typing import Any
 
 from greenrt import _original
-from greenrt._hub.io import park_on_fd, park_on_fds
+from greenrt._hub.io import give_way, park_on_fd, park_on_fds
 from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
 from greenrt._native.thread import monotonic
 
@@ -22,6 +22,8 @@ __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 _READ = 1
 _WRITE = 2
 _URGENT = 32
+# Errors and hangups, which poll(2) reports unasked.
+_HANGUP = 16
 
 _POLLIN, _POLLPRI, _POLLOUT, _POLLERR, _POLLHUP, _POLLNVAL = 1, 2, 4, 8, 16, 32
 
@@ -47,7 +49,7 @@ def _wait_in_kernel() -> bool:
     return (get_hub_if_exists() or hub_for_waiting()) is None
 
 
-def select(
+def select(  # type: ignore[no-redef]
     rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
 ) -> tuple[list[Any], list[Any], list[Any]]:
     """Wait until an fd of the lists is ready; return those that are. See `select.select`.
@@ -63,7 +65,7 @@ def select(
         if timeout < 0:
             raise ValueError("timeout must be non-negative")
     lists = []
-    poller = poll()
+    masks: dict[int, int] = {}
     for things, mask in ((rlist, _POLLIN), (wlist, _POLLOUT), (xlist, _POLLPRI)):
         try:
             numbers = [(thing, _number(thing)) for thing in things]
@@ -73,7 +75,10 @@ def select(
             raise TypeError("arguments 1-3 must be sequences") from None
         lists.append(numbers)
         for _, number in numbers:
-            poller.register(number, poller.mask(number) | mask)
+            masks[number] = masks.get(number, 0) | mask
+    poller: Any = poll()
+    for number, mask in masks.items():
+        poller.register(number, mask)
     ready = dict(poller.poll(None if timeout is None else timeout * 1000))
     if any(mask & _POLLNVAL for mask in ready.values()):
         raise OSError(9, "Bad file descriptor")
@@ -84,7 +89,7 @@ def select(
     return (found[0], found[1], found[2])
 
 
-class poll:
+class poll:  # type: ignore[no-redef]
     """A set of fds to wait for, in the manner of poll(2). See `select.poll`."""
 
     def __init__(self) -> None:
@@ -92,24 +97,23 @@ class poll:
         self._masks: dict[int, int] = {}
         self._polling = False
 
-    def mask(self, number: int) -> int:
-        """Return the events that fd `number` is registered for; 0 if it isn't."""
-        return self._masks.get(number, 0)
-
     def register(self, fd: Any, eventmask: int = _POLLIN | _POLLPRI | _POLLOUT, /) -> None:
         """Wait for `eventmask` of `fd` too, or instead of what it was registered for."""
-        self._native.register(fd, eventmask)
-        self._masks[_number(fd)] = eventmask
+        number = _number(fd)
+        self._native.register(number, eventmask)
+        self._masks[number] = eventmask
 
     def modify(self, fd: Any, eventmask: int, /) -> None:
         """Change what is waited for. FileNotFoundError if `fd` isn't registered."""
-        self._native.modify(fd, eventmask)
-        self._masks[_number(fd)] = eventmask
+        number = _number(fd)
+        self._native.modify(number, eventmask)
+        self._masks[number] = eventmask
 
     def unregister(self, fd: Any, /) -> None:
         """No longer wait for `fd`. KeyError if it isn't registered."""
-        self._native.unregister(fd)
-        del self._masks[_number(fd)]
+        number = _number(fd)
+        self._native.unregister(number)
+        del self._masks[number]
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """Return (fd, events) of what is ready, after at most `timeout` milliseconds (None or negative: no limit)."""
@@ -126,6 +130,7 @@ class poll:
             return self._native.poll(timeout)  # type: ignore[no-any-return]
         limit = None if timeout is None or timeout < 0 else timeout / 1000
         deadline = None if limit is None else monotonic() + limit
+        give_way()
         while True:
             ready: list[tuple[int, int]] = self._native.poll(0)
             if ready or limit == 0:
@@ -138,7 +143,8 @@ class poll:
 
 def _events(mask: int) -> int:
     return (
-        (_READ if mask & _POLLIN else 0)
+        _HANGUP
+        | (_READ if mask & _POLLIN else 0)
         | (_WRITE if mask & _POLLOUT else 0)
         | (_URGENT if mask & _POLLPRI else 0)
     )
@@ -158,6 +164,7 @@ if hasattr(_stdlib, "epoll"):
         if _wait_in_kernel():
             return _native_poll(self, timeout, maxevents)
         deadline = None if timeout is None else monotonic() + timeout
+        give_way()
         while True:
             ready = _native_poll(self, 0, maxevents)
             if ready or timeout == 0:
@@ -168,14 +175,14 @@ if hasattr(_stdlib, "epoll"):
             # An epoll instance is a file, readable while something in it is ready.
             park_on_fd(self.fileno(), _READ, left)
 
-    class epoll:
+    class epoll:  # type: ignore[no-redef]
         """An epoll instance whose `poll` suspends the greenlet only. As `select.epoll`, which has no subclasses."""
 
         def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
             self._native = _stdlib.epoll(sizehint, flags)
 
         @classmethod
-        def fromfd(cls, fd: int) -> "epoll":
+        def fromfd(cls, fd: int) -> Any:
             """Return an epoll object for the epoll instance `fd`, which it owns from now on."""
             made = cls.__new__(cls)
             made._native = _stdlib.epoll.fromfd(fd)
@@ -189,7 +196,7 @@ if hasattr(_stdlib, "epoll"):
             # register, modify, unregister, close, closed, fileno.
             return getattr(self._native, name)
 
-        def __enter__(self) -> "epoll":
+        def __enter__(self) -> Any:
             self._native.__enter__()
             return self
 

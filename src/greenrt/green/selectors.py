@@ -12,36 +12,40 @@ from greenrt.green import select as _select
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 
-class SelectSelector(_stdlib.SelectSelector):
+class SelectSelector(_stdlib.SelectSelector):  # type: ignore[no-redef]
     """See `selectors.SelectSelector`; `select` suspends the greenlet only."""
 
     _select = staticmethod(_select.select)
 
 
 # What patching replaces on the standard classes, which hold what they found in `select`.
-METHODS: dict[type, dict[str, Any]] = {_stdlib.SelectSelector: {"_select": SelectSelector._select}}
+METHODS: dict[type, dict[str, Any]] = {
+    _stdlib.SelectSelector: {"_select": staticmethod(_select.select)},
+}
 
-DefaultSelector: type[_stdlib.BaseSelector] = SelectSelector
+_best: type[_stdlib.BaseSelector] = SelectSelector
 
 if hasattr(_stdlib, "PollSelector"):
 
-    class PollSelector(_stdlib.PollSelector):
+    class PollSelector(_stdlib.PollSelector):  # type: ignore[no-redef]
         """See `selectors.PollSelector`; `select` suspends the greenlet only."""
 
         _selector_cls = _select.poll
 
-    DefaultSelector = PollSelector
+    _best = PollSelector
     METHODS[_stdlib.PollSelector] = {"_selector_cls": _select.poll}
 
 if hasattr(_stdlib, "EpollSelector"):
 
-    class EpollSelector(_stdlib.EpollSelector):
+    class EpollSelector(_stdlib.EpollSelector):  # type: ignore[no-redef]
         """See `selectors.EpollSelector`; `select` suspends the greenlet only."""
 
         # Patching needs nothing here: it replaces the `poll` of epoll objects themselves.
         _selector_cls = _select.epoll
 
-    DefaultSelector = EpollSelector
+    _best = EpollSelector
+
+globals()["DefaultSelector"] = _best
 
 
 def __getattr__(name: str) -> Any:

@@ -112,7 +112,7 @@ def _recv(sock: Any, size: int, flags: int) -> Any:
     return data
 
 
-def _recv_all(sock: Any, data: Any, size: int, flags: int) -> bytes:
+def _recv_all(sock: Any, data: Any, size: int, flags: int) -> Any:
     # Without a timeout the kernel waits for all of it, unless the stream ends. (Not for a datagram, and we not for a
     # peek: nothing tells when more has come.)
     if sock.type & 0xF != _socket.SOCK_STREAM or flags & _socket.MSG_PEEK:
