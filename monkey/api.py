@@ -20,6 +20,9 @@ __all__ = [
     "report",
 ]
 
+# C modules under the patched ones: nobody's copies, and what the runtime itself calls.
+BENEATH = frozenset(("_socket", "_queue"))
+
 # By module name: what was there before, by name.
 _saved: dict[str, dict[str, Any]] = {}
 
@@ -116,7 +119,7 @@ def sweep(swept: Mapping[int, tuple[Any, Any]]) -> None:
     """Rebind the copies of replaced objects that modules, and classes defined in them, have made."""
     for module in list(sys.modules.values()):
         name = getattr(module, "__name__", "")
-        if not isinstance(module, ModuleType) or name.split(".")[0] == "greenrt":
+        if not isinstance(module, ModuleType) or name.split(".")[0] == "greenrt" or name in BENEATH:
             continue
         for key, value in list(vars(module).items()):
             pair = swept.get(id(value))

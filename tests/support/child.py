@@ -11,7 +11,7 @@ import greenrt
 __all__ = ["run_script"]
 
 # Where the greenrt under test is imported from, also where it is not installed.
-HOME = str(Path(greenrt.__file__).resolve().parents[1])
+HOME = str(Path(greenrt.__file__).absolute().parents[1])
 LIMIT = 40.0
 
 

@@ -95,7 +95,7 @@ def test_no_timeout_is_minus_one_however_it_is_spelt(kind: Any):
 
 
 def message_of(action: Any) -> tuple[type, str]:
-    with pytest.raises(Exception) as info:  # noqa: PT011
+    with pytest.raises(Exception) as info:
         action()
     return info.type, str(info.value)
 

@@ -20,5 +20,9 @@ def render_call(
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception as error:
+        # Of the user's, or one that comes back to this very call. The report of a hang must not fail for it.
+        text = f"<{type(value).__name__} whose repr() raised {type(error).__name__}>"
     return text if len(text) <= 50 else text[:47] + "..."

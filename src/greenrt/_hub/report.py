@@ -32,8 +32,17 @@ def render_parked(hub: Any) -> list[str]:
     """Return a line for each parked greenlet: who, on what, spawned where."""
     lines = []
     for park in parked_greenlets(hub):
-        target = park.greenlet
-        name = "the main greenlet" if target is hub.parent else repr(target)
-        site = getattr(target, "spawned_at", None)
-        lines.append(f"{name} waits on {render_wait(park.what)}" + (f"; spawned at {site}" if site else ""))
+        lines.append(_render(hub, park))
     return lines
+
+
+def _render(hub: Any, park: Park) -> str:
+    target = park.greenlet
+    site = getattr(target, "spawned_at", None)
+    try:
+        name = "the main greenlet" if target is hub.parent else repr(target)
+        waits = render_wait(park.what)
+    except Exception as error:
+        # A repr() of the user's. The hub that asks must not die of it.
+        name, waits = object.__repr__(target), f"something whose repr() raised {type(error).__name__}"
+    return f"{name} waits on {waits}" + (f"; spawned at {site}" if site else "")

@@ -20,6 +20,13 @@ __all__ = [
     "resolve_address",
 ]
 
+# Bound now: patching reaches the C module too.
+_native_getaddrinfo = _socket.getaddrinfo
+_native_gethostbyaddr = _socket.gethostbyaddr
+_native_gethostbyname = _socket.gethostbyname
+_native_gethostbyname_ex = _socket.gethostbyname_ex
+_native_getnameinfo = _socket.getnameinfo
+
 
 def _in_thread(function: Callable[..., Any], *args: Any) -> Any:
     """Call ``function(*args)`` in a thread of the hub's pool; here, if this thread has no hub."""
@@ -40,7 +47,7 @@ def _is_numeric(host: Any) -> bool:
     if "\0" in text:
         return True
     try:
-        _socket.getaddrinfo(text, None, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)
+        _native_getaddrinfo(text, None, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         return text in ("<broadcast>", "255.255.255.255")
     return True
@@ -51,32 +58,32 @@ def getaddrinfo(
 ) -> list[Any]:
     """See `socket.getaddrinfo`, whose raw results (without enums) these are."""
     if _is_numeric(host) or flags & _socket.AI_NUMERICHOST:
-        return _socket.getaddrinfo(host, port, family, type, proto, flags)
-    return _in_thread(_socket.getaddrinfo, host, port, family, type, proto, flags)  # type: ignore[no-any-return]
+        return _native_getaddrinfo(host, port, family, type, proto, flags)
+    return _in_thread(_native_getaddrinfo, host, port, family, type, proto, flags)  # type: ignore[no-any-return]
 
 
 def gethostbyname(hostname: Any) -> str:
     """See `socket.gethostbyname`."""
     if _is_numeric(hostname):
-        return _socket.gethostbyname(hostname)
-    return _in_thread(_socket.gethostbyname, hostname)  # type: ignore[no-any-return]
+        return _native_gethostbyname(hostname)
+    return _in_thread(_native_gethostbyname, hostname)  # type: ignore[no-any-return]
 
 
 def gethostbyname_ex(hostname: Any) -> tuple[str, list[str], list[str]]:
     """See `socket.gethostbyname_ex`."""
-    return _in_thread(_socket.gethostbyname_ex, hostname)  # type: ignore[no-any-return]
+    return _in_thread(_native_gethostbyname_ex, hostname)  # type: ignore[no-any-return]
 
 
 def gethostbyaddr(ip_address: Any) -> tuple[str, list[str], list[str]]:
     """See `socket.gethostbyaddr`."""
-    return _in_thread(_socket.gethostbyaddr, ip_address)  # type: ignore[no-any-return]
+    return _in_thread(_native_gethostbyaddr, ip_address)  # type: ignore[no-any-return]
 
 
 def getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
     """See `socket.getnameinfo`."""
     if flags & _socket.NI_NUMERICHOST:
-        return _socket.getnameinfo(sockaddr, flags)
-    return _in_thread(_socket.getnameinfo, sockaddr, flags)  # type: ignore[no-any-return]
+        return _native_getnameinfo(sockaddr, flags)
+    return _in_thread(_native_getnameinfo, sockaddr, flags)  # type: ignore[no-any-return]
 
 
 def resolve_address(sock: Any, address: Any) -> Any:

@@ -48,14 +48,13 @@ class _GreenThread(Greenlet):
     sentinel: Any = None
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        super().__init__(_run_thread, self, function, args, kwargs)
+        super().__init__(_run_thread, function, args, kwargs)
         # As CPython's threads, and unlike spawned greenlets: not in a copy of the starter's context.
         self.gr_context = Context()
 
 
-def _run_thread(
-    thread: _GreenThread, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
+def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    thread: Any = getcurrent()
     try:
         function(*args, **kwargs)
     except SystemExit:

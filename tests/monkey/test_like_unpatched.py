@@ -1,0 +1,307 @@
+"""Blocking programs print, exit and fail under patching as they do without it. Each runs twice in a child process."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+PROGRAMS: dict[str, str] = {
+    "producers and consumers": """
+        import queue, threading
+        from time import sleep
+        jobs, results = queue.Queue(5), queue.Queue()
+        def work():
+            while True:
+                job = jobs.get()
+                if job is None:
+                    break
+                sleep(0.001)
+                results.put(job * 2)
+                jobs.task_done()
+        threads = [threading.Thread(target=work) for _ in range(200)]
+        for thread in threads: thread.start()
+        for number in range(1000): jobs.put(number)
+        jobs.join()
+        for _ in threads: jobs.put(None)
+        for thread in threads: thread.join()
+        print(sum(results.get() for _ in range(1000)), threading.active_count())
+    """,
+    "primitives": """
+        import threading, time
+        barrier = threading.Barrier(4)
+        order, condition, ready = [], threading.Condition(), threading.Event()
+        def meet(name):
+            barrier.wait()
+            with condition:
+                while len(order) < name:
+                    condition.wait()
+                order.append(name)
+                condition.notify_all()
+            ready.wait()
+        threads = [threading.Thread(target=meet, args=(n,)) for n in range(4)]
+        for thread in threads: thread.start()
+        timer = threading.Timer(0.05, ready.set)
+        timer.start()
+        for thread in threads: thread.join()
+        print(order, ready.is_set(), barrier.broken)
+        gate = threading.Semaphore(2)
+        inside = most = 0
+        lock = threading.Lock()
+        def enter():
+            global inside, most
+            with gate:
+                with lock:
+                    inside += 1
+                    most = max(most, inside)
+                time.sleep(0.01)
+                with lock: inside -= 1
+        threads = [threading.Thread(target=enter) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(most, lock.acquire(timeout=0.01), lock.acquire(timeout=0.01), lock.locked())
+        again = threading.RLock()
+        with again, again: print(again._is_owned())
+        try: again.release()
+        except RuntimeError as error: print(error)
+        try: threading.Lock().release()
+        except RuntimeError as error: print(error)
+    """,
+    "thread locals and identities": """
+        import threading
+        data = threading.local()
+        data.name = "main"
+        class Counted(threading.local):
+            def __init__(self, start): self.count = start
+        counted = Counted(5)
+        counted.count += 1
+        def look(seen):
+            seen.append((hasattr(data, "name"), counted.count, threading.current_thread().name,
+                         threading.get_ident() == threading.current_thread().ident,
+                         threading.get_ident() != threading.main_thread().ident,
+                         threading.current_thread().daemon))
+            data.name = "other"
+        seen = []
+        thread = threading.Thread(target=look, args=(seen,), name="looker", daemon=True)
+        print(thread.is_alive(), thread.ident)
+        thread.start(); thread.join()
+        print(seen, data.name, counted.count, thread.is_alive(), threading.main_thread().name)
+        print(threading.current_thread() is threading.main_thread(), [t.name for t in threading.enumerate()])
+    """,
+    "names imported early": """
+        from queue import Queue, SimpleQueue, Empty
+        from socket import socketpair, create_connection, socket, timeout
+        from select import select
+        from threading import Thread, Event, Lock, get_ident
+        from time import sleep, monotonic
+        from _thread import start_new_thread, allocate_lock
+        class Mine(socket):
+            def hello(self): self.sendall(b"hello")
+        a, b = socketpair()
+        mine = Mine(fileno=a.detach())
+        def later():
+            sleep(0.02)
+            mine.hello()
+        Thread(target=later).start()
+        print(select([b], [], [], 5)[0] == [b], b.recv(10), isinstance(b, socket), type(mine).__mro__[1] is socket)
+        simple = SimpleQueue()
+        start_new_thread(simple.put, (1,))
+        print(simple.get(timeout=5))
+        try: simple.get(timeout=0.01)
+        except Empty: print("empty")
+        b.settimeout(0.01)
+        try: b.recv(1)
+        except timeout as error: print(error)
+    """,
+    "an error in a thread, and exits in threads": """
+        import sys, threading
+        def fail(): raise ValueError("in a thread")
+        def leave(): sys.exit(5)
+        for function in (fail, leave):
+            thread = threading.Thread(target=function, name="T")
+            thread.start(); thread.join()
+        threading.excepthook = lambda args: print("hook:", args.exc_type.__name__, args.thread.name)
+        thread = threading.Thread(target=fail, name="U")
+        thread.start(); thread.join()
+        print("goes on")
+    """,
+    "the end waits for threads that are no daemons": """
+        import atexit, threading, time
+        atexit.register(print, "atexit")
+        def late():
+            time.sleep(0.1)
+            print("late")
+        def never():
+            time.sleep(30)
+            print("never")
+        threading.Thread(target=late).start()
+        threading.Thread(target=never, daemon=True).start()
+        print("main ends")
+    """,
+    "exit status of main": "import sys, threading, time\nthreading.Thread(target=time.sleep, args=(0.05,)).start()\nsys.exit(7)",
+    "exit with a text": "import sys\nsys.exit('a text')",
+    "exit at once": "import os, threading, time\nthreading.Thread(target=time.sleep, args=(9,)).start()\nos._exit(3)",
+    "a traceback of main": "def f():\n    raise KeyError('x')\nf()",
+    "a syntax error": "x = = 1",
+    "executors": """
+        import time
+        from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+        with ThreadPoolExecutor(20) as executor:
+            print(sum(executor.map(lambda n: (time.sleep(0.01), n)[1], range(100))))
+            futures = [executor.submit(lambda n: 1 / n, n) for n in (1, 0, 2)]
+            done, pending = wait(futures, timeout=5)
+            print(len(done), len(pending), sorted(type(f.exception()).__name__ for f in as_completed(futures)))
+    """,
+    "logging from threads": """
+        import logging, sys, threading
+        logging.basicConfig(stream=sys.stdout, format="%(threadName)s %(message)s", level=logging.INFO)
+        threads = [threading.Thread(target=logging.info, args=("hello %d", n), name=f"t{n}") for n in range(5)]
+        for thread in threads: thread.start(); thread.join()
+    """,
+    "imports in threads": """
+        import os, sys, tempfile, threading
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "slow_module.py"), "w") as file:
+                file.write("import time; time.sleep(0.05); value = 5")
+            sys.path.insert(0, folder)
+            seen = []
+            def load():
+                import slow_module
+                seen.append(slow_module.value)
+            threads = [threading.Thread(target=load) for _ in range(5)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            print(seen)
+    """,
+    "a signal sets an event": """
+        import os, signal, threading
+        stop = threading.Event()
+        signal.signal(signal.SIGUSR1, lambda *_: stop.set())
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        print(stop.wait(10))
+        signal.signal(signal.SIGALRM, lambda *_: print("alarm"))
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        import time
+        time.sleep(0.1)
+    """,
+    "servers and clients of the library": """
+        import http.server, socketserver, threading, urllib.request
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = self.path.encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+            def log_message(self, *args): pass
+        class Echo(socketserver.StreamRequestHandler):
+            def handle(self): self.wfile.write(self.rfile.readline())
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            request_queue_size = 100
+        web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        echo = Server(("127.0.0.1", 0), Echo)
+        for server in (web, echo):
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        def fetch(n, seen):
+            url = f"http://127.0.0.1:{web.server_address[1]}/{n}"
+            seen.append(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=20).read())
+        seen = []
+        threads = [threading.Thread(target=fetch, args=(n, seen)) for n in range(50)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(sorted(seen) == sorted(b"/%d" % n for n in range(50)))
+        import socket
+        with socket.create_connection(echo.server_address) as sock:
+            sock.sendall(b"line\\n")
+            print(sock.makefile("rb").readline())
+        for server in (web, echo):
+            server.shutdown()
+            server.server_close()
+    """,
+    "sched and deep recursion": """
+        import sched, sys, threading, time
+        events = sched.scheduler(time.monotonic, time.sleep)
+        for delay, name in ((0.03, "b"), (0.01, "a")): events.enter(delay, 1, print, (name,))
+        events.run()
+        def deep(n): return n and 1 + deep(n - 1)
+        result = []
+        thread = threading.Thread(target=lambda: result.append(deep(800)))
+        thread.start(); thread.join()
+        print(result)
+        def endless(): return endless()
+        def guarded():
+            try: endless()
+            except RecursionError: print("RecursionError")
+        thread = threading.Thread(target=guarded)
+        thread.start(); thread.join()
+    """,
+    "arguments and names of main": """
+        import sys
+        print(sys.argv[1:], __name__, __file__ == sys.argv[0], sys.modules["__main__"].__dict__ is globals())
+        import pickle
+        class Here: pass
+        print(type(pickle.loads(pickle.dumps(Here()))) is Here, sys.path[0] == __file__.rpartition("/")[0])
+    """,
+}
+
+
+def run(path: Path, patched: bool, *arguments: str) -> tuple[str, str, int]:
+    command = [sys.executable, *(("-m", "greenrt.monkey") if patched else ()), str(path), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    return done.stdout, plain(done.stderr), done.returncode
+
+
+def plain(text: str) -> str:
+    """Leave out what differs by chance: addresses, and lines of frames that only show the standard library."""
+    return re.sub(r"0x[0-9a-f]+", "0x", text)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(textwrap.dedent(PROGRAMS[name]))
+    wanted = run(path, False, "one", "two")
+    assert run(path, True, "one", "two") == wanted
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_ctrl_c_ends_by_the_signal(patched: bool, tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text("import queue\nprint('waits', flush=True)\nqueue.Queue().get()\n")
+    command = [sys.executable, *(("-m", "greenrt.monkey") if patched else ()), str(path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "waits\n"
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=30)
+    assert child.returncode == -signal.SIGINT
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert "greenrt/monkey" not in errors
+
+
+def heed() -> None:
+    # Whoever runs the tests may have been started ignoring it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_module_as_main(tmp_path: Path) -> None:
+    (tmp_path / "some_module.py").write_text(
+        "import sys\nfrom greenrt import monkey\nprint(__name__, sys.argv[1:], monkey.is_module_patched('socket'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "greenrt.monkey", "-m", "some_module", "x"],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        cwd=tmp_path,
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path)),
+    )
+    assert (done.stdout, done.stderr) == ("__main__ ['x'] True\n", "")

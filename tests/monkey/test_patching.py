@@ -1,0 +1,234 @@
+"""The patching API, in child processes: what is replaced, what is told, what can be had back."""
+
+from support.child import run_script
+
+
+def test_classes_stay_and_early_names_follow() -> None:
+    out, _ = run_script("""
+        import select, socket, threading, time, queue, selectors, tempfile
+        from time import sleep
+        from socket import getaddrinfo
+        kinds = (socket.socket, threading.Thread, threading.Event, threading.Condition, queue.Queue, select.epoll)
+        from greenrt import monkey
+        assert not monkey.is_anything_patched()
+        assert monkey.patch_all() is True
+        assert kinds == (socket.socket, threading.Thread, threading.Event, threading.Condition, queue.Queue, select.epoll)
+        assert sleep is time.sleep and getaddrinfo is socket.getaddrinfo
+        assert tempfile._allocate_lock is threading._allocate_lock
+        assert selectors.PollSelector._selector_cls is select.poll
+        assert selectors.SelectSelector(), selectors.SelectSelector().select(0)
+        for name in ("socket", "select", "time", "threading", "_thread", "queue"):
+            assert monkey.is_module_patched(name), name
+        for name in ("ssl", "subprocess", "os", "signal"):
+            assert not monkey.is_module_patched(name), name
+        assert monkey.is_object_patched("time", "sleep") and not monkey.is_object_patched("time", "time")
+        print(len(monkey.report()) > 4)
+    """)
+    assert out == "True\n"
+
+
+def test_twice_is_once() -> None:
+    run_script("""
+        import socket, threading, time
+        from greenrt import monkey
+        monkey.patch_all()
+        before = (time.sleep, socket.socket.recv, threading.get_ident, dict(monkey.api._saved))
+        monkey.patch_all()
+        assert before == (time.sleep, socket.socket.recv, threading.get_ident, dict(monkey.api._saved))
+    """)
+
+
+def test_originals() -> None:
+    run_script("""
+        import time, socket
+        # In a list: module-level names are rebound by patching.
+        native = [time.sleep, socket.getaddrinfo]
+        from greenrt import monkey
+        assert monkey.get_original("time", "sleep") is native[0]
+        monkey.patch_all()
+        assert time.sleep is not native[0]
+        assert monkey.get_original("time", "sleep") is native[0]
+        assert monkey.get_original("time", ["sleep", "time"]) == [native[0], time.time]
+        pristine = monkey.get_original("socket", "socket")
+        assert pristine is not socket.socket and "recv" not in vars(pristine)
+        assert monkey.get_original("socket", "getaddrinfo") is native[1]
+        lock = monkey.get_original("threading", "Lock")()
+        assert type(lock).__module__ == "_thread"
+    """)
+
+
+def test_parts_can_be_left_out() -> None:
+    run_script("""
+        import socket, time, threading
+        before = (socket.getaddrinfo, time.sleep, threading.get_ident)
+        from greenrt import monkey
+        monkey.patch_all(thread=False, time=False, dns=False)
+        assert before == (socket.getaddrinfo, time.sleep, threading.get_ident)
+        assert monkey.is_object_patched("socket", "socket")
+        monkey.patch_dns()
+        assert socket.getaddrinfo is not before[0]
+    """)
+
+
+def test_off_the_main_thread() -> None:
+    run_script("""
+        import threading
+        from greenrt import monkey
+        seen = []
+        def patch():
+            try:
+                monkey.patch_all()
+            except RuntimeError as error:
+                seen.append(str(error))
+        thread = threading.Thread(target=patch, name="Worker")
+        thread.start(); thread.join()
+        assert "main thread" in seen[0] and "Worker" in seen[0], seen
+        assert not monkey.is_anything_patched()
+    """)
+
+
+def test_patch_module_for_others() -> None:
+    run_script("""
+        from types import ModuleType
+        from greenrt import monkey
+        target, source, copier = ModuleType("target"), ModuleType("source"), ModuleType("copier")
+        import sys
+        sys.modules["copier"] = copier
+        target.call = len
+        copier.call = object()
+        target.call = copier.call
+        source.call = source.other = print
+        try:
+            monkey.patch_module(target, source)
+        except AttributeError as error:
+            assert "__implements__" in str(error)
+        monkey.patch_module(target, source, ["call"])
+        assert target.call is copier.call is print and not hasattr(target, "other")
+    """)
+
+
+def test_sockets_made_before() -> None:
+    out, _ = run_script("""
+        import socket, threading
+        class Early(socket.socket):
+            pass
+        a, b = socket.socketpair()
+        early = Early(fileno=b.detach())
+        from greenrt import monkey
+        monkey.patch_all()
+        turns = []
+        def count():
+            import time
+            for _ in range(5):
+                turns.append(1)
+                time.sleep(0.005)
+            a.sendall(b"done")
+        threading.Thread(target=count).start()
+        print(early.recv(10), len(turns))
+        early.close(); a.close()
+    """)
+    assert out == "b'done' 5\n"
+
+
+def test_locks_made_before() -> None:
+    run_script("""
+        import logging, threading, concurrent.futures.thread as executors
+        handler = logging.StreamHandler()
+        free, held = threading.Lock(), threading.Lock()
+        import sys, types
+        module = types.ModuleType("theirs")
+        module.free, module.held = free, held
+        sys.modules["theirs"] = module
+        held.acquire()
+        del free, held
+        from greenrt import monkey
+        import greenrt
+        monkey.patch_all()
+        assert isinstance(module.free, greenrt.Lock)
+        assert not isinstance(module.held, greenrt.Lock)
+        assert any("theirs.held" in line for line in monkey.report())
+        assert isinstance(handler.lock, greenrt.RLock)
+        assert isinstance(logging._lock, greenrt.RLock)
+        assert isinstance(executors._global_shutdown_lock, greenrt.Lock)
+    """)
+
+
+def test_native_threads_keep_blocking() -> None:
+    out, _ = run_script("""
+        from greenrt import monkey
+        monkey.patch_all()
+        import queue, threading, time, greenrt
+        start = monkey.get_original("_thread", "start_new_thread")
+        jobs, answers = queue.Queue(), queue.Queue()
+        def native():
+            # No hub here: all of this blocks the native thread.
+            while (job := jobs.get()) is not None:
+                time.sleep(0.01)
+                answers.put((job * 2, type(threading.current_thread()).__name__))
+        start(native, ())
+        for number in range(3):
+            jobs.put(number)
+        print([answers.get(timeout=10) for _ in range(3)])
+        jobs.put(None)
+    """)
+    assert out == "[(0, '_DummyThread'), (2, '_DummyThread'), (4, '_DummyThread')]\n"
+
+
+def test_dummy_threads_do_not_pile_up() -> None:
+    out, _ = run_script("""
+        from greenrt import monkey
+        monkey.patch_all()
+        import gc, greenrt, threading
+        def ask():
+            return threading.current_thread().name
+        names = [greenrt.spawn(ask).get() for _ in range(200)]
+        gc.collect()
+        # The last greenlet may still be referred to by the hub that ran it.
+        print(names[0].startswith("Dummy"), len(threading.enumerate()) <= 2)
+    """)
+    assert out == "True True\n"
+
+
+def test_threads_start_with_an_empty_context() -> None:
+    run_script("""
+        from greenrt import monkey
+        monkey.patch_all()
+        import contextvars, greenrt, threading
+        variable = contextvars.ContextVar("variable", default="none")
+        variable.set("main")
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(variable.get()))
+        thread.start(); thread.join()
+        assert seen == ["none"], seen
+        assert greenrt.spawn(variable.get).get() == "main"
+    """)
+
+
+def test_many_threads_on_one_native_thread() -> None:
+    out, _ = run_script("""
+        from greenrt import monkey
+        monkey.patch_all()
+        import os, threading, time
+        before = len(os.listdir("/proc/self/task"))
+        threads = [threading.Thread(target=time.sleep, args=(1,)) for _ in range(2000)]
+        for thread in threads: thread.start()
+        print(len(os.listdir("/proc/self/task")) - before, threading.active_count())
+        for thread in threads: thread.join()
+    """)
+    assert out == "0 2001\n"
+
+
+def test_a_deadlock_explains_itself() -> None:
+    _, err = run_script(
+        """
+        from greenrt import monkey
+        monkey.patch_all()
+        import queue, threading
+        never = queue.Queue()
+        threading.Thread(target=never.get, name="waits").start()
+        never.join() or never.get()
+        """,
+        code=1,
+    )
+    assert "would block forever" in err
+    assert "waits on" in err
