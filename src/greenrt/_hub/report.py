@@ -30,10 +30,7 @@ def render_wait(what: Any) -> str:
 
 def render_parked(hub: Any) -> list[str]:
     """Return a line for each parked greenlet: who, on what, spawned where."""
-    lines = []
-    for park in parked_greenlets(hub):
-        lines.append(_render(hub, park))
-    return lines
+    return [_render(hub, park) for park in parked_greenlets(hub)]
 
 
 def _render(hub: Any, park: Park) -> str:
