@@ -272,8 +272,8 @@ def test_ends_with_the_object():
     there = []
 
     def work() -> None:
-        data.thing = Thing()
-        there.append(weakref.ref(data.thing))
+        data.thing = Thing()  # noqa: F821  (deleted below)
+        there.append(weakref.ref(data.thing))  # noqa: F821
         go.wait()
 
     workers = [greenrt.spawn(work) for _ in range(3)]

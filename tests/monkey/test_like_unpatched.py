@@ -142,7 +142,11 @@ PROGRAMS: dict[str, str] = {
         threading.Thread(target=never, daemon=True).start()
         print("main ends")
     """,
-    "exit status of main": "import sys, threading, time\nthreading.Thread(target=time.sleep, args=(0.05,)).start()\nsys.exit(7)",
+    "exit status of main": """
+        import sys, threading, time
+        threading.Thread(target=time.sleep, args=(0.05,)).start()
+        sys.exit(7)
+    """,
     "exit with a text": "import sys\nsys.exit('a text')",
     "exit at once": "import os, threading, time\nthreading.Thread(target=time.sleep, args=(9,)).start()\nos._exit(3)",
     "a traceback of main": "def f():\n    raise KeyError('x')\nf()",

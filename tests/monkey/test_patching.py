@@ -8,11 +8,13 @@ def test_classes_stay_and_early_names_follow() -> None:
         import select, socket, threading, time, queue, selectors, tempfile
         from time import sleep
         from socket import getaddrinfo
-        kinds = (socket.socket, threading.Thread, threading.Event, threading.Condition, queue.Queue, select.epoll)
+        def kinds_now():
+            return socket.socket, threading.Thread, threading.Event, threading.Condition, queue.Queue, select.epoll
+        kinds = kinds_now()
         from greenrt import monkey
         assert not monkey.is_anything_patched()
         assert monkey.patch_all() is True
-        assert kinds == (socket.socket, threading.Thread, threading.Event, threading.Condition, queue.Queue, select.epoll)
+        assert kinds == kinds_now()
         assert sleep is time.sleep and getaddrinfo is socket.getaddrinfo
         assert tempfile._allocate_lock is threading._allocate_lock
         assert selectors.PollSelector._selector_cls is select.poll

@@ -12,7 +12,7 @@ PATIENCE = 30.0
 
 
 def everywhere(work: Callable[[int], Any], greenlets: int = 2, hubs: int = 2, plain: int = 2) -> list[Any]:
-    """Run ``work(number)`` at once in `greenlets` of this thread, in as many of each of `hubs` threads that have a hub,
+    """Run ``work(number)`` at once in `greenlets` of this thread, in as many of each of `hubs` threads with a hub,
     and in `plain` threads that have none; return the results, raise the first error.
     """
     numbers = iter(range(greenlets * (hubs + 1) + plain))

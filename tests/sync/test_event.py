@@ -48,7 +48,7 @@ def test_set_and_clear_at_once_wakes_who_waits():
 @pytest.mark.parametrize("timeout", [math.nan, "soon", object()])
 def test_a_bad_timeout_is_named_and_leaves_nothing(timeout: object):
     event = greenrt.Event()
-    with pytest.raises((ValueError, TypeError), match="nan|soon|object"):
+    with pytest.raises((ValueError, TypeError), match=r"nan|soon|object"):
         event.wait(timeout)
     assert event.linkcount() == 0
     event.set()

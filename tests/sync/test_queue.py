@@ -108,7 +108,7 @@ def test_room_made_by_hand():
 def test_a_bad_timeout_is_named(timeout: Any):
     one = greenrt.Queue(1)
     for action in (one.get, one.peek, lambda **given: one.put(1, **given)):
-        with pytest.raises(ValueError, match="-1|nan|soon"):
+        with pytest.raises(ValueError, match=r"-1|nan|soon"):
             action(timeout=timeout)
     # Not looked at, as in the standard library.
     one.put(1, False, timeout)
@@ -428,7 +428,7 @@ def test_items_that_cannot_be_compared():
     assert one.get() == 1
     putter.join()
     one = greenrt.PriorityQueue(3, [1, 2])
-    failing = greenrt.spawn(lambda: pytest.raises(TypeError, one.put, "a"))
+    failing = greenrt.spawn(lambda: pytest.raises(TypeError, one.put, "a"))  # noqa: RUF061
     failing.get()
     # The queue is not left half-way.
     assert one.peek() == 1
@@ -475,8 +475,8 @@ def test_nothing_holds_it_or_its_items_after_use():
         pass
 
     one = greenrt.Queue(1)
-    putter = greenrt.spawn(lambda: [one.put(Item()) for _ in range(3)])
-    getter = greenrt.spawn(lambda: [weakref.ref(one.get()) for _ in range(3)])
+    putter = greenrt.spawn(lambda: [one.put(Item()) for _ in range(3)])  # noqa: F821  (deleted below)
+    getter = greenrt.spawn(lambda: [weakref.ref(one.get()) for _ in range(3)])  # noqa: F821
     greenrt.joinall([putter, getter])
     items = getter.value
     there = weakref.ref(one)

@@ -152,7 +152,7 @@ def test_who_is_parked_keeps_nothing_of_others():
 
     def consume() -> None:
         for _ in range(10):
-            there.append(weakref.ref(queue.get()))
+            there.append(weakref.ref(queue.get()))  # noqa: PERF401
 
     # Each hands over to the consumer as it parks.
     def produce() -> None:

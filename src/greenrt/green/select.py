@@ -49,7 +49,7 @@ def _wait_in_kernel() -> bool:
     return (get_hub_if_exists() or hub_for_waiting()) is None
 
 
-def select(  # type: ignore[no-redef]
+def select(
     rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
 ) -> tuple[list[Any], list[Any], list[Any]]:
     """Wait until an fd of the lists is ready; return those that are. See `select.select`.
@@ -89,7 +89,7 @@ def select(  # type: ignore[no-redef]
     return (found[0], found[1], found[2])
 
 
-class poll:  # type: ignore[no-redef]
+class poll:
     """A set of fds to wait for, in the manner of poll(2). See `select.poll`."""
 
     def __init__(self) -> None:
@@ -175,7 +175,7 @@ if hasattr(_stdlib, "epoll"):
             # An epoll instance is a file, readable while something in it is ready.
             park_on_fd(self.fileno(), _READ, left)
 
-    class epoll:  # type: ignore[no-redef]
+    class epoll:
         """An epoll instance whose `poll` suspends the greenlet only. As `select.epoll`, which has no subclasses."""
 
         def __init__(self, sizehint: int = -1, flags: int = 0) -> None:

@@ -12,7 +12,7 @@ from greenrt.green import select as _select
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 
-class SelectSelector(_stdlib.SelectSelector):  # type: ignore[no-redef]
+class SelectSelector(_stdlib.SelectSelector):
     """See `selectors.SelectSelector`; `select` suspends the greenlet only."""
 
     _select = staticmethod(_select.select)
@@ -27,7 +27,7 @@ _best: type[_stdlib.BaseSelector] = SelectSelector
 
 if hasattr(_stdlib, "PollSelector"):
 
-    class PollSelector(_stdlib.PollSelector):  # type: ignore[no-redef]
+    class PollSelector(_stdlib.PollSelector):
         """See `selectors.PollSelector`; `select` suspends the greenlet only."""
 
         _selector_cls = _select.poll
@@ -37,7 +37,7 @@ if hasattr(_stdlib, "PollSelector"):
 
 if hasattr(_stdlib, "EpollSelector"):
 
-    class EpollSelector(_stdlib.EpollSelector):  # type: ignore[no-redef]
+    class EpollSelector(_stdlib.EpollSelector):
         """See `selectors.EpollSelector`; `select` suspends the greenlet only."""
 
         # Patching needs nothing here: it replaces the `poll` of epoll objects themselves.

@@ -65,7 +65,7 @@ METHODS: dict[str, Any] = {
 }
 
 
-class socket(_StdlibSocket):  # type: ignore[no-redef]
+class socket(_StdlibSocket):
     """`socket.socket`, whose blocking methods suspend the greenlet only."""
 
     __slots__ = ()
@@ -73,7 +73,7 @@ class socket(_StdlibSocket):  # type: ignore[no-redef]
     locals().update(METHODS)
 
 
-def getaddrinfo(  # type: ignore[no-redef]
+def getaddrinfo(
     host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> list[Any]:
     """Resolve host and port into a list of (family, type, proto, canonname, sockaddr). See `socket.getaddrinfo`."""
@@ -90,7 +90,7 @@ gethostbyaddr = names.gethostbyaddr
 getnameinfo = names.getnameinfo
 
 
-def close(fd: int) -> None:  # type: ignore[no-redef]
+def close(fd: int) -> None:
     """Close a socket's fd, after waking whoever waits for it. See `socket.close`."""
     forget_fd(fd)
     _stdlib_close(fd)

@@ -116,7 +116,7 @@ def _recv_all(sock: Any, data: Any, size: int, flags: int) -> Any:
     # Without a timeout the kernel waits for all of it, unless the stream ends. (Not for a datagram, and we not for a
     # peek: nothing tells when more has come.)
     if sock.type & 0xF != _socket.SOCK_STREAM or flags & _socket.MSG_PEEK:
-        return data  # type: ignore[no-any-return]
+        return data
     parts = [data]
     missing = size - len(data)
     while data is None or (data and missing):

@@ -16,7 +16,7 @@ LONGEST = 2**63 / 1e9
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 
-def sleep(seconds: Any, /) -> None:  # type: ignore[no-redef]
+def sleep(seconds: Any, /) -> None:
     """Suspend the greenlet for `seconds`. ValueError if that is negative or NaN, as `time.sleep`."""
     if not isinstance(seconds, int | float):
         seconds = index(seconds)
