@@ -345,6 +345,53 @@ def sendall_of_every_kind_of_buffer(side: Side) -> Any:
 
 
 @scenario
+def resizing_what_is_being_sent_or_filled(side: Side) -> Any:
+    client, server = side.pair()
+    with client, server:
+        data = bytearray(20_000_000)
+        task = side.spawn(client.sendall, data)
+        side.sleep(0.05)
+        found = [attempt(data.clear)]
+        left = 20_000_000
+        while left:
+            left -= len(server.recv(1 << 20))
+        task.result()
+        buffer = bytearray(100)
+        task = side.spawn(client.recv_into, buffer)
+        side.sleep(0.05)
+        found.append(attempt(buffer.clear))
+        server.sendall(b"abc")
+        return [*found, task.result(), bytes(buffer[:4])]
+
+
+@scenario
+def connected_unix_datagrams_to_a_slow_reader(side: Side) -> Any:
+    def write(sock: Any) -> None:
+        for number in range(500):
+            sock.send(b"%d" % number * 10)
+
+    def read(sock: Any) -> int:
+        for number in range(500):
+            if number % 50 == 0:
+                side.sleep(0.005)
+            assert sock.recv(100) == b"%d" % number * 10
+        return sock.fileno() >= 0
+
+    kind = (socket.AF_UNIX, socket.SOCK_DGRAM)
+    a, b = side.socket.socketpair(*kind)
+    with a, b:
+        task = side.spawn(write, a)
+        found = [read(b), task.result()]
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "d")
+        with side.socket.socket(*kind) as receiver, side.socket.socket(*kind) as sender:
+            receiver.bind(path)
+            sender.connect(path)
+            task = side.spawn(write, sender)
+            return [*found, read(receiver), task.result()]
+
+
+@scenario
 def big_transfer_with_a_slow_reader(side: Side) -> Any:
     client, server = side.pair()
     payload = os.urandom(1 << 20) * 24

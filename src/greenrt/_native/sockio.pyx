@@ -162,6 +162,8 @@ cpdef Py_ssize_t receive_into(object sock, object buffer, Py_ssize_t start, Py_s
     cdef ssize_t count
     PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
     try:
+        if start < 0 or size < 0 or start > view.len or size > view.len - start:
+            raise BufferError("the buffer was resized while it was being filled")
         while True:
             count = c_recv(fd, <char *>view.buf + start, size, flags | MSG_DONTWAIT)
             if count >= 0:
@@ -182,6 +184,8 @@ cpdef Py_ssize_t transmit(object sock, object data, Py_ssize_t start, int flags)
     cdef ssize_t count
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
+        if start < 0 or start > view.len:
+            raise BufferError("the buffer was resized while it was being sent")
         while True:
             if view.len - start > GREENRT_SCRATCH:
                 with nogil:

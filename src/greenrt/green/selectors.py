@@ -18,12 +18,7 @@ class SelectSelector(_stdlib.SelectSelector):
     _select = staticmethod(_select.select)
 
 
-# What patching replaces on the standard classes, which hold what they found in `select`.
-METHODS: dict[type, dict[str, Any]] = {
-    _stdlib.SelectSelector: {"_select": staticmethod(_select.select)},
-}
-
-_best: type[_stdlib.BaseSelector] = SelectSelector
+DefaultSelector: type[_stdlib.BaseSelector] = SelectSelector
 
 if hasattr(_stdlib, "PollSelector"):
 
@@ -32,20 +27,16 @@ if hasattr(_stdlib, "PollSelector"):
 
         _selector_cls = _select.poll
 
-    _best = PollSelector
-    METHODS[_stdlib.PollSelector] = {"_selector_cls": _select.poll}
+    DefaultSelector = PollSelector
 
 if hasattr(_stdlib, "EpollSelector"):
 
     class EpollSelector(_stdlib.EpollSelector):
         """See `selectors.EpollSelector`; `select` suspends the greenlet only."""
 
-        # Patching needs nothing here: it replaces the `poll` of epoll objects themselves.
         _selector_cls = _select.epoll
 
-    _best = EpollSelector
-
-globals()["DefaultSelector"] = _best
+    DefaultSelector = EpollSelector
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,7 @@ cdef object _recv(object sock, Py_ssize_t size, int flags)
 cdef Py_ssize_t _recv_into(object sock, object buffer, Py_ssize_t size, int flags) except -1
 @cython.locals(deadline=double, limit=double, count=Py_ssize_t)
 cdef Py_ssize_t _send(object sock, object data, int flags) except -1
+cdef object _held(object data)
 cdef Py_ssize_t _size(object data) except -1
 @cython.locals(count=Py_ssize_t, size=Py_ssize_t)
 cdef Py_ssize_t _send_rest(object sock, object data, Py_ssize_t sent, int flags) except -1

@@ -213,6 +213,7 @@ def _send(sock: Any, data: Any, flags: int) -> int:
     limit = timeout_of(sock)
     if limit != 0.0:
         give_way()
+    data = _held(data)
     count = transmit(sock, data, 0, flags)
     deadline = 0.0
     while count < 0:
@@ -223,8 +224,13 @@ def _send(sock: Any, data: Any, flags: int) -> int:
     return count
 
 
+def _held(data: Any) -> Any:
+    """Return what keeps a buffer from being resized, by other greenlets too, for as long as it is referenced."""
+    return data if type(data) is bytes else memoryview(data)
+
+
 def _size(data: Any) -> int:
-    return len(data) if type(data) is bytes else memoryview(data).nbytes
+    return len(data) if type(data) is bytes else data.nbytes  # type: ignore[no-any-return]
 
 
 def _send_rest(sock: Any, data: Any, sent: int, flags: int) -> int:
@@ -249,6 +255,7 @@ def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
 
 
 def _sendall(sock: Any, data: Any, flags: int) -> None:
+    data = _held(data)
     size = _size(data)
     sent = 0
     deadline = 0.0
@@ -284,8 +291,7 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
     if timeout_of(self) < 0.0 and self.type & 0xF == _socket.SOCK_STREAM and not flags & DONTWAIT:
         # The ancillary data went with the first byte.
         skipped = sent
-        for part in buffers:
-            view = memoryview(part).cast("B")
+        for view in [memoryview(part).cast("B") for part in buffers]:
             if skipped >= view.nbytes:
                 skipped -= view.nbytes
                 continue
