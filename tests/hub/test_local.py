@@ -272,8 +272,8 @@ def test_ends_with_the_object():
     there = []
 
     def work() -> None:
-        data.thing = Thing()  # noqa: F821  (deleted below)
-        there.append(weakref.ref(data.thing))  # noqa: F821
+        data.thing = Thing()
+        there.append(weakref.ref(data.thing))
         go.wait()
 
     workers = [greenrt.spawn(work) for _ in range(3)]
@@ -282,8 +282,8 @@ def test_ends_with_the_object():
     there.append(weakref.ref(data.thing))
     before = len(greenrt.getcurrent().__dict__)
     itself = weakref.ref(data)
-    del data, work
-    # The frames refer to it until they end, but for the main greenlet's.
+    # The greenlets' frames refer to it until they end.
+    data = None
     go.set()
     greenrt.joinall(workers)
     del workers

@@ -275,7 +275,7 @@ def test_released_across_threads():
 
 
 def test_taken_back_whatever_is_thrown():
-    """What a condition gives up it holds again afterwards; the kill that came is raised at the next wait."""
+    """What a condition gives up it holds again afterwards; a kill that came meanwhile is raised at the next wait."""
     lock = greenrt.RLock()
     steps: list[str] = []
 

@@ -151,8 +151,7 @@ def test_who_is_parked_keeps_nothing_of_others():
     stop, queue, there = greenrt.Event(), greenrt.Queue(), []
 
     def consume() -> None:
-        for _ in range(10):
-            there.append(weakref.ref(queue.get()))  # noqa: PERF401
+        there.extend(weakref.ref(queue.get()) for _ in range(10))
 
     # Each hands over to the consumer as it parks.
     def produce() -> None:

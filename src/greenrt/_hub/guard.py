@@ -143,9 +143,8 @@ class Guarded(Gate):
 
     def _renew(self) -> None:
         """Open the gate and forget what was left, in the child of a fork: they were the parent's threads'."""
-        self._enter()
         self._deferred = []
-        self._leave()
+        self._reopen()
 
     def _wait(self, code: int, park: Park, timeout: Any) -> Any:
         """Submit `park` as the operation `code`, and wait for it; it is withdrawn if it ends otherwise."""

@@ -5,5 +5,6 @@ cdef class Gate:
 
     cpdef bint _enter(self) noexcept
     cpdef _leave(self)
+    cpdef _reopen(self)
     cpdef bint _held_here(self) noexcept
     cpdef _defer(self, int code, object operand)

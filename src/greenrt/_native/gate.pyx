@@ -29,6 +29,10 @@ cdef class Gate:
         self.owner = 0
         greenrt_open(&self.held)
 
+    cpdef _reopen(self):
+        """Free the gate, whoever held it: in the child of a fork, where nobody does any more."""
+        self._leave()
+
     cpdef bint _held_here(self) noexcept:
         """Tell whether this thread holds the gate, further down its stack or in another greenlet."""
         return self.held and self.owner == PyThread_get_thread_ident()
