@@ -219,15 +219,17 @@ def test_a_property_may_switch():
 def test_ends_with_the_greenlet():
     data = greenrt.local()
     there = []
+    go = greenrt.Event()
 
     def work() -> None:
         data.thing = Thing()
         there.append(weakref.ref(data.thing))
-        greenrt.sleep(0)
+        go.wait()
 
     worker = greenrt.spawn(work)
-    greenrt.sleep(0)
+    greenrt.sleep(0.001)
     assert there[0]() is not None
+    go.set()
     worker.join()
     # The handle is still there.
     assert there[0]() is None

@@ -282,7 +282,7 @@ def test_taken_back_whatever_is_thrown():
     def work() -> None:
         lock.acquire()
         state = lock._release_save()
-        greenrt.sleep(0)
+        gone_on.wait()
         lock._acquire_restore(state)
         steps.append("held")
         assert lock._is_owned()
@@ -292,12 +292,14 @@ def test_taken_back_whatever_is_thrown():
         finally:
             lock.release()
 
+    gone_on = greenrt.Event()
     worker = greenrt.spawn(work)
-    greenrt.sleep(0)
+    greenrt.sleep(0.001)
     with lock:
-        greenrt.sleep(0)
+        gone_on.set()
+        greenrt.sleep(0.001)
         worker.kill(block=False)
-        greenrt.sleep(0)
+        greenrt.sleep(0.001)
         assert not worker.dead
     worker.join()
     assert steps == ["held"]

@@ -82,10 +82,10 @@ def test_always_true_and_names():
 def test_more_room_wakes_who_waits():
     one = greenrt.Queue(1, [0])
     putters = [greenrt.spawn(one.put, item) for item in (1, 2, 3)]
-    greenrt.sleep(0)
+    greenrt.sleep(0.001)
     assert len(one.putters) == 3
     one.maxsize = 3
-    greenrt.sleep(0)
+    greenrt.sleep(0.001)
     assert [putter.dead for putter in putters] == [True, True, False]
     one.maxsize = None
     greenrt.joinall(putters)
@@ -146,9 +146,9 @@ def test_putters_in_order():
 def test_peekers_and_getters():
     one = greenrt.Queue()
     waiting = [greenrt.spawn(action) for action in (one.peek, one.get, one.peek, one.get)]
-    greenrt.sleep(0)
+    greenrt.sleep(0.001)
     one.put("a")
-    greenrt.sleep(0)
+    greenrt.sleep(0.001)
     assert [greenlet.value for greenlet in waiting] == ["a", "a", None, None]
     one.put("b")
     greenrt.joinall(waiting)
@@ -176,11 +176,11 @@ def test_put_nowait_never_switches():
     one = greenrt.Queue()
     ran: list[object] = []
     greenrt.spawn(lambda: ran.append(one.get()))
-    greenrt.sleep(0)
+    greenrt.sleep(0.001)
     one.put_nowait(1)
     one.put(2)
     assert ran == []
-    greenrt.sleep(0)
+    greenrt.sleep(0.001)
     assert ran == [1]
 
 

@@ -86,13 +86,13 @@ def test_first_come_first_served():
         order.append(number)
 
     workers = [greenrt.spawn(work, number) for number in range(10)]
-    greenrt.sleep(0)
+    greenrt.sleep(0.001)
     workers[3].kill()
     for _ in range(9):
         semaphore.release()
         # It was handed over: nobody gets in between.
         assert semaphore.acquire(False) is False
-        greenrt.sleep(0)
+        greenrt.sleep(0.001)
     greenrt.joinall(workers)
     assert order == [0, 1, 2, 4, 5, 6, 7, 8, 9]
 
