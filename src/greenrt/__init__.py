@@ -15,7 +15,6 @@ from greenrt.errors import GreenletExit
 from greenrt.sync.channel import Channel
 from greenrt.sync.condition import Condition
 from greenrt.sync.event import Event
-from greenrt.sync.executor import ThreadPoolExecutor
 from greenrt.sync.group import Group
 from greenrt.sync.lock import Lock, RLock
 from greenrt.sync.pool import Pool
@@ -45,7 +44,6 @@ __all__ = [
     "ShutDown",
     "SimpleQueue",
     "ThreadPool",
-    "ThreadPoolExecutor",
     "Timeout",
     "Waiter",
     "get_hub",

@@ -12,17 +12,14 @@ import queue as _queue
 import select as _select
 import sys
 import time
-from concurrent.futures import Executor, Future
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 __all__ = [
     "TIMEOUT_MAX",
     "Empty",
-    "Executor",
     "Full",
-    "Future",
     "RLock",
     "ShutDown",
     "allocate_lock",
@@ -31,6 +28,7 @@ __all__ = [
     "epoll_poll",
     "get_ident",
     "get_native_id",
+    "late_module",
     "poll",
     "private_module",
     "read",
@@ -68,6 +66,11 @@ ShutDown: Any = getattr(_queue, "ShutDown", None)
 _private: dict[str, ModuleType] = {}
 
 
+def late_module(name: str) -> Any:
+    """Import a module of the standard library that takes long to import and that few programs need."""
+    return import_module(name)
+
+
 def private_module(name: str) -> ModuleType:
     """Return a second copy of the standard library's pure Python module `name`, which nothing patches.
 
@@ -76,6 +79,9 @@ def private_module(name: str) -> ModuleType:
     """
     module = _private.get(name)
     if module is None:
+        # Here, and not above: few programs need it, and it takes a while to import.
+        from importlib.util import find_spec, module_from_spec, spec_from_file_location
+
         spec = find_spec(name)
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"no module named {name!r}", name=name)

@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from math import inf
 from types import TracebackType
@@ -248,6 +247,9 @@ class Hub(HubCore):
             stream = sys.stderr
         if stream is None:
             return
+        # Not above: it takes long to import.
+        import traceback
+
         lines = traceback.format_exception(type, value, tb)
         if context is not None:
             try:

@@ -230,7 +230,7 @@ def _held(data: Any) -> Any:
 
 
 def _size(data: Any) -> int:
-    return len(data) if type(data) is bytes else data.nbytes  # type: ignore[no-any-return]
+    return len(data) if type(data) is bytes else data.nbytes
 
 
 def _send_rest(sock: Any, data: Any, sent: int, flags: int) -> int:

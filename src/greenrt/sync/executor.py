@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from greenrt._original import Executor, Future
+from greenrt import _original
 from greenrt.sync.event import Event
 from greenrt.sync.result import AsyncResult
 from greenrt.sync.threadpool import DEFAULT_SIZE, ThreadPool
 
 __all__ = ["ThreadPoolExecutor"]
 
+_futures = _original.late_module("concurrent.futures")
+_Executor: Any = _futures.Executor
+_StdlibFuture: Any = _futures.Future
 
-class ThreadPoolExecutor(Executor):
+
+class ThreadPoolExecutor(_Executor):  # type: ignore[misc]
     """concurrent.futures.ThreadPoolExecutor over a ThreadPool: waiting for a future suspends the greenlet only."""
 
     def __init__(self, max_workers: int = DEFAULT_SIZE) -> None:
@@ -38,7 +42,7 @@ class ThreadPoolExecutor(Executor):
     kill = shutdown
 
 
-class _Future(Future):  # type: ignore[type-arg]
+class _Future(_StdlibFuture):  # type: ignore[misc]
     """A future that a greenlet can wait for."""
 
     def __init__(self) -> None:
@@ -60,4 +64,4 @@ class _Future(Future):  # type: ignore[type-arg]
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the call's error or None; TimeoutError after `timeout` seconds."""
         self._settled.wait(timeout)
-        return super().exception(timeout=0)
+        return super().exception(timeout=0)  # type: ignore[no-any-return]
