@@ -1,8 +1,11 @@
 """What only green sockets do: suspend, name who is in the way, wake waiters on close, and leave nothing behind."""
 
 import os
+import random
 import resource
 import socket as stdlib_socket
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -107,6 +110,70 @@ def test_kill_and_timeout_leave_the_socket_usable() -> None:
             client.recv(1)
         server.sendall(b"later")
         assert client.recv(5) == b"later"
+
+
+def test_timeouts_at_any_moment_lose_no_data() -> None:
+    chance = random.Random(7)
+    size = 300_000
+
+    def write(sock: Any, data: bytes) -> None:
+        sent = 0
+        while sent < size:
+            with greenrt.Timeout(chance.random() * 0.002, False):
+                # With a timeout of the socket, so that what was sent is always known.
+                sent += sock.send(data[sent : sent + chance.randrange(1, 200_000)])
+            if chance.random() < 0.2:
+                greenrt.sleep(chance.random() * 0.002)
+
+    def read(sock: Any) -> bytes:
+        got = bytearray()
+        while len(got) < size:
+            with greenrt.Timeout(chance.random() * 0.002, False):
+                got += sock.recv(chance.randrange(1, 100_000))
+            if chance.random() < 0.2:
+                greenrt.sleep(chance.random() * 0.002)
+        return bytes(got)
+
+    pairs = [pair() for _ in range(10)] + [socket.socketpair() for _ in range(10)]
+    payloads = [chance.randbytes(size) for _ in pairs]
+    for a, b in pairs:
+        a.settimeout(10)
+        a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20_000)
+        b.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 20_000)
+    writers = [greenrt.spawn(write, a, data) for (a, _), data in zip(pairs, payloads, strict=True)]
+    readers = [greenrt.spawn(read, b) for _, b in pairs]
+    greenrt.joinall(writers, raise_error=True)
+    assert [reader.get() for reader in readers] == payloads
+    for a, b in pairs:
+        a.close()
+        b.close()
+
+
+def test_a_file_shared_with_a_child_delivers_nothing_after_its_close() -> None:
+    client, server = pair()
+    reader = greenrt.spawn(client.recv, 3)
+    greenrt.sleep(0)
+    server.sendall(b"one")
+    assert reader.get() == b"one"
+    number = client.fileno()
+    keeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[number])
+    try:
+        client.close()
+        again, other = pair()
+        assert number in (again.fileno(), other.fileno())
+        mine, peer = (again, other) if again.fileno() == number else (other, again)
+        with again, other:
+            waiting = greenrt.spawn(mine.recv, 3)
+            greenrt.sleep(0)
+            # The old file is alive in the child, and readable.
+            server.sendall(b"two")
+            greenrt.sleep(0.05)
+            assert not waiting.ready()
+            peer.sendall(b"own")
+            assert waiting.get() == b"own"
+    finally:
+        keeper.communicate(b"\n")
+        server.close()
 
 
 def test_a_killed_reader_is_in_nobodys_way() -> None:

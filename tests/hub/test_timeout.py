@@ -1,6 +1,7 @@
 """Timeout, with gevent's semantics."""
 
 import threading
+import time
 from math import inf, nan
 
 import pytest
@@ -172,3 +173,18 @@ def test_one_second_in_words():
     assert "pending" not in repr(Timeout(1))
     assert "seconds=1" in repr(Timeout(1))
     assert "silent" in str(Timeout(1, False))
+
+
+def test_time_that_is_up_while_the_greenlet_yields_stays_in_the_block() -> None:
+    def work() -> str:
+        for _ in range(3):
+            with Timeout(0.001, False):
+                # Long enough that the yield polls, and finds the time up when the greenlet is queued already.
+                until = time.monotonic() + 0.03
+                while time.monotonic() < until:
+                    pass
+                greenrt.sleep(0)
+            greenrt.sleep(0.01)
+        return "done"
+
+    assert greenrt.spawn(work).get() == "done"

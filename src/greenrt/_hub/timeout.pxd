@@ -1,7 +1,7 @@
 import cython
 
 from greenrt._hub.greenlet cimport throw_soon
-from greenrt._hub.park cimport HubCore, take_back
+from greenrt._hub.park cimport HubCore, deliver, take_back
 from greenrt._loop.clock cimport Clock
 from greenrt._loop.entry cimport Entry
 from greenrt._loop.loop cimport Loop
@@ -21,6 +21,8 @@ cdef class Expiry(Entry):
 
     @cython.locals(loop=Loop)
     cpdef fire(self, int events)
+    @cython.locals(timeout=Timeout)
+    cpdef run(self)
 
 
 cdef class Timeout(BaseException):

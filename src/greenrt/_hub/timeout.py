@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from greenrt._hub import slot
 from greenrt._hub.greenlet import throw_soon
-from greenrt._hub.park import take_back
+from greenrt._hub.park import deliver, take_back
 from greenrt._loop.entry import Entry
 from greenrt._native.switch import current
 from greenrt._native.thread import get_slot
@@ -28,10 +28,18 @@ class Expiry(Entry):
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
+        loop = self.hub.loop
         if self.ref:
-            loop = self.hub.loop
             loop.refs -= 1
-        throw_soon(self.target, self.timeout.make_error())
+        if not deliver(self.hub, self.target, self.timeout.make_error()):
+            # In no park: it yields. It may leave the block before this comes to its turn.
+            loop.ready.append(self)
+
+    def run(self) -> None:
+        """See `Entry.run`: throw what could not be delivered at once, unless the Timeout was cancelled meanwhile."""
+        timeout = self.timeout
+        if timeout._expiry is self and timeout._thrown is not None:
+            throw_soon(self.target, timeout._thrown, True)
 
 
 class Timeout(BaseException):
