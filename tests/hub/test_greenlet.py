@@ -483,3 +483,12 @@ def test_where_it_was_spawned():
 
 def test_it_is_generic():
     assert Greenlet[int].__origin__ is Greenlet
+
+
+def test_a_raw_greenlet_that_is_killed_before_its_start_never_runs():
+    ran: list[int] = []
+    raw = greenrt.spawn_raw(ran.append, 1)
+    greenrt.kill(raw)
+    greenrt.sleep(0.01)
+    assert ran == []
+    assert raw.dead

@@ -568,7 +568,11 @@ def kill(target: Any, exception: type[BaseException] | BaseException = GreenletE
         target.kill(exception, block=False)
         return
     hub = slot.get_hub()
-    hub.loop.ready.append(_Throw(target, _instance(exception)))
+    entry = _Throw(target, _instance(exception))
+    if isinstance(target, Fiber) and not target.begun:
+        # Its start is queued before the throw, and must not come true.
+        target.queued = False
+    hub.loop.ready.append(entry)
 
 
 def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGreenlet:
