@@ -295,6 +295,31 @@ def test_ends_with_the_object():
     assert len(greenrt.getcurrent().__dict__) == before
 
 
+def test_data_that_refers_to_its_object_is_collected():
+    stop = greenrt.Event()
+    there = []
+
+    def work() -> None:
+        thing = Thing()
+        thing.data = greenrt.local()
+        thing.data.back = thing
+        there.append(weakref.ref(thing))
+        del thing
+        stop.wait()
+
+    work_in_thread = threading.Thread(target=work)
+    workers = [greenrt.spawn(work) for _ in range(3)]
+    work_in_thread.start()
+    while len(there) < 4:
+        greenrt.sleep(0.001)
+    gc.collect()
+    # The greenlets and the thread live on.
+    assert [reference() for reference in there] == [None] * 4
+    stop.set()
+    greenrt.joinall(workers)
+    work_in_thread.join()
+
+
 def test_an_object_that_dies_leaves_nothing_in_greenlets_that_live():
     stop = greenrt.Event()
     sizes = []

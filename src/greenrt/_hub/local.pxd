@@ -8,33 +8,34 @@ from greenrt._native.switch cimport Fiber, as_fiber, current, greenlet as greenl
 cdef int FEW
 
 
-cdef class Key:
-    cdef readonly tuple identity
-
-
-cdef class Token:
-    cdef Key key
-    cdef list holders
+cdef class Holder:
+    cdef object key
+    cdef list homes
     cdef Py_ssize_t many
 
-    cdef add(self, greenlet_t holder)
-    cdef _forget_the_ended(self)
+    cdef add(self, local home)
+    cdef _forget_the_gone(self)
+    @cython.locals(home=local)
+    cdef _empty(self)
 
 
-@cython.locals(fiber=Fiber, everything=dict)
-cdef dict _data_of(object holder)
+@cython.locals(fiber=Fiber)
+cdef Holder _holder_of(greenlet_t target)
 
 
 cdef class local(Attributes):
     cdef object __weakref__
     cdef tuple _local_args
+    cdef dict _local_dicts
     cdef dict _local_kwargs
-    cdef Key _local_key
-    cdef Token _local_token
 
-    @cython.locals(running=greenlet_t, fiber=Fiber, everything=dict)
+    @cython.locals(running=greenlet_t, fiber=Fiber, holder=Holder, namespace=dict)
     cdef dict _local_namespace(self)
-    @cython.locals(running=greenlet_t, fiber=Fiber, namespace=dict)
+    @cython.locals(running=greenlet_t, fiber=Fiber, holder=Holder, namespace=dict)
     cdef dict _local_add(self)
-    @cython.locals(namespace=dict)
+    @cython.locals(namespace=dict, holder=Holder)
     cdef dict _local_begin(self)
+
+
+@cython.locals(holder=Holder, home=local)
+cpdef list all_local_dicts_for_greenlet(object target)

@@ -11,55 +11,52 @@ from greenrt._native.switch import as_fiber, current
 
 __all__ = ["all_local_dicts_for_greenlet", "local"]
 
-# How many greenlets are noted before those that have ended are forgotten for the first time.
+# How many locals a greenlet notes before it forgets those that are gone for the first time.
 FEW = 16
 
 
-class Key:
-    """Under which the data of one `local` is kept in each greenlet."""
+class Holder:
+    """A greenlet's side of all its locals: the key of its data in each, which is removed when the greenlet ends.
 
-    __slots__ = ("identity",)
+    The data itself is with the `local`: in the greenlet it would live as long as that one does if it refers to the
+    object that has the `local`.
+    """
 
-    def __init__(self, identity: tuple[type, int]) -> None:
-        self.identity = identity
+    __slots__ = ("homes", "key", "many")
 
-
-class Token:
-    """Lives as long as its `local`, and drops that one's data in all greenlets when it ends."""
-
-    __slots__ = ("holders", "key", "many")
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-        # The greenlets that have data; weak, since data ends with its greenlet.
-        self.holders: list[ref[greenlet]] = []
+    def __init__(self) -> None:
+        # Something that doesn't refer to the greenlet, and is never taken for another.
+        self.key = object()
+        self.homes: list[ref[local]] = []
         self.many = FEW
 
-    def add(self, holder: greenlet) -> None:
-        """Note that `holder` has data."""
-        if len(self.holders) >= self.many:
-            self._forget_the_ended()
-        self.holders.append(ref(holder))
+    def add(self, home: "local") -> None:
+        """Note that `home` has data of this greenlet."""
+        if len(self.homes) >= self.many:
+            self._forget_the_gone()
+        self.homes.append(ref(home))
 
-    def _forget_the_ended(self) -> None:
-        # What another thread adds meanwhile goes into the new list.
-        old = self.holders
-        new = self.holders = []
-        new += [reference for reference in old if self.key in _data_of(reference())]
+    def _forget_the_gone(self) -> None:
+        # What a finalizer adds meanwhile goes into the new list.
+        old = self.homes
+        new = self.homes = []
+        new += [reference for reference in old if reference() is not None]
         self.many = max(FEW, 2 * len(new))
 
     def __del__(self) -> None:
-        for reference in self.holders:
-            _data_of(reference()).pop(self.key, None)
+        self._empty()
+
+    def _empty(self) -> None:
+        """Remove the greenlet's data from all locals."""
+        for reference in self.homes:
+            home = reference()
+            if home is not None:
+                home._local_dicts.pop(self.key, None)
 
 
-def _data_of(holder: Any) -> dict[Any, Any]:
-    """Return the data of all locals in a greenlet, by their keys."""
-    if holder is None:
-        return {}
-    fiber = as_fiber(holder)
-    everything = fiber.locals if fiber is not None else shadow(holder).locals
-    return {} if everything is None else everything
+def _holder_of(target: greenlet) -> Holder | None:
+    fiber = as_fiber(target)
+    return fiber.locals if fiber is not None else shadow(target).locals
 
 
 class local(Attributes):
@@ -70,7 +67,7 @@ class local(Attributes):
     data of its own too: that of its main greenlet.
     """
 
-    __slots__ = ("_local_args", "_local_key", "_local_kwargs", "_local_token")
+    __slots__ = ("_local_args", "_local_dicts", "_local_kwargs")
 
     def __cinit__(self, *args: Any, **kwargs: Any) -> None:
         kind = type(self)
@@ -78,19 +75,19 @@ class local(Attributes):
             raise TypeError(f"{kind.__name__}() takes no arguments: it defines no __init__ that would")
         self._local_args = args
         self._local_kwargs = kwargs
-        self._local_key = Key((kind, id(self)))
-        self._local_token = Token(self._local_key)
+        # By the keys of the greenlets' holders.
+        self._local_dicts: dict[object, dict[str, Any]] = {}
         # In this greenlet, the class calls __init__.
         self._local_add()
 
     def _local_namespace(self) -> dict[str, Any]:
         running = current()
         fiber = as_fiber(running)
-        everything = fiber.locals if fiber is not None else shadow(running).locals
-        if everything is not None:
-            namespace = everything.get(self._local_key)
+        holder = fiber.locals if fiber is not None else shadow(running).locals
+        if holder is not None:
+            namespace = self._local_dicts.get(holder.key)
             if namespace is not None:
-                return namespace  # type: ignore[no-any-return]
+                return namespace
         return self._local_begin()
 
     def _local_add(self) -> dict[str, Any]:
@@ -98,12 +95,12 @@ class local(Attributes):
         running = current()
         fiber = as_fiber(running)
         state: Any = fiber if fiber is not None else shadow(running)
-        if state.locals is None:
-            state.locals = {}
+        holder = state.locals
+        if holder is None:
+            holder = state.locals = Holder()
         namespace: dict[str, Any] = {}
-        state.locals[self._local_key] = namespace
-        token = self._local_token
-        token.add(running)
+        self._local_dicts[holder.key] = namespace
+        holder.add(self)
         return namespace
 
     def _local_begin(self) -> dict[str, Any]:
@@ -115,7 +112,9 @@ class local(Attributes):
                 kind.__init__(self, *self._local_args, **self._local_kwargs)
             except BaseException:
                 # Tried again at the next use.
-                _data_of(current()).pop(self._local_key, None)
+                holder = _holder_of(current())
+                if holder is not None:
+                    self._local_dicts.pop(holder.key, None)
                 raise
         return namespace
 
@@ -130,4 +129,12 @@ class local(Attributes):
 
 def all_local_dicts_for_greenlet(target: greenlet) -> list[tuple[tuple[type, int], dict[str, Any]]]:
     """Return ((class, id), attributes) for each local that `target` has data of: for debugging. gevent's."""
-    return [(key.identity, namespace) for key, namespace in list(_data_of(target).items())]
+    holder = _holder_of(target)
+    found = {}
+    for reference in list(holder.homes) if holder is not None else ():
+        home = reference()
+        if home is not None and holder is not None:
+            namespace = home._local_dicts.get(holder.key)
+            if namespace is not None:
+                found[type(home), id(home)] = namespace
+    return list(found.items())

@@ -16,7 +16,7 @@ cdef int _TIMER
 cdef class Shadow:
     cdef public object park
     cdef public object pending
-    cdef public dict locals
+    cdef public object locals
 
 
 cpdef double as_seconds(object timeout) except? -1.0

@@ -68,7 +68,7 @@ class Shadow:
     def __init__(self) -> None:
         self.park: Any = None
         self.pending: Any = None
-        self.locals: dict[Any, Any] | None = None
+        self.locals: Any = None
 
 
 def shadow(target: greenlet) -> Shadow:

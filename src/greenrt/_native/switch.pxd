@@ -10,7 +10,7 @@ cdef class Fiber(greenlet):
     cdef public object hub
     cdef public object park
     cdef public object pending
-    cdef public dict locals
+    cdef public object locals
     # What its end sets; made when somebody waits for the end.
     cdef public object latch
     # Where it was spawned: the code and the instruction, rendered when asked for.
