@@ -227,13 +227,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; the defaults depend on --quick."""
     parser = argparse.ArgumentParser(description="The same blocking program natively and under greenrt.")
     parser.add_argument("--few", type=positive, default=8, help="workers of the first run (default: 8)")
-    parser.add_argument("--workers", type=positive, help="workers of the other two (default: 600, quick: 60)")
-    parser.add_argument("--requests", type=positive, help="requests of each run (default: 600, quick: 120)")
+    parser.add_argument("--workers", type=positive, help="workers of the other two (default: 3000, quick: 60)")
+    parser.add_argument("--requests", type=positive, help="requests of each run (default: 3000, quick: 120)")
     parser.add_argument("--delay", type=float, help="seconds the server waits (default: 0.2, quick: 0.05)")
     parser.add_argument("--progress", action="store_true", help="draw the bar even without a terminal")
     parser.add_argument("--quick", action="store_true", help="a few seconds only, for a smoke test")
     options = parser.parse_args(arguments)
-    workers, requests, delay = (60, 120, 0.05) if options.quick else (600, 600, 0.2)
+    workers, requests, delay = (60, 120, 0.05) if options.quick else (3000, 3000, 0.2)
     options.workers = options.workers or workers
     options.requests = options.requests or requests
     options.delay = delay if options.delay is None else options.delay
