@@ -8,6 +8,7 @@ so every state between two steps of the victim is met, also that between its wak
 from collections.abc import Callable
 from typing import Any
 
+import greenlet
 import pytest
 
 import greenrt
@@ -45,10 +46,8 @@ class Scenario:
 
         Return False if that one had ended by then.
         """
-        # So that what is done finds somebody who waits for it.
-        servants = [greenrt.spawn(self._guarded(body)) for body in self.servants()]
-        workers = [greenrt.spawn(self._guarded(body)) for body in self.workers()]
-        everyone = workers + servants
+        workers = self.workers()
+        everyone = self._spawn(workers + self.servants())
         try:
             for _ in range(turns):
                 greenrt.sleep(0)
@@ -56,16 +55,54 @@ class Scenario:
             alive = not target.dead
             if alive:
                 throw_soon(target, error())
-            for _ in range(LONG):
-                greenrt.sleep(0)
-            stuck = [worker for worker in workers if not worker.dead]
-            assert not stuck, f"stuck: {stuck}"
-            for greenlet in everyone:
-                assert greenlet.exception is None, repr(greenlet.exception)
-            self.check(sum(not servant.dead for servant in servants))
+            self._conclude(everyone, len(workers))
         finally:
             greenrt.killall(everyone)
         return alive
+
+    def run_in_main(self, switch: int, victim: int, error: type[BaseException]) -> bool:
+        """Run it with worker `victim` in the main greenlet, and throw `error` at that at its switch number `switch`.
+
+        Return False if there are not so many.
+        """
+        bodies = self.workers()
+        body = bodies.pop(victim)
+        others = self._spawn(bodies + self.servants())
+        main = greenlet.getcurrent()
+        switches = 0
+
+        def trace(event: str, args: Any) -> None:
+            nonlocal switches
+            switches += 1
+            if switches == switch:
+                throw_soon(main, error())
+
+        before = greenlet.settrace(trace)
+        try:
+            self._guarded(body)()
+        finally:
+            greenlet.settrace(before)
+        try:
+            self._conclude(others, len(bodies))
+        finally:
+            greenrt.killall(others)
+        return switches >= switch
+
+    def _spawn(self, bodies: list[Body]) -> list[greenrt.Greenlet]:
+        # Servants first, so that what is done finds somebody who waits for it.
+        spawned = [greenrt.spawn(self._guarded(body)) for body in reversed(bodies)]
+        return spawned[::-1]
+
+    def _conclude(self, everyone: list[greenrt.Greenlet], workers: int) -> None:
+        turn = self._guarded(lambda: greenrt.sleep(0))
+        for _ in range(LONG):
+            # What came too late for a worker in the main greenlet is raised here.
+            turn()
+        stuck = [worker for worker in everyone[:workers] if not worker.dead]
+        assert not stuck, f"stuck: {stuck}"
+        for one in everyone:
+            assert one.exception is None, repr(one.exception)
+        self.check(sum(not servant.dead for servant in everyone[workers:]))
 
     def _guarded(self, body: Body) -> Body:
         def run() -> None:
@@ -90,6 +127,17 @@ def campaign(scenario: type[Scenario], make: Callable[..., Any]) -> int:
             if not any(hits) or turns > 30:
                 break
             turns += 1
+    return count
+
+
+def campaign_in_main(scenario: type[Scenario], make: Callable[..., Any]) -> int:
+    """Interrupt the main greenlet at each of its switches with each error; return how often that was."""
+    count = 0
+    for victim in range(len(scenario(make).workers())):
+        switch = 1
+        while hits := sum(scenario(make).run_in_main(switch, victim, error) for error in ERRORS):
+            count += hits
+            switch += 1
     return count
 
 
@@ -285,7 +333,15 @@ def test_interrupted_everywhere(scenario: type[Scenario], make: Callable[..., An
     assert campaign(scenario, make) > 10
 
 
-# -- What the campaign must catch
+# A SimpleQueue's putters never wait.
+@pytest.mark.parametrize(
+    ("scenario", "make"), [pair for pair in CAMPAIGNS if pair[1] is not greenrt.SimpleQueue]
+)
+def test_main_greenlet_interrupted_everywhere(scenario: type[Scenario], make: Callable[..., Any]):
+    assert campaign_in_main(scenario, make) > 10
+
+
+# -- What the campaigns must catch
 
 
 class Forgetful:
@@ -374,3 +430,9 @@ class Undecided:
 def test_what_is_broken_is_caught(scenario: type[Scenario], make: Callable[..., Any]):
     with pytest.raises(AssertionError):
         campaign(scenario, make)
+
+
+@pytest.mark.parametrize("make", [Forgetful, Thief])
+def test_what_is_broken_is_caught_in_main(make: Callable[..., Any]):
+    with pytest.raises(AssertionError):
+        campaign_in_main(Exclusion, make)

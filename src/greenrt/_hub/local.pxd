@@ -19,7 +19,7 @@ cdef class Holder:
     cdef _empty(self)
 
 
-@cython.locals(fiber=Fiber)
+@cython.locals(fiber=Fiber, holder=Holder)
 cdef Holder _holder_of(greenlet_t target)
 
 

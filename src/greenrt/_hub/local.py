@@ -56,7 +56,8 @@ class Holder:
 
 def _holder_of(target: greenlet) -> Holder | None:
     fiber = as_fiber(target)
-    return fiber.locals if fiber is not None else shadow(target).locals
+    holder: Holder | None = fiber.locals if fiber is not None else shadow(target).locals
+    return holder
 
 
 class local(Attributes):
