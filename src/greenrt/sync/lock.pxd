@@ -5,7 +5,7 @@ from greenrt._hub.park cimport Park, in_hub, new_park, postpone
 from greenrt._native.switch cimport current
 
 
-cdef int ACQUIRE, RELEASE
+cdef int ACQUIRE, RELEASE, PREPARE
 
 
 cdef object _checked(object blocking, object timeout)

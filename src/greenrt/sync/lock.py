@@ -15,6 +15,7 @@ __all__ = ["Lock", "RLock"]
 
 ACQUIRE = 1
 RELEASE = 2
+PREPARE = 3
 
 # threading's default: no limit.
 FOREVER = -1
@@ -58,6 +59,9 @@ class Mutex(Guarded):
                 return True
         if not blocking:
             return False
+        if self._waiters is None:
+            # Made here: an allocation can run finalizers, and one that waits for this lock must not hold the gate.
+            self._submit(PREPARE, WaitList())
         return self._wait(ACQUIRE, new_park(self), timeout) is not TIMED_OUT
 
     def _take_back(self) -> None:
@@ -104,12 +108,14 @@ class Mutex(Guarded):
             if not self._taken:
                 self._taken = park.wake(True)
             else:
-                waiters = self._waiters
-                if waiters is None:
-                    waiters = self._waiters = WaitList()
+                # There since before the park was made.
+                waiters: Any = self._waiters
                 waiters.append(park)
         elif code == RELEASE:
             self._pass_on()
+        elif code == PREPARE:
+            if self._waiters is None:
+                self._waiters = operand
         else:
             Guarded._apply(self, code, operand)
 

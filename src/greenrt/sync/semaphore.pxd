@@ -5,7 +5,7 @@ from greenrt._hub.latch cimport Link, Notifier
 from greenrt._hub.park cimport Park, in_hub, new_park
 
 
-cdef int ACQUIRE, RELEASE, LINK, UNLINK
+cdef int ACQUIRE, RELEASE, LINK, UNLINK, PREPARE
 
 
 cdef class Semaphore(Guarded):

@@ -12,6 +12,7 @@ ACQUIRE = 1
 RELEASE = 2
 LINK = 3
 UNLINK = 4
+PREPARE = 5
 
 # As an object: what most calls pass is told from the rest by its identity.
 ONE = 1
@@ -99,6 +100,9 @@ class Semaphore(Guarded):
                 return True
         if not blocking:
             return False
+        if self._waiters is None:
+            # Made here: this may run a finalizer, and one that waits for this semaphore must not hold the gate.
+            self._submit(PREPARE, WaitList())
         return self._wait(ACQUIRE, new_park(self), timeout) is not TIMED_OUT
 
     def _give_back(self) -> None:
@@ -115,9 +119,9 @@ class Semaphore(Guarded):
                 if park.wake(True):
                     self._counter -= 1
             else:
-                if self._waiters is None:
-                    self._waiters = WaitList()
-                self._waiters.append(park)
+                # There since before the park was made.
+                waiters: Any = self._waiters
+                waiters.append(park)
         elif code == RELEASE:
             self._release_one()
         elif code == LINK:
@@ -129,6 +133,9 @@ class Semaphore(Guarded):
                 self._links.append(operand)
         elif code == UNLINK:
             self._unlink(operand)
+        elif code == PREPARE:
+            if self._waiters is None:
+                self._waiters = operand
         else:
             Guarded._apply(self, code, operand)
 
@@ -180,11 +187,17 @@ class BoundedSemaphore(Semaphore):
         self._bound = value
 
     def _give_back(self) -> None:
-        if self._counter >= self._bound:
-            raise ValueError(
-                f"{self!r} was released more often than it was acquired (its bound is {self._bound})"
-            )
-        Semaphore._give_back(self)
+        if self._enter() or self._insist():
+            fits = self._counter < self._bound
+            if fits:
+                self._release_one()
+            self._finish()
+            if not fits:
+                raise ValueError(
+                    f"{self!r} was released more often than it was acquired (its bound is {self._bound})"
+                )
+        else:
+            self._submit(RELEASE, None)
 
 
 class DummySemaphore:
