@@ -227,7 +227,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; the defaults depend on --quick."""
     parser = argparse.ArgumentParser(description="The same blocking program natively and under greenrt.")
     parser.add_argument("--few", type=positive, default=8, help="workers of the first run (default: 8)")
-    parser.add_argument("--workers", type=positive, help="workers of the other two (default: 3000, quick: 60)")
+    parser.add_argument(
+        "--workers", type=positive, help="workers of the other two (default: 3000, quick: 60)"
+    )
     parser.add_argument("--requests", type=positive, help="requests of each run (default: 3000, quick: 120)")
     parser.add_argument("--delay", type=float, help="seconds the server waits (default: 0.2, quick: 0.05)")
     parser.add_argument("--progress", action="store_true", help="draw the bar even without a terminal")

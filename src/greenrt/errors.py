@@ -18,6 +18,7 @@ __all__ = [
     "LoopClosed",
     "LoopExit",
     "WrongThread",
+    "as_exception",
 ]
 
 
@@ -66,3 +67,11 @@ class HubDestroyed(GreenletExit):
     def __init__(self, destroy_loop: Any = None) -> None:
         super().__init__(destroy_loop)
         self.destroy_loop = destroy_loop
+
+
+def as_exception(given: Any) -> BaseException:
+    """Return an exception instance for an exception class or instance; TypeError for anything else."""
+    made = given() if isinstance(given, type) else given
+    if not isinstance(made, BaseException):
+        raise TypeError(f"only an exception can be thrown into a greenlet, not {given!r}")
+    return made

@@ -276,7 +276,7 @@ def test_program(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("patched", [False, True])
 def test_ctrl_c_ends_by_the_signal(patched: bool, tmp_path: Path) -> None:
     path = tmp_path / "program.py"
-    path.write_text("import queue\nprint('waits', flush=True)\nqueue.Queue().get()\n")
+    path.write_text("import queue\nprint('waits', flush=True)\nqueue.Queue().get(timeout=30)\n")
     command = [sys.executable, *(("-m", "greenrt.monkey") if patched else ()), str(path)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed

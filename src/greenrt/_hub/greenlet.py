@@ -15,7 +15,7 @@ from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
 from greenrt._native.switch import Fiber, current, is_active, place, resume, throw_into
 from greenrt._native.thread import get_slot
-from greenrt.errors import GreenletExit
+from greenrt.errors import GreenletExit, as_exception
 
 __all__ = ["Greenlet", "RawGreenlet", "Start", "kill", "spawn_raw", "throw_soon"]
 
@@ -436,7 +436,7 @@ class Greenlet(Fiber):
         """
         if self._state == FINISHED:
             return
-        error = _instance(exception)
+        error = as_exception(exception)
         loop = self.hub.loop
         if loop.on_owner_thread():
             if self._cancel_start():
@@ -452,7 +452,7 @@ class Greenlet(Fiber):
         """Switch to the greenlet and raise in it now; as `greenlet.throw`. Prefer `kill`."""
         if self._cancel_start() and self._state != FINISHED:
             given = args[1] if len(args) > 1 and args[1] is not None else args[0] if args else GreenletExit
-            self._finish(None, _instance(given))
+            self._finish(None, as_exception(given))
             return None
         return greenlet.throw(self, *args)
 
@@ -568,7 +568,7 @@ def kill(target: Any, exception: type[BaseException] | BaseException = GreenletE
         target.kill(exception, block=False)
         return
     hub = slot.get_hub()
-    entry = _Throw(target, _instance(exception))
+    entry = _Throw(target, as_exception(exception))
     if isinstance(target, Fiber) and not target.begun:
         # Its start is queued before the throw, and must not come true.
         target.queued = False
@@ -593,10 +593,3 @@ def _tell(waiter: Any, source: Any) -> None:
     else:
         notifier = waiter
         notifier.notify(source)
-
-
-def _instance(exception: Any) -> BaseException:
-    made = exception() if isinstance(exception, type) else exception
-    if not isinstance(made, BaseException):
-        raise TypeError(f"only an exception can be thrown into a greenlet, not {exception!r}")
-    return made
