@@ -177,8 +177,8 @@ def connecting_again_after_a_refusal(side: Side) -> Any:
         probe.bind(("127.0.0.1", 0))
         address = probe.getsockname()
     with side.socket.socket() as client:
-        client.settimeout(5)
-        found = [attempt(client.connect, address), client.connect_ex(address)]
+        client.settimeout(30)
+        found = [attempt(client.connect, address), client.connect_ex(address), client.gettimeout()]
         with side.socket.create_server(address) as listener:
             client.connect(address)
             server, _ = listener.accept()

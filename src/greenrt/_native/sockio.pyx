@@ -91,7 +91,7 @@ cpdef double timeout_of(object sock) except? -2.0:
     """Return a socket's timeout in seconds: 0 for non-blocking, negative for none."""
     cdef greenrt_sock *raw = raw_of(sock)
     if raw != NULL:
-        return raw.timeout * 1e-9
+        return raw.timeout / 1e9
     timeout = sock.gettimeout()
     return -1.0 if timeout is None else timeout
 

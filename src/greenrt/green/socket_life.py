@@ -47,7 +47,7 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
     if limit == 0.0 or descriptor(sock) < 0:
         return _native.connect_ex(sock, address)
     deadline = monotonic() + limit if limit > 0.0 else -1.0
-    error = _connect_now(sock, address, limit)
+    error = _connect_now(sock, address)
     pause = 0.001
     while error == errno.EAGAIN and sock.family == _socket.AF_UNIX:
         # A full backlog, which gives no event to wait for.
@@ -58,7 +58,7 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
             pause = min(pause, left)
         sleep(pause)
         pause = min(pause * 2, 0.02)
-        error = _connect_now(sock, address, limit)
+        error = _connect_now(sock, address)
     if error not in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
         return error
     while True:
@@ -74,13 +74,14 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
             return sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # type: ignore[no-any-return]
 
 
-def _connect_now(sock: Any, address: Any, limit: float) -> int:
+def _connect_now(sock: Any, address: Any) -> int:
     """Call connect(2) without waiting; return 0 or the errno. The fd is non-blocking during the call only."""
+    timeout = _native.gettimeout(sock)
     _native.settimeout(sock, 0.0)
     try:
         return _native.connect_ex(sock, address)
     finally:
-        _native.settimeout(sock, None if limit < 0.0 else limit)
+        _native.settimeout(sock, timeout)
 
 
 def _is_writable(fd: int) -> bool:
