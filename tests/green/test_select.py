@@ -107,6 +107,8 @@ def test_hangups_are_reported_unasked(mask: int) -> None:
         assert poller.poll(5000) == [(b.fileno(), select.POLLHUP)]
         with pytest.raises(TypeError):
             poller.poll("x")
+        with pytest.raises(OverflowError):
+            poller.poll(2**31)
 
 
 def test_polling_without_waiting_lets_others_run(pair: tuple[Any, Any]) -> None:

@@ -22,6 +22,8 @@ __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 _READ = 1
 _WRITE = 2
 _URGENT = 32
+# poll(2) takes a C int of milliseconds.
+_LONGEST = 2**31 - 1
 # Errors and hangups, which poll(2) reports unasked.
 _HANGUP = 16
 
@@ -119,6 +121,8 @@ class poll:
         """Return (fd, events) of what is ready, after at most `timeout` milliseconds (None or negative: no limit)."""
         if self._polling:
             raise RuntimeError("concurrent poll() invocation")
+        if timeout is not None and timeout > _LONGEST:
+            raise OverflowError("timeout is too large")
         self._polling = True
         try:
             return self._poll(timeout)
