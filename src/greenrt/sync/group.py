@@ -4,12 +4,30 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.joining import joinall, killall
+from greenrt._hub.joining import joinall, killall, wait
+from greenrt._hub.latch import Notifier
 from greenrt.errors import GreenletExit
 from greenrt.sync.event import Event
 from greenrt.sync.mapping import Mapping
 
 __all__ = ["Group"]
+
+
+class _Leaving(Notifier):
+    """Takes a greenlet out of its group at its very end: whoever waits for the end finds it gone."""
+
+    __slots__ = ("group",)
+
+    def __init__(self, group: "Group") -> None:
+        self.group = group
+
+    def notify(self, source: Any) -> None:
+        """See `Notifier.notify`."""
+        self.group._discard(source)
+
+    def __call__(self, source: Any) -> None:
+        # For what a user links that knows no Notifier.
+        self.notify(source)
 
 
 class Group(Mapping):
@@ -23,6 +41,7 @@ class Group(Mapping):
         self.greenlets: set[Any] = set()
         # Those that were killed but have not finished.
         self.dying: set[Any] = set()
+        self._leaving = _Leaving(self)
         self._empty = Event()
         self._empty.set()
         for greenlet in args[0] if args else ():
@@ -47,7 +66,7 @@ class Group(Mapping):
         self.greenlets.add(greenlet)
         self._empty.clear()
         # May call back at once, for one that has finished.
-        greenlet.rawlink(self._discard)
+        greenlet.rawlink(self._leaving)
 
     def _discard(self, greenlet: Any) -> None:
         self.greenlets.discard(greenlet)
@@ -57,7 +76,7 @@ class Group(Mapping):
 
     def discard(self, greenlet: Any) -> None:
         """Let a greenlet go."""
-        greenlet.unlink(self._discard)
+        greenlet.unlink(self._leaving)
         self._discard(greenlet)
 
     def start(self, greenlet: Any) -> None:
@@ -99,7 +118,7 @@ class Group(Mapping):
             killall(targets, exception, block=False)
             if not block:
                 return
-            if not self._empty.wait(timeout=timeout):
+            if len(wait(targets, timeout=timeout)) < len(targets):
                 return
 
     def killone(
