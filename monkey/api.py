@@ -80,7 +80,7 @@ def _get_one(mod_name: str, name: str) -> Any:
 _IN_PLACE: Any = object()
 
 
-def replace(module: ModuleType, items: Mapping[str, Any], aliases: Iterable[str] = ()) -> None:
+def replace(module: ModuleType, items: Mapping[str, Any]) -> None:
     """Replace names of `module`, and what other modules and classes have copied of them. Idempotent."""
     saved = _saved.setdefault(module.__name__, {})
     swept: dict[int, tuple[Any, Any]] = {}

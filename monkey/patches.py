@@ -39,7 +39,10 @@ def patch_time() -> None:
 
 
 def patch_socket(dns: bool = True, aggressive: bool = True) -> None:
-    """Patch `socket.socket` in place, and the module's functions; the name functions only with `dns`."""
+    """Patch `socket.socket` in place, and the module's functions; the name functions only with `dns`.
+
+    `aggressive` is gevent's, and changes nothing: nothing is removed here.
+    """
     import socket
 
     from greenrt.green import socket as green
@@ -62,7 +65,10 @@ def patch_dns() -> None:
 
 
 def patch_select(aggressive: bool = True) -> None:
-    """Patch `select.select` and `select.poll`, and `select.epoll` in place; `selectors` follows."""
+    """Patch `select.select` and `select.poll`, and `select.epoll` in place; `selectors` follows.
+
+    `aggressive` is gevent's, which removes epoll; here it stays, and cooperates.
+    """
     import select
 
     from greenrt.green import select as green
@@ -85,7 +91,8 @@ def patch_thread(
 ) -> None:
     """Patch `_thread` and what lies beneath `threading`, whose classes stay its own.
 
-    `existing_locks`: module-level locks that nobody holds are made green too. What can't be is in the report.
+    `threading`, `_threading_local` and `Event` are gevent's, and change nothing: all of it is patched. `logging`: its
+    handlers' locks too. `existing_locks`: module-level locks that nobody holds are made green too. What can't be is in the report.
     """
     import _thread
     import threading as module
