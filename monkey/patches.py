@@ -92,7 +92,8 @@ def patch_thread(
     """Patch `_thread` and what lies beneath `threading`, whose classes stay its own.
 
     `threading`, `_threading_local` and `Event` are gevent's, and change nothing: all of it is patched. `logging`: its
-    handlers' locks too. `existing_locks`: module-level locks that nobody holds are made green too. What can't be is in the report.
+    handlers' locks too. `existing_locks`: module-level locks that nobody holds are made green too. What can't be is
+    in the report.
     """
     import _thread
     import threading as module
