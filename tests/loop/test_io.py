@@ -241,10 +241,10 @@ def test_park_fires_once(rig, probe):
     assert fds.occupant(fd, READ) is None
 
 
-def test_unpark_takes_back(rig, probe):
+def test_withdraw_forgets_the_waiter(rig, probe):
     one, other = rig.pair()
     rig.loop.fds.park(one.fileno(), READ, probe)
-    rig.loop.fds.unpark(one.fileno(), READ, probe)
+    rig.loop.fds.withdraw(one.fileno(), probe)
     other.send(b"x")
     rig.turn(2)
     assert probe.fired == []

@@ -7,7 +7,7 @@ from greenrt._native.switch cimport current
 from greenrt._native.thread cimport coarse, get_slot
 
 
-@cython.locals(park=Park, loop=Loop, fds=FdTable, happened=cython.int, hub=HubCore)
+@cython.locals(park=Park, fds=FdTable, happened=cython.int)
 cpdef int park_on_socket(object what, int fd, int event, object timeout) except -1
 @cython.locals(hub=HubCore)
 cpdef give_way()

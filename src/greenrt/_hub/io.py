@@ -43,25 +43,23 @@ def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
     park = new_park((READABLE if event == 1 else WRITABLE, what))
     if isinstance(park, NativePark):
         return _poll_native(fd, event, timeout)
-    loop = park.hub.loop
-    fds = loop.fds
+    fds = park.hub.loop.fds
     occupant: Any = fds.seize(fd, event, park)
     if occupant is not None:
         _share(what, fd, event, park, occupant)
-    loop.refs += 1
-    try:
-        outcome = park.wait(timeout)
-    finally:
-        loop.refs -= 1
-        fds.unpark(fd, event, park)
-        if occupant is not None:
-            fds.discard(fd, park)
+    park.guard = fds.entry(fd)
+    park.counted = True
+    outcome = park.wait(timeout)
     if outcome is TIMED_OUT:
         return 0
     happened: int = outcome
     if happened & 8:
-        raise OSError(EBADF, f"{what!r} was closed while a greenlet waited for it")
+        _raise_closed(what)
     return happened
+
+
+def _raise_closed(what: Any) -> None:
+    raise OSError(EBADF, f"{what} was closed while a greenlet waited for it")
 
 
 def _share(what: Any, fd: int, event: int, park: Any, occupant: Any) -> None:
@@ -155,18 +153,15 @@ def park_on_fd(fd: int, events: int, timeout: float | None) -> int:
     )
     if isinstance(park, NativePark):
         return _poll_native(fd, events, timeout)
-    loop = park.hub.loop
-    loop.fds.add(fd, events, park)
-    loop.refs += 1
-    try:
-        outcome = park.wait(timeout)
-    finally:
-        loop.refs -= 1
-        loop.fds.discard(fd, park)
+    fds = park.hub.loop.fds
+    fds.add(fd, events, park)
+    park.guard = fds.entry(fd)
+    park.counted = True
+    outcome = park.wait(timeout)
     if outcome is TIMED_OUT:
         return 0
     if outcome & ~_READ_WRITE:
-        raise OSError(EBADF, f"file descriptor {fd} was closed while a greenlet waited for it")
+        _raise_closed(f"file descriptor {fd}")
     return int(outcome)
 
 
@@ -177,19 +172,17 @@ def park_on_fds(wanted: dict[int, int], timeout: float | None) -> None:
     threads without a hub.
     """
     park = new_park(("any of {0} file descriptors", len(wanted)))
-    loop = park.hub.loop
-    fds = loop.fds
+    fds = park.hub.loop.fds
     added = []
-    loop.refs += 1
+    park.counted = True
     try:
         for fd, events in wanted.items():
             fds.add(fd, events, park)
             added.append(fd)
         park.wait(timeout)
     finally:
-        loop.refs -= 1
         for fd in added:
-            fds.discard(fd, park)
+            fds.withdraw(fd, park)
 
 
 def _poll_native(fd: int, events: int, timeout: float | None) -> int:

@@ -47,11 +47,11 @@ cdef class Park(Entry):
     cdef public Park following
     cdef public object queue
     cdef public bint failed
+    cdef public bint counted
     cdef bint ended
     cdef bint suspended
     cdef bint done
     cdef bint timed
-    cdef bint counted
 
     cpdef bint wake(self, object outcome) except -1
     cpdef bint fail(self, object error) except -1
@@ -64,7 +64,7 @@ cdef class Park(Entry):
     cpdef object wait(self, object timeout=*, bint ref=*)
     @cython.locals(hub=HubCore)
     cdef _suspend(self, object timeout, bint ref)
-    @cython.locals(target=greenlet_t, fiber=Fiber)
+    @cython.locals(target=greenlet_t, fiber=Fiber, loop=Loop)
     cdef bint _begin(self, object timeout, bint ref) except -1
     @cython.locals(loop=Loop, timers=TimerHeap, clock=Clock, seconds=double)
     cdef bint _start_time(self, object timeout, bint ref) except -1

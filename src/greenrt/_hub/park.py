@@ -153,7 +153,8 @@ class Park(Entry):
     """One wait of one greenlet. Owner: the greenlet; `wake` and `fail`: any thread.
 
     `what` says what is waited on (an object, or a tuple that the report renders); `guard`, if set, is told when the
-    wait ends otherwise than by a wake; `previous`, `following` and `queue` belong to the WaitList the park is in.
+    wait ends otherwise than by a wake; `counted` says whether the loop must go on while the park is suspended (a
+    timeout sets it: who else may wake it keeps the loop going himself); `previous`, `following` and `queue` belong to the WaitList the park is in.
     Until it ends, `outcome` may carry what the waiter brings along (an item to put).
     """
 
@@ -284,6 +285,9 @@ class Park(Entry):
             return False
         if timeout is not None and not self._start_time(timeout, ref):
             return False
+        if self.counted:
+            loop = self.hub.loop
+            loop.refs += 1
         if fiber is not None:
             fiber.park = self
             fiber.queued = False
@@ -307,9 +311,8 @@ class Park(Entry):
         clock = loop.clock
         timers.push(self, clock.now() + (seconds if seconds > 0.0 else 0.0))
         self.timed = True
-        self.counted = ref
         if ref:
-            loop.refs += 1
+            self.counted = True
         return True
 
     def _settle(self) -> None:
@@ -320,12 +323,13 @@ class Park(Entry):
             fiber.park = None
         else:
             shadow(target).park = None
+        if self.counted:
+            loop = self.hub.loop
+            loop.refs -= 1
         if self.timed:
             loop = self.hub.loop
             timers = loop.timers
             timers.remove(self)
-            if self.counted:
-                loop.refs -= 1
         if not self.done:
             self._stranger()
             self._withdraw()

@@ -22,6 +22,7 @@ cdef class FdEntry:
 
     cpdef int wanted(self)
     cpdef list waiters(self)
+    cpdef withdraw(self, Entry waiter)
 
 
 cdef class FdTable:
@@ -30,21 +31,19 @@ cdef class FdTable:
     cdef list entries
 
     @cython.locals(entry=FdEntry)
-    cdef FdEntry entry(self, int fd)
+    cpdef FdEntry entry(self, int fd)
     cpdef Entry occupant(self, int fd, int event)
     @cython.locals(entry=FdEntry, occupant=Entry)
     cpdef Entry seize(self, int fd, int event, Entry waiter)
     @cython.locals(entry=FdEntry)
     cpdef park(self, int fd, int event, Entry waiter)
-    @cython.locals(entry=FdEntry)
-    cpdef unpark(self, int fd, int event, Entry waiter)
+    cpdef withdraw(self, int fd, Entry waiter)
     @cython.locals(entry=FdEntry)
     cpdef note_dry(self, int fd)
     @cython.locals(entry=FdEntry)
     cpdef bint is_dry(self, int fd)
-    cpdef add(self, int fd, int events, Entry waiter)
     @cython.locals(entry=FdEntry)
-    cpdef discard(self, int fd, Entry waiter)
+    cpdef add(self, int fd, int events, Entry waiter)
     @cython.locals(entry=FdEntry)
     cpdef forget(self, int fd)
     @cython.locals(entry=FdEntry)

@@ -84,6 +84,22 @@ class FdEntry:
             found.append(self.writer)
         return found
 
+    def withdraw(self, waiter: Entry) -> None:
+        """Forget `waiter`, which waits no more; no-op if it was fired."""
+        if self.reader is waiter:
+            self.reader = None
+        if self.writer is waiter:
+            self.writer = None
+        watchers = self.watchers
+        if watchers is not None:
+            watchers.pop(waiter, None)
+            if not watchers:
+                self.watchers = None
+        # A one-shot registration that is still armed reports at most once more, to nobody. It is not counted on:
+        # while nobody waits, the fd may be closed and its number used again without our notice.
+        if self.armed and not self.wanted():
+            self.armed = 0
+
 
 class FdTable:
     """All fds that a loop waits for; owner thread only."""
@@ -128,7 +144,7 @@ class FdTable:
         try:
             self._register(entry)
         except OSError:
-            self.unpark(fd, event, waiter)
+            entry.withdraw(waiter)
             raise
 
     def seize(self, fd: int, event: int, waiter: Entry) -> Entry | None:
@@ -153,16 +169,9 @@ class FdTable:
         entry = self.entries[fd]
         return entry is not None and entry.dry and entry.stuck and entry.watchers is None and not entry.void
 
-    def unpark(self, fd: int, event: int, waiter: Entry) -> None:
-        """Take `waiter` back; no-op if it was fired."""
-        entry = self.entry(fd)
-        if event == _READ:
-            if entry.reader is waiter:
-                entry.reader = None
-        elif entry.writer is waiter:
-            entry.writer = None
-        if entry.armed and not entry.wanted():
-            entry.armed = 0
+    def withdraw(self, fd: int, waiter: Entry) -> None:
+        """Forget `waiter`, a socket operation or a level user of `fd`; no-op if it was fired."""
+        self.entry(fd).withdraw(waiter)
 
     def add(self, fd: int, events: int, waiter: Entry) -> None:
         """Fire `waiter` once with those of `events` that `fd` is ready for. OSError if the kernel refuses the fd."""
@@ -173,19 +182,8 @@ class FdTable:
         try:
             self._register(entry)
         except OSError:
-            self.discard(fd, waiter)
+            entry.withdraw(waiter)
             raise
-
-    def discard(self, fd: int, waiter: Entry) -> None:
-        """Take a level user back; no-op if it was fired."""
-        entry = self.entry(fd)
-        watchers = entry.watchers
-        if watchers is not None and watchers.pop(waiter, None) is not None and not watchers:
-            # A one-shot registration that is still armed reports at most once more, to nobody. It is not counted
-            # on: while nobody waits, the fd may be closed and its number used again without our notice.
-            entry.watchers = None
-            if not entry.wanted():
-                entry.armed = 0
 
     def forget(self, fd: int) -> None:
         """The fd is about to be closed: fire all its waiters with CLOSED, and end its registration.
@@ -245,9 +243,7 @@ class FdTable:
         still = entry.waiters()
         for waiter in waiters:
             if waiter in still:
-                self.unpark(fd, _READ, waiter)
-                self.unpark(fd, _WRITE, waiter)
-                self.discard(fd, waiter)
+                entry.withdraw(waiter)
                 waiter.fire(_CLOSED)
 
     def _known(self, fd: int) -> FdEntry | None:
@@ -338,5 +334,5 @@ class FdTable:
             for waiter, wanted in watchers:
                 happened = events & (wanted | _CLOSED)
                 if happened:
-                    self.discard(entry.fd, waiter)
+                    entry.withdraw(waiter)
                     waiter.fire(happened)

@@ -191,7 +191,7 @@ class Io(Watcher):
         self.loop.fds.add(self._fd, self._events, self)
 
     def _disarm(self) -> None:
-        self.loop.fds.discard(self._fd, self)
+        self.loop.fds.withdraw(self._fd, self)
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
