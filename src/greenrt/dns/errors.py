@@ -1,0 +1,47 @@
+"""Why a question to name servers has no answer."""
+
+__all__ = ["Malformed", "NoData", "NxDomain", "ResolverError", "ServFail", "TimedOut"]
+
+
+class ResolverError(OSError):
+    """A question to name servers was not answered with records.
+
+    name: the absolute name that was asked for. rtype: the type of record, such as ``"AAAA"``.
+    """
+
+    reason = "failed"
+
+    def __init__(self, name: str = "", rtype: str = "", detail: str = "") -> None:
+        super().__init__(f"{rtype} of {name!r}: {detail or self.reason}")
+        self.name = name
+        self.rtype = rtype
+
+
+class NxDomain(ResolverError):
+    """The name does not exist (RCODE 3)."""
+
+    reason = "the name does not exist"
+
+
+class NoData(ResolverError):
+    """The name exists, but has no record of this type."""
+
+    reason = "the name has no such record"
+
+
+class ServFail(ResolverError):
+    """The servers failed or refused (RCODE 2, 5 and the others)."""
+
+    reason = "the servers failed or refused"
+
+
+class TimedOut(ResolverError, TimeoutError):
+    """No server answered in time."""
+
+    reason = "no server answered in time"
+
+
+class Malformed(ResolverError):
+    """The name cannot be asked for, or the answer makes no sense."""
+
+    reason = "the name cannot be asked for, or the answer makes no sense"
