@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import FunctionType, ModuleType
-from typing import Any
 
 from greenrt import _original
+from greenrt._typing import Any
 
 __all__ = [
     "get_original",

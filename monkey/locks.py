@@ -2,11 +2,11 @@
 
 import sys
 from types import ModuleType
-from typing import Any
 
 from greenrt.monkey.api import note
 
 from greenrt import _original
+from greenrt._typing import Any
 from greenrt.sync.lock import Lock, RLock
 
 __all__ = ["renew"]

@@ -1,12 +1,12 @@
 """What is patched, module by module."""
 
 import threading
-from typing import Any
 
 from greenrt.monkey import locks
 from greenrt.monkey.api import is_module_patched, note, patch_methods, replace
 
 from greenrt._hub.slot import on_main_thread
+from greenrt._typing import Any
 
 __all__ = [
     "patch_all",

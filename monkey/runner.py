@@ -7,9 +7,10 @@ import signal
 import sys
 from importlib.machinery import SourceFileLoader
 from types import ModuleType, TracebackType
-from typing import Any
 
 from greenrt.monkey.patches import patch_all
+
+from greenrt._typing import Any
 
 __all__ = ["run_module", "run_script"]
 

@@ -14,7 +14,8 @@ import sys
 import time
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+
+from greenrt._typing import Any
 
 __all__ = [
     "TIMEOUT_MAX",

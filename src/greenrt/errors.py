@@ -3,9 +3,9 @@
 gevent's names are kept where gevent has one.
 """
 
-from typing import Any
-
 from greenlet import GreenletExit
+
+from greenrt._typing import Any
 
 __all__ = [
     "BlockingInHub",

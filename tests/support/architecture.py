@@ -29,6 +29,7 @@ Tree = dict[str, str]
 FLOORS = {
     "errors": 0,
     "_original": 0,
+    "_typing": 0,
     "_native": 1,
     "_loop": 2,
     "_hub": 3,
@@ -166,12 +167,14 @@ def _floor(module: str) -> float:
 
 
 def upward_imports(tree: Tree) -> list[str]:
-    """A floor imports only floors below it, and its own modules."""
+    """A floor imports only floors below it, its own modules, and names for annotations."""
     return [
         f"greenrt.{importer} (floor {_floor(importer):g}) imports greenrt.{imported} (floor {_floor(imported):g})"
         for importer, found in sorted(_edges(tree).items())
         for imported in sorted(found)
-        if _floor(imported) >= _floor(importer) and imported.split(".")[0] != importer.split(".")[0]
+        if imported != "_typing"
+        and _floor(imported) >= _floor(importer)
+        and imported.split(".")[0] != importer.split(".")[0]
     ]
 
 

@@ -1,7 +1,8 @@
 """How a call is shown in a repr."""
 
 from collections.abc import Callable
-from typing import Any
+
+from greenrt._typing import Any
 
 __all__ = ["render_call"]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from types import GenericAlias, TracebackType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from greenlet import greenlet
 
@@ -15,11 +14,11 @@ from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
 from greenrt._native.switch import Fiber, current, is_active, place, resume, throw_into
 from greenrt._native.thread import get_slot
+from greenrt._typing import TYPE_CHECKING, Any, Generic, TypeVar
 from greenrt.errors import GreenletExit, as_exception
 
 __all__ = ["Greenlet", "RawGreenlet", "Start", "kill", "spawn_raw", "throw_soon"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 UNSTARTED = 0

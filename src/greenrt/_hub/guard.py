@@ -1,11 +1,10 @@
 """What every primitive that greenlets and threads share is built on: waiters in order, operations one at a time."""
 
-from typing import Any
-
 from greenrt import _original
 from greenrt._hub.park import Park
 from greenrt._native.gate import Gate
 from greenrt._native.thread import monotonic
+from greenrt._typing import Any
 
 __all__ = ["Guarded", "WaitList"]
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from math import inf
 from types import TracebackType
-from typing import Any
 
 from greenlet import greenlet
 
@@ -21,6 +20,7 @@ from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
 from greenrt._native import framecache
 from greenrt._native.switch import Fiber, current, is_active, throw_into
 from greenrt._native.thread import coarse
+from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopExit
 
 __all__ = ["Hub", "set_resolver_factory", "set_threadpool_factory"]

@@ -1,10 +1,10 @@
 """Small numbers for living things."""
 
 import heapq
-from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from greenrt import _original
+from greenrt._typing import Any
 
 __all__ = ["ident_of"]
 

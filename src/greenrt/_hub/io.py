@@ -2,7 +2,6 @@
 
 import _socket
 from errno import EBADF
-from typing import Any
 
 from greenrt import _original
 from greenrt._hub.park import TIMED_OUT, NativePark, new_park, yield_now
@@ -10,6 +9,7 @@ from greenrt._hub.slot import threads_with_hub
 from greenrt._loop.entry import READ, WRITE
 from greenrt._native.switch import current
 from greenrt._native.thread import coarse, get_slot
+from greenrt._typing import Any
 from greenrt.errors import ConcurrentObjectUseError, LoopClosed
 
 __all__ = [

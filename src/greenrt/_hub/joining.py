@@ -1,12 +1,12 @@
 """Waiting for several things: wait, iwait, joinall, killall."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from greenrt._hub import slot
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.latch import Notifier
 from greenrt._hub.park import TIMED_OUT, Park, new_park
+from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 
 __all__ = ["iwait", "joinall", "killall", "wait"]

@@ -1,12 +1,12 @@
 """A flag that can be waited for, and linked to: the end of a greenlet, an event, a result."""
 
 from collections.abc import Callable
-from typing import Any
 
 from greenrt._hub import slot
 from greenrt._hub.guard import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, Park, new_park
 from greenrt._loop.entry import Callback
+from greenrt._typing import Any
 
 __all__ = ["Latch", "Link", "Notifier"]
 

@@ -1,6 +1,5 @@
 """local: data of which each greenlet has its own."""
 
-from typing import Any
 from weakref import ref
 
 from greenlet import greenlet
@@ -8,6 +7,7 @@ from greenlet import greenlet
 from greenrt._hub.park import shadow
 from greenrt._native.attributes import Attributes
 from greenrt._native.switch import as_fiber, current
+from greenrt._typing import Any
 
 __all__ = ["all_local_dicts_for_greenlet", "local"]
 

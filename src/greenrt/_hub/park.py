@@ -12,8 +12,6 @@ comes between its wake and its resumption waits for the greenlet's next park. So
 The wake may come before the wait: then the wait returns at once.
 """
 
-from typing import Any
-
 from greenlet import greenlet
 
 from greenrt import _original
@@ -22,6 +20,7 @@ from greenrt._loop.entry import TIMER, Entry
 from greenrt._loop.loop import Loop
 from greenrt._native.switch import Fiber, as_fiber, current, has_started, is_active, resume
 from greenrt._native.thread import coarse, get_slot, untrack
+from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, InvalidSwitchError
 
 __all__ = [
@@ -153,9 +152,10 @@ class Park(Entry):
     """One wait of one greenlet. Owner: the greenlet; `wake` and `fail`: any thread.
 
     `what` says what is waited on (an object, or a tuple that the report renders); `guard`, if set, is told when the
-    wait ends otherwise than by a wake; `counted` says whether the loop must go on while the park is suspended (a
-    timeout sets it: who else may wake it keeps the loop going himself); `previous`, `following` and `queue` belong to the WaitList the park is in.
-    Until it ends, `outcome` may carry what the waiter brings along (an item to put).
+    wait ends otherwise than by a wake; `counted` says whether the loop must go on while the park is suspended
+    (waits with a timeout and for fds set it; what else wakes a park keeps the loop going itself); `previous`,
+    `following` and `queue` belong to the WaitList the park is in. Until it ends, `outcome` may carry what the waiter
+    brings along (an item to put).
     """
 
     __slots__ = (

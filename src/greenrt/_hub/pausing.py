@@ -1,8 +1,7 @@
 """sleep and idle."""
 
-from typing import Any
-
 from greenrt._hub.park import NativePark, new_park, wake_park, yield_now
+from greenrt._typing import Any
 
 __all__ = ["idle", "sleep"]
 

@@ -1,11 +1,11 @@
 """What a blocked program says of itself."""
 
 import gc
-from typing import Any
 
 from greenlet import greenlet
 
 from greenrt._hub.park import Park, parked
+from greenrt._typing import Any
 
 __all__ = ["parked_greenlets", "render_parked", "render_wait"]
 

@@ -6,12 +6,12 @@ order in which greenlets start and callbacks run is promised, and stays.
 
 import os
 from random import Random
-from typing import Any
 
 from greenrt._hub.park import Park
 from greenrt._loop.loop import Loop
 from greenrt._native.ring import Ring
 from greenrt._native.switch import Fiber, is_active
+from greenrt._typing import Any
 
 __all__ = ["SeededRing", "seed_run_queue"]
 

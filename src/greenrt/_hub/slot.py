@@ -3,10 +3,10 @@
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from greenrt import _original
 from greenrt._native.thread import get_slot, set_slot
+from greenrt._typing import Any
 
 __all__ = [
     "drop_hub",

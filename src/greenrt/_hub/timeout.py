@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, TypeVar
 
 from greenrt._hub import slot
 from greenrt._hub.greenlet import throw_soon
@@ -10,6 +9,7 @@ from greenrt._hub.park import deliver, take_back
 from greenrt._loop.entry import Entry
 from greenrt._native.switch import current
 from greenrt._native.thread import get_slot
+from greenrt._typing import Any, Literal, TypeVar
 
 __all__ = ["Timeout", "with_timeout"]
 

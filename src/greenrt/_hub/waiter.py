@@ -1,10 +1,10 @@
 """Waiter: gevent's low-level rendezvous, for integrations that were written for it."""
 
 import sys
-from typing import Any
 
 from greenrt._hub import slot
 from greenrt._hub.park import Park, new_park
+from greenrt._typing import Any
 from greenrt.errors import ConcurrentObjectUseError
 
 __all__ = ["Waiter"]

@@ -10,7 +10,6 @@ they exist to run at just that point.
 from collections import deque
 from collections.abc import Callable
 from math import inf
-from typing import Any
 
 from greenrt._loop.backends.base import Backend
 from greenrt._loop.clock import Clock
@@ -20,6 +19,7 @@ from greenrt._loop.wakeup import SignalWakeup, Wakeup
 from greenrt._native.heap import TimerHeap
 from greenrt._native.ring import Ring
 from greenrt._native.thread import check_signals, ident
+from greenrt._typing import Any
 from greenrt.errors import LoopClosed, WrongThread
 
 __all__ = ["LoopBase"]

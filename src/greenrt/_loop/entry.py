@@ -1,9 +1,9 @@
 """What the run queue holds."""
 
 from collections.abc import Callable
-from typing import Any
 
 from greenrt._native.heap import HeapNode
+from greenrt._typing import Any
 
 __all__ = ["READ", "TIMER", "URGENT", "WRITE", "Callback", "Entry"]
 

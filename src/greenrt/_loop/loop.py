@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from math import inf, isnan
-from typing import Any
 
 from greenrt._loop.backends import default_backend, make_backend
 from greenrt._loop.base import LoopBase
@@ -11,6 +10,7 @@ from greenrt._loop.clock import Clock
 from greenrt._loop.entry import READ, WRITE, Callback, Entry
 from greenrt._loop.watchers import Async, Hook, Io, Timer
 from greenrt._native.thread import coarse, ident
+from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
 __all__ = ["READ", "WRITE", "Loop"]

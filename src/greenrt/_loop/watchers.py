@@ -8,10 +8,10 @@ verbs and names are libev's (http://pod.tst.eu/http://cvs.schmorp.de/libev/ev.po
 from collections.abc import Callable
 from errno import EBADF
 from math import isnan
-from typing import Any
 
 from greenrt._loop.base import LoopBase
 from greenrt._loop.entry import READ, WRITE, Entry
+from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
 __all__ = ["Async", "Hook", "Io", "Timer", "Watcher"]

@@ -1,6 +1,6 @@
 """An object whose attributes are in a dict of somebody else's: what a greenlet-local object is (plain twin)."""
 
-from typing import Any, Self
+from greenrt._typing import Any, Self
 
 __all__ = ["Attributes"]
 

@@ -1,6 +1,6 @@
 """The fields of the plain twins' classes, which start as None there since compiled classes' fields do."""
 
-from typing import Any
+from greenrt._typing import Any
 
 __all__ = ["blank"]
 

@@ -1,9 +1,8 @@
 """A try-lock: the one atomic step under every primitive that several threads share (plain twin)."""
 
-from typing import Any, Self
-
 from greenrt._native.fields import blank
 from greenrt._original import RLock
+from greenrt._typing import Any, Self
 
 __all__ = ["Gate"]
 

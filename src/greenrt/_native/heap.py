@@ -2,9 +2,9 @@
 
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import Any, Self
 
 from greenrt._native.fields import blank
+from greenrt._typing import Any, Self
 
 __all__ = ["HeapNode", "TimerHeap"]
 

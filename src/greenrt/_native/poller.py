@@ -1,9 +1,9 @@
 """The epoll instance: non-raising registration, and a wait that fills a batch (plain twin over select.epoll)."""
 
 import errno
-from typing import Any
 
 from greenrt import _original
+from greenrt._typing import Any
 
 __all__ = ["ADD", "DELETE", "MODIFY", "Poller"]
 

@@ -1,7 +1,8 @@
 """A FIFO of objects: the storage of the run queue (plain twin)."""
 
 from collections import deque
-from typing import Any
+
+from greenrt._typing import Any
 
 __all__ = ["Ring"]
 

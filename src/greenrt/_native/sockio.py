@@ -1,7 +1,8 @@
 """Socket calls that neither block nor raise when nothing is ready (plain twin)."""
 
 import _socket
-from typing import Any
+
+from greenrt._typing import Any
 
 __all__ = [
     "WOULD_BLOCK",

@@ -2,10 +2,11 @@
 
 import sys
 from contextvars import copy_context
-from typing import Any
 
 from greenlet import getcurrent as current
 from greenlet import greenlet
+
+from greenrt._typing import Any
 
 __all__ = [
     "Fiber",

@@ -1,10 +1,10 @@
 """What belongs to the running OS thread: an object slot, its identity, clocks, pending signals (plain twin)."""
 
 from time import monotonic
-from typing import Any
 
 from greenrt._original import get_ident as ident
 from greenrt._original import thread_local
+from greenrt._typing import Any
 
 __all__ = ["check_signals", "coarse", "get_slot", "ident", "monotonic", "set_slot", "untrack"]
 

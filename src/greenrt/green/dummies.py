@@ -1,9 +1,10 @@
 """The end of threading's dummy threads, which stand for greenlets that no Thread started."""
 
-from typing import Any
 from weakref import ref
 
 from greenlet import getcurrent
+
+from greenrt._typing import Any
 
 __all__ = ["forget_dummies"]
 

@@ -7,9 +7,9 @@ import _socket
 import errno
 import os
 from collections.abc import Callable
-from typing import Any
 
 from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._typing import Any
 
 __all__ = [
     "getaddrinfo",

@@ -1,9 +1,9 @@
 """The standard library's `queue` module over cooperative locks; SimpleQueue, which is C there, is made anew."""
 
 import queue as _stdlib
-from typing import Any
 
 from greenrt import _original
+from greenrt._typing import Any
 from greenrt.green import threading as _threading
 from greenrt.sync.queue import SimpleQueue as _SimpleQueue
 

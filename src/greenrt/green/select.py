@@ -10,12 +10,12 @@ Modules/selectmodule.c.
 
 import select as _stdlib
 from select import *  # noqa: F403
-from typing import Any
 
 from greenrt import _original
 from greenrt._hub.io import give_way, park_on_fd, park_on_fds
 from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
 from greenrt._native.thread import monotonic
+from greenrt._typing import Any
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 

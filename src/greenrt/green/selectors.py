@@ -5,8 +5,8 @@
 
 import selectors as _stdlib
 from selectors import *  # noqa: F403
-from typing import Any
 
+from greenrt._typing import Any
 from greenrt.green import select as _select
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]

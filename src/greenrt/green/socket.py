@@ -11,9 +11,9 @@ own, over this module's names.
 import socket as _stdlib
 from socket import *  # noqa: F403
 from types import FunctionType
-from typing import Any
 
 from greenrt._hub.io import forget_fd, new_fd
+from greenrt._typing import Any
 from greenrt.green import names, socket_calls, socket_life
 
 __all__ = list(_stdlib.__all__)

@@ -11,7 +11,6 @@ Source of the behaviour: CPython's socket module and its Modules/socketmodule.c,
 import _socket
 import errno
 import os
-from typing import Any
 
 from greenrt._hub.io import give_way, note_short_read, park_on_socket, read_would_wait
 from greenrt._hub.pausing import sleep
@@ -26,6 +25,7 @@ from greenrt._native.sockio import (
     transmit,
 )
 from greenrt._native.thread import monotonic
+from greenrt._typing import Any
 from greenrt.green import names
 
 __all__ = [

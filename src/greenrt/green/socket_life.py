@@ -8,7 +8,6 @@ Source of the behaviour: CPython's socket module and its Modules/socketmodule.c,
 import _socket
 import errno
 import os
-from typing import Any
 
 from greenrt import _original
 from greenrt._hub.io import forget_fd, give_way
@@ -16,6 +15,7 @@ from greenrt._hub.pausing import sleep
 from greenrt._loop.entry import READ, WRITE
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
+from greenrt._typing import Any
 from greenrt.green.socket_calls import resolved, wait_for
 
 __all__ = ["accept_fd", "connect", "connect_ex", "detach", "real_close", "sendfile"]

@@ -11,7 +11,6 @@ import sys
 from _thread import *  # noqa: F403
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
 from weakref import WeakSet
 
 from greenlet import getcurrent
@@ -20,6 +19,7 @@ from greenrt import _original
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.local import local
 from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
+from greenrt._typing import Any
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
 from greenrt.sync.lock import RLock as _GreenRLock

@@ -3,9 +3,8 @@
 Its classes are not those of the public module; patching makes the public module itself cooperative.
 """
 
-from typing import Any
-
 from greenrt import _original
+from greenrt._typing import Any
 from greenrt.green import thread
 from greenrt.green.dummies import forget_dummies
 

@@ -6,9 +6,9 @@
 import time as _stdlib
 from operator import index
 from time import *  # noqa: F403
-from typing import Any
 
 from greenrt._hub.pausing import sleep as _sleep
+from greenrt._typing import Any
 
 # CPython counts time in nanoseconds, in 64 bits.
 LONGEST = 2**63 / 1e9

@@ -1,10 +1,10 @@
 """What servers have in common: a socket, a greenlet that takes from it, handlers, and a graceful end."""
 
 from collections.abc import Callable
-from typing import Any
 
 from greenrt._hub.greenlet import Greenlet, spawn_raw
 from greenrt._hub.slot import get_hub
+from greenrt._typing import Any
 from greenrt.serve.listeners import parse_address
 from greenrt.sync.event import Event
 from greenrt.sync.group import Group

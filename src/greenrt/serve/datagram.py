@@ -1,8 +1,7 @@
 """DatagramServer: UDP and Unix datagrams."""
 
-from typing import Any
-
 from greenrt._hub.pausing import sleep
+from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.serve.base import BaseServer
 from greenrt.serve.listeners import open_datagram

@@ -1,8 +1,8 @@
 """From what a user calls an address to a listening socket."""
 
 import os
-from typing import Any
 
+from greenrt._typing import Any
 from greenrt.green import socket
 
 __all__ = ["open_datagram", "open_stream", "parse_address"]

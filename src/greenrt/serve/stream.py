@@ -3,9 +3,9 @@
 import errno
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from greenrt._hub.pausing import sleep
+from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.serve.base import BaseServer
 from greenrt.serve.listeners import open_stream

@@ -1,11 +1,11 @@
 """Channel: a queue without room, where putter and getter meet."""
 
 from types import GenericAlias
-from typing import Any
 
 from greenrt._hub.guard import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
 from greenrt._native.thread import monotonic
+from greenrt._typing import Any
 from greenrt.sync.queue import Empty, Full
 
 __all__ = ["Channel"]

@@ -1,11 +1,11 @@
 """Condition: threading's, for greenlets and threads alike."""
 
 from collections.abc import Callable
-from typing import Any
 
 from greenrt._hub.guard import WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, new_park
 from greenrt._native.thread import monotonic
+from greenrt._typing import Any
 from greenrt.sync.lock import RLock
 
 __all__ = ["Condition"]

@@ -1,8 +1,7 @@
 """Event: a flag that can be waited for."""
 
-from typing import Any
-
 from greenrt._hub.latch import Latch
+from greenrt._typing import Any
 
 __all__ = ["Event"]
 

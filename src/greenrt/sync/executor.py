@@ -1,9 +1,9 @@
 """ThreadPoolExecutor: concurrent.futures over a ThreadPool."""
 
 from collections.abc import Callable
-from typing import Any
 
 from greenrt import _original
+from greenrt._typing import Any
 from greenrt.sync.event import Event
 from greenrt.sync.result import AsyncResult
 from greenrt.sync.threadpool import DEFAULT_SIZE, ThreadPool

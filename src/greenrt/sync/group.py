@@ -1,11 +1,11 @@
 """Group: greenlets that are waited for and killed together."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.joining import joinall, killall, wait
 from greenrt._hub.latch import Notifier
+from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.sync.event import Event
 from greenrt.sync.mapping import Mapping

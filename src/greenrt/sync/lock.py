@@ -1,7 +1,6 @@
 """Lock and RLock: threading's, for greenlets and threads alike."""
 
 from operator import index
-from typing import Any
 
 from greenlet import greenlet
 
@@ -9,6 +8,7 @@ from greenrt import _original
 from greenrt._hub.guard import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, in_hub, new_park, postpone
 from greenrt._native.switch import current
+from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, LoopExit
 
 __all__ = ["Lock", "RLock"]

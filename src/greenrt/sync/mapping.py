@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
 
 from greenrt._hub.greenlet import Greenlet
+from greenrt._typing import Any
 from greenrt.sync.queue import SimpleQueue
 from greenrt.sync.semaphore import Semaphore
 

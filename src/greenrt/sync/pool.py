@@ -1,8 +1,7 @@
 """Pool: a group with a limit."""
 
-from typing import Any
-
 from greenrt._original import Full
+from greenrt._typing import Any
 from greenrt.sync.group import Group
 from greenrt.sync.semaphore import DummySemaphore, Semaphore
 

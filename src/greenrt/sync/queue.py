@@ -5,11 +5,11 @@ from collections import deque
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from types import GenericAlias, SimpleNamespace
-from typing import Any
 
 from greenrt import _original
 from greenrt._hub.guard import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
+from greenrt._typing import Any
 
 __all__ = [
     "Empty",

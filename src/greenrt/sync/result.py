@@ -1,10 +1,10 @@
 """AsyncResult: a value or an error that comes later."""
 
 from types import GenericAlias, TracebackType
-from typing import Any
 
 from greenrt._hub import slot
 from greenrt._hub.latch import Latch
+from greenrt._typing import Any
 
 __all__ = ["AsyncResult"]
 

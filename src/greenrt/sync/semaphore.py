@@ -1,10 +1,9 @@
 """Semaphores: a count of what is left, and who waits for more."""
 
-from typing import Any
-
 from greenrt._hub.guard import Guarded, WaitList
 from greenrt._hub.latch import Link, Notifier
 from greenrt._hub.park import TIMED_OUT, in_hub, new_park
+from greenrt._typing import Any
 
 __all__ = ["BoundedSemaphore", "DummySemaphore", "Semaphore"]
 

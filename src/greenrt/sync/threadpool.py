@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 from greenrt import _original
 from greenrt._hub.hub import set_threadpool_factory
 from greenrt._hub.slot import get_hub, get_hub_if_exists
 from greenrt._hub.wakers import idle_threads
+from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 from greenrt.sync.event import Event
 from greenrt.sync.mapping import Mapping

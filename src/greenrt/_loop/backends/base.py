@@ -1,6 +1,6 @@
 """The one interface of all backends."""
 
-from typing import ClassVar
+from greenrt._typing import ClassVar
 
 __all__ = ["Backend"]
 

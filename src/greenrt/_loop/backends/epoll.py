@@ -1,10 +1,10 @@
 """epoll(7): Linux."""
 
 from errno import EEXIST, ENOENT
-from typing import ClassVar
 
 from greenrt._loop.backends.base import Backend
 from greenrt._native.poller import ADD, DELETE, MODIFY, Poller
+from greenrt._typing import ClassVar
 
 __all__ = ["EpollBackend"]
 

@@ -1,9 +1,8 @@
 """A backend without a kernel, for tests: readiness is told to it, and sleeping moves a virtual clock."""
 
-from typing import ClassVar
-
 from greenrt._loop.backends.base import Backend
 from greenrt._loop.clock import VirtualClock
+from greenrt._typing import ClassVar
 
 __all__ = ["FakeBackend"]
 

@@ -3,11 +3,11 @@
 import errno
 import os
 import select
-from typing import Any, ClassVar
 
 from greenrt import _original
 from greenrt._loop.backends.base import Backend
 from greenrt._loop.entry import READ, WRITE
+from greenrt._typing import Any, ClassVar
 
 __all__ = ["KqueueBackend", "PollBackend", "SelectBackend"]
 
