@@ -33,12 +33,15 @@ __all__ = [
     "poll",
     "private_module",
     "read",
+    "renew_lock",
     "select",
     "set_wakeup_fd",
     "sleep",
     "socket_type",
     "start_new_thread",
     "thread_local",
+    "waitid",
+    "waitpid",
     "write",
 ]
 
@@ -55,6 +58,8 @@ socket_type = _socket.socket
 close = os.close
 read = os.read
 write = os.write
+waitpid = os.waitpid
+waitid: Any = getattr(os, "waitid", None)
 select = _select.select
 poll: Any = getattr(_select, "poll", None)
 epoll: Any = getattr(_select, "epoll", None)
@@ -63,6 +68,13 @@ Empty = _queue.Empty
 Full = _queue.Full
 # New in 3.13.
 ShutDown: Any = getattr(_queue, "ShutDown", None)
+
+
+def renew_lock(lock: Any) -> None:
+    """Free an RLock that another thread holds, in the child of a fork: that thread does not exist here."""
+    if not lock._is_owned():
+        lock._at_fork_reinit()
+
 
 _private: dict[str, ModuleType] = {}
 

@@ -29,6 +29,7 @@ cdef class LoopBase:
     cdef public list prepares
     cdef public list checks
     cdef public list idles
+    cdef public list holders
     cdef object foreign
     cdef bint armed
     cdef bint watches_signals

@@ -64,6 +64,8 @@ class LoopBase:
         self.prepares: list[Any] = []
         self.checks: list[Any] = []
         self.idles: list[Any] = []
+        # The active watchers that hold something besides the loop: they are told of its end, and of a fork.
+        self.holders: list[Any] = []
         # What other threads handed over, and whether they have woken the loop since it last looked.
         self.foreign: deque[Entry] = deque()
         self.armed = False

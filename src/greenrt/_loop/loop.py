@@ -67,6 +67,13 @@ class Loop(LoopBase):
         """Return a watcher whose `send` any thread may call."""
         return Async(self, ref)
 
+    def child(self, pid: int, trace: bool = False, ref: bool = True) -> Any:
+        """Return a watcher of the end of child process `pid`; see `greenrt._loop.children.Child`."""
+        # Here, since few programs need it.
+        from greenrt._loop.children import Child
+
+        return Child(self, pid, trace, ref)
+
     # -- Callbacks
 
     def run_callback(self, callback: Callable[..., object], *args: Any) -> Callback:
@@ -202,6 +209,8 @@ class Loop(LoopBase):
         The inherited ones are closed, never told to forget an fd: the parent shares them.
         """
         self.owner = ident()
+        for holder in list(self.holders):
+            holder.forked()
         waiting = [entry for entry in self.fds.all_entries() if entry.fd not in self._own_fds()]
         self._detach()
         self.armed = False
@@ -216,6 +225,8 @@ class Loop(LoopBase):
         self.check_owner("loop.close")
         if self.closed:
             return
+        for holder in list(self.holders):
+            holder.stop()
         self.closed = True
         # This ends: what is closed takes no more posts and callbacks.
         while True:
