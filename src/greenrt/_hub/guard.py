@@ -63,7 +63,15 @@ class WaitList:
         """Remove and return the first park, or return None."""
         head = self.head
         if head is not None:
-            self.remove(head)
+            following = head.following
+            self.head = following
+            if following is None:
+                self.tail = None
+            else:
+                following.previous = None
+                head.following = None
+            head.queue = None
+            self.count -= 1
         return head
 
     def first(self) -> Park | None:

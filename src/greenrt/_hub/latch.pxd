@@ -5,7 +5,7 @@ from greenrt._hub.guard cimport Guarded, WaitList
 from greenrt._hub.park cimport Park
 
 
-cdef int WAIT, LINK, UNLINK, FIRE, CLEAR
+cdef int WAIT, LINK, UNLINK, FIRE
 
 
 cdef class Notifier:

@@ -14,7 +14,6 @@ WAIT = 1
 LINK = 2
 UNLINK = 3
 FIRE = 4
-CLEAR = 5
 
 
 class Notifier:
@@ -90,11 +89,9 @@ class Latch(Guarded):
 
     def reset(self) -> None:
         """Unset; who was woken stays woken."""
-        if self._enter():
-            self._set = False
-            self._finish()
-        else:
-            self._submit(CLEAR, None)
+        # One store, which needs no gate: who looks at the flag under the gate finds it set or unset, as if this had
+        # come after or before.
+        self._set = False
 
     def link(self, callback: Any) -> None:
         """Call ``callback(source)`` in the hub of this thread once set; at once if it is."""
@@ -154,8 +151,6 @@ class Latch(Guarded):
                     if link is operand or (isinstance(link, Link) and link.is_of(operand)):
                         del self._links[index]
                         break
-        elif code == CLEAR:
-            self._set = False
         else:
             Guarded._apply(self, code, operand)
 

@@ -107,16 +107,7 @@ class HubCore(Fiber):
         ready = self.loop.ready
         while self.budget > 0:
             entry = ready.peek()
-            fiber = as_fiber(entry)
-            if fiber is not None:
-                if not fiber.queued:
-                    ready.popleft()
-                    continue
-                if not fiber.begun or coarse() >= self.poll_due:
-                    break
-                fiber.queued = False
-                target = fiber
-            elif type(entry) is Park:
+            if type(entry) is Park:
                 park: Any = entry
                 if park.done:
                     ready.popleft()
@@ -128,10 +119,20 @@ class HubCore(Fiber):
                 target = park.greenlet
                 park = None
             else:
-                break
+                fiber = as_fiber(entry)
+                if fiber is None:
+                    break
+                if not fiber.queued:
+                    ready.popleft()
+                    continue
+                if not fiber.begun or coarse() >= self.poll_due:
+                    break
+                fiber.queued = False
+                target = fiber
+                fiber = None
             ready.popleft()
             # This frame stays for as long as `running` is parked, and must not keep what others waited for.
-            entry = fiber = None
+            entry = None
             self.budget -= 1
             # A greenlet may come upon itself.
             if target is not running:
