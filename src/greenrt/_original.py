@@ -29,6 +29,11 @@ __all__ = [
     "epoll_poll",
     "get_ident",
     "get_native_id",
+    "getaddrinfo",
+    "gethostbyaddr",
+    "gethostbyname",
+    "gethostbyname_ex",
+    "getnameinfo",
     "late_module",
     "poll",
     "private_module",
@@ -55,6 +60,12 @@ TIMEOUT_MAX = _thread.TIMEOUT_MAX
 start_new_thread = _thread.start_new_thread
 set_wakeup_fd = _signal.set_wakeup_fd
 socket_type = _socket.socket
+# What blocks, and gives the raw results, without enums.
+getaddrinfo = _socket.getaddrinfo
+gethostbyaddr = _socket.gethostbyaddr
+gethostbyname = _socket.gethostbyname
+gethostbyname_ex = _socket.gethostbyname_ex
+getnameinfo = _socket.getnameinfo
 close = os.close
 read = os.read
 write = os.write

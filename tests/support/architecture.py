@@ -34,10 +34,10 @@ FLOORS = {
     "_loop": 2,
     "_hub": 3,
     "sync": 4,
-    "dns": 4,
-    "green": 5,
-    "serve": 6,
-    "monkey": 7,
+    "dns": 5,
+    "green": 6,
+    "serve": 7,
+    "monkey": 8,
 }
 MONKEY = FLOORS["monkey"]
 FACADE = MONKEY - 0.5

@@ -1,0 +1,119 @@
+"""``/etc/hosts``: names and addresses of this machine and its neighbours (hosts(5), and glibc's nss_files)."""
+
+import _socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from greenrt.dns.reloaded import Reloaded
+
+__all__ = ["Host", "Hosts", "hosts", "multi"]
+
+AF_INET, AF_INET6, AF_UNSPEC = _socket.AF_INET, _socket.AF_INET6, _socket.AF_UNSPEC
+V4MAPPED = b"\0" * 10 + b"\xff\xff"
+LOOPBACK6 = b"\0" * 15 + b"\1"
+LOOPBACK4 = b"\x7f\0\0\1"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a source knows of a host: its name, other names, and pairs of family and packed address."""
+
+    canonical: str
+    aliases: list[str]
+    addresses: list[tuple[int, bytes]]
+
+
+class Hosts:
+    """The text of a hosts file. It is searched, not parsed: it may be huge, and most lines are never asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._lower = data.lower()
+
+    def by_name(self, name: str, family: int, multiple: bool = True) -> Host | None:
+        """Return what the lines with `name` say, or None if there is none.
+
+        family: only the lines with such an address, each line for itself; for AF_INET also those with ``::1`` (which
+        counts as 127.0.0.1) or an IPv4-mapped address. multiple: all such lines, not just the first (host.conf(5)).
+        """
+        wanted = name.lower()
+        found: Host | None = None
+        for line in self._lines_with(wanted.encode()):
+            entry = _entry(line, family)
+            if entry is None or all(wanted != other.lower() for other in (entry.canonical, *entry.aliases)):
+                continue
+            if found is None:
+                found = entry
+            else:
+                found.aliases.extend(entry.aliases)
+                if entry.canonical != found.canonical:
+                    found.aliases.append(entry.canonical)
+                found.addresses.extend(entry.addresses)
+            if not multiple:
+                break
+        return found
+
+    def by_address(self, family: int, packed: bytes) -> Host | None:
+        """Return what the first line with the address says, or None if there is none."""
+        for line in self._data.split(b"\n"):
+            entry = _entry(line, family)
+            if entry is not None and entry.addresses[0][1] == packed:
+                return entry
+        return None
+
+    def _lines_with(self, text: bytes) -> Iterator[bytes]:
+        end = 0
+        while text:
+            at = self._lower.find(text, end)
+            if at < 0:
+                return
+            start = self._lower.rfind(b"\n", 0, at) + 1
+            end = self._lower.find(b"\n", at)
+            if end < 0:
+                end = len(self._lower)
+            yield self._data[start:end]
+
+
+def _entry(line: bytes, family: int) -> Host | None:
+    """Return what one line says to those who ask for `family`; None for a line that says nothing to them."""
+    words = line.partition(b"#")[0].partition(b"\0")[0].split()
+    if not words:
+        return None
+    address = _address(words[0], family)
+    if address is None:
+        return None
+    names = [word.decode("utf-8", "surrogateescape") for word in words[1:]]
+    return Host(names[0] if names else "", names[1:], [address])
+
+
+def _address(word: bytes, family: int) -> tuple[int, bytes] | None:
+    text = word.decode("latin-1")
+    if family != AF_INET6:
+        try:
+            return AF_INET, _socket.inet_pton(AF_INET, text)
+        except (OSError, ValueError):
+            pass
+    try:
+        packed = _socket.inet_pton(AF_INET6, text)
+    except (OSError, ValueError):
+        return None
+    if family != AF_INET:
+        return AF_INET6, packed
+    if packed.startswith(V4MAPPED):
+        return AF_INET, packed[12:]
+    return (AF_INET, LOOPBACK4) if packed == LOOPBACK6 else None
+
+
+def _multi(data: bytes) -> bool:
+    """Tell whether ``multi on`` is the last word on it in the text `data` of a host.conf."""
+    on = False
+    for line in data.split(b"\n"):
+        words = line.partition(b"#")[0].lower().split()
+        if words[:1] == [b"multi"] and words[1:2] in ([b"on"], [b"off"]):
+            on = words[1] == b"on"
+    return on
+
+
+hosts = Reloaded("/etc/hosts", Hosts)
+# Whether all lines of a name count, or only the first.
+multi = Reloaded("/etc/host.conf", _multi)

@@ -1,0 +1,111 @@
+"""The addresses of this machine's interfaces, as the kernel tells them (rtnetlink(7))."""
+
+import _socket
+import fcntl
+import struct
+from dataclasses import dataclass
+
+from greenrt._original import socket_type
+
+__all__ = ["Interface", "addresses", "is_native", "seen_families"]
+
+RTM_NEWADDR, RTM_GETADDR, NLMSG_DONE, NLMSG_ERROR = 20, 22, 3, 2
+NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
+IFA_ADDRESS, IFA_LOCAL = 1, 2
+# From linux/if_addr.h.
+IFA_F_DEPRECATED, IFA_F_HOMEADDRESS = 0x20, 0x10
+SIOCGIFHWADDR = 0x8927
+# ARPHRD_TUNNEL, ARPHRD_TUNNEL6, ARPHRD_SIT
+TUNNELS = (768, 769, 776)
+
+MESSAGE = struct.Struct("=IHHII")
+IFADDRMSG = struct.Struct("=BBBBI")
+ATTRIBUTE = struct.Struct("=HH")
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """Where an address is configured: length of its prefix in bits, flags, index of the interface."""
+
+    prefix: int
+    index: int
+    deprecated: bool
+    home: bool
+
+
+def addresses() -> dict[bytes, Interface]:
+    """Return {packed address: where it is}; nothing if the kernel won't tell. Does not block."""
+    found: dict[bytes, Interface] = {}
+    request = MESSAGE.pack(MESSAGE.size + IFADDRMSG.size, RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, 1, 0)
+    netlink = None
+    try:
+        netlink = socket_type(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, 0)
+        # A dump is ready when the request returns: an empty socket means that something was lost.
+        netlink.setblocking(False)
+        netlink.send(request + IFADDRMSG.pack(0, 0, 0, 0, 0))
+        while _read_messages(netlink.recv(1 << 16), found):
+            pass
+    except OSError:
+        pass
+    finally:
+        if netlink is not None:
+            netlink.close()
+    return found
+
+
+def _read_messages(data: bytes, found: dict[bytes, Interface]) -> bool:
+    """Put the addresses of one datagram in `found`; tell whether more is to come."""
+    at = 0
+    while at + MESSAGE.size <= len(data):
+        length, kind = MESSAGE.unpack_from(data, at)[:2]
+        if kind in (NLMSG_DONE, NLMSG_ERROR) or length < MESSAGE.size:
+            return False
+        if kind == RTM_NEWADDR:
+            _read_address(data[at + MESSAGE.size : at + length], found)
+        at += length + 3 & ~3
+    return True
+
+
+def _read_address(data: bytes, found: dict[bytes, Interface]) -> None:
+    family, prefix, flags, _, index = IFADDRMSG.unpack_from(data)
+    values = {}
+    at = IFADDRMSG.size
+    while at + ATTRIBUTE.size <= len(data):
+        length, kind = ATTRIBUTE.unpack_from(data, at)
+        if length < ATTRIBUTE.size:
+            break
+        values[kind] = data[at + ATTRIBUTE.size : at + length]
+        at += length + 3 & ~3
+    if family == _socket.AF_INET and IFA_LOCAL in values:
+        # Of a point-to-point link IFA_ADDRESS is the other end.
+        address = values[IFA_LOCAL]
+    elif family in (_socket.AF_INET, _socket.AF_INET6) and IFA_ADDRESS in values:
+        address = values[IFA_ADDRESS]
+    else:
+        return
+    found[address] = Interface(prefix, index, bool(flags & IFA_F_DEPRECATED), bool(flags & IFA_F_HOMEADDRESS))
+
+
+def seen_families(configured: dict[bytes, Interface]) -> set[int]:
+    """Return the families in which there is an address that is no loopback one (for AI_ADDRCONFIG)."""
+    families = set()
+    for address in configured:
+        if len(address) == 4:
+            if address != b"\x7f\0\0\1":
+                families.add(int(_socket.AF_INET))
+        elif address != b"\0" * 15 + b"\1":
+            families.add(int(_socket.AF_INET6))
+    return families
+
+
+def is_native(index: int) -> bool:
+    """Tell whether the interface with this index is no tunnel of one protocol through another."""
+    probe = socket_type(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC, 0)
+    try:
+        request = struct.pack("16s24x", _socket.if_indextoname(index).encode())
+        kind = struct.unpack_from("=H", fcntl.ioctl(probe, SIOCGIFHWADDR, request), 16)[0]
+    except OSError:
+        return True
+    finally:
+        probe.close()
+    return kind not in TUNNELS

@@ -1,0 +1,68 @@
+"""A configuration file, read again when it has changed."""
+
+import os
+import stat
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from greenrt import _original
+
+__all__ = ["Reloaded"]
+
+Parsed = TypeVar("Parsed")
+
+# More than any sane file; what follows is not read.
+MAX_SIZE = 64 << 20
+
+
+class Reloaded(Generic[Parsed]):
+    """What `parse` makes of the file `path`; asked anew when the file's stamp changes.
+
+    The stamp is device, inode, size, mtime and ctime, so that an older file moved in is seen too. A file that is
+    missing, unreadable or no regular file counts as empty, as for the C library. Not thread-safe, but harmless in
+    several threads: the file may be parsed twice.
+    """
+
+    def __init__(self, path: str, parse: Callable[[bytes], Parsed]) -> None:
+        self.path = path
+        self.parse = parse
+        self._stamp: tuple[int, ...] | None = None
+        self._parsed: tuple[Parsed] | None = None
+
+    def get(self) -> Parsed:
+        """Return what the file says now."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            stamp: tuple[int, ...] = ()
+        else:
+            stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        parsed = self._parsed
+        if parsed is None or stamp != self._stamp:
+            parsed = (self.parse(self._read() if stamp else b""),)
+            self._parsed = parsed
+            self._stamp = stamp
+        return parsed[0]
+
+    def _read(self) -> bytes:
+        try:
+            # Not to wait for the writer of a fifo.
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return b""
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return b""
+            pieces = []
+            left = MAX_SIZE
+            while left > 0:
+                piece = _original.read(fd, min(left, 1 << 20))
+                if not piece:
+                    break
+                pieces.append(piece)
+                left -= len(piece)
+            return b"".join(pieces)
+        except OSError:
+            return b""
+        finally:
+            _original.close(fd)

@@ -1,0 +1,196 @@
+"""The files that say how names are looked up: what makes sense counts, the rest is skipped as by the C library."""
+
+import random
+import socket
+
+import pytest
+
+from greenrt.dns import gai_conf, hosts, nsswitch, resolvconf
+from greenrt.dns.nsswitch import Status
+
+V4, V6 = socket.AF_INET, socket.AF_INET6
+
+
+def resolv(text: str, **environ: str) -> resolvconf.ResolvConf:
+    return resolvconf.parse(text.encode("latin-1"), environ)
+
+
+def test_resolv_conf():
+    conf = resolv(
+        "# comment\n; other\nnameserver 192.0.2.1\nnameserver\t2001:db8::1\n"
+        "search one.test two.test.\noptions ndots:2 timeout:1 rotate use-vc no-aaaa unknown\n"
+    )
+    assert conf.servers == ("192.0.2.1", "2001:db8::1")
+    assert conf.search == ("one.test", "two.test")
+    assert (conf.ndots, conf.timeout, conf.attempts) == (2, 1, 2)
+    assert (conf.rotate, conf.use_vc, conf.no_aaaa, conf.edns0) == (True, True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("", "servers", ("127.0.0.1",)),
+        ("nameserver nonsense\n nameserver 192.0.2.1", "servers", ("127.0.0.1",)),
+        (
+            "nameserver 1\nnameserver 2\nnameserver 3\nnameserver 4",
+            "servers",
+            ("0.0.0.1", "0.0.0.2", "0.0.0.3"),
+        ),
+        ("nameserver fe80::1%1", "servers", ("fe80::1%lo",)),
+        ("nameserver\0 192.0.2.1", "servers", ("127.0.0.1",)),
+        ("search one two\ndomain three", "search", ("three",)),
+        ("domain three\nsearch one two", "search", ("one", "two")),
+        ("search .", "search", ("",)),
+        ("options ndots:99", "ndots", 15),
+        ("options timeout:99 timeout:x", "timeout", 0),
+        ("options attempts:12", "attempts", 5),
+        ("options ndots", "ndots", 1),
+    ],
+)
+def test_a_line_of_resolv_conf(text: str, field: str, value: object):
+    got = getattr(resolv(text), field)
+    if "%" in text:
+        # With the name of the interface or its number, as the C library prints it.
+        assert got in (value, ("fe80::1%1",))
+    else:
+        assert got == value
+
+
+def test_variables_come_on_top_of_resolv_conf():
+    conf = resolv(
+        "search file.test\noptions ndots:2", LOCALDOMAIN="a.test b.test", RES_OPTIONS="ndots:3 edns0"
+    )
+    assert conf.search == ("a.test", "b.test")
+    assert (conf.ndots, conf.edns0) == (3, True)
+
+
+HOSTS = hosts.Hosts(
+    b"127.0.0.1\tlocalhost # comment\n::1 localhost ip6\n192.0.2.1 Main.test alias1 alias2\r\n"
+    b"192.0.2.2 main.test alias3\nnonsense main.test\n2001:db8::1 alias1\n::ffff:192.0.2.9 mapped\n192.0.2.5\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "canonical", "aliases", "addresses"),
+    [
+        ("localhost", 0, "localhost", ["ip6"], ["127.0.0.1", "::1"]),
+        ("LOCALHOST", V6, "localhost", ["ip6"], ["::1"]),
+        ("localhost", V4, "localhost", ["ip6"], ["127.0.0.1", "127.0.0.1"]),
+        (
+            "main.test",
+            V4,
+            "Main.test",
+            ["alias1", "alias2", "alias3", "main.test"],
+            ["192.0.2.1", "192.0.2.2"],
+        ),
+        ("alias1", V6, "alias1", [], ["2001:db8::1"]),
+        ("mapped", V4, "mapped", [], ["192.0.2.9"]),
+        ("mapped", V6, "mapped", [], ["::ffff:192.0.2.9"]),
+    ],
+)
+def test_hosts_by_name(name: str, family: int, canonical: str, aliases: list[str], addresses: list[str]):
+    host = HOSTS.by_name(name, family)
+    assert host is not None
+    assert (host.canonical, host.aliases) == (canonical, aliases)
+    assert [socket.inet_ntop(*pair) for pair in host.addresses] == addresses
+
+
+@pytest.mark.parametrize("name", ["", "alias", "localhos", "comment", "nonsense", "192.0.2.5", "main.test."])
+def test_what_hosts_does_not_name(name: str):
+    assert HOSTS.by_name(name, 0) is None
+
+
+def test_only_the_first_line_counts_without_multi():
+    host = HOSTS.by_name("localhost", 0, multiple=False)
+    assert host is not None
+    assert len(host.addresses) == 1
+    assert hosts._multi(b"# multi off\nmulti on\n")
+    assert not hosts._multi(b"multi on\nmulti off # multi on\n")
+
+
+def test_hosts_by_address():
+    host = HOSTS.by_address(V4, socket.inet_aton("192.0.2.1"))
+    assert host is not None
+    assert host.canonical == "Main.test"
+    assert HOSTS.by_address(V4, socket.inet_aton("192.0.2.77")) is None
+
+
+RETURN = frozenset({Status.SUCCESS})
+
+
+@pytest.mark.parametrize(
+    ("line", "sources", "plain"),
+    [
+        ("hosts: files dns", [("files", RETURN), ("dns", RETURN)], True),
+        ("  hosts:dns  files # x", [("dns", RETURN), ("files", RETURN)], True),
+        (
+            "hosts: files [NOTFOUND=return] dns",
+            [("files", RETURN | {Status.NOTFOUND}), ("dns", RETURN)],
+            True,
+        ),
+        (
+            "hosts: dns [!UNAVAIL=return] files",
+            [("dns", set(Status) - {Status.UNAVAIL}), ("files", RETURN)],
+            True,
+        ),
+        ("hosts: files [SUCCESS=continue] dns", [("files", set()), ("dns", RETURN)], True),
+        ("hosts: files [SUCCESS=merge] dns", [("files", RETURN), ("dns", RETURN)], False),
+        ("hosts: files mdns4 dns", [("files", RETURN), ("mdns4", RETURN), ("dns", RETURN)], False),
+    ],
+)
+def test_nsswitch(line: str, sources: list[tuple[str, set[Status]]], plain: bool):
+    parsed = nsswitch.parse(line.encode())
+    assert [(source.name, set(source.returns)) for source in parsed.hosts] == [
+        (n, set(r)) for n, r in sources
+    ]
+    assert parsed.plain == plain
+
+
+def number(address: str) -> int:
+    family = V6 if ":" in address else V4
+    return int.from_bytes(socket.inet_pton(family, address), "big")
+
+
+def test_the_default_tables_of_gai_conf():
+    conf = gai_conf.parse(b"")
+    assert conf.label(number("::1")) == 0
+    assert conf.label(number("2001:db8::1")) == 1
+    assert conf.precedence(number("::ffff:192.0.2.1")) == 10
+    assert conf.scope4(number("127.0.0.9")) == 2
+    assert conf.scope4(number("192.0.2.1")) == 14
+
+
+def test_a_line_of_gai_conf_replaces_the_whole_table():
+    conf = gai_conf.parse(
+        b"precedence ::ffff:0:0/96 100\nlabel bad 1\nscopev4 ::ffff:10.0.0.0/104 5 # mapped\nscopev4 x y\n"
+    )
+    assert conf.precedence(number("::ffff:192.0.2.1")) == 100
+    assert conf.precedence(number("::1")) == 40
+    assert conf.label(number("::1")) == 0
+    assert (conf.scope4(number("10.9.9.9")), conf.scope4(number("127.0.0.1"))) == (5, 14)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_is_no_error(seed: int):
+    noise = random.Random(seed)
+    words = [
+        b"hosts:",
+        b"nameserver",
+        b"options",
+        b"label",
+        b"[",
+        b"]",
+        b"=",
+        b"\n",
+        b" ",
+        b"127.0.0.1",
+        b"/",
+        b"\0",
+    ]
+    data = b"".join(noise.choice([*words, noise.randbytes(3)]) for _ in range(3000))
+    resolvconf.parse(data, {})
+    nsswitch.parse(data)
+    gai_conf.parse(data)
+    table = hosts.Hosts(data)
+    table.by_name("127.0.0.1", 0)
+    table.by_address(V4, b"\x7f\0\0\1")

@@ -1,0 +1,50 @@
+"""A file is read again when it has changed, and counts as empty when it cannot be read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from greenrt.dns.reloaded import Reloaded
+
+
+def test_a_change_is_seen_at_the_next_look(tmp_path: Path):
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    file = Reloaded(str(path), bytes.upper)
+    assert file.get() == b"ONE"
+    path.write_bytes(b"two")
+    assert file.get() == b"TWO"
+    path.unlink()
+    assert file.get() == b""
+
+
+def test_an_unchanged_file_is_read_once(tmp_path: Path):
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    reads = []
+    file = Reloaded(str(path), reads.append)
+    for _ in range(3):
+        file.get()
+    assert reads == [b"one"]
+
+
+def test_an_older_file_moved_in_is_seen(tmp_path: Path):
+    path, older = tmp_path / "file", tmp_path / "older"
+    path.write_bytes(b"one")
+    older.write_bytes(b"old")
+    os.utime(older, (1, 1))
+    file = Reloaded(str(path), bytes)
+    assert file.get() == b"one"
+    older.rename(path)
+    assert file.get() == b"old"
+
+
+@pytest.mark.parametrize("kind", ["missing", "directory", "fifo"])
+def test_what_is_no_file_counts_as_empty(tmp_path: Path, kind: str):
+    path = tmp_path / "file"
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    assert Reloaded(str(path), bytes).get() == b""
