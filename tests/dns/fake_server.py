@@ -160,6 +160,7 @@ class FakeServer:
         self._stopping = True
         self._wake_w.send(b".")
         self._thread.join()
+        self._wake_w.close()
 
     __enter__ = start
 
@@ -177,7 +178,7 @@ class FakeServer:
                     heapq.heappop(self._due)[2]()
         finally:
             self._selector.close()
-            for sock in (self._udp, self._tcp, self._other, self._wake_r, self._wake_w, *self._streams):
+            for sock in (self._udp, self._tcp, self._other, self._wake_r, *self._streams):
                 sock.close()
 
     def asked(self, name: str, rtype: str | None = None) -> list[Packet]:
@@ -496,7 +497,7 @@ def _address_records(owner: Any, name: str, kind: str, verb: str) -> list[Any]:
 
 
 def _control(owner: Any, kind: str) -> list[Any]:
-    bad = r"a\000b\010\027[31m\032\"$(x)<y>.test."
+    bad = r"a\000b\010\027[31m\032\"<y>.test."
     if kind in ("A", "AAAA"):
         return [(owner, "CNAME", TTL, [bad]), (bad, kind, TTL, [address_of("control", kind)])]
     text = {"PTR": bad, "CNAME": bad, "NS": bad, "MX": f"10 {bad}", "SRV": f"0 0 1 {bad}"}.get(kind)

@@ -11,7 +11,8 @@ class Answer:
     """The records of one type that a name has.
 
     canonical: the owner of the records, at the end of the chain of CNAMEs; no trailing dot.
-    records: A and AAAA as textual addresses, PTR as names, other types as the dataclasses of `greenrt.dns.query`.
+    records: A and AAAA as textual addresses, NS, PTR and CNAME as names, other types as
+        the dataclasses of `greenrt.dns.records`.
     cnames: the names on the way, the one asked for first; empty if it owns the records itself.
     ttl: the smallest time to live on the way, in seconds.
     """

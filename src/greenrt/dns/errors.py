@@ -15,6 +15,7 @@ class ResolverError(OSError):
         super().__init__(f"{rtype} of {name!r}: {detail or self.reason}")
         self.name = name
         self.rtype = rtype
+        self.detail = detail
 
 
 class NxDomain(ResolverError):

@@ -1,0 +1,262 @@
+"""What the records of a DNS answer say, checked: nothing hostile gets past here.
+
+A name server, or who forges its answers, chooses every byte of an answer. Records of another owner than the name that
+was asked for, or than the end of its chain of CNAMEs, are ignored (RFC 2181, 5.4.1). So are names that no host can
+have (RFC 952, RFC 1123, and the underscore, as glibc's res_hnok) and texts with control characters. What is left of
+an answer is either useful or Malformed.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from greenrt.dns.answer import Answer
+from greenrt.dns.channel import TYPES
+from greenrt.dns.errors import Malformed, NoData
+
+__all__ = ["CAA", "HTTPS", "MX", "NAPTR", "SOA", "SRV", "TLSA", "TXT", "URI", "check_name", "read_answer"]
+
+# More CNAMEs in one answer than this are no honest chain.
+MAX_CHAIN = 16
+
+_HOST = re.compile(r"\.|[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*\.?")
+# Owners on the way to a PTR record may have a slash (RFC 2317). A backslash begins an escaped byte.
+_OWNER = re.compile(r"[!-\[\]-~]+")
+_ASKED = re.compile(r"\.|([!#-\-/-\[\]-~]{1,63}\.)*[!#-\-/-\[\]-~]{1,63}\.?")
+# A mail address: the first label may have an escaped dot.
+_MAILBOX = re.compile(r"\.|([!-\[\]-~]|\\\.)+")
+_TEXT = re.compile(r"[ -~]*")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MX:
+    """A mail exchange (RFC 1035): lower preferences first. No `exchange`: the domain takes no mail (RFC 7505)."""
+
+    preference: int
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SRV:
+    """Where a service is (RFC 2782): lower priorities first. An empty `target`: there is none."""
+
+    priority: int
+    weight: int
+    port: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class TXT:
+    """A text (RFC 1035), its strings joined. Any bytes are possible."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CAA:
+    """Which authority may issue certificates (RFC 8659). `flags`: 128 is critical."""
+
+    flags: int
+    tag: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SOA:
+    """The start of a zone (RFC 1035); times in seconds."""
+
+    mname: str
+    rname: str
+    serial: int
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NAPTR:
+    """A rule that rewrites names (RFC 3403): lower orders first, then lower preferences."""
+
+    order: int
+    preference: int
+    flags: str
+    service: str
+    regexp: str
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPS:
+    """How to reach an HTTPS service (RFC 9460). No `target`: the owner itself. `params`: (key, value) pairs."""
+
+    priority: int
+    target: str
+    params: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TLSA:
+    """Which certificate a service has (RFC 6698)."""
+
+    usage: int
+    selector: int
+    matching_type: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class URI:
+    """Where a service is, as a URI (RFC 7553): lower priorities first."""
+
+    priority: int
+    weight: int
+    target: str
+
+
+def check_name(name: str, rtype: str) -> str:
+    """Return an absolute name without its last dot; Malformed if it can't be asked for, ValueError for the type."""
+    if rtype not in TYPES:
+        raise ValueError(f"records of type {rtype!r} can't be asked for; the types are {', '.join(TYPES)}")
+    if len(name) > 254 or not _ASKED.fullmatch(name) or len(plain := name.rstrip(".") or ".") > 253:
+        raise Malformed(name, rtype, "the name cannot be asked for")
+    return plain
+
+
+def read_answer(name: str, rtype: str, result: Any) -> Answer:
+    """Return what pycares' `result` says about `name`, which is `check_name`'s.
+
+    NoData if that is nothing, Malformed if it is nothing but nonsense.
+    """
+    number = TYPES[rtype]
+    aliases: dict[str, tuple[str, int]] = {}
+    found: dict[str, list[tuple[Any, int]]] = {}
+    for record in result.answer:
+        if record.record_class != 1:
+            continue
+        owner = _folded(record.name)
+        if record.type == number:
+            found.setdefault(owner, []).append((record.data, record.ttl))
+        elif record.type == TYPES["CNAME"]:
+            aliases.setdefault(owner, (record.data.cname, record.ttl))
+    shape = _HOST if rtype in ("A", "AAAA") else _OWNER
+    where = name
+    cnames: list[str] = []
+    ttls: list[int] = []
+    while _folded(where) not in found:
+        target, ttl = aliases.get(_folded(where), (None, 0))
+        if target is None:
+            raise NoData(name, rtype)
+        cnames.append(where)
+        ttls.append(ttl)
+        where = _respelled(target, name)
+        # A loop is long too.
+        if len(cnames) > MAX_CHAIN or not shape.fullmatch(where):
+            raise Malformed(name, rtype, "the answer's chain of CNAMEs makes no sense")
+    records = []
+    for data, ttl in found[_folded(where)]:
+        value = _READERS[rtype](data, name)
+        if value is not None:
+            records.append(value)
+            ttls.append(ttl)
+    if not records:
+        raise Malformed(name, rtype, "the answer has no record that makes sense")
+    return Answer(where, records, cnames, min(ttls))
+
+
+def _folded(name: Any) -> str:
+    # pycares gives bytes if they are not ASCII: those match no name that can be asked for.
+    return str(name).rstrip(".").lower()
+
+
+def _respelled(name: Any, asked: str) -> str:
+    """Return `name` without its last dot, the labels that it ends with like `asked` spelled like there.
+
+    Questions go out in random letter case (DNS 0x20), and answers repeat it: in the question's name, and in all
+    that is abbreviated by pointing at it.
+    """
+    labels = str(name).rstrip(".").split(".")
+    for index, label in zip(range(-1, -len(labels) - 1, -1), reversed(asked.split(".")), strict=False):
+        if labels[index].lower() != label.lower():
+            break
+        labels[index] = label
+    return ".".join(labels)
+
+
+def _host(name: Any, asked: str) -> str | None:
+    """Return the name of a host, "" for the root, or None if no host can have it."""
+    if not isinstance(name, str) or not _HOST.fullmatch(name or "."):
+        return None
+    return _respelled(name, asked)
+
+
+def _texts(*texts: Any) -> bool:
+    return all(isinstance(text, str) and _TEXT.fullmatch(text) for text in texts)
+
+
+def _read_name(field: str) -> Any:
+    # The root is no answer to who hosts or serves a domain.
+    return lambda data, asked: _host(getattr(data, field), asked) or None
+
+
+def _read_mx(data: Any, asked: str) -> MX | None:
+    exchange = _host(data.exchange, asked)
+    return None if exchange is None else MX(data.priority, exchange)
+
+
+def _read_srv(data: Any, asked: str) -> SRV | None:
+    target = _host(data.target, asked)
+    return None if target is None else SRV(data.priority, data.weight, data.port, target)
+
+
+def _read_caa(data: Any, asked: str) -> CAA | None:
+    return CAA(data.critical, data.tag, data.value) if _texts(data.tag, data.value) else None
+
+
+def _read_soa(data: Any, asked: str) -> SOA | None:
+    mname = _host(data.mname, asked)
+    rname = data.rname
+    if mname is None or not isinstance(rname, str) or not _MAILBOX.fullmatch(rname or "."):
+        return None
+    times = (data.serial, data.refresh, data.retry, data.expire, data.minimum)
+    return SOA(mname, _respelled(rname, asked), *times)
+
+
+def _read_naptr(data: Any, asked: str) -> NAPTR | None:
+    replacement = _host(data.replacement, asked)
+    if replacement is None or not _texts(data.flags, data.service, data.regexp):
+        return None
+    return NAPTR(data.order, data.preference, data.flags, data.service, data.regexp, replacement)
+
+
+def _read_https(data: Any, asked: str) -> HTTPS | None:
+    target = _host(data.target, asked)
+    return None if target is None else HTTPS(data.priority, target, tuple(data.params))
+
+
+def _read_uri(data: Any, asked: str) -> URI | None:
+    if not _texts(data.target) or " " in data.target:
+        return None
+    return URI(data.priority, data.weight, data.target)
+
+
+# Each takes pycares' data and the name asked for, and returns the record, or None if it makes no sense.
+_READERS: dict[str, Any] = {
+    "A": lambda data, asked: data.addr,
+    "AAAA": lambda data, asked: data.addr,
+    "CNAME": _read_name("cname"),
+    "NS": _read_name("nsdname"),
+    "PTR": _read_name("dname"),
+    "MX": _read_mx,
+    "SRV": _read_srv,
+    "TXT": lambda data, asked: TXT(bytes(data.data)),
+    "CAA": _read_caa,
+    "SOA": _read_soa,
+    "NAPTR": _read_naptr,
+    "HTTPS": _read_https,
+    "TLSA": lambda data, asked: TLSA(
+        data.cert_usage, data.selector, data.matching_type, data.cert_association_data
+    ),
+    "URI": _read_uri,
+}

@@ -1,0 +1,340 @@
+"""Questions to name servers: who waits for which, how long, and with which channel.
+
+A question that is under way already is not asked again: its askers share a `Flight`, each with a timeout of its own.
+c-ares can't take one question back, only all of a channel's. So a channel whose questions nobody waits for any more
+is emptied at once, and one in which such orphans pile up is replaced, and closed when the last awaited answer is in.
+"""
+
+import logging
+import os
+import weakref
+from typing import Any
+
+from greenrt._hub.park import TIMED_OUT, new_park
+from greenrt._hub.slot import get_hub, get_hub_if_exists
+from greenrt.dns.answer import Answer
+from greenrt.dns.channel import Channel, Settings
+from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
+from greenrt.dns.records import check_name, read_answer
+
+__all__ = ["Lookup", "Stub"]
+
+# How many orphans a channel may carry along while others in it are waited for.
+MAX_ORPHANS = 64
+
+# How long after its budget a question is given up that c-ares has not answered (seconds): it never should be.
+GRACE = 1.0
+
+# The errors of c-ares (ares.h) that are not the servers'.
+_ERRORS: dict[int, type[ResolverError]] = {
+    1: NoData,
+    4: NxDomain,
+    7: Malformed,
+    8: Malformed,
+    9: Malformed,
+    10: Malformed,
+    12: TimedOut,
+}
+_DETAILS = {11: "no name server could be reached", 24: "the resolver was closed"}
+
+_stubs: "weakref.WeakSet[Stub]" = weakref.WeakSet()
+
+
+class Flight:
+    """One question under way, and those who wait for its end: owned by a line of channels."""
+
+    __slots__ = ("askers", "channel", "error", "key", "line", "name", "outcome", "parks", "rtype")
+
+    def __init__(self, line: "Line", name: str, rtype: str) -> None:
+        self.line = line
+        self.name = name
+        self.rtype = rtype
+        self.key = (name, rtype)
+        self.channel: Channel | None = None
+        # Who has not cancelled, and those of them who wait now.
+        self.askers = 0
+        self.parks: list[Any] = []
+        self.outcome: Answer | None = None
+        self.error: tuple[type[ResolverError], str] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the question is answered."""
+        return self.outcome is not None or self.error is not None
+
+    def land(self, outcome: Answer | None, error: tuple[type[ResolverError], str] | None) -> None:
+        """Note the end, and wake who waits for it."""
+        self.outcome = outcome
+        self.error = error
+        parks, self.parks = self.parks, []
+        for park in parks:
+            park.wake(None)
+
+
+class Line:
+    """The channels of one choice of settings: one that is asked, and old ones with questions still to be answered."""
+
+    def __init__(self, loop: Any, settings: Settings) -> None:
+        self.settings = settings
+        self._loop = loop
+        self._channel: Channel | None = None
+        self._awaited: dict[Channel, int] = {}
+        self.flights: dict[tuple[str, str], Flight] = {}
+        # Nothing new comes: the last channel is closed when it is empty.
+        self.retired = False
+
+    def launch(self, flight: Flight) -> None:
+        """Ask."""
+        channel = self._channel
+        if channel is None:
+            channel = self._channel = Channel(self._loop, self.settings, self._answered)
+            self._awaited[channel] = 0
+        flight.channel = channel
+        self._awaited[channel] += 1
+        channel.ask(flight, flight.name, flight.rtype)
+
+    def orphan(self, flight: Flight) -> None:
+        """Nobody waits for `flight` any more."""
+        if self.flights.get(flight.key) is flight:
+            del self.flights[flight.key]
+        channel = flight.channel
+        if flight.done or channel is None or channel not in self._awaited:
+            return
+        self._awaited[channel] -= 1
+        flight.channel = None
+        awaited = self._awaited[channel]
+        if awaited and channel is self._channel and len(channel) - awaited > max(MAX_ORPHANS, awaited):
+            self._channel = None
+        self._tidy(channel)
+
+    def retire(self) -> None:
+        """Close each channel when its awaited questions are answered."""
+        self.retired = True
+        for channel in list(self._awaited):
+            self._tidy(channel)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there are no channels."""
+        return not self._awaited
+
+    def drop(self) -> list[Flight]:
+        """Abandon the channels, in the child of a fork; return the flights in them that someone waits for."""
+        channels, self._awaited = list(self._awaited), {}
+        self._channel = None
+        return [flight for channel in channels for flight in channel.abandon() if flight.askers]
+
+    def close(self) -> None:
+        """Close the channels; who waits gets ServFail."""
+        self.retired = True
+        channels, self._awaited = list(self._awaited), {}
+        self._channel = None
+        for channel in channels:
+            channel.close()
+
+    def _tidy(self, channel: Channel) -> None:
+        """Cancel or close a channel in which nobody waits for anything."""
+        if self._awaited.get(channel):
+            return
+        if channel is not self._channel or self.retired:
+            self._awaited.pop(channel, None)
+            if channel is self._channel:
+                self._channel = None
+            channel.close()
+        elif len(channel):
+            channel.cancel()
+
+    def _answered(self, flight: Flight, result: Any, error: int | None) -> None:
+        channel, flight.channel = flight.channel, None
+        if channel is None:
+            # Its askers have gone.
+            return
+        if self.flights.get(flight.key) is flight:
+            del self.flights[flight.key]
+        flight.land(*_outcome(flight, result, error))
+        if channel in self._awaited:
+            self._awaited[channel] -= 1
+            self._tidy(channel)
+
+
+class Lookup:
+    """One asker's part in a question: `result` waits for the answer, `cancel` gives up. In the stub's thread only."""
+
+    __slots__ = ("_flight", "_left")
+
+    def __init__(self, flight: Flight) -> None:
+        self._flight = flight
+        self._left = False
+        flight.askers += 1
+
+    def result(self, timeout: float | None = None) -> Answer:
+        """Wait for the answer, at most `timeout` seconds, and return it; `Stub.query` says what is raised."""
+        flight = self._flight
+        try:
+            if not flight.done:
+                self._wait(timeout)
+        finally:
+            self.cancel()
+        if flight.error is not None:
+            kind, detail = flight.error
+            raise kind(flight.name, flight.rtype, detail)
+        answer = flight.outcome
+        assert answer is not None
+        # Others may have the same answer: lists can be changed.
+        return Answer(answer.canonical, list(answer.records), list(answer.cnames), answer.ttl)
+
+    def _wait(self, timeout: float | None) -> None:
+        flight = self._flight
+        limit = flight.line.settings.budget() + GRACE
+        park = new_park(("a name server:", flight.rtype, flight.name))
+        flight.parks.append(park)
+        try:
+            late = park.wait(limit if timeout is None else min(timeout, limit)) is TIMED_OUT
+        finally:
+            if park in flight.parks:
+                flight.parks.remove(park)
+        if late and (timeout is None or timeout > limit):
+            logging.getLogger("greenrt").error(
+                "c-ares did not answer for %s of %r within %s s; the question is given up",
+                flight.rtype,
+                flight.name,
+                limit,
+            )
+        if late:
+            raise TimedOut(flight.name, flight.rtype)
+
+    def cancel(self) -> None:
+        """Wait no more; idempotent. The question is given up when nobody waits for it."""
+        if self._left:
+            return
+        self._left = True
+        flight = self._flight
+        flight.askers -= 1
+        if not flight.askers:
+            flight.line.orphan(flight)
+
+
+class Stub:
+    """Asks name servers for the calling thread's greenlets.
+
+    cache: answers are used again while they live (at most an hour); names that do not exist, as their zones' SOA
+    records allow. coalesce: a question that is under way is not asked a second time; every asker has his own
+    timeout. Not for other threads than the one that made it.
+    """
+
+    def __init__(self, hub: Any = None, *, cache: bool = False, coalesce: bool = True) -> None:
+        self.hub = get_hub() if hub is None else hub
+        self.cache = cache
+        self.coalesce = coalesce
+        self._settings = Settings(cache=cache)
+        self._lines: dict[Settings, Line] = {}
+        self._closed = False
+        _stubs.add(self)
+
+    def configure(self, config: Any) -> None:
+        """Ask as `config` says from the next question on; those under way are answered as they were asked.
+
+        Taken from it: servers, timeout (seconds for a try), attempts, rotate, use_vc (TCP only). ValueError if the
+        servers are no addresses: from the next question.
+        """
+        settings = Settings(
+            tuple(config.servers),
+            # As glibc: there is no try without time, and no question without a try.
+            float(config.timeout) or 1.0,
+            max(1, int(config.attempts)),
+            bool(config.rotate),
+            bool(config.use_vc),
+            self.cache,
+        )
+        if settings == self._settings:
+            return
+        old = self._lines.get(self._settings)
+        self._settings = settings
+        if old is not None:
+            old.retire()
+        new = self._lines.get(settings)
+        if new is not None:
+            new.retired = False
+
+    def submit(self, name: str, rtype: str, *, servers: Any = None) -> Lookup:
+        """Ask, and return without waiting; Malformed and ValueError as `query`."""
+        name = check_name(name, rtype)
+        if self._closed:
+            raise RuntimeError("this stub is closed; make a new one")
+        line = self._line(servers)
+        flight = line.flights.get((name, rtype)) if self.coalesce else None
+        if flight is not None:
+            return Lookup(flight)
+        flight = Flight(line, name, rtype)
+        lookup = Lookup(flight)
+        line.flights[flight.key] = flight
+        try:
+            line.launch(flight)
+        except BaseException:
+            lookup.cancel()
+            raise
+        return lookup
+
+    def _line(self, servers: Any) -> Line:
+        settings = self._settings if servers is None else self._settings._replace(servers=tuple(servers))
+        line = self._lines.get(settings)
+        if line is None:
+            self._lines = {key: line for key, line in self._lines.items() if not (line.retired and line.idle)}
+            line = self._lines[settings] = Line(self.hub.loop, settings)
+            # Servers of one call: no channel outlives its questions.
+            line.retired = settings != self._settings
+        return line
+
+    def query(self, name: str, rtype: str, *, timeout: float | None = None, servers: Any = None) -> Answer:
+        """Return the records of type `rtype` (such as ``"AAAA"``) of an absolute ASCII name. Parks the greenlet.
+
+        timeout: seconds in all; None: as many as the configuration's tries take. servers: addresses of name
+        servers to ask instead of the configured ones. Raises NxDomain, NoData, ServFail, TimedOut and Malformed,
+        all ResolverError; ValueError for an unknown type and for servers that are no addresses. In the stub's
+        thread only. Sources: RFC 1035, 2181, 5452; c-ares.
+        """
+        return self.submit(name, rtype, servers=servers).result(timeout)
+
+    def close(self) -> None:
+        """Give back all sockets; whoever waits gets ServFail. Idempotent."""
+        self._closed = True
+        lines, self._lines = self._lines, {}
+        for line in lines.values():
+            line.close()
+
+    def after_fork(self) -> None:
+        """Start afresh in the child of a fork; what this thread's greenlets wait for is asked again."""
+        lines, self._lines = self._lines, {}
+        mine = get_hub_if_exists() is self.hub and not self.hub.loop.closed
+        for line in lines.values():
+            for flight in line.drop():
+                if mine:
+                    self._lines[line.settings] = line
+                    # Later: most children call exec at once.
+                    self.hub.loop.run_callback(self._ask_again, flight)
+
+    def _ask_again(self, flight: Flight) -> None:
+        if flight.askers and not flight.done:
+            flight.line.launch(flight)
+
+
+def _outcome(
+    flight: Flight, result: Any, error: int | None
+) -> tuple[Answer | None, tuple[type[ResolverError], str] | None]:
+    """Return the answer, or the class and the detail of the error to raise."""
+    if error is None:
+        try:
+            return read_answer(flight.name, flight.rtype, result), None
+        except ResolverError as problem:
+            return None, (type(problem), problem.detail)
+    if error in _ERRORS:
+        return None, (_ERRORS[error], "")
+    return None, (ServFail, _DETAILS.get(error, ""))
+
+
+def _after_fork() -> None:
+    for stub in list(_stubs):
+        stub.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

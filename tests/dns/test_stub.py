@@ -1,0 +1,337 @@
+"""The stub against a server with faults: what comes back, who is woken, and that nothing is left behind."""
+
+import gc
+import os
+import socket
+import time
+import traceback
+from types import SimpleNamespace
+
+import pycares
+import pytest
+
+import greenrt
+from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
+from greenrt.dns.stub import MAX_ORPHANS, Stub
+
+from .fake_server import FakeServer, address_of
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.test",
+        "drop1.a.test",
+        "slow30.a.test",
+        "tc.test",
+        "badid.test",
+        "badq.test",
+        "badcase.test",
+        "badport.test",
+        "dup.test",
+        "reorder.test",
+        "ttl0.test",
+    ],
+)
+@pytest.mark.parametrize("rtype", ["A", "AAAA"])
+def test_addresses(stub, name, rtype):
+    answer = stub.query(name, rtype)
+    assert answer.records == [address_of(name, rtype)]
+    assert (answer.canonical, answer.cnames) == (name, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("nx.test", NxDomain),
+        ("nodata.test", NoData),
+        ("dangling.test", NoData),
+        ("servfail.test", ServFail),
+        ("refused.test", ServFail),
+        ("drop.test", TimedOut),
+        ("garbage.test", Malformed),
+        ("short.test", Malformed),
+        ("loop.test", Malformed),
+        ("cnameloop.test", Malformed),
+        ("longchain.test", Malformed),
+        ("control.test", Malformed),
+        # c-ares takes a question that comes back for an answer without records.
+        ("echo.test", NoData),
+        ("wrongowner.test", NoData),
+        ("rst.test", ServFail),
+        ("halftcp.test", TimedOut),
+    ],
+)
+def test_errors(stub, name, error):
+    with pytest.raises(error) as caught:
+        stub.query(name, "A")
+    assert (caught.value.name, caught.value.rtype) == (name, "A")
+
+
+def test_an_alias_is_followed(stub):
+    answer = stub.query("cname.Case.test", "A")
+    assert answer.cnames == ["cname.Case.test", "link0.Case.test", "link1.Case.test"]
+    assert answer.canonical == "link2.Case.test"
+    assert answer.records == [address_of("cname.case.test")]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a..b", ".a", "a b.test", "a\0b", "a\\032b", "ä.test", "a" * 64, "a." * 127 + "b", "a\nb"]
+)
+def test_a_name_that_cannot_be_asked_for(stub, server, name):
+    with pytest.raises(Malformed):
+        stub.query(name, "A")
+    assert server.packets == []
+
+
+def test_a_type_that_cannot_be_asked_for(stub):
+    with pytest.raises(ValueError, match="NAPTR"):
+        stub.query("a.test", "AXFR")
+
+
+def test_large_answers(stub, server):
+    assert len(stub.query("many.test", "A").records) == 40
+    assert [packet.protocol for packet in server.asked("many.test")] == ["udp"]
+    assert len(stub.query("oversize.test", "A").records) == 200
+
+
+def test_each_question_has_a_port_an_id_and_a_spelling_of_its_own(stub, server):
+    names = [f"abcdefghijklmnop{number}.test" for number in range(40)]
+    greenrt.joinall([greenrt.spawn(stub.query, name, "A") for name in names], raise_error=True)
+    packets = list(server.packets)
+    assert len({packet.source for packet in packets}) == 40
+    assert len({packet.id for packet in packets}) == 40
+    assert len({packet.name[:16] for packet in packets}) > 35
+    assert all(packet.edns for packet in packets)
+
+
+def test_tcp_only(stub, server, configuration):
+    configuration.use_vc = True
+    stub.configure(configuration)
+    assert stub.query("a.test", "A").records == [address_of("a.test")]
+    assert [packet.protocol for packet in server.packets] == ["tcp"]
+
+
+def test_the_second_server_is_asked_when_the_first_is_silent(stub, server, configuration):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        configuration.servers = [f"127.0.0.1:{silent.getsockname()[1]}", server.server]
+        stub.configure(configuration)
+        assert stub.query("a.test", "A").records == [address_of("a.test")]
+
+
+def test_no_server_there(stub, configuration):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    with pytest.raises(ServFail, match="no name server could be reached"):
+        stub.query("a.test", "A", servers=[f"127.0.0.1:{port}"])
+
+
+def test_servers_that_are_no_addresses(stub):
+    with pytest.raises(ValueError, match="bogus"):
+        stub.query("a.test", "A", servers=["bogus"])
+
+
+def test_the_channels_of_other_servers_do_not_stay(stub):
+    for _ in range(20):
+        with FakeServer() as other:
+            assert stub.query("a.test", "A", servers=[other.server]).records
+            assert other.packets
+    assert len(stub._lines) <= 2
+
+
+def test_no_cache_unless_asked_for(stub, server):
+    for _ in range(3):
+        stub.query("a.test", "A")
+    assert len(server.packets) == 3
+
+
+def test_cache(server, configuration):
+    stub = Stub(cache=True)
+    stub.configure(configuration)
+    for _ in range(3):
+        assert stub.query("a.test", "A").records == [address_of("a.test")]
+        assert stub.query("ttl0.test", "A").records
+        for name, error in [("nodata.test", NoData), ("nx.test", NxDomain)]:
+            with pytest.raises(error):
+                stub.query(name, "A")
+    counts = {name: len(server.asked(name)) for name in ("a.test", "ttl0.test", "nodata.test", "nx.test")}
+    assert counts == {"a.test": 1, "ttl0.test": 3, "nodata.test": 1, "nx.test": 3}
+    configuration.timeout = 0.4
+    stub.configure(configuration)
+    stub.query("a.test", "A")
+    assert len(server.asked("a.test")) == 2
+    stub.close()
+
+
+def test_equal_questions_under_way_are_one(stub, server):
+    lets = [greenrt.spawn(stub.query, "slow50.test", "A") for _ in range(5)]
+    greenrt.joinall(lets, raise_error=True)
+    assert len(server.packets) == 1
+    lists = [let.value.records for let in lets]
+    lists[0].clear()
+    assert lists[1] == [address_of("slow50.test")]
+
+
+def test_equal_questions_are_asked_each_if_wanted(server, configuration):
+    stub = Stub(coalesce=False)
+    stub.configure(configuration)
+    lets = [greenrt.spawn(stub.query, "slow50.test", "A") for _ in range(5)]
+    greenrt.joinall(lets, raise_error=True)
+    assert len(server.packets) == 5
+    stub.close()
+
+
+def test_one_asker_leaves_and_the_others_get_their_answer(stub):
+    stays = greenrt.spawn(stub.query, "slow80.test", "A")
+    killed = greenrt.spawn(stub.query, "slow80.test", "A")
+    hurried = greenrt.spawn(stub.query, "slow80.test", "A", timeout=0.01)
+    greenrt.sleep(0.02)
+    killed.kill()
+    assert isinstance(hurried.exception or hurried.join() or hurried.exception, TimedOut)
+    assert stays.get().records == [address_of("slow80.test")]
+
+
+def test_a_killed_or_timed_out_asker_frees_its_question(stub):
+    lets = [greenrt.spawn(stub.query, f"drop.{number}.test", "A") for number in range(50)]
+    greenrt.sleep(0.02)
+    assert len(pycares._handle_to_channel) == 50
+    greenrt.killall(lets[:25])
+    with pytest.raises(greenrt.Timeout), greenrt.Timeout(0.01):
+        stub.query("drop.x.test", "A")
+    greenrt.killall(lets[25:])
+    assert len(pycares._handle_to_channel) == 0
+
+
+def test_orphans_do_not_pile_up_while_others_wait(stub):
+    stays = greenrt.spawn(stub.query, "slow400.test", "A")
+    for number in range(5 * MAX_ORPHANS):
+        stub.submit(f"drop.{number}.test", "A").cancel()
+        greenrt.idle()
+    assert len(pycares._handle_to_channel) <= 2 * MAX_ORPHANS + 5
+    assert stays.get().records == [address_of("slow400.test")]
+
+
+def test_two_questions_at_once_by_one_greenlet(stub):
+    v4, v6 = stub.submit("slow40.test", "A"), stub.submit("slow40.test", "AAAA")
+    started = time.monotonic()
+    assert v4.result().records == [address_of("slow40.test")]
+    assert v6.result().records == [address_of("slow40.test", "AAAA")]
+    assert time.monotonic() - started >= 0.04
+
+
+def test_a_change_of_configuration_concerns_the_next_question(stub, configuration):
+    """libevent's resolver reads resolv.conf once: who changes it has to restart the program."""
+    with FakeServer() as other:
+        under_way = greenrt.spawn(stub.query, "slow60.test", "A")
+        greenrt.sleep(0.01)
+        configuration.servers = [other.server]
+        stub.configure(configuration)
+        stub.query("a.test", "A")
+        assert other.asked("a.test")
+        assert under_way.get().records == [address_of("slow60.test")]
+        assert not other.asked("slow60.test")
+    assert sum(not line.idle for line in stub._lines.values()) == 1
+
+
+def test_close_wakes_who_waits(stub):
+    lets = [greenrt.spawn(stub.query, f"drop.{number}.test", "A") for number in range(3)]
+    greenrt.sleep(0.01)
+    stub.close()
+    greenrt.joinall(lets)
+    assert all(isinstance(let.exception, ServFail) and "closed" in str(let.exception) for let in lets)
+    with pytest.raises(RuntimeError, match="make a new one"):
+        stub.query("a.test", "A")
+
+
+def test_a_forgotten_stub_holds_nothing(server, configuration):
+    stub = Stub()
+    stub.configure(configuration)
+    stub.query("a.test", "A")
+    del stub
+    gc.collect()
+    # The leak oracle looks.
+
+
+def test_an_answer_that_c_ares_loses_is_given_up(stub, monkeypatch, caplog):
+    stub.configure(
+        SimpleNamespace(servers=["127.0.0.1"], timeout=0.01, attempts=1, rotate=False, use_vc=False)
+    )
+    monkeypatch.setattr("greenrt.dns.stub.GRACE", 0.02)
+    monkeypatch.setattr("greenrt.dns.channel.Channel.ask", lambda self, flight, name, rtype: None)
+    with pytest.raises(TimedOut):
+        stub.query("a.test", "A")
+    assert "c-ares did not answer" in caplog.text
+
+
+def in_child(body):
+    """Run `body` in the child of a fork; fail as it does."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            greenrt.get_hub().loop.reinit()
+            body()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    deadline = time.monotonic() + 20
+    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+        assert time.monotonic() < deadline, "the child hangs"
+        greenrt.sleep(0.005)
+
+
+def test_a_fork_in_the_middle_of_lookups(stub, server):
+    """libevent's resolver shares its sockets with the child, and each takes the other's answers."""
+    lets = [greenrt.spawn(stub.query, f"slow60.{number}.test", "A") for number in range(10)]
+    greenrt.sleep(0.01)
+
+    def in_both() -> None:
+        for number, let in enumerate(lets):
+            assert let.get().records == [address_of(f"slow60.{number}.test")]
+        assert stub.query("after.test", "A").records == [address_of("after.test")]
+
+    in_child(in_both)
+    in_both()
+    assert len(server.asked("slow60.3.test")) >= 2
+    assert not pycares._handle_to_channel
+
+
+def test_lost_packets_are_asked_for_again(stub, server, configuration):
+    """libevent's resolver fails at random where packets are lost."""
+    configuration.timeout = 0.3
+    configuration.attempts = 6
+    stub.configure(configuration)
+    server.loss = 0.2
+    lets = [greenrt.spawn(stub.query, f"n{number}.test", "A") for number in range(100)]
+    greenrt.joinall(lets)
+    failed = [let.exception for let in lets if let.exception is not None]
+    assert len(failed) <= 5
+    assert all(isinstance(error, TimedOut) for error in failed)
+
+
+def test_silent_names_delay_nobody_else(stub, configuration):
+    configuration.timeout = 20
+    stub.configure(configuration)
+    silent = [greenrt.spawn(stub.query, f"drop.{number}.test", "A") for number in range(10)]
+    greenrt.joinall(
+        [greenrt.spawn(stub.query, f"n{number}.test", "A") for number in range(100)], raise_error=True
+    )
+    assert not any(let.ready() for let in silent)
+    greenrt.killall(silent)
+
+
+def test_damaged_answers_wake_everyone(stub, server):
+    def damaged(reply, random):
+        reply = bytearray(reply)
+        for _ in range(random.randint(1, 8)):
+            reply[random.randrange(2, len(reply))] = random.randrange(256)
+        return [bytes(reply)]
+
+    server.mangle = damaged
+    lets = [greenrt.spawn(stub.query, f"n{number}.test", "A") for number in range(200)]
+    greenrt.joinall(lets)
+    assert all(let.exception is None or isinstance(let.exception, ResolverError) for let in lets)
