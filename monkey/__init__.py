@@ -19,6 +19,7 @@ from greenrt.monkey.patches import (
     patch_queue,
     patch_select,
     patch_socket,
+    patch_ssl,
     patch_thread,
     patch_time,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "patch_queue",
     "patch_select",
     "patch_socket",
+    "patch_ssl",
     "patch_thread",
     "patch_time",
     "report",

@@ -14,6 +14,7 @@ __all__ = [
     "patch_queue",
     "patch_select",
     "patch_socket",
+    "patch_ssl",
     "patch_thread",
     "patch_time",
 ]
@@ -62,6 +63,16 @@ def patch_dns() -> None:
 
     _check_thread()
     replace(socket, {name: green.FUNCTIONS[name] for name in DNS})
+
+
+def patch_ssl() -> None:
+    """Patch `ssl.SSLSocket` in place; `ssl.SSLContext` stays as it is."""
+    import ssl
+
+    from greenrt.green import tls
+
+    _check_thread()
+    patch_methods(ssl, "SSLSocket", tls.METHODS)
 
 
 def patch_select(aggressive: bool = True) -> None:
@@ -145,9 +156,9 @@ def patch_all(
     contextvars: bool = True,
     **kwargs: Any,
 ) -> bool:
-    """Patch all that can be patched so far: time, thread, socket, dns, select, queue. Idempotent.
+    """Patch all that can be patched so far: time, thread, socket, dns, ssl, select, queue. Idempotent.
 
-    The arguments are gevent's. `os`, `ssl`, `subprocess`, `signal` and `builtins` change nothing yet: what they stand
+    The arguments are gevent's. `os`, `subprocess`, `signal` and `builtins` change nothing yet: what they stand
     for blocks as ever (`is_module_patched` says so). Call it on the main thread, as early as can be; RuntimeError
     on another.
     """
@@ -160,6 +171,8 @@ def patch_all(
         patch_socket(dns=dns)
     elif dns:
         patch_dns()
+    if ssl:
+        patch_ssl()
     if select:
         patch_select()
     if queue:

@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from support.tls import CERTIFICATE
 
 PROGRAMS: dict[str, str] = {
     "producers and consumers": """
@@ -149,6 +150,61 @@ PROGRAMS: dict[str, str] = {
     """,
     "exit with a text": "import sys\nsys.exit('a text')",
     "exit at once": "import os, threading, time\nthreading.Thread(target=time.sleep, args=(9,)).start()\nos._exit(3)",
+    "TLS in threads": f"""
+        import socket, ssl, threading, urllib.request
+        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", "100000")
+                self.end_headers()
+                self.wfile.write(b"x" * 100000)
+            def log_message(self, *args): pass
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+        server = Server(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain({str(CERTIFICATE)!r})
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        trusting = ssl.create_default_context(cafile={str(CERTIFICATE)!r})
+        url = f"https://localhost:{{server.server_port}}/"
+        sizes = []
+        def fetch():
+            with urllib.request.urlopen(url, context=trusting, timeout=30) as reply:
+                sizes.append(len(reply.read()))
+        threads = [threading.Thread(target=fetch) for _ in range(10)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(sizes)
+        try: urllib.request.urlopen(url, timeout=30)
+        except OSError as error: print(type(error.reason), error.reason.verify_message)
+        print(type(server.socket), ssl.SSLSocket.__mro__, ssl.SSLContext.sslsocket_class)
+        server.shutdown()
+        server.server_close()
+    """,
+    "TLS in asyncio": f"""
+        import asyncio, ssl
+        async def answer(reader, writer):
+            writer.write(await reader.readline())
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+        async def main():
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain({str(CERTIFICATE)!r})
+            server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+            port = server.sockets[0].getsockname()[1]
+            trusting = ssl.create_default_context(cafile={str(CERTIFICATE)!r})
+            reader, writer = await asyncio.open_connection("localhost", port, ssl=trusting)
+            writer.write(b"hello\\n")
+            print(await reader.read())
+            writer.close()
+            server.close()
+            await server.wait_closed()
+        asyncio.run(main())
+    """,
     "a traceback of main": "def f():\n    raise KeyError('x')\nf()",
     "a syntax error": "x = = 1",
     "executors": """

@@ -1,6 +1,7 @@
 """The patching API, in child processes: what is replaced, what is told, what can be had back."""
 
 from support.child import run_script
+from support.tls import CERTIFICATE
 
 
 def test_classes_stay_and_early_names_follow() -> None:
@@ -19,9 +20,9 @@ def test_classes_stay_and_early_names_follow() -> None:
         assert tempfile._allocate_lock is threading._allocate_lock
         assert selectors.PollSelector._selector_cls is select.poll
         assert selectors.SelectSelector(), selectors.SelectSelector().select(0)
-        for name in ("socket", "select", "time", "threading", "_thread", "queue"):
+        for name in ("socket", "select", "time", "threading", "_thread", "queue", "ssl"):
             assert monkey.is_module_patched(name), name
-        for name in ("ssl", "subprocess", "os", "signal"):
+        for name in ("subprocess", "os", "signal"):
             assert not monkey.is_module_patched(name), name
         assert monkey.is_object_patched("time", "sleep") and not monkey.is_object_patched("time", "time")
         print(len(monkey.report()) > 4)
@@ -130,6 +131,48 @@ def test_sockets_made_before() -> None:
         early.close(); a.close()
     """)
     assert out == "b'done' 5\n"
+
+
+def test_tls_sockets_made_before() -> None:
+    run_script(
+        f"""
+        import socket, ssl
+        server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server_context.load_cert_chain({str(CERTIFICATE)!r})
+        client_context = ssl.create_default_context(cafile={str(CERTIFICATE)!r})
+        def wrapped():
+            near, far = socket.socketpair()
+            return (
+                client_context.wrap_socket(near, server_hostname="localhost", do_handshake_on_connect=False),
+                server_context.wrap_socket(far, server_side=True, do_handshake_on_connect=False),
+            )
+        one = wrapped()
+        listener = server_context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+        class Mine(ssl.SSLSocket):
+            pass
+        from greenrt import monkey
+        monkey.patch_all()
+        import threading
+        def accept():
+            with listener.accept()[0] as connection:
+                connection.sendall(b"x")
+        for client, server in (one, wrapped()):
+            threading.Thread(target=lambda: (server.do_handshake(), server.sendall(server.recv(5)))).start()
+            client.do_handshake()
+            client.sendall(b"hello")
+            assert client.recv(5) == b"hello"
+            assert client.gettimeout() is None and client.getblocking()
+            client.close()
+            server.close()
+        threading.Thread(target=accept).start()
+        client_context.sslsocket_class = Mine
+        with client_context.wrap_socket(socket.socket(), server_hostname="localhost") as client:
+            client.settimeout(20)
+            client.connect(listener.getsockname())
+            assert client.recv(1) == b"x" and client.gettimeout() == 20 and type(client) is Mine
+        listener.close()
+        """
+    )
 
 
 def test_locks_made_before() -> None:

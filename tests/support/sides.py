@@ -1,6 +1,7 @@
 """The same scenario on the standard library with threads, and on the green twins with greenlets."""
 
 import socket as stdlib_socket
+import ssl as stdlib_ssl
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import greenrt
 from greenrt.green import socket as green_socket
+from greenrt.green import ssl as green_ssl
 
 
 class Task:
@@ -34,6 +36,7 @@ class Side:
     """Where a scenario runs."""
 
     socket: ModuleType
+    ssl: ModuleType
     sleep: Callable[[float], None]
 
     def start(self, function: Callable[[], None]) -> Any:
@@ -52,6 +55,7 @@ class Side:
 
 class Stdlib(Side):
     socket = stdlib_socket
+    ssl = stdlib_ssl
     sleep = staticmethod(time.sleep)
 
     def start(self, function: Callable[[], None]) -> Any:
@@ -62,6 +66,7 @@ class Stdlib(Side):
 
 class Green(Side):
     socket = green_socket
+    ssl = green_ssl
     sleep = staticmethod(greenrt.sleep)
 
     def start(self, function: Callable[[], None]) -> Any:

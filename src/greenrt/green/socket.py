@@ -10,11 +10,11 @@ own, over this module's names.
 
 import socket as _stdlib
 from socket import *  # noqa: F403
-from types import FunctionType
 
 from greenrt._hub.io import forget_fd, new_fd
 from greenrt._typing import Any
 from greenrt.green import names, socket_calls, socket_life
+from greenrt.green.twins import rebound
 
 __all__ = list(_stdlib.__all__)
 
@@ -109,32 +109,8 @@ FUNCTIONS: dict[str, Any] = {
 }
 
 
-def _rebound(function: Any) -> Any:
-    """Return CPython's `function` over this module's names."""
-    made = FunctionType(
-        function.__code__, globals(), function.__name__, function.__defaults__, function.__closure__
-    )
-    made.__kwdefaults__ = function.__kwdefaults__
-    made.__doc__ = function.__doc__
-    made.__module__ = __name__
-    return made
-
-
 for _name in ("create_connection", "create_server", "fromfd", "getfqdn", "has_dualstack_ipv6", "socketpair"):
-    globals()[_name] = _rebound(getattr(_stdlib, _name))
-# What these look up besides: module globals are not asked for by __getattr__.
-for _name in (
-    "_GLOBAL_DEFAULT_TIMEOUT",
-    "_socket",
-    "sys",
-    "os",
-    "errno",
-    "_LOCALHOST",
-    "_LOCALHOST_V6",
-    "EBADF",
-):
-    if hasattr(_stdlib, _name):
-        globals().setdefault(_name, getattr(_stdlib, _name))
+    globals()[_name] = rebound(getattr(_stdlib, _name), globals())
 del _name
 
 

@@ -1,0 +1,51 @@
+"""The standard library's `ssl` module, cooperative: a call that would block suspends the greenlet only.
+
+All of its names are here. `SSLContext` is a subclass of the standard class, whose `wrap_socket` gives an `SSLSocket`
+that is a subclass of the standard one and of the green `socket`.
+"""
+
+# The names of the standard module are defined anew, which is the point.
+# mypy: disable-error-code="no-redef,assignment,misc"
+
+import ssl as _stdlib
+from ssl import *  # noqa: F403
+
+from greenrt._typing import Any
+from greenrt.green import socket as _green_socket
+from greenrt.green.tls import METHODS
+from greenrt.green.twins import rebound
+
+__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
+
+
+class SSLSocket(_stdlib.SSLSocket, _green_socket.socket):
+    """`ssl.SSLSocket`, whose blocking methods suspend the greenlet only."""
+
+    locals().update(METHODS)
+
+
+class SSLContext(_stdlib.SSLContext):
+    """`ssl.SSLContext`, whose sockets are green."""
+
+    sslsocket_class = SSLSocket
+
+
+create_connection = _green_socket.create_connection
+
+for _name in (
+    "_create_default_https_context",
+    "_create_stdlib_context",
+    "_create_unverified_context",
+    "create_default_context",
+    "get_server_certificate",
+    "wrap_socket",
+):
+    # wrap_socket went with 3.12; the others stay.
+    if hasattr(_stdlib, _name):
+        globals()[_name] = rebound(getattr(_stdlib, _name), globals())
+del _name
+
+
+def __getattr__(name: str) -> Any:
+    # What the standard module has besides.
+    return getattr(_stdlib, name)

@@ -1,0 +1,15 @@
+"""TLS for tests: contexts over a certificate for localhost, valid for a hundred years and worth nothing."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
+
+
+def contexts(ssl: ModuleType) -> tuple[Any, Any]:
+    """Return a client's and a server's context of the module `ssl`."""
+    client = ssl.create_default_context(cafile=str(CERTIFICATE))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(CERTIFICATE)
+    return client, server
