@@ -27,12 +27,20 @@ class SeededRing(Ring):
         return len(self._items)
 
     def append(self, item: Any) -> None:
-        """Add `item` at the end, then swap it with one at a random place."""
+        """Add `item` at the end, or in the place of a random one, which then goes to the end.
+
+        The first stays: a signal handler may call this between a `peek` and its `popleft`.
+        """
         items = self._items
+        place = 1 + int(self._dice.random() * len(items))
+        other = items[place] if place < len(items) else None
+        swap = _is_wake(item) and _is_wake(other)
+        # A signal handler that came in a call so far may have changed the list. From here on nothing is called
+        # before the exchange is done.
+        if swap and items[place : place + 1] == [other]:
+            items[place] = item
+            item = other
         items.append(item)
-        place = self._dice.randrange(len(items))
-        if _is_wake(item) and _is_wake(items[place]):
-            items[-1], items[place] = items[place], item
 
     def popleft(self) -> Any:
         """Remove and return the first item; raise IndexError when there is none."""

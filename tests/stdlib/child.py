@@ -1,0 +1,113 @@
+"""Runs one of the interpreter's own test modules, patched or not, and logs each test as it begins and ends.
+
+    python child.py MODULE patched|unpatched LOG [FILTER]
+
+FILTER is a JSON file: {"only": [test ids] or null, "skip": [test ids]}. LOG gets JSON lines; what a crash or a hang
+interrupts is the test that began last.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+PATCHED = sys.argv[2] == "patched"
+if PATCHED:
+    from greenrt import monkey
+
+    monkey.patch_all()
+
+from test import support  # noqa: E402
+
+
+class Log(unittest.TestResult):
+    """Writes what happens, unbuffered: this process may be killed at any time."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.owner = os.getpid()
+        self.bad = None
+
+    def write(self, **record):
+        # A child that a test forked may come by here.
+        if os.getpid() == self.owner:
+            os.write(self.file, json.dumps(record).encode() + b"\n")
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.bad = None
+        self.write(test=test.id(), outcome="began")
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        if self.bad is not None:
+            self.write(test=test.id(), outcome=self.bad[0], detail=self.bad[1])
+
+    def _note(self, test, outcome, detail):
+        # The setUpClass of unittest's _ErrorHolder has no startTest.
+        if isinstance(test, unittest.TestCase):
+            self.bad = (outcome, detail)
+        else:
+            self.write(test=test.id(), outcome=outcome, detail=detail)
+
+    def addSuccess(self, test):
+        if self.bad is None:
+            self._note(test, "passed", "")
+
+    def addError(self, test, err):
+        self._note(test, "failed", self._exc_info_to_string(err, test))
+
+    addFailure = addError
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self._note(test, "failed", f"{subtest}: {self._exc_info_to_string(err, test)}")
+
+    def addSkip(self, test, reason):
+        if self.bad is None or self.bad[0] != "failed":
+            self._note(test, "skipped", reason)
+
+    def addExpectedFailure(self, test, err):
+        self._note(test, "passed", "expected to fail")
+
+    def addUnexpectedSuccess(self, test):
+        self._note(test, "failed", "unexpected success")
+
+
+def chosen(suite, only, skip):
+    """Return the suite without the tests that are not wanted; fixtures of modules and classes stay."""
+    kept = type(suite)() if isinstance(suite, unittest.TestSuite) else unittest.TestSuite()
+    for item in suite:
+        if isinstance(item, unittest.TestSuite):
+            kept.addTest(chosen(item, only, skip))
+        elif item.id() not in skip and (only is None or item.id() in only):
+            kept.addTest(item)
+    return kept
+
+
+def main():
+    name, log = sys.argv[1], sys.argv[3]
+    wanted = {"only": None, "skip": []}
+    if len(sys.argv) > 4:
+        with open(sys.argv[4]) as file:
+            wanted = json.load(file)
+    # As `python -m test -u all,-network,-gui,-audio,-largefile` does.
+    support.use_resources = ["cpu", "subprocess", "walltime", "decimal", "curses"]
+    support.verbose = 0
+    os.chdir(tempfile.mkdtemp(prefix="stdlib-"))
+    result = Log(log)
+    try:
+        suite = unittest.defaultTestLoader.loadTestsFromName(f"test.{name}")
+    except unittest.SkipTest as reason:
+        result.write(test=f"test.{name}", outcome="skipped", detail=str(reason))
+        return
+    only = None if wanted["only"] is None else set(wanted["only"])
+    chosen(suite, only, set(wanted["skip"])).run(result)
+    result.write(outcome="done")
+
+
+# multiprocessing's children import this file again.
+if __name__ == "__main__":
+    main()
