@@ -11,12 +11,14 @@ __all__ = [
     "BlockingInHub",
     "BlockingSwitchOutError",
     "ConcurrentObjectUseError",
+    "Finalized",
     "GreenletExit",
     "HubDestroyed",
     "InvalidSwitchError",
     "InvalidThreadUseError",
     "LoopClosed",
     "LoopExit",
+    "WouldDeadlock",
     "WrongThread",
     "as_exception",
 ]
@@ -59,6 +61,14 @@ class WrongThread(InvalidThreadUseError):
 
 class LoopClosed(RuntimeError):
     """The loop is closed: what was handed to it did not run and will not."""
+
+
+class Finalized(RuntimeError):
+    """The watcher has been finalized; make a new one. Raised also in who waits on it at that time."""
+
+
+class WouldDeadlock(RuntimeError):
+    """What was to be waited for can't happen before the wait is over; usually a programming error."""
 
 
 class HubDestroyed(GreenletExit):

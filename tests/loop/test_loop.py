@@ -7,31 +7,12 @@ import time
 from math import nan
 
 import pytest
+from support.threads import in_thread
 
 from greenrt._loop import backends
 from greenrt._loop.entry import READ
 from greenrt._loop.loop import BATCH_CALLBACKS, Loop
 from greenrt.errors import LoopClosed, WrongThread
-
-
-def in_thread(function):
-    """Call in another native thread; return the result or raise the error."""
-    outcome = []
-
-    def run() -> None:
-        try:
-            outcome.append((function(), None))
-        except BaseException as error:
-            outcome.append((None, error))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    result, error = outcome[0]
-    if error is not None:
-        raise error
-    return result
-
 
 # -- Callbacks
 
@@ -303,7 +284,6 @@ def test_async_watchers(real):
         lambda loop: loop.run_callback(print),
         lambda loop: loop.ref(),
         lambda loop: loop.unref(),
-        lambda loop: loop.close(),
         lambda loop: loop.timer(1).start(print),
         lambda loop: loop.io(0, READ).start(print),
         lambda loop: loop.prepare().start(print),

@@ -17,11 +17,12 @@ from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, run_fiber, w
 from greenrt._hub.report import render_parked
 from greenrt._hub.wakers import possible_wakers
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
+from greenrt._loop.ticket import set_park_factory
 from greenrt._native import framecache
 from greenrt._native.switch import Fiber, current, is_active, throw_into
 from greenrt._native.thread import coarse
 from greenrt._typing import Any
-from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopExit
+from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed, LoopExit
 
 __all__ = ["Hub", "set_resolver_factory", "set_threadpool_factory"]
 
@@ -84,6 +85,10 @@ class Hub(HubCore):
         """Run the loop for as long as the thread lives; called by the first switch to the hub."""
         loop = self.loop
         while not self._ended:
+            if loop.closed:
+                self._loop_closed()
+                self._drain()
+                continue
             limit = inf
             if not loop.alive():
                 limit = self._nothing_left()
@@ -148,6 +153,11 @@ class Hub(HubCore):
         throw_into(main, error)
         return 0.0
 
+    def _loop_closed(self) -> None:
+        """Somebody closed the loop under the hub: whoever waits in the main greenlet is told."""
+        error = LoopClosed(f"{self.loop!r} of {self!r} is closed; nothing can be waited for in this thread")
+        self.handle_system_error(LoopClosed, error)
+
     def _say_quiet(self, wakers: list[str]) -> None:
         import logging
 
@@ -170,9 +180,11 @@ class Hub(HubCore):
                 f"{watcher!r} is in use by another greenlet; make a watcher for this one"
             )
         watcher.start(wake_park, park)
+        watcher.waiter = park
         try:
             return park.wait()
         finally:
+            watcher.waiter = None
             watcher.stop()
 
     def join(self, timeout: float | None = None) -> bool:
@@ -198,8 +210,7 @@ class Hub(HubCore):
         self._ended = True
         if self._threadpool is not None:
             self._threadpool.kill()
-        if not self.loop.closed:
-            self.loop.close()
+        self.loop.end()
 
     def destroy(self, destroy_loop: bool | None = None) -> None:
         """End the hub and close its loop; the thread gets a new one when it needs one.
@@ -314,3 +325,4 @@ class Hub(HubCore):
 
 
 slot.set_hub_factory(Hub)
+set_park_factory(new_park)

@@ -23,6 +23,10 @@ cdef class LoopBase:
     cdef public Ring ready
     cdef public int refs
     cdef public bint closed
+    cdef public bint ended
+    cdef public object awaits
+    cdef public object owner_mark
+    cdef public int calling
     cdef public unsigned long owner
     cdef public unsigned long long iteration
     cdef public object error_handler
@@ -42,6 +46,9 @@ cdef class LoopBase:
     cpdef check_owner(self, what)
     cpdef bint alive(self)
     cpdef post(self, Entry entry)
+    cpdef bint post_final(self, Entry entry) except -1
+    cpdef wake(self)
+    cdef bint _take_back(self, Entry entry) except -1
     cpdef gather(self, double limit)
     cpdef collect_posts(self)
     cdef _run_hooks(self, list hooks)

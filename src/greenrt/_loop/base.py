@@ -15,6 +15,7 @@ from greenrt._loop.backends.base import Backend
 from greenrt._loop.clock import Clock
 from greenrt._loop.entry import READ, Entry
 from greenrt._loop.fds import CLOSED, FdTable
+from greenrt._loop.owner import describe_thread, mark_thread
 from greenrt._loop.wakeup import SignalWakeup, Wakeup
 from greenrt._native.heap import TimerHeap
 from greenrt._native.ring import Ring
@@ -56,8 +57,13 @@ class LoopBase:
         self.timers = TimerHeap()
         # How many active watchers and waits keep the loop alive.
         self.refs = 0
+        # Takes no more posts; `ended`: not even finalizers, nothing of it will ever run.
         self.closed = False
+        self.ended = False
         self.owner = ident()
+        self.owner_mark = mark_thread()
+        # How many callbacks of watchers are running: several if they switch greenlets by hand.
+        self.calling = 0
         self.iteration = 0
         # Called with (context, type, value, traceback) for errors of callbacks.
         self.error_handler: Callable[..., object] | None = None
@@ -69,6 +75,8 @@ class LoopBase:
         # What other threads handed over, and whether they have woken the loop since it last looked.
         self.foreign: deque[Entry] = deque()
         self.armed = False
+        # The loop that a callback of this one blocks for.
+        self.awaits: Any = None
         self.watches_signals = watch_signals
         self._now = clock.now()
         self._attach(backend)
@@ -92,8 +100,8 @@ class LoopBase:
         """Raise WrongThread, naming `what`, unless the calling thread owns the loop."""
         if ident() != self.owner:
             raise WrongThread(
-                f"{what} was called from thread {ident():#x}, but {self!r} belongs to thread {self.owner:#x}; "
-                "from other threads use loop.run_callback_threadsafe(fn, *args)"
+                f"{what} was called from thread {describe_thread(ident())}, but {self!r} belongs to thread "
+                f"{describe_thread(self.owner)}; from other threads use loop.run_callback_threadsafe(fn, *args)"
             )
 
     def alive(self) -> bool:
@@ -110,16 +118,32 @@ class LoopBase:
         foreign = self.foreign
         foreign.append(entry)
         if not self.armed:
-            self.armed = True
-            wakeup = self.wakeup
-            wakeup.send()
-        if self.closed:
-            # Closed between the two looks: if the close did not find the entry, nobody will.
-            try:
-                foreign.remove(entry)
-            except ValueError:
-                return
+            self.wake()
+        # Closed between the two looks: if the close did not find the entry, nobody will.
+        if self.closed and self._take_back(entry):
             raise LoopClosed(f"{self!r} was closed; nothing posted to it can run")
+
+    def post_final(self, entry: Entry) -> bool:
+        """`post` what a loop still runs while it closes; False, and `entry` was not taken, if it has ended."""
+        if self.ended:
+            return False
+        self.foreign.append(entry)
+        if not self.armed:
+            self.wake()
+        return not (self.ended and self._take_back(entry))
+
+    def wake(self) -> None:
+        """End the poll; any thread and signal handler."""
+        self.armed = True
+        wakeup = self.wakeup
+        wakeup.send()
+
+    def _take_back(self, entry: Entry) -> bool:
+        try:
+            self.foreign.remove(entry)
+        except ValueError:
+            return False
+        return True
 
     def collect_posts(self) -> None:
         """Move what other threads posted to the run queue."""

@@ -8,3 +8,5 @@ cdef class Loop(LoopBase):
     cdef bint _breaking
     cdef double _stop_at
     cdef bint _running
+    cdef object _closings
+    cdef list _right_to_close

@@ -1,14 +1,18 @@
 """The event loop: makes watchers and callbacks, runs by itself or under a hub, ends."""
 
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from math import inf, isnan
 
 from greenrt._loop.backends import default_backend, make_backend
 from greenrt._loop.base import LoopBase
 from greenrt._loop.clock import Clock
 from greenrt._loop.entry import READ, WRITE, Callback, Entry
-from greenrt._loop.watchers import Async, Hook, Io, Timer
+from greenrt._loop.finalizer import Finalizer, finalize
+from greenrt._loop.owner import mark_thread
+from greenrt._loop.ticket import Closing, running_loops
+from greenrt._loop.watchers import Async, Hook, Io, Timer, Watcher
 from greenrt._native.thread import coarse, ident
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
@@ -19,6 +23,9 @@ __all__ = ["READ", "WRITE", "Loop"]
 BATCH_SECONDS = 0.008
 BATCH_CALLBACKS = 1000
 
+# How deep finalizers may queue finalizers while a loop closes.
+CLOSING_ROUNDS = 100
+
 
 class Loop(LoopBase):
     """An event loop of one native thread.
@@ -26,7 +33,8 @@ class Loop(LoopBase):
     `backend` is a name out of `greenrt._loop.backends.available` (default: the best one, or ``GREENRT_BACKEND``)
     or a Backend; `clock` is for tests. The `default` loop is the main thread's: it runs Python signal handlers.
 
-    Owner thread only, except `run_callback_threadsafe`, `post` and `on_owner_thread`. Other threads get WrongThread.
+    Owner thread only, except `run_callback_threadsafe`, `post`, `close`, `break_`, `stop`, the ends of watchers and
+    `on_owner_thread`. Other threads get WrongThread.
     """
 
     def __init__(self, backend: Any = None, clock: Clock | None = None, default: bool = False) -> None:
@@ -35,6 +43,9 @@ class Loop(LoopBase):
         self._breaking = False
         self._stop_at = inf
         self._running = False
+        # Who waits for the close, and an item for the one thread that may do it.
+        self._closings: deque[Closing] = deque()
+        self._right_to_close = [None]
         if backend is None:
             backend = os.environ.get("GREENRT_BACKEND") or default_backend
         if isinstance(backend, str):
@@ -74,6 +85,22 @@ class Loop(LoopBase):
 
         return Child(self, pid, trace, ref)
 
+    def finalize_all(
+        self, watchers: Iterable[Watcher], fn: Callable[[list[Watcher]], object] | None = None
+    ) -> bool:
+        """Finalize watchers of this loop together: ``fn(watchers)`` is called once, when all of them are quiet.
+
+        See `Watcher.finalize`. Any thread. ValueError for a watcher of another loop. If one of them was finalized
+        before: Finalized, and the others stay as they are.
+        """
+        ours = list(dict.fromkeys(watchers))
+        for watcher in ours:
+            if watcher.loop is not self:
+                raise ValueError(f"{watcher!r} belongs to {watcher.loop!r}; finalize it there")
+        if fn is not None:
+            _callable(fn)
+        return finalize(self, ours, fn, ours, False)
+
     # -- Callbacks
 
     def run_callback(self, callback: Callable[..., object], *args: Any) -> Callback:
@@ -109,6 +136,8 @@ class Loop(LoopBase):
         if self._running:
             raise RuntimeError(f"{self!r} is running already; a callback can't run it again")
         self._running = True
+        running = running_loops.setdefault(self.owner, [])
+        running.append(self)
         try:
             while True:
                 if self._breaking:
@@ -130,6 +159,9 @@ class Loop(LoopBase):
                     return "once"
         finally:
             self._running = False
+            running.pop()
+            if not running:
+                running_loops.pop(ident(), None)
 
     def run_ready(self) -> None:
         """Run what is in the run queue now; bounded in number and time."""
@@ -140,9 +172,6 @@ class Loop(LoopBase):
                 # Closed by the callback before.
                 break
             entry = ready.popleft()
-            # A hub also queues greenlets, and only it can run them: `close` is the one that meets them here.
-            if not isinstance(entry, Entry):
-                continue
             try:
                 entry.run()
             except BaseException as error:
@@ -209,6 +238,7 @@ class Loop(LoopBase):
         The inherited ones are closed, never told to forget an fd: the parent shares them.
         """
         self.owner = ident()
+        self.owner_mark = mark_thread()
         for holder in list(self.holders):
             holder.forked()
         waiting = [entry for entry in self.fds.all_entries() if entry.fd not in self._own_fds()]
@@ -220,24 +250,93 @@ class Loop(LoopBase):
         if self.foreign:
             self.wakeup.send()
 
-    def close(self) -> None:
-        """Run what was posted, drop the rest, give back all fds; idempotent. No watcher of it fires any more."""
-        self.check_owner("loop.close")
-        if self.closed:
+    def close(self, finalizers: bool = True) -> Closing:
+        """Run what was posted and the finalizers, drop the rest, give back all fds. No watcher fires any more.
+
+        Any thread; idempotent. On the loop's own thread, outside of its callbacks, this is done on return; else the
+        owner does it after its present callback, and ``wait(timeout)`` of what is returned waits for that. If the
+        owner's thread is gone, it is done by the caller. Without `finalizers`, those that are due are not called.
+        Finalizers may finalize others, 100 deep; what is left then is dropped, and an error is logged.
+        """
+        closing = Closing(self, finalizers)
+        self._closings.append(closing)
+        if self.on_owner_thread():
+            if not self._running and not self.calling:
+                closing.run()
+                return closing
+        elif self.owner_mark() is None:
+            closing.run()
+            return closing
+        if not self.post_final(closing):
+            closing.finish()
+        return closing
+
+    def end(self, finalizers: bool = True) -> None:
+        """Close at once; for `Closing` and for the end of the loop's thread. Owner thread, outside of callbacks."""
+        try:
+            # One thread closes, whoever else would.
+            self._right_to_close.pop()
+        except IndexError:
             return
+        self.owner = ident()
+        self.closed = True
         for holder in list(self.holders):
             holder.stop()
-        self.closed = True
-        # This ends: what is closed takes no more posts and callbacks.
-        while True:
-            self.collect_posts()
-            if not len(self.ready):
-                break
-            self.run_ready()
+        failure = self._drain(finalizers)
         for node in self.timers.drain():
             del node
         self.ready.clear()
         self._detach()
+        while self._closings:
+            self._closings.popleft().finish()
+        if failure is not None:
+            raise failure
+
+    def _drain(self, finalizers: bool) -> BaseException | None:
+        """Run all that is queued, and what that queues; return the first error that nobody took."""
+        ready = self.ready
+        failure = None
+        for _ in range(CLOSING_ROUNDS):
+            self.collect_posts()
+            if not len(ready):
+                break
+            failure = self._run_last(finalizers) or failure
+        self.collect_posts()
+        left = len(ready)
+        self.ended = True
+        # Who was about to hand something over may not have seen the end; nobody can after this.
+        self.collect_posts()
+        failure = self._run_last(finalizers and not left) or failure
+        if left:
+            import logging
+
+            logging.getLogger("greenrt").error(
+                "%r: finalizers queue finalizers without end; dropped %d after %d rounds",
+                self,
+                left,
+                CLOSING_ROUNDS,
+            )
+        return failure
+
+    def _run_last(self, finalizers: bool) -> BaseException | None:
+        ready = self.ready
+        failure = None
+        for _ in range(len(ready)):
+            entry = ready.popleft()
+            # A hub also queues greenlets, and only it can run them.
+            if not isinstance(entry, Entry):
+                continue
+            try:
+                if finalizers or not isinstance(entry, Finalizer):
+                    entry.run()
+                else:
+                    entry.cancel()
+            except BaseException as error:
+                try:
+                    self.handle_error(entry, type(error), error, error.__traceback__)
+                except BaseException as unhandled:
+                    failure = failure or unhandled
+        return failure
 
     destroy = close
 

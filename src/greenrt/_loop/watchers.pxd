@@ -9,10 +9,14 @@ cdef class Watcher(Entry):
     cdef bint _ref
     cdef bint _active
     cdef bint _pending
+    cdef bint _running
     cdef bint _closed
+    cdef bint _finalized
+    cdef public object waiter
 
     cdef _activate(self, callback, tuple args)
     cdef _deactivate(self)
+    cdef _call(self, tuple args)
 
 
 cdef class Io(Watcher):

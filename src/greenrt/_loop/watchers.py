@@ -1,8 +1,9 @@
 """The watchers: one shape, uniform verbs.
 
 A watcher is made by a method of its loop (`loop.io`, `loop.timer`, ...), calls its callback in the hub each time
-that the thing it watches for happens, and is used by the loop's own thread only (`Async.send` excepted). The
-verbs and names are libev's (http://pod.tst.eu/http://cvs.schmorp.de/libev/ev.pod) and gevent's.
+that the thing it watches for happens, and is used by the loop's own thread only, but for `Async.send` and for the
+ends: any thread may `stop`, `close` and `finalize` it, and is never blocked by a callback that runs. The verbs and
+names are libev's (http://pod.tst.eu/http://cvs.schmorp.de/libev/ev.pod) and gevent's.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,10 @@ from math import isnan
 
 from greenrt._loop.base import LoopBase
 from greenrt._loop.entry import READ, WRITE, Entry
+from greenrt._loop.finalizer import finalize
+from greenrt._loop.ticket import DONE, Stopping, Ticket
 from greenrt._typing import Any
-from greenrt.errors import LoopClosed
+from greenrt.errors import Finalized, LoopClosed, WouldDeadlock
 
 __all__ = ["Async", "Hook", "Io", "Timer", "Watcher"]
 
@@ -20,11 +23,22 @@ __all__ = ["Async", "Hook", "Io", "Timer", "Watcher"]
 class Watcher(Entry):
     """Base of all watchers: states, verbs, and whether it keeps the loop alive.
 
-    States: stopped, active (`start`ed), pending (its callback is queued), closed. While a watcher with ``ref``
-    true is active, `Loop.run` does not return.
+    States: stopped, active (`start`ed), pending (its callback is queued), closed, finalized. While a watcher with
+    ``ref`` true is active, `Loop.run` does not return.
     """
 
-    __slots__ = ("_active", "_closed", "_pending", "_ref", "args", "callback", "loop")
+    __slots__ = (
+        "_active",
+        "_closed",
+        "_finalized",
+        "_pending",
+        "_ref",
+        "_running",
+        "args",
+        "callback",
+        "loop",
+        "waiter",
+    )
 
     def __init__(self, loop: LoopBase, ref: bool = True) -> None:
         self.loop = loop
@@ -33,7 +47,12 @@ class Watcher(Entry):
         self._ref = bool(ref)
         self._active = False
         self._pending = False
+        self._running = False
         self._closed = False
+        # Set by `finalize`, from any thread; nothing starts any more.
+        self._finalized = False
+        # The Park of the greenlet that `Hub.wait` parks on this watcher.
+        self.waiter: Any = None
 
     @property
     def active(self) -> bool:
@@ -62,17 +81,86 @@ class Watcher(Entry):
         """Call ``callback(*args)`` in the hub each time it happens. TypeError if `callback` can't be called."""
         self._activate(callback, args)
 
-    def stop(self) -> None:
-        """Stop watching, and drop a callback that is queued; idempotent."""
+    def stop(self, wait: bool = False, timeout: float | None = None) -> Ticket:
+        """Stop watching, and drop a callback that is queued; idempotent.
+
+        Any thread. On the loop's own it happens at once; another thread only asks for it, and never blocks: the
+        callback may still be running, or start, until the Ticket that is returned is `done`. With `wait`, return
+        after the callback has returned, or after `timeout` seconds (look at ``done``); WouldDeadlock in the callback
+        itself. Quiet if the loop is closed, or the watcher is closed or finalized.
+        """
+        if not self.loop.on_owner_thread():
+            return self._stop_elsewhere(False, wait, timeout)
+        if wait and self._running:
+            raise WouldDeadlock(
+                f"the callback of {self!r} can't wait for its own end; call stop() without waiting"
+            )
+        if not self._finalized:
+            self._deactivate()
+            self._pending = False
+            self.callback = None
+            self.args = ()
+        return DONE
+
+    def close(self) -> Ticket:
+        """Stop for good: starting again raises; idempotent. Any thread, as `stop`."""
+        if not self.loop.on_owner_thread():
+            return self._stop_elsewhere(True, False, None)
+        self.stop()
+        self._closed = True
+        return DONE
+
+    def _stop_elsewhere(self, for_good: bool, wait: bool, timeout: float | None) -> Ticket:
+        stopping = Stopping(self, for_good)
+        stopping.submit()
+        if wait:
+            stopping.wait(timeout)
+        return stopping
+
+    # -- Finalizing
+
+    def finalize(self, fn: Callable[[Any], object] | None = None, immediate: bool = False) -> bool:
+        """Stop for good, and call ``fn(watcher)`` exactly once on the loop's thread when nobody uses the watcher.
+
+        That is: when its callback has returned, and a greenlet that waits on it has been resumed with Finalized.
+        No callback starts after this call. `callback` and `args` are kept until `fn` has returned. What `fn` raises
+        is reported like an error of a callback. Return whether all this is done already: with `immediate` on the
+        loop's own thread outside of the callback, and if the loop has ended, it is done by the caller.
+
+        Any thread and signal handlers; never blocks. TypeError if `fn` can't be called. Finalized if the watcher was
+        finalized before, and there is an `fn`. `start` and `feed` of a finalized watcher raise Finalized; `stop`,
+        `close` and a ``finalize()`` without `fn` do nothing.
+        """
+        if fn is None:
+            if self._finalized:
+                return False
+            return finalize(self.loop, (self,), None, self, immediate)
+        if not callable(fn):
+            raise TypeError(f"a finalizer must be callable, not {fn!r}; it is called with the watcher")
+        return finalize(self.loop, (self,), fn, self, immediate)
+
+    def note_end(self) -> None:
+        """For `finalizer`, any thread: from now on no callback starts."""
+        self._finalized = True
+
+    def quiesce(self) -> None:
+        """For `finalizer`: stop, but keep what the callback uses; wake who waits. Owner thread, idempotent."""
         self._deactivate()
         self._pending = False
+        waiter = self.waiter
+        if waiter is not None:
+            waiter.fail(Finalized(f"{self!r} was finalized while a greenlet waited on it"))
+
+    def quiet(self) -> bool:
+        """For `finalizer`: tell whether neither the callback runs nor anyone waits."""
+        return not self._running and self.waiter is None
+
+    def drop(self) -> None:
+        """For `finalizer`: give up what the callback used."""
         self.callback = None
         self.args = ()
 
-    def close(self) -> None:
-        """Stop for good: starting again raises; idempotent."""
-        self.stop()
-        self._closed = True
+    # -- Starting
 
     def __enter__(self) -> "Watcher":
         return self
@@ -83,6 +171,8 @@ class Watcher(Entry):
     def _activate(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         loop = self.loop
         loop.check_owner("watcher.start")
+        if self._finalized:
+            raise Finalized(f"{self!r} has been finalized; make a new watcher")
         if self._closed:
             raise ValueError(f"{self!r} is closed; make a new watcher")
         if loop.closed:
@@ -103,7 +193,6 @@ class Watcher(Entry):
     def _deactivate(self) -> None:
         if self._active:
             loop = self.loop
-            loop.check_owner("watcher.stop")
             self._active = False
             if self._ref:
                 loop.refs -= 1
@@ -126,11 +215,26 @@ class Watcher(Entry):
         """See `Entry.run`: call the callback, unless the watcher was stopped meanwhile."""
         if self._pending:
             self._pending = False
-            callback = self.callback
-            if callback is not None:
-                callback(*self.args)
+            if self.callback is not None:
+                self._call(self.args)
+
+    def _call(self, args: tuple[Any, ...]) -> None:
+        """Call the callback, unless another thread has ended the watcher."""
+        if self._finalized:
+            return
+        callback: Any = self.callback
+        loop = self.loop
+        self._running = True
+        loop.calling += 1
+        try:
+            callback(*args)
+        finally:
+            self._running = False
+            loop.calling -= 1
 
     def _state(self) -> str:
+        if self._finalized:
+            return "finalized"
         if self._closed:
             return "closed"
         words = ["active" if self._active else "stopped"]
@@ -207,8 +311,7 @@ class Io(Watcher):
         self._pending = False
         happened = self._happened
         self._happened = 0
-        callback = self.callback
-        if callback is None:
+        if self.callback is None:
             return
         args = self.args
         if happened & ~(READ | WRITE):
@@ -216,10 +319,7 @@ class Io(Watcher):
             self._deactivate()
             happened = self._events
         try:
-            if self._pass_events:
-                callback(happened, *args)
-            else:
-                callback(*args)
+            self._call((happened, *args) if self._pass_events else args)
         except BaseException:
             # Still ready, it would be called again at once, and so for ever.
             self.stop()
@@ -286,10 +386,8 @@ class Timer(Watcher):
         if not self._pending:
             return
         self._pending = False
-        callback = self.callback
-        if callback is None:
+        if self.callback is None:
             return
-        args = self.args
         if self._repeat:
             loop = self.loop
             due = self.deadline + self._repeat
@@ -297,7 +395,7 @@ class Timer(Watcher):
             loop.timers.push(self, due if due > now else now + self._repeat)
         else:
             self._deactivate()
-        callback(*args)
+        self._call(self.args)
 
 
 class Hook(Watcher):
@@ -321,9 +419,8 @@ class Hook(Watcher):
 
     def call_now(self) -> None:
         """Call back, unless stopped: prepare and check are part of the turn, nothing is queued for them."""
-        callback = self.callback
-        if callback is not None:
-            callback(*self.args)
+        if self.callback is not None:
+            self._call(self.args)
 
 
 class Async(Watcher):

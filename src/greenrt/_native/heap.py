@@ -35,6 +35,10 @@ class HeapNode:
             return False
         return True
 
+    def unclaim(self) -> None:
+        """Undo the claim; for who has made it."""
+        self._claims.append(None)
+
 
 class TimerHeap:
     """Nodes ordered by deadline (seconds); equal deadlines in the order of their push; owner thread only."""

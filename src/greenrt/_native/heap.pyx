@@ -28,6 +28,10 @@ cdef class HeapNode:
         self.claimed = True
         return True
 
+    def unclaim(self):
+        """Undo the claim; for who has made it."""
+        self.claimed = False
+
 
 cdef class TimerHeap:
     """Nodes ordered by deadline (seconds); equal deadlines in the order of their push; owner thread only.

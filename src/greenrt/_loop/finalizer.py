@@ -1,0 +1,91 @@
+"""The end of watchers: a last call, once, when nobody uses them any more."""
+
+from collections.abc import Callable, Sequence
+
+from greenrt._loop.entry import Entry
+from greenrt._typing import Any
+from greenrt.errors import Finalized
+
+__all__ = ["Finalizer", "finalize"]
+
+
+def finalize(
+    loop: Any, watchers: Sequence[Any], fn: Callable[[Any], object] | None, subject: Any, immediate: bool
+) -> bool:
+    """End `watchers` (distinct, of `loop`) and call ``fn(subject)`` once all are quiet; tell whether that is done.
+
+    Any thread and signal handlers; never blocks. Finalized if one of them is being finalized by another call.
+    """
+    _claim(watchers)
+    for watcher in watchers:
+        watcher.note_end()
+    entry = Finalizer(loop, watchers, fn, subject)
+    if loop.on_owner_thread():
+        for watcher in watchers:
+            watcher.quiesce()
+        if immediate and entry.may_run():
+            entry.run()
+            return True
+    if not loop.post_final(entry):
+        # The loop is gone, and with it all callbacks.
+        entry.run()
+        return True
+    return False
+
+
+def _claim(watchers: Sequence[Any]) -> None:
+    for index, watcher in enumerate(watchers):
+        if not watcher.claim():
+            for claimed in watchers[:index]:
+                claimed.unclaim()
+            raise Finalized(f"{watcher!r} was finalized before; a watcher has one finalizer")
+
+
+class Finalizer(Entry):
+    """Waits in the run queue until its watchers are quiet: no callback runs, and nobody is parked on them."""
+
+    __slots__ = ("_fn", "_loop", "_subject", "_watchers")
+
+    def __init__(self, loop: Any, watchers: Sequence[Any], fn: Any, subject: Any) -> None:
+        self._loop = loop
+        self._watchers = watchers
+        self._fn = fn
+        self._subject = subject
+
+    def may_run(self) -> bool:
+        """Tell whether all watchers are quiet."""
+        return all(watcher.quiet() for watcher in self._watchers)
+
+    def run(self) -> None:
+        """See `Entry.run`: call the finalizer, or wait for another turn."""
+        loop = self._loop
+        watchers = self._watchers
+        for watcher in watchers:
+            # Again on the loop's thread: the call may have come from another one, or out of the middle of a start.
+            watcher.quiesce()
+        if not loop.closed and not self.may_run():
+            # The waiters were woken by `quiesce` and are in the run queue themselves.
+            loop.ready.append(self)
+            return
+        if self.claim():
+            try:
+                if self._fn is not None:
+                    self._fn(self._subject)
+            finally:
+                self._forget()
+
+    def cancel(self) -> None:
+        """End the watchers without the last call."""
+        if self.claim():
+            for watcher in self._watchers:
+                watcher.quiesce()
+            self._forget()
+
+    def _forget(self) -> None:
+        for watcher in self._watchers:
+            watcher.drop()
+        self._watchers = ()
+        self._fn = self._subject = None
+
+    def __repr__(self) -> str:
+        return f"<Finalizer at {id(self):#x} {self._fn!r} of {list(self._watchers)!r}>"

@@ -1,0 +1,32 @@
+"""Threads, as a loop sees them: whether its own still lives, and how an error names them."""
+
+import sys
+from weakref import ref
+
+from greenrt import _original
+
+__all__ = ["describe_thread", "mark_thread"]
+
+# Ends with its thread. (An identity says nothing: the next thread may get the same one.)
+_local = _original.thread_local()
+
+
+class _Mark:
+    """Lives as long as its thread."""
+
+    __slots__ = ("__weakref__",)
+
+
+def mark_thread() -> ref[_Mark]:
+    """Return a weak reference that is dead once the calling thread is."""
+    mark = getattr(_local, "mark", None)
+    if mark is None:
+        mark = _local.mark = _Mark()
+    return ref(mark)
+
+
+def describe_thread(ident: int) -> str:
+    """Return the identity of a thread with its name, if `threading` knows it."""
+    threading = sys.modules.get("threading")
+    thread = getattr(threading, "_active", {}).get(ident)
+    return f"{ident:#x}" if thread is None else f"{ident:#x} ({thread.name!r})"
