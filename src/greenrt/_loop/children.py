@@ -155,7 +155,7 @@ class Child(Holder):
             callback, args = self.callback, self.args
             self.stop()
             if callback is not None:
-                callback(*args)
+                self.call(callback, args)
             return
         try:
             super().run()

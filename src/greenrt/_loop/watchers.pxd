@@ -16,7 +16,7 @@ cdef class Watcher(Entry):
 
     cdef _activate(self, callback, tuple args)
     cdef _deactivate(self)
-    cdef _call(self, tuple args)
+    cpdef call(self, callback, tuple args)
 
 
 cdef class Io(Watcher):

@@ -216,13 +216,12 @@ class Watcher(Entry):
         if self._pending:
             self._pending = False
             if self.callback is not None:
-                self._call(self.args)
+                self.call(self.callback, self.args)
 
-    def _call(self, args: tuple[Any, ...]) -> None:
-        """Call the callback, unless another thread has ended the watcher."""
+    def call(self, callback: Any, args: tuple[Any, ...]) -> None:
+        """For the watchers: call back, unless another thread has finalized the watcher."""
         if self._finalized:
             return
-        callback: Any = self.callback
         loop = self.loop
         self._running = True
         loop.calling += 1
@@ -319,7 +318,7 @@ class Io(Watcher):
             self._deactivate()
             happened = self._events
         try:
-            self._call((happened, *args) if self._pass_events else args)
+            self.call(self.callback, (happened, *args) if self._pass_events else args)
         except BaseException:
             # Still ready, it would be called again at once, and so for ever.
             self.stop()
@@ -395,7 +394,7 @@ class Timer(Watcher):
             loop.timers.push(self, due if due > now else now + self._repeat)
         else:
             self._deactivate()
-        self._call(self.args)
+        self.call(self.callback, self.args)
 
 
 class Hook(Watcher):
@@ -420,7 +419,7 @@ class Hook(Watcher):
     def call_now(self) -> None:
         """Call back, unless stopped: prepare and check are part of the turn, nothing is queued for them."""
         if self.callback is not None:
-            self._call(self.args)
+            self.call(self.callback, self.args)
 
 
 class Async(Watcher):
