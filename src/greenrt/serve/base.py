@@ -178,4 +178,7 @@ class BaseServer:
 
     def __repr__(self) -> str:
         state = "started" if self.started else "closed" if self.closed else "open"
-        return f"<{type(self).__name__} at {id(self):#x} {state} {self.address!r} handle={self.handle!r}>"
+        # The repr of a method of this very server would show the server, and so on.
+        own = getattr(self.handle, "__self__", None) is self
+        handle = self.handle.__name__ if own else repr(self.handle)
+        return f"<{type(self).__name__} at {id(self):#x} {state} {self.address!r} handle={handle}>"

@@ -1,0 +1,241 @@
+"""One request and its response: what PEP 3333 asks of a server."""
+
+import os
+import stat
+from collections.abc import Callable
+
+from greenrt._typing import Any
+from greenrt.serve.http.fields import Head
+from greenrt.serve.http.wire import Wire
+
+__all__ = ["Exchange", "FileWrapper"]
+
+# A body in parts that is no longer than this goes out in one piece.
+JOINED = 65536
+
+
+class FileWrapper:
+    """``wsgi.file_wrapper``: an iterable over a file; one with a descriptor is sent with sendfile(2)."""
+
+    def __init__(self, file: Any, block_size: int = 65536) -> None:
+        self.file = file
+        self.block_size = block_size
+        if hasattr(file, "close"):
+            self.close = file.close
+
+    def __iter__(self) -> "FileWrapper":
+        return self
+
+    def __next__(self) -> bytes:
+        data: bytes = self.file.read(self.block_size)
+        if not data:
+            raise StopIteration
+        return data
+
+
+class Exchange:
+    """A response on its way. After `run`, `reusable` tells whether the connection can carry another."""
+
+    __slots__ = ("chunked", "environ", "head", "is_head", "left", "reusable", "sent", "started", "wire")
+
+    def __init__(self, wire: Wire, environ: dict[str, Any], reusable: bool) -> None:
+        self.wire = wire
+        self.environ = environ
+        self.is_head = environ["REQUEST_METHOD"] == "HEAD"
+        self.reusable = reusable
+        self.head: Head | None = None
+        # Whether the head is on its way: nothing can be changed then.
+        self.started = False
+        # Bytes of the body that went out, and those of the announced length that have not.
+        self.sent = 0
+        self.left: int | None = None
+        self.chunked = False
+
+    # -- What the application calls
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[..., None]:
+        """See PEP 3333. TypeError and ValueError for a status or headers that can't be sent."""
+        if exc_info is not None:
+            try:
+                if self.started:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None
+        elif self.head is not None:
+            raise AssertionError("start_response was called before; a second call must pass exc_info")
+        self.head = Head(status, headers)
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Send a part of the body, after the head if that has not gone out. See PEP 3333."""
+        if not isinstance(data, bytes):
+            raise _no_bytes(data)
+        if self.started:
+            self._send(b"", data)
+        else:
+            self._send(self._start(None), data)
+
+    # -- The course of a response
+
+    def run(self, application: Any) -> None:
+        """Call the application and send what it returns. What it raises is raised, after its close()."""
+        result = application(self.environ, self.start_response)
+        try:
+            if self.wire.handed_over:
+                return
+            kind = type(result)
+            if (kind is list or kind is tuple) and self.head is not None and not self.started:
+                self._send_list(result)
+            elif kind is FileWrapper and self.head is not None and not self.started:
+                self._send_file(result)
+            else:
+                self._send_parts(result)
+        finally:
+            if hasattr(result, "close"):
+                result.close()
+
+    def fail(self, status: str) -> None:
+        """Answer that it failed, if nothing has been answered; else make the client see that the rest is missing."""
+        self.reusable = False
+        if self.started:
+            # With all that was announced sent, the response is whole whatever else went wrong.
+            if self.left != 0:
+                self.wire.reset()
+            return
+        body = status.encode() + b"\n"
+        self.head = Head(status, [("Content-Type", "text/plain")])
+        self._send(self._start(len(body)), body)
+
+    def _send_list(self, parts: Any) -> None:
+        """Send a body that is there as a whole: its length is known, and a short one goes out with the head."""
+        if len(parts) == 1:
+            body = parts[0]
+            if type(body) is not bytes:
+                raise _no_bytes(body)
+            self._send(self._start(len(body)), body)
+            if self.left:
+                self._check_length()
+            return
+        for part in parts:
+            if not isinstance(part, bytes):
+                raise _no_bytes(part)
+        size = sum(map(len, parts))
+        if size <= JOINED:
+            self._send(self._start(size), b"".join(parts))
+            self._check_length()
+        else:
+            self._send(self._start(size), b"")
+            self._send_parts(parts)
+
+    def _send_parts(self, parts: Any) -> None:
+        for part in parts:
+            # An empty part says nothing; but one of a wrong type says that something is wrong.
+            if part or not isinstance(part, bytes):
+                self.write(part)
+                if self.is_head:
+                    return
+        if not self.started:
+            if self.head is None:
+                raise AssertionError("the application returned without calling start_response")
+            self._send(self._start(0), b"")
+        elif self.chunked:
+            self.wire.send(b"0\r\n\r\n")
+        self._check_length()
+
+    def _send_file(self, wrapper: FileWrapper) -> None:
+        """Send a file, with sendfile(2) where the file is one of the kernel's."""
+        head, file = self.head, wrapper.file
+        assert head is not None
+        try:
+            status = os.fstat(file.fileno())
+            offset = file.tell()
+        except (AttributeError, OSError):
+            status = None
+        if status is None or not stat.S_ISREG(status.st_mode) or self.is_head or _is_bodiless(head.code):
+            self._send_parts(wrapper)
+            return
+        there = max(0, status.st_size - offset)
+        count = there if head.length is None else min(there, head.length)
+        self.wire.send(self._start(count))
+        sent = self.wire.send_file(file, offset, count) if count else 0
+        self.sent += sent
+        assert self.left is not None
+        self.left -= sent
+        self._check_length()
+
+    def _check_length(self) -> None:
+        if self.left and not self.is_head:
+            raise ValueError(
+                f"the application announced {self.left + self.sent} bytes of body and wrote {self.sent}"
+            )
+
+    def _start(self, whole: int | None) -> bytes:
+        """Return the head as it is sent; `whole` is the length of the body where that is known."""
+        head = self.head
+        if head is None:
+            raise AssertionError("the application sends a body before it called start_response")
+        text = head.text
+        old = self.environ["SERVER_PROTOCOL"] == "HTTP/1.0"
+        length = head.length
+        if _is_bodiless(head.code):
+            self.left = 0
+            if head.code != 304:
+                # RFC 9110 8.6: none with 1xx and 204.
+                length = None
+        else:
+            # The answer to HEAD need not have the length, and an empty body doesn't tell it.
+            if length is None and (whole or not self.is_head):
+                length = whole
+            self.left = length
+            if length is None and not self.is_head:
+                if old:
+                    # The end of the connection is the end of the body.
+                    self.reusable = False
+                else:
+                    self.chunked = True
+                    text += "\r\nTransfer-Encoding: chunked"
+        if length is not None:
+            text += f"\r\nContent-Length: {length}"
+        if head.wants_close or self.wire.last:
+            self.reusable = False
+        if old and self.reusable:
+            text += "\r\nConnection: keep-alive"
+        elif not self.reusable and head.code != 101:
+            text += "\r\nConnection: close"
+        self.started = True
+        return (text + "\r\n\r\n").encode("latin-1")
+
+    def _send(self, prefix: bytes, data: bytes) -> None:
+        """Send `prefix` and, framed, `data`. ValueError if that is more than was announced, after what was."""
+        if self.is_head:
+            data = b""
+        left = self.left
+        size = len(data)
+        excess = 0
+        if left is not None:
+            excess = size - left
+            if excess > 0:
+                # What is too much would be taken for the next response.
+                data, size = data[:left], left
+                self.reusable = False
+            self.left = left - size
+        self.sent += size
+        if size:
+            self.wire.send(prefix + (b"%x\r\n%b\r\n" % (size, data) if self.chunked else data))
+        elif prefix:
+            self.wire.send(prefix)
+        if excess > 0:
+            raise ValueError(
+                f"the application wrote more than the {self.sent} bytes of body that the response has"
+            )
+
+
+def _is_bodiless(code: int) -> bool:
+    """Tell whether a response with this status has no body; RFC 9110 6.4.1."""
+    return code < 200 or code == 204 or code == 304
+
+
+def _no_bytes(data: Any) -> TypeError:
+    return TypeError(f"the body must be in bytes, not {type(data).__name__}")

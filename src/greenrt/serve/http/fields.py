@@ -1,0 +1,118 @@
+"""What an application says of its response: checked, and made into the bytes before the body."""
+
+import re
+from time import gmtime, time
+
+from greenrt._typing import Any
+
+__all__ = ["Head", "http_date"]
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_STATUS = re.compile(r"([1-9][0-9][0-9]) [^\x00-\x08\x0a-\x1f\x7f]*")
+
+# PEP 3333: these belong to the server.
+_HOP_BY_HOP = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
+)
+# Names as applications write them, to lower case.
+_names: dict[str, str] = {}
+_statuses: dict[str, int] = {}
+_MOST = 1000
+
+_DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_now = (0, "")
+
+
+def http_date() -> str:
+    """Return the present time as RFC 9110 5.6.7 writes it."""
+    global _now
+    second = int(time())
+    if _now[0] != second:
+        year, month, day, hour, minute, seconds, weekday, _, _ = gmtime(second)
+        text = (
+            f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} {hour:02}:{minute:02}:{seconds:02} GMT"
+        )
+        _now = (second, text)
+    return _now[1]
+
+
+def _code_of(status: Any) -> int:
+    if type(status) is not str:
+        raise TypeError(f"the status must be a str such as '200 OK', not {status!r}")
+    found = _STATUS.fullmatch(status)
+    if found is None:
+        raise ValueError(f"the status must be three digits, a space and a reason, not {status!r}")
+    code = int(found[1])
+    if len(_statuses) < _MOST:
+        _statuses[status] = code
+    return code
+
+
+def _lower(name: Any) -> str:
+    if type(name) is not str:
+        raise TypeError(f"the name of a header must be a str, not {name!r}")
+    if _TOKEN.fullmatch(name) is None:
+        raise ValueError(f"{name!r} can't be the name of a header")
+    lower = name.lower()
+    if len(_names) < _MOST:
+        _names[name] = lower
+    return lower
+
+
+class Head:
+    """A status and headers, checked. TypeError and ValueError, which name what is wrong, from the constructor."""
+
+    __slots__ = ("code", "length", "status", "text", "wants_close")
+
+    def __init__(self, status: str, headers: list[tuple[str, str]]) -> None:
+        code = _statuses.get(status)
+        self.code = _code_of(status) if code is None else code
+        self.status = status
+        # The announced Content-Length.
+        self.length: int | None = None
+        # Whether the application asked for the connection to be closed.
+        self.wants_close = False
+        lines = [f"HTTP/1.1 {status}"]
+        dated = False
+        for name, value in headers:
+            lower = _names.get(name) or _lower(name)
+            if type(value) is not str:
+                raise TypeError(f"the value of the header {name} must be a str, not {value!r}")
+            if lower == "content-length":
+                self._set_length(value)
+                # Written with the rest of the framing, by who knows it.
+                continue
+            if lower in _HOP_BY_HOP and self._is_ours(lower, value):
+                continue
+            if lower == "date":
+                dated = True
+            lines.append(f"{name}: {value}")
+        if not dated:
+            lines.append("Date: " + http_date())
+        text = "\r\n".join(lines)
+        count = len(lines) - 1
+        if text.count("\n") != count or text.count("\r") != count or "\0" in text:
+            raise ValueError(
+                f"a header has a line break or NUL in it, which would split the response: {headers!r}"
+            )
+        if not text.isascii():
+            try:
+                text.encode("latin-1")
+            except UnicodeEncodeError as error:
+                raise ValueError(f"{text[error.start]!r} in a header is not Latin-1: {headers!r}") from None
+        self.text = text
+
+    def _set_length(self, value: str) -> None:
+        if not value.isascii() or not value.isdigit():
+            raise ValueError(f"the Content-Length must be a number of bytes, not {value!r}")
+        length = int(value)
+        if self.length not in (None, length):
+            raise ValueError(f"two values for the Content-Length: {self.length} and {length}")
+        self.length = length
+
+    def _is_ours(self, lower: str, value: str) -> bool:
+        """Tell whether a header about the connection is dropped: all are, but in the answer to an upgrade."""
+        if lower == "connection" and value.strip().lower() == "close":
+            self.wants_close = True
+        return not (self.code == 101 and lower in ("connection", "upgrade"))

@@ -1,0 +1,16 @@
+import cython
+
+
+cdef dict _keys, _methods
+cdef frozenset _SINGLE
+cdef bytes _ALLOWED
+
+cdef str _key_of(str name)
+@cython.locals(text=str, lines=list, count=Py_ssize_t, environ=dict, line=str, target=str, name=str, colon=str, value=str, key=str)
+cpdef dict parse_head(bytes head, dict base)
+@cython.locals(parts=list, method=str, target=str, version=str)
+cdef str _request_line(str line, dict environ)
+cdef _repeated(dict environ, str key, str value)
+@cython.locals(path=str, query=str)
+cdef _set_target(dict environ, str target)
+cdef str _other_form(dict environ, str target)

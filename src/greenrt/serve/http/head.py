@@ -1,0 +1,137 @@
+"""The head of a request: from raw bytes to the WSGI environ, or a refusal.
+
+The grammar is RFC 9112's with none of its leniencies: lines end in CRLF, parts of the request line are separated by
+one space, a field is ``name:value`` with nothing before the colon and no folding, and there is exactly one Host.
+"""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from greenrt._typing import Any
+from greenrt.serve.http.errors import RequestError
+
+__all__ = ["parse_head"]
+
+BAD = "400 Bad Request"
+
+# RFC 9110: tchar.
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# RFC 3986: a registered name, an IPv4 or bracketed IPv6 address, then a port. Empty is allowed.
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9\-._~%]+)?\])(?::[0-9]*)?"
+)
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
+# All that may stand in a head; where CR and LF may stand is seen when lines are split.
+_ALLOWED = b"\t\r\n" + bytes(byte for byte in range(0x20, 0x100) if byte != 0x7F)
+
+# Field names as they came to environ keys; "" for fields that are dropped.
+_keys: dict[str, str] = {}
+# Clients choose the names: no more than these are kept.
+_MOST_KEYS = 1000
+_methods: dict[str, bool] = dict.fromkeys("GET HEAD POST PUT DELETE PATCH OPTIONS TRACE".split(), True)
+
+# A proxy in front and the application must agree on these, so they may come once only.
+_SINGLE = frozenset(("HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"))
+
+
+def _key_of(name: str) -> str:
+    """Return the environ key for a field that came by this name, "" if the application must not see it."""
+    if _TOKEN.fullmatch(name) is None:
+        raise RequestError(BAD, "a header field without a proper name")
+    # X_Forwarded_For would pass for X-Forwarded-For; HTTP_PROXY is taken for a setting by programs run by the
+    # application ("httpoxy").
+    key = "" if "_" in name else "HTTP_" + name.upper().replace("-", "_")
+    if key in ("HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"):
+        key = key[5:]
+    elif key == "HTTP_PROXY":
+        key = ""
+    if len(_keys) < _MOST_KEYS:
+        _keys[name] = key
+    return key
+
+
+def parse_head(head: bytes, base: dict[str, Any]) -> dict[str, Any]:
+    """Return the environ for `head`, the bytes before the empty line: a copy of `base` and what the head says.
+
+    RequestError for a head that RFC 9112 calls wrong or leaves to the server to refuse.
+    """
+    if head.translate(None, _ALLOWED):
+        raise RequestError(BAD, "a control character in the head")
+    text = head.decode("latin-1")
+    lines = text.split("\r\n")
+    count = len(lines) - 1
+    if text.count("\r") != count or text.count("\n") != count:
+        raise RequestError(BAD, "a line that doesn't end in CRLF")
+    environ = base.copy()
+    line = lines[0]
+    target = _request_line(line, environ)
+    del lines[0]
+    for line in lines:
+        name, colon, value = line.partition(":")
+        key = _keys.get(name)
+        if key is None:
+            key = _key_of(name)
+        if not colon:
+            raise RequestError(BAD, "a header field without a colon")
+        if key in environ:
+            _repeated(environ, key, value.strip(" \t"))
+        elif key:
+            environ[key] = value.strip(" \t")
+    _set_target(environ, target)
+    return environ
+
+
+def _request_line(line: str, environ: dict[str, Any]) -> str:
+    """Set what the request line says, and return its target."""
+    parts = line.split(" ")
+    if len(parts) != 3:
+        raise RequestError(BAD, "a request line that is not of three parts")
+    method, target, version = parts
+    if version != "HTTP/1.1" and version != "HTTP/1.0":
+        if re.fullmatch(r"HTTP/[0-9]\.[0-9]", version):
+            raise RequestError("505 HTTP Version Not Supported", "a version other than HTTP/1.1 and HTTP/1.0")
+        raise RequestError(BAD, "a request line without a version")
+    if method not in _methods and _TOKEN.fullmatch(method) is None:
+        raise RequestError(BAD, "a method that is not a token")
+    if not target or not target.isascii() or not target.isprintable() or "#" in target:
+        raise RequestError(BAD, "a target with characters that can't be in one")
+    environ["REQUEST_METHOD"] = method
+    environ["SERVER_PROTOCOL"] = version
+    environ["REQUEST_URI"] = target
+    return target
+
+
+def _repeated(environ: dict[str, Any], key: str, value: str) -> None:
+    """Add a field that came before, as RFC 9110 5.3 says, where it may come again."""
+    if key in _SINGLE:
+        raise RequestError(BAD, f"two fields for {key}")
+    environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
+
+
+def _set_target(environ: dict[str, Any], target: str) -> None:
+    host = environ.get("HTTP_HOST")
+    if host is None:
+        if environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+            raise RequestError(BAD, "no Host")
+    elif _HOST.fullmatch(host) is None:
+        raise RequestError(BAD, "a Host that is none")
+    if target[0] != "/":
+        target = _other_form(environ, target)
+    path, _, query = target.partition("?")
+    environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+    environ["QUERY_STRING"] = query
+
+
+def _other_form(environ: dict[str, Any], target: str) -> str:
+    """Return the path of a target that is a whole URL, or ``*`` of OPTIONS."""
+    if target == "*" and environ["REQUEST_METHOD"] == "OPTIONS":
+        return target
+    if environ["REQUEST_METHOD"] == "CONNECT":
+        raise RequestError("501 Not Implemented", "CONNECT")
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None or not found[1] or _HOST.fullmatch(found[1]) is None:
+        raise RequestError(BAD, "a target that is neither a path nor a URL")
+    # RFC 9112 3.2.2: the Host field is ignored then.
+    environ["HTTP_HOST"] = found[1]
+    rest = found[2]
+    return rest if rest.startswith("/") else "/" + rest

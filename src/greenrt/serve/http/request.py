@@ -1,0 +1,90 @@
+"""From a connection to the next request: its environ, how its body is framed, and whether the connection lives on."""
+
+import io
+
+from greenrt._typing import Any
+from greenrt.serve.http.body import NO_BODY, ChunkedBody, LengthBody
+from greenrt.serve.http.errors import RequestError
+from greenrt.serve.http.head import parse_head
+from greenrt.serve.http.limits import Limits
+from greenrt.serve.http.wire import Wire
+
+__all__ = ["Request", "read_request"]
+
+BAD = "400 Bad Request"
+
+
+class Request:
+    """A request whose head was read."""
+
+    __slots__ = ("body", "environ", "persistent")
+
+    def __init__(self, environ: dict[str, Any], body: Any, persistent: bool) -> None:
+        self.environ = environ
+        self.body = body
+        # Whether the client wants to go on with this connection.
+        self.persistent = persistent
+
+
+def read_request(wire: Wire, base: dict[str, Any]) -> Request | None:
+    """Wait for the next request; None if there is none. RequestError if it must be refused."""
+    head = wire.read_head()
+    if head is None:
+        return None
+    limits = wire.limits
+    if head.count(b"\r\n") > limits.fields:
+        raise RequestError("431 Request Header Fields Too Large", f"more than {limits.fields} header fields")
+    environ = parse_head(head, base)
+    modern = environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+    if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ or "HTTP_EXPECT" in environ:
+        body = _framed(environ, modern, wire)
+    else:
+        body = NO_BODY
+        environ["wsgi.input"] = NO_BODY
+    persistent = modern
+    options = environ.get("HTTP_CONNECTION")
+    if options is not None:
+        listed = {option.strip() for option in options.lower().split(",")}
+        persistent = "close" not in listed and (modern or "keep-alive" in listed)
+        if "upgrade" in listed and modern and "HTTP_UPGRADE" in environ:
+            environ["greenrt.upgrade"] = wire.hand_over
+    return Request(environ, body, persistent)
+
+
+def _framed(environ: dict[str, Any], modern: bool, wire: Wire) -> Any:
+    """Set ``wsgi.input``, and return what it reads from."""
+    expected = False
+    if modern and "HTTP_EXPECT" in environ:
+        if environ["HTTP_EXPECT"].lower() != "100-continue":
+            raise RequestError("417 Expectation Failed", "an expectation other than 100-continue")
+        expected = True
+    length = environ.get("CONTENT_LENGTH")
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        _check_coding(environ["HTTP_TRANSFER_ENCODING"], modern, length)
+        body: Any = ChunkedBody(wire, expected)
+    else:
+        size = 0 if length is None else _checked_length(length, wire.limits)
+        body = LengthBody(wire, expected, size) if size else NO_BODY
+    environ["wsgi.input"] = body if body is NO_BODY else io.BufferedReader(body)
+    return body
+
+
+def _check_coding(coding: str, modern: bool, length: str | None) -> None:
+    # Each of these is read differently by some proxy: requests are smuggled that way.
+    if length is not None:
+        raise RequestError(BAD, "both Content-Length and Transfer-Encoding")
+    if not modern:
+        raise RequestError(BAD, "Transfer-Encoding in HTTP/1.0")
+    if coding.lower() != "chunked":
+        if coding.lower().replace(" ", "").endswith(",chunked"):
+            raise RequestError("501 Not Implemented", "a transfer coding besides chunked")
+        raise RequestError(BAD, "a Transfer-Encoding whose last coding is not chunked")
+
+
+def _checked_length(length: str, limits: Limits) -> int:
+    if not length.isascii() or not length.isdigit() or len(length) > 19:
+        raise RequestError(BAD, "a Content-Length that is no number")
+    size = int(length)
+    if limits.body is not None and size > limits.body:
+        raise RequestError("413 Content Too Large", f"a body of more than {limits.body} bytes")
+    return size

@@ -1,0 +1,225 @@
+"""A connection as HTTP sees it: heads, lines and bytes come out, and everything has its time."""
+
+import struct
+
+from greenrt._native.thread import monotonic
+from greenrt._typing import Any
+from greenrt.green import socket
+from greenrt.serve.http.errors import RequestError
+from greenrt.serve.http.limits import Limits
+
+__all__ = ["Wire"]
+
+BAD = "400 Bad Request"
+TOO_SLOW = "408 Request Timeout"
+TOO_LARGE = "431 Request Header Fields Too Large"
+
+# How much is asked of the socket at once: what a connection holds of requests to come is no more than this.
+CHUNK = 16384
+END = b"\r\n\r\n"
+# SO_LINGER with a time of 0: close(2) resets the connection.
+RESET = struct.pack("ii", 1, 0)
+
+
+class Wire:
+    """A stream socket, what was received and not yet used, and the timeouts. For one greenlet."""
+
+    __slots__ = ("_timeout", "buffer", "error", "handed_over", "idle", "last", "limits", "sock")
+
+    def __init__(self, sock: Any, limits: Limits) -> None:
+        self.sock = sock
+        self.limits = limits
+        # What came after the head, or the part of the body, that was asked for.
+        self.buffer = b""
+        # Whether it waits for a request of which nothing has come: whoever stops the server may close it.
+        self.idle = True
+        # What went wrong when something was sent: nothing more can be said to the client.
+        self.error: OSError | None = None
+        # Whether the response to come is the last one.
+        self.last = False
+        # Whether the application took the socket for another protocol.
+        self.handed_over = False
+        self._timeout: float | None = -1.0
+
+    def wait_at_most(self, seconds: float | None) -> None:
+        """Set the time that the socket's next operations may wait."""
+        # Each settimeout is a system call.
+        if seconds != self._timeout:
+            self.sock.settimeout(seconds)
+            self._timeout = seconds
+
+    # -- Receiving
+
+    def read_head(self) -> bytes | None:
+        """Return the next head without the empty line after it; None if the client has no more requests.
+
+        RequestError for one that is too long, too slow, or none from the start.
+        """
+        data = self.buffer
+        if not data:
+            limits = self.limits
+            if self._timeout != limits.idle_time:
+                self.wait_at_most(limits.idle_time)
+            self.idle = True
+            try:
+                data = self.sock.recv(CHUNK)
+            except (TimeoutError, ConnectionError):
+                return None
+            finally:
+                self.idle = False
+            if not data:
+                return None
+        end = data.find(END)
+        if end < 0 or data[0] == 13:
+            return self._rest_of_head(data)
+        if end > 8000:
+            self._check_lengths(data[:end])
+        self.buffer = data[end + 4 :]
+        return data[:end]
+
+    def _rest_of_head(self, data: bytes) -> bytes | None:
+        limits = self.limits
+        deadline = None if limits.head_time is None else monotonic() + limits.head_time
+        head = bytearray(data)
+        searched = 0
+        while True:
+            # RFC 9112 2.2: an empty line before the request line is ignored; clients of old sent one.
+            if head.startswith(b"\r\n"):
+                del head[:2]
+                if head.startswith((b"\r", b"\n")):
+                    raise RequestError(BAD, "more than one empty line before a request")
+            end = head.find(END, max(0, searched - 3))
+            if end >= 0:
+                break
+            searched = len(head)
+            # What can't become a request is refused now, not when its time is over.
+            if head and head != b"\r" and not head[:1].isalpha():
+                raise RequestError(BAD, "no request")
+            if head.count(b"\n") != head.count(b"\r\n"):
+                raise RequestError(BAD, "a line that doesn't end in CRLF")
+            self._check_lengths(head)
+            data = self._more(head, deadline)
+            if not data:
+                return None
+            head += data
+        self._check_lengths(head[:end])
+        self.buffer = bytes(head[end + 4 :])
+        return bytes(head[:end])
+
+    def _more(self, head: bytearray, deadline: float | None) -> bytes:
+        """Return more of a head that has come in part; b"" if the client is gone, or has begun nothing."""
+        left = None if deadline is None else deadline - monotonic()
+        try:
+            if left is not None and left <= 0:
+                raise TimeoutError
+            self.wait_at_most(left)
+            data: bytes = self.sock.recv(CHUNK)
+        except TimeoutError:
+            if not head:
+                return b""
+            raise RequestError(TOO_SLOW, "the head didn't come in time") from None
+        except ConnectionError:
+            return b""
+        return data
+
+    def _check_lengths(self, head: bytes | bytearray) -> None:
+        limits = self.limits
+        if len(head) <= min(limits.request_line, limits.field, limits.head):
+            return
+        line, _, fields = head.partition(b"\r\n")
+        if len(line) > limits.request_line:
+            raise RequestError("414 URI Too Long", f"a request line of more than {limits.request_line} bytes")
+        if len(head) > limits.head:
+            raise RequestError(TOO_LARGE, f"a head of more than {limits.head} bytes")
+        if max(map(len, fields.split(b"\r\n"))) > limits.field:
+            raise RequestError(TOO_LARGE, f"a header field of more than {limits.field} bytes")
+
+    def take(self, view: memoryview) -> int:
+        """Copy what has come already into `view`, and return the count."""
+        data = self.buffer[: len(view)]
+        if data:
+            view[: len(data)] = data
+            self.buffer = self.buffer[len(data) :]
+        return len(data)
+
+    def receive_into(self, view: memoryview, seconds: float | None) -> int:
+        """Receive some bytes into `view` and return the count; 0 at the end. TimeoutError after `seconds`."""
+        self.wait_at_most(seconds)
+        return self.sock.recv_into(view)  # type: ignore[no-any-return]
+
+    # -- Sending
+
+    def send(self, data: bytes) -> None:
+        """Send all. TimeoutError if the client takes nothing in for `Limits.write_time`."""
+        try:
+            try:
+                sent = self.sock.send(data)
+            except TimeoutError:
+                # The time was that of another duty.
+                sent = 0
+            if sent != len(data):
+                self._send_rest(memoryview(data), sent)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def _send_rest(self, data: memoryview, sent: int) -> None:
+        self.wait_at_most(self.limits.write_time)
+        while sent < len(data):
+            sent += self.sock.send(data[sent:])
+
+    def send_file(self, file: Any, offset: int, count: int) -> int:
+        """Send `count` bytes of a file from `offset` with sendfile(2), where that can be; return how many went."""
+        self.wait_at_most(self.limits.write_time)
+        try:
+            return self.sock.sendfile(file, offset, count)  # type: ignore[no-any-return]
+        except OSError as error:
+            self.error = error
+            raise
+
+    # -- The end
+
+    def reset(self) -> None:
+        """Make the close that follows one that the client sees as an error, not as the end of a response."""
+        self.error = self.error or ConnectionAbortedError("the connection was reset")
+        try:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        except OSError:
+            pass
+
+    def linger(self) -> None:
+        """Send the end of the stream and drop what still comes, for two seconds at most.
+
+        A close with bytes unread resets the connection, and the client may lose the answer (RFC 9112 9.6).
+        """
+        if self.error is not None:
+            return
+        deadline = monotonic() + 2
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+            # A limit of its own: who goes on sending doesn't keep us.
+            for _ in range(64):
+                left = deadline - monotonic()
+                if left <= 0:
+                    break
+                self.wait_at_most(left)
+                if not self.sock.recv(CHUNK):
+                    break
+        except OSError:
+            pass
+
+    def hand_over(self) -> tuple[Any, bytes]:
+        """Return the socket, without a timeout, and what came after the head: another protocol begins there."""
+        self.handed_over = True
+        self.wait_at_most(None)
+        early, self.buffer = self.buffer, b""
+        return self.sock, early
+
+    def finish(self) -> None:
+        """Let the next response be the last one; without a request under way, serve one only if it has come."""
+        self.last = True
+        if self.idle:
+            try:
+                self.sock.shutdown(socket.SHUT_RD)
+            except OSError:
+                pass

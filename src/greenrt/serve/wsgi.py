@@ -1,0 +1,225 @@
+"""WSGIServer: HTTP/1.1 for WSGI applications (PEP 3333)."""
+
+import logging
+from collections.abc import Callable
+
+from greenrt._typing import Any
+from greenrt.errors import GreenletExit
+from greenrt.green import socket
+from greenrt.serve.http.body import NO_BODY
+from greenrt.serve.http.errors import RequestError
+from greenrt.serve.http.exchange import Exchange, FileWrapper
+from greenrt.serve.http.limits import Limits
+from greenrt.serve.http.log import AccessLog, ErrorStream
+from greenrt.serve.http.request import read_request
+from greenrt.serve.http.wire import Wire
+from greenrt.serve.stream import StreamServer
+
+__all__ = ["WSGIServer"]
+
+
+class WSGIServer(StreamServer):
+    """Serves a WSGI application over HTTP/1.1 and 1.0; a greenlet for each connection. See `StreamServer`.
+
+    `limits`: what a client may cost; on by default, see `Limits`. `log`: where the access log in the common format
+    goes: None (nowhere), a file, or a callable that takes a str of whole lines. `error_log`: a `logging.Logger`, by
+    default ``greenrt.serve``. `on_error`: called with the environ and the exception when the application fails.
+    `environ`: what each request's environ has besides.
+
+    Strict where servers and proxies may understand a request differently (RFC 9112): it is answered with 400 and the
+    connection closed. Header fields with an underscore in their name, and ``Proxy``, are dropped.
+
+    The environ has, besides what PEP 3333 asks for, ``REQUEST_URI`` (the target as it came), ``REMOTE_ADDR`` and
+    ``REMOTE_PORT``, ``wsgi.input_terminated``, and for a request that asks for another protocol ``greenrt.upgrade``:
+    call it to get ``(socket, bytes)``, the connection and what came after the request. Nothing more is sent then, and
+    the socket is closed when the application returns.
+    """
+
+    stop_timeout = 30.0
+
+    def __init__(
+        self,
+        listener: Any,
+        application: Callable[..., Any] | None = None,
+        backlog: int | None = None,
+        spawn: Any = "default",
+        *,
+        limits: Limits | None = None,
+        log: Any = None,
+        error_log: logging.Logger | None = None,
+        on_error: Callable[[dict[str, Any], BaseException], Any] | None = None,
+        environ: dict[str, Any] | None = None,
+        **ssl_args: Any,
+    ) -> None:
+        self.limits = Limits() if limits is None else limits
+        if spawn == "default" and self.limits.connections is not None:
+            spawn = self.limits.connections
+        super().__init__(listener, None, backlog, spawn, **ssl_args)
+        if application is not None and not callable(application):
+            raise TypeError(f"the application must be callable, not {application!r}")
+        self.application = application
+        self.error_log = logging.getLogger("greenrt.serve") if error_log is None else error_log
+        self.on_error = on_error
+        self._access: AccessLog | None = None
+        if log is not None:
+            self._access = AccessLog(_writer(log))
+        self._environ = environ or {}
+        self._wires: set[Wire] = set()
+        self._peers: dict[Any, int] = {}
+
+    # -- Life
+
+    def start(self) -> None:
+        """See `BaseServer.start`. TypeError without an application."""
+        if self.application is None:
+            raise TypeError(f"{self!r} has no application to serve; give it one")
+        super().start()
+        if self.family != socket.AF_UNIX:
+            # Accepted sockets have it from the listener.
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Take in no more, answer the requests that have come, then kill what is left after `timeout` seconds.
+
+        Connections that wait for a request are closed at once. None: `stop_timeout`.
+        """
+        self.close()
+        for wire in list(self._wires):
+            wire.finish()
+        super().stop(timeout)
+
+    # -- Connections
+
+    def handle(self, sock: Any, peer: Any) -> None:
+        """Answer the requests of one connection."""
+        wire = Wire(sock, self.limits)
+        host = peer[0] if isinstance(peer, tuple) else ""
+        count = self._peers.get(host, 0) + 1
+        most = self.limits.connections_per_peer
+        if most is not None and count > most and host:
+            self.error_log.info("a connection from %s was closed: it has %d", host, most)
+            return
+        self._peers[host] = count
+        self._wires.add(wire)
+        if self.closed:
+            # Taken in at the last moment.
+            wire.finish()
+        try:
+            self._converse(wire, self._base_environ(sock, peer))
+        except OSError as error:
+            # The client is gone, or takes nothing in: there is nobody to answer.
+            wire.reset()
+            self.error_log.debug("a connection from %s broke: %s", host, error)
+        finally:
+            self._wires.discard(wire)
+            if self._peers[host] > 1:
+                self._peers[host] -= 1
+            else:
+                del self._peers[host]
+
+    def _base_environ(self, sock: Any, peer: Any) -> dict[str, Any]:
+        """Return what the environs of all requests on a connection have in common."""
+        here = sock.getsockname()
+        named = isinstance(here, tuple)
+        environ: dict[str, Any] = {
+            "SCRIPT_NAME": "",
+            "SERVER_NAME": here[0] if named else "localhost",
+            "SERVER_PORT": str(here[1]) if named else "0",
+            "SERVER_SOFTWARE": "greenrt",
+            "REMOTE_ADDR": peer[0] if named else "",
+            "REMOTE_PORT": str(peer[1]) if named else "",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "https" if hasattr(sock, "cipher") else "http",
+            "wsgi.errors": ErrorStream(self.error_log),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": FileWrapper,
+            "wsgi.input_terminated": True,
+        }
+        environ.update(self._environ)
+        return environ
+
+    def _converse(self, wire: Wire, base: dict[str, Any]) -> None:
+        """Answer requests until the connection is to be closed."""
+        application = self.application
+        access = self._access
+        left = self.limits.requests
+        while True:
+            try:
+                request = read_request(wire, base)
+            except RequestError as error:
+                self._refuse(wire, error)
+                return
+            if request is None:
+                return
+            if left is not None:
+                left -= 1
+                if left <= 0:
+                    wire.last = True
+            environ = request.environ
+            exchange = Exchange(wire, environ, request.persistent)
+            try:
+                exchange.run(application)
+            except (GreenletExit, KeyboardInterrupt, SystemExit):
+                wire.reset()
+                raise
+            except BaseException as error:
+                self._failed(exchange, request.body, error)
+            if access is not None and exchange.head is not None:
+                access.add(environ, exchange.head.code, exchange.sent)
+            if wire.handed_over:
+                return
+            if request.body is not NO_BODY and not request.body.discard():
+                wire.linger()
+                return
+            if not exchange.reusable or wire.last:
+                # What the client has sent in the meantime must not make the close a reset.
+                wire.linger()
+                return
+
+    def _refuse(self, wire: Wire, error: RequestError) -> None:
+        """Answer a request that is not served; nothing of it goes into the answer or the log."""
+        self.error_log.info("a request was refused: %s", error)
+        body = error.status.encode() + b"\n"
+        wire.send(
+            b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+            % (error.status.encode(), len(body), body)
+        )
+        wire.linger()
+
+    def _failed(self, exchange: Exchange, body: Any, error: BaseException) -> None:
+        """Report what the application raised, and answer for it if nothing has been answered."""
+        if isinstance(error, OSError) and body is not NO_BODY and error is body.error:
+            # The client's fault, of which the application knew no better than to pass it on.
+            self.error_log.info("a request was given up: %s", error)
+            exchange.fail(error.status if isinstance(error, RequestError) else "400 Bad Request")
+            return
+        if isinstance(error, OSError) and error is exchange.wire.error:
+            raise error
+        environ = exchange.environ
+        self.error_log.error(
+            "%s %s failed",
+            environ["REQUEST_METHOD"],
+            environ["PATH_INFO"].encode("unicode_escape").decode(),
+            exc_info=error,
+        )
+        if self.on_error is not None:
+            try:
+                self.on_error(environ, error)
+            except Exception:
+                self.error_log.exception("on_error failed")
+        exchange.fail("500 Internal Server Error")
+
+
+def _writer(log: Any) -> Callable[[str], Any]:
+    if callable(log):
+        return log  # type: ignore[no-any-return]
+    if not hasattr(log, "write"):
+        raise TypeError(f"log must be a file, a callable that takes a str, or None, not {log!r}")
+
+    def write(text: str) -> None:
+        log.write(text)
+        log.flush()
+
+    return write

@@ -1,0 +1,71 @@
+"""A raw HTTP client: what a test writes goes out as it is, and all that comes back is returned."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import greenrt
+from greenrt.green import socket
+from greenrt.serve import Limits, WSGIServer
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
+
+def hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+
+
+def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [])
+    return [environ["REQUEST_METHOD"].encode(), b" ", environ["PATH_INFO"].encode("latin-1"), b" ", body]
+
+
+@contextmanager
+def serving(application: Application = hello, **options: Any) -> Iterator[WSGIServer]:
+    """Run a server on a free port. A minute is enough for every test, so the timeouts of the server are its own."""
+    server = WSGIServer(("127.0.0.1", 0), application, **options)
+    server.start()
+    try:
+        with greenrt.Timeout(60):
+            yield server
+    finally:
+        server.stop(5)
+
+
+def limits(**values: Any) -> Limits:
+    return Limits(**values)
+
+
+def talk(server: WSGIServer, *pieces: bytes, half_close: bool = False) -> bytes:
+    """Send the pieces and return what comes until the server closes."""
+    with socket.create_connection(server.address, 30) as sock:
+        for piece in pieces:
+            sock.sendall(piece)
+            greenrt.sleep(0)
+        if half_close:
+            sock.shutdown(socket.SHUT_WR)
+        return until_end(sock)
+
+
+def until_end(sock: Any) -> bytes:
+    found = bytearray()
+    while data := sock.recv(65536):
+        found += data
+    return bytes(found)
+
+
+def request(*fields: str, line: str = "GET / HTTP/1.1", body: bytes = b"", close: bool = True) -> bytes:
+    """Return a request with a Host, and by default the last one on its connection."""
+    lines = [line, "Host: test", *fields]
+    if close:
+        lines.append("Connection: close")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def split(response: bytes) -> tuple[str, dict[str, str], bytes]:
+    """Return the status line, the fields by lower-case name, and the rest of one response."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    line, *fields = head.decode("latin-1").split("\r\n")
+    return line, {name.lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)}, body
