@@ -14,7 +14,7 @@ SOURCES := $(shell find src monkey -name '*.py' -o -name '*.py[xd]' -o -name '*.
 NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); e = p['project']['optional-dependencies']; print(*e.get(sys.argv[1], p['build-system']['requires']), sep='\n')"
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test build pure lint types bench stress stress-full install-check clean
+.PHONY: demo test build pure lint types bench stress stress-full test-stdlib install-check clean
 
 demo: build
 	$(VENV)/bin/python examples/demo.py $(ARGS)
@@ -46,6 +46,10 @@ stress: build
 
 stress-full: build
 	GREENRT_STRESS_SECONDS=0 $(VENV)/bin/python -m pytest -m stress -s $(ARGS)
+
+# The interpreter's own tests, patched.
+test-stdlib: build
+	$(VENV)/bin/python -m pytest -m stdlib $(ARGS)
 
 # Every way of installing, each in a fresh environment.
 install-check: build

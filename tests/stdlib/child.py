@@ -20,6 +20,9 @@ if PATCHED:
 
 from test import support  # noqa: E402
 
+# Modules that ask for "network" and stay on this machine.
+LOOPBACK = {"test_socketserver": ["network"]}
+
 
 class Log(unittest.TestResult):
     """Writes what happens, unbuffered: this process may be killed at any time."""
@@ -93,8 +96,8 @@ def main():
     if len(sys.argv) > 4:
         with open(sys.argv[4]) as file:
             wanted = json.load(file)
-    # As `python -m test -u all,-network,-gui,-audio,-largefile` does.
-    support.use_resources = ["cpu", "subprocess", "walltime", "decimal", "curses"]
+    # As `python -m test -u cpu,subprocess,walltime,decimal` does.
+    support.use_resources = ["cpu", "subprocess", "walltime", "decimal", *LOOPBACK.get(sys.argv[1], ())]
     support.verbose = 0
     os.chdir(tempfile.mkdtemp(prefix="stdlib-"))
     result = Log(log)

@@ -91,13 +91,26 @@ def select(
     return (found[0], found[1], found[2])
 
 
-class poll:
-    """A set of fds to wait for, in the manner of poll(2). See `select.poll`."""
+# A plain function would become a method where a class has it for an attribute (selectors.PollSelector has).
+@staticmethod  # type: ignore[misc]
+def poll() -> "_Poll":
+    """Return a new, empty set of fds to wait for, in the manner of poll(2). See `select.poll`."""
+    made: _Poll = object.__new__(_Poll)
+    made._native = _original.poll()
+    made._masks = {}
+    made._polling = False
+    return made
 
-    def __init__(self) -> None:
-        self._native = _original.poll()
-        self._masks: dict[int, int] = {}
-        self._polling = False
+
+class _Poll:
+    """What `poll` returns; as in the standard module, a type that can't be called."""
+
+    _native: Any
+    _masks: dict[int, int]
+    _polling: bool
+
+    def __new__(cls) -> Any:
+        raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances")
 
     def register(self, fd: Any, eventmask: int = _POLLIN | _POLLPRI | _POLLOUT, /) -> None:
         """Wait for `eventmask` of `fd` too, or instead of what it was registered for."""
@@ -153,6 +166,8 @@ def _events(mask: int) -> int:
         | (_URGENT if mask & _POLLPRI else 0)
     )
 
+
+_Poll.__name__ = _Poll.__qualname__ = "poll"
 
 # What patching replaces in the standard module's dict, and the methods that it replaces on standard classes.
 FUNCTIONS: dict[str, Any] = {"select": select, "poll": poll}
