@@ -11,7 +11,7 @@ from greenrt._loop.clock import Clock
 from greenrt._loop.entry import READ, WRITE, Callback, Entry
 from greenrt._loop.finalizer import Finalizer, finalize
 from greenrt._loop.owner import mark_thread
-from greenrt._loop.ticket import Closing, running_loops
+from greenrt._loop.ticket import Closing
 from greenrt._loop.watchers import Async, Hook, Io, Timer, Watcher
 from greenrt._native.thread import coarse, ident
 from greenrt._typing import Any
@@ -136,8 +136,6 @@ class Loop(LoopBase):
         if self._running:
             raise RuntimeError(f"{self!r} is running already; a callback can't run it again")
         self._running = True
-        running = running_loops.setdefault(self.owner, [])
-        running.append(self)
         try:
             while True:
                 if self._breaking:
@@ -159,9 +157,6 @@ class Loop(LoopBase):
                     return "once"
         finally:
             self._running = False
-            running.pop()
-            if not running:
-                running_loops.pop(ident(), None)
 
     def run_ready(self) -> None:
         """Run what is in the run queue now; bounded in number and time."""
@@ -188,6 +183,11 @@ class Loop(LoopBase):
         if isnan(after):
             raise ValueError("stop(after) takes a number of seconds, not nan")
         self._stop_at = min(self._stop_at, self.clock.now() + max(after, 0.0))
+
+    @property
+    def running(self) -> bool:
+        """Whether `run` is underway."""
+        return self._running
 
     # -- Time, references, state
 

@@ -1,11 +1,15 @@
 """Threads, as a loop sees them: whether its own still lives, and how an error names them."""
 
 import sys
-from weakref import ref
+from weakref import WeakSet, ref
 
 from greenrt import _original
+from greenrt._typing import Any
 
-__all__ = ["describe_thread", "mark_thread"]
+__all__ = ["all_loops", "describe_thread", "mark_thread", "running_here"]
+
+# Every loop that exists.
+all_loops: WeakSet[Any] = WeakSet()
 
 # Ends with its thread. (An identity says nothing: the next thread may get the same one.)
 _local = _original.thread_local()
@@ -30,3 +34,9 @@ def describe_thread(ident: int) -> str:
     threading = sys.modules.get("threading")
     thread = getattr(threading, "_active", {}).get(ident)
     return f"{ident:#x}" if thread is None else f"{ident:#x} ({thread.name!r})"
+
+
+def running_here() -> list[Any]:
+    """Return the loops that `Loop.run` runs in the calling thread: several if a callback runs another one."""
+    me = _original.get_ident()
+    return [loop for loop in list(all_loops) if loop.running and loop.owner == me]

@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Callable
 
-from greenrt import _original
 from greenrt._loop.entry import Entry
+from greenrt._loop.owner import running_here
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed, WouldDeadlock
 
@@ -12,9 +12,6 @@ __all__ = ["DONE", "Closing", "Stopping", "Ticket", "set_park_factory"]
 
 # Makes what a greenlet or a native thread waits in: `new_park` of the floor above.
 _new_park: Callable[[Any], Any] | None = None
-
-# The loops that `Loop.run` runs, by thread; the last one is the one whose callback is running.
-running_loops: dict[int, list[Any]] = {}
 
 
 def set_park_factory(factory: Callable[[Any], Any]) -> None:
@@ -87,30 +84,32 @@ class Ticket(Entry):
         self._waiters.append(park)
         if self._done:
             park.wake(True)
-        here = running_loops.get(_original.get_ident())
-        if not here:
+        blocked = running_here()
+        if not blocked:
             return bool(park.wait(timeout))
-        return self._wait_in_callback(here[-1], park, timeout)
+        return self._wait_in_callback(blocked, park, timeout)
 
     def _wait_here(self) -> None:
         """The loop's own thread waits: nobody else will do it."""
         self.run()
 
-    def _wait_in_callback(self, waiting: Any, park: Any, timeout: float | None) -> bool:
+    def _wait_in_callback(self, blocked: list[Any], park: Any, timeout: float | None) -> bool:
         # Said before it is looked at: of two loops that wait for each other at least one sees it.
-        waiting.awaits = self.loop
+        for loop in blocked:
+            loop.awaits = self.loop
         try:
             met = self.loop
             while met is not None:
-                if met is waiting:
+                if met in blocked:
                     raise WouldDeadlock(
-                        f"a callback of {waiting!r} can't wait for {self!r}: a callback of {self.loop!r} waits for "
-                        "the first loop; wait in one of the two only, or stop() without waiting"
+                        f"a callback of {met!r} can't wait for {self!r}: a callback of {self.loop!r} waits for the "
+                        "first loop; wait in one of the two only, or stop() without waiting"
                     )
                 met = met.awaits
             return bool(park.wait(timeout))
         finally:
-            waiting.awaits = None
+            for loop in blocked:
+                loop.awaits = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} {'done' if self._done else 'underway'} in {self.loop!r}>"

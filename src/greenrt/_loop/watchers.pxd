@@ -1,3 +1,4 @@
+from greenrt._native.thread cimport ident
 from greenrt._loop.entry cimport Entry
 from greenrt._loop.base cimport LoopBase
 
@@ -16,6 +17,7 @@ cdef class Watcher(Entry):
 
     cdef _activate(self, callback, tuple args)
     cdef _deactivate(self)
+    cdef _halt(self)
     cpdef call(self, callback, tuple args)
 
 

@@ -14,6 +14,7 @@ from greenrt._loop.base import LoopBase
 from greenrt._loop.entry import READ, WRITE, Entry
 from greenrt._loop.finalizer import finalize
 from greenrt._loop.ticket import DONE, Stopping, Ticket
+from greenrt._native.thread import ident
 from greenrt._typing import Any
 from greenrt.errors import Finalized, LoopClosed, WouldDeadlock
 
@@ -89,24 +90,27 @@ class Watcher(Entry):
         after the callback has returned, or after `timeout` seconds (look at ``done``); WouldDeadlock in the callback
         itself. Quiet if the loop is closed, or the watcher is closed or finalized.
         """
-        if not self.loop.on_owner_thread():
+        if ident() != self.loop.owner:
             return self._stop_elsewhere(False, wait, timeout)
         if wait and self._running:
             raise WouldDeadlock(
                 f"the callback of {self!r} can't wait for its own end; call stop() without waiting"
             )
+        self._halt()
+        return DONE
+
+    def _halt(self) -> None:
         if not self._finalized:
             self._deactivate()
             self._pending = False
             self.callback = None
             self.args = ()
-        return DONE
 
     def close(self) -> Ticket:
         """Stop for good: starting again raises; idempotent. Any thread, as `stop`."""
-        if not self.loop.on_owner_thread():
+        if ident() != self.loop.owner:
             return self._stop_elsewhere(True, False, None)
-        self.stop()
+        self._halt()
         self._closed = True
         return DONE
 
