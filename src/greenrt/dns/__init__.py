@@ -1,3 +1,37 @@
-"""Names of hosts, resolved without blocking and exactly as the C library does."""
+"""Names of hosts, resolved without blocking and exactly as the C library does; and any record of name servers."""
 
-__all__: list[str] = []
+from typing import Any
+
+__all__ = [
+    "CAA",
+    "HTTPS",
+    "MX",
+    "NAPTR",
+    "SOA",
+    "SRV",
+    "TLSA",
+    "TXT",
+    "URI",
+    "Answer",
+    "Malformed",
+    "NoData",
+    "NxDomain",
+    "ResolverError",
+    "ServFail",
+    "TimedOut",
+    "query",
+]
+
+_HOMES = ("answer", "direct", "errors", "records")
+
+
+def __getattr__(name: str) -> Any:
+    # Late: most programs only resolve hosts, and what is patched imports this package with every program.
+    if name in __all__:
+        from importlib import import_module
+
+        for home in _HOMES:
+            module = import_module(f"{__name__}.{home}")
+            if name in module.__all__:
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,7 @@ for each query (on a shared one, a single malformed datagram fails all queries),
 letter case of names as a second secret (DNS 0x20).
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -154,7 +155,7 @@ class Channel:
 
     def __del__(self) -> None:
         ares = getattr(self, "_ares", None)
-        if ares is not None:
+        if ares is not None and not sys.is_finalizing():
             # Nothing is under way: watchers would keep this alive.
             _destroy(ares)
 
