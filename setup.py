@@ -17,7 +17,7 @@ _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.local _hu
 _hub.timeout
 sync.event sync.lock sync.queue sync.result sync.semaphore
 green.socket_calls
-serve.http.head
+serve.http.exchange serve.http.fields serve.http.head serve.http.request serve.http.wire
 """.split()
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "auto_pickle": False, "embedsignature": False}
 

@@ -1,6 +1,9 @@
-/* Echo load generator: N connections, one message outstanding on each, one thread, epoll.
+/* Load generator: N connections, one message outstanding on each, one thread, epoll.
  *
- * usage: loadgen PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS CORE SPIN
+ * usage: loadgen PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS CORE SPIN [REQUEST REPLY]
+ *
+ * Without REQUEST it expects its messages of SIZE bytes back. With it, the file REQUEST is sent each time, and the
+ * reply must be as long as the file REPLY, and begin and end with the same 12 bytes (between are dates).
  *
  * CORE is the CPU to stay on, -1 for any. With SPIN 1 it polls without ever sleeping, so that the server does not
  * pay for waking it; that needs a core of its own. Each reply is checked. Prints one JSON object: requests and
@@ -35,6 +38,10 @@ struct connection {
 };
 
 static uint64_t histogram[BUCKETS];
+/* With REQUEST: the two files. */
+static char *request, *expected;
+static size_t request_size;
+#define ENDS 12
 
 static void die(const char *what)
 {
@@ -91,13 +98,36 @@ static int connect_to(int port)
 }
 
 /* The message carries its connection and number, so that a reply that was mixed up or repeated is noticed. */
+static void stamp(struct connection *c, uint32_t index, char *message)
+{
+    memcpy(message, &index, sizeof index);
+    memcpy(message + 8, &c->sequence, sizeof c->sequence);
+}
+
+static char *content(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file || fseek(file, 0, SEEK_END) < 0)
+        die(path);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    char *data = malloc(*size);
+    if (!data || fread(data, 1, *size, file) != *size)
+        die(path);
+    fclose(file);
+    return data;
+}
+
 static void send_next(struct connection *c, uint32_t index, char *message, size_t size, uint64_t now)
 {
     c->sequence++;
     c->received = 0;
     c->sent_at = now;
-    memcpy(message, &index, sizeof index);
-    memcpy(message + 8, &c->sequence, sizeof c->sequence);
+    if (request) {
+        message = request;
+        size = request_size;
+    } else
+        stamp(c, index, message);
     errno = 0;
     if (send(c->fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
         die("send");
@@ -116,10 +146,10 @@ static int receive(struct connection *c, uint32_t index, char *message, size_t s
     c->received += (uint32_t)got;
     if (c->received < size)
         return 0;
-    memcpy(message, &index, sizeof index);
-    memcpy(message + 8, &c->sequence, sizeof c->sequence);
-    if (memcmp(message, c->reply, size) != 0) {
-        fprintf(stderr, "loadgen: connection %u got another message back than it sent\n", index);
+    stamp(c, index, message);
+    if (expected ? memcmp(expected, c->reply, ENDS) || memcmp(expected + size - ENDS, c->reply + size - ENDS, ENDS)
+                 : memcmp(message, c->reply, size)) {
+        fprintf(stderr, "loadgen: connection %u got another message back than it should\n", index);
         exit(1);
     }
     return 1;
@@ -127,13 +157,17 @@ static int receive(struct connection *c, uint32_t index, char *message, size_t s
 
 int main(int argc, char **argv)
 {
-    if (argc != 8) {
-        fprintf(stderr, "usage: loadgen PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS CORE SPIN\n");
+    if (argc != 8 && argc != 10) {
+        fprintf(stderr, "usage: loadgen PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS CORE SPIN [REQUEST REPLY]\n");
         return 2;
     }
     int port = atoi(argv[1]), count = atoi(argv[2]), core = atoi(argv[6]), spin = atoi(argv[7]);
     size_t size = (size_t)atol(argv[3]);
     uint64_t warmup = (uint64_t)(atof(argv[4]) * 1e9), window = (uint64_t)(atof(argv[5]) * 1e9);
+    if (argc == 10) {
+        request = content(argv[8], &request_size);
+        expected = content(argv[9], &size);
+    }
     if (count < 1 || size < 16) {
         fprintf(stderr, "loadgen: needs at least one connection and 16 bytes\n");
         return 2;

@@ -66,13 +66,16 @@ class Head:
     __slots__ = ("code", "length", "status", "text", "wants_close")
 
     def __init__(self, status: str, headers: list[tuple[str, str]]) -> None:
-        code = _statuses.get(status)
-        self.code = _code_of(status) if code is None else code
-        self.status = status
         # The announced Content-Length.
         self.length: int | None = None
         # Whether the application asked for the connection to be closed.
         self.wants_close = False
+        self._set(status, headers)
+
+    def _set(self, status: str, headers: list[tuple[str, str]]) -> None:
+        code = _statuses.get(status)
+        self.code = _code_of(status) if code is None else code
+        self.status = status
         lines = [f"HTTP/1.1 {status}"]
         dated = False
         for name, value in headers:
@@ -107,7 +110,7 @@ class Head:
         if not value.isascii() or not value.isdigit():
             raise ValueError(f"the Content-Length must be a number of bytes, not {value!r}")
         length = int(value)
-        if self.length not in (None, length):
+        if self.length is not None and self.length != length:
             raise ValueError(f"two values for the Content-Length: {self.length} and {length}")
         self.length = length
 

@@ -1,7 +1,7 @@
 import cython
 
 
-cdef dict _keys, _methods
+cdef dict _keys, _hosts, _methods
 cdef frozenset _SINGLE
 cdef bytes _ALLOWED
 

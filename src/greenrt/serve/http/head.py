@@ -28,6 +28,8 @@ _ALLOWED = b"\t\r\n" + bytes(byte for byte in range(0x20, 0x100) if byte != 0x7F
 _keys: dict[str, str] = {}
 # Clients choose the names: no more than these are kept.
 _MOST_KEYS = 1000
+# Hosts that have been checked.
+_hosts: dict[str, bool] = {}
 _methods: dict[str, bool] = dict.fromkeys("GET HEAD POST PUT DELETE PATCH OPTIONS TRACE".split(), True)
 
 # A proxy in front and the application must agree on these, so they may come once only.
@@ -113,13 +115,20 @@ def _set_target(environ: dict[str, Any], target: str) -> None:
     if host is None:
         if environ["SERVER_PROTOCOL"] == "HTTP/1.1":
             raise RequestError(BAD, "no Host")
-    elif _HOST.fullmatch(host) is None:
-        raise RequestError(BAD, "a Host that is none")
+    elif host not in _hosts:
+        _check_host(host)
     if target[0] != "/":
         target = _other_form(environ, target)
     path, _, query = target.partition("?")
     environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
     environ["QUERY_STRING"] = query
+
+
+def _check_host(host: str) -> None:
+    if _HOST.fullmatch(host) is None:
+        raise RequestError(BAD, "a Host that is none")
+    if len(_hosts) < _MOST_KEYS:
+        _hosts[host] = True
 
 
 def _other_form(environ: dict[str, Any], target: str) -> str:
@@ -129,8 +138,9 @@ def _other_form(environ: dict[str, Any], target: str) -> str:
     if environ["REQUEST_METHOD"] == "CONNECT":
         raise RequestError("501 Not Implemented", "CONNECT")
     found = _ABSOLUTE.fullmatch(target)
-    if found is None or not found[1] or _HOST.fullmatch(found[1]) is None:
+    if found is None or not found[1]:
         raise RequestError(BAD, "a target that is neither a path nor a URL")
+    _check_host(found[1])
     # RFC 9112 3.2.2: the Host field is ignored then.
     environ["HTTP_HOST"] = found[1]
     rest = found[2]

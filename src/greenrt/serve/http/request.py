@@ -43,7 +43,7 @@ def read_request(wire: Wire, base: dict[str, Any]) -> Request | None:
         environ["wsgi.input"] = NO_BODY
     persistent = modern
     options = environ.get("HTTP_CONNECTION")
-    if options is not None:
+    if options is not None and (options != "keep-alive" or not modern):
         listed = {option.strip() for option in options.lower().split(",")}
         persistent = "close" not in listed and (modern or "keep-alive" in listed)
         if "upgrade" in listed and modern and "HTTP_UPGRADE" in environ:

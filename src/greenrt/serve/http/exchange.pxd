@@ -1,0 +1,22 @@
+import cython
+
+
+cdef bint _is_bodiless(int code)
+
+cdef class Exchange:
+    cdef public object wire
+    cdef public dict environ
+    cdef public object head
+    cdef public object left
+    cdef public object sent
+    cdef public bint is_head, reusable, started, chunked
+
+    @cython.locals(body=bytes)
+    cdef _send_list(self, object parts)
+    cdef _send_parts(self, object parts)
+    cdef _send_file(self, object wrapper)
+    cdef _check_length(self)
+    @cython.locals(text=str, old=cython.bint)
+    cdef bytes _start(self, object whole)
+    @cython.locals(size=Py_ssize_t, excess=Py_ssize_t)
+    cdef _send(self, bytes prefix, bytes data)

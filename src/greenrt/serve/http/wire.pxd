@@ -1,0 +1,13 @@
+import cython
+
+
+cdef class Wire:
+    cdef object _timeout
+    cdef public bytes buffer
+    cdef public object error, limits, sock
+    cdef public bint handed_over, idle, last
+
+    cpdef wait_at_most(self, object seconds)
+    @cython.locals(data=bytes, end=Py_ssize_t)
+    cpdef read_head(self)
+    cpdef send(self, bytes data)
