@@ -11,6 +11,7 @@ from greenrt._typing import Any
 __all__ = [
     "patch_all",
     "patch_dns",
+    "patch_os",
     "patch_queue",
     "patch_select",
     "patch_socket",
@@ -128,6 +129,16 @@ def patch_thread(
         locks.renew(logging)
 
 
+def patch_os() -> None:
+    """Patch what `os` has to read, write and close fds, and to wait for child processes."""
+    import os
+
+    from greenrt.green import os as green
+
+    _check_thread()
+    replace(os, green.FUNCTIONS)
+
+
 def patch_queue() -> None:
     """Patch `queue.SimpleQueue`; the other queues need only green locks."""
     import queue
@@ -156,9 +167,9 @@ def patch_all(
     contextvars: bool = True,
     **kwargs: Any,
 ) -> bool:
-    """Patch all that can be patched so far: time, thread, socket, dns, ssl, select, queue. Idempotent.
+    """Patch all that can be patched so far: time, thread, socket, dns, ssl, select, queue, os. Idempotent.
 
-    The arguments are gevent's. `os`, `subprocess`, `signal` and `builtins` change nothing yet: what they stand
+    The arguments are gevent's. `subprocess`, `signal` and `builtins` change nothing yet: what they stand
     for blocks as ever (`is_module_patched` says so). Call it on the main thread, as early as can be; RuntimeError
     on another.
     """
@@ -177,4 +188,6 @@ def patch_all(
         patch_select()
     if queue:
         patch_queue()
+    if os:
+        patch_os()
     return True

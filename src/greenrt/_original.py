@@ -25,6 +25,7 @@ __all__ = [
     "ShutDown",
     "allocate_lock",
     "close",
+    "dup2",
     "epoll",
     "epoll_poll",
     "get_ident",
@@ -38,16 +39,20 @@ __all__ = [
     "poll",
     "private_module",
     "read",
+    "readv",
     "renew_lock",
     "select",
     "set_wakeup_fd",
     "sleep",
     "socket_type",
     "start_new_thread",
+    "system",
     "thread_local",
+    "wait4",
     "waitid",
     "waitpid",
     "write",
+    "writev",
 ]
 
 sleep = time.sleep
@@ -67,8 +72,13 @@ gethostbyname = _socket.gethostbyname
 gethostbyname_ex = _socket.gethostbyname_ex
 getnameinfo = _socket.getnameinfo
 close = os.close
+dup2 = os.dup2
 read = os.read
+readv: Any = getattr(os, "readv", None)
 write = os.write
+writev: Any = getattr(os, "writev", None)
+system = os.system
+wait4: Any = getattr(os, "wait4", None)
 waitpid = os.waitpid
 waitid: Any = getattr(os, "waitid", None)
 select = _select.select

@@ -1,0 +1,169 @@
+"""The functions of `os` that wait for child processes, cooperative.
+
+Each asks the kernel without waiting (WNOHANG), and parks while there is nothing to tell. The end of one process is
+told by its pidfd_open(2). For the end of any child, and for stops and continuations, a native thread waits without
+taking anything (WNOWAIT): it asks waitid(2) for the same as the caller, and all who ask for the same share it. It
+outlives a caller who is killed, until the next change of such a child.
+
+SIGCHLD and its handler are left alone. Where this thread has no hub, the calls are the original ones.
+"""
+
+import os
+from collections.abc import Callable
+from errno import ESRCH
+
+from greenrt import _original
+from greenrt._hub.io import forget_fd, park_on_fd
+from greenrt._hub.park import new_park
+from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._loop.entry import READ
+from greenrt._typing import Any
+
+__all__ = ["FUNCTIONS", "park_until_exit"]
+
+# Options with which a call tells more than the end.
+_CHANGES = os.WUNTRACED | os.WCONTINUED
+
+_pidfd_open: Any = getattr(os, "pidfd_open", None)
+
+# What native threads wait for, (idtype, id, options), and who is to be woken.
+_lock = _original.RLock()
+_watched: dict[tuple[int, int, int], list[Any]] = {}
+
+
+def _has_hub() -> bool:
+    return get_hub_if_exists() is not None or hub_for_waiting() is not None
+
+
+# -- Waiting for a change
+
+
+def park_until_exit(pid: int, timeout: float | None = None) -> bool:
+    """Park until process `pid` has ended, reaped or not; False after `timeout` seconds. Nothing is reaped."""
+    if _pidfd_open is not None:
+        try:
+            fd = _pidfd_open(pid)
+        except OSError as error:
+            if error.errno == ESRCH:
+                return True
+            # No free fd, or a kernel or sandbox that refuses the call.
+        else:
+            try:
+                return bool(park_on_fd(fd, READ, timeout))
+            finally:
+                forget_fd(fd)
+                _original.close(fd)
+    return _park_until_change(os.P_PID, pid, os.WEXITED, timeout)
+
+
+def _park_until_change(idtype: int, ident: int, options: int, timeout: float | None = None) -> bool:
+    """Park until a native thread has seen what ``waitid(idtype, ident, options)`` would; False after `timeout`."""
+    key = (idtype, ident, options)
+    park = new_park(("a change of a child process, waitid{0}", key))
+    park.counted = True
+    with _lock:
+        waiting = _watched.get(key)
+        if waiting is None:
+            _watched[key] = [park]
+            try:
+                _original.start_new_thread(_watch, key)
+            except BaseException:
+                del _watched[key]
+                raise
+        else:
+            waiting.append(park)
+    return park.wait(timeout) is True
+
+
+def _watch(idtype: int, ident: int, options: int) -> None:
+    """Wait in a native thread, and wake who asked."""
+    try:
+        _original.waitid(idtype, ident, options | os.WNOWAIT)
+    except OSError:
+        # No such child any more: who asks again is told.
+        pass
+    with _lock:
+        parks = _watched.pop((idtype, ident, options), ())
+    for park in parks:
+        park.wake(True)
+
+
+def _renew_after_fork() -> None:
+    _original.renew_lock(_lock)
+    _watched.clear()
+
+
+os.register_at_fork(after_in_child=_renew_after_fork)
+
+
+def _park_for(pid: int, options: int) -> None:
+    """Park until another waitpid for `pid` with these options is worth while."""
+    if pid > 0 and not options & _CHANGES:
+        park_until_exit(pid)
+    elif pid > 0:
+        _park_until_change(os.P_PID, pid, options | os.WEXITED)
+    elif pid == -1:
+        _park_until_change(os.P_ALL, 0, options | os.WEXITED)
+    else:
+        _park_until_change(os.P_PGID, -pid or os.getpgrp(), options | os.WEXITED)
+
+
+# -- The functions
+
+
+def waitpid(pid: int, options: int, /) -> tuple[int, int]:
+    """Wait for a change of a child, and return its pid and status. See `os.waitpid`."""
+    if options & os.WNOHANG or not _has_hub():
+        return _original.waitpid(pid, options)
+    while not (found := _original.waitpid(pid, options | os.WNOHANG))[0]:
+        _park_for(pid, options)
+    return found
+
+
+def wait4(pid: int, options: int) -> tuple[int, int, Any]:
+    """Wait for a change of a child, and return its pid, status and usage of resources. See `os.wait4`."""
+    if options & os.WNOHANG or not _has_hub():
+        return _original.wait4(pid, options)  # type: ignore[no-any-return]
+    while not (found := _original.wait4(pid, options | os.WNOHANG))[0]:
+        _park_for(pid, options)
+    return found  # type: ignore[no-any-return]
+
+
+def wait() -> tuple[int, int]:
+    """Wait for the end of any child, and return its pid and status. See `os.wait`."""
+    return waitpid(-1, 0)
+
+
+def wait3(options: int) -> tuple[int, int, Any]:
+    """Wait for a change of any child. See `os.wait3`."""
+    return wait4(-1, options)
+
+
+def waitid(idtype: int, id: int, options: int, /) -> Any:
+    """Wait for a change of a child, and return its description. See `os.waitid`."""
+    if options & os.WNOHANG or not _has_hub():
+        return _original.waitid(idtype, id, options)
+    while (found := _original.waitid(idtype, id, options | os.WNOHANG)) is None:
+        if idtype == os.P_PID and not options & (os.WSTOPPED | os.WCONTINUED):
+            park_until_exit(id)
+        else:
+            _park_until_change(idtype, id, options)
+    return found
+
+
+def system(command: Any) -> int:
+    """Run `command` in a shell, and return its status. See `os.system`, which runs in a native thread."""
+    hub = get_hub_if_exists() or hub_for_waiting()
+    if hub is None:
+        return _original.system(command)
+    return hub.threadpool.apply(_original.system, (command,))  # type: ignore[no-any-return]
+
+
+def _if_there(**functions: Callable[..., Any]) -> dict[str, Any]:
+    return {name: function for name, function in functions.items() if hasattr(os, name)}
+
+
+# What patching replaces in `os`.
+FUNCTIONS: dict[str, Any] = _if_there(
+    system=system, wait=wait, wait3=wait3, wait4=wait4, waitid=waitid, waitpid=waitpid
+)

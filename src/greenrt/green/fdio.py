@@ -1,0 +1,196 @@
+"""The functions of `os` that read, write and close file descriptors, cooperative.
+
+No flag of an fd is changed. Regular files, directories and block devices are always ready: the call is the original
+one. Pipes and sockets are read and written without waiting by preadv2(2) and pwritev2(2) with RWF_NOWAIT, where the
+kernel can (Linux 6.4). Other fds, and older kernels, are asked for readiness with poll(2), and then written in pieces
+of PIPE_BUF: there another process that reads the same fd at that moment can still make this one wait.
+
+A write to a pipe, socket or terminal returns when all is written, as the kernel's does.
+"""
+
+import os
+import select as _select
+from collections.abc import Callable, Iterable
+from errno import EAGAIN, EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE
+from operator import index
+from stat import S_IFBLK, S_IFDIR, S_IFMT, S_IFREG
+
+from greenrt import _original
+from greenrt._hub.io import forget_fd, give_way, park_on_fd
+from greenrt._loop.entry import READ, WRITE
+from greenrt._typing import Any
+
+__all__ = ["FUNCTIONS"]
+
+ALWAYS_READY = (S_IFREG, S_IFDIR, S_IFBLK)
+# Of eventfd, timerfd and their like.
+NO_KIND = 0
+
+# Missing where the C library has no preadv2.
+NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+_NOT_SUPPORTED = (EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE)
+_PIECE: int = getattr(_select, "PIPE_BUF", 512)
+# Of a read, which may be for more than will ever come at once.
+_MOST = 1 << 20
+
+_POLLIN = 1
+_POLLOUT = 4
+
+
+def _kind(fd: Any) -> int:
+    """Return the S_IF... of the fd. For what is no open fd that of a regular file: the original call says so."""
+    try:
+        return S_IFMT(os.fstat(fd).st_mode)
+    except (OSError, TypeError, OverflowError):
+        return S_IFREG
+
+
+def _until_done(fd: int, event: int, attempt: Callable[..., Any], *args: Any) -> Any:
+    """Call `attempt` until it returns something else than None for "not ready"."""
+    while (result := attempt(fd, *args)) is None:
+        _wait(fd, event)
+    return result
+
+
+def _wait(fd: int, event: int) -> None:
+    if not os.get_blocking(fd):
+        raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
+    park_on_fd(fd, event, None)
+
+
+def _is_ready(fd: int, poll_event: int) -> bool:
+    poller = _original.poll()
+    poller.register(fd, poll_event)
+    return bool(poller.poll(0))
+
+
+# -- Reading
+
+
+def read(fd: int, length: int, /) -> bytes:
+    """Read at most `length` bytes; b"" at the end. See `os.read`."""
+    if _kind(fd) in ALWAYS_READY or length <= 0:
+        return _original.read(fd, length)
+    give_way()
+    return _until_done(fd, READ, _read_now, length)  # type: ignore[no-any-return]
+
+
+def _read_now(fd: int, length: int) -> bytes | None:
+    if NOWAIT:
+        buffer = bytearray(min(length, _MOST))
+        try:
+            count = os.preadv(fd, [buffer], -1, NOWAIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in _NOT_SUPPORTED:
+                raise
+        else:
+            return bytes(memoryview(buffer)[:count])
+    return _original.read(fd, length) if _is_ready(fd, _POLLIN) else None
+
+
+def readv(fd: int, buffers: Any, /) -> int:
+    """Read into several buffers; return the number of bytes. See `os.readv`."""
+    if _kind(fd) in ALWAYS_READY:
+        return _original.readv(fd, buffers)  # type: ignore[no-any-return]
+    give_way()
+    return _until_done(fd, READ, _readv_now, buffers)  # type: ignore[no-any-return]
+
+
+def _readv_now(fd: int, buffers: Any) -> int | None:
+    if NOWAIT:
+        try:
+            return os.preadv(fd, buffers, -1, NOWAIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in _NOT_SUPPORTED:
+                raise
+    return _original.readv(fd, buffers) if _is_ready(fd, _POLLIN) else None
+
+
+# -- Writing
+
+
+def write(fd: int, data: Any, /) -> int:
+    """Write `data`; return how much was written: all, unless the fd is non-blocking. See `os.write`."""
+    kind = _kind(fd)
+    view = memoryview(data)
+    if kind in ALWAYS_READY or not view.nbytes or not view.c_contiguous:
+        return _original.write(fd, data)
+    give_way()
+    return _write_all(fd, view.cast("B"), kind)
+
+
+def _write_all(fd: int, view: memoryview, kind: int) -> int:
+    size = len(view)
+    sent = 0
+    while True:
+        try:
+            count = _write_now(fd, view[sent:])
+        except OSError:
+            if not sent:
+                raise
+            # As write(2): the error comes again with the next call.
+            return sent
+        if count is not None:
+            sent += count
+            if sent == size or kind == NO_KIND:
+                return sent
+        elif sent and not os.get_blocking(fd):
+            return sent
+        else:
+            _wait(fd, WRITE)
+
+
+def _write_now(fd: int, view: memoryview) -> int | None:
+    if NOWAIT:
+        try:
+            return os.pwritev(fd, [view], -1, NOWAIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in _NOT_SUPPORTED:
+                raise
+    return _original.write(fd, view[:_PIECE]) if _is_ready(fd, _POLLOUT) else None
+
+
+def writev(fd: int, buffers: Any, /) -> int:
+    """Write several buffers; return how much was written, as `write`. See `os.writev`."""
+    kind = _kind(fd)
+    if kind in ALWAYS_READY or not isinstance(buffers, Iterable):
+        return _original.writev(fd, buffers)  # type: ignore[no-any-return]
+    buffers = list(buffers)
+    data = b"".join(buffers)
+    if not data:
+        return _original.writev(fd, buffers)  # type: ignore[no-any-return]
+    give_way()
+    return _write_all(fd, memoryview(data), kind)
+
+
+# -- The end of an fd
+
+
+def close(fd: int) -> None:
+    """Close an fd, after waking whoever waits for it. See `os.close`."""
+    forget_fd(index(fd))
+    _original.close(fd)
+
+
+def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
+    """Duplicate `fd` as `fd2`, whose waiters are woken: it is closed first. See `os.dup2`."""
+    if fd != fd2:
+        forget_fd(index(fd2))
+    return _original.dup2(fd, fd2, inheritable)
+
+
+# What patching replaces in `os`.
+FUNCTIONS: dict[str, Any] = {
+    "close": close,
+    "dup2": dup2,
+    "read": read,
+    "readv": readv,
+    "write": write,
+    "writev": writev,
+}
