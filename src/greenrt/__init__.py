@@ -6,6 +6,7 @@ from greenrt._hub.io import wait_read, wait_readwrite, wait_write
 from greenrt._hub.joining import iwait, joinall, killall, wait
 from greenrt._hub.local import local
 from greenrt._hub.pausing import idle, sleep
+from greenrt._hub.proxy import LoopProxy
 from greenrt._hub.slot import get_hub
 from greenrt._hub.timeout import Timeout, with_timeout
 from greenrt._hub.waiter import Waiter
@@ -36,6 +37,7 @@ __all__ = [
     "Hub",
     "LifoQueue",
     "Lock",
+    "LoopProxy",
     "Pool",
     "PriorityQueue",
     "Queue",

@@ -21,7 +21,7 @@ from greenrt._loop.loop import Loop
 from greenrt._native.switch import Fiber, as_fiber, current, has_started, is_active, resume
 from greenrt._native.thread import coarse, get_slot, untrack
 from greenrt._typing import Any
-from greenrt.errors import BlockingInHub, InvalidSwitchError
+from greenrt.errors import BlockingInHub, InvalidSwitchError, LoopClosed
 
 __all__ = [
     "TIMED_OUT",
@@ -225,8 +225,12 @@ class Park(Entry):
         loop = self.hub.loop
         if loop.on_owner_thread():
             loop.ready.append(self)
-        else:
+            return
+        try:
             loop.post(self)
+        except LoopClosed:
+            # The waiter's thread has ended. That is not the waker's business.
+            pass
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""

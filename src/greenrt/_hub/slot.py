@@ -38,7 +38,10 @@ class _Keeper:
         if hub is not None and not sys.is_finalizing():
             self.hub = None
             threads_with_hub.pop(self.ident, None)
-            hub.thread_ended()
+            if self.ident == _original.get_ident():
+                hub.thread_ended()
+            else:
+                hub.loop.abandon()
 
 
 # The hubs of all threads that have one, by the thread's identity. (A compiled hub that polls has no Python frame, so

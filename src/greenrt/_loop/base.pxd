@@ -1,3 +1,5 @@
+import cython
+
 from greenrt._native.thread cimport check_signals, ident
 from greenrt._loop.backends.base cimport Backend
 from greenrt._loop.clock cimport Clock
@@ -6,6 +8,9 @@ from greenrt._loop.fds cimport FdTable
 from greenrt._loop.wakeup cimport Wakeup
 from greenrt._native.heap cimport HeapNode, TimerHeap
 from greenrt._native.ring cimport Ring
+
+
+cdef Py_ssize_t POSTS_AT_MOST, POSTS_AT_LEAST
 
 
 cdef class Drain(Entry):
@@ -50,6 +55,7 @@ cdef class LoopBase:
     cpdef wake(self)
     cdef bint _take_back(self, Entry entry) except -1
     cpdef gather(self, double limit)
+    @cython.locals(ready=Ring)
     cpdef collect_posts(self)
     cdef _run_hooks(self, list hooks)
     cdef double _timeout(self, double limit)

@@ -25,6 +25,10 @@ from greenrt.errors import LoopClosed, WrongThread
 
 __all__ = ["LoopBase"]
 
+# How many posts a turn takes in: so many that the run queue holds a batch, and always a few.
+POSTS_AT_MOST = 1000
+POSTS_AT_LEAST = 100
+
 
 class Drain(Entry):
     """Waits for the wakeup fd for ever: a wakeup only has to end the poll."""
@@ -147,14 +151,17 @@ class LoopBase:
         return True
 
     def collect_posts(self) -> None:
-        """Move what other threads posted to the run queue."""
+        """Move what other threads posted to the run queue; not more than a batch of it."""
         foreign = self.foreign
         if foreign:
             # Cleared first: the other order loses the wakeup of a post made between the two.
             self.armed = False
-            for _ in range(len(foreign)):
+            ready = self.ready
+            # No more than a batch: what fds and timers queue would wait behind all that threads can post.
+            room = max(POSTS_AT_LEAST, POSTS_AT_MOST - len(ready))
+            for _ in range(min(len(foreign), room)):
                 try:
-                    self.ready.append(foreign.popleft())
+                    ready.append(foreign.popleft())
                 except IndexError:
                     # A post that met the close has taken its entry back.
                     break

@@ -1,6 +1,9 @@
 from greenrt._native.heap cimport HeapNode
 
 
+cpdef as_callable(object callback)
+
+
 cdef class Entry(HeapNode):
     cpdef fire(self, int events)
     cpdef run(self)

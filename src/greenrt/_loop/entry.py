@@ -5,7 +5,7 @@ from collections.abc import Callable
 from greenrt._native.heap import HeapNode
 from greenrt._typing import Any
 
-__all__ = ["READ", "TIMER", "URGENT", "WRITE", "Callback", "Entry"]
+__all__ = ["READ", "TIMER", "URGENT", "WRITE", "Callback", "Entry", "as_callable"]
 
 # The events that an entry is fired with. READ and WRITE are libev's values.
 READ = 1
@@ -13,6 +13,13 @@ WRITE = 2
 TIMER = 4
 # Exceptional conditions, as select(2) calls them: urgent data. For level users of the epoll and poll backends.
 URGENT = 32
+
+
+def as_callable(callback: Any) -> Any:
+    """Return `callback`; TypeError if it can't be called."""
+    if not callable(callback):
+        raise TypeError(f"a callback must be callable, not {callback!r}; pass the function, not its result")
+    return callback
 
 
 class Entry(HeapNode):

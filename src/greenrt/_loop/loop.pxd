@@ -1,6 +1,6 @@
 from greenrt._native.thread cimport coarse, ident
 from greenrt._loop.base cimport LoopBase
-from greenrt._loop.entry cimport Entry
+from greenrt._loop.entry cimport Callback, Entry, as_callable
 
 
 cdef class Loop(LoopBase):

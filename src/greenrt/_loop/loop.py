@@ -5,10 +5,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf, isnan
 
+from greenrt._loop import fork
 from greenrt._loop.backends import default_backend, make_backend
 from greenrt._loop.base import LoopBase
 from greenrt._loop.clock import Clock
-from greenrt._loop.entry import READ, WRITE, Callback, Entry
+from greenrt._loop.entry import READ, WRITE, Callback, Entry, as_callable
 from greenrt._loop.finalizer import Finalizer, finalize
 from greenrt._loop.owner import mark_thread
 from greenrt._loop.ticket import Closing
@@ -17,7 +18,7 @@ from greenrt._native.thread import coarse, ident
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
-__all__ = ["READ", "WRITE", "Loop"]
+__all__ = ["READ", "WRITE", "Loop", "set_proxy_factory"]
 
 # A batch of callbacks ends after so many seconds, or so many callbacks, so that fds and timers get their turn.
 BATCH_SECONDS = 0.008
@@ -25,6 +26,13 @@ BATCH_CALLBACKS = 1000
 
 # How deep finalizers may queue finalizers while a loop closes.
 CLOSING_ROUNDS = 100
+
+_factories: dict[str, Callable[[Any], Any]] = {}
+
+
+def set_proxy_factory(factory: Callable[[Any], Any]) -> None:
+    """Register what makes ``loop.proxy()``, which belongs to a higher floor: its `call` parks."""
+    _factories["proxy"] = factory
 
 
 class Loop(LoopBase):
@@ -51,6 +59,7 @@ class Loop(LoopBase):
         if isinstance(backend, str):
             backend = make_backend(backend)
         super().__init__(backend, clock if clock is not None else Clock(), default)
+        fork.register(self)
 
     # -- Watchers
 
@@ -108,7 +117,7 @@ class Loop(LoopBase):
         self.check_owner("loop.run_callback")
         if self.closed:
             self.post(Callback(callback, args))  # raises LoopClosed
-        entry = Callback(_callable(callback), args)
+        entry = Callback(as_callable(callback), args)
         self.ready.append(entry)
         return entry
 
@@ -117,9 +126,13 @@ class Loop(LoopBase):
 
         First in, first out for each thread. A call that does not raise LoopClosed will be run.
         """
-        entry = Callback(_callable(callback), args)
+        entry = Callback(as_callable(callback), args)
         self.post(entry)
         return entry
+
+    def proxy(self) -> Any:
+        """Return a LoopProxy: the handle to give to other threads. Any thread."""
+        return _factories["proxy"](self)
 
     # -- Running
 
@@ -222,6 +235,11 @@ class Loop(LoopBase):
     def pendingcnt(self) -> int:
         """How many entries are in the run queue."""
         return len(self.ready)
+
+    @property
+    def wakeups(self) -> int:
+        """How many times other threads have woken the loop: at most once a turn, however much they post."""
+        return self.wakeup.sent
 
     @property
     def backend_name(self) -> str:
@@ -340,6 +358,15 @@ class Loop(LoopBase):
 
     destroy = close
 
+    def abandon(self) -> None:
+        """Close the loop of a thread that no longer is, in the child of a fork; idempotent. Runs and drops nothing.
+
+        What was posted is the parent's: its destructors must not run here.
+        """
+        if not self.closed:
+            self.closed = True
+            self._detach()
+
     def _own_fds(self) -> set[int]:
         own = {self.wakeup.fd}
         if self.signal_wakeup is not None:
@@ -359,9 +386,3 @@ class Loop(LoopBase):
             "closed" if self.closed else f"refs={self.refs} ready={len(self.ready)} timers={len(self.timers)}"
         )
         return f"<Loop at {id(self):#x}{where} {self.backend.name} {state}>"
-
-
-def _callable(callback: Any) -> Any:
-    if not callable(callback):
-        raise TypeError(f"a callback must be callable, not {callback!r}; pass the function, not its result")
-    return callback

@@ -1,5 +1,9 @@
+from greenrt._native.ping cimport ping
+
+
 cdef class Wakeup:
     cdef public int fd
+    cdef readonly long sent
     cdef int write_fd
     cdef list _senders
 

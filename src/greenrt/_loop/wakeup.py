@@ -3,6 +3,7 @@
 import os
 
 from greenrt import _original
+from greenrt._native.ping import ping
 
 __all__ = ["SignalWakeup", "Wakeup"]
 
@@ -10,11 +11,12 @@ __all__ = ["SignalWakeup", "Wakeup"]
 class Wakeup:
     """An eventfd(2) where there is one, else a pipe. `send` may be called by any thread and signal handler."""
 
-    __slots__ = ("_senders", "fd", "write_fd")
+    __slots__ = ("_senders", "fd", "sent", "write_fd")
 
     def __init__(self) -> None:
         # One item for each `send` underway: a closed fd's number may be another file's by the time of the write.
         self._senders: list[None] = []
+        self.sent = 0
         if hasattr(os, "eventfd"):
             self.fd = self.write_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         else:
@@ -24,15 +26,12 @@ class Wakeup:
 
     def send(self) -> None:
         """Make `fd` readable."""
+        self.sent += 1
         self._senders.append(None)
         try:
             fd = self.write_fd
             if fd >= 0:
-                # Eight bytes: an eventfd takes no less, a pipe does not mind.
-                _original.write(fd, b"\1\0\0\0\0\0\0\0")
-        except BlockingIOError:
-            # Full: it is readable already.
-            pass
+                ping(fd)
         finally:
             self._senders.pop()
 

@@ -1,0 +1,1 @@
+cpdef ping(int fd)
