@@ -59,10 +59,6 @@ class WrongThread(InvalidThreadUseError):
     """A method of a loop was called from a thread that does not own the loop."""
 
 
-class WouldDeadlock(RuntimeError):
-    """A thread was about to wait for itself; usually a programming error."""
-
-
 class LoopClosed(RuntimeError):
     """The loop is closed: what was handed to it did not run and will not."""
 

@@ -56,7 +56,7 @@ cdef class LoopBase:
     cdef bint _take_back(self, Entry entry) except -1
     cpdef gather(self, double limit)
     @cython.locals(ready=Ring)
-    cpdef collect_posts(self)
+    cpdef collect_posts(self, Py_ssize_t limit=*)
     cdef _run_hooks(self, list hooks)
     cdef double _timeout(self, double limit)
     cdef _expire_timers(self)

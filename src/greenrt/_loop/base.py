@@ -7,6 +7,7 @@ the poll. What runs inside a turn are Python's signal handlers and the callbacks
 they exist to run at just that point.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from math import inf
@@ -150,16 +151,14 @@ class LoopBase:
             return False
         return True
 
-    def collect_posts(self) -> None:
-        """Move what other threads posted to the run queue; not more than a batch of it."""
+    def collect_posts(self, limit: int = sys.maxsize) -> None:
+        """Move what other threads posted to the run queue; `limit` of it at most."""
         foreign = self.foreign
         if foreign:
             # Cleared first: the other order loses the wakeup of a post made between the two.
             self.armed = False
             ready = self.ready
-            # No more than a batch: what fds and timers queue would wait behind all that threads can post.
-            room = max(POSTS_AT_LEAST, POSTS_AT_MOST - len(ready))
-            for _ in range(min(len(foreign), room)):
+            for _ in range(min(len(foreign), limit)):
                 try:
                     ready.append(foreign.popleft())
                 except IndexError:
@@ -174,7 +173,8 @@ class LoopBase:
         self.iteration += 1
         if self.watches_signals:
             check_signals()
-        self.collect_posts()
+        # No more than a batch: what fds and timers queue would wait behind all that threads can post.
+        self.collect_posts(max(POSTS_AT_LEAST, POSTS_AT_MOST - len(self.ready)))
         if self.prepares:
             self._run_hooks(self.prepares)
         backend = self.backend

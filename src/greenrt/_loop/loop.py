@@ -107,7 +107,7 @@ class Loop(LoopBase):
             if watcher.loop is not self:
                 raise ValueError(f"{watcher!r} belongs to {watcher.loop!r}; finalize it there")
         if fn is not None:
-            _callable(fn)
+            as_callable(fn)
         return finalize(self, ours, fn, ours, False)
 
     # -- Callbacks
