@@ -34,8 +34,12 @@ EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS))
 class StreamServer(BaseServer):
     """Calls ``handle(socket, address)`` for each connection, and closes the socket after it. See `BaseServer`.
 
-    TLS comes with a later release: its arguments are refused.
+    TLS with `ssl_context`, an `ssl.SSLContext` for servers, or with `certfile` and `keyfile`, PEM files. The
+    handshake is made in the handler's greenlet, in `handshake_timeout` seconds at most.
     """
+
+    # Seconds; None for no limit.
+    handshake_timeout: float | None = 10.0
 
     def __init__(
         self,
@@ -43,15 +47,24 @@ class StreamServer(BaseServer):
         handle: Callable[..., Any] | None = None,
         backlog: int | None = None,
         spawn: Any = "default",
-        **ssl_args: Any,
+        *,
+        ssl_context: Any = None,
+        certfile: Any = None,
+        keyfile: Any = None,
     ) -> None:
-        if ssl_args:
-            raise TypeError(
-                f"{type(self).__name__} serves no TLS yet, and takes no {', '.join(sorted(ssl_args))}; "
-                "wrap the connection in the handler"
-            )
         super().__init__(listener, handle, spawn)
         self.backlog = backlog
+        if certfile is not None:
+            # Few servers need it, and it takes long to import.
+            from greenrt.serve.tls import make_context
+
+            if ssl_context is not None:
+                raise TypeError("give either ssl_context or certfile, which makes one")
+            ssl_context = make_context(certfile, keyfile)
+        elif keyfile is not None:
+            raise TypeError("a keyfile needs its certfile")
+        # May be replaced while the server runs: connections to come use the new one.
+        self.ssl_context: Any = ssl_context
 
     def _open(self, family: Any, address: Any) -> Any:
         return open_stream(family, address, self.backlog)
@@ -89,6 +102,10 @@ class StreamServer(BaseServer):
 
     def _run_handler(self, connection: Any, address: Any) -> None:
         assert self.handle is not None
+        if self.ssl_context is not None:
+            connection = self._secured(connection, address)
+            if connection is None:
+                return
         try:
             self.handle(connection, address)
         except GreenletExit:
@@ -100,3 +117,17 @@ class StreamServer(BaseServer):
                 raise
         finally:
             connection.close()
+
+    def _secured(self, connection: Any, address: Any) -> Any:
+        """Return the TLS layer over a connection; None, with the connection closed, if the handshake fails."""
+        from greenrt.serve.tls import secure
+
+        try:
+            return secure(connection, self.ssl_context, self.handshake_timeout)
+        except OSError as error:
+            # The peer's doing, like any connection that breaks; its words are not for the log.
+            reason = getattr(error, "reason", None) or type(error).__name__
+            logging.getLogger("greenrt.serve").debug("no TLS with %r: %s", address, reason)
+        except GreenletExit:
+            pass
+        return None

@@ -49,12 +49,13 @@ class WSGIServer(StreamServer):
         error_log: logging.Logger | None = None,
         on_error: Callable[[dict[str, Any], BaseException], Any] | None = None,
         environ: dict[str, Any] | None = None,
-        **ssl_args: Any,
+        **tls: Any,
     ) -> None:
         self.limits = Limits() if limits is None else limits
         if spawn == "default" and self.limits.connections is not None:
             spawn = self.limits.connections
-        super().__init__(listener, None, backlog, spawn, **ssl_args)
+        super().__init__(listener, None, backlog, spawn, **tls)
+        self.handshake_timeout = self.limits.head_time
         if application is not None and not callable(application):
             raise TypeError(f"the application must be callable, not {application!r}")
         self.application = application

@@ -196,6 +196,10 @@ class Wire:
             return
         deadline = monotonic() + 2
         try:
+            if hasattr(self.sock, "unwrap"):
+                # TLS has an end of its own, without which the client can't tell it from an attack.
+                self.wait_at_most(1)
+                self.sock.unwrap()
             self.sock.shutdown(socket.SHUT_WR)
             # A limit of its own: who goes on sending doesn't keep us.
             for _ in range(64):
