@@ -1,18 +1,22 @@
 """The end of threading's dummy threads, which stand for greenlets that no Thread started."""
 
+import sys
+from collections.abc import Callable
 from weakref import ref
 
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
 from greenrt._typing import Any
 
 __all__ = ["forget_dummies"]
 
 
-def forget_dummies(module: Any) -> None:
+def forget_dummies(module: Any, is_thread: Callable[[greenlet], bool]) -> None:
     """Have a `threading` module forget a dummy thread when its greenlet is gone.
 
     Without this each greenlet that asks for current_thread(), as logging does, would stay in the table for ever.
+    Up to 3.12 CPython itself keeps the dummies of what `_thread.start_new_thread` made, here `is_thread`, until
+    their numbers are used again.
     """
     kind = module._DummyThread
     init = kind.__init__
@@ -21,13 +25,16 @@ def forget_dummies(module: Any) -> None:
 
     def forgetful_init(self: Any) -> None:
         init(self)
+        current = getcurrent()
+        if sys.version_info < (3, 13) and is_thread(current):
+            return
         ident = self._ident
 
         def forget(_: Any) -> None:
             if module._active.get(ident) is self:
                 del module._active[ident]
 
-        self._greenlet = ref(getcurrent(), forget)
+        self._greenlet = ref(current, forget)
 
     forgetful_init.forgets = True  # type: ignore[attr-defined]
     kind.__init__ = forgetful_init

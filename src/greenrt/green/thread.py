@@ -13,12 +13,13 @@ from collections.abc import Callable
 from contextvars import Context
 from weakref import WeakSet
 
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
 from greenrt import _original
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.local import local
 from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
+from greenrt._hub.wakers import idle_threads
 from greenrt._typing import Any
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
@@ -53,6 +54,11 @@ class _GreenThread(Greenlet):
         self.gr_context = Context()
 
 
+def is_green_thread(target: greenlet) -> bool:
+    """Tell whether `target` was started as a thread, not spawned."""
+    return isinstance(target, _GreenThread)
+
+
 def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     thread: Any = getcurrent()
     try:
@@ -61,7 +67,7 @@ def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         pass
     except Exception as error:
         hook = sys.unraisablehook
-        hook(_Unraisable(error, f"Exception ignored in thread started by {function!r}"))  # type: ignore[arg-type]
+        hook(_Unraisable(error, function))  # type: ignore[arg-type]
     finally:
         _running.discard(thread)
         sentinel, thread.sentinel = thread.sentinel, None
@@ -72,12 +78,16 @@ def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
 class _Unraisable:
     """What sys.unraisablehook is called with."""
 
-    def __init__(self, error: BaseException, message: str) -> None:
+    def __init__(self, error: BaseException, function: Any) -> None:
         self.exc_type = type(error)
         self.exc_value = error
         self.exc_traceback = error.__traceback__
-        self.err_msg = message
-        self.object = None
+        # The function was the object up to 3.12; it is in the message from 3.13 on.
+        self.err_msg = "Exception ignored in thread started by"
+        self.object = function
+        if sys.version_info >= (3, 13):
+            self.err_msg += f" {function!r}"
+            self.object = None
 
 
 def _has_green_threads() -> bool:
@@ -106,8 +116,8 @@ start_new = start_new_thread
 
 
 def _count() -> int:
-    """Return how many threads run, green and native."""
-    return len(_running) + _stdlib_count()
+    """Return how many threads run, green and native, greenrt's own idle ones excepted."""
+    return len(_running) + _stdlib_count() - len(idle_threads)
 
 
 _stdlib_count = _stdlib._count

@@ -34,7 +34,7 @@ def settle(module: Any) -> dict[str, Any]:
         setattr(module, name, getattr(thread, BENEATH[name]))
     _renew_module_locks(module)
     _renew_main_thread(module)
-    forget_dummies(module)
+    forget_dummies(module, thread.is_green_thread)
     return before
 
 
