@@ -21,6 +21,7 @@ from greenrt.monkey.patches import (
     patch_select,
     patch_socket,
     patch_ssl,
+    patch_subprocess,
     patch_thread,
     patch_time,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "patch_select",
     "patch_socket",
     "patch_ssl",
+    "patch_subprocess",
     "patch_thread",
     "patch_time",
     "report",

@@ -80,8 +80,8 @@ def _get_one(mod_name: str, name: str) -> Any:
 _IN_PLACE: Any = object()
 
 
-def replace(module: ModuleType, items: Mapping[str, Any]) -> None:
-    """Replace names of `module`, and what other modules and classes have copied of them. Idempotent."""
+def replace(module: ModuleType, items: Mapping[str, Any], copies: bool = True) -> None:
+    """Replace names of `module`, and, with `copies`, what others have copied of them. Idempotent."""
     saved = _saved.setdefault(module.__name__, {})
     swept: dict[int, tuple[Any, Any]] = {}
     for name, new in items.items():
@@ -91,7 +91,7 @@ def replace(module: ModuleType, items: Mapping[str, Any]) -> None:
         saved[name] = old
         setattr(module, name, new)
         swept[id(old)] = (old, new)
-    if swept:
+    if swept and copies:
         sweep(swept)
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "patch_select",
     "patch_socket",
     "patch_ssl",
+    "patch_subprocess",
     "patch_thread",
     "patch_time",
 ]
@@ -139,6 +140,18 @@ def patch_os() -> None:
     replace(os, green.FUNCTIONS)
 
 
+def patch_subprocess() -> None:
+    """Patch `subprocess.Popen` in place: its `wait`, and the files it makes for pipes. The rest needs `patch_os`."""
+    import subprocess
+
+    from greenrt.green import subprocess as green
+
+    _check_thread()
+    patch_methods(subprocess, "Popen", green.METHODS)
+    # Its own name for the module `io`: nobody else's.
+    replace(subprocess, green.NAMES, copies=False)
+
+
 def patch_queue() -> None:
     """Patch `queue.SimpleQueue`; the other queues need only green locks."""
     import queue
@@ -167,10 +180,11 @@ def patch_all(
     contextvars: bool = True,
     **kwargs: Any,
 ) -> bool:
-    """Patch all that can be patched so far: time, thread, socket, dns, ssl, select, queue, os. Idempotent.
+    """Patch all that can be patched so far: time, thread, socket, dns, ssl, select, queue, os,
+    subprocess. Idempotent.
 
-    The arguments are gevent's. `subprocess`, `signal` and `builtins` change nothing yet: what they stand
-    for blocks as ever (`is_module_patched` says so). Call it on the main thread, as early as can be; RuntimeError
+    The arguments are gevent's. `signal` and `builtins` change nothing yet: what they stand for
+    blocks as ever (`is_module_patched` says so). Call it on the main thread, as early as can be; RuntimeError
     on another.
     """
     _check_thread()
@@ -190,4 +204,6 @@ def patch_all(
         patch_queue()
     if os:
         patch_os()
+    if subprocess:
+        patch_subprocess()
     return True

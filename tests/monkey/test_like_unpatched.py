@@ -205,6 +205,33 @@ PROGRAMS: dict[str, str] = {
             await server.wait_closed()
         asyncio.run(main())
     """,
+    "children": """
+        import os, subprocess, threading
+        print(subprocess.run(["sh", "-c", "cat; exit 3"], input="hello", capture_output=True, text=True))
+        print(os.popen("echo popen").read(), os.system("exit 5"), subprocess.getoutput("echo out"))
+        try: subprocess.run(["sleep", "30"], timeout=0.05)
+        except subprocess.TimeoutExpired as error: print(error.cmd)
+        codes = []
+        def call(n): codes.append(subprocess.call(f"sleep 0.05; exit {n}", shell=True))
+        threads = [threading.Thread(target=call, args=(n,)) for n in range(10)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(sorted(codes))
+        with subprocess.Popen(["sh", "-c", "for i in 1 2 3; do echo $i; done"], stdout=-1, text=True) as process:
+            print([line for line in process.stdout], isinstance(process.stdout.buffer.raw, __import__("io").FileIO))
+        pid = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 4"], {})
+        print(os.waitstatus_to_exitcode(os.wait()[1]))
+        try: os.wait()
+        except ChildProcessError as error: print(error)
+        read, write = os.pipe()
+        reader = threading.Thread(target=lambda: print(os.read(read, 10)))
+        reader.start()
+        os.write(write, b"piped")
+        reader.join()
+        os.close(read)
+        try: os.write(write, b"x")
+        except BrokenPipeError as error: print(error)
+    """,
     "a traceback of main": "def f():\n    raise KeyError('x')\nf()",
     "a syntax error": "x = = 1",
     "executors": """

@@ -20,7 +20,7 @@ from greenrt._hub.io import forget_fd, give_way, park_on_fd
 from greenrt._loop.entry import READ, WRITE
 from greenrt._typing import Any
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "may_wait", "read", "readv", "write"]
 
 ALWAYS_READY = (S_IFREG, S_IFDIR, S_IFBLK)
 # Of eventfd, timerfd and their like.
@@ -43,6 +43,11 @@ def _kind(fd: Any) -> int:
         return S_IFMT(os.fstat(fd).st_mode)
     except (OSError, TypeError, OverflowError):
         return S_IFREG
+
+
+def may_wait(fd: int) -> bool:
+    """Tell whether a read or write of the fd may have to wait: not for files on disk."""
+    return _kind(fd) not in ALWAYS_READY
 
 
 def _until_done(fd: int, event: int, attempt: Callable[..., Any], *args: Any) -> Any:
@@ -69,7 +74,7 @@ def _is_ready(fd: int, poll_event: int) -> bool:
 
 def read(fd: int, length: int, /) -> bytes:
     """Read at most `length` bytes; b"" at the end. See `os.read`."""
-    if _kind(fd) in ALWAYS_READY or length <= 0:
+    if length <= 0 or not may_wait(fd):
         return _original.read(fd, length)
     give_way()
     return _until_done(fd, READ, _read_now, length)  # type: ignore[no-any-return]
@@ -92,7 +97,7 @@ def _read_now(fd: int, length: int) -> bytes | None:
 
 def readv(fd: int, buffers: Any, /) -> int:
     """Read into several buffers; return the number of bytes. See `os.readv`."""
-    if _kind(fd) in ALWAYS_READY:
+    if not may_wait(fd):
         return _original.readv(fd, buffers)  # type: ignore[no-any-return]
     give_way()
     return _until_done(fd, READ, _readv_now, buffers)  # type: ignore[no-any-return]

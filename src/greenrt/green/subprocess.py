@@ -1,0 +1,74 @@
+"""The standard library's `subprocess` module, cooperative: waits for children and pipes suspend the greenlet only.
+
+All of its names are here. The code is CPython's own, over the green `os`, `selectors` and `time`; the exceptions are
+the standard ones. A child's end is awaited on its pidfd, with and without a timeout, so that `wait` does not poll.
+"""
+
+# The names of the standard module are defined anew, which is the point.
+# mypy: disable-error-code="no-redef,assignment,type-arg"
+
+import io as _stdlib_io
+import subprocess as _stdlib
+from subprocess import *  # noqa: F403
+from types import FunctionType, ModuleType
+
+from greenrt._native.thread import monotonic
+from greenrt._typing import Any
+from greenrt.green import fileobject, os, selectors, time  # noqa: F401
+from greenrt.green.children import park_until_exit
+from greenrt.green.twins import rebound
+
+__all__ = list(_stdlib.__all__)
+
+# What CPython's code looks up besides.
+_PopenSelector = selectors.PollSelector
+io = ModuleType("io", _stdlib_io.__doc__)
+io.__dict__.update(vars(_stdlib_io), open=fileobject.open)
+
+
+def _wait(self: Any, timeout: float | None) -> int:
+    """What `Popen.wait` calls: wait for the child's end; return its code. TimeoutExpired after `timeout` seconds.
+
+    The lock of `poll` and `send_signal` is held for a moment only, never while waiting.
+    """
+    deadline = None if timeout is None else monotonic() + timeout
+    while self.returncode is None:
+        with self._waitpid_lock:
+            if self.returncode is None:
+                pid, status = self._try_wait(os.WNOHANG)
+                if pid == self.pid:
+                    self._handle_exitstatus(status)
+        if self.returncode is None:
+            left = None if deadline is None else deadline - monotonic()
+            if timeout is not None and left is not None and left <= 0:
+                raise _stdlib.TimeoutExpired(self.args, timeout)
+            park_until_exit(self.pid, left)
+    return self.returncode  # type: ignore[no-any-return]
+
+
+# What is installed on the standard class by patching, and carried by the class below.
+METHODS: dict[str, Any] = {"_wait": _wait}
+
+# What patching binds in the standard module, and nowhere else.
+NAMES: dict[str, Any] = {"io": io}
+
+
+class Popen(_stdlib.Popen):
+    """`subprocess.Popen`, whose waits and pipes suspend the greenlet only."""
+
+    locals().update(
+        (name, rebound(function, globals()))
+        for name, function in vars(_stdlib.Popen).items()
+        if isinstance(function, FunctionType)
+    )
+    locals().update(METHODS)
+
+
+for _name in ("call", "check_call", "check_output", "getoutput", "getstatusoutput", "run"):
+    globals()[_name] = rebound(getattr(_stdlib, _name), globals())
+del _name
+
+
+def __getattr__(name: str) -> Any:
+    # What the standard module has without exporting it.
+    return getattr(_stdlib, name)
