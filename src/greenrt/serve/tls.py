@@ -1,7 +1,5 @@
 """TLS for the connections of a server."""
 
-import ssl as _stdlib
-
 from greenrt._typing import Any
 from greenrt.green import ssl
 
@@ -10,7 +8,7 @@ __all__ = ["make_context", "secure"]
 
 def make_context(certfile: Any, keyfile: Any) -> Any:
     """Return a context for servers with the certificate chain in `certfile`. OSError if the files can't be used."""
-    context = ssl.create_default_context(_stdlib.Purpose.CLIENT_AUTH)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certfile, keyfile)
     return context
 
@@ -18,7 +16,8 @@ def make_context(certfile: Any, keyfile: Any) -> Any:
 def secure(connection: Any, context: Any, timeout: float | None) -> Any:
     """Shake hands as the server, and return the TLS socket. OSError if that fails; the connection is closed then."""
     # A context of the standard library's makes sockets that block the thread, unless it is patched.
-    kind: Any = ssl.SSLSocket if context.sslsocket_class is _stdlib.SSLSocket else context.sslsocket_class
+    standard = ssl.SSLSocket.__base__
+    kind: Any = ssl.SSLSocket if context.sslsocket_class is standard else context.sslsocket_class
     try:
         secured = kind._create(
             sock=connection, server_side=True, do_handshake_on_connect=False, context=context
