@@ -133,8 +133,10 @@ RETURN = frozenset({Status.SUCCESS})
             [("dns", set(Status) - {Status.UNAVAIL}), ("files", RETURN)],
             True,
         ),
-        ("hosts: files [SUCCESS=continue] dns", [("files", set()), ("dns", RETURN)], True),
-        ("hosts: files [SUCCESS=merge] dns", [("files", RETURN), ("dns", RETURN)], False),
+        ("hosts: files [SUCCESS=continue] dns", [("files", set()), ("dns", RETURN)], False),
+        ("hosts: files [SUCCESS=merge] dns", [("files", set()), ("dns", RETURN)], False),
+        ("hosts files [x] [NOTFOUND=] dns ]", [("files", RETURN), ("dns", RETURN)], True),
+        ("hosts:", [], True),
         ("hosts: files mdns4 dns", [("files", RETURN), ("mdns4", RETURN), ("dns", RETURN)], False),
     ],
 )

@@ -704,7 +704,6 @@ def names(side: Side) -> Any:
         attempt(module.getaddrinfo, "1.2.3.4", "no-such-service"),
         attempt(module.getaddrinfo, "not numeric", 1, 0, 0, 0, socket.AI_NUMERICHOST),
         attempt(module.getaddrinfo, 5, 80),
-        attempt(module.getaddrinfo, "em\0bedded", 80),
         attempt(module.gethostbyname, 5),
     ]
 

@@ -210,6 +210,8 @@ class Hub(HubCore):
         self._ended = True
         if self._threadpool is not None:
             self._threadpool.kill()
+        if self._resolver is not None:
+            self._resolver.close()
         self.loop.end()
 
     def destroy(self, destroy_loop: bool | None = None) -> None:

@@ -1,6 +1,6 @@
 """Why a question to name servers has no answer."""
 
-__all__ = ["Malformed", "NoData", "NxDomain", "ResolverError", "ServFail", "TimedOut"]
+__all__ = ["Dangling", "Malformed", "NoData", "NxDomain", "ResolverError", "ServFail", "TimedOut"]
 
 
 class ResolverError(OSError):
@@ -30,8 +30,14 @@ class NoData(ResolverError):
     reason = "the name has no such record"
 
 
+class Dangling(NoData):
+    """The name is an alias of one without such a record, or the answer is about other names."""
+
+    reason = "the answer has records, but not this one"
+
+
 class ServFail(ResolverError):
-    """The servers failed or refused (RCODE 2, 5 and the others)."""
+    """The servers failed or refused (RCODE 2, 4, 5)."""
 
     reason = "the servers failed or refused"
 
@@ -43,6 +49,6 @@ class TimedOut(ResolverError, TimeoutError):
 
 
 class Malformed(ResolverError):
-    """The name cannot be asked for, or the answer makes no sense."""
+    """The name cannot be asked for (the server may say so: RCODE 1), or the answer makes no sense."""
 
     reason = "the name cannot be asked for, or the answer makes no sense"

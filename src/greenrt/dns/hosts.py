@@ -4,6 +4,7 @@ import _socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from greenrt.dns.hostname import decode, fold
 from greenrt.dns.reloaded import Reloaded
 
 __all__ = ["Host", "Hosts", "hosts", "multi"]
@@ -36,11 +37,11 @@ class Hosts:
         family: only the lines with such an address, each line for itself; for AF_INET also those with ``::1`` (which
         counts as 127.0.0.1) or an IPv4-mapped address. multiple: all such lines, not just the first (host.conf(5)).
         """
-        wanted = name.lower()
+        wanted = fold(name)
         found: Host | None = None
-        for line in self._lines_with(wanted.encode()):
+        for line in self._lines_with(wanted):
             entry = _entry(line, family)
-            if entry is None or all(wanted != other.lower() for other in (entry.canonical, *entry.aliases)):
+            if entry is None or all(wanted != fold(other) for other in (entry.canonical, *entry.aliases)):
                 continue
             if found is None:
                 found = entry
@@ -82,7 +83,7 @@ def _entry(line: bytes, family: int) -> Host | None:
     address = _address(words[0], family)
     if address is None:
         return None
-    names = [word.decode("utf-8", "surrogateescape") for word in words[1:]]
+    names = [decode(word) for word in words[1:]]
     return Host(names[0] if names else "", names[1:], [address])
 
 

@@ -33,17 +33,20 @@ class Source:
 class Nsswitch:
     """What the file says of the two databases that matter here.
 
-    plain: whether `hosts` is as said, and names nothing but files and dns.
+    plain: whether `hosts` names nothing but files and dns, and does with them nothing but what `Source` can say.
+    plain_services: whether looking up a service does not leave this machine.
     """
 
     hosts: tuple[Source, ...]
-    services: tuple[Source, ...]
     plain: bool
+    plain_services: bool
 
 
 # What the C library does without a line.
 DEFAULTS = {b"hosts": b"files dns", b"services": b"files"}
 TOKEN = re.compile(rb"\[([^\]]*)\]|([^\s\[\]]+)")
+STATUSES = {status.value.encode(): status for status in Status}
+LINE = re.compile(rb"\s*([^\s:]+)[\s:](.*)", re.DOTALL)
 ITEM = re.compile(rb"\s*(!?)\s*(\w+)\s*=\s*(\w+)")
 
 
@@ -51,50 +54,38 @@ def parse(data: bytes) -> Nsswitch:
     """Return what the text `data` of the file says; for a database without a line, the C library's default."""
     lines = dict(DEFAULTS)
     for raw in data.split(b"\n"):
-        database, colon, rest = raw.partition(b"#")[0].partition(b":")
-        if colon and database.strip() in lines:
-            lines[database.strip()] = rest
-    hosts, plain = _sources(lines[b"hosts"])
-    services, _ = _sources(lines[b"services"])
-    plain = plain and all(source.name in ("files", "dns") for source in hosts)
-    return Nsswitch(hosts, services, plain)
+        found = LINE.match(raw.partition(b"#")[0])
+        if found and found[1] in lines:
+            lines[found[1]] = found[2]
+    hosts, services = _sources(lines[b"hosts"]), _sources(lines[b"services"])
+    plain = all(source.name in ("files", "dns") and Status.SUCCESS in source.returns for source in hosts)
+    return Nsswitch(hosts, plain, all(source.name in ("files", "db") for source in services))
 
 
-def _sources(text: bytes) -> tuple[tuple[Source, ...], bool]:
-    """Return the sources, and whether every action was understood."""
+def _sources(text: bytes) -> tuple[Source, ...]:
     sources: list[Source] = []
-    plain = True
     for actions, name in TOKEN.findall(text):
         if name:
             sources.append(Source(name.decode("latin-1")))
         elif sources:
-            returns, understood = _returns(actions, sources[-1].returns)
-            sources[-1] = Source(sources[-1].name, returns)
-            plain = plain and understood
-        else:
-            plain = False
-    return tuple(sources), plain
+            sources[-1] = Source(sources[-1].name, _returns(actions, sources[-1].returns))
+    return tuple(sources)
 
 
-def _returns(text: bytes, given: frozenset[Status]) -> tuple[frozenset[Status], bool]:
-    """Return the statuses that end the search after the actions ``[text]``, and whether all were understood."""
+def _returns(text: bytes, given: frozenset[Status]) -> frozenset[Status]:
+    """Return the statuses that end the search after the actions ``[text]``; what makes no sense is skipped."""
     returns = set(given)
-    understood = bool(text.strip())
-    for negated, status, action in ITEM.findall(text):
-        try:
-            named = {Status(status.decode().lower())}
-        except ValueError:
-            understood = False
+    for negated, word, action in ITEM.findall(text.lower()):
+        status = STATUSES.get(word)
+        if status is None:
             continue
-        chosen = set(Status) - named if negated else named
-        if action.lower() == b"return":
+        chosen = set(Status) - {status} if negated else {status}
+        if action == b"return":
             returns |= chosen
-        elif action.lower() == b"continue":
+        elif action in (b"continue", b"merge"):
+            # A search that goes on after success is left to the C library.
             returns -= chosen
-        else:
-            # merge
-            understood = False
-    return frozenset(returns), understood and not ITEM.sub(b"", text).strip()
+    return frozenset(returns)
 
 
 nsswitch = Reloaded("/etc/nsswitch.conf", parse)

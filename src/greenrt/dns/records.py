@@ -12,7 +12,7 @@ from typing import Any
 
 from greenrt.dns.answer import Answer
 from greenrt.dns.channel import TYPES
-from greenrt.dns.errors import Malformed, NoData
+from greenrt.dns.errors import Dangling, Malformed, NoData
 
 __all__ = ["CAA", "HTTPS", "MX", "NAPTR", "SOA", "SRV", "TLSA", "TXT", "URI", "check_name", "read_answer"]
 
@@ -127,7 +127,7 @@ def check_name(name: str, rtype: str) -> str:
 def read_answer(name: str, rtype: str, result: Any) -> Answer:
     """Return what pycares' `result` says about `name`, which is `check_name`'s.
 
-    NoData if that is nothing, Malformed if it is nothing but nonsense.
+    NoData or Dangling if that is nothing, Malformed if it is nothing but nonsense.
     """
     number = TYPES[rtype]
     aliases: dict[str, tuple[str, int]] = {}
@@ -147,7 +147,7 @@ def read_answer(name: str, rtype: str, result: Any) -> Answer:
     while _folded(where) not in found:
         target, ttl = aliases.get(_folded(where), (None, 0))
         if target is None:
-            raise NoData(name, rtype)
+            raise (Dangling if result.answer else NoData)(name, rtype)
         cnames.append(where)
         ttls.append(ttl)
         where = _respelled(target, name)

@@ -28,6 +28,7 @@ GRACE = 1.0
 # The errors of c-ares (ares.h) that are not the servers'.
 _ERRORS: dict[int, type[ResolverError]] = {
     1: NoData,
+    2: Malformed,
     4: NxDomain,
     7: Malformed,
     8: Malformed,

@@ -1,15 +1,18 @@
-"""Name functions of the socket module: the C library's own, in a native thread where they may block.
+"""Name functions of the socket module: by the hub's resolver, or in place where no name service is needed.
 
-What needs no name service (numeric hosts, no host) is answered in place.
+In a native thread without a hub they are the C library's own.
 """
 
 import _socket
 import errno
 import os
-from collections.abc import Callable
+from typing import Any
 
+from greenrt import _original
 from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
-from greenrt._typing import Any
+from greenrt.dns.numeric import is_numeric, numeric_addrinfo
+from greenrt.dns.resolvers import Resolver, block_resolver
+from greenrt.dns.services import leaves_machine
 
 __all__ = [
     "getaddrinfo",
@@ -20,76 +23,58 @@ __all__ = [
     "resolve_address",
 ]
 
-# Bound now: patching reaches the C module too.
-_native_getaddrinfo = _socket.getaddrinfo
-_native_gethostbyaddr = _socket.gethostbyaddr
-_native_gethostbyname = _socket.gethostbyname
-_native_gethostbyname_ex = _socket.gethostbyname_ex
-_native_getnameinfo = _socket.getnameinfo
 
-
-def _in_thread(function: Callable[..., Any], *args: Any) -> Any:
-    """Call ``function(*args)`` in a thread of the hub's pool; here, if this thread has no hub."""
+def _resolver() -> Resolver:
     hub = get_hub_if_exists() or hub_for_waiting()
-    if hub is None:
-        return function(*args)
-    return hub.threadpool.apply(function, args)
-
-
-def _is_numeric(host: Any) -> bool:
-    """Tell whether the C library needs no name service for `host`."""
-    if host is None or host == "" or host == b"":
-        return True
-    text = host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else host
-    if not isinstance(text, str):
-        # A wrong type: the call says so at once.
-        return True
-    if "\0" in text:
-        return True
-    try:
-        _native_getaddrinfo(text, None, 0, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        return text in ("<broadcast>", "255.255.255.255")
-    return True
+    return block_resolver if hub is None else hub.resolver
 
 
 def getaddrinfo(
     host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> list[Any]:
     """See `socket.getaddrinfo`, whose raw results (without enums) these are."""
-    if _is_numeric(host) or flags & _socket.AI_NUMERICHOST:
-        return _native_getaddrinfo(host, port, family, type, proto, flags)
-    return _in_thread(_native_getaddrinfo, host, port, family, type, proto, flags)  # type: ignore[no-any-return]
+    if (host is None or isinstance(host, str)) and not leaves_machine(port):
+        found = numeric_addrinfo(host, port, family, type, proto, flags)
+        if found is not None:
+            return found
+    return _resolver().getaddrinfo(host, port, family, type, proto, flags)
 
 
 def gethostbyname(hostname: Any) -> str:
     """See `socket.gethostbyname`."""
-    if _is_numeric(hostname):
-        return _native_gethostbyname(hostname)
-    return _in_thread(_native_gethostbyname, hostname)  # type: ignore[no-any-return]
+    if _is_address(hostname):
+        return _original.gethostbyname(hostname)
+    return _resolver().gethostbyname(hostname)
 
 
 def gethostbyname_ex(hostname: Any) -> tuple[str, list[str], list[str]]:
     """See `socket.gethostbyname_ex`."""
-    return _in_thread(_native_gethostbyname_ex, hostname)  # type: ignore[no-any-return]
+    return _resolver().gethostbyname_ex(hostname)
 
 
 def gethostbyaddr(ip_address: Any) -> tuple[str, list[str], list[str]]:
     """See `socket.gethostbyaddr`."""
-    return _in_thread(_native_gethostbyaddr, ip_address)  # type: ignore[no-any-return]
+    return _resolver().gethostbyaddr(ip_address)
 
 
 def getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
     """See `socket.getnameinfo`."""
     if flags & _socket.NI_NUMERICHOST:
-        return _native_getnameinfo(sockaddr, flags)
-    return _in_thread(_native_getnameinfo, sockaddr, flags)  # type: ignore[no-any-return]
+        return _original.getnameinfo(sockaddr, flags)
+    return _resolver().getnameinfo(sockaddr, flags)
+
+
+def _is_address(host: Any) -> bool:
+    """Tell whether the socket module does not look `host` up: it is an address, or of a wrong type."""
+    if not isinstance(host, str | bytes | bytearray):
+        return True
+    return host in ("", b"", "<broadcast>", "255.255.255.255") or is_numeric(host)
 
 
 def resolve_address(sock: Any, address: Any) -> Any:
     """Return the address tuple `address` with a numeric host, found as the socket's own methods would."""
     host = address[0]
-    if _is_numeric(host):
+    if _is_address(host):
         return address
     found = getaddrinfo(host, None, sock.family, sock.type & 0xF)
     if not found:

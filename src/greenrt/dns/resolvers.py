@@ -1,0 +1,198 @@
+"""What resolves the names of a hub's greenlets, and the choice of it: ``GREENRT_RESOLVER`` or ``get_hub().resolver``.
+
+=========== ==========================================================================================
+auto        the default: as ares where nsswitch.conf names only files and dns, else as thread
+ares        greenrt's own: glibc's answers, without blocking and without threads
+thread      the C library, in native threads of their own: whatever nsswitch.conf names, but slow names take
+            threads away from others
+block       the C library, in place: the whole thread waits
+=========== ==========================================================================================
+"""
+
+import _socket
+import os
+from typing import Any, Protocol
+
+from greenrt import _original
+from greenrt._hub.hub import set_resolver_factory
+from greenrt.dns.front import Front
+from greenrt.dns.nsswitch import nsswitch
+from greenrt.dns.services import leaves_machine
+from greenrt.dns.sources import Dns, Files, Trace, has_host_aliases
+from greenrt.sync.threadpool import ThreadPool
+
+__all__ = [
+    "RESOLVERS",
+    "AresResolver",
+    "AutoResolver",
+    "BlockResolver",
+    "Resolver",
+    "ThreadResolver",
+    "new_resolver",
+]
+
+MAX_THREADS = 32
+# What the front end leaves to the C library.
+AI_RARE = 0x40 | 0x80 | 0x100 | 0x200
+NI_KNOWN = _socket.NI_NUMERICHOST | _socket.NI_NUMERICSERV | _socket.NI_NAMEREQD | _socket.NI_DGRAM
+
+
+class Resolver(Protocol):
+    """The socket module's name functions, with its arguments, raw results and errors."""
+
+    def getaddrinfo(
+        self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[Any]:
+        """See `socket.getaddrinfo`."""
+
+    def gethostbyname(self, hostname: Any) -> str:
+        """See `socket.gethostbyname`."""
+
+    def gethostbyname_ex(self, hostname: Any) -> tuple[str, list[str], list[str]]:
+        """See `socket.gethostbyname_ex`."""
+
+    def gethostbyaddr(self, ip_address: Any) -> tuple[str, list[str], list[str]]:
+        """See `socket.gethostbyaddr`."""
+
+    def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
+        """See `socket.getnameinfo`."""
+
+    def close(self) -> None:
+        """Give back sockets and threads."""
+
+
+class BlockResolver:
+    """The C library, in place."""
+
+    def __init__(self, hub: Any = None) -> None:
+        pass
+
+    getaddrinfo = staticmethod(_original.getaddrinfo)
+    gethostbyname = staticmethod(_original.gethostbyname)
+    gethostbyname_ex = staticmethod(_original.gethostbyname_ex)
+    gethostbyaddr = staticmethod(_original.gethostbyaddr)
+    getnameinfo = staticmethod(_original.getnameinfo)
+
+    def close(self) -> None:
+        """See `Resolver`."""
+
+
+class ThreadResolver:
+    """The C library, in up to `MAX_THREADS` native threads, which are not those of ``hub.threadpool``."""
+
+    def __init__(self, hub: Any = None) -> None:
+        self._pool = ThreadPool(MAX_THREADS, hub)
+
+    def getaddrinfo(
+        self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[Any]:
+        """See `Resolver`."""
+        return self._call(_original.getaddrinfo, host, port, family, type, proto, flags)  # type: ignore[no-any-return]
+
+    def gethostbyname(self, hostname: Any) -> str:
+        """See `Resolver`."""
+        return self._call(_original.gethostbyname, hostname)  # type: ignore[no-any-return]
+
+    def gethostbyname_ex(self, hostname: Any) -> tuple[str, list[str], list[str]]:
+        """See `Resolver`."""
+        return self._call(_original.gethostbyname_ex, hostname)  # type: ignore[no-any-return]
+
+    def gethostbyaddr(self, ip_address: Any) -> tuple[str, list[str], list[str]]:
+        """See `Resolver`."""
+        return self._call(_original.gethostbyaddr, ip_address)  # type: ignore[no-any-return]
+
+    def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
+        """See `Resolver`."""
+        return self._call(_original.getnameinfo, sockaddr, flags)  # type: ignore[no-any-return]
+
+    def _call(self, function: Any, *args: Any) -> Any:
+        return self._pool.apply(function, args)
+
+    def close(self) -> None:
+        """See `Resolver`."""
+        self._pool.kill()
+
+
+class AresResolver:
+    """greenrt's own. What is rare enough goes to the C library in a thread: AI_IDN, NI_NOFQDN, HOSTALIASES, services
+    from other sources than files.
+
+    cache: answers of name servers are used again while they live; off, as in the C library. trace: told each step.
+    """
+
+    def __init__(self, hub: Any = None, *, cache: bool = False, trace: Trace = None) -> None:
+        # Not above: pycares takes long to import.
+        from greenrt.dns.stub import Stub
+
+        self._hub = hub
+        self._threads: ThreadResolver | None = None
+        self._stub = Stub(hub, cache=cache)
+        self._front = Front({"files": Files(trace), "dns": Dns(self._stub, trace)})
+
+    def _for_name(self, name: Any, port: Any = None, flags: int = 0) -> Resolver | Front:
+        rare = flags & AI_RARE or leaves_machine(port) or (isinstance(name, str) and has_host_aliases(name))
+        return self._by_thread() if rare else self._front
+
+    def _by_thread(self) -> ThreadResolver:
+        if self._threads is None:
+            self._threads = ThreadResolver(self._hub)
+        return self._threads
+
+    def getaddrinfo(
+        self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[Any]:
+        """See `Resolver`."""
+        return self._for_name(host, port, flags).getaddrinfo(host, port, family, type, proto, flags)
+
+    def gethostbyname(self, hostname: Any) -> str:
+        """See `Resolver`."""
+        return self._for_name(hostname).gethostbyname(hostname)
+
+    def gethostbyname_ex(self, hostname: Any) -> tuple[str, list[str], list[str]]:
+        """See `Resolver`."""
+        return self._for_name(hostname).gethostbyname_ex(hostname)
+
+    def gethostbyaddr(self, ip_address: Any) -> tuple[str, list[str], list[str]]:
+        """See `Resolver`."""
+        return self._for_name(ip_address).gethostbyaddr(ip_address)
+
+    def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
+        """See `Resolver`."""
+        rare = isinstance(flags, int) and flags & ~NI_KNOWN
+        return (self._by_thread() if rare else self._for_name(None)).getnameinfo(sockaddr, flags)
+
+    def close(self) -> None:
+        """See `Resolver`."""
+        self._stub.close()
+        if self._threads is not None:
+            self._threads.close()
+
+
+class AutoResolver(AresResolver):
+    """greenrt's own where nsswitch.conf names only files and dns (asked at each call), else the C library."""
+
+    def _for_name(self, name: Any, port: Any = None, flags: int = 0) -> Resolver | Front:
+        return super()._for_name(name, port, flags) if nsswitch.get().plain else self._by_thread()
+
+
+block_resolver = BlockResolver()
+RESOLVERS: dict[str, type[Resolver]] = {
+    "auto": AutoResolver,
+    "ares": AresResolver,
+    "thread": ThreadResolver,
+    "block": BlockResolver,
+}
+
+
+def new_resolver(hub: Any = None, name: str | None = None) -> Resolver:
+    """Return a new resolver of the kind `name`, by default what ``GREENRT_RESOLVER`` says, by default ``"auto"``.
+
+    Its calls are for greenlets of `hub` (default: the calling thread's). ValueError for an unknown name.
+    """
+    name = name or os.environ.get("GREENRT_RESOLVER") or "auto"
+    if name not in RESOLVERS:
+        raise ValueError(f"there is no resolver {name!r}; GREENRT_RESOLVER is one of {', '.join(RESOLVERS)}")
+    return RESOLVERS[name](hub)  # type: ignore[call-arg]
+
+
+set_resolver_factory(new_resolver)

@@ -1,0 +1,93 @@
+"""The search list: which absolute names a name may stand for, and which failure is told when none exists."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from greenrt.dns.errors import Dangling, NoData, NxDomain, ResolverError, ServFail, TimedOut
+from greenrt.dns.hosts import Host
+from greenrt.dns.resolvconf import ResolvConf
+
+__all__ = ["HOST_NOT_FOUND", "NO_DATA", "NO_RECOVERY", "TRY_AGAIN", "Failure", "failure_of", "search"]
+
+# netdb.h
+HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA = 1, 2, 3, 4
+
+
+@dataclass(slots=True)
+class Failure:
+    """Why there is no host: a number of netdb.h, whether servers failed to answer, and whether there was an answer.
+
+    An answer that is of no use counts as a passing failure, but not as one to try again.
+    """
+
+    herrno: int = HOST_NOT_FOUND
+    unavailable: bool = False
+    useless: bool = False
+
+
+def failure_of(error: ResolverError) -> Failure:
+    """Return what the C library would make of the error."""
+    if isinstance(error, NxDomain):
+        return Failure(HOST_NOT_FOUND)
+    if isinstance(error, Dangling):
+        return Failure(NO_RECOVERY, useless=True)
+    if isinstance(error, NoData):
+        return Failure(NO_DATA)
+    if isinstance(error, ServFail | TimedOut):
+        return Failure(TRY_AGAIN, unavailable=True)
+    return Failure(NO_RECOVERY)
+
+
+def search(name: str, conf: ResolvConf, ask: Callable[[str], Host]) -> Host | Failure:
+    """Return the first host that `ask` finds for an absolute name that `name` may stand for (res_search(3)).
+
+    ask: returns a host or raises a ResolverError. With enough dots (`ndots`) or one at its end the name itself comes
+    first, then the name in each domain of the list, else the other way round.
+    """
+    dots = name.count(".")
+    if name.endswith("."):
+        return _ask(ask, name[:-1])
+    first: Failure | None = None
+    unavailable = False
+    if dots >= conf.ndots:
+        found = _ask(ask, name)
+        if isinstance(found, Host) or found.useless:
+            return found
+        first = found
+        unavailable = found.unavailable
+    last = first or Failure()
+    seen_nodata = seen_servfail = False
+    for domain in conf.search:
+        try:
+            return ask(f"{name}.{domain}" if domain else name)
+        except ResolverError as error:
+            last = failure_of(error)
+            if last.useless:
+                return last
+            unavailable = unavailable or last.unavailable
+            seen_nodata = seen_nodata or isinstance(error, NoData)
+            if isinstance(error, ServFail):
+                seen_servfail = True
+            elif not isinstance(error, NxDomain | NoData):
+                break
+    # A list with the root in it has had the name itself.
+    if first is None and "" not in conf.search and (dots or not conf.search or not conf.no_tld_query):
+        found = _ask(ask, name)
+        if isinstance(found, Host) or found.useless:
+            return found
+        last = found
+        unavailable = unavailable or found.unavailable
+    if first is not None:
+        last = first
+    elif seen_nodata:
+        last = Failure(NO_DATA)
+    elif seen_servfail:
+        last = Failure(TRY_AGAIN)
+    return Failure(last.herrno, unavailable)
+
+
+def _ask(ask: Callable[[str], Host], name: str) -> Host | Failure:
+    try:
+        return ask(name)
+    except ResolverError as error:
+        return failure_of(error)

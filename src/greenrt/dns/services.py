@@ -1,0 +1,55 @@
+"""Which types of socket, protocols and ports a service stands for: the C library's answer, remembered."""
+
+import _socket
+from typing import Any
+
+from greenrt._original import getaddrinfo
+from greenrt.dns.nsswitch import nsswitch
+from greenrt.dns.reloaded import Reloaded
+
+__all__ = ["Service", "is_service_name", "leaves_machine", "services"]
+
+# Type of socket, protocol, port.
+Service = tuple[int, int, int]
+Known = dict[tuple[Any, int, int, int, int], list[Service]]
+
+# Reading /etc/services takes the C library more than 100 us. Forgotten when the file changes.
+_known: Reloaded[Known] = Reloaded("/etc/services", lambda data: {})
+MAX_KNOWN = 1000
+
+
+def is_service_name(port: Any) -> bool:
+    """Tell whether `port` has to be looked up."""
+    return isinstance(port, str | bytes) and not port.isdigit()
+
+
+def leaves_machine(port: Any) -> bool:
+    """Tell whether looking up the service `port` may have to ask other machines, and so block."""
+    return is_service_name(port) and not nsswitch.get().plain_services
+
+
+def services(port: Any, family: int, type: int, proto: int, flags: int) -> list[Service]:
+    """Return what to connect to for getaddrinfo's arguments, whatever the host.
+
+    Raises what getaddrinfo(3) and the socket module raise for a bad port, family, type, protocol or flag.
+    """
+    if not is_service_name(port):
+        return _ask(port, family, type, proto, flags)
+    known = _known.get()
+    key = (port, family, type, proto, flags)
+    found = known.get(key)
+    if found is None:
+        found = _ask(port, family, type, proto, flags)
+        if len(known) >= MAX_KNOWN:
+            known.clear()
+        known[key] = found
+    return found
+
+
+def _ask(port: Any, family: int, type: int, proto: int, flags: int) -> list[Service]:
+    host = "::1" if family == _socket.AF_INET6 else "127.0.0.1"
+    if family == _socket.AF_UNSPEC:
+        # Or one of the two hosts may be no answer.
+        flags &= ~_socket.AI_ADDRCONFIG
+    found = getaddrinfo(host, port, family, type, proto, flags | _socket.AI_NUMERICHOST)
+    return [(entry[1], entry[2], int(entry[4][1])) for entry in found]

@@ -1,0 +1,159 @@
+"""The sources of hosts that nsswitch.conf can name: files and dns."""
+
+import _socket
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from greenrt.dns.answer import Answer
+from greenrt.dns.errors import Dangling, NoData, NxDomain, ResolverError, ServFail, TimedOut
+from greenrt.dns.hostname import is_hostname
+from greenrt.dns.hosts import Host, hosts, multi
+from greenrt.dns.resolvconf import ResolvConf, resolv_conf
+from greenrt.dns.search import Failure, failure_of, search
+
+__all__ = ["Dns", "Files", "HostSource", "Trace", "arpa_name", "has_host_aliases"]
+
+AF_INET, AF_INET6, AF_UNSPEC = _socket.AF_INET, _socket.AF_INET6, _socket.AF_UNSPEC
+V4MAPPED = b"\0" * 10 + b"\xff\xff"
+FAMILIES = {"A": AF_INET, "AAAA": AF_INET6}
+
+# Told each step of a lookup, as a line of text.
+Trace = Callable[[str], None] | None
+
+
+class HostSource(Protocol):
+    """Where hosts are looked up."""
+
+    def by_name(self, name: str, family: int) -> Host | Failure:
+        """Return the host; only its addresses of `family`, unless that is AF_UNSPEC."""
+
+    def by_address(self, family: int, packed: bytes) -> Host | Failure:
+        """Return the host with this address."""
+
+
+class Files:
+    """``/etc/hosts``."""
+
+    def __init__(self, trace: Trace = None) -> None:
+        self._trace = trace
+
+    def by_name(self, name: str, family: int) -> Host | Failure:
+        """See `HostSource`."""
+        return self._found(name, hosts.get().by_name(name, family, multi.get()))
+
+    def by_address(self, family: int, packed: bytes) -> Host | Failure:
+        """See `HostSource`."""
+        return self._found(_socket.inet_ntop(family, packed), hosts.get().by_address(family, packed))
+
+    def _found(self, wanted: str, host: Host | None) -> Host | Failure:
+        if self._trace:
+            self._trace(f"hosts {hosts.path}: {wanted}: {'found' if host else 'no line'}")
+        return host or Failure()
+
+
+class Dns:
+    """Name servers, asked through a `Stub` as ``/etc/resolv.conf`` says at that time."""
+
+    def __init__(self, stub: Any, trace: Trace = None) -> None:
+        self._stub = stub
+        self._trace = trace
+
+    def _configured(self) -> ResolvConf:
+        conf = resolv_conf.get()
+        self._stub.configure(conf)
+        return conf
+
+    def by_name(self, name: str, family: int) -> Host | Failure:
+        """See `HostSource`."""
+        conf = self._configured()
+        if not is_hostname(name):
+            return Failure()
+        if self._trace:
+            words = " ".join(conf.search) or "nothing"
+            self._trace(f"dns: servers {' '.join(conf.servers)}, search {words}, ndots {conf.ndots}")
+        rtypes = {AF_INET: ["A"], AF_INET6: ["AAAA"]}.get(family, ["A", "AAAA"])
+        if conf.no_aaaa and family == AF_INET6:
+            return search(name, conf, self._refuse)
+        if conf.no_aaaa:
+            rtypes = ["A"]
+        return search(name, conf, lambda absolute: self._ask(absolute, rtypes, conf.single_request))
+
+    def by_address(self, family: int, packed: bytes) -> Host | Failure:
+        """See `HostSource`."""
+        self._configured()
+        if packed[:12] in (V4MAPPED, bytes(12)) and packed[12:] not in (b"", b"\0\0\0\1"):
+            family, packed = AF_INET, packed[12:]
+        try:
+            names = self._result(self._stub.submit(arpa_name(family, packed), "PTR")).records
+        except ResolverError as error:
+            return failure_of(error)
+        return Host(names[0], names[1:], [(family, packed)])
+
+    def _refuse(self, name: str) -> Host:
+        """Fail as if the name, if it exists, had no IPv6 address."""
+        self._ask(name, ["A"], True)
+        raise NoData(name, "AAAA", "not asked for, because of no-aaaa in resolv.conf")
+
+    def _ask(self, name: str, rtypes: list[str], one_by_one: bool) -> Host:
+        """Return what the servers say of an absolute name, asked for all types at once; else raise one error."""
+        errors: list[ResolverError] = []
+        found: list[tuple[int, Answer]] = []
+        lookups: list[Any] = []
+        try:
+            for at, rtype in enumerate(rtypes):
+                # The others go out before the first is waited for.
+                while len(lookups) <= (at if one_by_one else len(rtypes) - 1):
+                    lookups.append(self._stub.submit(name, rtypes[len(lookups)]))
+                try:
+                    found.append((FAMILIES[rtype], self._result(lookups[at])))
+                except ResolverError as error:
+                    errors.append(error)
+        finally:
+            for lookup in lookups:
+                lookup.cancel()
+        if not found:
+            raise min(errors, key=_rank)
+        return Host(
+            found[0][1].canonical,
+            list(found[0][1].cnames),
+            [
+                (family, _socket.inet_pton(family, text))
+                for family, answer in found
+                for text in answer.records
+            ],
+        )
+
+    def _result(self, lookup: Any) -> Answer:
+        try:
+            answer: Answer = lookup.result()
+        except ResolverError as error:
+            if self._trace:
+                self._trace(f"dns: {error}")
+            raise
+        if self._trace:
+            way = "".join(f" {name} ->" for name in answer.cnames)
+            self._trace(
+                f"dns:{way} {answer.canonical}: {', '.join(map(str, answer.records))} (ttl {answer.ttl})"
+            )
+        return answer
+
+
+def _rank(error: ResolverError) -> int:
+    """Return which of two failures of a name counts: the lower."""
+    for rank, kind in enumerate((Dangling, ServFail, TimedOut, NxDomain)):
+        if isinstance(error, kind):
+            return rank
+    return 3
+
+
+def arpa_name(family: int, packed: bytes) -> str:
+    """Return the name under which an address is found in the DNS (RFC 1035 3.5, RFC 3596 2.5)."""
+    if family == AF_INET:
+        return ".".join(str(byte) for byte in reversed(packed)) + ".in-addr.arpa"
+    return ".".join(reversed(packed.hex())) + ".ip6.arpa"
+
+
+def has_host_aliases(name: str) -> bool:
+    """Tell whether the user may have an alias for `name` (hostname(7)), of which only the C library knows."""
+    return "." not in name and "HOSTALIASES" in os.environ

@@ -1,0 +1,131 @@
+"""What the C library cannot show: hosts and files of our own making."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from greenrt.dns import hosts, nsswitch
+from greenrt.dns.front import Front
+from greenrt.dns.hosts import Host
+from greenrt.dns.resolvers import RESOLVERS, new_resolver
+from greenrt.dns.search import Failure
+from greenrt.dns.sources import Files
+
+PACKED = socket.inet_aton("192.0.2.1")
+
+
+class Known:
+    """A source with one host."""
+
+    def __init__(self, answer: Host | Failure):
+        self.answer = answer
+        self.asked: list[str] = []
+
+    def by_name(self, name: str, family: int) -> Host | Failure:
+        self.asked.append(name)
+        return self.answer
+
+    def by_address(self, family: int, packed: bytes) -> Host | Failure:
+        self.asked.append(socket.inet_ntop(family, packed))
+        return self.answer
+
+
+@pytest.fixture
+def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory whose files stand for those of /etc."""
+    for file, name in ((hosts.hosts, "hosts"), (nsswitch.nsswitch, "nsswitch.conf")):
+        monkeypatch.setattr(file, "path", str(tmp_path / name))
+    return tmp_path
+
+
+HOST = Host("name.test", ["alias.test"], [(socket.AF_INET, PACKED)])
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("hosts: files dns", ["name"]),
+        ("hosts: files", []),
+        ("hosts: files [NOTFOUND=return] dns", []),
+        ("hosts: files [UNAVAIL=return] dns", ["name"]),
+        ("hosts: nonsense [UNAVAIL=return] dns", []),
+        ("hosts: nonsense dns", ["name"]),
+        ("hosts:", []),
+    ],
+)
+def test_the_order_of_sources(etc: Path, line: str, asked: list[str]):
+    (etc / "nsswitch.conf").write_text(line)
+    dns = Known(HOST)
+    front = Front({"files": Files(), "dns": dns})
+    if asked:
+        assert front.gethostbyname_ex("name") == ("name.test", ["alias.test"], ["192.0.2.1"])
+    else:
+        with pytest.raises(socket.gaierror) as raised:
+            front.gethostbyname_ex("name")
+        assert raised.value.errno == socket.EAI_NONAME
+    assert dns.asked == asked
+
+
+def test_edits_are_seen_by_the_next_lookup(etc: Path):
+    front = Front({"files": Files(), "dns": Known(Failure())})
+    (etc / "hosts").write_text("192.0.2.7 edited.test\n")
+    assert front.gethostbyname("edited.test") == "192.0.2.7"
+    (etc / "hosts").write_text("192.0.2.8 edited.test\n")
+    assert front.gethostbyname("edited.test") == "192.0.2.8"
+    (etc / "hosts").unlink()
+    with pytest.raises(socket.gaierror):
+        front.gethostbyname("edited.test")
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(Failure(1), socket.EAI_NONAME), (Failure(2), socket.EAI_AGAIN), (Failure(4), socket.EAI_NODATA)],
+)
+def test_failures(etc: Path, failure: Failure, code: int):
+    front = Front({"dns": Known(failure)})
+    with pytest.raises(socket.gaierror) as raised:
+        front.getaddrinfo("name", 80)
+    with pytest.raises(socket.gaierror) as native:
+        # The same text as the standard library's.
+        raise socket.gaierror(code, raised.value.strerror)
+    assert raised.value.args == native.value.args
+    with pytest.raises(socket.herror) as by_address:
+        front.gethostbyaddr("192.0.2.1")
+    assert by_address.value.errno == failure.herrno
+
+
+@pytest.mark.parametrize("function", ["getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"])
+@pytest.mark.parametrize("host", ["a\0b.test", b"a\0b.test", "127.0.0.1\0.test"])
+def test_a_null_byte_is_refused(function: str, host: str | bytes):
+    dns = Known(HOST)
+    arguments = (80,) if function == "getaddrinfo" else ()
+    with pytest.raises(ValueError, match="null byte"):
+        getattr(Front({"dns": dns}), function)(host, *arguments)
+    assert dns.asked == []
+
+
+@pytest.mark.parametrize("host", [5, 1.5, [], object()])
+def test_a_host_of_a_wrong_type(host: object):
+    front = Front({})
+    with pytest.raises(TypeError):
+        front.getaddrinfo(host, 80)
+    with pytest.raises(TypeError):
+        front.gethostbyname(host)
+
+
+def test_an_unknown_resolver(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GREENRT_RESOLVER", "carrier-pigeon")
+    with pytest.raises(ValueError, match=r"carrier-pigeon.*auto, ares, thread, block"):
+        new_resolver()
+
+
+@pytest.mark.parametrize("name", RESOLVERS)
+def test_every_resolver_knows_localhost(name: str):
+    resolver = new_resolver(name=name)
+    try:
+        assert resolver.gethostbyname("localhost") == "127.0.0.1"
+        assert resolver.getaddrinfo("127.0.0.1", "http", type=socket.SOCK_STREAM)[0][4] == ("127.0.0.1", 80)
+        assert resolver.getnameinfo(("192.0.2.1", 80), socket.NI_NUMERICHOST) == ("192.0.2.1", "http")
+    finally:
+        resolver.close()
