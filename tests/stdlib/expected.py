@@ -75,5 +75,4 @@ DIFFERENCES = {
     "test.test_queue.CSimpleQueueTest.test_many_threads": FRESH_QUEUE,
     "test.test_queue.CSimpleQueueTest.test_many_threads_timeout": FRESH_QUEUE,
     "test.test_queue.CSimpleQueueTest.test_order": FRESH_QUEUE,
-    "test.test_select.SelectTestCase.test_errno": "the hub's own fds, made at the first wait, take the closed number",
 }

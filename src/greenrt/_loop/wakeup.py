@@ -3,9 +3,17 @@
 import os
 
 from greenrt import _original
+from greenrt._native.aside import set_aside
 from greenrt._native.ping import ping
 
 __all__ = ["SignalWakeup", "Wakeup"]
+
+
+def _pipe() -> tuple[int, int]:
+    ends = os.pipe()
+    for end in ends:
+        os.set_blocking(end, False)
+    return set_aside(ends[0]), set_aside(ends[1])
 
 
 class Wakeup:
@@ -18,11 +26,9 @@ class Wakeup:
         self._senders: list[None] = []
         self.sent = 0
         if hasattr(os, "eventfd"):
-            self.fd = self.write_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self.fd = self.write_fd = set_aside(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
         else:
-            self.fd, self.write_fd = os.pipe()
-            os.set_blocking(self.fd, False)
-            os.set_blocking(self.write_fd, False)
+            self.fd, self.write_fd = _pipe()
 
     def send(self) -> None:
         """Make `fd` readable."""
@@ -68,9 +74,7 @@ class SignalWakeup:
     """
 
     def __init__(self) -> None:
-        self.fd, self._write_fd = os.pipe()
-        os.set_blocking(self.fd, False)
-        os.set_blocking(self._write_fd, False)
+        self.fd, self._write_fd = _pipe()
         self._previous = _original.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
 
     def drain(self) -> None:

@@ -3,6 +3,7 @@
 import errno
 
 from greenrt import _original
+from greenrt._native.aside import duplicate_aside
 from greenrt._typing import Any
 
 __all__ = ["ADD", "DELETE", "MODIFY", "Poller"]
@@ -18,6 +19,10 @@ class Poller:
 
     def __init__(self, capacity: int = 1024) -> None:
         self._epoll: Any = _original.epoll()
+        moved = duplicate_aside(self._epoll.fileno())
+        if moved >= 0:
+            self._epoll.close()
+            self._epoll = _original.epoll.fromfd(moved)
         self._capacity = capacity
         self._generations: dict[int, int] = {}
         self._batch: list[tuple[int, int]] = []

@@ -10,6 +10,8 @@ from libc.stdlib cimport free, malloc
 from posix.time cimport timespec
 from posix.unistd cimport close
 
+from greenrt._native.aside import set_aside
+
 
 cdef extern from "<sys/epoll.h>" nogil:
     int epoll_create1(int flags)
@@ -60,6 +62,7 @@ cdef class Poller:
         self.fd = epoll_create1(EPOLL_CLOEXEC)
         if self.fd < 0:
             PyErr_SetFromErrno(OSError)
+        self.fd = set_aside(self.fd)
 
     def __dealloc__(self):
         if self.fd >= 0:

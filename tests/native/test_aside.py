@@ -1,0 +1,46 @@
+"""Fds out of the way."""
+
+import os
+import resource
+
+from support.child import run_script
+
+from greenrt._native.aside import duplicate_aside, set_aside
+
+
+def test_an_fd_moves():
+    fd, writer = os.pipe()
+    moved = set_aside(fd)
+    assert moved >= 100
+    assert not os.get_inheritable(moved)
+    os.write(writer, b"x")
+    assert os.read(moved, 1) == b"x"
+    os.close(moved)
+    second = set_aside(writer)
+    assert second >= 100 and second not in (moved, writer)
+    os.close(second)
+
+
+def test_it_stays_where_no_number_is_free():
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    fd = os.open("/dev/null", os.O_RDONLY)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    try:
+        assert duplicate_aside(fd) == -1
+        assert set_aside(fd) == fd
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        os.close(fd)
+
+
+def test_the_first_wait_leaves_the_low_numbers_alone():
+    """A closed standard stream's number goes to the program's next file, though the hub appears in between."""
+    run_script(
+        """
+        import os, greenrt
+        os.close(0)
+        greenrt.sleep(0.001)
+        assert os.open("/dev/null", os.O_RDONLY) == 0
+        greenrt.sleep(0.001)
+        """
+    )
