@@ -14,6 +14,7 @@ Patches the standard library, then runs SCRIPT or MODULE as Python would.
 """
 
 COMMANDS = """usage: greenrt run [-m MODULE | SCRIPT] [ARGUMENT ...]   patch, then run a program
+       greenrt resolve [--type TYPE] [--server ADDRESS] [--trace] NAME ...
        greenrt --version
 """
 
@@ -39,6 +40,11 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["run"]:
         run(arguments[1:], "greenrt run")
+    elif arguments[:1] == ["resolve"]:
+        # Not above: `greenrt run` does without.
+        from greenrt.monkey.resolve import resolve
+
+        raise SystemExit(resolve(arguments[1:]))
     elif arguments[:1] in (["--version"], ["-V"]):
         print(f"greenrt {greenrt.__version__} ({greenrt.__build__}, Python {sys.version.split()[0]})")
     elif arguments[:1] in (["-h"], ["--help"]):

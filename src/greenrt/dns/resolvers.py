@@ -11,6 +11,7 @@ block       the C library, in place: the whole thread waits
 
 import _socket
 import os
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from greenrt import _original
@@ -117,23 +118,34 @@ class AresResolver:
     """greenrt's own. What is rare enough goes to the C library in a thread: AI_IDN, NI_NOFQDN, HOSTALIASES, services
     from other sources than files.
 
-    cache: answers of name servers are used again while they live; off, as in the C library. trace: told each step.
+    cache: answers of name servers are used again while they live; off, as in the C library. servers: addresses of
+    name servers to ask instead of those in resolv.conf. trace: told each step.
     """
 
-    def __init__(self, hub: Any = None, *, cache: bool = False, trace: Trace = None) -> None:
+    def __init__(
+        self,
+        hub: Any = None,
+        *,
+        cache: bool = False,
+        servers: Sequence[str] | None = None,
+        trace: Trace = None,
+    ) -> None:
         # Not above: pycares takes long to import.
         from greenrt.dns.stub import Stub
 
         self._hub = hub
         self._threads: ThreadResolver | None = None
         self._stub = Stub(hub, cache=cache)
-        self._front = Front({"files": Files(trace), "dns": Dns(self._stub, trace)})
+        self._front = Front({"files": Files(trace), "dns": Dns(self._stub, servers, trace)})
+        self._trace = trace
 
     def _for_name(self, name: Any, port: Any = None, flags: int = 0) -> Resolver | Front:
         rare = flags & AI_RARE or leaves_machine(port) or (isinstance(name, str) and has_host_aliases(name))
         return self._by_thread() if rare else self._front
 
     def _by_thread(self) -> ThreadResolver:
+        if self._trace:
+            self._trace("left to the C library, in a thread")
         if self._threads is None:
             self._threads = ThreadResolver(self._hub)
         return self._threads

@@ -2,7 +2,7 @@
 
 import _socket
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from greenrt.dns.answer import Answer
@@ -53,10 +53,11 @@ class Files:
 
 
 class Dns:
-    """Name servers, asked through a `Stub` as ``/etc/resolv.conf`` says at that time."""
+    """Name servers, asked through a `Stub` as ``/etc/resolv.conf`` says then; `servers`: others than those in it."""
 
-    def __init__(self, stub: Any, trace: Trace = None) -> None:
+    def __init__(self, stub: Any, servers: Sequence[str] | None = None, trace: Trace = None) -> None:
         self._stub = stub
+        self._servers = servers
         self._trace = trace
 
     def _configured(self) -> ResolvConf:
@@ -70,8 +71,9 @@ class Dns:
         if not is_hostname(name):
             return Failure()
         if self._trace:
-            words = " ".join(conf.search) or "nothing"
-            self._trace(f"dns: servers {' '.join(conf.servers)}, search {words}, ndots {conf.ndots}")
+            servers = " ".join(self._servers or conf.servers)
+            words = " ".join(domain or "." for domain in conf.search) or "nothing"
+            self._trace(f"dns: servers {servers}; search {words}; ndots {conf.ndots}")
         rtypes = {AF_INET: ["A"], AF_INET6: ["AAAA"]}.get(family, ["A", "AAAA"])
         if conf.no_aaaa and family == AF_INET6:
             return search(name, conf, self._refuse)
@@ -85,7 +87,7 @@ class Dns:
         if packed[:12] in (V4MAPPED, bytes(12)) and packed[12:] not in (b"", b"\0\0\0\1"):
             family, packed = AF_INET, packed[12:]
         try:
-            names = self._result(self._stub.submit(arpa_name(family, packed), "PTR")).records
+            names = self._result(self._submit(arpa_name(family, packed), "PTR")).records
         except ResolverError as error:
             return failure_of(error)
         return Host(names[0], names[1:], [(family, packed)])
@@ -104,7 +106,7 @@ class Dns:
             for at, rtype in enumerate(rtypes):
                 # The others go out before the first is waited for.
                 while len(lookups) <= (at if one_by_one else len(rtypes) - 1):
-                    lookups.append(self._stub.submit(name, rtypes[len(lookups)]))
+                    lookups.append(self._submit(name, rtypes[len(lookups)]))
                 try:
                     found.append((FAMILIES[rtype], self._result(lookups[at])))
                 except ResolverError as error:
@@ -123,6 +125,11 @@ class Dns:
                 for text in answer.records
             ],
         )
+
+    def _submit(self, name: str, rtype: str) -> Any:
+        if self._trace:
+            self._trace(f"dns: ask for {rtype} of {name}")
+        return self._stub.submit(name, rtype, servers=self._servers)
 
     def _result(self, lookup: Any) -> Answer:
         try:
