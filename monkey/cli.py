@@ -15,6 +15,7 @@ Patches the standard library, then runs SCRIPT or MODULE as Python would.
 
 COMMANDS = """usage: greenrt run [-m MODULE | SCRIPT] [ARGUMENT ...]   patch, then run a program
        greenrt resolve [--type TYPE] [--server ADDRESS] [--trace] NAME ...
+       greenrt serve [OPTION ...] MODULE:NAME                 serve a WSGI application; --help says more
        greenrt --version
 """
 
@@ -45,6 +46,10 @@ def main() -> None:
         from greenrt.monkey.resolve import resolve
 
         raise SystemExit(resolve(arguments[1:]))
+    elif arguments[:1] == ["serve"]:
+        from greenrt.monkey.serve import serve
+
+        serve(arguments[1:])
     elif arguments[:1] in (["--version"], ["-V"]):
         print(f"greenrt {greenrt.__version__} ({greenrt.__build__}, Python {sys.version.split()[0]})")
     elif arguments[:1] in (["-h"], ["--help"]):
@@ -52,3 +57,7 @@ def main() -> None:
     else:
         print(COMMANDS, end="", file=sys.stderr)
         raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    main()

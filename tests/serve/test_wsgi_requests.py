@@ -162,6 +162,17 @@ def test_what_is_not_served_is_refused(name: str) -> None:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "code"), [("request_line", b"414"), ("field", b"431"), ("head", b"431"), ("fields", b"431")]
+)
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_limits_may_be_small(name: str, code: bytes, pieces: int) -> None:
+    sent = request("X: " + "y" * 40, line=f"GET /{'a' * 40} HTTP/1.1")
+    with serving(limits=limits(**{name: 2 if name == "fields" else 30})) as server:
+        answer = talk(server, sent) if pieces == 1 else talk(server, sent[:50], sent[50:])
+    assert answer.startswith(b"HTTP/1.1 " + code)
+
+
 def test_a_chunked_body_beyond_the_limit_is_refused() -> None:
     with serving(echo, limits=limits(body=5)) as server:
         answer = talk(server, post(CHUNKED, body=b"3\r\nabc\r\n3\r\nabc\r\n0\r\n\r\n") + SMUGGLED)

@@ -91,6 +91,11 @@ class WSGIServer(StreamServer):
 
     # -- Connections
 
+    @property
+    def connections(self) -> int:
+        """How many connections there are, with those that wait for a request."""
+        return len(self._wires)
+
     def handle(self, sock: Any, peer: Any) -> None:
         """Answer the requests of one connection."""
         wire = Wire(sock, self.limits)

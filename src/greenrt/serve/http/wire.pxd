@@ -3,6 +3,7 @@ import cython
 
 cdef class Wire:
     cdef object _timeout
+    cdef Py_ssize_t _short
     cdef public bytes buffer
     cdef public object error, limits, sock
     cdef public bint handed_over, idle, last

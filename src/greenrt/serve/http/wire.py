@@ -24,11 +24,13 @@ RESET = struct.pack("ii", 1, 0)
 class Wire:
     """A stream socket, what was received and not yet used, and the timeouts. For one greenlet."""
 
-    __slots__ = ("_timeout", "buffer", "error", "handed_over", "idle", "last", "limits", "sock")
+    __slots__ = ("_short", "_timeout", "buffer", "error", "handed_over", "idle", "last", "limits", "sock")
 
     def __init__(self, sock: Any, limits: Limits) -> None:
         self.sock = sock
         self.limits = limits
+        # A head that is no longer than this breaks no limit of length.
+        self._short = min(limits.request_line, limits.field, limits.head)
         # What came after the head, or the part of the body, that was asked for.
         self.buffer = b""
         # Whether it waits for a request of which nothing has come: whoever stops the server may close it.
@@ -72,7 +74,7 @@ class Wire:
         end = data.find(END)
         if end < 0 or data[0] == 13:
             return self._rest_of_head(data)
-        if end > 8000:
+        if end > self._short:
             self._check_lengths(data[:end])
         self.buffer = data[end + 4 :]
         return data[:end]
@@ -124,7 +126,7 @@ class Wire:
 
     def _check_lengths(self, head: bytes | bytearray) -> None:
         limits = self.limits
-        if len(head) <= min(limits.request_line, limits.field, limits.head):
+        if len(head) <= self._short:
             return
         line, _, fields = head.partition(b"\r\n")
         if len(line) > limits.request_line:

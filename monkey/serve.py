@@ -1,0 +1,162 @@
+"""The command ``greenrt serve``: a WSGI application behind `WSGIServer`, until a signal ends it."""
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+from importlib import import_module
+
+from greenrt.monkey.patches import patch_all
+
+from greenrt._typing import Any
+
+__all__ = ["serve"]
+
+# Numbers of listening sockets that the process before this one, with the same id, left open.
+INHERITED = "GREENRT_SERVE_FDS"
+
+DESCRIPTION = """Serve a WSGI application over HTTP/1.1. SIGTERM and SIGINT: answer what has come, then end.
+SIGHUP: answer what has come, then start anew in the same process; no connection is refused meanwhile."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="greenrt serve", description=DESCRIPTION)
+    parser.add_argument(
+        "application", metavar="MODULE:NAME", help="the module, and its application (default: app)"
+    )
+    parser.add_argument(
+        "--bind",
+        action="append",
+        metavar="ADDRESS",
+        help="host:port, port, or unix:/path; may be repeated [127.0.0.1:8000]",
+    )
+    parser.add_argument("--tls-cert", metavar="FILE", help="the certificate chain in PEM; makes it https")
+    parser.add_argument("--tls-key", metavar="FILE", help="its key, unless that is in the same file")
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a field of greenrt.serve.Limits; none: off",
+    )
+    parser.add_argument(
+        "--graceful", type=float, default=30.0, metavar="SECONDS", help="to answer what has come [30]"
+    )
+    parser.add_argument("--access-log", action="store_true", help="a line for each request, to stdout")
+    parser.add_argument(
+        "--patch",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="patch the standard library first [yes]",
+    )
+    return parser
+
+
+def serve(arguments: list[str]) -> None:
+    """Run ``greenrt serve``; SystemExit with 2 for wrong arguments."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.patch:
+        patch_all()
+    try:
+        limits = _limits(options.limit)
+    except ValueError as error:
+        parser.error(str(error))
+    application = _application(options.application)
+    servers = _servers(options, limits, application)
+    asked = _serve_until_signal(servers, options)
+    inherited = [os.dup(server.socket.fileno()) for server in servers] if asked == signal.SIGHUP else []
+    _stop(servers, options.graceful, signal.Signals(asked).name)
+    if asked == signal.SIGHUP:
+        for fd in inherited:
+            os.set_inheritable(fd, True)
+        os.environ[INHERITED] = ",".join(map(str, inherited))
+        os.execv(sys.executable, [sys.executable, "-m", "greenrt.monkey.cli", "serve", *arguments])
+
+
+def _limits(settings: list[str]) -> Any:
+    from greenrt.serve import Limits
+
+    known = {field.name: field.default for field in dataclasses.fields(Limits)}
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        if name not in known:
+            raise ValueError(f"there is no limit {name!r}; there are {', '.join(known)}")
+        kind = float if isinstance(known[name], float) else int
+        try:
+            values[name] = None if text == "none" else kind(text)
+        except ValueError:
+            raise ValueError(f"the limit {name} must be a number or none, not {text!r}") from None
+    return Limits(**values)
+
+
+def _application(given: str) -> Any:
+    module, _, name = given.partition(":")
+    sys.path.insert(0, os.getcwd())
+    found: Any = import_module(module)
+    for part in (name or "app").split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
+    from greenrt.green import socket
+    from greenrt.serve import WSGIServer
+
+    left_open = os.environ.pop(INHERITED, "")
+    if left_open:
+        listeners: list[Any] = [socket.socket(fileno=int(fd)) for fd in left_open.split(",")]
+        for listener in listeners:
+            os.set_inheritable(listener.fileno(), False)
+    else:
+        listeners = options.bind or ["127.0.0.1:8000"]
+    log = sys.stdout if options.access_log else None
+    return [
+        WSGIServer(
+            listener, application, limits=limits, log=log, certfile=options.tls_cert, keyfile=options.tls_key
+        )
+        for listener in listeners
+    ]
+
+
+def _serve_until_signal(servers: list[Any], options: Any) -> int:
+    """Start the servers, and return the signal that asks for the end."""
+    from greenrt.sync.event import Event
+
+    asked: list[int] = []
+    event = Event()
+
+    def note(number: int, frame: Any) -> None:
+        asked.append(number)
+        event.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, note)
+    for server in servers:
+        server.start()
+        scheme = "https" if server.ssl_context is not None else "http"
+        print(
+            f"greenrt serves {options.application} at {scheme}://{_shown(server.address)}, pid {os.getpid()}",
+            flush=True,
+        )
+    event.wait()
+    return asked[0]
+
+
+def _shown(address: Any) -> str:
+    if not isinstance(address, tuple):
+        return str(address)
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{host}:{address[1]}"
+
+
+def _stop(servers: list[Any], seconds: float, why: str) -> None:
+    from greenrt import joinall, spawn
+
+    print(
+        f"greenrt: {why}: {sum(server.connections for server in servers)} connections to finish", flush=True
+    )
+    joinall([spawn(server.stop, seconds) for server in servers])
+    print("greenrt: done", flush=True)

@@ -1,0 +1,112 @@
+"""greenrt serve, as a process with signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.child import HOME
+
+APPLICATION = """
+import os, time
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(0.5)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"pid %d" % os.getpid()]
+"""
+
+
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[tuple[Any, str]]:
+    """Run the command and yield the process and its first line, which tells the address."""
+    (folder / "program.py").write_text(APPLICATION)
+    command = [
+        sys.executable,
+        "-m",
+        "greenrt.monkey.cli",
+        "serve",
+        "--bind",
+        "127.0.0.1:0",
+        *options,
+        "program:app",
+    ]
+    env = {**os.environ, "PYTHONPATH": str(HOME)}
+    process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process, process.stdout.readline()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def get(line: str, path: str = "/") -> str:
+    address = line.split("http://")[1].split(",")[0]
+    with urllib.request.urlopen(f"http://{address}{path}", timeout=30) as response:
+        return str(response.read().decode())
+
+
+def test_a_signal_ends_it_after_what_has_come(tmp_path: Path) -> None:
+    with served(tmp_path) as (process, line):
+        assert get(line) == f"pid {process.pid}"
+        answers: list[str] = []
+        asking = threading.Thread(target=lambda: answers.append(get(line, "/slow")))
+        asking.start()
+        # Long enough for the request to come in; it is answered after that.
+        threading.Event().wait(0.2)
+        process.send_signal(signal.SIGTERM)
+        asking.join(30)
+        assert answers == [f"pid {process.pid}"]
+        assert process.wait(30) == 0
+        assert "SIGTERM: " in process.stdout.read()
+
+
+def test_hup_starts_anew_in_the_same_process_and_refuses_nobody(tmp_path: Path) -> None:
+    with served(tmp_path) as (process, line):
+        assert get(line) == f"pid {process.pid}"
+        process.send_signal(signal.SIGHUP)
+        for _ in range(20):
+            assert get(line) == f"pid {process.pid}"
+        shown = [process.stdout.readline() for _ in range(3)]
+        assert "SIGHUP" in shown[0]
+        assert shown[2] == line
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--limit", "nonsense=1"], "there is no limit 'nonsense'"),
+        (["--limit", "body=x"], "must be a number or none"),
+        (["--nonsense"], "unrecognized arguments"),
+    ],
+)
+def test_wrong_options(options: list[str], words: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "greenrt.monkey.cli", "serve", *options, "program:app"]
+    env = {**os.environ, "PYTHONPATH": str(HOME)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_limits_and_the_log(tmp_path: Path) -> None:
+    with served(tmp_path, "--limit", "request_line=100", "--limit", "idle_time=none", "--access-log") as (
+        process,
+        line,
+    ):
+        assert get(line)
+        assert '"GET / HTTP/1.1" 200' in process.stdout.readline()
+        with pytest.raises(OSError, match="414"):
+            get(line, "/" + "a" * 100)
