@@ -12,7 +12,9 @@ from typing import Any
 from wsgiref.validate import validator
 
 import pytest
+import wsproto
 from support.wsgi import echo, hello, limits, request, serving, split, talk, until_end
+from wsproto import events
 
 import greenrt
 from greenrt.green import socket
@@ -252,6 +254,44 @@ def test_another_protocol_takes_the_socket() -> None:
         assert sock.recv(100) == b"late"
         sock.shutdown(socket.SHUT_WR)
         assert sock.recv(100) == b""
+
+
+def test_a_websocket_library_takes_the_socket() -> None:
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
+        names = {
+            key[5:].replace("_", "-"): value for key, value in environ.items() if key.startswith("HTTP_")
+        }
+        sock, early = environ["greenrt.upgrade"]()
+        websocket = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+        websocket.initiate_upgrade_connection(
+            [(name.encode(), value.encode()) for name, value in names.items()], environ["REQUEST_URI"]
+        )
+        if early:
+            websocket.receive_data(early)
+        while True:
+            for event in websocket.events():
+                if isinstance(event, events.Request):
+                    sock.sendall(websocket.send(events.AcceptConnection()))
+                elif isinstance(event, events.TextMessage):
+                    sock.sendall(websocket.send(events.TextMessage(event.data.upper())))
+                elif isinstance(event, events.CloseConnection):
+                    sock.sendall(websocket.send(event.response()))
+                    return []
+            websocket.receive_data(sock.recv(1000) or None)
+
+    with serving(application) as server, socket.create_connection(server.address) as sock:
+        client = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
+        sock.sendall(client.send(events.Request(host="test", target="/chat")))
+        seen: list[Any] = []
+        while not seen or not isinstance(seen[-1], events.CloseConnection):
+            client.receive_data(sock.recv(1000))
+            for event in client.events():
+                seen.append(event)
+                if isinstance(event, events.AcceptConnection):
+                    sock.sendall(client.send(events.TextMessage("hello")))
+                elif isinstance(event, events.TextMessage):
+                    sock.sendall(client.send(events.CloseConnection(1000)))
+    assert seen[1].data == "HELLO"
 
 
 # -- What applications do wrong

@@ -38,6 +38,7 @@ FLOORS = {
     "green": 6,
     "serve": 7,
     "monkey": 8,
+    "adapters": 9,
 }
 MONKEY = FLOORS["monkey"]
 FACADE = MONKEY - 0.5

@@ -1,0 +1,1 @@
+"""greenrt inside other programs; each module needs the package of its name."""

@@ -1,0 +1,93 @@
+"""A gunicorn worker: ``gunicorn -k greenrt.adapters.gunicorn.Worker module:app``.
+
+gunicorn manages the processes; in each, the standard library is patched and a `WSGIServer` answers. gunicorn's
+settings that mean the same are taken over: worker_connections, keepalive, graceful_timeout, max_requests,
+limit_request_line, limit_request_fields, limit_request_field_size, certfile and keyfile, accesslog (in the common
+format only), reload. Proxy headers and the PROXY protocol are not read.
+"""
+
+import os
+
+from gunicorn.workers import base
+
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.pausing import sleep
+from greenrt._typing import Any
+from greenrt.green import socket
+from greenrt.monkey import patch_all
+from greenrt.serve import Limits, WSGIServer
+from greenrt.sync.event import Event
+
+__all__ = ["Worker"]
+
+
+class Worker(base.Worker):  # type: ignore[misc]
+    """A process of gunicorn's that serves with greenlets."""
+
+    # Seconds between two signs of life to the master.
+    tick = 0.5
+
+    def init_process(self) -> None:
+        """Patch, before the application is imported, and go on as gunicorn does."""
+        self._ended = Event()
+        patch_all()
+        self.sockets: list[Any] = [socket.socket(fileno=listener.sock.detach()) for listener in self.sockets]
+        super().init_process()
+
+    def run(self) -> None:
+        """Serve until gunicorn says to stop, then answer what has come."""
+        servers = [self._server(listener) for listener in self.sockets]
+        for server in servers:
+            server.start()
+        while self.alive and self.ppid == os.getppid():
+            self.notify()
+            self._ended.wait(self.tick)
+        stopping = [Greenlet.spawn(server.stop, self.cfg.graceful_timeout) for server in servers]
+        while not all(greenlet.ready() for greenlet in stopping):
+            self.notify()
+            sleep(self.tick / 5)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """End after the requests under way."""
+        self._end()
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End at once: requests under way are given up."""
+        # gunicorn's own sleeps and exits here, in whatever greenlet the signal came upon.
+        self.cfg.set("graceful_timeout", 0)
+        self._end()
+
+    def _end(self) -> None:
+        self.alive = False
+        self._ended.set()
+
+    def _server(self, listener: Any) -> WSGIServer:
+        cfg = self.cfg
+        return WSGIServer(
+            listener,
+            self._application,
+            limits=Limits(
+                request_line=cfg.limit_request_line or 1 << 16,
+                field=cfg.limit_request_field_size or 1 << 16,
+                fields=cfg.limit_request_fields,
+                idle_time=cfg.keepalive or None,
+                requests=None if cfg.keepalive else 1,
+                connections=cfg.worker_connections,
+            ),
+            log=self._log_access if cfg.accesslog else None,
+            error_log=self.log.error_log,
+            environ={"wsgi.multiprocess": cfg.workers > 1},
+            certfile=cfg.certfile,
+            keyfile=cfg.keyfile,
+        )
+
+    def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("restarting after %d requests", self.nr)
+            self._end()
+        return self.wsgi(environ, start_response)
+
+    def _log_access(self, lines: str) -> None:
+        for line in lines.splitlines():
+            self.log.access_log.info("%s", line)

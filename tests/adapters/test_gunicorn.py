@@ -1,0 +1,131 @@
+"""The worker under the real gunicorn, with Flask and Django."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.child import HOME
+
+PLAIN = """
+import os, threading, time
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(0.5)
+    start_response("200 OK", [])
+    return [b"pid %d" % os.getpid(), b" patched %d" % ("greenrt" in type(threading.Lock()).__module__)]
+"""
+
+FLASK = """
+import flask, os, time
+
+app = flask.Flask(__name__)
+
+@app.route("/")
+def index():
+    time.sleep(0.01)
+    return f"pid {os.getpid()}"
+
+@app.route("/post", methods=["POST"])
+def post():
+    return flask.request.form["name"]
+"""
+
+DJANGO = """
+import os
+import django
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import path
+
+settings.configure(ROOT_URLCONF=__name__, SECRET_KEY="x", ALLOWED_HOSTS=["*"])
+django.setup()
+
+def index(request):
+    return HttpResponse(f"pid {os.getpid()}")
+
+def post(request):
+    return HttpResponse(request.POST["name"])
+
+urlpatterns = [path("", index), path("post", post)]
+
+from django.core.wsgi import get_wsgi_application
+app = get_wsgi_application()
+"""
+
+
+@contextmanager
+def gunicorn(folder: Path, program: str, *options: str) -> Iterator[tuple[Any, str]]:
+    """Run gunicorn and yield its process and the address, once it serves."""
+    (folder / "program.py").write_text(program)
+    worker = ["-k", "greenrt.adapters.gunicorn.Worker", "-b", "127.0.0.1:0", "--no-control-socket"]
+    command = [sys.executable, "-m", "gunicorn", *worker, *options, "program:app"]
+    env = {**os.environ, "PYTHONPATH": str(HOME)}
+    process = subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.PIPE, text=True)
+    lines: list[str] = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        lines.append(line)
+        if found := re.search(r"Listening at: (http://\S+)", line):
+            break
+    else:
+        raise AssertionError("".join(lines))
+    reading = threading.Thread(target=lambda: lines.extend(process.stderr))
+    reading.start()
+    process.lines = lines  # type: ignore[attr-defined]
+    try:
+        yield process, found[1]
+    finally:
+        process.terminate()
+        process.wait(30)
+        reading.join()
+        process.stderr.close()
+
+
+def get(url: str, data: bytes | None = None) -> str:
+    with urllib.request.urlopen(url, data, timeout=30) as response:
+        return str(response.read().decode())
+
+
+def test_a_signal_ends_it_after_what_has_come(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, PLAIN) as (process, url):
+        assert get(url).startswith("pid ")
+        answers: list[str] = []
+        asking = threading.Thread(target=lambda: answers.append(get(url + "/slow")))
+        asking.start()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        asking.join(30)
+        assert answers[0].startswith("pid ")
+        assert process.wait(30) == 0
+
+
+def test_a_worker_is_replaced_after_max_requests(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, PLAIN, "--max-requests", "3") as (_, url):
+        seen = {get(url) for _ in range(10)}
+        assert len(seen) > 1
+
+
+def test_reload_replaces_the_workers(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, PLAIN) as (process, url):
+        before = get(url)
+        process.send_signal(signal.SIGHUP)
+        while get(url) == before:
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("program", [FLASK, DJANGO], ids=["flask", "django"])
+def test_frameworks(program: str, tmp_path: Path) -> None:
+    with gunicorn(tmp_path, program, "--workers", "2") as (_, url):
+        assert get(url).startswith("pid ")
+        assert get(url + "/post", b"name=abc") == "abc"
