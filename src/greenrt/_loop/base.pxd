@@ -38,6 +38,7 @@ cdef class LoopBase:
     cdef public list prepares
     cdef public list checks
     cdef public list idles
+    cdef public list ranked
     cdef public list holders
     cdef object foreign
     cdef bint armed
@@ -60,3 +61,4 @@ cdef class LoopBase:
     cdef _run_hooks(self, list hooks)
     cdef double _timeout(self, double limit)
     cdef _expire_timers(self)
+    cdef _place_ranked(self)

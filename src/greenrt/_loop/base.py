@@ -77,6 +77,8 @@ class LoopBase:
         self.idles: list[Any] = []
         # The active watchers that hold something besides the loop: they are told of its end, and of a fork.
         self.holders: list[Any] = []
+        # Watchers with a priority that fired in this turn.
+        self.ranked: list[Any] = []
         # What other threads handed over, and whether they have woken the loop since it last looked.
         self.foreign: deque[Entry] = deque()
         self.armed = False
@@ -112,7 +114,7 @@ class LoopBase:
 
     def alive(self) -> bool:
         """Tell whether there is anything to run or to wait for."""
-        return self.refs > 0 or len(self.ready) > 0 or len(self.foreign) > 0
+        return self.refs > 0 or len(self.ready) > 0 or len(self.foreign) > 0 or len(self.ranked) > 0
 
     def post(self, entry: Entry) -> None:
         """Have `entry` run by the owner thread; any thread, and signal handlers.
@@ -188,13 +190,15 @@ class LoopBase:
         if self.checks:
             self._run_hooks(self.checks)
         self._expire_timers()
-        if self.idles and not len(self.ready):
+        if self.idles and not len(self.ready) and not self.ranked:
             for idle in list(self.idles):
                 idle.fire(0)
+        if self.ranked:
+            self._place_ranked()
 
     def _timeout(self, limit: float) -> float:
         """Return how long the poll may sleep: seconds, negative for ever."""
-        if limit <= 0.0 or len(self.ready) or self.foreign or self.idles:
+        if limit <= 0.0 or len(self.ready) or self.foreign or self.idles or self.ranked:
             return 0.0
         timers = self.timers
         wait = timers.first_deadline() - self.clock.now()
@@ -214,6 +218,17 @@ class LoopBase:
                 break
             node.fire(4)
 
+    def _place_ranked(self) -> None:
+        """Put the watchers with a priority before and behind the rest of the run queue."""
+        ready = self.ready
+        ranked = self.ranked
+        self.ranked = []
+        ranked.sort(key=_rank)
+        rest = [ready.popleft() for _ in range(len(ready))]
+        first = [watcher for watcher in ranked if watcher.priority > 0]
+        for item in first + rest + ranked[len(first) :]:
+            ready.append(item)
+
     def _run_hooks(self, hooks: list[Any]) -> None:
         # A copy: hooks start and stop each other, and themselves.
         for hook in list(hooks):
@@ -227,3 +242,7 @@ class LoopBase:
         if self.error_handler is None:
             raise value
         self.error_handler(context, type, value, tb)
+
+
+def _rank(watcher: Any) -> int:
+    return -int(watcher.priority)

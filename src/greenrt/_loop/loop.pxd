@@ -10,3 +10,9 @@ cdef class Loop(LoopBase):
     cdef bint _running
     cdef object _closings
     cdef list _right_to_close
+    cdef bint _gone
+    cdef object _stops
+
+    cdef double _when_to_stop(self) except? -1.0
+    cdef _run_all_ready(self)
+    cdef _finish_closings(self)

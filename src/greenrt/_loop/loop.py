@@ -13,7 +13,7 @@ from greenrt._loop.entry import READ, WRITE, Callback, Entry, as_callable
 from greenrt._loop.finalizer import Finalizer, finalize
 from greenrt._loop.owner import mark_thread
 from greenrt._loop.ticket import Closing
-from greenrt._loop.watchers import Async, Hook, Io, Timer, Watcher
+from greenrt._loop.watchers import MAX_PRIORITY, MIN_PRIORITY, Async, Hook, Io, Timer, Watcher, ranked
 from greenrt._native.thread import coarse, ident
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
@@ -50,10 +50,13 @@ class Loop(LoopBase):
         # Sticky: a break or a stop that comes before `run` ends that run.
         self._breaking = False
         self._stop_at = inf
+        # What `stop` asked for, from any thread.
+        self._stops: deque[float] = deque()
         self._running = False
         # Who waits for the close, and an item for the one thread that may do it.
         self._closings: deque[Closing] = deque()
         self._right_to_close = [None]
+        self._gone = False
         if backend is None:
             backend = os.environ.get("GREENRT_BACKEND") or default_backend
         if isinstance(backend, str):
@@ -61,27 +64,33 @@ class Loop(LoopBase):
         super().__init__(backend, clock if clock is not None else Clock(), default)
         fork.register(self)
 
-    # -- Watchers
+    # -- Watchers. `priority` is that of `Watcher.priority`; async watchers have none, posts come in order.
 
-    def io(self, fd: int, events: int, ref: bool = True) -> Io:
+    # As gevent calls them.
+    MAXPRI = MAX_PRIORITY
+    MINPRI = MIN_PRIORITY
+
+    def io(self, fd: int, events: int, ref: bool = True, priority: int | None = None) -> Io:
         """Return a watcher for READ (1) and WRITE (2) readiness of `fd`."""
-        return Io(self, fd, events, ref)
+        return ranked(Io(self, fd, events, ref), priority)
 
-    def timer(self, after: float, repeat: float = 0.0, ref: bool = True) -> Timer:
+    def timer(
+        self, after: float, repeat: float = 0.0, ref: bool = True, priority: int | None = None
+    ) -> Timer:
         """Return a watcher that calls back after `after` seconds, then every `repeat` seconds unless 0."""
-        return Timer(self, after, repeat, ref)
+        return ranked(Timer(self, after, repeat, ref), priority)
 
-    def prepare(self, ref: bool = True) -> Hook:
+    def prepare(self, ref: bool = True, priority: int | None = None) -> Hook:
         """Return a watcher that calls back in each turn before the poll."""
-        return Hook(self, self.prepares, ref)
+        return ranked(Hook(self, self.prepares, ref), priority)
 
-    def check(self, ref: bool = True) -> Hook:
+    def check(self, ref: bool = True, priority: int | None = None) -> Hook:
         """Return a watcher that calls back in each turn after the poll."""
-        return Hook(self, self.checks, ref)
+        return ranked(Hook(self, self.checks, ref), priority)
 
-    def idle(self, ref: bool = True) -> Hook:
+    def idle(self, ref: bool = True, priority: int | None = None) -> Hook:
         """Return a watcher that calls back whenever nothing else is ready; the loop never sleeps meanwhile."""
-        return Hook(self, self.idles, ref)
+        return ranked(Hook(self, self.idles, ref), priority)
 
     def async_(self, ref: bool = True) -> Async:
         """Return a watcher whose `send` any thread may call."""
@@ -154,16 +163,19 @@ class Loop(LoopBase):
                 if self._breaking:
                     self._breaking = False
                     return "broke"
-                if not self.alive() and self._stop_at == inf:
+                stop_at = self._when_to_stop()
+                if stop_at == inf and not self.alive():
                     return "idle"
-                now = self.clock.now()
-                self.gather(0.0 if nowait else max(0.0, self._stop_at - now))
+                self.gather(0.0 if nowait else max(0.0, stop_at - self.clock.now()))
                 self.run_ready()
+                stop_at = self._when_to_stop()
+                if stop_at != inf and self.clock.now() >= stop_at:
+                    self._run_all_ready()
                 if self.closed:
                     return "closed"
                 if self._breaking:
                     continue
-                if self.clock.now() >= self._stop_at:
+                if self.clock.now() >= stop_at:
                     self._stop_at = inf
                     return "stopped"
                 if nowait or once:
@@ -171,31 +183,52 @@ class Loop(LoopBase):
         finally:
             self._running = False
 
-    def run_ready(self) -> None:
-        """Run what is in the run queue now; bounded in number and time."""
+    def _when_to_stop(self) -> float:
+        while self._stops:
+            self._stop_at = min(self._stop_at, self._stops.popleft())
+        return self._stop_at
+
+    def _run_all_ready(self) -> None:
+        """Run what is in the run queue now, to its end."""
+        left = len(self.ready)
+        while left > 0 and len(self.ready) and not self._breaking:
+            left -= self.run_ready(left)
+
+    def run_ready(self, most: int = BATCH_CALLBACKS) -> int:
+        """Run what is in the run queue now, bounded in number and time; return how many were run."""
         ready = self.ready
         give_up = coarse() + BATCH_SECONDS
-        for _ in range(min(len(ready), BATCH_CALLBACKS)):
+        done = 0
+        for _ in range(min(len(ready), most)):
             if not len(ready):
                 # Closed by the callback before.
                 break
             entry = ready.popleft()
+            done += 1
             try:
                 entry.run()
             except BaseException as error:
                 self.handle_error(entry, type(error), error, error.__traceback__)
             if self._breaking or coarse() >= give_up:
                 break
+        return done
 
     def break_(self) -> None:
-        """End the present or the next `run` after the current callback."""
+        """End the present or the next `run` after the current callback. Any thread and signal handlers."""
         self._breaking = True
+        # Also a poll that is underway: only a signal handler can be here then, or another thread.
+        self.wake()
 
     def stop(self, after: float = 0.0) -> None:
-        """End `run` in `after` seconds, after the callbacks that are ready then."""
+        """End the present or the next `run` in `after` seconds, after the callbacks that are ready then.
+
+        Any thread and signal handlers; of several times the first one counts. ValueError for NaN.
+        """
         if isnan(after):
             raise ValueError("stop(after) takes a number of seconds, not nan")
-        self._stop_at = min(self._stop_at, self.clock.now() + max(after, 0.0))
+        # A step of its own in the run queue could come after a `run` that has nothing else to do.
+        self._stops.append(self.clock.now() + max(after, 0.0))
+        self.wake()
 
     @property
     def running(self) -> bool:
@@ -279,14 +312,16 @@ class Loop(LoopBase):
         closing = Closing(self, finalizers)
         self._closings.append(closing)
         if self.on_owner_thread():
-            if not self._running and not self.calling:
-                closing.run()
-                return closing
-        elif self.owner_mark() is None:
+            inline = not self._running and not self.calling
+        else:
+            inline = self.owner_mark() is None
+        if inline:
             closing.run()
-            return closing
-        if not self.post_final(closing):
-            closing.finish()
+        else:
+            self.post_final(closing)
+        if self._gone:
+            # Before this call, or so shortly after it that the end did not see the ticket.
+            self._finish_closings()
         return closing
 
     def end(self, finalizers: bool = True) -> None:
@@ -305,10 +340,18 @@ class Loop(LoopBase):
             del node
         self.ready.clear()
         self._detach()
-        while self._closings:
-            self._closings.popleft().finish()
+        self._gone = True
+        self._finish_closings()
         if failure is not None:
             raise failure
+
+    def _finish_closings(self) -> None:
+        while self._closings:
+            try:
+                closing = self._closings.popleft()
+            except IndexError:
+                break
+            closing.finish()
 
     def _drain(self, finalizers: bool) -> BaseException | None:
         """Run all that is queued, and what that queues; return the first error that nobody took."""

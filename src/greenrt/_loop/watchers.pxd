@@ -9,6 +9,7 @@ cdef class Watcher(Entry):
     cdef public tuple args
     cdef bint _ref
     cdef bint _active
+    cdef int _priority
     cdef bint _pending
     cdef bint _running
     cdef bint _closed
@@ -18,7 +19,12 @@ cdef class Watcher(Entry):
     cdef _activate(self, callback, tuple args)
     cdef _deactivate(self)
     cdef _halt(self)
+    cdef _check_usable(self, what)
+    cdef _queue(self)
     cpdef call(self, callback, tuple args)
+
+
+cdef _check_callback(callback)
 
 
 cdef class Io(Watcher):

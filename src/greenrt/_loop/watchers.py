@@ -15,10 +15,16 @@ from greenrt._loop.entry import READ, WRITE, Entry
 from greenrt._loop.finalizer import finalize
 from greenrt._loop.ticket import DONE, Stopping, Ticket
 from greenrt._native.thread import ident
-from greenrt._typing import Any
+from greenrt._typing import Any, TypeVar
 from greenrt.errors import Finalized, LoopClosed, WouldDeadlock
 
-__all__ = ["Async", "Hook", "Io", "Timer", "Watcher"]
+__all__ = ["MAX_PRIORITY", "MIN_PRIORITY", "Async", "Hook", "Io", "Timer", "Watcher", "ranked"]
+
+W = TypeVar("W")
+
+# As in libev.
+MAX_PRIORITY = 2
+MIN_PRIORITY = -2
 
 
 class Watcher(Entry):
@@ -33,6 +39,7 @@ class Watcher(Entry):
         "_closed",
         "_finalized",
         "_pending",
+        "_priority",
         "_ref",
         "_running",
         "args",
@@ -48,6 +55,7 @@ class Watcher(Entry):
         self._ref = bool(ref)
         self._active = False
         self._pending = False
+        self._priority = 0
         self._running = False
         self._closed = False
         # Set by `finalize`, from any thread; nothing starts any more.
@@ -77,6 +85,24 @@ class Watcher(Entry):
         if self._active and bool(value) != self._ref:
             loop.refs += 1 if value else -1
         self._ref = bool(value)
+
+    @property
+    def priority(self) -> int:
+        """From -2 to 2: of what is ready in one turn, callbacks of more than 0 run first, of less last.
+
+        Can be set while the watcher is neither active nor pending: AttributeError else (as in gevent), ValueError for
+        another number. A higher one comes before a lower one; equal ones, and 0 with greenlets, in their order.
+        """
+        return self._priority
+
+    @priority.setter
+    def priority(self, value: int) -> None:
+        self.loop.check_owner("watcher.priority")
+        if self._active or self._pending:
+            raise AttributeError(f"the priority of {self!r} can't be set; stop it first")
+        if not MIN_PRIORITY <= value <= MAX_PRIORITY:
+            raise ValueError(f"a priority is a number from {MIN_PRIORITY} to {MAX_PRIORITY}, not {value!r}")
+        self._priority = value
 
     def start(self, callback: Callable[..., object], *args: Any) -> None:
         """Call ``callback(*args)`` in the hub each time it happens. TypeError if `callback` can't be called."""
@@ -166,6 +192,21 @@ class Watcher(Entry):
 
     # -- Starting
 
+    def feed(self, events: int, callback: Callable[..., object] | None = None, *args: Any) -> None:
+        """Queue the callback as if `events` had happened (libev's ev_feed_event); an active watcher goes on.
+
+        The watcher need not be active: ``callback(*args)`` is called if given, else what `start` was given last;
+        ValueError if there is none. Errors as of `start`.
+        """
+        self._check_usable("watcher.feed")
+        if callback is not None:
+            _check_callback(callback)
+            self.callback = callback
+            self.args = args
+        elif self.callback is None:
+            raise ValueError(f"{self!r} has no callback to call; start it, or give feed() one")
+        self.fire(events)
+
     def __enter__(self) -> "Watcher":
         return self
 
@@ -174,15 +215,8 @@ class Watcher(Entry):
 
     def _activate(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         loop = self.loop
-        loop.check_owner("watcher.start")
-        if self._finalized:
-            raise Finalized(f"{self!r} has been finalized; make a new watcher")
-        if self._closed:
-            raise ValueError(f"{self!r} is closed; make a new watcher")
-        if loop.closed:
-            raise LoopClosed(f"{loop!r} is closed; no watcher of it fires any more")
-        if not callable(callback):
-            raise TypeError(f"a watcher's callback must be callable, not {callback!r}")
+        self._check_usable("watcher.start")
+        _check_callback(callback)
         self.callback = callback
         self.args = args
         if self._active:
@@ -193,6 +227,16 @@ class Watcher(Entry):
         self._active = True
         if self._ref:
             loop.refs += 1
+
+    def _check_usable(self, what: str) -> None:
+        loop = self.loop
+        loop.check_owner(what)
+        if self._finalized:
+            raise Finalized(f"{self!r} has been finalized; make a new watcher")
+        if self._closed:
+            raise ValueError(f"{self!r} is closed; make a new watcher")
+        if loop.closed:
+            raise LoopClosed(f"{loop!r} is closed; no watcher of it fires any more")
 
     def _deactivate(self) -> None:
         if self._active:
@@ -210,10 +254,16 @@ class Watcher(Entry):
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
+        self._queue()
+
+    def _queue(self) -> None:
         if not self._pending:
             self._pending = True
             loop = self.loop
-            loop.ready.append(self)
+            if self._priority:
+                loop.ranked.append(self)
+            else:
+                loop.ready.append(self)
 
     def run(self) -> None:
         """See `Entry.run`: call the callback, unless the watcher was stopped meanwhile."""
@@ -252,6 +302,19 @@ class Watcher(Entry):
         if self.callback is not None:
             text += f" callback={self.callback!r} args={self.args!r}"
         return text + ">"
+
+
+def ranked(watcher: W, priority: int | None) -> W:
+    """Return `watcher` with its priority set, if one is given."""
+    if priority is not None:
+        made: Any = watcher
+        made.priority = priority
+    return watcher
+
+
+def _check_callback(callback: Any) -> None:
+    if not callable(callback):
+        raise TypeError(f"a watcher's callback must be callable, not {callback!r}")
 
 
 class Io(Watcher):
@@ -303,9 +366,11 @@ class Io(Watcher):
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
         self._happened |= events
-        if not self._pending:
-            self._pending = True
-            self.loop.ready.append(self)
+        self._queue()
+
+    def feed(self, events: int, callback: Callable[..., object] | None = None, *args: Any) -> None:
+        """See `Watcher.feed`."""
+        Watcher.feed(self, events & (READ | WRITE) or self._events, callback, *args)
 
     def run(self) -> None:
         """See `Entry.run`."""
@@ -391,8 +456,11 @@ class Timer(Watcher):
         self._pending = False
         if self.callback is None:
             return
-        if self._repeat:
-            loop = self.loop
+        loop = self.loop
+        if not self._active or loop.timers.contains(self):
+            # It was fed; the time has not come.
+            pass
+        elif self._repeat:
             due = self.deadline + self._repeat
             now = loop.clock.now()
             loop.timers.push(self, due if due > now else now + self._repeat)

@@ -1,0 +1,121 @@
+"""What all watchers can do besides start and stop: priorities, events fed by hand, references."""
+
+import pytest
+from support.threads import in_thread
+
+from greenrt._loop.entry import READ, WRITE
+from greenrt.errors import Finalized, LoopClosed, WrongThread
+
+
+@pytest.mark.promised_order
+def test_priorities(virtual):
+    loop, seen = virtual.loop, []
+    for priority in (0, -1, 2, 0, 1, -2, 2):
+        loop.timer(1, priority=priority).start(seen.append, priority)
+    loop.timer(1).start(loop.run_callback, seen.append, "callback")
+    loop.run()
+    assert seen == [2, 2, 1, 0, 0, -1, -2, "callback"]
+
+
+def test_a_priority_is_set_while_nothing_happens(loop):
+    watcher = loop.timer(0)
+    assert watcher.priority == 0
+    for wrong in (3, -3):
+        with pytest.raises(ValueError, match=str(wrong)):
+            watcher.priority = wrong
+    watcher.priority = loop.MAXPRI
+    assert loop.prepare(priority=loop.MINPRI).priority == -2
+    watcher.start(print)
+    with pytest.raises(AttributeError, match="stop it first"):
+        watcher.priority = 1
+    watcher.stop()
+    with pytest.raises(WrongThread):
+        in_thread(setattr, watcher, "priority", 1)
+
+
+def test_all_of_a_turn_runs_whatever_its_priority(rig):
+    one, other = rig.pair()
+    other.send(b"x")
+    seen = []
+    low = rig.loop.io(one.fileno(), READ, priority=-2)
+    low.start(lambda: (seen.append("low"), low.stop()))
+    high = rig.loop.idle(priority=2)
+    high.start(lambda: seen.append("high"))
+    while "low" not in seen:
+        rig.turn()
+    high.stop()
+    rig.turn()
+
+
+def test_a_watcher_with_a_priority_that_is_stopped_is_not_called(loop):
+    seen = []
+    one, other = (loop.timer(0, priority=1) for _ in range(2))
+    one.start(other.stop)
+    other.start(seen.append, 1)
+    loop.run()
+    assert seen == []
+
+
+def test_feed(loop):
+    seen = []
+    timer = loop.timer(1000, 1000)
+    with pytest.raises(ValueError, match="no callback"):
+        timer.feed(4)
+    timer.feed(4, seen.append, "inactive")
+    assert timer.pending
+    loop.run()
+    assert seen == ["inactive"]
+    timer.start(seen.append, "active")
+    at = timer.at
+    timer.feed(4)
+    timer.feed(4)
+    loop.run(nowait=True)
+    assert seen == ["inactive", "active"]
+    assert timer.active
+    assert timer.at == at
+    timer.feed(4)
+    timer.stop()
+    loop.run()
+    assert len(seen) == 2
+
+
+def test_feed_with_a_priority_before_the_poll(loop):
+    """Fed by a prepare watcher: the poll must not sleep."""
+    seen = []
+    watcher = loop.timer(1000, priority=1)
+    watcher.start(seen.append, "fed")
+    prepare = loop.prepare()
+    prepare.start(lambda: (watcher.feed(4), prepare.stop()))
+    loop.run(once=True)
+    assert seen == ["fed"]
+    watcher.stop()
+
+
+def test_feed_io(rig):
+    one, _ = rig.pair()
+    seen = []
+    with rig.loop.io(one.fileno(), READ) as watcher:
+        watcher.feed(READ | WRITE | 8, seen.append, "fed")
+        rig.turn(2)
+        watcher.start(lambda events: seen.append(events), pass_events=True)
+        watcher.feed(READ)
+        rig.turn(2)
+        assert watcher.active
+    assert seen == ["fed", READ]
+
+
+def test_feed_where_it_can_not_be(loop):
+    timer, closed, dead = loop.timer(1), loop.timer(1), loop.timer(1)
+    closed.close()
+    dead.finalize()
+    with pytest.raises(WrongThread, match="feed was called"):
+        in_thread(timer.feed, 4, print)
+    with pytest.raises(TypeError, match="42"):
+        timer.feed(4, 42)
+    with pytest.raises(ValueError, match="closed"):
+        closed.feed(4, print)
+    with pytest.raises(Finalized):
+        dead.feed(4, print)
+    loop.close()
+    with pytest.raises(LoopClosed):
+        timer.feed(4, print)
