@@ -4,7 +4,7 @@ import importlib
 
 from benchmarks.harness.model import Area
 
-NAMES = ("switch", "wake", "spawn", "timeout", "sync", "parked", "timers", "echo", "posts", "import")
+NAMES = ("switch", "wake", "spawn", "timeout", "sync", "parked", "timers", "echo", "http", "posts", "import")
 
 
 def load(name: str) -> Area:

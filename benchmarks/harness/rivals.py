@@ -34,6 +34,10 @@ _ALL = (
     Rival("uvloop Protocol", "uvloop", "uvloop"),
     Rival("native threads", "threads"),
     Rival("C epoll", "c"),
+    Rival("gunicorn gevent", "gevent", "gunicorn"),
+    Rival("uvicorn", "uvloop", "uvicorn"),
+    Rival("granian", "granian", "granian"),
+    Rival("waitress", "waitress", "waitress"),
 )
 
 RIVALS = {rival.name: rival for rival in _ALL}

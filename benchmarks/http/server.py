@@ -1,0 +1,21 @@
+"""A server that has no command line of its own: ``python -m benchmarks.http.server RIVAL PORT``."""
+
+import sys
+
+from benchmarks.http.applications import wsgi
+
+
+def main() -> None:
+    rival, port = sys.argv[1], int(sys.argv[2])
+    if rival == "gevent":
+        from gevent.pywsgi import WSGIServer as Pywsgi
+
+        Pywsgi(("127.0.0.1", port), wsgi, log=None).serve_forever()
+    else:
+        from greenrt.serve import WSGIServer
+
+        WSGIServer(("127.0.0.1", port), wsgi).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
