@@ -1,0 +1,147 @@
+"""Happy eyeballs against listeners that answer, refuse and keep silent."""
+
+import socket
+import time
+
+import pytest
+
+import greenrt
+from greenrt.green import happy
+from greenrt.green import socket as green
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock
+
+
+@pytest.fixture
+def silent():
+    """An address that never answers: a listener whose backlog is full."""
+    held = []
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(0)
+        for _ in range(3):
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex(sock.getsockname())
+            held.append(one)
+        time.sleep(0.02)
+        yield sock.getsockname()
+    for one in held:
+        one.close()
+
+
+@pytest.fixture
+def refused():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()
+
+
+def names(monkeypatch, six, four):
+    """Let a host have these addresses, each after so many seconds; or an error."""
+
+    def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
+        delay, found = six if family == socket.AF_INET6 else four
+        greenrt.sleep(delay)
+        if isinstance(found, OSError):
+            raise found
+        # The addresses are IPv4's, whatever the family is: not every machine has IPv6.
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in found]
+
+    monkeypatch.setattr(green, "getaddrinfo", getaddrinfo)
+
+
+NODATA = socket.gaierror(socket.EAI_NODATA, "No address associated with hostname")
+AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+def test_connects(listener):
+    with happy.create_connection(listener.getsockname(), 5) as sock:
+        assert sock.getpeername() == listener.getsockname()
+        assert sock.gettimeout() == 5
+
+
+def test_the_next_address_does_not_wait_for_a_silent_one(monkeypatch, listener, silent):
+    names(monkeypatch, (0, [silent, silent]), (0, [listener.getsockname()]))
+    started = time.monotonic()
+    with happy.create_connection(("host", 1), 20, attempt_delay=0.05) as sock:
+        assert sock.getpeername() == listener.getsockname()
+    assert 0.05 <= time.monotonic() - started < 10
+
+
+def test_the_next_address_comes_at_once_after_a_refusal(monkeypatch, listener, refused):
+    names(monkeypatch, (0, [refused] * 3), (0, [listener.getsockname()]))
+    started = time.monotonic()
+    with happy.create_connection(("host", 1), attempt_delay=30):
+        assert time.monotonic() - started < 10
+
+
+def test_the_families_take_turns(monkeypatch, refused, listener):
+    tried = []
+    monkeypatch.setattr(
+        happy._Race,
+        "_try",
+        lambda self, found: (tried.append(found[4][0]), self.events.put(("failed", OSError(1, "x")))),
+    )
+    names(monkeypatch, (0, [("a6", 1), ("b6", 1), ("c6", 1)]), (0, [("a4", 1)]))
+    with pytest.raises(OSError, match="x"):
+        happy.create_connection(("host", 1))
+    assert tried == ["a6", "a4", "b6", "c6"]
+
+
+def test_the_first_family_to_be_found_is_used(monkeypatch, listener):
+    names(monkeypatch, (20, []), (0, [listener.getsockname()]))
+    started = time.monotonic()
+    with happy.create_connection(("host", 1), 30):
+        assert 0.05 <= time.monotonic() - started < 10
+
+
+def test_errors(monkeypatch, refused):
+    names(monkeypatch, (0, NODATA), (0, AGAIN))
+    with pytest.raises(socket.gaierror, match="Temporary"):
+        happy.create_connection(("host", 1))
+    names(monkeypatch, (0, NODATA), (0, NODATA))
+    with pytest.raises(socket.gaierror, match="No address"):
+        happy.create_connection(("host", 1))
+    names(monkeypatch, (0, NODATA), (0, [refused, refused]))
+    with pytest.raises(ConnectionRefusedError):
+        happy.create_connection(("host", 1))
+    with pytest.raises(ExceptionGroup) as caught:
+        happy.create_connection(("host", 1), all_errors=True)
+    assert len(caught.value.exceptions) == 2
+
+
+def test_timeout_and_kill_leave_nothing(monkeypatch, silent):
+    names(monkeypatch, (0, [silent]), (0, [silent]))
+    with pytest.raises(TimeoutError):
+        happy.create_connection(("host", 1), 0.1, attempt_delay=0.02)
+    names(monkeypatch, (20, []), (20, []))
+    with pytest.raises(TimeoutError):
+        happy.create_connection(("host", 1), 0.02)
+    names(monkeypatch, (0, [silent]), (0, [silent]))
+    let = greenrt.spawn(happy.create_connection, ("host", 1), attempt_delay=0.01)
+    greenrt.sleep(0.05)
+    let.kill()
+    # The leak oracle looks.
+
+
+def test_source_address(listener):
+    with happy.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0)) as sock:
+        assert sock.getsockname()[0] == "127.0.0.1"
+
+
+def test_in_a_thread_without_a_hub(listener):
+    found = []
+
+    def body() -> None:
+        with happy.create_connection(listener.getsockname(), 5) as sock:
+            found.append(sock.getpeername())
+
+    pool = greenrt.ThreadPool(1)
+    pool.apply(body)
+    pool.kill()
+    assert found == [listener.getsockname()]
