@@ -94,6 +94,8 @@ BAD_CHUNKS = {
     "line feed as the last line": b"3\r\nabc\r\n0\r\n\n",
     "trailer without a colon": b"3\r\nabc\r\n0\r\nabc\r\n\r\n",
     "trailer with a space before the colon": b"3\r\nabc\r\n0\r\na : b\r\n\r\n",
+    "trailer with a length": b"3\r\nabc\r\n0\r\nContent-Length: 3\r\n\r\n",
+    "trailer with a coding": b"3\r\nabc\r\n0\r\ntransfer-encoding: chunked\r\n\r\n",
     "folded trailer": b"3\r\nabc\r\n0\r\na: b\r\n c\r\n\r\n",
     "trailer with NUL": b"3\r\nabc\r\n0\r\na: \0\r\n\r\n",
     "trailers too long": b"3\r\nabc\r\n0\r\n" + b"a: b\r\n" * 3000 + b"\r\n",

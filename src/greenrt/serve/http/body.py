@@ -184,6 +184,9 @@ class ChunkedBody(Body):
             left -= len(line)
             if _FIELD.fullmatch(line) is None:
                 raise RequestError(BAD, "a trailer field that is none")
+            if line.partition(b":")[0].lower() in (b"content-length", b"transfer-encoding"):
+                # RFC 9110 6.5.1. Nobody sends these there but to confuse a proxy.
+                raise RequestError(BAD, "a trailer field about the framing")
 
     def _line(self, limit: int) -> bytes:
         """Return the next line, without the CRLF that ends it; `limit` is for what comes before that."""
