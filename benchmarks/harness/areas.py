@@ -4,7 +4,20 @@ import importlib
 
 from benchmarks.harness.model import Area
 
-NAMES = ("switch", "wake", "spawn", "timeout", "sync", "parked", "timers", "echo", "http", "posts", "import")
+NAMES = (
+    "switch",
+    "wake",
+    "spawn",
+    "timeout",
+    "sync",
+    "parked",
+    "timers",
+    "echo",
+    "http",
+    "posts",
+    "dns",
+    "import",
+)
 
 
 def load(name: str) -> Area:

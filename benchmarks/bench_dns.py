@@ -1,0 +1,134 @@
+"""What names cost: 1000 hosts looked up at once, from a server that answers after 20 ms.
+
+Each measuring process has a network and an /etc/resolv.conf of its own (unshare(2)), so that all ask the same server
+on port 53, the C library among them. It needs root, or user namespaces; without, it fails and says so.
+"""
+
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks.harness.model import Area, Metric, Once, Target
+
+SERVER = Path(__file__).parents[1] / "tests" / "dns" / "fake_server.py"
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
+
+LOOKUPS = Metric("lookups", "1000 at once", targets=(Target(5.0), Target(1.0, "aiodns")))
+
+
+def _call(name: str, *args: object) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*args):
+        error = ctypes.get_errno()
+        raise OSError(error, f"{name}: {os.strerror(error)}")
+
+
+@contextmanager
+def own_server() -> Iterator[None]:
+    """Move this process into namespaces of its own, with a name server on port 53."""
+    _call("unshare", CLONE_NEWNS | CLONE_NEWNET | (CLONE_NEWUSER if os.geteuid() else 0))
+    _call("mount", None, b"/", None, MS_REC | MS_PRIVATE, None)
+    files = {"resolv.conf": "nameserver 127.0.0.1\n", "hosts": "", "nsswitch.conf": "hosts: files dns\n"}
+    with tempfile.TemporaryDirectory() as directory:
+        for name, text in files.items():
+            path = Path(directory, name)
+            path.write_text(text)
+            _call("mount", str(path).encode(), f"/etc/{name}".encode(), None, MS_BIND, None)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", IFF_UP | IFF_RUNNING))
+        command = [sys.executable, str(SERVER), "127.0.0.1", "53"]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout is not None
+            server.stdout.readline()
+            yield
+        finally:
+            server.kill()
+            server.wait()
+
+
+def names(turn: int, count: int) -> list[str]:
+    return [f"slow20.n{turn}-{number}.test" for number in range(count)]
+
+
+def measured(look_up: Callable[[list[str]], object], count: int) -> dict[str, float]:
+    """Return the seconds of the second of two turns."""
+    look_up(names(0, count))
+    start = perf_counter()
+    look_up(names(1, count))
+    return {LOOKUPS.name: perf_counter() - start}
+
+
+def with_greenrt(count: int) -> dict[str, float]:
+    import greenrt
+    from greenrt.green import socket as green
+
+    def look_up(hosts: list[str]) -> None:
+        lets = [
+            greenrt.spawn(green.getaddrinfo, host, 80, socket.AF_INET, socket.SOCK_STREAM) for host in hosts
+        ]
+        greenrt.joinall(lets, raise_error=True)
+
+    with own_server():
+        return measured(look_up, count)
+
+
+def with_gevent(count: int) -> dict[str, float]:
+    import gevent
+    from gevent import socket as green
+
+    def look_up(hosts: list[str]) -> None:
+        lets = [
+            gevent.spawn(green.getaddrinfo, host, 80, socket.AF_INET, socket.SOCK_STREAM) for host in hosts
+        ]
+        gevent.joinall(lets, raise_error=True)
+
+    with own_server():
+        return measured(look_up, count)
+
+
+def with_aiodns(count: int) -> dict[str, float]:
+    import asyncio
+
+    import aiodns
+
+    async def run() -> dict[str, float]:
+        resolver = aiodns.DNSResolver()
+        seconds = 0.0
+        for turn in range(2):
+            start = perf_counter()
+            await asyncio.gather(
+                *(resolver.getaddrinfo(host, port=80, family=socket.AF_INET) for host in names(turn, count))
+            )
+            seconds = perf_counter() - start
+        await resolver.close()
+        return {LOOKUPS.name: seconds}
+
+    with own_server():
+        return asyncio.run(run())
+
+
+SIDES: Mapping[str, Callable[[int], Mapping[str, float]]] = {
+    "greenrt": with_greenrt,
+    "gevent": with_gevent,
+    "aiodns": with_aiodns,
+}
+
+AREA = Area("dns", "Names", (Once("dns.getaddrinfo", (LOOKUPS,), SIDES, full=1000, smoke=20),))
+
+if __name__ == "__main__":
+    # Imported here: the measuring processes import this module too, and need none of the command line.
+    from benchmarks.harness.cli import main
+
+    sys.exit(main(AREA.name))
