@@ -10,7 +10,7 @@ from types import TracebackType
 from greenlet import greenlet
 
 from greenrt import _original
-from greenrt._hub import slot
+from greenrt._hub import fork, slot
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.idents import ident_of
 from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, run_fiber, wake_park
@@ -328,3 +328,4 @@ class Hub(HubCore):
 
 slot.set_hub_factory(Hub)
 set_park_factory(new_park)
+fork.install()

@@ -5,12 +5,14 @@ import cython
 from greenrt._loop.clock cimport Clock
 from greenrt._loop.entry cimport Entry
 from greenrt._loop.loop cimport Loop
-from greenrt._native.heap cimport TimerHeap
+from greenrt._native.heap cimport HeapNode, TimerHeap
 from greenrt._native.ring cimport Ring
 from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
 
 
 cdef int _TIMER
+cdef bint _forked
+cdef set _native_parks
 
 
 cdef class Shadow:
@@ -53,6 +55,7 @@ cdef class Park(Entry):
     cdef bint done
     cdef bint timed
 
+    cpdef bint claim(self) noexcept
     cpdef bint wake(self, object outcome) except -1
     cpdef bint fail(self, object error) except -1
     cpdef finish(self, object outcome)
@@ -75,6 +78,8 @@ cdef class Park(Entry):
 
 cdef class NativePark(Park):
     cdef object _lock
+
+    cdef _block(self, object timeout)
 
 
 cdef Park _fresh(Park park, HubCore hub, greenlet_t running, object what)

@@ -18,6 +18,7 @@ from greenrt import _original
 from greenrt._hub import slot
 from greenrt._loop.entry import TIMER, Entry
 from greenrt._loop.loop import Loop
+from greenrt._native.heap import HeapNode
 from greenrt._native.switch import Fiber, as_fiber, current, has_started, is_active, resume
 from greenrt._native.thread import coarse, get_slot, untrack
 from greenrt._typing import Any
@@ -33,6 +34,7 @@ __all__ = [
     "deliver",
     "in_hub",
     "new_park",
+    "note_fork",
     "parked",
     "postpone",
     "run_fiber",
@@ -57,6 +59,12 @@ class _TimedOut:
 TIMED_OUT: Any = _TimedOut()
 
 _TIMER = TIMER
+
+# Whether this process came by a fork: then there may be parks of threads that only the parent has.
+_forked = False
+
+# The parks in which native threads without a hub wait now.
+_native_parks: set["NativePark"] = set()
 
 
 class Shadow:
@@ -183,6 +191,12 @@ class Park(Entry):
     queue: Any
     previous: Any
     following: Any
+
+    def claim(self) -> bool:
+        """See `HeapNode.claim`. In the child of a fork nobody can claim what another thread's greenlet waits in."""
+        if _forked and self.hub is not None and self.hub.loop.closed:
+            return False
+        return HeapNode.claim(self)
 
     def wake(self, outcome: Any) -> bool:
         """End the wait with a result; return whether it had not ended before. Any thread."""
@@ -369,6 +383,13 @@ class NativePark(Park):
         self._lock.release()
 
     def _suspend(self, timeout: Any, ref: bool) -> None:
+        _native_parks.add(self)
+        try:
+            self._block(timeout)
+        finally:
+            _native_parks.discard(self)
+
+    def _block(self, timeout: Any) -> None:
         if timeout is None:
             self._lock.acquire()
         else:
@@ -387,6 +408,15 @@ class NativePark(Park):
         if not self.ended:
             # Claimed by a waker that is about to set the outcome.
             self._lock.acquire()
+
+
+def note_fork() -> None:
+    """Have nobody wake what waits in other threads, in the child of a fork: a lock would go to it and be lost."""
+    global _forked
+    _forked = True
+    for park in _native_parks:
+        park.claim()
+    _native_parks.clear()
 
 
 def _fresh(park: Park, hub: Any, running: Any, what: Any) -> Park:

@@ -30,12 +30,12 @@ class _Keeper:
 
     def __init__(self, hub: Any) -> None:
         self.hub = hub
-        # In the child of a fork another thread ends it.
         self.ident = _original.get_ident()
 
     def __del__(self) -> None:
         hub = self.hub
-        if hub is not None and not sys.is_finalizing():
+        # In the child of a fork the other threads' keepers die in the forking thread; their loops are closed later.
+        if hub is not None and not sys.is_finalizing() and self.ident == _original.get_ident():
             self.hub = None
             threads_with_hub.pop(self.ident, None)
             if self.ident == _original.get_ident():
@@ -48,15 +48,6 @@ class _Keeper:
 # that sys._current_frames() does not show its thread.)
 threads_with_hub: dict[int, Any] = {}
 
-
-def _forget_other_threads() -> None:
-    """In the child of a fork, only the forking thread lives on."""
-    me = _original.get_ident()
-    for ident in [ident for ident in threads_with_hub if ident != me]:
-        del threads_with_hub[ident]
-
-
-os.register_at_fork(after_in_child=_forget_other_threads)
 
 # Guards what is made once and lazily by several threads; re-entrant, since a finalizer may run inside.
 creation_lock = _original.RLock()

@@ -55,6 +55,7 @@ cdef class LoopBase:
     cpdef bint post_final(self, Entry entry) except -1
     cpdef wake(self)
     cdef bint _take_back(self, Entry entry) except -1
+    cpdef watch_signals(self)
     cpdef gather(self, double limit)
     @cython.locals(ready=Ring)
     cpdef collect_posts(self, Py_ssize_t limit=*)

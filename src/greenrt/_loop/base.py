@@ -95,10 +95,15 @@ class LoopBase:
         # Made now, not when needed: a post must never fail for want of an fd.
         self.wakeup = Wakeup()
         Drain(self.fds, self.wakeup, not backend.sticky)
-        self.signal_wakeup = None
+        self.signal_wakeup: SignalWakeup | None = None
         if self.watches_signals:
-            self.signal_wakeup = SignalWakeup()
-            Drain(self.fds, self.signal_wakeup, True)
+            self.watch_signals()
+
+    def watch_signals(self) -> None:
+        """Run Python's signal handlers in each turn; main thread only."""
+        self.watches_signals = True
+        self.signal_wakeup = SignalWakeup()
+        Drain(self.fds, self.signal_wakeup, True)
 
     def on_owner_thread(self) -> bool:
         """Tell whether the calling thread owns the loop; any thread."""
@@ -182,7 +187,8 @@ class LoopBase:
         backend = self.backend
         count = backend.wait(self._timeout(limit))
         self._now = self.clock.now()
-        if count:
+        # Not if a signal handler forked under the poll, and this is the child: the batch is of the parent's.
+        if count and backend is self.backend:
             fds = self.fds
             fds.dispatch(count)
         if self.watches_signals:

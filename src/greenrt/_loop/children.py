@@ -7,13 +7,14 @@ nobody asked for: there is no ``waitpid(-1)`` here.
 import os
 from collections import deque
 from errno import ESRCH
-from typing import Any
 
 from greenrt import _original
 from greenrt._loop.base import LoopBase
 from greenrt._loop.entry import READ, Callback
 from greenrt._loop.fds import CLOSED
+from greenrt._loop.fork import before_loops
 from greenrt._loop.holder import Holder
+from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
 __all__ = ["Child"]
@@ -85,12 +86,6 @@ class Child(Holder):
 
     def forked(self) -> None:
         """See `Holder.forked`."""
-        # No epoll_ctl on the way: the epoll instance that knows the pidfd is the parent's too.
-        fd = self._fd
-        if fd >= 0:
-            self._fd = -1
-            self.loop.fds.withdraw(fd, self)
-            _original.close(fd)
         self.stop()
 
     def _leave_table(self) -> None:
@@ -248,4 +243,4 @@ def _after_fork_in_child() -> None:
     _threads.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+before_loops.append(_after_fork_in_child)

@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf, isnan
 
-from greenrt._loop import fork
 from greenrt._loop.backends import default_backend, make_backend
 from greenrt._loop.base import LoopBase
 from greenrt._loop.clock import Clock
 from greenrt._loop.entry import READ, WRITE, Callback, Entry, as_callable
 from greenrt._loop.finalizer import Finalizer, finalize
+from greenrt._loop.fork import Fork, register
 from greenrt._loop.owner import mark_thread
 from greenrt._loop.ticket import Closing
 from greenrt._loop.watchers import MAX_PRIORITY, MIN_PRIORITY, Async, Hook, Io, Timer, Watcher, ranked
@@ -62,7 +62,7 @@ class Loop(LoopBase):
         if isinstance(backend, str):
             backend = make_backend(backend)
         super().__init__(backend, clock if clock is not None else Clock(), default)
-        fork.register(self)
+        register(self)
 
     # -- Watchers. `priority` is that of `Watcher.priority`; async watchers have none, posts come in order.
 
@@ -102,6 +102,10 @@ class Loop(LoopBase):
         from greenrt._loop.children import Child
 
         return Child(self, pid, trace, ref)
+
+    def fork(self, ref: bool = False) -> Fork:
+        """Return a watcher that calls back in the child of a fork, before `os.fork` returns there."""
+        return Fork(self, ref)
 
     def finalize_all(
         self, watchers: Iterable[Watcher], fn: Callable[[list[Watcher]], object] | None = None
@@ -284,22 +288,45 @@ class Loop(LoopBase):
         return self.backend.fileno()
 
     def reinit(self) -> None:
-        """Give the loop kernel objects of its own, in the child of a fork.
+        """Give the loop kernel objects of its own, in the child of a fork; done by itself for the forking thread.
 
-        The inherited ones are closed, never told to forget an fd: the parent shares them.
+        The inherited ones are closed, never told to forget an fd: the parent shares them. Other threads' loops are
+        closed in the child, and raise LoopClosed.
         """
         self.owner = ident()
         self.owner_mark = mark_thread()
-        for holder in list(self.holders):
-            holder.forked()
         waiting = [entry for entry in self.fds.all_entries() if entry.fd not in self._own_fds()]
-        self._detach()
+        self._detach(False)
         self.armed = False
         self._attach(self.backend.fresh())
         for entry in waiting:
             self.fds.adopt(entry)
-        if self.foreign:
-            self.wakeup.send()
+        # A poll that goes on after the signal handler that forked shall end, whatever it thinks it waits for.
+        self.wakeup.send()
+        for holder in list(self.holders):
+            holder.forked()
+
+    def abandon(self) -> None:
+        """Close the loop of another thread, in the child of a fork, which does not have it. Runs and drops nothing.
+
+        What was posted is the parent's: its destructors must not run here.
+        """
+        self.owner = ident()
+        self._right_to_close.clear()
+        self.closed = self.ended = True
+        # First: from here on nothing can change the epoll instance, which the parent shares.
+        self.backend.close()
+        for holder in list(self.holders):
+            holder.quiesce()
+        self._detach(False)
+        self._gone = True
+        self._finish_closings()
+
+    def become_default(self) -> None:
+        """Take over what the main thread's loop does, Python's signal handlers, in the child of a fork."""
+        if not self.default:
+            self.default = True
+            self.watch_signals()
 
     def close(self, finalizers: bool = True) -> Closing:
         """Run what was posted and the finalizers, drop the rest, give back all fds. No watcher fires any more.
@@ -339,7 +366,7 @@ class Loop(LoopBase):
         for node in self.timers.drain():
             del node
         self.ready.clear()
-        self._detach()
+        self._detach(True)
         self._gone = True
         self._finish_closings()
         if failure is not None:
@@ -401,24 +428,15 @@ class Loop(LoopBase):
 
     destroy = close
 
-    def abandon(self) -> None:
-        """Close the loop of a thread that no longer is, in the child of a fork; idempotent. Runs and drops nothing.
-
-        What was posted is the parent's: its destructors must not run here.
-        """
-        if not self.closed:
-            self.closed = True
-            self._detach()
-
     def _own_fds(self) -> set[int]:
         own = {self.wakeup.fd}
         if self.signal_wakeup is not None:
             own.add(self.signal_wakeup.fd)
         return own
 
-    def _detach(self) -> None:
+    def _detach(self, await_senders: bool) -> None:
         self.backend.close()
-        self.wakeup.close()
+        self.wakeup.close(await_senders)
         if self.signal_wakeup is not None:
             self.signal_wakeup.close()
             self.signal_wakeup = None

@@ -9,4 +9,4 @@ cdef class Wakeup:
 
     cpdef send(self)
     cpdef drain(self)
-    cpdef close(self)
+    cpdef close(self, bint await_senders=*)

@@ -49,15 +49,15 @@ class Wakeup:
         except BlockingIOError:
             pass
 
-    def close(self) -> None:
-        """Close the fds; idempotent."""
+    def close(self, await_senders: bool = True) -> None:
+        """Close the fds; idempotent. `await_senders`: not in the child of a fork, where they do not exist."""
         read_fd, write_fd = self.fd, self.write_fd
         if read_fd < 0:
             return
         self.fd = self.write_fd = -1
-        # Who is in `send` has the fd still. Not for ever: in the child of a fork, that thread does not exist.
+        # Who is in `send` has the fd still. Not for ever: this thread itself may be, in a frame below.
         for _ in range(100):
-            if not self._senders:
+            if not self._senders or not await_senders:
                 break
             _original.sleep(0.001)
         _original.close(read_fd)

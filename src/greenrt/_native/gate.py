@@ -1,19 +1,36 @@
 """A try-lock: the one atomic step under every primitive that several threads share (plain twin)."""
 
+import os
+
 from greenrt._native.fields import blank
-from greenrt._original import RLock
+from greenrt._original import RLock, renew_lock
 from greenrt._typing import Any, Self
 
 __all__ = ["Gate"]
 
 
+# How often the process has forked on the way to this one.
+_age = 0
+_renewing = RLock()
+
+
+def _after_fork_in_child() -> None:
+    global _age
+    _age += 1
+    renew_lock(_renewing)
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
 class Gate:
     """A lock that can be tried, never waited for, and a list of what its holder shall do; any thread."""
 
-    __slots__ = ("_deferred", "_lock")
+    __slots__ = ("_age", "_deferred", "_lock")
 
     _deferred: list[tuple[int, Any]]
     _lock: Any
+    _age: int
 
     # As the compiled twin: made complete by __new__, whatever a subclass's __init__ does.
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -23,12 +40,25 @@ class Gate:
         # between the two would see the gate held by nobody, and wait for it.
         self._lock = RLock()
         self._deferred = []
+        self._age = _age
         return self
 
     def _enter(self) -> bool:
         """Take the gate if it is free; tell whether it was."""
+        if self._age != _age:
+            self._come_along()
         lock = self._lock
         return not lock._is_owned() and lock.acquire(False)
+
+    def _come_along(self) -> None:
+        """Take the gate from a thread that a fork has left behind in the parent."""
+        with _renewing:
+            if self._age != _age:
+                # Held by the thread that forked, it is its own still. (If another thread of the child comes first,
+                # it takes the gate from under a fork inside a critical section: of the two twins only the compiled
+                # one tells that.)
+                renew_lock(self._lock)
+                self._age = _age
 
     def _leave(self) -> None:
         """Give the gate back."""

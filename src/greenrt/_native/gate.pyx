@@ -1,5 +1,7 @@
 """A try-lock: the one atomic step under every primitive that several threads share."""
 
+import os
+
 cdef extern from *:
     """
     #include <pythread.h>
@@ -11,6 +13,21 @@ cdef extern from *:
     unsigned long PyThread_get_thread_ident()
 
 
+# How often the process has forked on the way to this one, and the thread that forked last: of those that took a gate
+# before, only that one exists.
+cdef unsigned int age = 0
+cdef unsigned long survivor = 0
+
+
+def _after_fork_in_child():
+    global age, survivor
+    age += 1
+    survivor = PyThread_get_thread_ident()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
 cdef class Gate:
     """A lock that can be tried, never waited for, and a list in which to leave what its holder shall do; any thread.
 
@@ -19,10 +36,15 @@ cdef class Gate:
 
     cpdef bint _enter(self) noexcept:
         """Take the gate if it is free; tell whether it was."""
-        if greenrt_try(&self.held):
+        if greenrt_try(&self.held) or self._deserted():
             self.owner = PyThread_get_thread_ident()
+            self.taken_at = age
             return True
         return False
+
+    cdef bint _deserted(self) noexcept:
+        """Tell whether the gate is held by a thread that a fork has left behind in the parent."""
+        return self.taken_at != age and self.owner != survivor
 
     cpdef _leave(self):
         """Give the gate back."""
@@ -35,7 +57,7 @@ cdef class Gate:
 
     cpdef bint _held_here(self) noexcept:
         """Tell whether this thread holds the gate, further down its stack or in another greenlet."""
-        return self.held and self.owner == PyThread_get_thread_ident()
+        return self.held and self.owner == PyThread_get_thread_ident() and not self._deserted()
 
     cpdef _defer(self, int code, object operand):
         """Leave an operation to whoever holds the gate."""

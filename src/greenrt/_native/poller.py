@@ -53,7 +53,14 @@ class Poller:
         # fd is in the set, so it ends all the same.
         limit = min(timeout, 86400.0) if timeout >= 0 else None
         # Patching replaces the method on the type.
-        self._batch = _original.epoll_poll(self._epoll, limit, self._capacity)
+        epoll = self._epoll
+        try:
+            self._batch = _original.epoll_poll(epoll, limit, self._capacity)
+        except OSError:
+            # A signal handler forked, and this is the child.
+            if not epoll.closed:
+                raise
+            self._batch = []
         return len(self._batch)
 
     def close(self) -> None:

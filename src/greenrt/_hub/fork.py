@@ -1,0 +1,30 @@
+"""What a fork does to hubs and parks, after `greenrt._loop.fork` has seen to the loops.
+
+In the child only the forking thread lives on, and its greenlets with it; it is the main thread there.
+"""
+
+import os
+
+from greenrt import _original
+from greenrt._hub import slot
+from greenrt._hub.park import note_fork
+from greenrt._hub.wakers import idle_threads
+
+__all__ = ["install"]
+
+
+def _after_fork_in_child() -> None:
+    _original.renew_lock(slot.creation_lock)
+    note_fork()
+    idle_threads.clear()
+    me = _original.get_ident()
+    for ident in [ident for ident in slot.threads_with_hub if ident != me]:
+        del slot.threads_with_hub[ident]
+    hub = slot.get_hub_if_exists()
+    if hub is not None and not hub.loop.closed:
+        hub.loop.become_default()
+
+
+def install() -> None:
+    """Have all this done in the child of each fork; once."""
+    os.register_at_fork(after_in_child=_after_fork_in_child)
