@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from greenrt.dns import gai_conf, hosts, nsswitch, resolvconf
+from greenrt.dns import gai_conf, hosts, interfaces, nsswitch, resolvconf
 from greenrt.dns.nsswitch import Status
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -196,3 +196,23 @@ def test_noise_is_no_error(seed: int):
     table = hosts.Hosts(data)
     table.by_name("127.0.0.1", 0)
     table.by_address(V4, b"\x7f\0\0\1")
+
+
+def test_a_new_address_is_known_at_once(monkeypatch: pytest.MonkeyPatch):
+    told = [{b"one": interfaces.NOWHERE}]
+    place = interfaces.Interface(24, 2, False, False)
+    monkeypatch.setattr(interfaces, "addresses", lambda: told[0])
+    monkeypatch.setattr(interfaces, "_latest", (float("inf"), {}))
+    assert interfaces.place_of(b"two") is interfaces.NOWHERE
+    told[0] = {b"two": place}
+    assert interfaces.place_of(b"two") is place
+    told[0] = {}
+    # Long enough ago.
+    monkeypatch.setattr(interfaces, "_latest", (-1e9, {b"two": place}))
+    assert interfaces.place_of(b"two") is interfaces.NOWHERE
+
+
+def test_the_loopback_interface_is_known():
+    assert interfaces.place_of(b"\x7f\0\0\1").prefix == 8
+    assert interfaces.is_native(interfaces.place_of(b"\x7f\0\0\1").index)
+    assert interfaces.is_native(0xFFFFFFFF)

@@ -5,9 +5,10 @@ import fcntl
 import struct
 from dataclasses import dataclass
 
+from greenrt._native.thread import monotonic
 from greenrt._original import socket_type
 
-__all__ = ["Interface", "addresses", "is_native", "seen_families"]
+__all__ = ["NOWHERE", "Interface", "addresses", "is_native", "place_of", "seen_families"]
 
 RTM_NEWADDR, RTM_GETADDR, NLMSG_DONE, NLMSG_ERROR = 20, 22, 3, 2
 NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
@@ -31,6 +32,22 @@ class Interface:
     index: int
     deprecated: bool
     home: bool
+
+
+NOWHERE = Interface(0, 0xFFFFFFFF, False, False)
+# Asking costs more than the rest of a sort. New addresses are seen at once, flags and prefixes this late (seconds).
+MAX_AGE = 1.0
+_latest: tuple[float, dict[bytes, Interface]] = (-MAX_AGE, {})
+
+
+def place_of(address: bytes) -> Interface:
+    """Return where a packed address of this machine is configured; NOWHERE if the kernel knows nothing of it."""
+    global _latest
+    asked, known = _latest
+    if address not in known or monotonic() - asked > MAX_AGE:
+        known = addresses()
+        _latest = (monotonic(), known)
+    return known.get(address, NOWHERE)
 
 
 def addresses() -> dict[bytes, Interface]:

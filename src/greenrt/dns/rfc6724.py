@@ -15,7 +15,6 @@ __all__ = ["sort_addresses"]
 
 AF_INET, AF_INET6 = _socket.AF_INET, _socket.AF_INET6
 V4MAPPED = b"\0" * 10 + b"\xff\xff"
-NOWHERE = interfaces.Interface(0, 0xFFFFFFFF, False, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +32,31 @@ class Ranked:
     source_label: int
 
 
-def sort_addresses(found: list[tuple[int, bytes]], scope_id: int = 0) -> list[tuple[int, bytes]]:
+def sort_addresses(found: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     """Return the addresses, pairs of family and packed form, in the order in which to try them. Does not block."""
     if len(found) < 2:
         return found
     config = gai_conf.get()
-    configured = interfaces.addresses()
-    ranked = [_ranked(family, packed, scope_id, config, configured) for family, packed in found]
+    ranked = [_ranked(family, packed, config) for family, packed in found]
     ranked.sort(key=cmp_to_key(_compare))
     return [(one.family, one.packed) for one in ranked]
 
 
-def _ranked(
-    family: int, packed: bytes, scope_id: int, config: GaiConf, configured: dict[bytes, interfaces.Interface]
-) -> Ranked:
-    source = _source_of(family, packed, scope_id)
+def _ranked(family: int, packed: bytes, config: GaiConf) -> Ranked:
+    source = _source_of(family, packed)
     scope, label, precedence = _place(family, packed, config)
     source_scope, source_label, _ = _place(family, source, config) if source is not None else (0, 0, 0)
-    at = configured.get(source, NOWHERE) if source is not None else NOWHERE
+    at = interfaces.place_of(source) if source is not None else interfaces.NOWHERE
     return Ranked(family, packed, source, at, scope, label, precedence, source_scope, source_label)
 
 
-def _source_of(family: int, packed: bytes, scope_id: int) -> bytes | None:
+def _source_of(family: int, packed: bytes) -> bytes | None:
     """Return the packed address that packets to the destination would come from, or None if there is no way."""
     host = _socket.inet_ntop(family, packed)
     probe = None
     try:
         probe = socket_type(family, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC, 0)
-        probe.connect((host, 0) if family == AF_INET else (host, 0, 0, scope_id))
+        probe.connect((host, 0))
         return _socket.inet_pton(family, probe.getsockname()[0].partition("%")[0])
     except OSError:
         return None
