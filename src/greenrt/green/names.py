@@ -25,7 +25,10 @@ __all__ = [
 
 
 def _resolver() -> Resolver:
-    hub = get_hub_if_exists() or hub_for_waiting()
+    hub = get_hub_if_exists()
+    if hub is None:
+        # Not `or`: a hub that has not run yet counts as false, as every greenlet.
+        hub = hub_for_waiting()
     return block_resolver if hub is None else hub.resolver
 
 

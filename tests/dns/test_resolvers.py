@@ -1,0 +1,60 @@
+"""Which resolver answers: in each thread its hub's, under patching too; without a hub the C library in place."""
+
+from support.child import run_script
+
+SETUP = """
+    import greenrt
+    from greenrt import monkey
+    monkey.patch_all()
+    import _thread, socket
+    from greenrt.dns import resolvers
+    made = []
+    real = resolvers.new_resolver
+    from greenrt._hub.hub import set_resolver_factory
+    set_resolver_factory(lambda hub: made.append(hub) or real(hub))
+"""
+
+
+def test_patched_functions_ask_the_hub_of_their_thread():
+    run_script(
+        SETUP
+        + """
+    assert socket.gethostbyname("localhost") == "127.0.0.1"
+    assert made == [greenrt.get_hub()]
+    found = greenrt.get_hub().threadpool.apply(lambda: (greenrt.get_hub(), socket.gethostbyname("localhost")))
+    assert found[1] == "127.0.0.1"
+    assert found[0] is not greenrt.get_hub(), found
+    assert made == [greenrt.get_hub(), found[0]], (made, found)
+    """
+    )
+
+
+def test_a_thread_without_a_hub_asks_the_c_library():
+    run_script(
+        SETUP
+        + """
+    assert greenrt.get_hub().threadpool.apply(lambda: socket.gethostbyname("localhost")) == "127.0.0.1"
+    assert made == []
+    """
+    )
+
+
+def test_a_resolver_of_ones_own_and_its_end():
+    run_script(
+        """
+    import greenrt
+    from greenrt.green import socket
+
+    class Own:
+        closed = False
+        def gethostbyname(self, name):
+            return "192.0.2.1"
+        def close(self):
+            self.closed = True
+
+    own = greenrt.get_hub().resolver = Own()
+    assert socket.gethostbyname("any.test") == "192.0.2.1"
+    greenrt.get_hub().destroy()
+    assert own.closed
+    """
+    )
