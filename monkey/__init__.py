@@ -16,6 +16,7 @@ from greenrt.monkey.api import (
 from greenrt.monkey.patches import (
     patch_all,
     patch_dns,
+    patch_multiprocessing,
     patch_os,
     patch_queue,
     patch_select,
@@ -34,6 +35,7 @@ __all__ = [
     "patch_all",
     "patch_dns",
     "patch_module",
+    "patch_multiprocessing",
     "patch_os",
     "patch_queue",
     "patch_select",

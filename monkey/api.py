@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from greenrt import _original
 from greenrt._typing import Any
@@ -89,10 +89,20 @@ def replace(module: ModuleType, items: Mapping[str, Any], copies: bool = True) -
         if old is new or name in saved:
             continue
         saved[name] = old
+        new = _as_plain(new, old)
         setattr(module, name, new)
         swept[id(old)] = (old, new)
     if swept and copies:
         sweep(swept)
+
+
+def _as_plain(new: Any, old: Any) -> Any:
+    """Return `new` in a form that a class may have for an attribute, as it may have `old`.
+
+    A builtin function in a class is no method; a Python function would become one.
+    """
+    binds = hasattr(type(new), "__get__") and not isinstance(new, type | staticmethod)
+    return staticmethod(new) if binds and isinstance(old, BuiltinFunctionType) else new
 
 
 def patch_methods(module: ModuleType, name: str, methods: Mapping[str, Any]) -> None:
@@ -116,7 +126,7 @@ def patch_module(
 
 
 def sweep(swept: Mapping[int, tuple[Any, Any]]) -> None:
-    """Rebind the copies of replaced objects that modules, and classes defined in them, have made."""
+    """Rebind the copies of replaced objects that modules, their classes, and functions' defaults have made."""
     for module in list(sys.modules.values()):
         name = getattr(module, "__name__", "")
         if not isinstance(module, ModuleType) or name.split(".")[0] == "greenrt" or name in BENEATH:
@@ -127,19 +137,32 @@ def sweep(swept: Mapping[int, tuple[Any, Any]]) -> None:
                 setattr(module, key, pair[1])
             elif isinstance(value, type) and value.__module__ == name:
                 _sweep_class(value, swept)
+            elif isinstance(value, FunctionType) and value.__module__ == name:
+                _sweep_defaults(value, swept)
 
 
 def _sweep_class(kind: type, swept: Mapping[int, tuple[Any, Any]]) -> None:
     for key, value in list(vars(kind).items()):
+        if isinstance(value, FunctionType):
+            _sweep_defaults(value, swept)
         pair = swept.get(id(value))
         if pair is None or pair[0] is not value:
             continue
-        new = pair[1]
-        # A builtin in a class is no method; a Python function would be.
-        binds = hasattr(type(new), "__get__") and not isinstance(new, type)
-        if binds and not isinstance(value, FunctionType):
-            new = staticmethod(new)
         try:
-            setattr(kind, key, new)
+            setattr(kind, key, pair[1])
         except TypeError:
             note(f"not reached: {kind.__module__}.{kind.__qualname__}.{key}, of an immutable class")
+
+
+def _sweep_defaults(function: FunctionType, swept: Mapping[int, tuple[Any, Any]]) -> None:
+    """Rebind the copies among a function's default values (``def send(data, write=os.write)``)."""
+
+    def current(value: Any) -> Any:
+        pair = swept.get(id(value))
+        return pair[1] if pair is not None and pair[0] is value else value
+
+    if function.__defaults__ and any(id(value) in swept for value in function.__defaults__):
+        function.__defaults__ = tuple(map(current, function.__defaults__))
+    named = function.__kwdefaults__
+    if named:
+        named.update({key: current(value) for key, value in named.items()})

@@ -11,6 +11,7 @@ from greenrt._typing import Any
 __all__ = [
     "patch_all",
     "patch_dns",
+    "patch_multiprocessing",
     "patch_os",
     "patch_queue",
     "patch_select",
@@ -152,6 +153,19 @@ def patch_subprocess() -> None:
     replace(subprocess, green.NAMES, copies=False)
 
 
+def patch_multiprocessing() -> None:
+    """Patch the semaphores that processes share. Those made before stay native."""
+    try:
+        import _multiprocessing  # type: ignore[import-not-found]
+    except ImportError:
+        # A Python built without: multiprocessing can't be imported either.
+        return
+    from greenrt.green import multiprocessing as green
+
+    _check_thread()
+    replace(_multiprocessing, green.FUNCTIONS)
+
+
 def patch_queue() -> None:
     """Patch `queue.SimpleQueue`; the other queues need only green locks."""
     import queue
@@ -178,12 +192,13 @@ def patch_all(
     signal: bool = True,
     queue: bool = True,
     contextvars: bool = True,
+    multiprocessing: bool = True,
     **kwargs: Any,
 ) -> bool:
     """Patch all that can be patched so far: time, thread, socket, dns, ssl, select, queue, os,
-    subprocess. Idempotent.
+    subprocess, multiprocessing. Idempotent.
 
-    The arguments are gevent's. `signal` and `builtins` change nothing yet: what they stand for
+    The arguments are gevent's, and `multiprocessing`. `signal` and `builtins` change nothing yet: what they stand for
     blocks as ever (`is_module_patched` says so). Call it on the main thread, as early as can be; RuntimeError
     on another.
     """
@@ -206,4 +221,6 @@ def patch_all(
         patch_os()
     if subprocess:
         patch_subprocess()
+    if multiprocessing:
+        patch_multiprocessing()
     return True

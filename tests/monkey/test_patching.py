@@ -277,3 +277,29 @@ def test_a_deadlock_explains_itself() -> None:
     )
     assert "would block forever" in err
     assert "waits on" in err
+
+
+def test_defaults_follow_and_classes_may_hold_patched_functions() -> None:
+    run_script("""
+        import sys, time, types
+        early = types.ModuleType("early")
+        sys.modules["early"] = early
+        exec('''
+import time
+def nap(seconds, sleep=time.sleep, *, again=time.sleep):
+    return sleep, again
+class Napper:
+    rest = time.sleep
+    def nap(self, sleep=time.sleep):
+        return sleep
+''', early.__dict__)
+        from greenrt import monkey
+        monkey.patch_all()
+        assert early.nap(0) == (time.sleep, time.sleep)
+        assert early.Napper().nap() is time.sleep
+        early.Napper().rest(0)
+        class Late:
+            # As with the builtin: an attribute, not a method.
+            rest = time.sleep
+        Late().rest(0)
+    """)

@@ -17,7 +17,8 @@ def test_an_fd_moves():
     assert os.read(moved, 1) == b"x"
     os.close(moved)
     second = set_aside(writer)
-    assert second >= 100 and second not in (moved, writer)
+    assert second >= 100
+    assert second not in (moved, writer)
     os.close(second)
 
 

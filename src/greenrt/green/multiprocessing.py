@@ -1,0 +1,93 @@
+"""The semaphores under the standard library's `multiprocessing`, cooperative.
+
+The rest of `multiprocessing` is Python over `os`, `selectors`, `threading` and these. A semaphore that other
+processes share has no fd to wait for: a waiting greenlet tries again after a while, and at once when it is released
+in its own process. Source: CPython's Modules/_multiprocessing/semaphore.c, sem_overview(7).
+"""
+
+import _multiprocessing  # type: ignore[import-not-found]
+
+from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._native.thread import monotonic
+from greenrt._typing import Any
+from greenrt.green.thread import get_ident
+from greenrt.sync.event import Event
+
+__all__ = ["FUNCTIONS", "SemLock"]
+
+_RECURSIVE = 0
+# The first and the longest pause between two tries, seconds.
+_SHORTEST, _LONGEST = 0.0005, 0.02
+
+
+class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
+    """A semaphore or recursive lock that processes share; owned by green threads, not by native ones."""
+
+    # The green thread of this process that has the recursive lock.
+    _owner: int | None = None
+    _freed: Event | None = None
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        """Take it; return False if it isn't free and `block` is false, or after `timeout` seconds."""
+        if self._try():
+            return True
+        if not block:
+            return False
+        limit = None if timeout is None else max(timeout, 0.0)
+        if (get_hub_if_exists() or hub_for_waiting()) is None and not self._is_others():
+            taken: bool = super().acquire(True, limit)
+            self._note(taken)
+            return taken
+        deadline = None if limit is None else monotonic() + limit
+        pause = _SHORTEST
+        if self._freed is None:
+            self._freed = Event()
+        while True:
+            self._freed.clear()
+            if self._try():
+                return True
+            left = _LONGEST if deadline is None else deadline - monotonic()
+            if left <= 0:
+                return False
+            self._freed.wait(min(pause, left))
+            pause = min(pause * 2, _LONGEST)
+
+    def _is_others(self) -> bool:
+        """Tell whether another green thread of this process has the recursive lock: all share a native thread."""
+        return self.kind == _RECURSIVE and self._owner is not None and self._owner != get_ident()
+
+    def _try(self) -> bool:
+        taken: bool = not self._is_others() and super().acquire(False)
+        self._note(taken)
+        return taken
+
+    def _note(self, taken: bool) -> None:
+        if taken and self.kind == _RECURSIVE:
+            self._owner = get_ident()
+
+    def release(self) -> None:
+        """Give it back. AssertionError for a recursive lock of another thread, ValueError if it isn't taken."""
+        if self._is_others():
+            raise AssertionError("attempt to release recursive lock not owned by thread")
+        super().release()
+        if self.kind == _RECURSIVE and self._count() == 0:
+            self._owner = None
+        if self._freed is not None:
+            self._freed.set()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    def _is_mine(self) -> bool:
+        return not self._is_others() and bool(super()._is_mine())
+
+    def _after_fork(self) -> None:
+        self._owner = self._freed = None
+        super()._after_fork()
+
+
+# What patching replaces in `_multiprocessing`.
+FUNCTIONS: dict[str, Any] = {"SemLock": SemLock}

@@ -1,0 +1,88 @@
+"""multiprocessing, patched: its processes, queues, pools and locks, by each way of starting."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.child import HOME
+
+PROGRAM = """
+import multiprocessing, sys, threading, time
+
+def greet(queue, lock):
+    with lock:
+        queue.put("hello")
+
+def square(number):
+    return number * number
+
+def main():
+    context = multiprocessing.get_context(sys.argv[1])
+    ticks = []
+    def tick():
+        while True:
+            time.sleep(0.005)
+            ticks.append(1)
+    threading.Thread(target=tick, daemon=True).start()
+
+    queue, lock = context.Queue(), context.RLock()
+    processes = [context.Process(target=greet, args=(queue, lock)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    assert [queue.get(timeout=20) for _ in processes] == ["hello"] * 3
+    for process in processes:
+        process.join(20)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+
+    with context.Pool(2) as pool:
+        assert pool.map(square, range(5)) == [0, 1, 4, 9, 16]
+
+    # Green threads own locks, though they share a native thread.
+    order = []
+    lock.acquire()
+    lock.acquire()
+    def other():
+        with lock:
+            order.append("other")
+    thread = threading.Thread(target=other)
+    thread.start()
+    time.sleep(0.05)
+    order.append("main")
+    lock.release()
+    time.sleep(0.05)
+    lock.release()
+    thread.join()
+    assert order == ["main", "other"], order
+
+    # Who waits suspends his green thread only.
+    event = context.Event()
+    threading.Timer(0.1, event.set).start()
+    assert event.wait(20)
+    semaphore = context.Semaphore(0)
+    before = len(ticks)
+    assert not semaphore.acquire(timeout=0.1)
+    assert len(ticks) > before
+    try:
+        context.BoundedSemaphore(1).release()
+    except ValueError:
+        print("done")
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_each_way_of_starting(method: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, "-m", "greenrt.monkey", str(program), method],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([HOME, os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
