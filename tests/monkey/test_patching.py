@@ -18,7 +18,7 @@ def test_classes_stay_and_early_names_follow() -> None:
         assert kinds == kinds_now()
         assert sleep is time.sleep and getaddrinfo is socket.getaddrinfo
         assert tempfile._allocate_lock is threading._allocate_lock
-        assert selectors.PollSelector._selector_cls is select.poll
+        assert vars(selectors.PollSelector)["_selector_cls"] is select.poll
         assert selectors.SelectSelector(), selectors.SelectSelector().select(0)
         for name in ("socket", "select", "time", "threading", "_thread", "queue", "ssl", "os", "subprocess"):
             assert monkey.is_module_patched(name), name
@@ -284,15 +284,15 @@ def test_defaults_follow_and_classes_may_hold_patched_functions() -> None:
         import sys, time, types
         early = types.ModuleType("early")
         sys.modules["early"] = early
-        exec('''
-import time
-def nap(seconds, sleep=time.sleep, *, again=time.sleep):
-    return sleep, again
-class Napper:
-    rest = time.sleep
-    def nap(self, sleep=time.sleep):
-        return sleep
-''', early.__dict__)
+        exec('''if True:
+            import time
+            def nap(seconds, sleep=time.sleep, *, again=time.sleep):
+                return sleep, again
+            class Napper:
+                rest = time.sleep
+                def nap(self, sleep=time.sleep):
+                    return sleep
+        ''', early.__dict__)
         from greenrt import monkey
         monkey.patch_all()
         assert early.nap(0) == (time.sleep, time.sleep)

@@ -97,8 +97,10 @@ def get_hub_if_exists() -> Any:
 
 
 def hub_for_waiting() -> Any:
-    """Return the hub in which a thread without one shall wait: a new one in the main thread, else None."""
-    return get_hub() if on_main_thread() else None
+    """Return the hub in which the calling thread waits: its own, a new one in the main thread, or None."""
+    # Not `or`: a hub that has not run yet counts as false, as every greenlet does.
+    hub = get_slot()
+    return get_hub() if hub is None and on_main_thread() else hub
 
 
 def keep_hub(hub: Any) -> None:

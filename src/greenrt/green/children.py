@@ -15,7 +15,7 @@ from errno import ESRCH
 from greenrt import _original
 from greenrt._hub.io import forget_fd, park_on_fd
 from greenrt._hub.park import new_park
-from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._hub.slot import hub_for_waiting
 from greenrt._loop.entry import READ
 from greenrt._typing import Any
 
@@ -32,7 +32,7 @@ _watched: dict[tuple[int, int, int], list[Any]] = {}
 
 
 def _has_hub() -> bool:
-    return get_hub_if_exists() is not None or hub_for_waiting() is not None
+    return hub_for_waiting() is not None
 
 
 # -- Waiting for a change
@@ -153,7 +153,7 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
 
 def system(command: Any) -> int:
     """Run `command` in a shell, and return its status. See `os.system`, which runs in a native thread."""
-    hub = get_hub_if_exists() or hub_for_waiting()
+    hub = hub_for_waiting()
     if hub is None:
         return _original.system(command)
     return hub.threadpool.apply(_original.system, (command,))  # type: ignore[no-any-return]

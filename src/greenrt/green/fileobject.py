@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from greenrt._hub.io import forget_fd
-from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._hub.slot import hub_for_waiting
 from greenrt._typing import Any
 from greenrt.green import fdio
 from greenrt.sync.lock import RLock
@@ -42,7 +42,7 @@ class FileIO(_stdlib.FileIO):
             except BlockingIOError:
                 # As io.RawIOBase has it for an fd that is non-blocking.
                 return None
-        hub = get_hub_if_exists() or hub_for_waiting()
+        hub = hub_for_waiting()
         return plain(self, *args) if hub is None else hub.threadpool.apply(plain, (self, *args))
 
     def readinto(self, buffer: Any, /) -> int | None:

@@ -9,7 +9,7 @@ from greenrt import _original
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.joining import killall
 from greenrt._hub.slot import hub_for_waiting
-from greenrt._native.thread import get_slot, monotonic
+from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import socket as green
 from greenrt.sync.queue import SimpleQueue
@@ -42,7 +42,7 @@ def create_connection(
     ExceptionGroup of all with `all_errors`; gaierror if the host has no address. In a thread without a hub:
     `socket.create_connection`. Source: RFC 8305.
     """
-    if get_slot() is None and hub_for_waiting() is None:
+    if hub_for_waiting() is None:
         return green.create_connection(address, timeout, source_address, all_errors=all_errors)
     limit = _stdlib.getdefaulttimeout() if timeout is _DEFAULT else timeout
     race = _Race(address, source_address, attempt_delay, resolution_delay)

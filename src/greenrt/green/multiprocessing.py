@@ -7,7 +7,7 @@ in its own process. Source: CPython's Modules/_multiprocessing/semaphore.c, sem_
 
 import _multiprocessing  # type: ignore[import-not-found]
 
-from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._hub.slot import hub_for_waiting
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green.thread import get_ident
@@ -34,7 +34,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
         if not block:
             return False
         limit = None if timeout is None else max(timeout, 0.0)
-        if (get_hub_if_exists() or hub_for_waiting()) is None and not self._is_others():
+        if hub_for_waiting() is None and not self._is_others():
             taken: bool = super().acquire(True, limit)
             self._note(taken)
             return taken

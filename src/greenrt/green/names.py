@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from greenrt import _original
-from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._hub.slot import hub_for_waiting
 from greenrt.dns.numeric import is_numeric, numeric_addrinfo
 from greenrt.dns.resolvers import Resolver, block_resolver
 from greenrt.dns.services import leaves_machine
@@ -25,10 +25,7 @@ __all__ = [
 
 
 def _resolver() -> Resolver:
-    hub = get_hub_if_exists()
-    if hub is None:
-        # Not `or`: a hub that has not run yet counts as false, as every greenlet.
-        hub = hub_for_waiting()
+    hub = hub_for_waiting()
     return block_resolver if hub is None else hub.resolver
 
 

@@ -13,7 +13,7 @@ from select import *  # noqa: F403
 
 from greenrt import _original
 from greenrt._hub.io import give_way, park_on_fd, park_on_fds
-from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._hub.slot import hub_for_waiting
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 
@@ -48,7 +48,7 @@ def _number(thing: Any) -> int:
 
 def _wait_in_kernel() -> bool:
     """Tell whether the calling thread has no hub to wait in."""
-    return (get_hub_if_exists() or hub_for_waiting()) is None
+    return hub_for_waiting() is None
 
 
 def select(
