@@ -15,7 +15,7 @@ from greenrt._loop.entry import Entry
 from greenrt._native.switch import Fiber, current, is_active, place, resume, throw_into
 from greenrt._native.thread import get_slot
 from greenrt._typing import TYPE_CHECKING, Any, Generic, TypeVar
-from greenrt.errors import GreenletExit, as_exception
+from greenrt.errors import GreenletExit, HubDestroyed, as_exception
 
 __all__ = ["Greenlet", "RawGreenlet", "Start", "kill", "spawn_raw", "throw_soon"]
 
@@ -51,9 +51,14 @@ class Start(Entry):
     def run(self) -> None:
         """See `Entry.run`."""
         target = self.target
-        if target is not None:
-            self.target = None
-            resume(target)
+        if target is None:
+            return
+        if target.hub.loop.closed:
+            # Posted by another thread just before the end of this one.
+            throw_soon(target, HubDestroyed(True))
+            return
+        self.target = None
+        resume(target)
 
 
 def _run_greenlet() -> None:

@@ -11,6 +11,7 @@ from greenlet import greenlet
 
 from greenrt import _original
 from greenrt._hub import fork, slot
+from greenrt._hub.ending import end_greenlets
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.idents import ident_of
 from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, run_fiber, wake_park
@@ -205,30 +206,47 @@ class Hub(HubCore):
 
     # -- Ending
 
+    def may_have_greenlets(self) -> bool:
+        """Tell whether anything is parked here or waits for its turn. Owner thread."""
+        return self.parked > 0 or self.loop.alive() or len(self.loop.timers) > 0
+
     def thread_ended(self) -> None:
-        """The hub's thread is at its end: give back what the loop holds. Called by the thread itself."""
-        self._ended = True
-        if self._threadpool is not None:
-            self._threadpool.kill()
-        if self._resolver is not None:
-            self._resolver.close()
-        self.loop.end()
+        """The hub's thread is at its end, and calls this itself, in its main greenlet: `destroy`."""
+        # The slot may be gone already, and whoever parks or cleans up now must not get a new hub.
+        slot.set_slot(self)
+        try:
+            self._end(True)
+        finally:
+            slot.set_slot(None)
 
     def destroy(self, destroy_loop: bool | None = None) -> None:
         """End the hub and close its loop; the thread gets a new one when it needs one.
 
-        Call from the main greenlet. Greenlets that are still parked here are never resumed.
+        Call from the main greenlet. Greenlets that are parked here get HubDestroyed, and a second at most to end.
         """
         if current() is self:
             raise RuntimeError(
                 "a hub can't destroy itself; call hub.destroy() from the thread's main greenlet"
             )
-        self._ended = True
-        if is_active(self):
-            throw_into(self, HubDestroyed(destroy_loop))
-        if slot.get_hub_if_exists() is self:
-            slot.drop_hub()
-        self.thread_ended()
+        try:
+            self._end(destroy_loop)
+        finally:
+            if slot.get_hub_if_exists() is self:
+                slot.drop_hub()
+
+    def _end(self, destroy_loop: bool | None) -> None:
+        try:
+            if not self._ended and not self.loop.closed:
+                end_greenlets(self)
+        finally:
+            self._ended = True
+            if self._threadpool is not None:
+                self._threadpool.kill()
+            if self._resolver is not None:
+                self._resolver.close()
+            if is_active(self):
+                throw_into(self, HubDestroyed(destroy_loop))
+            self.loop.end()
 
     # -- Errors
 

@@ -34,6 +34,7 @@ cdef class HubCore(Fiber):
     cdef readonly Loop loop
     cdef Py_ssize_t budget
     cdef double poll_due
+    cdef Py_ssize_t parked
 
     @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t)
     cdef hand_off(self, greenlet_t running)
@@ -67,11 +68,11 @@ cdef class Park(Entry):
     cpdef object wait(self, object timeout=*, bint ref=*)
     @cython.locals(hub=HubCore)
     cdef _suspend(self, object timeout, bint ref)
-    @cython.locals(target=greenlet_t, fiber=Fiber, loop=Loop)
+    @cython.locals(target=greenlet_t, fiber=Fiber, hub=HubCore, loop=Loop)
     cdef bint _begin(self, object timeout, bint ref) except -1
     @cython.locals(loop=Loop, timers=TimerHeap, clock=Clock, seconds=double)
     cdef bint _start_time(self, object timeout, bint ref) except -1
-    @cython.locals(loop=Loop, target=greenlet_t, fiber=Fiber, timers=TimerHeap)
+    @cython.locals(hub=HubCore, loop=Loop, target=greenlet_t, fiber=Fiber, timers=TimerHeap)
     cdef _settle(self)
     cdef _withdraw(self)
 

@@ -104,6 +104,8 @@ class HubCore(Fiber):
         # How many more entries may be resumed, and until when (coarse clock), before the hub polls again.
         self.budget = 0
         self.poll_due = 0.0
+        # How many greenlets are suspended in a park.
+        self.parked = 0
 
     def hand_off(self, running: greenlet) -> None:
         """Suspend `running`, the current greenlet: switch to the next one that is ready, or to the hub.
@@ -304,8 +306,10 @@ class Park(Entry):
             return False
         if timeout is not None and not self._start_time(timeout, ref):
             return False
+        hub = self.hub
+        hub.parked += 1
         if self.counted:
-            loop = self.hub.loop
+            loop = hub.loop
             loop.refs += 1
         if fiber is not None:
             fiber.park = self
@@ -342,8 +346,10 @@ class Park(Entry):
             fiber.park = None
         else:
             shadow(target).park = None
+        hub = self.hub
+        hub.parked -= 1
         if self.counted:
-            loop = self.hub.loop
+            loop = hub.loop
             loop.refs -= 1
         if self.timed:
             loop = self.hub.loop

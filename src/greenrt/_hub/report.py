@@ -7,15 +7,19 @@ from greenlet import greenlet
 from greenrt._hub.park import Park, parked
 from greenrt._typing import Any
 
-__all__ = ["parked_greenlets", "render_parked", "render_wait"]
+__all__ = ["all_greenlets", "parked_greenlets", "render_parked", "render_wait"]
+
+
+def all_greenlets() -> list[greenlet]:
+    """Return all greenlets of the process. Found by walking the garbage collector's objects: others pay nothing."""
+    # Not isinstance: it asks objects for their class, which proxies answer with code of their own, and each
+    # thread-local by making a dictionary for this thread.
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), greenlet)]
 
 
 def parked_greenlets(hub: Any) -> list[Park]:
-    """Return the parks of all greenlets that are suspended in `hub`'s thread.
-
-    Found by walking the garbage collector's objects: parking itself pays nothing for this.
-    """
-    parks = [parked(target) for target in gc.get_objects() if isinstance(target, greenlet)]
+    """Return the parks of all greenlets that are suspended in `hub`'s thread."""
+    parks = [parked(target) for target in all_greenlets()]
     found = [park for park in parks if park is not None and park.hub is hub and park.waiting]
     found.sort(key=lambda park: park.greenlet is not hub.parent)
     return found

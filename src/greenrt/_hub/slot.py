@@ -16,6 +16,7 @@ __all__ = [
     "keep_hub",
     "on_main_thread",
     "set_hub_factory",
+    "set_slot",
 ]
 
 _factory: Callable[[], Any] | None = None
@@ -38,10 +39,7 @@ class _Keeper:
         if hub is not None and not sys.is_finalizing() and self.ident == _original.get_ident():
             self.hub = None
             threads_with_hub.pop(self.ident, None)
-            if self.ident == _original.get_ident():
-                hub.thread_ended()
-            else:
-                hub.loop.abandon()
+            hub.thread_ended()
 
 
 # The hubs of all threads that have one, by the thread's identity. (A compiled hub that polls has no Python frame, so
