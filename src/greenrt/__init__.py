@@ -7,6 +7,7 @@ from greenrt._hub.joining import iwait, joinall, killall, wait
 from greenrt._hub.local import local
 from greenrt._hub.pausing import idle, sleep
 from greenrt._hub.proxy import LoopProxy
+from greenrt._hub.signals import signal_handler
 from greenrt._hub.slot import get_hub
 from greenrt._hub.timeout import Timeout, with_timeout
 from greenrt._hub.waiter import Waiter
@@ -56,6 +57,7 @@ __all__ = [
     "kill",
     "killall",
     "local",
+    "signal_handler",
     "sleep",
     "spawn",
     "spawn_later",

@@ -30,6 +30,7 @@ __all__ = [
     "epoll_poll",
     "get_ident",
     "get_native_id",
+    "get_signal",
     "getaddrinfo",
     "gethostbyaddr",
     "gethostbyname",
@@ -42,6 +43,7 @@ __all__ = [
     "readv",
     "renew_lock",
     "select",
+    "set_signal",
     "set_wakeup_fd",
     "sleep",
     "socket_type",
@@ -63,6 +65,8 @@ get_native_id = _thread.get_native_id
 thread_local = _thread._local
 TIMEOUT_MAX = _thread.TIMEOUT_MAX
 start_new_thread = _thread.start_new_thread
+get_signal = _signal.getsignal
+set_signal = _signal.signal
 set_wakeup_fd = _signal.set_wakeup_fd
 socket_type = _socket.socket
 # What blocks, and gives the raw results, without enums.

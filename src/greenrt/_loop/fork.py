@@ -14,7 +14,7 @@ from greenrt._loop.holder import Holder
 from greenrt._native.thread import ident
 from greenrt._typing import Any
 
-__all__ = ["Fork", "before_loops", "register"]
+__all__ = ["Fork", "before_loops", "default_loop", "register"]
 
 # All loops there are, by id: a loop that is dropped unclosed must not stay.
 _loops: "dict[int, ref[Any]]" = {}
@@ -27,6 +27,15 @@ def register(loop: Any) -> None:
     """Have `loop` renewed or closed in the child of a fork."""
     key = id(loop)
     _loops[key] = ref(loop, lambda _: _loops.pop(key, None))
+
+
+def default_loop() -> Any:
+    """Return the main thread's open loop, or None."""
+    for found in list(_loops.values()):
+        loop = found()
+        if loop is not None and loop.default and not loop.closed:
+            return loop
+    return None
 
 
 class Fork(Holder):

@@ -96,16 +96,23 @@ class Loop(LoopBase):
         """Return a watcher whose `send` any thread may call."""
         return Async(self, ref)
 
-    def child(self, pid: int, trace: bool = False, ref: bool = True) -> Any:
+    def signal(self, number: int, ref: bool = True, priority: int | None = None) -> Any:
+        """Return a watcher of a signal's arrivals; see `greenrt._loop.signals.Signal`."""
+        # Here, since few programs need it.
+        from greenrt._loop.signals import Signal
+
+        return ranked(Signal(self, number, ref), priority)
+
+    def child(self, pid: int, trace: bool = False, ref: bool = True, priority: int | None = None) -> Any:
         """Return a watcher of the end of child process `pid`; see `greenrt._loop.children.Child`."""
         # Here, since few programs need it.
         from greenrt._loop.children import Child
 
-        return Child(self, pid, trace, ref)
+        return ranked(Child(self, pid, trace, ref), priority)
 
-    def fork(self, ref: bool = False) -> Fork:
+    def fork(self, ref: bool = False, priority: int | None = None) -> Fork:
         """Return a watcher that calls back in the child of a fork, before `os.fork` returns there."""
-        return Fork(self, ref)
+        return ranked(Fork(self, ref), priority)
 
     def finalize_all(
         self, watchers: Iterable[Watcher], fn: Callable[[list[Watcher]], object] | None = None

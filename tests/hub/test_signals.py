@@ -1,0 +1,270 @@
+"""Signals: watchers in any loop, handlers in greenlets, plain handlers; each in a process of its own."""
+
+import pytest
+from support.child import run_script
+
+PRELUDE = """
+import os, signal, sys, threading, time
+import greenrt
+from greenrt._loop.loop import Loop
+
+def send(number=signal.SIGUSR1):
+    os.kill(os.getpid(), number)
+
+def wait_for(what):
+    end = time.monotonic() + 10
+    while not what() and time.monotonic() < end:
+        greenrt.sleep(0.005)
+    assert what()
+"""
+
+
+def run(text: str, *arguments: str, code: int = 0) -> tuple[str, str]:
+    return run_script(PRELUDE + text, *arguments, code=code)
+
+
+def test_watchers_count_in_several_loops_and_give_the_place_back():
+    _, errors = run("""
+mine = lambda number, frame: None
+signal.signal(signal.SIGUSR1, mine)
+hub = greenrt.get_hub()
+watchers = [hub.loop.signal(signal.SIGUSR1) for _ in range(2)]
+counts = [0, 0, 0]
+def note(index, watcher):
+    counts[index] += watcher.count
+for index, watcher in enumerate(watchers):
+    watcher.start(note, index, watcher)
+started, stop = threading.Event(), threading.Event()
+def other():
+    loop = Loop()
+    watcher = loop.signal(signal.SIGUSR1)
+    watcher.start(note, 2, watcher)
+    started.set()
+    while not stop.is_set():
+        loop.run(once=True)
+    loop.close()
+thread = threading.Thread(target=other)
+thread.start()
+started.wait()
+greenrt.sleep(0)
+for number in range(100):
+    send()
+    # One at a time: the kernel merges what waits.
+    wait_for(lambda: counts == [number + 1] * 3)
+watchers[0].stop()
+stop.set()
+send()
+thread.join()
+wait_for(lambda: counts[1] == 101)
+assert counts[0] == 100
+watchers[1].stop()
+wait_for(lambda: signal.getsignal(signal.SIGUSR1) is mine)
+""")
+    assert errors == ""
+
+
+def test_the_handler_that_the_program_sets_meanwhile_stays():
+    run("""
+watcher = greenrt.get_hub().loop.signal(signal.SIGUSR1)
+watcher.start(print)
+later = lambda number, frame: None
+signal.signal(signal.SIGUSR1, later)
+watcher.stop()
+assert signal.getsignal(signal.SIGUSR1) is later
+""")
+
+
+def test_stopped_in_a_thread_the_signal_is_the_programs_again():
+    _, errors = run(
+        """
+greenrt.get_hub()
+def other():
+    loop = Loop()
+    watcher = loop.signal(signal.SIGTERM)
+    watcher.start(print)
+    time.sleep(0.1)
+    watcher.stop()
+    loop.close()
+thread = threading.Thread(target=other)
+thread.start()
+greenrt.sleep(0.01)
+thread.join()
+# The main thread's loop has not run since: the handler is still there, and does as if it were not.
+assert callable(signal.getsignal(signal.SIGTERM))
+send(signal.SIGTERM)
+time.sleep(10)
+""",
+        code=-15,
+    )
+    assert errors == ""
+
+
+@pytest.mark.parametrize("number", [0, -1, 9, 19, 1000])
+def test_numbers_that_are_no_signals_to_handle(number):
+    import greenrt
+
+    with pytest.raises(ValueError, match=f"can be handled, not {number}"):
+        greenrt.get_hub().loop.signal(number)
+    with pytest.raises(ValueError, match="can be handled"):
+        greenrt.signal_handler(number, print)
+
+
+def test_a_start_in_a_thread_without_a_loop_in_the_main_one():
+    run("""
+def other():
+    loop = Loop()
+    try:
+        loop.signal(signal.SIGUSR1).start(print)
+    except ValueError as error:
+        assert "greenrt.get_hub() there first" in str(error)
+        seen.append(loop.activecnt)
+    loop.close()
+seen = []
+thread = threading.Thread(target=other)
+thread.start()
+thread.join()
+assert seen == [0]
+""")
+
+
+def test_a_handler_in_a_greenlet_may_block_and_be_cancelled():
+    _, errors = run("""
+seen, event = [], greenrt.Event()
+def handler(word, more):
+    greenrt.sleep(0.01)
+    event.wait()
+    seen.append((word, more, greenrt.getcurrent() is not greenrt.get_hub()))
+with_arguments = greenrt.signal_handler(signal.SIGUSR1, handler, "word", more=1)
+assert not with_arguments.ref
+send()
+greenrt.sleep(0.05)
+assert not seen
+event.set()
+wait_for(lambda: seen == [("word", 1, True)])
+with_arguments.cancel()
+with_arguments.cancel()
+assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+try:
+    greenrt.signal_handler(signal.SIGUSR1, 5)
+except TypeError as error:
+    assert "5" in str(error)
+# An error of the handler is printed like that of any greenlet.
+greenrt.signal_handler(signal.SIGUSR1, lambda: 1 / 0)
+import io
+greenrt.get_hub().exception_stream = io.StringIO()
+send()
+wait_for(lambda: "ZeroDivisionError" in greenrt.get_hub().exception_stream.getvalue())
+""")
+    assert errors == ""
+
+
+def test_a_program_that_waits_for_a_handler_is_not_called_blocked():
+    run("""
+event = greenrt.Event()
+greenrt.signal_handler(signal.SIGUSR1, event.set)
+threading.Timer(1.5, send).start()
+event.wait()
+""")
+
+
+@pytest.mark.parametrize("where", ["idle hub", "busy greenlet", "native thread", "gap"])
+def test_latency(where):
+    """A plain handler of signal.signal runs soon, wherever the signal finds the process."""
+    out, errors = run(
+        """
+where = sys.argv[1]
+loop = greenrt.get_hub().loop
+late = []
+sent = [0.0]
+woken = greenrt.Event()
+def handler(number, frame):
+    late.append(time.monotonic() - sent[0])
+    woken.set()
+signal.signal(signal.SIGUSR1, handler)
+def send_now():
+    sent[0] = time.monotonic()
+    if where == "native thread":
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+    else:
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+if where == "gap":
+    # Between the look for signals and the poll. ctypes: no bytecode follows at which CPython would look.
+    import ctypes
+    libc = ctypes.CDLL(None)
+    # The callback is the C function itself.
+    raise_in_c, raise_ = loop.prepare(), libc["raise"]
+for round in range(20):
+    woken.clear()
+    if where == "gap":
+        sent[0] = time.monotonic()
+        raise_in_c.start(raise_, int(signal.SIGUSR1))
+        woken.wait(5)
+        raise_in_c.stop()
+        continue
+    timer = threading.Timer(0.02, send_now)
+    timer.start()
+    if where == "busy greenlet":
+        end = time.monotonic() + 5
+        while not woken.is_set() and time.monotonic() < end:
+            pass
+    else:
+        assert woken.wait(5)
+    timer.join()
+assert len(late) >= 20, len(late)
+print(f"{max(late) * 1e3:.2f}")
+assert sorted(late)[len(late) // 2] < 0.05, late
+""",
+        where,
+    )
+    assert errors == ""
+    assert float(out) < 1000
+
+
+def test_keyboard_interrupts_reach_the_main_greenlet():
+    run("""
+other = greenrt.spawn(greenrt.sleep, 30)
+for park in lambda: greenrt.sleep(30), greenrt.Event().wait, other.join:
+    greenrt.get_hub().loop.timer(0.02).start(lambda: None)
+    threading.Timer(0.05, send, (signal.SIGINT,)).start()
+    try:
+        park()
+    except KeyboardInterrupt:
+        pass
+    else:
+        raise AssertionError("no KeyboardInterrupt")
+assert not other.dead
+""")
+
+
+def test_the_programs_own_wakeup_fd_gets_the_numbers_too():
+    run("""
+read_fd, write_fd = os.pipe()
+os.set_blocking(read_fd, False)
+os.set_blocking(write_fd, False)
+signal.set_wakeup_fd(write_fd)
+signal.signal(signal.SIGUSR1, lambda number, frame: None)
+greenrt.sleep(0)
+send()
+greenrt.sleep(0.05)
+assert os.read(read_fd, 10) == bytes([signal.SIGUSR1])
+greenrt.get_hub().destroy()
+assert signal.set_wakeup_fd(-1) == write_fd
+""")
+
+
+def test_watchers_after_a_fork():
+    _, errors = run("""
+import warnings
+seen = []
+handler = greenrt.signal_handler(signal.SIGUSR1, seen.append, 1)
+pid = os.fork()
+if pid == 0:
+    send()
+    wait_for(lambda: seen == [1])
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+assert not seen
+send()
+wait_for(lambda: seen == [1])
+""")
+    assert errors == ""
