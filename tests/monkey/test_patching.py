@@ -303,3 +303,69 @@ def test_defaults_follow_and_classes_may_hold_patched_functions() -> None:
             rest = time.sleep
         Late().rest(0)
     """)
+
+
+def test_a_fork_leaves_the_other_threads_behind() -> None:
+    """As native threads: they exist in the parent only, and run nothing in the child."""
+    out, _ = run_script("""
+        import os, threading, time
+        from greenrt import monkey
+        monkey.patch_all()
+        def tick(name):
+            try:
+                for _ in range(50):
+                    time.sleep(0.002)
+                    os.write(1, b"" if os.getpid() == parent else b"a thread runs in the child")
+            finally:
+                os.write(1, b"" if os.getpid() == parent else b"a thread ended in the child")
+        parent = os.getpid()
+        lock = threading.Lock()
+        lock.acquire()
+        threads = [threading.Thread(target=tick, args=(name,)) for name in range(3)]
+        threads += [threading.Thread(target=lock.acquire)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.01)
+        pid = os.fork()
+        if pid == 0:
+            assert threading.active_count() == 1
+            time.sleep(0.2)
+            made = threading.Thread(target=lambda: os.write(1, b"child "))
+            made.start()
+            made.join()
+            lock.release()
+            assert lock.acquire(timeout=1)
+            os._exit(7)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+        lock.release()
+        for thread in threads:
+            thread.join()
+        print("parent")
+    """)
+    assert out == "child parent\n"
+
+
+def test_a_thread_that_forks_is_all_there_is_in_the_child() -> None:
+    out, _ = run_script("""
+        import os, threading, time
+        from greenrt import monkey
+        monkey.patch_all()
+        ends = []
+        def fork(leave):
+            pid = os.fork()
+            if pid == 0:
+                assert threading.current_thread() is threading.main_thread()
+                time.sleep(0.05)
+                os.write(1, b"child ")
+                if leave:
+                    os._exit(3)
+                return
+            ends.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        for leave in (True, False):
+            thread = threading.Thread(target=fork, args=(leave,))
+            thread.start()
+            while thread.is_alive():
+                time.sleep(0.01)
+        print(ends)
+    """)
+    assert out == "child child [3, 0]\n"

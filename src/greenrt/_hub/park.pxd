@@ -83,6 +83,8 @@ cdef class NativePark(Park):
     cdef _block(self, object timeout)
 
 
+@cython.locals(fiber=Fiber, park=Park, loop=Loop, timers=TimerHeap)
+cpdef freeze(greenlet_t target)
 cdef Park _fresh(Park park, HubCore hub, greenlet_t running, object what)
 @cython.locals(native=NativePark)
 cpdef Park new_park(object what)

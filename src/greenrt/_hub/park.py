@@ -32,6 +32,7 @@ __all__ = [
     "Shadow",
     "as_seconds",
     "deliver",
+    "freeze",
     "in_hub",
     "new_park",
     "note_fork",
@@ -423,6 +424,30 @@ def note_fork() -> None:
     for park in _native_parks:
         park.claim()
     _native_parks.clear()
+
+
+def freeze(target: greenlet) -> None:
+    """Never resume `target`, a greenlet of this thread that does not run: it is a thread that a fork left behind.
+
+    Nothing is thrown into it, as nothing runs in a thread that the child of a fork does not have. The caller keeps
+    it: its deallocation would throw.
+    """
+    fiber = as_fiber(target)
+    if fiber is not None:
+        fiber.queued = False
+    park: Any = parked(target)
+    if park is None:
+        return
+    park.abandon()
+    park._withdraw()
+    loop = park.hub.loop
+    if park.counted:
+        park.counted = False
+        loop.refs -= 1
+    if park.timed:
+        park.timed = False
+        timers = loop.timers
+        timers.remove(park)
 
 
 def _fresh(park: Park, hub: Any, running: Any, what: Any) -> Park:

@@ -7,6 +7,7 @@ In a native thread that has no hub each function does what the standard one does
 # mypy: disable-error-code="no-redef,assignment,misc"
 
 import _thread as _stdlib
+import os
 import sys
 from _thread import *  # noqa: F403
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from greenlet import getcurrent, greenlet
 from greenrt import _original
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.local import local
+from greenrt._hub.park import freeze
 from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
 from greenrt._hub.wakers import idle_threads
 from greenrt._typing import Any
@@ -70,6 +72,9 @@ def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         hook(_Unraisable(error, function))  # type: ignore[arg-type]
     finally:
         _running.discard(thread)
+        if _main_is_gone and not _running:
+            # As in CPython, where the last thread of such a child ends the process.
+            os._exit(0)
         sentinel, thread.sentinel = thread.sentinel, None
         if sentinel is not None and sentinel.locked():
             sentinel.release()
@@ -113,6 +118,37 @@ def start_new_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs
 
 
 start_new = start_new_thread
+
+
+# In the child of a fork: the green threads that only the parent has. Kept for good: the end of a greenlet that is
+# suspended would run its `finally` blocks here.
+_left_behind: list[Any] = []
+
+# Whether this is the child of a fork that a green thread made: the main greenlet is left behind too.
+_main_is_gone = False
+
+
+def _leave_others_behind() -> None:
+    """In the child of a fork, green threads other than the forking one are gone, as native ones are.
+
+    Spawned greenlets live on, as with gevent.
+    """
+    global _main_is_gone
+    current = getcurrent()
+    others: list[Any] = [thread for thread in _running if thread is not current]
+    if isinstance(current, _GreenThread):
+        _main_is_gone = True
+        main: greenlet = current
+        while main.parent is not None:
+            main = main.parent
+        others.append(main)
+    for other in others:
+        freeze(other)
+        _running.discard(other)
+    _left_behind.extend(others)
+
+
+os.register_at_fork(after_in_child=_leave_others_behind)
 
 
 def _count() -> int:
