@@ -10,6 +10,7 @@ from greenrt._typing import Any
 __all__ = [
     "BlockingInHub",
     "BlockingSwitchOutError",
+    "Cancelled",
     "ConcurrentObjectUseError",
     "Finalized",
     "GreenletExit",
@@ -61,6 +62,10 @@ class WrongThread(InvalidThreadUseError):
 
 class LoopClosed(RuntimeError):
     """The loop is closed: what was handed to it did not run and will not."""
+
+
+class Cancelled(RuntimeError):
+    """The call was dropped before it was made, or is made in a process that the waiter no longer is in."""
 
 
 class Finalized(RuntimeError):

@@ -8,6 +8,7 @@ import pytest
 from support.child import run_script
 
 import greenrt
+from greenrt.errors import Cancelled
 from greenrt.sync.executor import ThreadPoolExecutor
 
 
@@ -172,3 +173,111 @@ def test_a_blocked_program_is_told_though_threads_idle():
         code=1,
     )
     assert "would block forever" in errors
+
+
+def busy(pool: Any, go: threading.Event) -> list[Any]:
+    """Occupy all threads of `pool`."""
+    began: list[int] = []
+    jobs = [pool.spawn(lambda: (began.append(1), go.wait())[1]) for _ in range(pool.maxsize)]
+    while len(began) < pool.maxsize:
+        greenrt.sleep(0.001)
+    return jobs
+
+
+def gone(pool: Any) -> None:
+    while pool.size:
+        greenrt.sleep(0.001)
+
+
+def test_close_makes_all_calls_and_takes_no_more():
+    pool, go = greenrt.ThreadPool(2), threading.Event()
+    jobs = busy(pool, go)
+    late = [greenrt.spawn(pool.spawn, abs, -1) for _ in range(3)]
+    closing = greenrt.spawn(pool.close)
+    greenrt.sleep(0.01)
+    assert not closing.ready()
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.spawn(abs, -1)
+    go.set()
+    closing.get()
+    assert [job.get() for job in jobs] == [True, True]
+    # They waited for a thread when the pool was closed.
+    for one in late:
+        with pytest.raises(RuntimeError, match="closed"):
+            one.get()
+    pool.close()
+    gone(pool)
+
+
+def test_kill_cancels_what_was_not_begun_and_nobody_hangs():
+    pool, go = greenrt.ThreadPool(2), threading.Event()
+    jobs = busy(pool, go)
+    # Queued behind the busy threads: there is room for more calls than threads.
+    pool.maxsize = 4
+    pool._maxsize = 2
+    queued = [pool.spawn(abs, -1) for _ in range(2)]
+    pool.kill()
+    for one in queued:
+        with pytest.raises(Cancelled, match="before it called"):
+            one.get(timeout=5)
+    assert not any(job.ready() for job in jobs)
+    go.set()
+    assert [job.get(timeout=5) for job in jobs] == [True, True]
+    gone(pool)
+    assert len(pool) == 0
+    # It can be used again.
+    assert pool.apply(abs, (-3,)) == 3
+    pool.kill()
+    gone(pool)
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_an_exit_raised_by_a_call_goes_to_its_waiter(pool: Any, kind: type[BaseException]):
+    def raising() -> None:
+        raise kind("on purpose")
+
+    with pytest.raises(kind, match="on purpose"):
+        pool.apply(raising)
+    assert pool.apply(abs, (-1,)) == 1
+
+
+def test_who_spawned_may_be_gone_when_the_call_returns(pool: Any):
+    go = threading.Event()
+
+    def short_lived() -> None:
+        greenrt.get_hub()
+        for _ in range(4):
+            pool.spawn(go.wait)
+
+    thread = threading.Thread(target=short_lived)
+    thread.start()
+    while thread.is_alive():
+        greenrt.sleep(0.001)
+    go.set()
+    # All four threads are to be had again.
+    pool.join()
+    assert pool.map(abs, range(8)) == list(range(8))
+
+
+def test_a_call_that_the_parent_of_a_fork_makes_is_cancelled_in_the_child():
+    out, _ = run_script("""
+        import os, time, warnings
+        warnings.simplefilter("ignore")
+        import greenrt
+        from greenrt.errors import Cancelled
+        pool = greenrt.ThreadPool(1)
+        waiting = greenrt.spawn(pool.apply, time.sleep, (0.3,))
+        queued = greenrt.spawn(pool.apply, abs, (-1,))
+        greenrt.sleep(0.02)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                waiting.get()
+            except Cancelled as error:
+                print("cancelled", flush=True)
+            print(queued.get(), pool.apply(abs, (-2,)), flush=True)
+            os._exit(0)
+        os.waitpid(pid, 0)
+        print(waiting.get(), queued.get())
+    """)
+    assert out.split("\n")[:3] == ["cancelled", "1 2", "None 1"]

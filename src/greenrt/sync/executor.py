@@ -33,11 +33,11 @@ class ThreadPoolExecutor(_Executor):  # type: ignore[misc]
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; with `wait`, wait for those that run."""
+        """Take no more calls; with `wait`, wait for those there are, of which `cancel_futures` drops the unbegun."""
         self._shut = True
-        if wait:
-            self._pool.join()
-        self._pool.kill()
+        if cancel_futures:
+            self._pool.kill()
+        self._pool.close(wait)
 
     kill = shutdown
 

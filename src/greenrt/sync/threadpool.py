@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable
+from weakref import ref
 
 from greenrt import _original
 from greenrt._hub.hub import set_threadpool_factory
 from greenrt._hub.slot import get_hub, get_hub_if_exists
 from greenrt._hub.wakers import idle_threads
 from greenrt._typing import Any
-from greenrt.errors import LoopClosed
+from greenrt.errors import Cancelled, LoopClosed
 from greenrt.sync.event import Event
 from greenrt.sync.mapping import Mapping
 from greenrt.sync.queue import Empty, SimpleQueue
@@ -19,11 +20,17 @@ __all__ = ["ThreadPool"]
 
 DEFAULT_SIZE = 10
 
+# All pools there are, by id.
+_pools: "dict[int, ref[ThreadPool]]" = {}
+
 
 class _Job:
     """A call that is waited for by a hub (`loop`), or by a thread that has none."""
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, pool: "ThreadPool", function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.settled = pool._settled
         self.function: Callable[..., Any] | None = function
         self.args = args
         self.kwargs = kwargs
@@ -43,6 +50,10 @@ class _Job:
             error = raised
         # What it was called with is not kept until the next job.
         self.args, self.kwargs = (), {}
+        self.hand_over(value, error)
+
+    def hand_over(self, value: Any, error: BaseException | None) -> None:
+        """Have the result set on the thread of who waits for it."""
         if self.loop is None:
             self.settle(value, error)
             return
@@ -50,16 +61,17 @@ class _Job:
             self.loop.run_callback_threadsafe(self.settle, value, error)
         except LoopClosed:
             # Nobody is left to wait for it.
-            pass
+            self.settled(self)
 
     def settle(self, value: Any, error: BaseException | None) -> None:
-        """Set the result, on the thread of who waits for it."""
+        """Set the result."""
         if self.loop is not None:
             self.loop.unref()
         if error is None:
             self.result.set(value)
         else:
             self.result.set_exception(error)
+        self.settled(self)
 
 
 class ThreadPool(Mapping):
@@ -67,6 +79,7 @@ class ThreadPool(Mapping):
 
     Any thread may `spawn`. A greenlet that is killed while it waits leaves the call running; its result is dropped.
     Threads without a job for `idle_task_timeout` seconds end (-1: never). They don't hold up the end of the process.
+    The child of a fork has threads of its own, and who waits there for a job of the parent's threads gets Cancelled.
     """
 
     def __init__(self, maxsize: int = DEFAULT_SIZE, hub: Any = None, idle_task_timeout: float = -1) -> None:
@@ -75,14 +88,18 @@ class ThreadPool(Mapping):
         self.hub = hub if hub is not None else get_hub()
         self.idle_task_timeout = idle_task_timeout
         self._maxsize = maxsize
+        self._closed = False
         self._begin()
+        key = id(self)
+        _pools[key] = ref(self, lambda _: _pools.pop(key, None))
 
     def _begin(self) -> None:
-        self.pid = os.getpid()
         self._room = Semaphore(self._maxsize)
         self._jobs: SimpleQueue = SimpleQueue()
         self._idle = 0
-        self._outstanding = 0
+        self._outstanding: set[_Job] = set()
+        # Re-entrant: a signal handler or a finalizer may spawn inside.
+        self._counting = _original.RLock()
         self._all_done = Event()
         self._all_done.set()
         # One entry a thread; append and pop are atomic.
@@ -108,7 +125,7 @@ class ThreadPool(Mapping):
         return len(self._threads)
 
     def __len__(self) -> int:
-        return self._outstanding
+        return len(self._outstanding)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} jobs={len(self)} size={self.size} maxsize={self._maxsize}>"
@@ -119,30 +136,52 @@ class ThreadPool(Mapping):
             self._jobs.put(None)
 
     def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
-        """Call ``function(*args, **kwargs)`` in a thread, after waiting for a free one; return its AsyncResult."""
+        """Call ``function(*args, **kwargs)`` in a thread, after waiting for a free one; return its AsyncResult.
+
+        RuntimeError if the pool is closed.
+        """
         if not callable(function):
             raise TypeError(f"a thread runs something callable, not {function!r}; write spawn(fn, *args)")
-        if self.pid != os.getpid():
-            # The child of a fork: the threads are the parent's.
-            self._begin()
-        room = self._room
-        room.acquire()
-        job = _Job(function, args, kwargs)
+        self._check_open()
+        room = self._take_room()
+        try:
+            # Closed while this waited.
+            self._check_open()
+            job = _Job(self, function, args, kwargs)
+        except BaseException:
+            room.release()
+            raise
         if job.loop is not None:
             job.loop.ref()
-            job.result.rawlink(lambda result: self._settled(room))
-        self._outstanding += 1
-        self._all_done.clear()
+        with self._counting:
+            self._outstanding.add(job)
+            self._all_done.clear()
         self._jobs.put(job)
         if self._idle < self._jobs.qsize() and self.size < self._maxsize:
             self._start_thread()
         return job.result
 
-    def _settled(self, room: Semaphore) -> None:
-        self._outstanding -= 1
-        if self._outstanding == 0:
-            self._all_done.set()
-        room.release()
+    def _take_room(self) -> Semaphore:
+        while True:
+            room = self._room
+            room.acquire()
+            if room is self._room:
+                return room
+            # Forked while this waited: the next one that did is told as well.
+            room.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError(f"{self!r} is closed; make a new ThreadPool")
+
+    def _settled(self, job: _Job) -> None:
+        with self._counting:
+            if job not in self._outstanding:
+                return
+            self._outstanding.discard(job)
+            if not self._outstanding:
+                self._all_done.set()
+        self._room.release()
 
     def _start_thread(self) -> None:
         self._threads.append(None)
@@ -169,8 +208,6 @@ class ThreadPool(Mapping):
                 if job is None:
                     return
                 job.run()
-                if job.loop is None:
-                    self._settled(self._room)
                 del job
         finally:
             threads.pop()
@@ -179,10 +216,50 @@ class ThreadPool(Mapping):
         """Wait until no job is outstanding."""
         self._all_done.wait()
 
+    def close(self, wait: bool = True) -> None:
+        """Take no more calls, and end the threads when all there are have been made; idempotent.
+
+        With `wait`, return after that.
+        """
+        self._closed = True
+        self._end_threads()
+        if wait:
+            self.join()
+
     def kill(self) -> None:
-        """End the threads, after the jobs they are at."""
+        """End the threads, after the calls they are at; who waits for a call that was not begun gets Cancelled.
+
+        Never waits. What is spawned after that has new threads.
+        """
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                break
+            if job is not None:
+                job.hand_over(None, Cancelled(f"{self!r} was killed before it called {job.function!r}"))
+        self._end_threads()
+
+    def _end_threads(self) -> None:
         for _ in range(self.size):
             self._jobs.put(None)
 
+    def _forked(self) -> None:
+        """In the child of a fork: the threads are the parent's."""
+        lost, room = self._outstanding, self._room
+        self._begin()
+        room.release()
+        for job in lost:
+            if job.loop is None or job.loop.on_owner_thread():
+                job.settle(None, Cancelled(f"a thread of the parent process calls {job.function!r}"))
 
+
+def _forget_threads() -> None:
+    for found in list(_pools.values()):
+        pool = found()
+        if pool is not None:
+            pool._forked()
+
+
+os.register_at_fork(after_in_child=_forget_threads)
 set_threadpool_factory(lambda hub: ThreadPool(DEFAULT_SIZE, hub))
