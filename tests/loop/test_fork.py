@@ -28,6 +28,8 @@ watcher.start(lambda: (seen.append(one.recv(10)), watcher.stop()))
 loop.run_callback_threadsafe(seen.append, "posted before")
 loop.run(nowait=True)
 loop.run_callback_threadsafe(seen.append, "posted late")
+final = []
+loop.timer(1).finalize(final.append)
 
 def child():
     parents = loop.fileno()
@@ -36,15 +38,70 @@ def child():
     other.send(b"child")
     loop.run()
     assert seen == ["posted before", "posted late", b"child"], seen
+    assert final == []
     loop.close()
 
 assert child_of(child) == 0
 other.send(b"parent")
 loop.run()
 assert seen == ["posted before", "posted late", b"parent"], seen
+assert len(final) == 1
 """
 
 
 def test_both_go_on():
     for backend in ("epoll", "poll", "select"):
         run_script(SCRIPT.format(backend=backend))
+
+
+LOST = """
+import os, threading
+from greenrt._loop.loop import Loop
+from greenrt.errors import LoopClosed
+
+seen, made, leave = [], [], threading.Event()
+
+def body():
+    loop = Loop()
+    made.append(loop)
+    loop.ref()
+    loop.run()
+
+thread = threading.Thread(target=body)
+thread.start()
+while not made or not made[0].running:
+    pass
+loop = made[0]
+busy, let_go = threading.Event(), threading.Event()
+loop.run_callback_threadsafe(lambda: (busy.set(), let_go.wait()))
+busy.wait()
+watcher, other = loop.timer(1000), loop.timer(1)
+stopping, closing = watcher.stop(), loop.close()
+watcher.finalize(seen.append)
+pid = os.fork()
+if pid == 0:
+    code = 1
+    try:
+        # The parent's finalizer is not run here, and nobody waits for a thread that is not there.
+        assert stopping.wait(20) and closing.wait(20)
+        assert loop.close().done
+        assert seen == [], seen
+        assert watcher.stop(wait=True).done
+        assert other.finalize(seen.append) is True
+        assert seen == [other], seen
+        code = 0
+    except BaseException:
+        import traceback
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+let_go.set()
+assert closing.wait(20)
+thread.join()
+assert seen == [watcher], seen
+"""
+
+
+def test_a_loop_of_a_lost_thread_is_at_its_end():
+    run_script(LOST)

@@ -16,7 +16,7 @@ from greenrt._loop.backends.base import Backend
 from greenrt._loop.clock import Clock
 from greenrt._loop.entry import READ, Entry
 from greenrt._loop.fds import CLOSED, FdTable
-from greenrt._loop.owner import all_loops, describe_thread, mark_thread
+from greenrt._loop.owner import describe_thread, mark_thread
 from greenrt._loop.wakeup import SignalWakeup, Wakeup
 from greenrt._native.heap import TimerHeap
 from greenrt._native.ring import Ring
@@ -87,7 +87,6 @@ class LoopBase:
         self.watches_signals = watch_signals
         self._now = clock.now()
         self._attach(backend)
-        all_loops.add(self)
 
     def _attach(self, backend: Backend) -> None:
         self.backend = backend

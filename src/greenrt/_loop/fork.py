@@ -8,34 +8,15 @@ this.
 
 import os
 from collections.abc import Callable
-from weakref import ref
 
 from greenrt._loop.holder import Holder
+from greenrt._loop.owner import all_loops
 from greenrt._native.thread import ident
-from greenrt._typing import Any
 
-__all__ = ["Fork", "before_loops", "default_loop", "register"]
-
-# All loops there are, by id: a loop that is dropped unclosed must not stay.
-_loops: "dict[int, ref[Any]]" = {}
+__all__ = ["Fork", "before_loops"]
 
 # What modules of this floor must renew in the child before any loop is touched.
 before_loops: list[Callable[[], object]] = []
-
-
-def register(loop: Any) -> None:
-    """Have `loop` renewed or closed in the child of a fork."""
-    key = id(loop)
-    _loops[key] = ref(loop, lambda _: _loops.pop(key, None))
-
-
-def default_loop() -> Any:
-    """Return the main thread's open loop, or None."""
-    for found in list(_loops.values()):
-        loop = found()
-        if loop is not None and loop.default and not loop.closed:
-            return loop
-    return None
 
 
 class Fork(Holder):
@@ -66,7 +47,7 @@ class Fork(Holder):
 def _after_fork_in_child() -> None:
     for renew in before_loops:
         renew()
-    loops = [loop for found in list(_loops.values()) if (loop := found()) is not None and not loop.closed]
+    loops = all_loops()
     me = ident()
     # First: the other threads' loops give back what the signals of the process go to.
     for loop in loops:

@@ -1,3 +1,5 @@
+import cython
+from greenrt._native.ring cimport Ring
 from greenrt._native.thread cimport coarse, ident
 from greenrt._loop.base cimport LoopBase
 from greenrt._loop.entry cimport Callback, Entry, as_callable
@@ -15,4 +17,6 @@ cdef class Loop(LoopBase):
 
     cdef double _when_to_stop(self) except? -1.0
     cdef _run_all_ready(self)
+    @cython.locals(done=cython.int, ready=Ring, give_up=cython.double)
+    cpdef int run_ready(self, int most=*) except -1
     cdef _finish_closings(self)

@@ -10,9 +10,9 @@ from greenrt._loop.base import LoopBase
 from greenrt._loop.clock import Clock
 from greenrt._loop.entry import READ, WRITE, Callback, Entry, as_callable
 from greenrt._loop.finalizer import Finalizer, finalize
-from greenrt._loop.fork import Fork, register
-from greenrt._loop.owner import mark_thread
-from greenrt._loop.ticket import Closing
+from greenrt._loop.fork import Fork
+from greenrt._loop.owner import mark_thread, register
+from greenrt._loop.ticket import Closing, Ticket
 from greenrt._loop.watchers import MAX_PRIORITY, MIN_PRIORITY, Async, Hook, Io, Timer, Watcher, ranked
 from greenrt._native.thread import coarse, ident
 from greenrt._typing import Any
@@ -312,12 +312,15 @@ class Loop(LoopBase):
         self.wakeup.send()
         for holder in list(self.holders):
             holder.forked()
+        self._cancel_finalizers()
 
     def abandon(self) -> None:
         """Close the loop of another thread, in the child of a fork, which does not have it. Runs and drops nothing.
 
         What was posted is the parent's: its destructors must not run here.
         """
+        if self._gone:
+            return
         self.owner = ident()
         self._right_to_close.clear()
         self.closed = self.ended = True
@@ -327,6 +330,10 @@ class Loop(LoopBase):
             holder.quiesce()
         self._detach(False)
         self._gone = True
+        # Who waits for it in the child waits for what will not happen.
+        for entry in list(self.foreign):
+            if isinstance(entry, Ticket):
+                entry.finish()
         self._finish_closings()
 
     def become_default(self) -> None:
@@ -334,6 +341,16 @@ class Loop(LoopBase):
         if not self.default:
             self.default = True
             self.watch_signals()
+
+    def _cancel_finalizers(self) -> None:
+        """In the child of a fork: those that are due are the parent's to run."""
+        for queue in (self.ready, self.foreign):
+            for _ in range(len(queue)):
+                entry = queue.popleft()
+                if isinstance(entry, Finalizer):
+                    entry.cancel()
+                else:
+                    queue.append(entry)
 
     def close(self, finalizers: bool = True) -> Closing:
         """Run what was posted and the finalizers, drop the rest, give back all fds. No watcher fires any more.

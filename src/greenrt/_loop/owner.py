@@ -1,15 +1,16 @@
 """Threads, as a loop sees them: whether its own still lives, and how an error names them."""
 
 import sys
-from weakref import WeakSet, ref
+from weakref import ref
 
 from greenrt import _original
 from greenrt._typing import Any
 
-__all__ = ["all_loops", "describe_thread", "mark_thread", "running_here"]
+__all__ = ["all_loops", "default_loop", "describe_thread", "mark_thread", "register", "running_here"]
 
-# Every loop that exists.
-all_loops: WeakSet[Any] = WeakSet()
+
+# All loops there are, by id: a loop that is dropped unclosed must not stay.
+_loops: "dict[int, ref[Any]]" = {}
 
 # Ends with its thread. (An identity says nothing: the next thread may get the same one.)
 _local = _original.thread_local()
@@ -36,7 +37,24 @@ def describe_thread(ident: int) -> str:
     return f"{ident:#x}" if thread is None else f"{ident:#x} ({thread.name!r})"
 
 
+def register(loop: Any) -> None:
+    """Note a new loop."""
+    key = id(loop)
+    _loops[key] = ref(loop, lambda _: _loops.pop(key, None))
+
+
+def all_loops() -> list[Any]:
+    """Return every loop that exists."""
+    found = [reference() for reference in list(_loops.values())]
+    return [loop for loop in found if loop is not None]
+
+
+def default_loop() -> Any:
+    """Return the main thread's open loop, or None."""
+    return next((loop for loop in all_loops() if loop.default and not loop.closed), None)
+
+
 def running_here() -> list[Any]:
     """Return the loops that `Loop.run` runs in the calling thread: several if a callback runs another one."""
     me = _original.get_ident()
-    return [loop for loop in list(all_loops) if loop.running and loop.owner == me]
+    return [loop for loop in all_loops() if loop.running and loop.owner == me]

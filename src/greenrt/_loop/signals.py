@@ -14,6 +14,7 @@ from greenrt._loop import fork
 from greenrt._loop.base import LoopBase
 from greenrt._loop.entry import Callback
 from greenrt._loop.holder import Holder
+from greenrt._loop.owner import default_loop
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
@@ -107,7 +108,7 @@ def _on_main_thread(function: Any, number: int) -> None:
     if _original.get_native_id() == os.getpid():
         function(number)
         return
-    loop = fork.default_loop()
+    loop = default_loop()
     if loop is None:
         raise ValueError(
             f"signal {number} can't be watched yet: only the main thread can set a signal's handler, and it has no "

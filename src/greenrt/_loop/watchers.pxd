@@ -20,7 +20,7 @@ cdef class Watcher(Entry):
     cdef _deactivate(self)
     cdef _halt(self)
     cdef _check_usable(self, what)
-    cdef _queue(self)
+    cdef _refuse(self)
     cpdef call(self, callback, tuple args)
 
 

@@ -231,12 +231,15 @@ class Watcher(Entry):
     def _check_usable(self, what: str) -> None:
         loop = self.loop
         loop.check_owner(what)
+        if self._finalized or self._closed or loop.closed:
+            self._refuse()
+
+    def _refuse(self) -> None:
         if self._finalized:
             raise Finalized(f"{self!r} has been finalized; make a new watcher")
         if self._closed:
             raise ValueError(f"{self!r} is closed; make a new watcher")
-        if loop.closed:
-            raise LoopClosed(f"{loop!r} is closed; no watcher of it fires any more")
+        raise LoopClosed(f"{self.loop!r} is closed; no watcher of it fires any more")
 
     def _deactivate(self) -> None:
         if self._active:
@@ -254,9 +257,6 @@ class Watcher(Entry):
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
-        self._queue()
-
-    def _queue(self) -> None:
         if not self._pending:
             self._pending = True
             loop = self.loop
@@ -366,7 +366,7 @@ class Io(Watcher):
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
         self._happened |= events
-        self._queue()
+        Watcher.fire(self, events)
 
     def feed(self, events: int, callback: Callable[..., object] | None = None, *args: Any) -> None:
         """See `Watcher.feed`."""
