@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 # C modules under the patched ones: nobody's copies, and what the runtime itself calls.
-BENEATH = frozenset(("_socket", "_queue", "posix"))
+BENEATH = frozenset(("_socket", "_queue", "_signal", "posix"))
 
 # By module name: what was there before, by name.
 _saved: dict[str, dict[str, Any]] = {}

@@ -15,6 +15,7 @@ __all__ = [
     "patch_os",
     "patch_queue",
     "patch_select",
+    "patch_signal",
     "patch_socket",
     "patch_ssl",
     "patch_subprocess",
@@ -166,6 +167,16 @@ def patch_multiprocessing() -> None:
     replace(_multiprocessing, green.FUNCTIONS)
 
 
+def patch_signal() -> None:
+    """Patch what `signal` has to wait for signals: pause, sigwait and its like."""
+    import signal
+
+    from greenrt.green import signal as green
+
+    _check_thread()
+    replace(signal, green.FUNCTIONS)
+
+
 def patch_queue() -> None:
     """Patch `queue.SimpleQueue`; the other queues need only green locks."""
     import queue
@@ -195,12 +206,10 @@ def patch_all(
     multiprocessing: bool = True,
     **kwargs: Any,
 ) -> bool:
-    """Patch all that can be patched so far: time, thread, socket, dns, ssl, select, queue, os,
-    subprocess, multiprocessing. Idempotent.
+    """Patch time, thread, socket, dns, ssl, select, queue, os, subprocess, multiprocessing, signal. Idempotent.
 
-    The arguments are gevent's, and `multiprocessing`. `signal` and `builtins` change nothing yet: what they stand for
-    blocks as ever (`is_module_patched` says so). Call it on the main thread, as early as can be; RuntimeError
-    on another.
+    The arguments are gevent's, and `multiprocessing`. `builtins` and `sys` change nothing yet. Call it on the main
+    thread, as early as can be; RuntimeError on another.
     """
     _check_thread()
     if thread:
@@ -223,4 +232,6 @@ def patch_all(
         patch_subprocess()
     if multiprocessing:
         patch_multiprocessing()
+    if signal:
+        patch_signal()
     return True

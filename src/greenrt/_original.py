@@ -37,14 +37,19 @@ __all__ = [
     "gethostbyname_ex",
     "getnameinfo",
     "late_module",
+    "pause",
     "poll",
     "private_module",
+    "pthread_sigmask",
     "read",
     "readv",
     "renew_lock",
     "select",
     "set_signal",
     "set_wakeup_fd",
+    "sigtimedwait",
+    "sigwait",
+    "sigwaitinfo",
     "sleep",
     "socket_type",
     "start_new_thread",
@@ -68,6 +73,11 @@ start_new_thread = _thread.start_new_thread
 get_signal = _signal.getsignal
 set_signal = _signal.signal
 set_wakeup_fd = _signal.set_wakeup_fd
+pthread_sigmask: Any = getattr(_signal, "pthread_sigmask", None)
+pause: Any = getattr(_signal, "pause", None)
+sigwait: Any = getattr(_signal, "sigwait", None)
+sigwaitinfo: Any = getattr(_signal, "sigwaitinfo", None)
+sigtimedwait: Any = getattr(_signal, "sigtimedwait", None)
 socket_type = _socket.socket
 # What blocks, and gives the raw results, without enums.
 getaddrinfo = _socket.getaddrinfo

@@ -44,7 +44,7 @@ cdef class LoopBase:
     cdef bint armed
     cdef bint watches_signals
     cdef Wakeup wakeup
-    cdef object signal_wakeup
+    cdef readonly object signal_wakeup
     cdef double _now
     cdef object __weakref__
 

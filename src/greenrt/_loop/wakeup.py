@@ -5,6 +5,7 @@ import os
 from greenrt import _original
 from greenrt._native.aside import set_aside
 from greenrt._native.ping import ping
+from greenrt._typing import Any
 
 __all__ = ["SignalWakeup", "Wakeup"]
 
@@ -74,13 +75,17 @@ class SignalWakeup:
     """
 
     def __init__(self) -> None:
+        # Each called once, without arguments, when the next signals have come. Handlers may still be about to run.
+        self.listeners: list[Any] = []
         self.fd, self._write_fd = _pipe()
         self._previous = _original.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
 
     def drain(self) -> None:
-        """Read what has been written, and pass it on to the wakeup fd that was set before ours."""
+        """Read what has been written, tell the listeners, and pass it on to the wakeup fd set before ours."""
         try:
             while data := _original.read(self.fd, 4096):
+                while self.listeners:
+                    self.listeners.pop(0)()
                 if self._previous >= 0:
                     _original.write(self._previous, data)
         except BlockingIOError:

@@ -1,0 +1,117 @@
+"""The standard library's `signal` module, cooperative: what waits for signals suspends the greenlet only.
+
+Blocked signals are waited for by signalfd(2), which takes none of them: sigtimedwait(2) does, without waiting. Where
+there is no signalfd (the plain Python build), it asks again every few milliseconds. The signals are blocked in this
+thread for as long as a greenlet waits for them; as ever, the program blocks them in its other native threads, which
+would take them otherwise.
+"""
+
+# The names of the standard module are defined anew, which is the point.
+# mypy: disable-error-code="no-redef,assignment"
+
+import signal as _stdlib
+from signal import *  # noqa: F403
+
+from greenrt import _original
+from greenrt._hub.io import forget_fd, park_on_fd
+from greenrt._hub.park import new_park
+from greenrt._hub.pausing import sleep
+from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._loop.entry import READ
+from greenrt._native.signalfd import signalfd
+from greenrt._native.thread import monotonic
+from greenrt._typing import Any
+
+__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
+
+# Where there is no signalfd: at most so long between two looks.
+_INTERVAL = 0.02
+
+
+def pause() -> None:
+    """Wait until a signal with a Python handler has come, and its handler has run. See `signal.pause`.
+
+    The main thread's; in another one the call is the original one, and blocks the thread.
+    """
+    hub = get_hub_if_exists() or hub_for_waiting()
+    wakeup = hub and hub.loop.signal_wakeup
+    if not wakeup:
+        _original.pause()
+        return
+    # Of signals that came before.
+    wakeup.drain()
+    loop = hub.loop
+    park = new_park(("a signal",))
+    park.counted = True
+
+    def listener() -> None:
+        # Through the queue: what a handler raises comes first.
+        loop.run_callback(park.wake, True)
+
+    wakeup.listeners.append(listener)
+    try:
+        park.wait(None)
+    finally:
+        if listener in wakeup.listeners:
+            wakeup.listeners.remove(listener)
+
+
+def sigwait(sigset: Any, /) -> Any:
+    """Wait for one of the signals, and return its number. See `signal.sigwait`."""
+    if get_hub_if_exists() is None and hub_for_waiting() is None:
+        return _original.sigwait(sigset)
+    return _stdlib.Signals(_take(list(sigset), None).si_signo)
+
+
+def sigwaitinfo(sigset: Any, /) -> Any:
+    """Wait for one of the signals, and return what is known of it. See `signal.sigwaitinfo`."""
+    if get_hub_if_exists() is None and hub_for_waiting() is None:
+        return _original.sigwaitinfo(sigset)
+    return _take(list(sigset), None)
+
+
+def sigtimedwait(sigset: Any, timeout: Any, /) -> Any:
+    """Wait for one of the signals, for at most `timeout` seconds: then None. See `signal.sigtimedwait`."""
+    waits = isinstance(timeout, int | float) and timeout > 0
+    if not waits or (get_hub_if_exists() is None and hub_for_waiting() is None):
+        return _original.sigtimedwait(sigset, timeout)
+    return _take(list(sigset), monotonic() + timeout)
+
+
+def _take(signals: list[int], deadline: float | None) -> Any:
+    """Wait for one of `signals` until the deadline; return its description, or None."""
+    found = _original.sigtimedwait(signals, 0)
+    if found is not None:
+        return found
+    blocked = _original.pthread_sigmask(_stdlib.SIG_BLOCK, signals)
+    fd = signalfd(signals)
+    try:
+        while (found := _original.sigtimedwait(signals, 0)) is None:
+            left = None if deadline is None else deadline - monotonic()
+            if left is not None and left <= 0:
+                return None
+            if fd >= 0:
+                park_on_fd(fd, READ, left)
+            else:
+                sleep(_INTERVAL if left is None else min(left, _INTERVAL))
+        return found
+    finally:
+        if fd >= 0:
+            forget_fd(fd)
+            _original.close(fd)
+        _original.pthread_sigmask(_stdlib.SIG_UNBLOCK, set(signals) - set(blocked))
+
+
+def _if_there(**functions: Any) -> dict[str, Any]:
+    return {name: function for name, function in functions.items() if hasattr(_stdlib, name)}
+
+
+# What patching replaces in the standard module's dict.
+FUNCTIONS: dict[str, Any] = _if_there(
+    pause=pause, sigtimedwait=sigtimedwait, sigwait=sigwait, sigwaitinfo=sigwaitinfo
+)
+
+
+def __getattr__(name: str) -> Any:
+    # What the standard module has besides.
+    return getattr(_stdlib, name)
