@@ -87,9 +87,13 @@ def gunicorn(folder: Path, program: str, *options: str) -> Iterator[tuple[Any, s
         yield process, found[1]
     finally:
         process.terminate()
-        process.wait(30)
-        reading.join()
-        process.stderr.close()
+        try:
+            process.wait(30)
+        finally:
+            process.kill()
+            process.wait()
+            reading.join()
+            process.stderr.close()
 
 
 def get(url: str, data: bytes | None = None) -> str:

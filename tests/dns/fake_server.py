@@ -162,6 +162,7 @@ class FakeServer:
         self._wake_w.send(b".")
         self._thread.join()
         self._wake_w.close()
+        self._wake_r.close()
 
     __enter__ = start
 
@@ -179,7 +180,7 @@ class FakeServer:
                     heapq.heappop(self._due)[2]()
         finally:
             self._selector.close()
-            for sock in (self._udp, self._tcp, self._other, self._wake_r, *self._streams):
+            for sock in (self._udp, self._tcp, self._other, *self._streams):
                 sock.close()
 
     def asked(self, name: str, rtype: str | None = None) -> list[Packet]:

@@ -90,6 +90,7 @@ ALLOWED = {
     ("_hub/slot.py", "threading"): "main_thread() only, off Linux; patching does not touch it",
     ("_loop/backends/__init__.py", "select"): "asks only which backends there are",
     ("_loop/backends/polls.py", "select"): "constants only; the functions come from _original",
+    ("adapters/gunicorn.py", "signal"): "sets handlers where gunicorn would, which uses the patched module",
 }
 
 _CYTHON_IMPORT = re.compile(

@@ -7,6 +7,7 @@ format only), reload. Proxy headers and the PROXY protocol are not read.
 """
 
 import os
+import signal
 
 from gunicorn.workers import base
 
@@ -30,6 +31,14 @@ class Worker(base.Worker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Patch, before the application is imported, and go on as gunicorn does."""
         self._ended = Event()
+        # At once: until then signals go to the handlers that the fork brought along from the master, and are lost.
+        # (gunicorn sets all handlers after what takes time here.)
+        for number, handler in (
+            (signal.SIGTERM, self.handle_exit),
+            (signal.SIGINT, self.handle_quit),
+            (signal.SIGQUIT, self.handle_quit),
+        ):
+            signal.signal(number, handler)
         patch_all()
         self.sockets: list[Any] = [socket.socket(fileno=listener.sock.detach()) for listener in self.sockets]
         super().init_process()
