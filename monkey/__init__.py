@@ -13,6 +13,7 @@ from greenrt.monkey.api import (
     patch_module,
     report,
 )
+from greenrt.monkey.hooks import subscribe
 from greenrt.monkey.patches import (
     patch_all,
     patch_dns,
@@ -47,4 +48,5 @@ __all__ = [
     "patch_thread",
     "patch_time",
     "report",
+    "subscribe",
 ]

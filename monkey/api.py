@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
+from greenrt.monkey.hooks import announcing
+
 from greenrt import _original
 from greenrt._typing import Any
 
@@ -122,7 +124,8 @@ def patch_module(
     names = getattr(source_module, "__implements__", None) if items is None else items
     if names is None:
         raise AttributeError(f"{source_module.__name__} has no __implements__; say which items to patch")
-    replace(target_module, {name: getattr(source_module, name) for name in names})
+    new = {name: getattr(source_module, name) for name in names}
+    announcing(target_module.__name__, lambda: replace(target_module, new))
 
 
 def sweep(swept: Mapping[int, tuple[Any, Any]]) -> None:

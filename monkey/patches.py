@@ -1,12 +1,16 @@
 """What is patched, module by module."""
 
+import functools
 import threading
+from collections.abc import Callable
 
 from greenrt.monkey import locks
 from greenrt.monkey.api import is_module_patched, note, patch_methods, replace
+from greenrt.monkey.hooks import announcing
+from greenrt.monkey.psycopg2 import subscribe_psycopg2
 
 from greenrt._hub.slot import on_main_thread
-from greenrt._typing import Any
+from greenrt._typing import Any, TypeVar
 
 __all__ = [
     "patch_all",
@@ -26,23 +30,40 @@ __all__ = [
 DNS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
 
 
-def _check_thread() -> None:
-    if not on_main_thread():
-        raise RuntimeError(
-            f"patching is for the main thread, before others run; {threading.current_thread().name!r} is another"
-        )
+F = TypeVar("F")
+
+subscribe_psycopg2()
 
 
+def _patcher(name: str) -> Callable[[F], F]:
+    """Decorate the function that patches `name`: it runs on the main thread only, and is announced."""
+
+    def decorate(function: Any) -> Any:
+        @functools.wraps(function)
+        def patch(*args: Any, **kwargs: Any) -> Any:
+            if not on_main_thread():
+                thread = threading.current_thread().name
+                raise RuntimeError(
+                    f"patching is for the main thread, before others run; {thread!r} is another"
+                )
+            return announcing(name, lambda: function(*args, **kwargs))
+
+        return patch
+
+    return decorate
+
+
+@_patcher("time")
 def patch_time() -> None:
     """Patch `time.sleep`."""
     import time
 
     from greenrt.green import time as green
 
-    _check_thread()
     replace(time, green.FUNCTIONS)
 
 
+@_patcher("socket")
 def patch_socket(dns: bool = True, aggressive: bool = True) -> None:
     """Patch `socket.socket` in place, and the module's functions; the name functions only with `dns`.
 
@@ -52,33 +73,33 @@ def patch_socket(dns: bool = True, aggressive: bool = True) -> None:
 
     from greenrt.green import socket as green
 
-    _check_thread()
     patch_methods(socket, "socket", green.METHODS)
     replace(socket, {name: function for name, function in green.FUNCTIONS.items() if name not in DNS})
     if dns:
         patch_dns()
 
 
+@_patcher("dns")
 def patch_dns() -> None:
     """Patch the name functions of `socket`: getaddrinfo and its like."""
     import socket
 
     from greenrt.green import socket as green
 
-    _check_thread()
     replace(socket, {name: green.FUNCTIONS[name] for name in DNS})
 
 
+@_patcher("ssl")
 def patch_ssl() -> None:
     """Patch `ssl.SSLSocket` in place; `ssl.SSLContext` stays as it is."""
     import ssl
 
     from greenrt.green import tls
 
-    _check_thread()
     patch_methods(ssl, "SSLSocket", tls.METHODS)
 
 
+@_patcher("select")
 def patch_select(aggressive: bool = True) -> None:
     """Patch `select.select` and `select.poll`, and `select.epoll` in place; `selectors` follows.
 
@@ -86,17 +107,17 @@ def patch_select(aggressive: bool = True) -> None:
     """
     import select
 
-    from greenrt.green import select as green
-
-    _check_thread()
     # Its classes copy names of select: imported, they are swept.
     import selectors  # noqa: F401
+
+    from greenrt.green import select as green
 
     replace(select, green.FUNCTIONS)
     for kind, methods in green.METHODS.items():
         patch_methods(select, kind.__name__, methods)
 
 
+@_patcher("thread")
 def patch_thread(
     threading: bool = True,
     _threading_local: bool = True,
@@ -116,7 +137,6 @@ def patch_thread(
     from greenrt.green import thread
     from greenrt.green import threading as green
 
-    _check_thread()
     if is_module_patched("_thread"):
         return
     others = module.active_count() - 1
@@ -132,28 +152,29 @@ def patch_thread(
         locks.renew(logging)
 
 
+@_patcher("os")
 def patch_os() -> None:
     """Patch what `os` has to read, write and close fds, and to wait for child processes."""
     import os
 
     from greenrt.green import os as green
 
-    _check_thread()
     replace(os, green.FUNCTIONS)
 
 
+@_patcher("subprocess")
 def patch_subprocess() -> None:
     """Patch `subprocess.Popen` in place: its `wait`, and the files it makes for pipes. The rest needs `patch_os`."""
     import subprocess
 
     from greenrt.green import subprocess as green
 
-    _check_thread()
     patch_methods(subprocess, "Popen", green.METHODS)
     # Its own name for the module `io`: nobody else's.
     replace(subprocess, green.NAMES, copies=False)
 
 
+@_patcher("multiprocessing")
 def patch_multiprocessing() -> None:
     """Patch the semaphores that processes share. Those made before stay native."""
     try:
@@ -163,30 +184,30 @@ def patch_multiprocessing() -> None:
         return
     from greenrt.green import multiprocessing as green
 
-    _check_thread()
     replace(_multiprocessing, green.FUNCTIONS)
 
 
+@_patcher("signal")
 def patch_signal() -> None:
     """Patch what `signal` has to wait for signals: pause, sigwait and its like."""
     import signal
 
     from greenrt.green import signal as green
 
-    _check_thread()
     replace(signal, green.FUNCTIONS)
 
 
+@_patcher("queue")
 def patch_queue() -> None:
     """Patch `queue.SimpleQueue`; the other queues need only green locks."""
     import queue
 
     from greenrt.green import queue as green
 
-    _check_thread()
     replace(queue, green.FUNCTIONS)
 
 
+@_patcher("all")
 def patch_all(
     socket: bool = True,
     dns: bool = True,
@@ -211,7 +232,6 @@ def patch_all(
     The arguments are gevent's, and `multiprocessing`. `builtins` and `sys` change nothing yet. Call it on the main
     thread, as early as can be; RuntimeError on another.
     """
-    _check_thread()
     if thread:
         patch_thread(Event=Event)
     if time:

@@ -1,0 +1,111 @@
+"""Who is told before and after patching: callbacks, and entry points of other packages."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+
+from greenrt._typing import Any
+
+__all__ = ["announcing", "subscribe"]
+
+WHEN = ("will_patch", "did_patch")
+GROUPS = {when: f"greenrt.{when}" for when in WHEN}
+
+# What is told the name of what is patched.
+Callback = Callable[[str], object]
+
+_subscribed: dict[str, list[tuple[Callback, str | None]]] = {when: [] for when in WHEN}
+
+# What was announced, so that each name is announced once.
+_announced: dict[str, list[str]] = {when: [] for when in WHEN}
+
+# Whether the entry points of other packages were loaded.
+_loaded = False
+
+
+def subscribe(when: str, callback: Callback, name: str | None = None) -> None:
+    """Have `callback(name)` called before (`when="will_patch"`) or after (``"did_patch"``) something is patched.
+
+    `name` is that of one patch function without ``patch_`` (``"socket"``, ``"dns"``, ``"all"``...), or of a module
+    given to `patch_module`; None: each. Each name is announced once; what was patched before is told to a
+    ``"did_patch"`` callback at once. What a callback raises goes to the caller of the patch function; raised before,
+    it stops that from patching. Main thread only, as patching.
+
+    Packages can subscribe by entry points in the groups ``greenrt.will_patch`` and ``greenrt.did_patch``: the entry
+    point's name is `name`, its object the callback. They are loaded when the first thing is patched; RuntimeWarning
+    for one that can't be. The idea is gevent's (``gevent.plugins.monkey``).
+    """
+    if when not in WHEN:
+        raise ValueError(f"when is 'will_patch' or 'did_patch', not {when!r}")
+    if not callable(callback):
+        raise TypeError(f"the callback must be callable: {callback!r}")
+    _subscribed[when].append((callback, name))
+    if when == "did_patch":
+        for told in list(_announced[when]):
+            if name in (None, told):
+                callback(told)
+
+
+def announcing(name: str, patch: Callable[[], Any]) -> Any:
+    """Call `patch`, between the announcements of `name`. The first call in a process loads the entry points."""
+    global _loaded
+    if not _loaded:
+        _loaded = True
+        _load_entry_points()
+    _announce("will_patch", name)
+    result = patch()
+    _announce("did_patch", name)
+    return result
+
+
+def _announce(when: str, name: str) -> None:
+    announced = _announced[when]
+    if name in announced:
+        return
+    # First: a callback may itself patch, or subscribe.
+    announced.append(name)
+    try:
+        for callback, wanted in list(_subscribed[when]):
+            if wanted in (None, name):
+                callback(name)
+    except BaseException:
+        # The next attempt is announced again.
+        announced.remove(name)
+        raise
+
+
+def _load_entry_points() -> None:
+    if not _some_package_has_any():
+        return
+    from importlib.metadata import entry_points
+
+    for when, group in GROUPS.items():
+        for point in entry_points(group=group):
+            try:
+                callback = point.load()
+            except Exception as error:
+                # A broken package is no reason to break each program that is patched.
+                problem = f"entry point {group}: {point.name} = {point.value} can't be loaded: {error!r}"
+                warnings.warn(problem, RuntimeWarning, stacklevel=2)
+            else:
+                subscribe(when, callback, point.name)
+
+
+def _some_package_has_any() -> bool:
+    """Tell whether it is worth importing importlib.metadata, which takes longer than all patching."""
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder or ".")
+        except OSError:
+            # Not there, or a zip file: importlib.metadata is not asked about those.
+            continue
+        for name in names:
+            if name.endswith((".dist-info", ".egg-info")):
+                try:
+                    with open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
+                        if b"[greenrt." in file.read():
+                            return True
+                except OSError:
+                    continue
+    return False
