@@ -166,6 +166,30 @@ def test_a_number_that_is_used_again(rig):
         os.close(twin)
 
 
+@pytest.mark.parametrize("when", ["pending", "in the callback"])
+def test_a_watcher_does_not_go_on_with_a_file_that_is_new_under_its_number(rig, when):
+    old, old_peer = rig.pair()
+    number = old.fileno()
+    seen = []
+
+    def replace() -> None:
+        rig.loop.fds.forget(number)
+        os.dup2(made.fileno(), number)
+
+    made, made_peer = rig.pair()
+    watcher = rig.loop.io(number, READ)
+    watcher.start(lambda: (seen.append("called"), replace() if when == "in the callback" else None))
+    old_peer.send(b"x")
+    made_peer.send(b"for the new one")
+    if when == "pending":
+        while not watcher.pending:
+            rig.loop.gather(0) if not rig.fake else (rig._tell(rig.fake), rig.loop.gather(0))
+        replace()
+    rig.turn(4)
+    assert seen == ["called"]
+    assert not watcher.active
+
+
 def test_a_number_that_is_used_again_without_notice(real):
     old, _ = real.pair()
     number = old.fileno()

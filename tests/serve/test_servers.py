@@ -146,6 +146,58 @@ def test_stop_waits_for_handlers_then_kills_them() -> None:
         ask(server.address)
 
 
+def test_no_handler_starts_after_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that was accepted when the server was closed is closed, not handed on."""
+    handled: list[Any] = []
+    server = StreamServer(("127.0.0.1", 0), lambda sock, address: handled.append(address))
+    server.start()
+    kind = type(server.socket)
+    accept = kind.accept
+
+    def late(self: Any) -> Any:
+        accepted = accept(self)
+        server.close()
+        return accepted
+
+    monkeypatch.setattr(kind, "accept", late)
+    assert ask(server.address) == b""
+    server.stop()
+    assert handled == []
+
+
+def test_stop_during_a_pause_for_want_of_fds(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = StreamServer(("127.0.0.1", 0), echo)
+    server.min_delay = server.max_delay = 30.0
+
+    def no_fds(self: Any) -> Any:
+        raise OSError(24, "planned: too many open files")
+
+    server.start()
+    assert server.socket is not None
+    monkeypatch.setattr(type(server.socket), "accept", no_fds)
+    with socket.socket() as client:
+        client.setblocking(False)
+        client.connect_ex(server.address)
+        greenrt.sleep(0.01)
+        accepting = server._accepting
+        server.stop()
+        assert accepting is not None
+        accepting.join(timeout=10)
+        assert accepting.dead
+
+
+def test_stop_inside_a_handler() -> None:
+    def handle(sock: Any, address: Any) -> None:
+        greenrt.spawn(server.stop, 5)
+        sock.sendall(b"last")
+
+    server = StreamServer(("127.0.0.1", 0), handle)
+    server.start()
+    assert ask(server.address) == b"last"
+    greenrt.sleep(0.01)
+    assert not server.started
+
+
 def test_serve_forever_ends_by_stop() -> None:
     server = StreamServer(("127.0.0.1", 0), echo)
     serving = greenrt.spawn(server.serve_forever)

@@ -10,6 +10,7 @@ cdef int _READ, _WRITE, _CLOSED, _FRANK
 cdef class FdEntry:
     cdef public int fd
     cdef public unsigned int generation
+    cdef public int closes
     cdef public Entry reader
     cdef public Entry writer
     cdef public dict watchers
@@ -44,6 +45,8 @@ cdef class FdTable:
     cpdef bint is_dry(self, int fd)
     @cython.locals(entry=FdEntry)
     cpdef add(self, int fd, int events, Entry waiter)
+    @cython.locals(entry=FdEntry)
+    cpdef int closes(self, int fd) except -1
     @cython.locals(entry=FdEntry)
     cpdef forget(self, int fd)
     @cython.locals(entry=FdEntry)

@@ -31,6 +31,7 @@ class FdEntry:
 
     __slots__ = (
         "armed",
+        "closes",
         "dry",
         "fd",
         "frank",
@@ -47,6 +48,8 @@ class FdEntry:
         self.fd = fd
         # Counts the files that had this number, as far as we were told.
         self.generation = 1
+        # How often one of them was closed, as far as we were told.
+        self.closes = 0
         self.reader: Entry | None = None
         self.writer: Entry | None = None
         # Level users and the events that each wants.
@@ -196,10 +199,15 @@ class FdTable:
         entry = self.entries[fd]
         if entry is None:
             return
+        entry.closes += 1
         if entry.known:
             self.backend.forget(fd)
             self._void(entry)
         self._deliver(entry, _CLOSED)
+
+    def closes(self, fd: int) -> int:
+        """Return how often the file of this number was closed: who comes later knows by it that his is gone."""
+        return self.entry(fd).closes
 
     def reset(self, fd: int) -> None:
         """The number `fd` may belong to a new file: nothing that is known of it holds any more.
@@ -234,6 +242,7 @@ class FdTable:
         if entry is None:
             return []
         entry.void = True
+        entry.closes += 1
         self.backend.forget(fd)
         return entry.waiters()
 

@@ -29,6 +29,7 @@ cdef _check_callback(callback)
 
 cdef class Io(Watcher):
     cdef int _fd
+    cdef int _closes
     cdef int _events
     cdef int _happened
     cdef bint _pass_events

@@ -324,7 +324,7 @@ class Io(Watcher):
     `start` if it isn't open. A watcher whose callback raises, or whose fd is closed, is stopped.
     """
 
-    __slots__ = ("_events", "_fd", "_happened", "_pass_events")
+    __slots__ = ("_closes", "_events", "_fd", "_happened", "_pass_events")
 
     def __init__(self, loop: LoopBase, fd: int, events: int, ref: bool = True) -> None:
         if fd < 0:
@@ -336,6 +336,8 @@ class Io(Watcher):
         self._events = events
         self._happened = 0
         self._pass_events = False
+        # What the fd table says when the watcher starts, so that it notices when its file is gone.
+        self._closes = 0
 
     @property
     def fd(self) -> int:
@@ -356,6 +358,8 @@ class Io(Watcher):
         """Call ``callback(*args)`` on readiness; with `pass_events`, the events come as the first argument."""
         self._pass_events = pass_events
         self._activate(callback, args)
+        loop = self.loop
+        self._closes = loop.fds.closes(self._fd)
 
     def _arm(self) -> None:
         self.loop.fds.add(self._fd, self._events, self)
@@ -382,7 +386,9 @@ class Io(Watcher):
         if self.callback is None:
             return
         args = self.args
-        if happened & ~(READ | WRITE):
+        loop = self.loop
+        fds = loop.fds
+        if happened & ~(READ | WRITE) or (self._active and fds.closes(self._fd) != self._closes):
             # The fd was closed under the watcher: let the callback find out by its own call, once.
             self._deactivate()
             happened = self._events
@@ -393,6 +399,10 @@ class Io(Watcher):
             self.stop()
             raise
         if self._active:
+            if fds.closes(self._fd) != self._closes:
+                # The callback closed it: the number may be another file's by now.
+                self._deactivate()
+                return
             try:
                 self._arm()
             except OSError:

@@ -92,7 +92,15 @@ class StreamServer(BaseServer):
                     raise
                 continue
             delay = self.min_delay
-            self.do_handle(connection, address)
+            if self.socket is not listener:
+                # Closed, and told so too late to stop this accept.
+                connection.close()
+                return
+            try:
+                self.do_handle(connection, address)
+            except BaseException:
+                connection.close()
+                raise
             # More may have been waiting, and accept doesn't switch then.
             burst += 1
             if burst >= self.max_accept:
