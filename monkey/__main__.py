@@ -2,7 +2,7 @@
 
 import sys
 
-from greenrt.monkey.cli import run
+from greenrt.monkey.runner import run
 
 if __name__ == "__main__":
     run(sys.argv[1:], "python -m greenrt.monkey")

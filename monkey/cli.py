@@ -2,38 +2,19 @@
 
 import sys
 
-from greenrt.monkey.runner import run_module, run_script
+from greenrt.monkey.runner import run
 
 import greenrt
 
-__all__ = ["main", "run"]
-
-USAGE = """usage: {0} [-m MODULE | SCRIPT] [ARGUMENT ...]
-
-Patches the standard library, then runs SCRIPT or MODULE as Python would.
-"""
+__all__ = ["main"]
 
 COMMANDS = """usage: greenrt run [-m MODULE | SCRIPT] [ARGUMENT ...]   patch, then run a program
        greenrt resolve [--type TYPE] [--server ADDRESS] [--trace] NAME ...
        greenrt serve [OPTION ...] MODULE:NAME                 serve a WSGI application; --help says more
+       greenrt doctor [-m MODULE | SCRIPT] [ARGUMENT ...]     what can't be patched, and what blocks all the same
+       greenrt install-hook [--remove]                        patch each Python that has GREENRT_PATCH=1
        greenrt --version
 """
-
-
-def run(arguments: list[str], command: str) -> None:
-    """Run ``[-m module | script] args...``."""
-    if arguments[:1] in ([], ["-h"], ["--help"]):
-        print(USAGE.format(command), end="", file=sys.stdout if arguments else sys.stderr)
-        raise SystemExit(0 if arguments else 2)
-    if arguments[0] == "-m":
-        if len(arguments) < 2:
-            raise SystemExit("argument expected for the -m option")
-        run_module(arguments[1], arguments[2:])
-    elif arguments[0].startswith("-"):
-        print(f"{command} has no option {arguments[0]}\n" + USAGE.format(command), end="", file=sys.stderr)
-        raise SystemExit(2)
-    else:
-        run_script(arguments[0], arguments[1:])
 
 
 def main() -> None:
@@ -50,6 +31,14 @@ def main() -> None:
         from greenrt.monkey.serve import serve
 
         serve(arguments[1:])
+    elif arguments[:1] == ["doctor"]:
+        from greenrt.monkey.doctor import doctor
+
+        raise SystemExit(doctor(arguments[1:]))
+    elif arguments[:1] == ["install-hook"]:
+        from greenrt.monkey.site_hook import install_hook
+
+        raise SystemExit(install_hook(arguments[1:]))
     elif arguments[:1] in (["--version"], ["-V"]):
         print(f"greenrt {greenrt.__version__} ({greenrt.__build__}, Python {sys.version.split()[0]})")
     elif arguments[:1] in (["-h"], ["--help"]):

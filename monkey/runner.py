@@ -12,7 +12,28 @@ from greenrt.monkey.patches import patch_all
 
 from greenrt._typing import Any
 
-__all__ = ["run_module", "run_script"]
+__all__ = ["run", "run_module", "run_script"]
+
+USAGE = """usage: {0} [-m MODULE | SCRIPT] [ARGUMENT ...]
+
+Patches the standard library, then runs SCRIPT or MODULE as Python would.
+"""
+
+
+def run(arguments: list[str], command: str) -> None:
+    """Run ``[-m module | script] args...``."""
+    if arguments[:1] in ([], ["-h"], ["--help"]):
+        print(USAGE.format(command), end="", file=sys.stdout if arguments else sys.stderr)
+        raise SystemExit(0 if arguments else 2)
+    if arguments[0] == "-m":
+        if len(arguments) < 2:
+            raise SystemExit("argument expected for the -m option")
+        run_module(arguments[1], arguments[2:])
+    elif arguments[0].startswith("-"):
+        print(f"{command} has no option {arguments[0]}\n" + USAGE.format(command), end="", file=sys.stderr)
+        raise SystemExit(2)
+    else:
+        run_script(arguments[0], arguments[1:])
 
 
 def run_script(path: str, args: list[str]) -> None:
@@ -59,9 +80,6 @@ def run_module(name: str, args: list[str]) -> None:
 
 def _guarded(run: Any) -> None:
     """Call `run`; report its error without the frames that are ours, and end as Python would."""
-    ending = _Ending()
-    # The first to be registered is the last to be called.
-    atexit.register(ending.at_exit)
     try:
         run()
     except SystemExit:
@@ -69,7 +87,7 @@ def _guarded(run: Any) -> None:
     except BaseException as error:
         _show(error)
         if isinstance(error, KeyboardInterrupt):
-            ending.interrupted = True
+            _ending.interrupted = True
         raise SystemExit(1) from None
 
 
@@ -94,3 +112,8 @@ class _Ending:
                     pass
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
+
+
+_ending = _Ending()
+# The first to be registered is the last to be called.
+atexit.register(_ending.at_exit)

@@ -8,11 +8,17 @@ from pathlib import Path
 
 import greenrt
 
-__all__ = ["run_script"]
+__all__ = ["environment", "run_script"]
 
 # Where the greenrt under test is imported from, also where it is not installed.
 HOME = str(Path(greenrt.__file__).absolute().parents[1])
 LIMIT = 40.0
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return the environment for a child process that is to import the greenrt under test, and `variables`."""
+    path = os.pathsep.join(filter(None, [HOME, os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, "PYTHONPATH": path, **variables}
 
 
 def run_script(text: str, *arguments: str, code: int | None = 0, **variables: str) -> tuple[str, str]:
@@ -20,11 +26,10 @@ def run_script(text: str, *arguments: str, code: int | None = 0, **variables: st
 
     `code` is the exit code that it must end with (None: any).
     """
-    path = os.pathsep.join(filter(None, [HOME, os.environ.get("PYTHONPATH", "")]))
     script = "import faulthandler; faulthandler.dump_traceback_later(30, exit=True)\n" + textwrap.dedent(text)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script, *arguments],
-        env={**os.environ, "PYTHONPATH": path, **variables},
+        env=environment(**variables),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

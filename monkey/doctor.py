@@ -1,0 +1,89 @@
+"""The command ``greenrt doctor``: what patching did not reach in a program, and what in it blocks all the same."""
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+
+from greenrt.monkey import extensions
+from greenrt.monkey.api import report
+from greenrt.monkey.patches import patch_all
+from greenrt.monkey.runner import run
+
+import greenrt
+
+__all__ = ["diagnose", "doctor", "observe"]
+
+USAGE = """usage: greenrt doctor [-m MODULE | SCRIPT] [ARGUMENT ...]
+
+Runs SCRIPT or MODULE as `greenrt run` does, and when it has ended tells what could not be patched and which of the
+modules that it imported block. Without a program: tells of the modules that are installed.
+"""
+
+OBSERVE = "import sys; from greenrt.monkey.doctor import observe; observe(sys.argv[1], sys.argv[2:])"
+
+
+def diagnose() -> list[str]:
+    """Return, one a line: the versions, the report of patching, and the known-blocking modules of this process."""
+    stand_on = [f"{name} {_version(name)}" for name in ("greenlet", "pycares")]
+    python = f"{sys.implementation.name} {sys.version.split()[0]}"
+    lines = [", ".join([f"greenrt {greenrt.__version__} ({greenrt.__build__})", python, *stand_on])]
+    lines += report()
+    lines += [f"blocks: {name}: {remedy}" for name, remedy in sorted(extensions.loaded().items())]
+    return lines
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def doctor(arguments: list[str]) -> int:
+    """Run ``greenrt doctor arguments...``; return the exit code: that of the program, if one was given."""
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(USAGE, end="")
+        return 0
+    if arguments:
+        return _examine(arguments)
+    patch_all()
+    print(*diagnose(), sep="\n")
+    for name in extensions.installed():
+        print(f"installed, blocks when used: {name}: {extensions.REMEDIES[name]}")
+    return 0
+
+
+def _examine(arguments: list[str]) -> int:
+    with tempfile.NamedTemporaryFile("r", prefix="greenrt-doctor-") as file:
+        # Ctrl-C ends the program, not its doctor. (A handler, for the child would inherit SIG_IGN.)
+        before = signal.signal(signal.SIGINT, lambda number, frame: None)
+        try:
+            code = subprocess.call([sys.executable, "-c", OBSERVE, file.name, *arguments])
+        finally:
+            signal.signal(signal.SIGINT, before)
+        findings = file.read()
+    if findings:
+        print(findings, end="")
+    else:
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"left with code {code}"
+        print(f"greenrt doctor: no report: the program was {how}, without its exit handlers", file=sys.stderr)
+    return code if code >= 0 else 128 - code
+
+
+def observe(path: str, arguments: list[str]) -> None:
+    """Run the program, and write the diagnosis into the file at `path` when the process ends."""
+    process = os.getpid()
+
+    def write() -> None:
+        # Not in the child of a fork.
+        if os.getpid() == process:
+            with open(path, "w") as file:
+                print(*diagnose(), sep="\n", file=file)
+
+    # Before the program's handlers, so called after them.
+    atexit.register(write)
+    run(arguments, "greenrt doctor")

@@ -1,0 +1,99 @@
+"""``greenrt doctor``: the versions, what patching did not reach, what blocks; with and without a program."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from support.child import environment, run_script
+
+import greenrt
+
+COMMAND = "import sys; sys.argv[0] = 'greenrt'; from greenrt.monkey.cli import main; main()"
+
+
+def greenrt_doctor(*arguments: str, code: int = 0) -> tuple[str, str]:
+    return run_script(COMMAND, "doctor", *arguments, code=code)
+
+
+def test_without_a_program() -> None:
+    out, _ = greenrt_doctor()
+    first, *rest = out.splitlines()
+    assert first.startswith(f"greenrt {greenrt.__version__} ({greenrt.__build__}), "), first
+    assert f" {sys.version.split()[0]}, greenlet " in first, first
+    assert ", pycares " in first, first
+    assert any(line.startswith("patched: socket: ") for line in rest), rest
+
+
+def test_a_program(tmp_path: Path) -> None:
+    """It gets its arguments, its exit code goes on, and its imports are in the report, after what it wrote."""
+    (tmp_path / "pyodbc.py").write_text("")
+    script = tmp_path / "program.py"
+    script.write_text("import sys, pyodbc\nprint(sys.argv[1:], __name__)\nsys.exit(3)\n")
+    out, _ = greenrt_doctor(str(script), "one", "-m", code=3)
+    lines = out.splitlines()
+    assert lines[0] == "['one', '-m'] __main__"
+    assert lines[1].startswith("greenrt ")
+    assert "blocks: pyodbc: call it by get_hub().threadpool.apply(function, args)" in lines
+
+
+def test_what_was_not_reached() -> None:
+    out, _ = run_script("""
+        import logging, sys, types
+        module = types.ModuleType("early")
+        from _thread import allocate_lock
+        module.lock = allocate_lock()
+        module.lock.acquire()
+        sys.modules["early"] = module
+        from greenrt import monkey
+        monkey.patch_all()
+        from greenrt.monkey.doctor import diagnose
+        print(*diagnose(), sep="\\n")
+    """)
+    assert "not made green, since it is held: the lock early.lock" in out.splitlines(), out
+
+
+def test_the_child_of_a_fork_writes_none(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import os, sys\npid = os.fork()\nif pid:\n    os.waitpid(pid, 0)\nsys.modules['zmq'] = os\n"
+    )
+    out, _ = greenrt_doctor(str(script))
+    assert out.count("blocks: zmq: ") == 1, out
+
+
+def test_a_program_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    out, err = greenrt_doctor(str(script), code=128 + signal.SIGKILL)
+    assert out == ""
+    assert err == "greenrt doctor: no report: the program was killed by SIGKILL, without its exit handlers\n"
+
+
+def test_an_interrupted_program(tmp_path: Path) -> None:
+    """As by Ctrl-C at a terminal: the signal goes to both, and the report is written."""
+    script = tmp_path / "program.py"
+    script.write_text("import time\nprint('here', flush=True)\ntime.sleep(60)\n")
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "doctor", str(script)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=40)
+    assert process.returncode == 128 + signal.SIGINT, err
+    assert out.startswith("greenrt "), (out, err)
+    assert err.endswith("KeyboardInterrupt\n"), err
+
+
+def test_usage_and_wrong_options() -> None:
+    out, _ = greenrt_doctor("--help")
+    assert out.startswith("usage: greenrt doctor ")
+    _, err = greenrt_doctor("--what", code=2)
+    assert "greenrt doctor has no option --what" in err, err
