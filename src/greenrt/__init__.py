@@ -24,6 +24,7 @@ from greenrt.sync.queue import LifoQueue, PriorityQueue, Queue, ShutDown, Simple
 from greenrt.sync.result import AsyncResult
 from greenrt.sync.semaphore import BoundedSemaphore, DummySemaphore, Semaphore
 from greenrt.sync.threadpool import ThreadPool
+from greenrt.sync.threadproxy import ThreadProxy
 
 __all__ = [
     "AsyncResult",
@@ -47,6 +48,7 @@ __all__ = [
     "ShutDown",
     "SimpleQueue",
     "ThreadPool",
+    "ThreadProxy",
     "Timeout",
     "Waiter",
     "get_hub",

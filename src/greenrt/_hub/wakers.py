@@ -5,11 +5,15 @@ import sys
 
 from greenrt import _original
 from greenrt._hub import slot
+from greenrt._typing import Any
 
-__all__ = ["idle_threads", "possible_wakers"]
+__all__ = ["calls_underway", "idle_threads", "possible_wakers"]
 
 # Native threads of greenrt's own that do nothing without being asked: they wake nobody.
 idle_threads: set[int] = set()
+
+# Calls that such threads have been asked for by threads without a hub. (A hub's own keep its loop alive.)
+calls_underway: set[Any] = set()
 
 _DEFAULT_HANDLERS = (_signal.SIG_DFL, _signal.SIG_IGN, None, _signal.default_int_handler)
 
@@ -35,6 +39,7 @@ def possible_wakers() -> list[str]:
     idle = idle_threads | _pycares_threads()
     threads = (set(sys._current_frames()) | set(slot.threads_with_hub)) - idle - {me}
     wakers = [f"native thread {ident:#x}" for ident in sorted(threads)]
+    wakers += [f"a native thread with {call!r}" for call in list(calls_underway)]
     if slot.on_main_thread():
         wakers += [
             f"Python handler of signal {number}: {_signal.getsignal(number)!r}"

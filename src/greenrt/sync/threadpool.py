@@ -6,8 +6,8 @@ from weakref import ref
 
 from greenrt import _original
 from greenrt._hub.hub import set_threadpool_factory
-from greenrt._hub.slot import get_hub, get_hub_if_exists
-from greenrt._hub.wakers import idle_threads
+from greenrt._hub.slot import hub_for_waiting
+from greenrt._hub.wakers import calls_underway, idle_threads
 from greenrt._typing import Any
 from greenrt.errors import Cancelled, LoopClosed
 from greenrt.sync.event import Event
@@ -35,8 +35,10 @@ class _Job:
         self.args = args
         self.kwargs = kwargs
         self.result: AsyncResult = AsyncResult()
-        hub = get_hub_if_exists()
+        hub = hub_for_waiting()
         self.loop = None if hub is None else hub.loop
+        if self.loop is None:
+            calls_underway.add(self)
 
     def run(self) -> None:
         """Make the call, and hand over its outcome."""
@@ -67,6 +69,8 @@ class _Job:
         """Set the result."""
         if self.loop is not None:
             self.loop.unref()
+        else:
+            calls_underway.discard(self)
         if error is None:
             self.result.set(value)
         else:
@@ -85,7 +89,7 @@ class ThreadPool(Mapping):
     def __init__(self, maxsize: int = DEFAULT_SIZE, hub: Any = None, idle_task_timeout: float = -1) -> None:
         if maxsize <= 0:
             raise ValueError(f"a ThreadPool needs at least one thread, not {maxsize!r}")
-        self.hub = hub if hub is not None else get_hub()
+        self.hub = hub if hub is not None else hub_for_waiting()
         self.idle_task_timeout = idle_task_timeout
         self._maxsize = maxsize
         self._closed = False
@@ -156,9 +160,10 @@ class ThreadPool(Mapping):
         with self._counting:
             self._outstanding.add(job)
             self._all_done.clear()
-        self._jobs.put(job)
-        if self._idle < self._jobs.qsize() and self.size < self._maxsize:
-            self._start_thread()
+            self._jobs.put(job)
+            # With the lock held: two that spawn at once must not start two threads for the last place.
+            if self._idle < self._jobs.qsize() and self.size < self._maxsize:
+                self._start_thread()
         return job.result
 
     def _take_room(self) -> Semaphore:
