@@ -27,12 +27,12 @@ OBSERVE = "import sys; from greenrt.monkey.doctor import observe; observe(sys.ar
 
 
 def diagnose() -> list[str]:
-    """Return, one a line: the versions, the report of patching, and the known-blocking modules of this process."""
+    """Return, one a line: the versions, the report of patching, and what else may block in this process."""
     stand_on = [f"{name} {_version(name)}" for name in ("greenlet", "pycares")]
     python = f"{sys.implementation.name} {sys.version.split()[0]}"
     lines = [", ".join([f"greenrt {greenrt.__version__} ({greenrt.__build__})", python, *stand_on])]
     lines += report()
-    lines += [f"blocks: {name}: {remedy}" for name, remedy in sorted(extensions.loaded().items())]
+    lines += [f"beware: {name}: {remedy}" for name, remedy in sorted(extensions.loaded().items())]
     return lines
 
 
@@ -53,7 +53,7 @@ def doctor(arguments: list[str]) -> int:
     patch_all()
     print(*diagnose(), sep="\n")
     for name in extensions.installed():
-        print(f"installed, blocks when used: {name}: {extensions.REMEDIES[name]}")
+        print(f"installed; beware when it is used: {name}: {extensions.REMEDIES[name]}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""C extensions that wait without Python knowing: while one does, all greenlets of the thread stand still."""
+"""Modules that wait in C, where patching does not reach: while one does, all greenlets of the thread stand still."""
 
 import sys
 from importlib.util import find_spec

@@ -35,7 +35,7 @@ def test_a_program(tmp_path: Path) -> None:
     lines = out.splitlines()
     assert lines[0] == "['one', '-m'] __main__"
     assert lines[1].startswith("greenrt ")
-    assert "blocks: pyodbc: call it by get_hub().threadpool.apply(function, args)" in lines
+    assert "beware: pyodbc: call it by get_hub().threadpool.apply(function, args)" in lines
 
 
 def test_what_was_not_reached() -> None:
@@ -60,7 +60,7 @@ def test_the_child_of_a_fork_writes_none(tmp_path: Path) -> None:
         "import os, sys\npid = os.fork()\nif pid:\n    os.waitpid(pid, 0)\nsys.modules['zmq'] = os\n"
     )
     out, _ = greenrt_doctor(str(script))
-    assert out.count("blocks: zmq: ") == 1, out
+    assert out.count("beware: zmq: ") == 1, out
 
 
 def test_a_program_that_is_killed(tmp_path: Path) -> None:
