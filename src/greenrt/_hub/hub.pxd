@@ -1,4 +1,4 @@
-from greenrt._native.thread cimport coarse
+from greenrt._native.thread cimport coarse, set_slot
 from greenrt._native.switch cimport Fiber, current, is_active, throw_into
 from greenrt._hub.park cimport HubCore, Park, run_fiber
 from greenrt._loop.entry cimport Entry

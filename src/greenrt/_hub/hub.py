@@ -21,7 +21,7 @@ from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
 from greenrt._loop.ticket import set_park_factory
 from greenrt._native import framecache
 from greenrt._native.switch import Fiber, current, is_active, throw_into
-from greenrt._native.thread import coarse
+from greenrt._native.thread import coarse, set_slot
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed, LoopExit
 
@@ -213,11 +213,11 @@ class Hub(HubCore):
     def thread_ended(self) -> None:
         """The hub's thread is at its end, and calls this itself, in its main greenlet: `destroy`."""
         # The slot may be gone already, and whoever parks or cleans up now must not get a new hub.
-        slot.set_slot(self)
+        set_slot(self)
         try:
             self._end(True)
         finally:
-            slot.set_slot(None)
+            set_slot(None)
 
     def destroy(self, destroy_loop: bool | None = None) -> None:
         """End the hub and close its loop; the thread gets a new one when it needs one.

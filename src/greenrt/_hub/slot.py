@@ -16,7 +16,6 @@ __all__ = [
     "keep_hub",
     "on_main_thread",
     "set_hub_factory",
-    "set_slot",
 ]
 
 _factory: Callable[[], Any] | None = None
