@@ -48,6 +48,20 @@ def test_a_break_is_kept_for_the_next_run_and_counts_once(loop):
     assert loop.run() == "idle"
 
 
+@pytest.mark.parametrize("verb", ["break_", "stop"])
+def test_a_post_after_a_break_wakes_the_loop(loop, verb):
+    """A break wakes without a post, and must not be taken for the wakeup of the next one."""
+    loop.ref()
+    getattr(loop, verb)()
+    loop.run()
+    loop.run(nowait=True)
+    loop.ref()
+    threading.Timer(0.02, loop.run_callback_threadsafe, (loop.unref,)).start()
+    while loop.activecnt == 2:
+        loop.run(once=True)
+    loop.unref()
+
+
 def test_a_break_in_prepare_ends_without_a_sleep(loop):
     loop.ref()
     prepare = loop.prepare()

@@ -12,6 +12,7 @@ import time
 import pytest
 from support.build import ROOT
 from support.child import HOME
+from support.protocol import Scenario, search
 
 import greenrt
 
@@ -196,3 +197,21 @@ def test_random_orders(campaign):
             failed.append(f"GREENRT_SEED={seed}:\n{done.stdout[-3000:]}")
     campaign.report(f"{campaign.done} seeds, {len(failed)} failed")
     assert not failed, "\n".join(failed)
+
+
+def test_all_interleavings_of_the_base(campaign):
+    """Posts, finalizers that chain, breaks and closes on the model with the code's steps, three actors at a time."""
+    scenarios = [
+        Scenario((("post",), ("final",), ("close",)), chain=True),
+        Scenario((("post", "post"), ("break",), ("close",))),
+        Scenario((("post",), ("close",), ("close",))),
+        Scenario((("final",), ("final",), ("close",)), chain=True),
+        Scenario((("post", "post"), ("post", "final"), ("break",))),
+    ]
+    states = schedules = 0
+    for number in campaign.rounds(len(scenarios), least=2):
+        more_states, more_schedules = search(scenarios[number])
+        states += more_states
+        schedules += more_schedules
+    campaign.report(f"{campaign.done} scenarios, {states:,} states, {schedules:.3g} schedules, no violation")
+    assert schedules > 10**6

@@ -130,6 +130,7 @@ class LoopBase:
         foreign = self.foreign
         foreign.append(entry)
         if not self.armed:
+            self.armed = True
             self.wake()
         # Closed between the two looks: if the close did not find the entry, nobody will.
         if self.closed and self._take_back(entry):
@@ -141,12 +142,13 @@ class LoopBase:
             return False
         self.foreign.append(entry)
         if not self.armed:
+            self.armed = True
             self.wake()
         return not (self.ended and self._take_back(entry))
 
     def wake(self) -> None:
         """End the poll; any thread and signal handler."""
-        self.armed = True
+        # Not `armed`: that is cleared with what was posted only, and here nothing was.
         wakeup = self.wakeup
         wakeup.send()
 
