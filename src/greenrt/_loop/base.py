@@ -161,10 +161,11 @@ class LoopBase:
 
     def collect_posts(self, limit: int = sys.maxsize) -> None:
         """Move what other threads posted to the run queue; `limit` of it at most."""
+        # Cleared first: the other order loses the wakeup of a post made between the two. Cleared always: a post may
+        # have been taken before its thread set this.
+        self.armed = False
         foreign = self.foreign
         if foreign:
-            # Cleared first: the other order loses the wakeup of a post made between the two.
-            self.armed = False
             ready = self.ready
             for _ in range(min(len(foreign), limit)):
                 try:
