@@ -50,7 +50,8 @@ def test_close_wakes_the_reader_with_ebadf(call: str) -> None:
 
     waiting = greenrt.spawn(wait)
     greenrt.get_hub().exception_stream = None
-    greenrt.sleep(0)
+    # Not 0: a call may give way to others before it waits.
+    greenrt.sleep(0.05)
     client.close()
     waiting.join()
     greenrt.get_hub().exception_stream = False

@@ -1,26 +1,40 @@
 """What belongs to the running OS thread: an object slot, its identity, clocks, pending signals (plain twin)."""
 
+import os
 from time import monotonic
 
 from greenrt._original import get_ident as ident
-from greenrt._original import thread_local
 from greenrt._typing import Any
 
 __all__ = ["check_signals", "coarse", "get_slot", "ident", "monotonic", "set_slot", "untrack"]
 
-_slots = thread_local()
+# Not a thread-local: set at the very end of a thread, as a hub does, that would leave something behind each time.
+# Whoever sets an object clears it before the thread is gone.
+_slots: dict[int, Any] = {}
 
 coarse = monotonic
 
 
 def get_slot() -> Any:
     """Return this thread's object, or None."""
-    return getattr(_slots, "value", None)
+    return _slots.get(ident())
 
 
 def set_slot(value: Any) -> None:
     """Set this thread's object; None clears it."""
-    _slots.value = value
+    if value is None:
+        _slots.pop(ident(), None)
+    else:
+        _slots[ident()] = value
+
+
+def _forget_other_threads() -> None:
+    mine = get_slot()
+    _slots.clear()
+    set_slot(mine)
+
+
+os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def check_signals() -> int:
