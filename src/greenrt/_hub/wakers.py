@@ -12,7 +12,7 @@ __all__ = ["calls_underway", "idle_threads", "possible_wakers"]
 # Native threads of greenrt's own that do nothing without being asked: they wake nobody.
 idle_threads: set[int] = set()
 
-# Calls that such threads have been asked for by threads without a hub. (A hub's own keep its loop alive.)
+# Calls that such threads have been asked for and have not answered yet.
 calls_underway: set[Any] = set()
 
 _DEFAULT_HANDLERS = (_signal.SIG_DFL, _signal.SIG_IGN, None, _signal.default_int_handler)

@@ -37,8 +37,8 @@ class _Job:
         self.result: AsyncResult = AsyncResult()
         hub = hub_for_waiting()
         self.loop = None if hub is None else hub.loop
-        if self.loop is None:
-            calls_underway.add(self)
+        # A thread that was given this counts as idle until it runs: others may wait for the pool meanwhile.
+        calls_underway.add(self)
 
     def run(self) -> None:
         """Make the call, and hand over its outcome."""
@@ -56,21 +56,21 @@ class _Job:
 
     def hand_over(self, value: Any, error: BaseException | None) -> None:
         """Have the result set on the thread of who waits for it."""
-        if self.loop is None:
-            self.settle(value, error)
-            return
         try:
-            self.loop.run_callback_threadsafe(self.settle, value, error)
+            if self.loop is None:
+                self.settle(value, error)
+            else:
+                self.loop.run_callback_threadsafe(self.settle, value, error)
         except LoopClosed:
             # Nobody is left to wait for it.
             self.settled(self)
+        finally:
+            calls_underway.discard(self)
 
     def settle(self, value: Any, error: BaseException | None) -> None:
         """Set the result."""
         if self.loop is not None:
             self.loop.unref()
-        else:
-            calls_underway.discard(self)
         if error is None:
             self.result.set(value)
         else:
