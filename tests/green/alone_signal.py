@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.child import run_script
 
 import greenrt
 from greenrt.green import signal
@@ -124,3 +125,17 @@ def test_a_thread_without_a_hub_blocks() -> None:
     to_process()
     thread.join()
     assert found == [USR1]
+
+
+def test_pause_as_the_first_wait_of_all() -> None:
+    """With a hub that has never run, the other greenlets run meanwhile all the same."""
+    run_script(
+        """
+        import os, signal as stdlib_signal
+        import greenrt
+        from greenrt.green import signal
+        stdlib_signal.signal(stdlib_signal.SIGUSR1, lambda *_: None)
+        greenrt.spawn(os.kill, os.getpid(), stdlib_signal.SIGUSR1)
+        signal.pause()
+        """
+    )

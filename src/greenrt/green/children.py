@@ -9,7 +9,6 @@ SIGCHLD and its handler are left alone. Where this thread has no hub, the calls 
 """
 
 import os
-from collections.abc import Callable
 from errno import ESRCH
 
 from greenrt import _original
@@ -18,6 +17,7 @@ from greenrt._hub.park import new_park
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._loop.entry import READ
 from greenrt._typing import Any
+from greenrt.green.twins import standing
 
 __all__ = ["FUNCTIONS", "park_until_exit"]
 
@@ -29,10 +29,6 @@ _pidfd_open: Any = getattr(os, "pidfd_open", None)
 # What native threads wait for, (idtype, id, options), and who is to be woken.
 _lock = _original.RLock()
 _watched: dict[tuple[int, int, int], list[Any]] = {}
-
-
-def _has_hub() -> bool:
-    return hub_for_waiting() is not None
 
 
 # -- Waiting for a change
@@ -113,7 +109,7 @@ def _park_for(pid: int, options: int) -> None:
 
 def waitpid(pid: int, options: int, /) -> tuple[int, int]:
     """Wait for a change of a child, and return its pid and status. See `os.waitpid`."""
-    if options & os.WNOHANG or not _has_hub():
+    if options & os.WNOHANG or hub_for_waiting() is None:
         return _original.waitpid(pid, options)
     while not (found := _original.waitpid(pid, options | os.WNOHANG))[0]:
         _park_for(pid, options)
@@ -122,7 +118,7 @@ def waitpid(pid: int, options: int, /) -> tuple[int, int]:
 
 def wait4(pid: int, options: int) -> tuple[int, int, Any]:
     """Wait for a change of a child, and return its pid, status and usage of resources. See `os.wait4`."""
-    if options & os.WNOHANG or not _has_hub():
+    if options & os.WNOHANG or hub_for_waiting() is None:
         return _original.wait4(pid, options)  # type: ignore[no-any-return]
     while not (found := _original.wait4(pid, options | os.WNOHANG))[0]:
         _park_for(pid, options)
@@ -141,7 +137,7 @@ def wait3(options: int) -> tuple[int, int, Any]:
 
 def waitid(idtype: int, id: int, options: int, /) -> Any:
     """Wait for a change of a child, and return its description. See `os.waitid`."""
-    if options & os.WNOHANG or not _has_hub():
+    if options & os.WNOHANG or hub_for_waiting() is None:
         return _original.waitid(idtype, id, options)
     while (found := _original.waitid(idtype, id, options | os.WNOHANG)) is None:
         if idtype == os.P_PID and not options & (os.WSTOPPED | os.WCONTINUED):
@@ -159,11 +155,7 @@ def system(command: Any) -> int:
     return hub.threadpool.apply(_original.system, (command,))  # type: ignore[no-any-return]
 
 
-def _if_there(**functions: Callable[..., Any]) -> dict[str, Any]:
-    return {name: function for name, function in functions.items() if hasattr(os, name)}
-
-
 # What patching replaces in `os`.
-FUNCTIONS: dict[str, Any] = _if_there(
-    system=system, wait=wait, wait3=wait3, wait4=wait4, waitid=waitid, waitpid=waitpid
+FUNCTIONS: dict[str, Any] = standing(
+    os, system=system, wait=wait, wait3=wait3, wait4=wait4, waitid=waitid, waitpid=waitpid
 )

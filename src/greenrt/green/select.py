@@ -46,11 +46,6 @@ def _number(thing: Any) -> int:
     return number
 
 
-def _wait_in_kernel() -> bool:
-    """Tell whether the calling thread has no hub to wait in."""
-    return hub_for_waiting() is None
-
-
 def select(
     rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
 ) -> tuple[list[Any], list[Any], list[Any]]:
@@ -143,7 +138,7 @@ class _Poll:
             self._polling = False
 
     def _poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        if _wait_in_kernel():
+        if hub_for_waiting() is None:
             return self._native.poll(timeout)  # type: ignore[no-any-return]
         limit = None if timeout is None or timeout < 0 else timeout / 1000
         deadline = None if limit is None else monotonic() + limit
@@ -180,7 +175,7 @@ if hasattr(_stdlib, "epoll"):
         """Return (fd, events) of what is ready, after at most `timeout` seconds (None or negative: no limit)."""
         if timeout is not None and timeout < 0:
             timeout = None
-        if _wait_in_kernel():
+        if hub_for_waiting() is None:
             return _native_poll(self, timeout, maxevents)
         deadline = None if timeout is None else monotonic() + timeout
         give_way()

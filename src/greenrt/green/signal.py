@@ -16,11 +16,12 @@ from greenrt import _original
 from greenrt._hub.io import forget_fd, park_on_fd
 from greenrt._hub.park import new_park
 from greenrt._hub.pausing import sleep
-from greenrt._hub.slot import get_hub_if_exists, hub_for_waiting
+from greenrt._hub.slot import hub_for_waiting
 from greenrt._loop.entry import READ
 from greenrt._native.signalfd import signalfd
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
+from greenrt.green.twins import standing
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
@@ -33,9 +34,9 @@ def pause() -> None:
 
     The main thread's; in another one the call is the original one, and blocks the thread.
     """
-    hub = get_hub_if_exists() or hub_for_waiting()
-    wakeup = hub and hub.loop.signal_wakeup
-    if not wakeup:
+    hub = hub_for_waiting()
+    wakeup = None if hub is None else hub.loop.signal_wakeup
+    if wakeup is None:
         _original.pause()
         return
     # Of signals that came before.
@@ -58,14 +59,14 @@ def pause() -> None:
 
 def sigwait(sigset: Any, /) -> Any:
     """Wait for one of the signals, and return its number. See `signal.sigwait`."""
-    if get_hub_if_exists() is None and hub_for_waiting() is None:
+    if hub_for_waiting() is None:
         return _original.sigwait(sigset)
     return _stdlib.Signals(_take(list(sigset), None).si_signo)
 
 
 def sigwaitinfo(sigset: Any, /) -> Any:
     """Wait for one of the signals, and return what is known of it. See `signal.sigwaitinfo`."""
-    if get_hub_if_exists() is None and hub_for_waiting() is None:
+    if hub_for_waiting() is None:
         return _original.sigwaitinfo(sigset)
     return _take(list(sigset), None)
 
@@ -73,7 +74,7 @@ def sigwaitinfo(sigset: Any, /) -> Any:
 def sigtimedwait(sigset: Any, timeout: Any, /) -> Any:
     """Wait for one of the signals, for at most `timeout` seconds: then None. See `signal.sigtimedwait`."""
     waits = isinstance(timeout, int | float) and timeout > 0
-    if not waits or (get_hub_if_exists() is None and hub_for_waiting() is None):
+    if not waits or hub_for_waiting() is None:
         return _original.sigtimedwait(sigset, timeout)
     return _take(list(sigset), monotonic() + timeout)
 
@@ -102,13 +103,9 @@ def _take(signals: list[int], deadline: float | None) -> Any:
         _original.pthread_sigmask(_stdlib.SIG_UNBLOCK, set(signals) - set(blocked))
 
 
-def _if_there(**functions: Any) -> dict[str, Any]:
-    return {name: function for name, function in functions.items() if hasattr(_stdlib, name)}
-
-
 # What patching replaces in the standard module's dict.
-FUNCTIONS: dict[str, Any] = _if_there(
-    pause=pause, sigtimedwait=sigtimedwait, sigwait=sigwait, sigwaitinfo=sigwaitinfo
+FUNCTIONS: dict[str, Any] = standing(
+    _stdlib, pause=pause, sigtimedwait=sigtimedwait, sigwait=sigwait, sigwaitinfo=sigwaitinfo
 )
 
 

@@ -1,10 +1,15 @@
-"""How twins take over what is Python in CPython."""
+"""What twins share: which functions there are here, and how they take over what is Python in CPython."""
 
-from types import FunctionType
+from types import FunctionType, ModuleType
 
 from greenrt._typing import Any
 
-__all__ = ["rebound"]
+__all__ = ["rebound", "standing"]
+
+
+def standing(module: ModuleType, **functions: Any) -> dict[str, Any]:
+    """Return those of `functions`, by name, that the standard `module` has here: not all systems have all."""
+    return {name: function for name, function in functions.items() if hasattr(module, name)}
 
 
 def rebound(function: Any, namespace: dict[str, Any]) -> Any:
