@@ -7,7 +7,7 @@ from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.green import socket
 from greenrt.serve.http.body import NO_BODY
-from greenrt.serve.http.errors import RequestError
+from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.exchange import Exchange, FileWrapper
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.log import AccessLog, ErrorStream
@@ -199,7 +199,7 @@ class WSGIServer(StreamServer):
         if isinstance(error, OSError) and body is not NO_BODY and error is body.error:
             # The client's fault, of which the application knew no better than to pass it on.
             self.error_log.info("a request was given up: %s", error)
-            exchange.fail(error.status if isinstance(error, RequestError) else "400 Bad Request")
+            exchange.fail(error.status if isinstance(error, RequestError) else BAD_REQUEST)
             return
         if isinstance(error, OSError) and error is exchange.wire.error:
             raise error

@@ -5,17 +5,17 @@ import re
 
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.serve.http.errors import RequestError
+from greenrt.serve.http.errors import BAD_REQUEST, RequestError
+from greenrt.serve.http.grammar import TEXT, TOKEN
 from greenrt.serve.http.wire import Wire
 
 __all__ = ["NO_BODY", "Body", "ChunkedBody", "LengthBody"]
 
-BAD = "400 Bad Request"
 TOO_LARGE = "413 Content Too Large"
 
 # RFC 9112 7.1, with a limit on the digits: 1*HEXDIG and nothing else before an extension.
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(;%b)?" % TEXT.encode())
+_FIELD = re.compile(f"{TOKEN}:{TEXT}".encode())
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -160,16 +160,16 @@ class ChunkedBody(Body):
         count = self.take(view[: self._left])
         self._left -= count
         if self._left == 0 and self._line(2) != b"":
-            raise RequestError(BAD, "a chunk that doesn't end in CRLF")
+            raise RequestError(BAD_REQUEST, "a chunk that doesn't end in CRLF")
         return count
 
     def _next_chunk(self) -> None:
         limits = self.wire.limits
         found = _SIZE.fullmatch(self._line(16 + limits.chunk_extension))
         if found is None:
-            raise RequestError(BAD, "a chunk without a proper size")
+            raise RequestError(BAD_REQUEST, "a chunk without a proper size")
         if found[2] and len(found[2]) > limits.chunk_extension:
-            raise RequestError(BAD, "an extension of a chunk that is too long")
+            raise RequestError(BAD_REQUEST, "an extension of a chunk that is too long")
         self._left = int(found[1], 16)
         self._total += self._left
         if limits.body is not None and self._total > limits.body:
@@ -183,10 +183,10 @@ class ChunkedBody(Body):
         while line := self._line(left):
             left -= len(line)
             if _FIELD.fullmatch(line) is None:
-                raise RequestError(BAD, "a trailer field that is none")
+                raise RequestError(BAD_REQUEST, "a trailer field that is none")
             if line.partition(b":")[0].lower() in (b"content-length", b"transfer-encoding"):
                 # RFC 9110 6.5.1. Nobody sends these there but to confuse a proxy.
-                raise RequestError(BAD, "a trailer field about the framing")
+                raise RequestError(BAD_REQUEST, "a trailer field about the framing")
 
     def _line(self, limit: int) -> bytes:
         """Return the next line, without the CRLF that ends it; `limit` is for what comes before that."""
@@ -195,9 +195,9 @@ class ChunkedBody(Body):
             view = memoryview(bytearray(4096))
             wire.buffer += view[: self.wait_for(view)]
         if end < 0 or end > limit + 1:
-            raise RequestError(BAD, "a line in a chunked body that is too long")
+            raise RequestError(BAD_REQUEST, "a line in a chunked body that is too long")
         line = wire.buffer[:end]
         if not line.endswith(b"\r") or b"\r" in line[:-1]:
-            raise RequestError(BAD, "a line in a chunked body that doesn't end in CRLF")
+            raise RequestError(BAD_REQUEST, "a line in a chunked body that doesn't end in CRLF")
         wire.buffer = wire.buffer[end + 1 :]
         return line[:-1]

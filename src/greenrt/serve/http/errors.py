@@ -1,6 +1,8 @@
 """What is wrong with a request."""
 
-__all__ = ["RequestError"]
+__all__ = ["BAD_REQUEST", "RequestError"]
+
+BAD_REQUEST = "400 Bad Request"
 
 
 class RequestError(OSError):

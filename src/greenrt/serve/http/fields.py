@@ -4,11 +4,11 @@ import re
 from time import gmtime, time
 
 from greenrt._typing import Any
+from greenrt.serve.http.grammar import TEXT, is_token
 
 __all__ = ["Head", "http_date"]
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_STATUS = re.compile(r"([1-9][0-9][0-9]) [^\x00-\x08\x0a-\x1f\x7f]*")
+_STATUS = re.compile(f"([1-9][0-9][0-9]) {TEXT}")
 
 # PEP 3333: these belong to the server.
 _HOP_BY_HOP = frozenset(
@@ -52,7 +52,7 @@ def _code_of(status: Any) -> int:
 def _lower(name: Any) -> str:
     if type(name) is not str:
         raise TypeError(f"the name of a header must be a str, not {name!r}")
-    if _TOKEN.fullmatch(name) is None:
+    if is_token(name) is None:
         raise ValueError(f"{name!r} can't be the name of a header")
     lower = name.lower()
     if len(_names) < _MOST:

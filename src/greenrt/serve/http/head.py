@@ -8,14 +8,11 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from greenrt._typing import Any
-from greenrt.serve.http.errors import RequestError
+from greenrt.serve.http.errors import BAD_REQUEST, RequestError
+from greenrt.serve.http.grammar import is_token
 
 __all__ = ["parse_head"]
 
-BAD = "400 Bad Request"
-
-# RFC 9110: tchar.
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # RFC 3986: a registered name, an IPv4 or bracketed IPv6 address, then a port. Empty is allowed.
 _HOST = re.compile(
     r"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9\-._~%]+)?\])(?::[0-9]*)?"
@@ -38,8 +35,8 @@ _SINGLE = frozenset(("HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSF
 
 def _key_of(name: str) -> str:
     """Return the environ key for a field that came by this name, "" if the application must not see it."""
-    if _TOKEN.fullmatch(name) is None:
-        raise RequestError(BAD, "a header field without a proper name")
+    if is_token(name) is None:
+        raise RequestError(BAD_REQUEST, "a header field without a proper name")
     # X_Forwarded_For would pass for X-Forwarded-For; HTTP_PROXY is taken for a setting by programs run by the
     # application ("httpoxy").
     key = "" if "_" in name else "HTTP_" + name.upper().replace("-", "_")
@@ -58,12 +55,12 @@ def parse_head(head: bytes, base: dict[str, Any]) -> dict[str, Any]:
     RequestError for a head that RFC 9112 calls wrong or leaves to the server to refuse.
     """
     if head.translate(None, _ALLOWED):
-        raise RequestError(BAD, "a control character in the head")
+        raise RequestError(BAD_REQUEST, "a control character in the head")
     text = head.decode("latin-1")
     lines = text.split("\r\n")
     count = len(lines) - 1
     if text.count("\r") != count or text.count("\n") != count:
-        raise RequestError(BAD, "a line that doesn't end in CRLF")
+        raise RequestError(BAD_REQUEST, "a line that doesn't end in CRLF")
     environ = base.copy()
     line = lines[0]
     target = _request_line(line, environ)
@@ -74,7 +71,7 @@ def parse_head(head: bytes, base: dict[str, Any]) -> dict[str, Any]:
         if key is None:
             key = _key_of(name)
         if not colon:
-            raise RequestError(BAD, "a header field without a colon")
+            raise RequestError(BAD_REQUEST, "a header field without a colon")
         if key in environ:
             _repeated(environ, key, value.strip(" \t"))
         elif key:
@@ -87,16 +84,16 @@ def _request_line(line: str, environ: dict[str, Any]) -> str:
     """Set what the request line says, and return its target."""
     parts = line.split(" ")
     if len(parts) != 3:
-        raise RequestError(BAD, "a request line that is not of three parts")
+        raise RequestError(BAD_REQUEST, "a request line that is not of three parts")
     method, target, version = parts
     if version != "HTTP/1.1" and version != "HTTP/1.0":
         if re.fullmatch(r"HTTP/[0-9]\.[0-9]", version):
             raise RequestError("505 HTTP Version Not Supported", "a version other than HTTP/1.1 and HTTP/1.0")
-        raise RequestError(BAD, "a request line without a version")
-    if method not in _methods and _TOKEN.fullmatch(method) is None:
-        raise RequestError(BAD, "a method that is not a token")
+        raise RequestError(BAD_REQUEST, "a request line without a version")
+    if method not in _methods and is_token(method) is None:
+        raise RequestError(BAD_REQUEST, "a method that is not a token")
     if not target or not target.isascii() or not target.isprintable() or "#" in target:
-        raise RequestError(BAD, "a target with characters that can't be in one")
+        raise RequestError(BAD_REQUEST, "a target with characters that can't be in one")
     environ["REQUEST_METHOD"] = method
     environ["SERVER_PROTOCOL"] = version
     environ["REQUEST_URI"] = target
@@ -106,7 +103,7 @@ def _request_line(line: str, environ: dict[str, Any]) -> str:
 def _repeated(environ: dict[str, Any], key: str, value: str) -> None:
     """Add a field that came before, as RFC 9110 5.3 says, where it may come again."""
     if key in _SINGLE:
-        raise RequestError(BAD, f"two fields for {key}")
+        raise RequestError(BAD_REQUEST, f"two fields for {key}")
     environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
 
 
@@ -114,7 +111,7 @@ def _set_target(environ: dict[str, Any], target: str) -> None:
     host = environ.get("HTTP_HOST")
     if host is None:
         if environ["SERVER_PROTOCOL"] == "HTTP/1.1":
-            raise RequestError(BAD, "no Host")
+            raise RequestError(BAD_REQUEST, "no Host")
     elif host not in _hosts:
         _check_host(host)
     if target[0] != "/":
@@ -126,7 +123,7 @@ def _set_target(environ: dict[str, Any], target: str) -> None:
 
 def _check_host(host: str) -> None:
     if _HOST.fullmatch(host) is None:
-        raise RequestError(BAD, "a Host that is none")
+        raise RequestError(BAD_REQUEST, "a Host that is none")
     if len(_hosts) < _MOST_KEYS:
         _hosts[host] = True
 
@@ -139,7 +136,7 @@ def _other_form(environ: dict[str, Any], target: str) -> str:
         raise RequestError("501 Not Implemented", "CONNECT")
     found = _ABSOLUTE.fullmatch(target)
     if found is None or not found[1]:
-        raise RequestError(BAD, "a target that is neither a path nor a URL")
+        raise RequestError(BAD_REQUEST, "a target that is neither a path nor a URL")
     _check_host(found[1])
     # RFC 9112 3.2.2: the Host field is ignored then.
     environ["HTTP_HOST"] = found[1]

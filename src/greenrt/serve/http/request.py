@@ -4,14 +4,12 @@ import io
 
 from greenrt._typing import Any
 from greenrt.serve.http.body import NO_BODY, ChunkedBody, LengthBody
-from greenrt.serve.http.errors import RequestError
+from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.head import parse_head
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.wire import Wire
 
 __all__ = ["Request", "read_request"]
-
-BAD = "400 Bad Request"
 
 
 class Request:
@@ -72,18 +70,18 @@ def _framed(environ: dict[str, Any], modern: bool, wire: Wire) -> Any:
 def _check_coding(coding: str, modern: bool, length: str | None) -> None:
     # Each of these is read differently by some proxy: requests are smuggled that way.
     if length is not None:
-        raise RequestError(BAD, "both Content-Length and Transfer-Encoding")
+        raise RequestError(BAD_REQUEST, "both Content-Length and Transfer-Encoding")
     if not modern:
-        raise RequestError(BAD, "Transfer-Encoding in HTTP/1.0")
+        raise RequestError(BAD_REQUEST, "Transfer-Encoding in HTTP/1.0")
     if coding.lower() != "chunked":
         if coding.lower().replace(" ", "").endswith(",chunked"):
             raise RequestError("501 Not Implemented", "a transfer coding besides chunked")
-        raise RequestError(BAD, "a Transfer-Encoding whose last coding is not chunked")
+        raise RequestError(BAD_REQUEST, "a Transfer-Encoding whose last coding is not chunked")
 
 
 def _checked_length(length: str, limits: Limits) -> int:
     if not length.isascii() or not length.isdigit() or len(length) > 19:
-        raise RequestError(BAD, "a Content-Length that is no number")
+        raise RequestError(BAD_REQUEST, "a Content-Length that is no number")
     size = int(length)
     if limits.body is not None and size > limits.body:
         raise RequestError("413 Content Too Large", f"a body of more than {limits.body} bytes")

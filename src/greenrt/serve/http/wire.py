@@ -5,12 +5,11 @@ import struct
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import socket
-from greenrt.serve.http.errors import RequestError
+from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.limits import Limits
 
 __all__ = ["Wire"]
 
-BAD = "400 Bad Request"
 TOO_SLOW = "408 Request Timeout"
 TOO_LARGE = "431 Request Header Fields Too Large"
 
@@ -89,16 +88,16 @@ class Wire:
             if head.startswith(b"\r\n"):
                 del head[:2]
                 if head.startswith((b"\r", b"\n")):
-                    raise RequestError(BAD, "more than one empty line before a request")
+                    raise RequestError(BAD_REQUEST, "more than one empty line before a request")
             end = head.find(END, max(0, searched - 3))
             if end >= 0:
                 break
             searched = len(head)
             # What can't become a request is refused now, not when its time is over.
             if head and head != b"\r" and not head[:1].isalpha():
-                raise RequestError(BAD, "no request")
+                raise RequestError(BAD_REQUEST, "no request")
             if head.count(b"\n") != head.count(b"\r\n"):
-                raise RequestError(BAD, "a line that doesn't end in CRLF")
+                raise RequestError(BAD_REQUEST, "a line that doesn't end in CRLF")
             self._check_lengths(head)
             data = self._more(head, deadline)
             if not data:
