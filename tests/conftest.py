@@ -6,12 +6,10 @@ Warnings are errors (pyproject.toml). A test that needs longer than the limit sa
 
 import faulthandler
 import gc
-import importlib
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,14 +22,6 @@ import greenrt
 # ends: a process that hangs once has nothing more to say.
 LIMIT = float(os.environ.get("GREENRT_TEST_LIMIT", "60"))
 
-
-# The examples need the servers and the patching that are still to come.
-MISSING = []
-if not hasattr(importlib.import_module("greenrt.serve"), "StreamServer"):
-    MISSING.append("greenrt.serve.StreamServer")
-if find_spec("greenrt.monkey") is None or find_spec("greenrt.monkey.__main__") is None:
-    MISSING.append("greenrt.monkey")
-collect_ignore = ["examples"] if MISSING else []
 
 # The tests marked promised_order, one a line; a new one is a promise to users and is added here by hand.
 PROMISED = Path(__file__).with_name("promised_order.txt")
@@ -65,10 +55,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     where = os.path.dirname(greenrt.__file__)
-    lines = f"greenrt: {greenrt.__build__} build at {where}, GREENRT_SEED={SEED or 'unset'}"
-    if collect_ignore:
-        lines += f"\ngreenrt: tests/examples left out, there is no {' and no '.join(MISSING)} yet"
-    return lines
+    return f"greenrt: {greenrt.__build__} build at {where}, GREENRT_SEED={SEED or 'unset'}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,6 +1,5 @@
 """The worker under the real gunicorn, with Flask and Django."""
 
-import os
 import re
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.child import HOME
+from support.child import environment
 
 PLAIN = """
 import os, threading, time
@@ -70,8 +69,7 @@ def gunicorn(folder: Path, program: str, *options: str) -> Iterator[tuple[Any, s
     (folder / "program.py").write_text(program)
     worker = ["-k", "greenrt.adapters.gunicorn.Worker", "-b", "127.0.0.1:0", "--no-control-socket"]
     command = [sys.executable, "-m", "gunicorn", *worker, *options, "program:app"]
-    env = {**os.environ, "PYTHONPATH": str(HOME)}
-    process = subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True)
     lines: list[str] = []
     assert process.stderr is not None
     for line in process.stderr:

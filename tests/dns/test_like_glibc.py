@@ -1,14 +1,13 @@
 """greenrt's resolver answers as the C library: the same files, the same name server, the same results and errors."""
 
 import json
-import os
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
-from support.child import HOME
+from support.child import environment
 
 from .glibc_cases import SCENARIOS
 
@@ -32,10 +31,9 @@ def unshare() -> list[str]:
 def test_the_same_as_the_c_library(name: str, tmp_path: Path):
     if not unshare():
         pytest.skip("needs a network and mounts of its own: root, or user namespaces")
-    path = os.pathsep.join(filter(None, [HOME, os.environ.get("PYTHONPATH", "")]))
     done = subprocess.run(
         [*unshare(), sys.executable, str(ORACLE), name, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=100,

@@ -4,12 +4,11 @@ Where other native threads live, as those of a thread pool that an earlier test 
 go to one of them, which does not block it, and end the process.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-from support.child import HOME
+from support.child import environment
 
 
 def test_the_cases() -> None:
@@ -17,7 +16,7 @@ def test_the_cases() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", str(cases)],
         cwd=cases.parents[2],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([HOME, os.environ.get("PYTHONPATH", "")])},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

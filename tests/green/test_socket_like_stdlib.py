@@ -5,26 +5,11 @@ import io
 import os
 import socket
 import tempfile
-from collections.abc import Callable
 from typing import Any
 
-import pytest
-from support.sides import Green, Side, Stdlib, described
+from support.sides import Scenarios, Side, attempt
 
-Scenario = Callable[[Side], Any]
-scenarios: list[Scenario] = []
-
-
-def scenario(function: Scenario) -> Scenario:
-    scenarios.append(function)
-    return function
-
-
-def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    try:
-        return function(*args, **kwargs)
-    except Exception as error:
-        return described(error)
+scenario = Scenarios()
 
 
 @scenario
@@ -725,10 +710,4 @@ def errno_of_a_bad_address_family(side: Side) -> Any:
         )
 
 
-def _compare(run: Scenario) -> None:
-    wanted = run(Stdlib())
-    assert run(Green()) == wanted
-
-
-# The list is complete only here.
-test_same = pytest.mark.parametrize("run", scenarios, ids=lambda function: function.__name__)(_compare)
+test_same = scenario.test()

@@ -9,17 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-from support.sides import Green, Side, Stdlib, described
+from support.sides import Scenarios, Side, described
 from support.tls import contexts
 
-Scenario = Callable[[Side], Any]
-scenarios: list[Scenario] = []
-
-
-def scenario(function: Scenario) -> Scenario:
-    scenarios.append(function)
-    return function
+scenario = Scenarios()
 
 
 def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -282,9 +275,7 @@ def tls_in_a_fresh_context(side: Side) -> Any:
         return text
 
 
-@pytest.mark.parametrize("function", scenarios, ids=lambda function: str(function.__name__))
-def test_ends_as_with_the_standard_library(function: Scenario) -> None:
-    assert function(Green()) == function(Stdlib())
+test_same = scenario.test()
 
 
 def test_the_twin_is_a_subclass() -> None:

@@ -11,25 +11,7 @@ warnings.simplefilter("ignore", DeprecationWarning)
 import greenrt
 from greenrt._hub import slot
 from greenrt._hub.hub import Hub
-
-def fork(function):
-    '''Run a function in the child of a fork; return its pid.'''
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            function()
-            code = 0
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return pid
-
-def check(pid):
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert code == 0, code
+from support.forking import check, fork
 
 def inodes():
     '''What the kernel calls the loop's own pipe; epoll and eventfd have no inode of their own.'''

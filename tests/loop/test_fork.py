@@ -3,22 +3,9 @@
 from support.child import run_script
 
 SCRIPT = """
-import os, socket
+import socket
 from greenrt._loop.loop import Loop
-
-def child_of(function):
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            function()
-            code = 0
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+from support.forking import check, fork
 
 loop = Loop({backend!r})
 one, other = socket.socketpair()
@@ -41,7 +28,7 @@ def child():
     assert final == []
     loop.close()
 
-assert child_of(child) == 0
+check(fork(child))
 other.send(b"parent")
 loop.run()
 assert seen == ["posted before", "posted late", b"parent"], seen
@@ -55,9 +42,10 @@ def test_both_go_on():
 
 
 LOST = """
-import os, threading
+import threading
 from greenrt._loop.loop import Loop
 from greenrt.errors import LoopClosed
+from support.forking import check, fork
 
 seen, made, leave = [], [], threading.Event()
 
@@ -78,24 +66,17 @@ busy.wait()
 watcher, other = loop.timer(1000), loop.timer(1)
 stopping, closing = watcher.stop(), loop.close()
 watcher.finalize(seen.append)
-pid = os.fork()
-if pid == 0:
-    code = 1
-    try:
-        # The parent's finalizer is not run here, and nobody waits for a thread that is not there.
-        assert stopping.wait(20) and closing.wait(20)
-        assert loop.close().done
-        assert seen == [], seen
-        assert watcher.stop(wait=True).done
-        assert other.finalize(seen.append) is True
-        assert seen == [other], seen
-        code = 0
-    except BaseException:
-        import traceback
-        traceback.print_exc()
-    finally:
-        os._exit(code)
-assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+def child():
+    # The parent's finalizer is not run here, and nobody waits for a thread that is not there.
+    assert stopping.wait(20) and closing.wait(20)
+    assert loop.close().done
+    assert seen == [], seen
+    assert watcher.stop(wait=True).done
+    assert other.finalize(seen.append) is True
+    assert seen == [other], seen
+
+check(fork(child))
 let_go.set()
 assert closing.wait(20)
 thread.join()

@@ -1,6 +1,5 @@
 """Blocking programs print, exit and fail under patching as they do without it. Each runs twice in a child process."""
 
-import os
 import re
 import signal
 import subprocess
@@ -9,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from support.child import environment
 from support.tls import CERTIFICATE
 
 PROGRAMS: dict[str, str] = {
@@ -389,6 +389,6 @@ def test_module_as_main(tmp_path: Path) -> None:
         timeout=50,
         check=False,
         cwd=tmp_path,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path)),
+        env=environment(),
     )
     assert (done.stdout, done.stderr) == ("__main__ ['x'] True\n", "")

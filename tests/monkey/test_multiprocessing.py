@@ -1,12 +1,11 @@
 """multiprocessing, patched: its processes, queues, pools and locks, by each way of starting."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from support.child import HOME
+from support.child import environment
 
 PROGRAM = """
 import multiprocessing, sys, threading, time
@@ -80,7 +79,7 @@ def test_each_way_of_starting(method: str, tmp_path: Path) -> None:
     program.write_text(PROGRAM)
     done = subprocess.run(
         [sys.executable, "-m", "greenrt.monkey", str(program), method],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([HOME, os.environ.get("PYTHONPATH", "")])},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=60,

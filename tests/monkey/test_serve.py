@@ -1,6 +1,5 @@
 """greenrt serve, as a process with signals."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.child import HOME
+from support.child import environment
 
 APPLICATION = """
 import os, time
@@ -39,8 +38,7 @@ def served(folder: Path, *options: str) -> Iterator[tuple[Any, str]]:
         *options,
         "program:app",
     ]
-    env = {**os.environ, "PYTHONPATH": str(HOME)}
-    process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield process, process.stdout.readline()
@@ -93,9 +91,8 @@ def test_hup_starts_anew_in_the_same_process_and_refuses_nobody(tmp_path: Path) 
 )
 def test_wrong_options(options: list[str], words: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "greenrt.monkey.cli", "serve", *options, "program:app"]
-    env = {**os.environ, "PYTHONPATH": str(HOME)}
     done = subprocess.run(
-        command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
     assert words in done.stderr

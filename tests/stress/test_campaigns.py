@@ -1,7 +1,6 @@
 """Counts that no unit test reaches. Figures are printed; what is asserted has room for a busy machine."""
 
 import contextlib
-import os
 import resource
 import socket
 import subprocess
@@ -11,7 +10,7 @@ import time
 
 import pytest
 from support.build import ROOT
-from support.child import HOME
+from support.child import environment
 from support.protocol import Scenario, search
 
 import greenrt
@@ -188,7 +187,7 @@ def test_random_orders(campaign):
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", *folders],
             cwd=ROOT,
-            env={**os.environ, "GREENRT_SEED": seed, "PYTHONPATH": HOME},
+            env=environment(GREENRT_SEED=seed),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -12,12 +12,13 @@ __all__ = ["environment", "run_script"]
 
 # Where the greenrt under test is imported from, also where it is not installed.
 HOME = str(Path(greenrt.__file__).absolute().parents[1])
+TESTS = str(Path(__file__).absolute().parents[1])
 LIMIT = 40.0
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return the environment for a child process that is to import the greenrt under test, and `variables`."""
-    path = os.pathsep.join(filter(None, [HOME, os.environ.get("PYTHONPATH", "")]))
+    """Return the environment for a child process that is to import the greenrt under test and `support`."""
+    path = os.pathsep.join(filter(None, [HOME, TESTS, os.environ.get("PYTHONPATH", "")]))
     return {**os.environ, "PYTHONPATH": path, **variables}
 
 

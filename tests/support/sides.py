@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 import greenrt
 from greenrt.green import socket as green_socket
 from greenrt.green import ssl as green_ssl
@@ -76,3 +78,32 @@ class Green(Side):
 def described(error: BaseException) -> tuple[str, Any]:
     """Return what of an error must be the same on both sides."""
     return type(error).__name__, getattr(error, "errno", None)
+
+
+def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return what a call returned, or what it raised as it is described."""
+    try:
+        return function(*args, **kwargs)
+    except Exception as error:
+        return described(error)
+
+
+Scenario = Callable[[Side], Any]
+
+
+class Scenarios(list[Scenario]):
+    """A module's scenarios. The instance is the decorator that adds one, and makes their test in the end."""
+
+    def __call__(self, function: Scenario) -> Scenario:
+        self.append(function)
+        return function
+
+    def test(self) -> Callable[..., None]:
+        """Return the test that compares both sides, a case for each scenario that there is by now."""
+
+        @pytest.mark.parametrize("scenario", self, ids=[function.__name__ for function in self])
+        def compare(scenario: Scenario) -> None:
+            wanted = scenario(Stdlib())
+            assert scenario(Green()) == wanted
+
+        return compare
