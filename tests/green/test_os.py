@@ -258,9 +258,9 @@ def test_a_killed_waiter_reaps_nothing() -> None:
 
 
 def test_without_pidfds(monkeypatch: pytest.MonkeyPatch) -> None:
-    from greenrt.green import children
+    from greenrt._loop import pidfd
 
-    monkeypatch.setattr(children, "_pidfd_open", None)
+    monkeypatch.setattr(pidfd, "_pidfd_open", None)
     pid = child(3)
     assert waited(lambda: os.waitpid(pid, 0)) == (pid, 3 << 8)
 

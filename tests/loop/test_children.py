@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.child import run_script
 
-from greenrt._loop import children
+from greenrt._loop import children, pidfd
 from greenrt._loop.loop import Loop
 
 
@@ -21,7 +21,7 @@ def shell(command: str) -> int:
 @pytest.fixture(params=["pidfd", "thread"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if request.param == "thread":
-        monkeypatch.setattr(children, "_pidfd_open", None)
+        monkeypatch.setattr(pidfd, "_pidfd_open", None)
     yield request.param
     give_up = time.monotonic() + 10
     while children._threads and time.monotonic() < give_up:
@@ -169,7 +169,7 @@ def test_without_a_free_fd_a_thread_waits(loop: Loop, monkeypatch: pytest.Monkey
     def full(pid: int) -> int:
         raise OSError(24, "too many open files")
 
-    monkeypatch.setattr(children, "_pidfd_open", full)
+    monkeypatch.setattr(pidfd, "_pidfd_open", full)
     pid = shell("exit 4")
     _, seen = watch(loop, pid)
     loop.run()
@@ -189,6 +189,27 @@ def test_stops_and_continuations(loop: Loop) -> None:
     watcher.start(changed)
     loop.run()
     assert seen == [signal.SIGSTOP << 8 | 0x7F, 0xFFFF, 2 << 8]
+
+
+def test_feed(loop: Loop, way: str) -> None:
+    pid = shell("exec sleep 100")
+    watcher, seen = watch(loop, pid)
+    watcher.feed(0)
+    watcher.feed(0)
+    loop.run(nowait=True)
+    assert seen == [(0, None)]
+    assert watcher.active
+    os.kill(pid, signal.SIGKILL)
+    loop.run()
+    assert seen == [(0, None), (pid, signal.SIGKILL)]
+
+
+def test_feed_where_nothing_is_watched(loop: Loop) -> None:
+    watcher = loop.child(os.getpid())
+    seen: list[str] = []
+    watcher.feed(0, seen.append, "fed")
+    loop.run()
+    assert seen == ["fed"]
 
 
 def test_unreferenced_watchers_do_not_hold_the_loop(loop: Loop) -> None:

@@ -6,7 +6,7 @@ nobody asked for: there is no ``waitpid(-1)`` here.
 
 import os
 from collections import deque
-from errno import ESRCH
+from collections.abc import Callable
 
 from greenrt import _original
 from greenrt._loop.base import LoopBase
@@ -14,6 +14,7 @@ from greenrt._loop.entry import READ, Callback
 from greenrt._loop.fds import CLOSED
 from greenrt._loop.fork import before_loops
 from greenrt._loop.holder import Holder
+from greenrt._loop.pidfd import open_pidfd
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
@@ -26,8 +27,6 @@ _watched: dict[int, list["Child"]] = {}
 
 # The (pid, trace) that a native thread waits for.
 _threads: set[tuple[int, bool]] = set()
-
-_pidfd_open: Any = getattr(os, "pidfd_open", None)
 
 
 class Child(Holder):
@@ -96,23 +95,21 @@ class Child(Holder):
                 del _watched[self.pid]
 
     def _watch(self) -> None:
-        if self._trace or _pidfd_open is None:
-            _wait_in_thread(self.pid, self._trace)
-            return
-        try:
-            self._fd = _pidfd_open(self.pid)
-        except OSError as error:
-            if error.errno == ESRCH:
+        fd = None
+        if not self._trace:
+            try:
+                fd = open_pidfd(self.pid)
+            except ProcessLookupError:
                 # Ended and reaped by now, or there never was one.
                 self._tell(None)
-            else:
-                # No free fd, or a kernel or sandbox that refuses the call.
-                _wait_in_thread(self.pid, False)
+                return
+        if fd is None:
+            _wait_in_thread(self.pid, self._trace)
             return
+        self._fd = fd
         try:
-            self.loop.fds.add(self._fd, READ, self)
+            self.loop.fds.add(fd, READ, self)
         except BaseException:
-            fd = self._fd
             self._fd = -1
             _original.close(fd)
             raise
@@ -120,13 +117,20 @@ class Child(Holder):
     # -- What happened
 
     def fire(self, events: int) -> None:
-        """See `Entry.fire`: the pidfd is readable, the process has ended."""
+        """See `Entry.fire`: the pidfd is readable, the process has ended; with no event, the watcher was fed."""
+        if not events:
+            super().fire(0)
+            return
         if events & CLOSED or self._fd < 0:
             return
         with _lock:
             # Else another watcher of the same child has reaped it, and told us.
             if self in _watched.get(self.pid, ()):
                 _tell_all(self.pid, _reap(self._fd))
+
+    def feed(self, events: int, callback: Callable[..., object] | None = None, *args: Any) -> None:
+        """See `Watcher.feed`. `rpid` and `rstatus` stay as they are."""
+        super().feed(0, callback, *args)
 
     def _tell(self, status: int | None) -> None:
         try:
@@ -142,6 +146,10 @@ class Child(Holder):
     def run(self) -> None:
         """See `Entry.run`."""
         if not self.pending:
+            return
+        if not self._statuses:
+            # Fed: nothing has happened to the child.
+            super().run()
             return
         status = self._statuses.popleft()
         self.rpid = self.pid

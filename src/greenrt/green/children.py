@@ -9,13 +9,13 @@ SIGCHLD and its handler are left alone. Where this thread has no hub, the calls 
 """
 
 import os
-from errno import ESRCH
 
 from greenrt import _original
 from greenrt._hub.io import forget_fd, park_on_fd
 from greenrt._hub.park import new_park
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._loop.entry import READ
+from greenrt._loop.pidfd import open_pidfd
 from greenrt._typing import Any
 from greenrt.green.twins import standing
 
@@ -23,8 +23,6 @@ __all__ = ["FUNCTIONS", "park_until_exit"]
 
 # Options with which a call tells more than the end.
 _CHANGES = os.WUNTRACED | os.WCONTINUED
-
-_pidfd_open: Any = getattr(os, "pidfd_open", None)
 
 # What native threads wait for, (idtype, id, options), and who is to be woken.
 _lock = _original.RLock()
@@ -36,20 +34,17 @@ _watched: dict[tuple[int, int, int], list[Any]] = {}
 
 def park_until_exit(pid: int, timeout: float | None = None) -> bool:
     """Park until process `pid` has ended, reaped or not; False after `timeout` seconds. Nothing is reaped."""
-    if _pidfd_open is not None:
-        try:
-            fd = _pidfd_open(pid)
-        except OSError as error:
-            if error.errno == ESRCH:
-                return True
-            # No free fd, or a kernel or sandbox that refuses the call.
-        else:
-            try:
-                return bool(park_on_fd(fd, READ, timeout))
-            finally:
-                forget_fd(fd)
-                _original.close(fd)
-    return _park_until_change(os.P_PID, pid, os.WEXITED, timeout)
+    try:
+        fd = open_pidfd(pid)
+    except ProcessLookupError:
+        return True
+    if fd is None:
+        return _park_until_change(os.P_PID, pid, os.WEXITED, timeout)
+    try:
+        return bool(park_on_fd(fd, READ, timeout))
+    finally:
+        forget_fd(fd)
+        _original.close(fd)
 
 
 def _park_until_change(idtype: int, ident: int, options: int, timeout: float | None = None) -> bool:
