@@ -106,6 +106,8 @@ def test_importing_makes_no_hub_and_no_thread():
         "assert _thread._count() == 0\n"
         "assert 'monkey' not in sys.modules and 'greenrt.monkey' not in sys.modules\n"
         "assert 'typing' not in sys.modules, 'a module imports typing, not greenrt._typing'\n"
+        "assert 'greenrt.dns.resolvers' not in sys.modules, 'the resolvers are for the first lookup'\n"
+        "assert greenrt.get_hub().resolver is greenrt.get_hub().resolver\n"
     )
     # Without -S a .pth file of the environment may have imported anything.
     environ = {"PYTHONPATH": os.pathsep.join([HOME, *sys.path])}

@@ -1,5 +1,7 @@
 """A green-thread runtime: blocking-style code, thousands of greenlets on one OS thread."""
 
+# It registers what makes hub.resolver.
+from greenrt import dns as _dns  # noqa: F401
 from greenrt._hub.greenlet import Greenlet, kill, spawn_raw
 from greenrt._hub.hub import Hub
 from greenrt._hub.io import wait_read, wait_readwrite, wait_write

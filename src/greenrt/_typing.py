@@ -4,13 +4,13 @@ A type checker sees the real ones. At run time they are empty stand-ins: annotat
 evaluates them (`typing.get_type_hints`) gets these.
 """
 
-__all__ = ["TYPE_CHECKING", "Any", "ClassVar", "Generic", "Literal", "Self", "TypeVar"]
+__all__ = ["TYPE_CHECKING", "Any", "ClassVar", "Generic", "Literal", "Protocol", "Self", "TypeVar"]
 
 # Type checkers take a variable of this name for true.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+    from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 else:
 
     class _StandIn:
@@ -20,4 +20,4 @@ else:
     def TypeVar(name):
         return _StandIn
 
-    Any = ClassVar = Generic = Literal = Self = _StandIn
+    Any = ClassVar = Generic = Literal = Protocol = Self = _StandIn

@@ -1,6 +1,7 @@
 """Names of hosts, resolved without blocking and exactly as the C library does; and any record of name servers."""
 
-from typing import Any
+from greenrt._hub.hub import set_resolver_factory
+from greenrt._typing import Any
 
 __all__ = [
     "CAA",
@@ -35,3 +36,13 @@ def __getattr__(name: str) -> Any:
             if name in module.__all__:
                 return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _new_resolver(hub: Any) -> Any:
+    # Late as well: many programs never look a name up.
+    from greenrt.dns.resolvers import new_resolver
+
+    return new_resolver(hub)
+
+
+set_resolver_factory(_new_resolver)

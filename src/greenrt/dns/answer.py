@@ -1,7 +1,8 @@
 """What one question to a name server brought."""
 
 from dataclasses import dataclass, field
-from typing import Any
+
+from greenrt._typing import Any
 
 __all__ = ["Answer"]
 

@@ -10,11 +10,12 @@ letter case of names as a second secret (DNS 0x20).
 
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 from greenrt import _original
 from greenrt._loop.entry import READ, WRITE
 from greenrt._loop.loop import Loop
+from greenrt._typing import Any
 
 __all__ = ["TYPES", "Channel", "Settings"]
 
@@ -52,7 +53,8 @@ TICK = 0.25
 _ENOMEM = 15
 
 
-class Settings(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Settings:
     """What a channel is made with.
 
     servers: address, address:port or [address]:port. timeout: seconds for a try.

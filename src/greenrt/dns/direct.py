@@ -1,10 +1,9 @@
 """Any type of record, asked for directly: no hosts file, no nsswitch.conf."""
 
-from typing import Any
-
 from greenrt import _original
 from greenrt._hub.slot import get_hub
 from greenrt._native.thread import monotonic
+from greenrt._typing import Any
 from greenrt.dns.answer import Answer
 from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, TimedOut
 from greenrt.dns.resolvconf import ResolvConf, resolv_conf

@@ -10,9 +10,9 @@ import errno
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from greenrt import _original
+from greenrt._typing import Any
 from greenrt.dns.hostname import encode
 from greenrt.dns.hosts import Host
 from greenrt.dns.interfaces import addresses, seen_families

@@ -1,7 +1,6 @@
 """``/etc/nsswitch.conf``: where names of hosts and services are looked up, in which order (nsswitch.conf(5))."""
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
 from greenrt.dns.reloaded import Reloaded
@@ -18,18 +17,20 @@ class Status(Enum):
     TRYAGAIN = "tryagain"
 
 
-@dataclass(frozen=True, slots=True)
 class Source:
     """One source of a line.
 
     name: such as ``"files"``. returns: the statuses after which no further source is asked.
     """
 
-    name: str
-    returns: frozenset[Status] = frozenset({Status.SUCCESS})
+    # No dataclass: those take long to import, and a numeric host with a service comes by here.
+    __slots__ = ("name", "returns")
+
+    def __init__(self, name: str, returns: frozenset[Status] = frozenset({Status.SUCCESS})) -> None:
+        self.name = name
+        self.returns = returns
 
 
-@dataclass(frozen=True, slots=True)
 class Nsswitch:
     """What the file says of the two databases that matter here.
 
@@ -37,9 +38,12 @@ class Nsswitch:
     plain_services: whether looking up a service does not leave this machine.
     """
 
-    hosts: tuple[Source, ...]
-    plain: bool
-    plain_services: bool
+    __slots__ = ("hosts", "plain", "plain_services")
+
+    def __init__(self, hosts: tuple[Source, ...], plain: bool, plain_services: bool) -> None:
+        self.hosts = hosts
+        self.plain = plain
+        self.plain_services = plain_services
 
 
 # What the C library does without a line.

@@ -1,9 +1,9 @@
 """Hosts that are addresses already: the C library needs no name service for them, and is asked itself."""
 
 import _socket
-from typing import Any
 
 from greenrt._original import getaddrinfo
+from greenrt._typing import Any
 from greenrt.dns.services import Service, is_service_name, services
 
 __all__ = ["digits_and_dots", "is_numeric", "numeric_addrinfo"]

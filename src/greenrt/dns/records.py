@@ -8,8 +8,8 @@ an answer is either useful or Malformed.
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
+from greenrt._typing import Any
 from greenrt.dns.answer import Answer
 from greenrt.dns.channel import TYPES
 from greenrt.dns.errors import Dangling, Malformed, NoData

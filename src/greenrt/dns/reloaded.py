@@ -3,9 +3,9 @@
 import os
 import stat
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
 from greenrt import _original
+from greenrt._typing import Generic, TypeVar
 
 __all__ = ["Reloaded"]
 

@@ -12,10 +12,9 @@ block       the C library, in place: the whole thread waits
 import _socket
 import os
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 from greenrt import _original
-from greenrt._hub.hub import set_resolver_factory
+from greenrt._typing import Any, Protocol
 from greenrt.dns.front import Front
 from greenrt.dns.nsswitch import nsswitch
 from greenrt.dns.services import leaves_machine
@@ -187,7 +186,6 @@ class AutoResolver(AresResolver):
         return super()._for_name(name, port, flags) if nsswitch.get().plain else self._by_thread()
 
 
-block_resolver = BlockResolver()
 RESOLVERS: dict[str, type[Resolver]] = {
     "auto": AutoResolver,
     "ares": AresResolver,
@@ -205,6 +203,3 @@ def new_resolver(hub: Any = None, name: str | None = None) -> Resolver:
     if name not in RESOLVERS:
         raise ValueError(f"there is no resolver {name!r}; GREENRT_RESOLVER is one of {', '.join(RESOLVERS)}")
     return RESOLVERS[name](hub)  # type: ignore[call-arg]
-
-
-set_resolver_factory(new_resolver)

@@ -1,10 +1,9 @@
 """Which types of socket, protocols and ports a service stands for: the C library's answer, remembered."""
 
 import _socket
-from typing import Any
 
 from greenrt._original import getaddrinfo
-from greenrt.dns.nsswitch import nsswitch
+from greenrt._typing import Any
 from greenrt.dns.reloaded import Reloaded
 
 __all__ = ["Service", "is_service_name", "leaves_machine", "services"]
@@ -25,7 +24,12 @@ def is_service_name(port: Any) -> bool:
 
 def leaves_machine(port: Any) -> bool:
     """Tell whether looking up the service `port` may have to ask other machines, and so block."""
-    return is_service_name(port) and not nsswitch.get().plain_services
+    if not is_service_name(port):
+        return False
+    # Late: it takes long to import, and most ports are numbers.
+    from greenrt.dns.nsswitch import nsswitch
+
+    return not nsswitch.get().plain_services
 
 
 def services(port: Any, family: int, type: int, proto: int, flags: int) -> list[Service]:

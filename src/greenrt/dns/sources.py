@@ -3,8 +3,8 @@
 import _socket
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
 
+from greenrt._typing import Any, Protocol
 from greenrt.dns.answer import Answer
 from greenrt.dns.errors import Dangling, NoData, NxDomain, ResolverError, ServFail, TimedOut
 from greenrt.dns.hostname import is_hostname

@@ -8,10 +8,11 @@ is emptied at once, and one in which such orphans pile up is replaced, and close
 import logging
 import os
 import weakref
-from typing import Any
+from dataclasses import replace
 
 from greenrt._hub.park import TIMED_OUT, new_park
 from greenrt._hub.slot import get_hub, get_hub_if_exists
+from greenrt._typing import Any
 from greenrt.dns.answer import Answer
 from greenrt.dns.channel import Channel, Settings
 from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
@@ -277,7 +278,7 @@ class Stub:
         return lookup
 
     def _line(self, servers: Any) -> Line:
-        settings = self._settings if servers is None else self._settings._replace(servers=tuple(servers))
+        settings = self._settings if servers is None else replace(self._settings, servers=tuple(servers))
         line = self._lines.get(settings)
         if line is None:
             self._lines = {key: line for key, line in self._lines.items() if not (line.retired and line.idle)}

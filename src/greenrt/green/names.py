@@ -6,13 +6,15 @@ In a native thread without a hub they are the C library's own.
 import _socket
 import errno
 import os
-from typing import Any
 
 from greenrt import _original
 from greenrt._hub.slot import hub_for_waiting
+from greenrt._typing import TYPE_CHECKING, Any
 from greenrt.dns.numeric import is_numeric, numeric_addrinfo
-from greenrt.dns.resolvers import Resolver, block_resolver
 from greenrt.dns.services import leaves_machine
+
+if TYPE_CHECKING:
+    from greenrt.dns.resolvers import Resolver
 
 __all__ = [
     "getaddrinfo",
@@ -24,9 +26,9 @@ __all__ = [
 ]
 
 
-def _resolver() -> Resolver:
+def _resolver() -> "Resolver":
     hub = hub_for_waiting()
-    return block_resolver if hub is None else hub.resolver
+    return _original if hub is None else hub.resolver  # type: ignore[return-value]
 
 
 def getaddrinfo(
