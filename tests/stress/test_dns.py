@@ -15,11 +15,10 @@ from greenrt.dns.errors import ResolverError, TimedOut
 from greenrt.dns.stub import Stub
 
 from ..dns.fake_server import FORGED, FakeServer, address_of
+from .conftest import SEED
 from .test_campaigns import ROOM, resident
 
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(1800)]
-
-SEED = 20
 
 
 @pytest.fixture
