@@ -2,13 +2,14 @@
 
 # It registers what makes hub.resolver.
 from greenrt import dns as _dns  # noqa: F401
-from greenrt._hub.greenlet import Greenlet, kill, spawn_raw
+from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.hub import Hub
 from greenrt._hub.io import wait_read, wait_readwrite, wait_write
 from greenrt._hub.joining import iwait, joinall, killall, wait
 from greenrt._hub.local import local
 from greenrt._hub.pausing import idle, sleep
 from greenrt._hub.proxy import LoopProxy
+from greenrt._hub.raw import spawn_raw
 from greenrt._hub.signals import signal_handler
 from greenrt._hub.slot import get_hub
 from greenrt._hub.timeout import Timeout, with_timeout

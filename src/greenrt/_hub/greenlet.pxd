@@ -50,18 +50,8 @@ cdef class Greenlet(Fiber):
 cdef _tell(object waiter, object source)
 
 
-cdef class RawGreenlet(Fiber):
-    cdef object _function
-    cdef tuple _args
-    cdef dict _kwargs
-
-    cdef _execute(self)
-
-
 @cython.locals(running=Greenlet)
 cpdef _run_greenlet()
-@cython.locals(running=RawGreenlet)
-cpdef _run_raw()
 
 
 @cython.locals(known=Greenlet)

@@ -9,6 +9,7 @@ from greenrt._hub import slot
 from greenrt._hub.calls import render_call
 from greenrt._hub.idents import ident_of
 from greenrt._hub.latch import Latch, Notifier
+from greenrt._hub.links import Link
 from greenrt._hub.park import TIMED_OUT, Park, deliver, new_park
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
@@ -17,7 +18,7 @@ from greenrt._native.thread import get_slot
 from greenrt._typing import TYPE_CHECKING, Any, Generic, TypeVar
 from greenrt.errors import GreenletExit, HubDestroyed, as_exception
 
-__all__ = ["Greenlet", "RawGreenlet", "Start", "kill", "spawn_raw", "throw_soon"]
+__all__ = ["Greenlet", "Start", "kill", "throw_soon"]
 
 T = TypeVar("T")
 
@@ -64,11 +65,6 @@ class Start(Entry):
 def _run_greenlet() -> None:
     running: Any = current()
     running._execute()
-
-
-def _run_raw() -> Any:
-    running: Any = current()
-    return running._execute()
 
 
 if TYPE_CHECKING:
@@ -398,15 +394,15 @@ class Greenlet(Fiber):
 
     def link(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
         """Call ``callback(greenlet)`` in a new greenlet after the end."""
-        self._end().link(SpawnedLink(callback) if SpawnedLink is not None else _SpawnedLink(callback, None))
+        self._end().link(SpawnedLink(callback) if SpawnedLink is not None else Link(callback, None))
 
     def link_value(self, callback: Callable[["Greenlet"], object]) -> None:
         """Like `link`, but only if the greenlet was successful."""
-        self._end().link(_SpawnedLink(callback, True))
+        self._end().link(Link(callback, True))
 
     def link_exception(self, callback: Callable[["Greenlet"], object]) -> None:
         """Like `link`, but only if the greenlet ended with an error."""
-        self._end().link(_SpawnedLink(callback, False))
+        self._end().link(Link(callback, False))
 
     def unlink(self, callback: Callable[["Greenlet"], object]) -> None:
         """Take back one link or rawlink of `callback`; no-op if there is none."""
@@ -468,59 +464,6 @@ class Greenlet(Fiber):
         return f"{text}: {render_call(function, self._args, self.kwargs, self)}>"
 
 
-class RawGreenlet(Fiber):
-    """What `spawn_raw` returns: a greenlet that reports nothing."""
-
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        place(self, slot.get_hub())
-        self._function: Any = function
-        self._args = args
-        self._kwargs = kwargs
-
-    @property
-    def loop(self) -> Any:
-        """The loop of the hub that runs the greenlet."""
-        return self.hub.loop
-
-    @property
-    def spawned_at(self) -> str:
-        """Where the greenlet was made: ``file:line in function``."""
-        return render_site(self.site_code, self.site_offset)
-
-    run = staticmethod(_run_raw)
-
-    def _execute(self) -> Any:
-        self.begun = True
-        function = self._function
-        args = self._args
-        kwargs = self._kwargs
-        self._function = None
-        self._args = ()
-        return function(*args, **kwargs)
-
-
-class _SpawnedLink:
-    """Calls a function with a finished greenlet, in a new greenlet, if it finished as wanted."""
-
-    __slots__ = ("callback", "successful")
-
-    def __init__(self, callback: Callable[..., object], successful: bool | None) -> None:
-        if not callable(callback):
-            raise TypeError(f"a link must be callable, not {callback!r}")
-        self.callback = callback
-        self.successful = successful
-
-    def __call__(self, source: Any) -> None:
-        if self.successful is None or source.successful() == self.successful:
-            spawn_raw(self.callback, source)
-
-    def __eq__(self, other: object) -> bool:
-        return self.callback == getattr(other, "callback", other)
-
-    def __hash__(self) -> int:
-        return hash(self.callback)
-
-
 class _Throw(Entry):
     """Throws at a greenlet from the run queue."""
 
@@ -577,16 +520,6 @@ def kill(target: Any, exception: type[BaseException] | BaseException = GreenletE
         # Its start is queued before the throw, and must not come true.
         target.queued = False
     hub.loop.ready.append(entry)
-
-
-def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGreenlet:
-    """Start a greenlet that nobody can join or link to: the cheapest kind."""
-    if not callable(function):
-        raise TypeError(f"a greenlet runs something callable, not {function!r}; write spawn_raw(fn, *args)")
-    made = RawGreenlet(function, args, kwargs)
-    made.queued = True
-    made.hub.loop.ready.append(made)
-    return made
 
 
 def _tell(waiter: Any, source: Any) -> None:

@@ -15,8 +15,9 @@ from celery.exceptions import SoftTimeLimitExceeded, WorkerLostError
 from kombu.asynchronous import timer
 from kombu.utils import compat
 
-from greenrt._hub.greenlet import Greenlet, spawn_raw
+from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.joining import killall
+from greenrt._hub.raw import spawn_raw
 from greenrt._hub.timeout import Timeout
 from greenrt._typing import Any
 from greenrt.monkey import patch_all

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from greenrt._hub.greenlet import Greenlet, spawn_raw
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.raw import spawn_raw
 from greenrt._hub.slot import get_hub
 from greenrt._typing import Any
 from greenrt.serve.listeners import parse_address

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from time import localtime, strftime, time
 
-from greenrt._hub.greenlet import spawn_raw
+from greenrt._hub.raw import spawn_raw
 from greenrt._typing import Any
 
 __all__ = ["AccessLog", "ErrorStream"]

@@ -1,0 +1,17 @@
+import cython
+
+from greenrt._hub cimport slot
+from greenrt._loop.loop cimport Loop
+from greenrt._native.switch cimport Fiber, current, place
+
+
+cdef class RawGreenlet(Fiber):
+    cdef object _function
+    cdef tuple _args
+    cdef dict _kwargs
+
+    cdef _execute(self)
+
+
+@cython.locals(running=RawGreenlet)
+cpdef _run_raw()

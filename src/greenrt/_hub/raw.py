@@ -1,0 +1,56 @@
+"""The cheapest greenlet: a function that runs by itself, and nothing more."""
+
+from collections.abc import Callable
+
+from greenrt._hub import slot
+from greenrt._hub.site import render_site
+from greenrt._native.switch import Fiber, current, place
+from greenrt._typing import Any
+
+__all__ = ["RawGreenlet", "spawn_raw"]
+
+
+def _run_raw() -> Any:
+    running: Any = current()
+    return running._execute()
+
+
+class RawGreenlet(Fiber):
+    """What `spawn_raw` returns: a greenlet that reports nothing."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        place(self, slot.get_hub())
+        self._function: Any = function
+        self._args = args
+        self._kwargs = kwargs
+
+    @property
+    def loop(self) -> Any:
+        """The loop of the hub that runs the greenlet."""
+        return self.hub.loop
+
+    @property
+    def spawned_at(self) -> str:
+        """Where the greenlet was made: ``file:line in function``."""
+        return render_site(self.site_code, self.site_offset)
+
+    run = staticmethod(_run_raw)
+
+    def _execute(self) -> Any:
+        self.begun = True
+        function = self._function
+        args = self._args
+        kwargs = self._kwargs
+        self._function = None
+        self._args = ()
+        return function(*args, **kwargs)
+
+
+def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGreenlet:
+    """Start a greenlet that nobody can join or link to: the cheapest kind."""
+    if not callable(function):
+        raise TypeError(f"a greenlet runs something callable, not {function!r}; write spawn_raw(fn, *args)")
+    made = RawGreenlet(function, args, kwargs)
+    made.queued = True
+    made.hub.loop.ready.append(made)
+    return made
