@@ -1,105 +1,17 @@
 """Requests that must be refused, and those that must be read exactly as RFC 9112 says."""
 
 import pytest
+from support.http_vectors import (
+    ACCEPTED,
+    BAD_CHUNKS,
+    CHUNKED,
+    LAST,
+    MALFORMED,
+    REFUSED_OTHERWISE,
+    SMUGGLED,
+    post,
+)
 from support.wsgi import echo, hello, limits, request, serving, split, talk
-
-SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n"
-CHUNKED = "Transfer-Encoding: chunked"
-POST = "POST / HTTP/1.1"
-
-
-def post(*fields: str, body: bytes = b"") -> bytes:
-    return request(*fields, line=POST, body=body, close=False)
-
-
-# What follows each is a request that must not be served: the server can't know where it begins.
-MALFORMED = {
-    "length and coding": post("Content-Length: 6", CHUNKED, body=b"0\r\n\r\n"),
-    "coding and length": post(CHUNKED, "Content-Length: 6", body=b"0\r\n\r\n"),
-    "coding that only looks chunked": post("Transfer-Encoding: xchunked", body=b"0\r\n\r\n"),
-    "chunked is not last": post("Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
-    "identity": post("Transfer-Encoding: identity"),
-    "two codings": post(CHUNKED, CHUNKED, body=b"0\r\n\r\n"),
-    "empty coding": post("Transfer-Encoding:"),
-    "coding with a vertical tab": post("Transfer-Encoding: \x0bchunked"),
-    "two lengths": post("Content-Length: 3", "Content-Length: 4", body=b"abcd"),
-    "two equal lengths": post("Content-Length: 3", "Content-Length: 3", body=b"abc"),
-    "a list of lengths": post("Content-Length: 3, 3", body=b"abc"),
-    "length with a plus": post("Content-Length: +3", body=b"abc"),
-    "length with an underscore": post("Content-Length: 3_0", body=b"abc"),
-    "negative length": post("Content-Length: -1"),
-    "hexadecimal length": post("Content-Length: 0x3", body=b"abc"),
-    "empty length": post("Content-Length:"),
-    "length in other digits": post("Content-Length: \xb2"),
-    "length beyond all bounds": post("Content-Length: " + "9" * 25),
-    "space before the colon": post("Content-Length : 3", body=b"abc"),
-    "tab before the colon": post("Content-Length\t: 3", body=b"abc"),
-    "folded field": request("X: a", " b", close=False),
-    "folded with a tab": request("X: a", "\tb", close=False),
-    "space before the first field": b"GET / HTTP/1.1\r\n Host: test\r\n\r\n",
-    "carriage return in a value": request("X: a\rY: b", close=False),
-    "NUL in a value": request("X: a\0b", close=False),
-    "control character in a value": request("X: a\x01b", close=False),
-    "DEL in a value": request("X: a\x7fb", close=False),
-    "no Host": b"GET / HTTP/1.1\r\n\r\n",
-    "two Hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-    "Host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
-    "Host with a user": b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
-    "Host with a space": b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
-    "line feeds only": b"GET / HTTP/1.1\nHost: test\n\n",
-    "line feed after the request line": b"GET / HTTP/1.1\nHost: test\r\n\r\n",
-    "line feed after a field": b"GET / HTTP/1.1\r\nHost: test\nX: y\r\n\r\n",
-    "field without a colon": request("abc", close=False),
-    "field without a name": request(": abc", close=False),
-    "name with a space": request("a b: c", close=False),
-    "name in brackets": request("(a): b", close=False),
-    "name beyond ASCII": request("\xe4: b", close=False),
-    "two spaces after the method": request(line="GET  / HTTP/1.1", close=False),
-    "tab after the method": request(line="GET\t/ HTTP/1.1", close=False),
-    "space after the version": request(line="GET / HTTP/1.1 ", close=False),
-    "no version": request(line="GET /", close=False),
-    "lower case version": request(line="GET / http/1.1", close=False),
-    "another protocol": request(line="GET / RTSP/1.0", close=False),
-    "version with a sign": request(line="GET / HTTP/+1.1", close=False),
-    "target with a control character": request(line="GET /\x01 HTTP/1.1", close=False),
-    "target beyond ASCII": request(line="GET /\xe4 HTTP/1.1", close=False),
-    "target with a fragment": request(line="GET /a#b HTTP/1.1", close=False),
-    "target that is no path": request(line="GET foo HTTP/1.1", close=False),
-    "target without a host": request(line="GET http:/// HTTP/1.1", close=False),
-    "method that is no token": request(line="G(T / HTTP/1.1", close=False),
-    "two empty lines before": b"\r\n\r\n" + request(close=False),
-    "a space before": b" " + request(close=False),
-    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-}
-
-BAD_CHUNKS = {
-    "size with 0x": b"0x3\r\nabc\r\n0\r\n\r\n",
-    "size with a plus": b"+3\r\nabc\r\n0\r\n\r\n",
-    "size with an underscore": b"0_3\r\nabc\r\n0\r\n\r\n",
-    "size with a space before": b" 3\r\nabc\r\n0\r\n\r\n",
-    "size with a space after": b"3 \r\nabc\r\n0\r\n\r\n",
-    "negative size": b"-3\r\nabc\r\n0\r\n\r\n",
-    "no size": b"\r\nabc\r\n0\r\n\r\n",
-    "no size but an extension": b";a=b\r\nabc\r\n0\r\n\r\n",
-    "size of 17 digits": b"0" * 16 + b"3\r\nabc\r\n0\r\n\r\n",
-    "size that overflows": b"f" * 17 + b"\r\nabc\r\n0\r\n\r\n",
-    "line feed after the size": b"3\nabc\r\n0\r\n\r\n",
-    "line feed after the data": b"3\r\nabc\n0\r\n\r\n",
-    "carriage return after the data": b"3\r\nabc\r0\r\n\r\n",
-    "no line end after the data": b"3\r\nabcd\r\n0\r\n\r\n",
-    "line feed in an extension": b"3;a\nb\r\nabc\r\n0\r\n\r\n",
-    "carriage return in an extension": b"3;a\rb\r\nabc\r\n0\r\n\r\n",
-    "extension too long": b"3;" + b"a" * 300 + b"\r\nabc\r\n0\r\n\r\n",
-    "line feed after the last chunk": b"3\r\nabc\r\n0\n\r\n",
-    "line feed as the last line": b"3\r\nabc\r\n0\r\n\n",
-    "trailer without a colon": b"3\r\nabc\r\n0\r\nabc\r\n\r\n",
-    "trailer with a space before the colon": b"3\r\nabc\r\n0\r\na : b\r\n\r\n",
-    "trailer with a length": b"3\r\nabc\r\n0\r\nContent-Length: 3\r\n\r\n",
-    "trailer with a coding": b"3\r\nabc\r\n0\r\ntransfer-encoding: chunked\r\n\r\n",
-    "folded trailer": b"3\r\nabc\r\n0\r\na: b\r\n c\r\n\r\n",
-    "trailer with NUL": b"3\r\nabc\r\n0\r\na: \0\r\n\r\n",
-    "trailers too long": b"3\r\nabc\r\n0\r\n" + b"a: b\r\n" * 3000 + b"\r\n",
-}
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -138,23 +50,6 @@ def test_no_request_is_taken_out_of_a_malformed_body(name: str) -> None:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-REFUSED_OTHERWISE = {
-    "another coding": (post("Transfer-Encoding: gzip, chunked"), 501),
-    "CONNECT": (request(line="CONNECT test:80 HTTP/1.1"), 501),
-    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-    "HTTP/1.2": (request(line="GET / HTTP/1.2"), 505),
-    "expectation": (post("Expect: a miracle"), 417),
-    "coding in HTTP/1.0": (request(CHUNKED, line="POST / HTTP/1.0", body=b"0\r\n\r\n"), 400),
-    "long target": (request(line=f"GET /{'a' * 9000} HTTP/1.1"), 414),
-    "long field": (request("a: " + "b" * 9000), 431),
-    "long head": (request(*["a: " + "b" * 1000] * 50), 431),
-    "many fields": (request(*["a: b"] * 101), 431),
-    "large body": (post("Content-Length: 2000"), 413),
-    "endless request line": (b"GET /" + b"a" * 9000, 414),
-    "endless field": (b"GET / HTTP/1.1\r\na: " + b"b" * 9000, 431),
-}
-
-
 @pytest.mark.parametrize("name", REFUSED_OTHERWISE)
 def test_what_is_not_served_is_refused(name: str) -> None:
     sent, code = REFUSED_OTHERWISE[name]
@@ -182,23 +77,6 @@ def test_a_chunked_body_beyond_the_limit_is_refused() -> None:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-ACCEPTED = {
-    "length": (post("Content-Length: 3", body=b"abc"), b"abc"),
-    "length with zeros": (post("Content-Length: 003", body=b"abc"), b"abc"),
-    "length 0": (post("Content-Length: 0"), b""),
-    "chunks": (post(CHUNKED, body=b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), b"abcde"),
-    "coding in capitals": (post("Transfer-Encoding: Chunked", body=b"3\r\nabc\r\n0\r\n\r\n"), b"abc"),
-    "hexadecimal sizes": (
-        post(CHUNKED, body=b"0A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n"),
-        b"0123456789" * 2,
-    ),
-    "extension": (post(CHUNKED, body=b'3;a=b;c="d"\r\nabc\r\n0;e\r\n\r\n'), b"abc"),
-    "trailers": (post(CHUNKED, body=b"3\r\nabc\r\n0\r\nA: b\r\nHost: evil\r\n\r\n"), b"abc"),
-    "zeros": (post(CHUNKED, body=b"0003\r\nabc\r\n000\r\n\r\n"), b"abc"),
-    "an empty line before": (b"\r\n" + post("Content-Length: 3", body=b"abc"), b"abc"),
-}
-
-
 @pytest.mark.parametrize("name", ACCEPTED)
 @pytest.mark.parametrize("step", [1, 7, 10000])
 def test_a_body_is_read_to_its_end_and_no_further(name: str, step: int) -> None:
@@ -209,6 +87,14 @@ def test_a_body_is_read_to_its_end_and_no_further(name: str, step: int) -> None:
     first, _, second = answer.partition(b"HTTP/1.1 200 OK")[2].partition(b"HTTP/1.1 200 OK")
     assert first.endswith(b"POST / " + body)
     assert second.endswith(b"GET /next ")
+
+
+@pytest.mark.parametrize("name", LAST)
+def test_nothing_is_served_after_the_last_request(name: str) -> None:
+    with serving(hello) as server:
+        answer = talk(server, LAST[name] + SMUGGLED)
+    assert split(answer)[1]["connection"] == "close"
+    assert answer.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,15 @@ import re
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
-from greenrt.serve.http.grammar import TEXT, TOKEN
+from greenrt.serve.http.grammar import QUOTED, TEXT, TOKEN
 from greenrt.serve.http.wire import Wire
 
 __all__ = ["NO_BODY", "Body", "ChunkedBody", "LengthBody"]
 
 TOO_LARGE = "413 Content Too Large"
 
-# RFC 9112 7.1, with a limit on the digits: 1*HEXDIG and nothing else before an extension.
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(;%b)?" % TEXT.encode())
+# RFC 9112 7.1 and 7.1.1, with a limit on the digits, and without the white space that only recipients must know.
+_SIZE = re.compile(f"([0-9A-Fa-f]{{1,16}})((?:;{TOKEN}(?:=(?:{TOKEN}|{QUOTED}))?)*)".encode())
 _FIELD = re.compile(f"{TOKEN}:{TEXT}".encode())
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -168,7 +168,7 @@ class ChunkedBody(Body):
         found = _SIZE.fullmatch(self._line(16 + limits.chunk_extension))
         if found is None:
             raise RequestError(BAD_REQUEST, "a chunk without a proper size")
-        if found[2] and len(found[2]) > limits.chunk_extension:
+        if len(found[2]) > limits.chunk_extension:
             raise RequestError(BAD_REQUEST, "an extension of a chunk that is too long")
         self._left = int(found[1], 16)
         self._total += self._left

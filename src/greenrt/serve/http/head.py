@@ -15,7 +15,7 @@ __all__ = ["parse_head"]
 
 # RFC 3986: a registered name, an IPv4 or bracketed IPv6 address, then a port. Empty is allowed.
 _HOST = re.compile(
-    r"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+(?:%25[A-Za-z0-9\-._~%]+)?\])(?::[0-9]*)?"
+    r"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%25[A-Za-z0-9\-._~%]+)?\])(?::[0-9]*)?"
 )
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
 # All that may stand in a head; where CR and LF may stand is seen when lines are split.

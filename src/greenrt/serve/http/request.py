@@ -42,7 +42,7 @@ def read_request(wire: Wire, base: dict[str, Any]) -> Request | None:
     persistent = modern
     options = environ.get("HTTP_CONNECTION")
     if options is not None and (options != "keep-alive" or not modern):
-        listed = {option.strip() for option in options.lower().split(",")}
+        listed = {option.strip(" \t") for option in options.lower().split(",")}
         persistent = "close" not in listed and (modern or "keep-alive" in listed)
         if "upgrade" in listed and modern and "HTTP_UPGRADE" in environ:
             environ["greenrt.upgrade"] = wire.hand_over
@@ -73,10 +73,12 @@ def _check_coding(coding: str, modern: bool, length: str | None) -> None:
         raise RequestError(BAD_REQUEST, "both Content-Length and Transfer-Encoding")
     if not modern:
         raise RequestError(BAD_REQUEST, "Transfer-Encoding in HTTP/1.0")
-    if coding.lower() != "chunked":
-        if coding.lower().replace(" ", "").endswith(",chunked"):
-            raise RequestError("501 Not Implemented", "a transfer coding besides chunked")
-        raise RequestError(BAD_REQUEST, "a Transfer-Encoding whose last coding is not chunked")
+    if coding.lower() == "chunked":
+        return
+    codings = [each.strip(" \t") for each in coding.lower().split(",")]
+    if codings[-1] != "chunked" or codings.count("chunked") != 1:
+        raise RequestError(BAD_REQUEST, "a Transfer-Encoding that doesn't end in its only chunked")
+    raise RequestError("501 Not Implemented", "a transfer coding besides chunked")
 
 
 def _checked_length(length: str, limits: Limits) -> int:
