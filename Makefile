@@ -14,7 +14,7 @@ SOURCES := $(shell find src monkey -name '*.py' -o -name '*.py[xd]' -o -name '*.
 NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); e = p['project']['optional-dependencies']; print(*e.get(sys.argv[1], p['build-system']['requires']), sep='\n')"
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test build pure lint types bench stress stress-full test-stdlib install-check clean
+.PHONY: demo test build pure lint types bench stress stress-full test-stdlib test-real install-check clean
 
 demo: build
 	$(VENV)/bin/python examples/demo.py $(ARGS)
@@ -51,6 +51,10 @@ stress-full: build
 test-stdlib: build
 	$(VENV)/bin/python -m pytest -m stdlib $(ARGS)
 
+# Real programs, patched, against the servers that are installed here.
+test-real: $(VENV)/real
+	$(VENV)/bin/python -m pytest -m real -rs $(ARGS)
+
 # Every way of installing, each in a fresh environment.
 install-check: build
 	$(VENV)/bin/python -m pytest -m install $(ARGS)
@@ -79,4 +83,8 @@ $(PURE)/built: $(PURE)/made-$(VERSION) $(SOURCES)
 
 $(VENV)/bench: $(VENV)/built
 	$(NEEDS) bench | $(VENV)/bin/python $(PIP) -r /dev/stdin
+	touch $@
+
+$(VENV)/real: $(VENV)/built
+	$(NEEDS) real | $(VENV)/bin/python $(PIP) -r /dev/stdin
 	touch $@

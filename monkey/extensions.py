@@ -22,8 +22,6 @@ REMEDIES = {
     "ibm_db": THREADS,
     "oracledb": "don't call init_oracle_client(): its thin mode cooperates",
     "psycopg2": "waits by the callback that patching sets; COPY and large objects then raise: psycopg 3 has them",
-    "psycopg_binary": "set PSYCOPG_WAIT_FUNC=wait_selector in the environment",
-    "psycopg_c": "set PSYCOPG_WAIT_FUNC=wait_selector in the environment",
     "pycurl": f"use requests or urllib3, or {THREADS}",
     "pylibmc": f"use pymemcache, or {THREADS}",
     "pymssql": f"give pymssql.set_wait_callback a function that calls greenrt.wait_read, or {THREADS}",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from greenrt.monkey import locks
 from greenrt.monkey.api import is_module_patched, note, patch_methods, replace
 from greenrt.monkey.hooks import announcing
+from greenrt.monkey.psycopg import subscribe_psycopg
 from greenrt.monkey.psycopg2 import subscribe_psycopg2
 
 from greenrt._hub.slot import on_main_thread
@@ -32,6 +33,7 @@ DNS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "get
 
 F = TypeVar("F")
 
+subscribe_psycopg()
 subscribe_psycopg2()
 
 
