@@ -191,12 +191,14 @@ def patch_multiprocessing() -> None:
 
 @_patcher("signal")
 def patch_signal() -> None:
-    """Patch what `signal` has to wait for signals: pause, sigwait and its like."""
+    """Patch what `signal` has to wait for signals, and `signal.signal`, so that handlers may wait."""
     import signal
 
     from greenrt.green import signal as green
+    from greenrt.green.handlers import adopt_handlers
 
     replace(signal, green.FUNCTIONS)
+    adopt_handlers()
 
 
 @_patcher("queue")

@@ -18,10 +18,10 @@ from greenrt._loop.owner import default_loop
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
-__all__ = ["Signal"]
+__all__ = ["Signal", "on_arrival"]
 
-# Re-entrant, since a signal handler of the same thread may start a watcher inside. `_arrived` takes no lock: it reads
-# a tuple that is replaced, never changed.
+# Re-entrant, since a signal handler of the same thread may start a watcher inside. `on_arrival` takes no lock: it
+# reads a tuple that is replaced, never changed.
 _lock = _original.RLock()
 _watching: dict[int, tuple["Signal", ...]] = {}
 
@@ -71,7 +71,7 @@ class Signal(Holder):
             try:
                 _on_main_thread(_restore, self.number)
             except ValueError:
-                # `_arrived` does it when the signal comes.
+                # `on_arrival` does it when the signal comes.
                 pass
 
     def forked(self) -> None:
@@ -120,7 +120,7 @@ def _on_main_thread(function: Any, number: int) -> None:
 def _install(number: int) -> None:
     with _lock:
         if number not in _previous:
-            _previous[number] = _original.set_signal(number, _arrived)
+            _previous[number] = _original.set_signal(number, on_arrival)
 
 
 def _restore(number: int) -> None:
@@ -129,11 +129,11 @@ def _restore(number: int) -> None:
             return
         previous = _previous.pop(number)
         # None: a handler that was not set from Python, and can't be.
-        if _original.get_signal(number) is _arrived and previous is not None:
+        if _original.get_signal(number) is on_arrival and previous is not None:
             _original.set_signal(number, previous)
 
 
-def _arrived(number: int, frame: FrameType | None) -> None:
+def on_arrival(number: int, frame: FrameType | None) -> None:
     """The handler of each signal that is watched."""
     watchers = _watching.get(number, ())
     for watcher in watchers:

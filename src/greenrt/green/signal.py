@@ -1,5 +1,7 @@
 """The standard library's `signal` module, cooperative: what waits for signals suspends the greenlet only.
 
+Handlers may wait wherever they are called: see `handlers`.
+
 Blocked signals are waited for by signalfd(2), which takes none of them: sigtimedwait(2) does, without waiting. Where
 there is no signalfd (the plain Python build), it asks again every few milliseconds. The signals are blocked in this
 thread for as long as a greenlet waits for them; as ever, the program blocks them in its other native threads, which
@@ -21,6 +23,7 @@ from greenrt._loop.entry import READ
 from greenrt._native.signalfd import signalfd
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
+from greenrt.green.handlers import getsignal, signal
 from greenrt.green.twins import standing
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
@@ -105,7 +108,13 @@ def _take(signals: list[int], deadline: float | None) -> Any:
 
 # What patching replaces in the standard module's dict.
 FUNCTIONS: dict[str, Any] = standing(
-    _stdlib, pause=pause, sigtimedwait=sigtimedwait, sigwait=sigwait, sigwaitinfo=sigwaitinfo
+    _stdlib,
+    getsignal=getsignal,
+    pause=pause,
+    signal=signal,
+    sigtimedwait=sigtimedwait,
+    sigwait=sigwait,
+    sigwaitinfo=sigwaitinfo,
 )
 
 

@@ -1,0 +1,95 @@
+"""Handlers of `signal.signal` that may block: one that would interrupt the hub gets a greenlet of its own.
+
+CPython calls a handler in the main thread, on top of whatever runs there. On top of a greenlet it may wait as that
+greenlet may. While all greenlets wait, the hub runs, and nothing on top of it can wait; so the handler is called in a
+new greenlet, as soon as the hub lets others run. What it raises there is raised in the main greenlet, as from any
+handler that interrupts the hub. In that greenlet `threading.current_thread()` is not the main thread, and in the
+compiled build the handler's frame is None, since the hub has none.
+
+A handler that was set by the standard library's own function, unpatched, runs on top of the hub: a call in it that
+would have to wait raises BlockingInHub. `greenrt.signal_handler` is the other way to handle signals there.
+"""
+
+import _signal
+from collections.abc import Callable
+from types import FrameType
+
+from greenrt import _original
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.slot import get_hub_if_exists
+from greenrt._loop.signals import on_arrival
+from greenrt._native.switch import current
+from greenrt._typing import Any
+from greenrt.errors import GreenletExit
+
+__all__ = ["adopt_handlers", "getsignal", "signal"]
+
+
+class _Handler:
+    """What CPython calls in the place of a program's handler."""
+
+    __slots__ = ("handler",)
+
+    def __init__(self, handler: Callable[[int, FrameType | None], object]) -> None:
+        self.handler = handler
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        hub = get_hub_if_exists()
+        if hub is not None and current() is hub:
+            Greenlet.spawn(_call, hub, self.handler, number, frame)
+        else:
+            self.handler(number, frame)
+
+    def __repr__(self) -> str:
+        return repr(self.handler)
+
+
+def _call(hub: Any, handler: Callable[..., object], number: int, frame: FrameType | None) -> None:
+    try:
+        handler(number, frame)
+    except GreenletExit:
+        # Killed, as any greenlet may be.
+        raise
+    except BaseException as error:
+        hub.handle_system_error(type(error), error, error.__traceback__)
+
+
+def _wrapped(handler: Any) -> Any:
+    # The default handler of SIGINT, whose KeyboardInterrupt the hub passes on, has nothing to wait for. Nor has ours.
+    if not callable(handler) or handler is _signal.default_int_handler or handler is on_arrival:
+        return handler
+    return _Handler(handler)
+
+
+def _unwrapped(handler: Any) -> Any:
+    if isinstance(handler, _Handler):
+        return handler.handler
+    if isinstance(handler, int):
+        # Not above: an unpatched program that never asks has no use for the module's enums.
+        from signal import Handlers
+
+        return Handlers(handler)
+    return handler
+
+
+def signal(signalnum: int, handler: Any) -> Any:
+    """Set the handler of a signal, and return the one before. See `signal.signal`.
+
+    The handler may wait also when it interrupts the hub.
+    """
+    given = int(handler) if isinstance(handler, int) else _wrapped(handler)
+    return _unwrapped(_original.set_signal(signalnum, given))
+
+
+def getsignal(signalnum: int) -> Any:
+    """Return the handler of a signal, as it was given. See `signal.getsignal`."""
+    return _unwrapped(_original.get_signal(signalnum))
+
+
+def adopt_handlers() -> None:
+    """Have the handlers that the standard library's own function has set wait too. Main thread only."""
+    for number in _signal.valid_signals():
+        handler = _original.get_signal(number)
+        wrapped = handler if isinstance(handler, _Handler) else _wrapped(handler)
+        if wrapped is not handler:
+            _original.set_signal(number, wrapped)

@@ -1,0 +1,262 @@
+"""Handlers of `signal.signal` that wait, each in a process of its own: patched, and of the twin."""
+
+import pytest
+from support.child import run_script
+
+PRELUDE = """
+import os, sys, threading, time
+import greenrt
+if sys.argv[1] == "patched":
+    import signal as early
+    from signal import SIGUSR1 as USR1
+    def set_early(number, frame):
+        pass
+    early.signal(early.SIGUSR2, set_early)
+    from greenrt import monkey
+    monkey.patch_all()
+    import signal
+else:
+    from greenrt.green import signal
+    USR1 = signal.SIGUSR1
+hub = greenrt.get_hub()
+
+def send(number=USR1):
+    os.kill(os.getpid(), number)
+
+def send_to_the_hub(number=USR1):
+    # A callback of the loop runs in the hub.
+    hub.loop.run_callback(send, number)
+
+def wait_for(what):
+    end = time.monotonic() + 10
+    while not what() and time.monotonic() < end:
+        greenrt.sleep(0.005)
+    assert what()
+"""
+
+ways = pytest.mark.parametrize("way", ["patched", "twin"])
+
+
+def run(way: str, text: str, code: int = 0) -> tuple[str, str]:
+    return run_script(PRELUDE + text, way, code=code)
+
+
+@ways
+def test_a_handler_that_finds_the_hub_may_wait(way: str) -> None:
+    _, errors = run(
+        way,
+        """
+lock, seen = greenrt.Lock(), []
+def handler(number, frame):
+    greenrt.sleep(0.01)
+    with lock:
+        seen.append((number, greenrt.getcurrent() is hub))
+signal.signal(USR1, handler)
+lock.acquire()
+for send_one in send_to_the_hub, lambda: greenrt._original.start_new_thread(send, ()):
+    send_one()
+    greenrt.sleep(0.05)
+    assert not seen
+    lock.release()
+    wait_for(lambda: seen == [(USR1, False)])
+    lock.acquire()
+    seen.clear()
+""",
+    )
+    assert errors == ""
+
+
+@ways
+def test_a_handler_that_finds_a_greenlet_runs_at_once_on_top_of_it(way: str) -> None:
+    _, errors = run(
+        way,
+        """
+seen = []
+def handler(number, frame):
+    seen.append((greenrt.getcurrent(), frame.f_code.co_name))
+    greenrt.sleep(0.01)
+def running():
+    signal.raise_signal(USR1)
+    assert seen == [(greenrt.getcurrent(), "running")]
+signal.signal(USR1, handler)
+greenrt.spawn(running).get()
+""",
+    )
+    assert errors == ""
+
+
+@ways
+def test_what_a_handler_raises_is_raised_in_main(way: str) -> None:
+    _, errors = run(
+        way,
+        """
+class Stopped(Exception):
+    pass
+def handler(number, frame):
+    greenrt.sleep(0.01)
+    raise Stopped(number)
+signal.signal(USR1, handler)
+other = greenrt.spawn(greenrt.sleep, 30)
+for wait in lambda: greenrt.sleep(30), greenrt.Event().wait, other.join:
+    hub.loop.timer(0.02).start(send)
+    try:
+        wait()
+    except Stopped as error:
+        assert error.args == (USR1,)
+        names = []
+        traceback = error.__traceback__
+        while traceback is not None:
+            names.append(traceback.tb_frame.f_code.co_name)
+            traceback = traceback.tb_next
+        assert "handler" in names
+    else:
+        raise AssertionError("nothing raised")
+assert not other.dead
+# Killed, it is gone, and that is nobody else's matter.
+signal.signal(USR1, lambda number, frame: greenrt.getcurrent().kill(block=False) or greenrt.sleep(30))
+send_to_the_hub()
+greenrt.sleep(0.05)
+""",
+    )
+    assert errors == ""
+
+
+@ways
+def test_exit_from_a_handler(way: str) -> None:
+    _, errors = run(
+        way,
+        """
+signal.signal(USR1, lambda *_: greenrt.sleep(0.01) or sys.exit(7))
+send_to_the_hub()
+greenrt.sleep(30)
+""",
+        code=7,
+    )
+    assert errors == ""
+
+
+@ways
+def test_a_keyboard_interrupt_is_raised_in_main(way: str) -> None:
+    _, errors = run(
+        way,
+        """
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+other = greenrt.spawn(greenrt.sleep, 30)
+for _ in range(2):
+    send_to_the_hub(signal.SIGINT)
+    try:
+        greenrt.sleep(30)
+    except KeyboardInterrupt:
+        pass
+    else:
+        raise AssertionError("no KeyboardInterrupt")
+    # Given back as it was, it is as it was.
+    assert signal.signal(signal.SIGINT, signal.default_int_handler) is signal.default_int_handler
+assert not other.dead
+""",
+    )
+    assert errors == ""
+
+
+@ways
+def test_handlers_are_told_as_they_were_given(way: str) -> None:
+    _, errors = run(
+        way,
+        """
+def handler(number, frame):
+    pass
+class Callable:
+    def __call__(self, number, frame):
+        pass
+instance = Callable()
+assert signal.signal(USR1, handler) is signal.SIG_DFL
+assert signal.getsignal(USR1) is handler
+assert signal.signal(signalnum=USR1, handler=instance) is handler
+assert signal.signal(USR1, signal.SIG_IGN) is instance
+assert signal.getsignal(USR1) is signal.SIG_IGN
+assert repr(signal.signal(USR1, 0)) == repr(signal.SIG_IGN)
+assert signal.getsignal(USR1) is signal.SIG_DFL
+for arguments, kind in ((1000, handler), ValueError), ((signal.SIGKILL, handler), OSError), ((USR1, 5), TypeError):
+    try:
+        signal.signal(*arguments)
+    except kind:
+        pass
+    else:
+        raise AssertionError(arguments)
+def elsewhere():
+    try:
+        signal.signal(USR1, handler)
+    except ValueError:
+        refused.append(1)
+refused = []
+greenrt._original.start_new_thread(elsewhere, ())
+wait_for(lambda: refused)
+if sys.argv[1] == "patched":
+    assert signal.getsignal(signal.SIGUSR2) is set_early is signal.signal(signal.SIGUSR2, handler)
+""",
+    )
+    assert errors == ""
+
+
+def test_one_set_before_patching_may_wait_too() -> None:
+    _, errors = run_script("""
+import os, signal
+seen = []
+def handler(number, frame):
+    time.sleep(0.01)
+    seen.append(number)
+signal.signal(signal.SIGUSR1, handler)
+from greenrt import monkey
+monkey.patch_all()
+import time
+import greenrt
+greenrt.get_hub().loop.run_callback(os.kill, os.getpid(), signal.SIGUSR1)
+time.sleep(0.1)
+assert seen == [signal.SIGUSR1]
+assert signal.getsignal(signal.SIGUSR1) is handler
+""")
+    assert errors == ""
+
+
+def test_unpatched_it_may_not_wait_on_top_of_the_hub() -> None:
+    _, errors = run_script("""
+import os, signal, threading
+import greenrt
+signal.signal(signal.SIGUSR1, lambda *_: greenrt.sleep(0.01))
+threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+try:
+    greenrt.sleep(30)
+except greenrt.errors.BlockingInHub:
+    pass
+else:
+    raise AssertionError("it waited")
+""")
+    assert "BlockingInHub" in errors
+
+
+@ways
+def test_watchers_and_handlers_share_a_signal(way: str) -> None:
+    """A watcher takes the place of a program's handler, and gives it back."""
+    _, errors = run(
+        way,
+        """
+seen = []
+def handler(number, frame):
+    greenrt.sleep(0)
+    seen.append("handler")
+signal.signal(USR1, handler)
+watching = greenrt.signal_handler(USR1, seen.append, "watcher")
+watchers = signal.getsignal(USR1)
+assert watchers is not handler
+send_to_the_hub()
+wait_for(lambda: seen == ["watcher"])
+# As a program does that puts another handler in between.
+assert signal.signal(USR1, handler) is watchers
+signal.signal(USR1, watchers)
+watching.cancel()
+assert signal.getsignal(USR1) is handler
+send_to_the_hub()
+wait_for(lambda: seen == ["watcher", "handler"])
+""",
+    )
+    assert errors == ""
