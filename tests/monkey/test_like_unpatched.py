@@ -32,6 +32,34 @@ PROGRAMS: dict[str, str] = {
         for thread in threads: thread.join()
         print(sum(results.get() for _ in range(1000)), threading.active_count())
     """,
+    "interrupt_main": """
+        import _thread, signal, threading, time
+        def interrupt(number):
+            _thread.interrupt_main(number)
+            done.append(number)
+        done = []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if number == signal.SIGTERM:
+                signal.signal(number, lambda *_: 1 / 0)
+            thread = threading.Thread(target=interrupt, args=(number,))
+            try:
+                thread.start()
+                thread.join()
+            except (KeyboardInterrupt, ZeroDivisionError) as error:
+                print(type(error).__name__)
+            thread.join()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        thread = threading.Thread(target=interrupt, args=(signal.SIGTERM,))
+        thread.start()
+        thread.join()
+        print(*map(int, done))
+        def wrong():
+            try: _thread.interrupt_main(-1)
+            except ValueError as error: print(error)
+        thread = threading.Thread(target=wrong)
+        thread.start()
+        thread.join()
+    """,
     "primitives": """
         import threading, time
         barrier = threading.Barrier(4)

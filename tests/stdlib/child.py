@@ -18,7 +18,11 @@ if PATCHED:
 
     monkey.patch_all()
 
+import test  # noqa: E402
 from test import support  # noqa: E402
+
+# `make install` of 3.11 and 3.12 forgot some modules. Here, since multiprocessing's children look for them too.
+test.__path__.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "left_out"))
 
 # Modules that ask for "network" and stay on this machine.
 LOOPBACK = {"test_socketserver": ["network"]}

@@ -8,9 +8,11 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 CHILD = Path(__file__).with_name("child.py")
+LEFT_OUT = Path(__file__).with_name("left_out")
 
 # Nothing logged for so long (seconds): the test that began last hangs.
 PATIENCE = 60.0
@@ -133,3 +135,8 @@ def differences(module: str) -> tuple[Run, dict[str, str]]:
 def have_tests() -> bool:
     """Tell whether this interpreter ships its own tests."""
     return Path(os.__file__).with_name("test").joinpath("test_socket.py").exists()
+
+
+def has_module(module: str) -> bool:
+    """Tell whether this version of Python has `test.module`, or we have it."""
+    return find_spec(f"test.{module}") is not None or LEFT_OUT.joinpath(module + ".py").exists()

@@ -1,7 +1,5 @@
 """The interpreter's own tests, patched: what passes unpatched must pass patched."""
 
-import importlib.util
-
 import pytest
 from stdlib import expected, harness
 
@@ -12,7 +10,7 @@ from stdlib import expected, harness
 def test_module(module: str):
     if not harness.have_tests():
         pytest.skip("this interpreter ships without its tests")
-    if importlib.util.find_spec(f"test.{module}") is None:
+    if not harness.has_module(module):
         pytest.skip(f"this version of Python has no test.{module}")
     patched, found = harness.differences(module)
     surprises = {name: detail for name, detail in found.items() if name not in expected.DIFFERENCES}

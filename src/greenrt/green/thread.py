@@ -9,6 +9,7 @@ In a native thread that has no hub each function does what the standard one does
 import _thread as _stdlib
 import os
 import sys
+from _signal import SIGINT
 from _thread import *  # noqa: F403
 from collections.abc import Callable
 from contextvars import Context
@@ -19,7 +20,7 @@ from greenlet import getcurrent, greenlet
 from greenrt import _original
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.local import local
-from greenrt._hub.park import freeze
+from greenrt._hub.park import freeze, yield_now
 from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
 from greenrt._hub.wakers import idle_threads
 from greenrt._typing import Any
@@ -118,6 +119,28 @@ def start_new_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs
 
 
 start_new = start_new_thread
+
+
+def interrupt_main(signum: int = SIGINT, /) -> None:
+    """Act as if signal `signum` had arrived; what its handler raises is raised in the main thread.
+
+    That is the main greenlet, at its wait or its next one. ValueError for what is no signal. See
+    `_thread.interrupt_main`.
+    """
+    hub = get_hub_if_exists()
+    if hub is None or not on_main_thread() or getcurrent() is hub.parent:
+        _original.interrupt_main(signum)
+        return
+    _original.get_signal(signum)
+    if is_green_thread(getcurrent()):
+        # A main greenlet that has been woken may never wait again: it goes on first, if only to wait for this thread.
+        yield_now()
+    try:
+        _original.interrupt_main(signum)
+        # The interpreter runs the handler in whatever runs now: at the latest when a Python function begins.
+        (lambda: None)()
+    except BaseException as error:
+        hub.handle_system_error(type(error), error)
 
 
 # In the child of a fork: the green threads that only the parent has. Kept for good: the end of a greenlet that is
@@ -251,6 +274,7 @@ FUNCTIONS: dict[str, Any] = {
         "allocate",
         "allocate_lock",
         "get_ident",
+        "interrupt_main",
         "lock",
         "start_joinable_thread",
         "start_new",
