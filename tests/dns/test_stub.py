@@ -11,6 +11,7 @@ import pycares
 import pytest
 
 import greenrt
+from greenrt._loop import log
 from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
 from greenrt.dns.stub import MAX_ORPHANS, Stub
 
@@ -262,6 +263,7 @@ def test_an_answer_that_c_ares_loses_is_given_up(stub, monkeypatch, caplog):
     monkeypatch.setattr("greenrt.dns.channel.Channel.ask", lambda self, flight, name, rtype: None)
     with pytest.raises(TimedOut):
         stub.query("a.test", "A")
+    assert log.flush(10)
     assert "c-ares did not answer" in caplog.text
 
 

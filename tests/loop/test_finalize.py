@@ -12,6 +12,7 @@ import pytest
 from support.threads import Beside, in_thread
 
 import greenrt
+from greenrt._loop import log
 from greenrt._loop.entry import READ
 from greenrt._loop.loop import Loop
 from greenrt.errors import Finalized, LoopClosed, WouldDeadlock
@@ -505,6 +506,7 @@ def test_an_endless_chain_is_cut_and_reported(caplog):
     loop.timer(1).finalize(again)
     assert loop.close().done
     assert 100 <= len(seen) <= 102
+    assert log.flush(10)
     assert "without end" in caplog.text
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import greenrt
+from greenrt._loop import log
 from greenrt.green import socket
 from greenrt.serve import DatagramServer, StreamServer
 
@@ -232,6 +233,7 @@ def test_no_fds_left_is_waited_out_without_spinning(caplog: pytest.LogCaptureFix
             for fd in filling:
                 os.close(fd)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert log.flush(10)
         warnings = [record for record in caplog.records if "can't accept" in record.getMessage()]
         assert 1 <= len(warnings) < 20
         second.sendall(b"served after all")

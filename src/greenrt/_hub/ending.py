@@ -35,10 +35,11 @@ def end_greenlets(hub: Any) -> None:
         left = _unfinished(hub)
         if not left:
             return
-    import logging
+    # Here, since few programs need it.
+    from greenrt._loop import log
 
     lines = "\n    ".join(repr(target) for target in left)
-    logging.getLogger("greenrt").error(
+    log.error(
         "%r ends, and %d greenlets that caught HubDestroyed and wait again are given up:\n    %s",
         hub,
         len(left),

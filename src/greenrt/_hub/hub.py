@@ -160,10 +160,11 @@ class Hub(HubCore):
         self.handle_system_error(LoopClosed, error)
 
     def _say_quiet(self, wakers: list[str]) -> None:
-        import logging
+        # Here, since few programs need it.
+        from greenrt._loop import log
 
         lines = ["greenlets are parked, and only others can wake them:", *wakers, *render_parked(self)]
-        logging.getLogger("greenrt").warning("\n    ".join(lines))
+        log.warn("\n    ".join(lines))
 
     def switch(self, *args: Any, **kwargs: Any) -> Any:
         """Switch to the hub, as integrations written for gevent do; they are resumed by their own `switch`."""

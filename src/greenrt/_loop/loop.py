@@ -420,9 +420,10 @@ class Loop(LoopBase):
         self.collect_posts()
         failure = self._run_last(finalizers and not left) or failure
         if left:
-            import logging
+            # Here, since few programs need it.
+            from greenrt._loop import log
 
-            logging.getLogger("greenrt").error(
+            log.error(
                 "%r: finalizers queue finalizers without end; dropped %d after %d rounds",
                 self,
                 left,

@@ -5,13 +5,13 @@ c-ares can't take one question back, only all of a channel's. So a channel whose
 is emptied at once, and one in which such orphans pile up is replaced, and closed when the last awaited answer is in.
 """
 
-import logging
 import os
 import weakref
 from dataclasses import replace
 
 from greenrt._hub.park import TIMED_OUT, new_park
 from greenrt._hub.slot import get_hub, get_hub_if_exists
+from greenrt._loop import log
 from greenrt._typing import Any
 from greenrt.dns.answer import Answer
 from greenrt.dns.channel import Channel, Settings
@@ -196,7 +196,7 @@ class Lookup:
             if park in flight.parks:
                 flight.parks.remove(park)
         if late and (timeout is None or timeout > limit):
-            logging.getLogger("greenrt").error(
+            log.error(
                 "c-ares did not answer for %s of %r within %s s; the question is given up",
                 flight.rtype,
                 flight.name,

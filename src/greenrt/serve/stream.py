@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from greenrt._hub.pausing import sleep
+from greenrt._loop import log
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.serve.base import BaseServer
@@ -83,9 +84,7 @@ class StreamServer(BaseServer):
                 if self.socket is not listener:
                     return
                 if error.errno in EXHAUSTED:
-                    logging.getLogger("greenrt").warning(
-                        "%r can't accept: %s; again in %.2f s", self, error, delay
-                    )
+                    log.warn("%r can't accept: %s; again in %.2f s", self, error, delay)
                     sleep(delay)
                     delay = min(delay * 2, self.max_delay)
                 elif error.errno not in PASSING:
