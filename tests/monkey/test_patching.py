@@ -219,6 +219,17 @@ def test_native_threads_keep_blocking() -> None:
     assert out == "[(0, '_DummyThread'), (2, '_DummyThread'), (4, '_DummyThread')]\n"
 
 
+def test_a_dummy_thread_does_not_complain_at_the_end() -> None:
+    _, err = run_script(
+        """
+        from greenrt import monkey; monkey.patch_all()
+        import greenrt, threading
+        greenrt.spawn(threading.current_thread).join()
+        """
+    )
+    assert err == ""
+
+
 def test_dummy_threads_do_not_pile_up() -> None:
     out, _ = run_script("""
         from greenrt import monkey

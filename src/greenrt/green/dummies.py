@@ -18,6 +18,7 @@ def forget_dummies(module: Any, is_thread: Callable[[greenlet], bool]) -> None:
     Up to 3.12 CPython itself keeps the dummies of what `_thread.start_new_thread` made, here `is_thread`, until
     their numbers are used again.
     """
+    _keep_trackers_to_threads(module)
     kind = module._DummyThread
     init = kind.__init__
     if getattr(init, "forgets", False):
@@ -38,3 +39,20 @@ def forget_dummies(module: Any, is_thread: Callable[[greenlet], bool]) -> None:
 
     forgetful_init.forgets = True  # type: ignore[attr-defined]
     kind.__init__ = forgetful_init
+
+
+def _keep_trackers_to_threads(module: Any) -> None:
+    """From 3.13 on a thread-local object forgets the dummy when its thread ends; for a greenlet that is too late.
+
+    That of a greenlet in the main thread would be freed after the module, and complain.
+    """
+    tracker = getattr(module, "_DeleteDummyThreadOnDel", None)
+    if tracker is None or getattr(tracker, "threads_only", False):
+        return
+
+    def track(dummy: Any) -> None:
+        if getcurrent().parent is None:
+            tracker(dummy)
+
+    track.threads_only = True  # type: ignore[attr-defined]
+    module._DeleteDummyThreadOnDel = track
