@@ -12,6 +12,9 @@ __all__ = ["Exchange", "FileWrapper"]
 
 # A body in parts that is no longer than this goes out in one piece.
 JOINED = 65536
+# A part that is no longer than this is copied to go out with what comes before it. Each client that is slow to read
+# would hold the copy of a longer one.
+COPIED = 16384
 
 
 class FileWrapper:
@@ -222,8 +225,16 @@ class Exchange:
                 self.reusable = False
             self.left = left - size
         self.sent += size
-        if size:
-            self.wire.send(prefix + (b"%x\r\n%b\r\n" % (size, data) if self.chunked else data))
+        if size and self.chunked:
+            prefix += b"%x\r\n" % size
+        if size > COPIED:
+            if prefix:
+                self.wire.send(prefix)
+            self.wire.send(data)
+            if self.chunked:
+                self.wire.send(b"\r\n")
+        elif size:
+            self.wire.send(prefix + data + b"\r\n" if self.chunked else prefix + data)
         elif prefix:
             self.wire.send(prefix)
         if excess > 0:

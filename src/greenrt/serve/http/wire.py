@@ -72,16 +72,20 @@ class Wire:
                 return None
         end = data.find(END)
         if end < 0 or data[0] == 13:
-            return self._rest_of_head(data)
+            self.buffer = data
+            # Nothing is held twice while the rest is waited for.
+            del data
+            return self._rest_of_head()
         if end > self._short:
             self._check_lengths(data[:end])
         self.buffer = data[end + 4 :]
         return data[:end]
 
-    def _rest_of_head(self, data: bytes) -> bytes | None:
+    def _rest_of_head(self) -> bytes | None:
         limits = self.limits
         deadline = None if limits.head_time is None else monotonic() + limits.head_time
-        head = bytearray(data)
+        head = bytearray(self.buffer)
+        self.buffer = b""
         searched = 0
         while True:
             # RFC 9112 2.2: an empty line before the request line is ignored; clients of old sent one.
@@ -99,16 +103,14 @@ class Wire:
             if head.count(b"\n") != head.count(b"\r\n"):
                 raise RequestError(BAD_REQUEST, "a line that doesn't end in CRLF")
             self._check_lengths(head)
-            data = self._more(head, deadline)
-            if not data:
+            if not self._add_to(head, deadline):
                 return None
-            head += data
         self._check_lengths(head[:end])
         self.buffer = bytes(head[end + 4 :])
         return bytes(head[:end])
 
-    def _more(self, head: bytearray, deadline: float | None) -> bytes:
-        """Return more of a head that has come in part; b"" if the client is gone, or has begun nothing."""
+    def _add_to(self, head: bytearray, deadline: float | None) -> bool:
+        """Receive more of a head that has come in part; False if the client is gone, or has begun nothing."""
         left = None if deadline is None else deadline - monotonic()
         try:
             if left is not None and left <= 0:
@@ -117,11 +119,12 @@ class Wire:
             data: bytes = self.sock.recv(CHUNK)
         except TimeoutError:
             if not head:
-                return b""
+                return False
             raise RequestError(TOO_SLOW, "the head didn't come in time") from None
         except ConnectionError:
-            return b""
-        return data
+            return False
+        head += data
+        return bool(data)
 
     def _check_lengths(self, head: bytes | bytearray) -> None:
         limits = self.limits
