@@ -220,6 +220,8 @@ def ssh() -> Iterator[Ssh]:
             "PermitRootLogin": "yes",
             "PidFile": "none",
             "StrictModes": "no",
+            # Or bash, taking itself for one that rshd has started, reads the user's ~/.bashrc before each command.
+            "SetEnv": "SHLVL=2",
             "Subsystem": "sftp internal-sftp",
             "UsePAM": "no",
         }
