@@ -177,7 +177,7 @@ def test_slow_clients_are_closed_and_good_ones_served(campaign: Any, name: str) 
     sent, tls = ATTACKS[attack]
     with serving_process(tls=tls, **PATIENCE) as (_, port):
         ask(port, tls)
-        with good_client(port, tls) as taken, attacking(port, sent, 2000) as socks:
+        with attacking(port, sent, 2000) as socks, good_client(port, tls) as taken:
             slowest = max(ends(socks, drop))
     taken.sort()
     campaign.report(

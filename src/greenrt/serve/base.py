@@ -26,7 +26,7 @@ class BaseServer:
     stop_timeout: float = 1.0
     # Seconds to wait after an error of the system (no fds, no memory), doubled each time.
     min_delay: float = 0.01
-    max_delay: float = 1.0
+    max_delay: float = 0.5
     # What is called for whatever comes in; a subclass may define it as a method.
     handle: Any = None
     # How many are taken in before handlers get to run.

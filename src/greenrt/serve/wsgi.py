@@ -17,6 +17,9 @@ from greenrt.serve.stream import StreamServer
 
 __all__ = ["WSGIServer"]
 
+# What the kernel takes of a response before the client has taken in what came before it; bytes.
+UNSENT = 262_144
+
 
 class WSGIServer(StreamServer):
     """Serves a WSGI application over HTTP/1.1 and 1.0; a greenlet for each connection. See `StreamServer`.
@@ -78,6 +81,8 @@ class WSGIServer(StreamServer):
         if self.family != socket.AF_UNIX:
             # Accepted sockets have it from the listener.
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # Else the kernel holds megabytes for each client that is slow to read.
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
 
     def stop(self, timeout: float | None = None) -> None:
         """Take in no more, answer the requests that have come, then kill what is left after `timeout` seconds.
