@@ -68,7 +68,8 @@ allocate_lock = _thread.allocate_lock
 RLock = _thread.RLock
 get_ident = _thread.get_ident
 get_native_id = _thread.get_native_id
-interrupt_main = _thread.interrupt_main
+# Annotated: typeshed wants a Signals where an int will do.
+interrupt_main: Any = _thread.interrupt_main
 thread_local = _thread._local
 TIMEOUT_MAX = _thread.TIMEOUT_MAX
 start_new_thread = _thread.start_new_thread
