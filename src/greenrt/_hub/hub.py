@@ -105,7 +105,9 @@ class Hub(HubCore):
 
     def _drain(self) -> None:
         """Run what is ready, until that is all or a poll is due. Greenlets that park hand over among themselves."""
-        ready = self.loop.ready
+        loop = self.loop
+        ready = loop.ready
+        inspector = loop.inspector
         self.budget = BATCH_CALLBACKS
         self.poll_due = coarse() + BATCH_SECONDS
         while len(ready) and self.budget > 0:
@@ -116,7 +118,10 @@ class Hub(HubCore):
                     run_fiber(item)
                 else:
                     entry = item
-                    entry.run()
+                    if inspector is None:
+                        entry.run()
+                    else:
+                        inspector.run(entry)
             except BaseException as error:
                 # A raw greenlet's error ends here too: the hub is its parent.
                 self.handle_error(item, type(error), error, error.__traceback__)

@@ -40,6 +40,7 @@ cdef class LoopBase:
     cdef public list idles
     cdef public list ranked
     cdef public list holders
+    cdef readonly object inspector
     cdef object foreign
     cdef bint armed
     cdef bint watches_signals

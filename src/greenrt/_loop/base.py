@@ -5,6 +5,10 @@
 A turn only fills the run queue (`ready`); whoever called `gather` then runs it. No code of the user runs under
 the poll. What runs inside a turn are Python's signal handlers and the callbacks of prepare and check watchers:
 they exist to run at just that point.
+
+Fds come before timers, as in asyncio and unlike libuv: if the thread was busy for so long that an operation's data
+and its timeout come in one turn, the data counts. Posts come before both, so that a thread that hands over work does
+not wait for what else is ready; a turn takes in a bounded number.
 """
 
 import sys
@@ -77,6 +81,8 @@ class LoopBase:
         self.idles: list[Any] = []
         # The active watchers that hold something besides the loop: they are told of its end, and of a fork.
         self.holders: list[Any] = []
+        # Looks for mistakes, while `Loop.debug` is true.
+        self.inspector: Any = None
         # Watchers with a priority that fired in this turn.
         self.ranked: list[Any] = []
         # What other threads handed over, and whether they have woken the loop since it last looked.
@@ -180,6 +186,8 @@ class LoopBase:
         Raises what a Python signal handler raises.
         """
         self.iteration += 1
+        if self.inspector is not None:
+            self.inspector.look()
         if self.watches_signals:
             check_signals()
         # No more than a batch: what fds and timers queue would wait behind all that threads can post.
@@ -238,10 +246,14 @@ class LoopBase:
             ready.append(item)
 
     def _run_hooks(self, hooks: list[Any]) -> None:
+        inspector = self.inspector
         # A copy: hooks start and stop each other, and themselves.
         for hook in list(hooks):
             try:
-                hook.call_now()
+                if inspector is None:
+                    hook.call_now()
+                else:
+                    inspector.call_hook(hook)
             except BaseException as error:
                 self.handle_error(hook, type(error), error, error.__traceback__)
 

@@ -208,6 +208,7 @@ class Loop(LoopBase):
     def run_ready(self, most: int = BATCH_CALLBACKS) -> int:
         """Run what is in the run queue now, bounded in number and time; return how many were run."""
         ready = self.ready
+        inspector = self.inspector
         give_up = coarse() + BATCH_SECONDS
         done = 0
         for _ in range(min(len(ready), most)):
@@ -217,7 +218,10 @@ class Loop(LoopBase):
             entry = ready.popleft()
             done += 1
             try:
-                entry.run()
+                if inspector is None:
+                    entry.run()
+                else:
+                    inspector.run(entry)
             except BaseException as error:
                 self.handle_error(entry, type(error), error, error.__traceback__)
             if self._breaking or coarse() >= give_up:
@@ -257,6 +261,29 @@ class Loop(LoopBase):
         self._now = self.clock.now()
 
     update = update_now
+
+    @property
+    def debug(self) -> bool:
+        """Whether the loop looks for mistakes, and reports them to the log ``greenrt``; can be set at any time.
+
+        That is: callbacks in the hub that take longer than 50 ms (greenlets are not callbacks), fds that are closed
+        while someone waits for them, idle watchers that keep the loop busy for long. Each turn then looks at all fds
+        that are waited for. Calls from a wrong thread raise WrongThread always.
+        """
+        return self.inspector is not None
+
+    @debug.setter
+    def debug(self, value: bool) -> None:
+        self.check_owner("loop.debug")
+        if bool(value) == self.debug:
+            return
+        if value:
+            # Here, since few programs need it.
+            from greenrt._loop.inspector import Inspector
+
+            self.inspector = Inspector(self)
+        else:
+            self.inspector = None
 
     def ref(self) -> None:
         """Keep the loop alive until a matching `unref`."""

@@ -1,0 +1,71 @@
+"""The order of a turn, and why it is this one."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+
+import greenrt
+from greenrt._loop.entry import READ
+from greenrt._loop.loop import Loop
+from greenrt.green import socket as green_socket
+
+
+def test_all_that_is_due_at_once() -> None:
+    """Prepare and check in the turn; then by priority: signals, posts, fds, timers."""
+    loop, seen = Loop(default=True), []
+    other = threading.Thread(target=lambda: (loop.run_callback_threadsafe(seen.append, "post"), arrive()))
+    previous = signal.signal(signal.SIGUSR1, lambda *_: loop.run_callback(seen.append, "signal"))
+    reader, writer = os.pipe()
+
+    def arrive() -> None:
+        os.write(writer, b"x")
+        # After the post. Its handler runs in the main thread, before the loop takes in posts.
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+    loop.timer(0).start(seen.append, "timer")
+    loop.timer(0, priority=2).start(seen.append, "urgent timer")
+    hooks = [loop.prepare(), loop.check()]
+    for hook, word in zip(hooks, ("prepare", "check"), strict=True):
+        hook.start(seen.append, word)
+    with loop.io(reader, READ) as watcher:
+        watcher.start(lambda: (seen.append("fd"), watcher.stop()))
+        other.start()
+        other.join()
+        time.sleep(0.001)
+        loop.run(nowait=True)
+    for hook in hooks:
+        hook.close()
+    loop.close()
+    signal.signal(signal.SIGUSR1, previous)
+    os.close(reader)
+    os.close(writer)
+    # Prepare and check run in the turn itself, the others after it.
+    assert seen[:2] == ["prepare", "check"]
+    assert seen[2:] == ["urgent timer", "signal", "post", "fd", "timer"]
+
+
+@pytest.mark.parametrize("how", ["settimeout", "Timeout"])
+def test_data_that_comes_with_its_deadline_is_received(hub: Any, how: str) -> None:
+    """A thread that was busy for long must not blame the peer: what has arrived counts, not that it is late now."""
+    near, far = socket.socketpair()
+    green = green_socket.socket(fileno=near.detach())
+
+    def receive() -> bytes:
+        if how == "settimeout":
+            green.settimeout(0.05)
+            return green.recv(10)
+        with greenrt.Timeout(0.05):
+            return green.recv(10)
+
+    receiver = greenrt.spawn(receive)
+    greenrt.sleep(0)
+    far.send(b"in time")
+    time.sleep(0.1)
+    assert receiver.get(timeout=10) == b"in time"
+    green.close()
+    far.close()
