@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         "--bind",
         action="append",
         metavar="ADDRESS",
-        help="host:port, port, or unix:/path; may be repeated [127.0.0.1:8000]",
+        help="host:port, port, unix:/path, or fd:3; may be repeated [the sockets systemd passes, or 127.0.0.1:8000]",
     )
     parser.add_argument("--tls-cert", metavar="FILE", help="the certificate chain in PEM; makes it https")
     parser.add_argument("--tls-key", metavar="FILE", help="its key, unless that is in the same file")
@@ -103,7 +103,7 @@ def _application(given: str) -> Any:
 
 def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
     from greenrt.green import socket
-    from greenrt.serve import WSGIServer
+    from greenrt.serve import WSGIServer, inherited_sockets
 
     left_open = os.environ.pop(INHERITED, "")
     if left_open:
@@ -111,7 +111,7 @@ def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
         for listener in listeners:
             os.set_inheritable(listener.fileno(), False)
     else:
-        listeners = options.bind or ["127.0.0.1:8000"]
+        listeners = options.bind or [sock for _, sock in inherited_sockets()] or ["127.0.0.1:8000"]
     log = sys.stdout if options.access_log else None
     return [
         WSGIServer(

@@ -1,6 +1,7 @@
 """greenrt serve, as a process with signals."""
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,7 +26,9 @@ def app(environ, start_response):
 
 
 @contextmanager
-def served(folder: Path, *options: str) -> Iterator[tuple[Any, str]]:
+def served(
+    folder: Path, *options: str, bind: str = "127.0.0.1:0", fds: Any = ()
+) -> Iterator[tuple[Any, str]]:
     """Run the command and yield the process and its first line, which tells the address."""
     (folder / "program.py").write_text(APPLICATION)
     command = [
@@ -34,11 +37,13 @@ def served(folder: Path, *options: str) -> Iterator[tuple[Any, str]]:
         "greenrt.monkey.cli",
         "serve",
         "--bind",
-        "127.0.0.1:0",
+        bind,
         *options,
         "program:app",
     ]
-    process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True, pass_fds=fds
+    )
     assert process.stdout is not None
     try:
         yield process, process.stdout.readline()
@@ -79,6 +84,14 @@ def test_hup_starts_anew_in_the_same_process_and_refuses_nobody(tmp_path: Path) 
         assert shown[2] == line
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+
+
+def test_a_socket_that_was_passed(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        fd = listener.fileno()
+        with served(tmp_path, bind=f"fd:{fd}", fds=[fd]) as (process, line):
+            assert str(listener.getsockname()[1]) in line
+            assert get(line) == f"pid {process.pid}"
 
 
 @pytest.mark.parametrize(

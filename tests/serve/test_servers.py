@@ -1,8 +1,6 @@
 """StreamServer and DatagramServer, with real clients."""
 
-import logging
 import os
-import resource
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +8,6 @@ from typing import Any
 import pytest
 
 import greenrt
-from greenrt._loop import log
 from greenrt.green import socket
 from greenrt.serve import DatagramServer, StreamServer
 
@@ -206,40 +203,6 @@ def test_serve_forever_ends_by_stop() -> None:
     assert ask(server.address) == b"hello"
     server.stop()
     serving.get(timeout=5)
-
-
-def test_no_fds_left_is_waited_out_without_spinning(caplog: pytest.LogCaptureFixture) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    server = StreamServer(("127.0.0.1", 0), echo)
-    server.max_delay = 0.05
-    with caplog.at_level(logging.WARNING, "greenrt"), server:
-        client = socket.create_connection(server.address)
-        greenrt.sleep(0.01)
-        client.sendall(b"x")
-        assert client.recv(1) == b"x"
-        second = socket.socket()
-        used = max(int(name) for name in os.listdir("/proc/self/fd"))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (used + 1, hard))
-        filling = []
-        try:
-            try:
-                while True:
-                    filling.append(os.dup(0))
-            except OSError:
-                pass
-            second.connect(server.address)
-            greenrt.sleep(0.2)
-        finally:
-            for fd in filling:
-                os.close(fd)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        assert log.flush(10)
-        warnings = [record for record in caplog.records if "can't accept" in record.getMessage()]
-        assert 1 <= len(warnings) < 20
-        second.sendall(b"served after all")
-        assert second.recv(100) == b"served after all"
-        second.close()
-        client.close()
 
 
 def test_bursts_let_others_run() -> None:

@@ -1,25 +1,56 @@
 """What servers have in common: a socket, a greenlet that takes from it, handlers, and a graceful end."""
 
+import errno
 from collections.abc import Callable
 
+from greenlet import getcurrent
+
 from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.pausing import sleep
 from greenrt._hub.raw import spawn_raw
 from greenrt._hub.slot import get_hub
+from greenrt._loop import log
+from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.serve.listeners import parse_address
+from greenrt.serve.listeners import adopt, parse_address
 from greenrt.sync.event import Event
 from greenrt.sync.group import Group
 from greenrt.sync.pool import Pool
 
 __all__ = ["BaseServer"]
 
+# The peer was gone before it was taken in; accept(2) says to treat these like EAGAIN.
+PASSING = frozenset(
+    (
+        errno.ECONNABORTED,
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.EINTR,
+        errno.ENETDOWN,
+        errno.EPROTO,
+        errno.ENOPROTOOPT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EOPNOTSUPP,
+        errno.ENETUNREACH,
+        errno.EPERM,
+    )
+)
+# The system has no more to give for now.
+EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS))
+
 
 class BaseServer:
     """A server that calls `handle` for whatever comes in. gevent's class of the same name.
 
-    `listener`: ``(host, port)``, a port, ``"host:port"``, ``":port"``, ``"unix:/path"``, or a socket. `spawn` says
-    in what a handler runs: ``"default"`` (a greenlet each), a number (a Pool of that size: no more is taken in while
-    it is full), a Pool or Group, any callable like `greenrt.spawn`, or None (in the greenlet that accepts).
+    `listener`: ``(host, port)``, a port, ``"host:port"``, ``":port"``, ``"unix:/path"``, ``"fd:3"`` (a socket that
+    was inherited), or a socket, which the server closes at its end. No host means all IPv4 addresses, ``"::"`` IPv6
+    and IPv4 at once. With `reuse_port` other processes may listen on the same port, and the kernel spreads what comes
+    in among them (SO_REUSEPORT, socket(7)).
+
+    `spawn` says in what a handler runs: ``"default"`` (a greenlet each), a number (a Pool of that size: no more is
+    taken in while it is full), a Pool or Group, any callable like `greenrt.spawn`, or None (in the greenlet that
+    accepts).
     """
 
     # Seconds that `stop` gives handlers to finish.
@@ -33,11 +64,19 @@ class BaseServer:
     max_accept: int = 100
 
     def __init__(
-        self, listener: Any, handle: Callable[..., Any] | None = None, spawn: Any = "default"
+        self,
+        listener: Any,
+        handle: Callable[..., Any] | None = None,
+        spawn: Any = "default",
+        *,
+        reuse_port: bool = False,
     ) -> None:
         self._given: Any = None
         self.socket: Any = None
+        self.reuse_port = reuse_port
         self._accepting: Greenlet | None = None
+        # Whether a handler runs in the greenlet that accepts.
+        self._inside = False
         self._stopped = Event()
         self._stopped.set()
         self.pool: Any = None
@@ -47,10 +86,11 @@ class BaseServer:
         if handle is not None:
             self.handle = handle
         self.set_spawn(spawn)
-        if hasattr(listener, "accept") or hasattr(listener, "recvfrom"):
-            self.socket = listener
-            self.family = listener.family
-            self.address = listener.getsockname()
+        adopted = adopt(listener)
+        if adopted is not None:
+            self.socket = adopted
+            self.family = adopted.family
+            self.address = adopted.getsockname()
         else:
             self.family, self.address = parse_address(listener)
             self._given = self.address
@@ -127,23 +167,40 @@ class BaseServer:
 
     def close(self) -> None:
         """Take in no more and close the socket; handlers go on."""
-        accepting, self._accepting = self._accepting, None
+        self._take_no_more()
         sock, self.socket = self.socket, None
         self._stopped.set()
-        if accepting is not None:
-            accepting.kill(block=False)
         if sock is not None:
             sock.close()
 
+    def _take_no_more(self) -> Greenlet | None:
+        """End the greenlet that accepts; return it if it is in a handler, after which it ends."""
+        accepting, self._accepting = self._accepting, None
+        if accepting is None or self._inside:
+            return accepting
+        accepting.kill(block=False)
+        return None
+
     def stop(self, timeout: float | None = None) -> None:
-        """Close, wait for the handlers for `timeout` seconds (None: `stop_timeout`), then kill those left."""
+        """Take in what has come, close, wait for the handlers, and kill those left after `timeout` seconds.
+
+        None: `stop_timeout`. What waits in the kernel is taken in first: closing the socket would reset it.
+        """
+        deadline = monotonic() + (self.stop_timeout if timeout is None else timeout)
+        taking = Group()
+        accepting = self._take_no_more()
+        if accepting is not None and accepting is not getcurrent():
+            taking.add(accepting)
+        self._wind_down()
+        if self.socket is not None:
+            # In a greenlet of its own, since with `spawn` as None it runs the handlers.
+            taking.spawn(self._take_rest, self.socket, deadline).join(timeout=deadline - monotonic())
         self.close()
-        if timeout is None:
-            timeout = self.stop_timeout
-        for group in (self.pool, self._own):
-            if group is not None and hasattr(group, "join"):
-                group.join(timeout=timeout)
-                group.kill(block=True, timeout=1)
+        groups = [taking, *(group for group in (self.pool, self._own) if hasattr(group, "join"))]
+        for group in groups:
+            group.join(timeout=max(0.0, deadline - monotonic()))
+        for group in groups:
+            group.kill(block=True, timeout=1)
 
     def __enter__(self) -> "BaseServer":
         self.start()
@@ -155,17 +212,86 @@ class BaseServer:
     # -- For subclasses
 
     def _open(self, family: Any, address: Any) -> Any:
+        """Return the socket that the server takes from."""
         raise NotImplementedError
 
-    def _accept_forever(self) -> None:
+    def _take(self, sock: Any) -> tuple[Any, Any]:
+        """Wait for one connection or datagram and return it with its sender's address. OSError."""
         raise NotImplementedError
+
+    def _drop(self, taken: Any) -> None:
+        """Undo what `_take` did."""
+
+    def _wind_down(self) -> None:
+        """Tell handlers that the server stops."""
+
+    def _accept_forever(self) -> None:
+        sock = self.socket
+        delay = self.min_delay
+        burst = 0
+        while self._accepting is not None and self.socket is sock:
+            if self.pool is not None:
+                # Who is not taken in waits in the kernel, or goes to another process.
+                self.pool.wait_available()
+            try:
+                taken, address = self._take(sock)
+            except OSError as error:
+                if self.socket is not sock:
+                    return
+                if error.errno in EXHAUSTED:
+                    log.warn("%r can't accept: %s; again in %.2f s", self, error, delay)
+                    sleep(delay)
+                    delay = min(delay * 2, self.max_delay)
+                elif error.errno not in PASSING:
+                    raise
+                continue
+            delay = self.min_delay
+            if self.socket is not sock:
+                # Closed, and told so too late to stop this.
+                self._drop(taken)
+                return
+            self._hand_on(taken, address)
+            # More may have been waiting, and there was no switch then.
+            burst += 1
+            if burst >= self.max_accept:
+                burst = 0
+                sleep(0)
+            del taken
+
+    def _take_rest(self, sock: Any, deadline: float) -> None:
+        """Take in what waits in the kernel; no longer than until `deadline`, with `spawn` as it is."""
+        sock.settimeout(0.0)
+        while True:
+            if self.pool is not None and not self.pool.wait_available(max(0.0, deadline - monotonic())):
+                return
+            try:
+                taken, address = self._take(sock)
+            except OSError as error:
+                if error.errno in PASSING:
+                    continue
+                # EAGAIN: that was all. Or there are no fds; then nothing can be done for those who wait.
+                return
+            self._hand_on(taken, address)
+            if monotonic() >= deadline:
+                return
+
+    def _hand_on(self, taken: Any, address: Any) -> None:
+        try:
+            self.do_handle(taken, address)
+        except BaseException:
+            self._drop(taken)
+            raise
 
     def do_handle(self, *args: Any) -> None:
         """Run the handler in what `spawn` says."""
-        if self._spawn is None:
-            self._run_handler(*args)
-        else:
+        if self._spawn is not None:
             self._spawn(self._run_handler, *args)
+            return
+        self._inside = True
+        try:
+            self._run_handler(*args)
+        finally:
+            self._inside = False
 
     def _run_handler(self, *args: Any) -> None:
         raise NotImplementedError

@@ -1,6 +1,5 @@
 """DatagramServer: UDP and Unix datagrams."""
 
-from greenrt._hub.pausing import sleep
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.serve.base import BaseServer
@@ -16,32 +15,15 @@ class DatagramServer(BaseServer):
     max_datagram: int = 65535
 
     def _open(self, family: Any, address: Any) -> Any:
-        return open_datagram(family, address)
+        return open_datagram(family, address, self.reuse_port)
 
     def sendto(self, *args: Any) -> int:
         """Send a datagram from the server's address. See `socket.socket.sendto`."""
         return self.socket.sendto(*args)  # type: ignore[no-any-return]
 
-    def _accept_forever(self) -> None:
-        sock = self.socket
-        burst = 0
-        while self.socket is sock:
-            if self.pool is not None:
-                self.pool.wait_available()
-            try:
-                data, address = sock.recvfrom(self.max_datagram)
-            except ConnectionError:
-                # An earlier datagram was answered with ICMP "port unreachable".
-                continue
-            except OSError:
-                if self.socket is not sock:
-                    return
-                raise
-            self.do_handle(data, address)
-            burst += 1
-            if burst >= self.max_accept:
-                burst = 0
-                sleep(0)
+    def _take(self, sock: Any) -> tuple[Any, Any]:
+        # A ConnectionError: an earlier datagram was answered with ICMP "port unreachable".
+        return sock.recvfrom(self.max_datagram)  # type: ignore[no-any-return]
 
     def _run_handler(self, data: bytes, address: Any) -> None:
         assert self.handle is not None

@@ -1,13 +1,17 @@
 """From what a user calls an address to a listening socket."""
 
 import os
+from errno import ECONNREFUSED
 
 from greenrt._typing import Any
 from greenrt.green import socket
 
-__all__ = ["open_datagram", "open_stream", "parse_address"]
+__all__ = ["adopt", "inherited_sockets", "open_datagram", "open_stream", "parse_address"]
 
 DEFAULT_BACKLOG = 1024
+# SD_LISTEN_FDS_START.
+FIRST_INHERITED = 3
+STANDARD: Any = socket.socket.__base__
 
 
 def parse_address(listener: Any) -> tuple[Any, Any]:
@@ -31,20 +35,75 @@ def parse_address(listener: Any) -> tuple[Any, Any]:
     if not port.isdigit() or int(port) > 65535:
         raise ValueError(
             f"{listener!r} is no address to listen on; "
-            "use (host, port), a port, 'host:port', 'unix:/path' or a socket"
+            "use (host, port), a port, 'host:port', 'unix:/path', 'fd:3' or a socket"
         )
     if host in ("", "*"):
         host = "0.0.0.0"
     return (socket.AF_INET6 if ":" in host else socket.AF_INET), (host, int(port))
 
 
-def _bound(family: Any, kind: Any, address: Any) -> Any:
+def adopt(listener: Any) -> Any:
+    """Return the socket that `listener` is or, as ``"fd:3"``, names; None if it is neither.
+
+    OSError if the fd is no socket. TypeError for a TLS socket.
+    """
+    if isinstance(listener, str) and listener.startswith("fd:") and listener[3:].isdigit():
+        return _inherited(int(listener[3:]))
+    if not hasattr(listener, "accept") and not hasattr(listener, "recvfrom"):
+        return None
+    if hasattr(listener, "do_handshake"):
+        raise TypeError(f"{listener!r} speaks TLS; give the plain socket, and the server an ssl_context")
+    if type(listener) is STANDARD:
+        # Its methods would block the thread, unless it is patched. The green ones work on the same object.
+        listener.__class__ = socket.socket
+    return listener
+
+
+def _inherited(fd: int) -> Any:
+    try:
+        sock = socket.socket(fileno=fd)
+    except OSError as error:
+        error.strerror = f"{error.strerror}: fd {fd} is no socket that was inherited"
+        raise
+    os.set_inheritable(fd, False)
+    return sock
+
+
+def inherited_sockets() -> list[tuple[str, Any]]:
+    """Return (name, socket) for each socket that systemd passed to this process; [] if it passed none.
+
+    The name is FileDescriptorName= of the socket unit, by default the unit's name; "unknown" if there is none.
+    Takes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES out of the environment, so that children don't take them for
+    theirs: a second call returns []. See sd_listen_fds_with_names(3).
+
+    ValueError if a variable is no number; OSError if an fd is no socket.
+    """
+    pid = os.environ.pop("LISTEN_PID", "")
+    count = os.environ.pop("LISTEN_FDS", "0")
+    names = os.environ.pop("LISTEN_FDNAMES", "").split(":")
+    if not pid or int(pid) != os.getpid():
+        return []
+    found = []
+    for number in range(int(count)):
+        name = names[number] if number < len(names) else ""
+        found.append((name or "unknown", _inherited(FIRST_INHERITED + number)))
+    return found
+
+
+def _bound(family: Any, kind: Any, address: Any, reuse_port: bool) -> Any:
     sock = socket.socket(family, kind)
     try:
-        if family != socket.AF_UNIX:
+        if family == socket.AF_UNIX:
+            if os.path.exists(address) and _is_dead(address, kind):
+                os.unlink(address)
+        elif kind == socket.SOCK_STREAM:
+            # With datagrams it would let any process of anybody take the port over.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        elif os.path.exists(address) and _is_dead(address):
-            os.unlink(address)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            # Whatever /proc/sys/net/ipv6/bindv6only says.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
         sock.bind(address)
     except OSError as error:
         sock.close()
@@ -53,19 +112,19 @@ def _bound(family: Any, kind: Any, address: Any) -> Any:
     return sock
 
 
-def _is_dead(path: str) -> bool:
+def _is_dead(path: str, kind: Any) -> bool:
     """Tell whether `path` is the socket of a server that is gone."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(path) == 111
+    with socket.socket(socket.AF_UNIX, kind) as probe:
+        return probe.connect_ex(path) == ECONNREFUSED
 
 
-def open_stream(family: Any, address: Any, backlog: int | None) -> Any:
+def open_stream(family: Any, address: Any, backlog: int | None, reuse_port: bool = False) -> Any:
     """Return a listening TCP or Unix socket. OSError, which names the address, if it can't be had."""
-    sock = _bound(family, socket.SOCK_STREAM, address)
+    sock = _bound(family, socket.SOCK_STREAM, address, reuse_port)
     sock.listen(DEFAULT_BACKLOG if backlog is None else backlog)
     return sock
 
 
-def open_datagram(family: Any, address: Any) -> Any:
+def open_datagram(family: Any, address: Any, reuse_port: bool = False) -> Any:
     """Return a bound datagram socket. OSError, which names the address, if it can't be had."""
-    return _bound(family, socket.SOCK_DGRAM, address)
+    return _bound(family, socket.SOCK_DGRAM, address, reuse_port)

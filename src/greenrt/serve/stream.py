@@ -1,35 +1,17 @@
 """StreamServer: TCP and Unix stream connections."""
 
-import errno
 import logging
 from collections.abc import Callable
 
-from greenrt._hub.pausing import sleep
-from greenrt._loop import log
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
+from greenrt.green import socket
 from greenrt.serve.base import BaseServer
 from greenrt.serve.listeners import open_stream
 
 __all__ = ["StreamServer"]
 
-# The peer was gone before the connection was taken; accept(2) says to treat these like EAGAIN.
-PASSING = frozenset(
-    (
-        errno.ECONNABORTED,
-        errno.EINTR,
-        errno.ENETDOWN,
-        errno.EPROTO,
-        errno.ENOPROTOOPT,
-        errno.EHOSTDOWN,
-        errno.EHOSTUNREACH,
-        errno.EOPNOTSUPP,
-        errno.ENETUNREACH,
-        errno.EPERM,
-    )
-)
-# The system has no more to give for now.
-EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS))
+LOG = logging.getLogger("greenrt.serve")
 
 
 class StreamServer(BaseServer):
@@ -37,10 +19,17 @@ class StreamServer(BaseServer):
 
     TLS with `ssl_context`, an `ssl.SSLContext` for servers, or with `certfile` and `keyfile`, PEM files. The
     handshake is made in the handler's greenlet, in `handshake_timeout` seconds at most.
+
+    `spawn` as a number limits the connections in all, `max_per_peer` those of one client: what it opens beyond is
+    closed at once. `idle_timeout` is the timeout of the sockets that handlers get: a `recv` or `send` that waits
+    longer raises TimeoutError, and a handler that lets it pass has ended properly.
     """
 
     # Seconds; None for no limit.
     handshake_timeout: float | None = 10.0
+    idle_timeout: float | None = None
+    # Connections of one client at once: one IPv4 address, or one /64 network of IPv6. None for no limit.
+    max_per_peer: int | None = None
 
     def __init__(
         self,
@@ -52,73 +41,85 @@ class StreamServer(BaseServer):
         ssl_context: Any = None,
         certfile: Any = None,
         keyfile: Any = None,
+        reuse_port: bool = False,
+        idle_timeout: float | None = None,
+        max_per_peer: int | None = None,
     ) -> None:
-        super().__init__(listener, handle, spawn)
+        super().__init__(listener, handle, spawn, reuse_port=reuse_port)
         self.backlog = backlog
-        if certfile is not None:
-            # Few servers need it, and it takes long to import.
-            from greenrt.serve.tls import make_context
-
-            if ssl_context is not None:
-                raise TypeError("give either ssl_context or certfile, which makes one")
-            ssl_context = make_context(certfile, keyfile)
-        elif keyfile is not None:
+        if idle_timeout is not None:
+            self.idle_timeout = idle_timeout
+        if max_per_peer is not None:
+            self.max_per_peer = max_per_peer
+        self._peers: dict[Any, int] = {}
+        if certfile is not None and ssl_context is not None:
+            raise TypeError("give either ssl_context or certfile, which makes one")
+        if keyfile is not None and certfile is None:
             raise TypeError("a keyfile needs its certfile")
+        self._certificate = (certfile, keyfile)
         # May be replaced while the server runs: connections to come use the new one.
         self.ssl_context: Any = ssl_context
+        if certfile is not None:
+            self.reload_certificate()
+
+    def reload_certificate(self) -> None:
+        """Read `certfile` and `keyfile` again, for connections to come.
+
+        OSError if they can't be used; the server goes on with what it had. ValueError if it has no certfile: with an
+        `ssl_context` of yours, call its ``load_cert_chain``.
+        """
+        # Few servers need it, and it takes long to import.
+        from greenrt.serve.tls import make_context
+
+        if self._certificate[0] is None:
+            raise ValueError(f"{self!r} was given no certfile; call load_cert_chain of your ssl_context")
+        self.ssl_context = make_context(*self._certificate)
 
     def _open(self, family: Any, address: Any) -> Any:
-        return open_stream(family, address, self.backlog)
+        return open_stream(family, address, self.backlog, self.reuse_port)
 
-    def _accept_forever(self) -> None:
-        listener = self.socket
-        delay = self.min_delay
-        burst = 0
-        while self.socket is listener:
-            if self.pool is not None:
-                # Who is not taken in waits in the kernel's backlog, or goes to another process.
-                self.pool.wait_available()
-            try:
-                connection, address = listener.accept()
-            except OSError as error:
-                if self.socket is not listener:
-                    return
-                if error.errno in EXHAUSTED:
-                    log.warn("%r can't accept: %s; again in %.2f s", self, error, delay)
-                    sleep(delay)
-                    delay = min(delay * 2, self.max_delay)
-                elif error.errno not in PASSING:
-                    raise
-                continue
-            delay = self.min_delay
-            if self.socket is not listener:
-                # Closed, and told so too late to stop this accept.
-                connection.close()
-                return
-            try:
-                self.do_handle(connection, address)
-            except BaseException:
-                connection.close()
-                raise
-            # More may have been waiting, and accept doesn't switch then.
-            burst += 1
-            if burst >= self.max_accept:
-                burst = 0
-                sleep(0)
-            del connection
+    def _take(self, sock: Any) -> tuple[Any, Any]:
+        return sock.accept()  # type: ignore[no-any-return]
+
+    def _drop(self, taken: Any) -> None:
+        taken.close()
 
     def _run_handler(self, connection: Any, address: Any) -> None:
-        assert self.handle is not None
+        most = self.max_per_peer
+        peer = None if most is None else peer_of(address)
+        if most is None or peer is None:
+            self._serve(connection, address)
+            return
+        count = self._peers.get(peer, 0)
+        if count >= most:
+            LOG.info("a connection from %s was closed: it has %d", address[0], most)
+            connection.close()
+            return
+        self._peers[peer] = count + 1
+        try:
+            self._serve(connection, address)
+        finally:
+            self._peers[peer] -= 1
+            if not self._peers[peer]:
+                del self._peers[peer]
+
+    def _serve(self, connection: Any, address: Any) -> None:
         if self.ssl_context is not None:
             connection = self._secured(connection, address)
             if connection is None:
                 return
+        if self.idle_timeout is not None:
+            connection.settimeout(self.idle_timeout)
+        assert self.handle is not None
         try:
             self.handle(connection, address)
         except GreenletExit:
             # Killed by `stop`.
             pass
         except BaseException as error:
+            if isinstance(error, TimeoutError) and self.idle_timeout is not None:
+                LOG.info("a connection from %s was closed: idle", address, exc_info=True)
+                return
             self._report()
             if not isinstance(error, Exception):
                 raise
@@ -134,7 +135,19 @@ class StreamServer(BaseServer):
         except OSError as error:
             # The peer's doing, like any connection that breaks; its words are not for the log.
             reason = getattr(error, "reason", None) or type(error).__name__
-            logging.getLogger("greenrt.serve").debug("no TLS with %r: %s", address, reason)
+            LOG.debug("no TLS with %r: %s", address, reason)
         except GreenletExit:
             pass
         return None
+
+
+def peer_of(address: Any) -> Any:
+    """Return what connections of one client have in common; None for a Unix socket's."""
+    if not isinstance(address, tuple):
+        return None
+    host = address[0]
+    if ":" not in host:
+        return host
+    if host.startswith("::ffff:"):
+        return host[7:]
+    return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])[:8]

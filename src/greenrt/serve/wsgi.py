@@ -59,6 +59,7 @@ class WSGIServer(StreamServer):
             spawn = self.limits.connections
         super().__init__(listener, None, backlog, spawn, **tls)
         self.handshake_timeout = self.limits.head_time
+        self.max_per_peer = self.limits.connections_per_peer
         if application is not None and not callable(application):
             raise TypeError(f"the application must be callable, not {application!r}")
         self.application = application
@@ -69,7 +70,6 @@ class WSGIServer(StreamServer):
             self._access = AccessLog(_writer(log))
         self._environ = environ or {}
         self._wires: set[Wire] = set()
-        self._peers: dict[Any, int] = {}
 
     # -- Life
 
@@ -84,15 +84,10 @@ class WSGIServer(StreamServer):
             # Else the kernel holds megabytes for each client that is slow to read.
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
 
-    def stop(self, timeout: float | None = None) -> None:
-        """Take in no more, answer the requests that have come, then kill what is left after `timeout` seconds.
-
-        Connections that wait for a request are closed at once. None: `stop_timeout`.
-        """
-        self.close()
+    def _wind_down(self) -> None:
+        # Each answers what has come; connections that wait for a request are closed at once.
         for wire in list(self._wires):
             wire.finish()
-        super().stop(timeout)
 
     # -- Connections
 
@@ -104,15 +99,8 @@ class WSGIServer(StreamServer):
     def handle(self, sock: Any, peer: Any) -> None:
         """Answer the requests of one connection."""
         wire = Wire(sock, self.limits)
-        host = peer[0] if isinstance(peer, tuple) else ""
-        count = self._peers.get(host, 0) + 1
-        most = self.limits.connections_per_peer
-        if most is not None and count > most and host:
-            self.error_log.info("a connection from %s was closed: it has %d", host, most)
-            return
-        self._peers[host] = count
         self._wires.add(wire)
-        if self.closed:
+        if not self.started:
             # Taken in at the last moment.
             wire.finish()
         try:
@@ -120,13 +108,9 @@ class WSGIServer(StreamServer):
         except OSError as error:
             # The client is gone, or takes nothing in: there is nobody to answer.
             wire.reset()
-            self.error_log.debug("a connection from %s broke: %s", host, error)
+            self.error_log.debug("a connection from %s broke: %s", peer, error)
         finally:
             self._wires.discard(wire)
-            if self._peers[host] > 1:
-                self._peers[host] -= 1
-            else:
-                del self._peers[host]
 
     def _base_environ(self, sock: Any, peer: Any) -> dict[str, Any]:
         """Return what the environs of all requests on a connection have in common."""

@@ -1,0 +1,141 @@
+"""The end of a server: what has come is served, what takes too long is killed."""
+
+from typing import Any
+
+import pytest
+from support.wsgi import hello, request, serving, until_end
+
+import greenrt
+from greenrt.green import socket
+from greenrt.serve import DatagramServer, StreamServer
+
+
+def connect(server: Any) -> Any:
+    sock = socket.socket()
+    sock.settimeout(10)
+    try:
+        sock.connect(server.address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def answers(clients: list[Any]) -> list[bytes]:
+    try:
+        return [client.recv(100) for client in clients]
+    finally:
+        for client in clients:
+            client.close()
+
+
+@pytest.mark.parametrize("spawn", ["default", 1, None, greenrt.spawn], ids=str)
+def test_who_waits_in_the_kernel_is_served(spawn: Any) -> None:
+    """A listener that is closed resets the connections that nobody has accepted."""
+
+    def slow(sock: Any, address: Any) -> None:
+        greenrt.sleep(0.01)
+        sock.sendall(b"served")
+
+    server = StreamServer(("127.0.0.1", 0), slow, spawn=spawn)
+    server.start()
+    # None of these connects switches, so nobody is accepted before.
+    clients = [connect(server) for _ in range(8)]
+    server.stop(30)
+    assert answers(clients) == [b"served"] * 8
+    with pytest.raises(ConnectionRefusedError):
+        connect(server)
+
+
+def test_requests_that_wait_in_the_kernel_are_answered() -> None:
+    with serving(hello) as server:
+        clients = [connect(server) for _ in range(8)]
+        for client in clients:
+            client.sendall(request())
+        server.stop(30)
+        for client in clients:
+            assert until_end(client).endswith(b"hello")
+            client.close()
+
+
+def test_datagrams_that_wait_in_the_kernel_are_handled() -> None:
+    seen: list[bytes] = []
+    server = DatagramServer(("127.0.0.1", 0), lambda data, address: seen.append(data), spawn=2)
+    server.start()
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        for number in range(5):
+            client.sendto(b"%d" % number, server.address)
+        server.stop(30)
+    assert seen == [b"0", b"1", b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize("spawn", ["default", 1, None], ids=str)
+def test_who_takes_too_long_is_killed(spawn: Any) -> None:
+    ended: list[str] = []
+
+    def endless(sock: Any, address: Any) -> None:
+        try:
+            greenrt.sleep(1000)
+        finally:
+            ended.append("left")
+
+    server = StreamServer(("127.0.0.1", 0), endless, spawn=spawn)
+    server.start()
+    clients = [connect(server) for _ in range(3)]
+    greenrt.sleep(0.02)
+    with greenrt.Timeout(30):
+        server.stop(0.2)
+    assert len(ended) >= 1
+    if spawn == "default":
+        assert answers(clients) == [b""] * 3
+    for client in clients:
+        client.close()
+
+
+def test_a_handler_in_the_accepting_greenlet_may_finish() -> None:
+    inside = greenrt.Event()
+
+    def slow(sock: Any, address: Any) -> None:
+        inside.set()
+        greenrt.sleep(0.1)
+        sock.sendall(b"finished")
+
+    server = StreamServer(("127.0.0.1", 0), slow, spawn=None)
+    server.start()
+    clients = [connect(server)]
+    inside.wait(10)
+    server.stop(30)
+    assert answers(clients) == [b"finished"]
+
+
+@pytest.mark.parametrize("spawn", ["default", None], ids=str)
+def test_a_handler_stops_its_server(spawn: Any) -> None:
+    def last(sock: Any, address: Any) -> None:
+        sock.sendall(b"last")
+        server.stop(0.1)
+
+    server = StreamServer(("127.0.0.1", 0), last, spawn=spawn)
+    server.start()
+    serving = greenrt.spawn(server.serve_forever)
+    clients = [connect(server)]
+    assert answers(clients) == [b"last"]
+    serving.get(timeout=30)
+    assert server.closed
+
+
+def test_stop_twice_and_before_start() -> None:
+    server = StreamServer(("127.0.0.1", 0), print)
+    server.stop()
+    server.start()
+    greenrt.joinall([greenrt.spawn(server.stop) for _ in range(2)], timeout=30)
+    server.stop()
+    assert server.closed
+
+
+def test_a_server_starts_again() -> None:
+    server = StreamServer(("127.0.0.1", 0), lambda sock, address: sock.sendall(b"again"))
+    for _ in range(2):
+        server.start()
+        clients = [connect(server)]
+        server.stop(30)
+        assert answers(clients) == [b"again"]
