@@ -56,7 +56,7 @@ DELIBERATE: dict[Any, str] = {
     "localhost by address": STALE,
     "a\0b.test": "the C library cuts a name at a null byte, and asks for another one",
     **dict.fromkeys(("badcase.test", "longchain.test", "control.test"), HOSTILE),
-    **dict.fromkeys(("garbage.test", "loop.test", "short.test", "cnameloop.test"), HOSTILE),
+    **dict.fromkeys(("loop.test", "short.test", "cnameloop.test"), HOSTILE),
     **dict.fromkeys(
         ("halftcp.test", "rst.test"), "for one family only, the C library calls a broken stream no name"
     ),
@@ -270,6 +270,7 @@ SCENARIOS: dict[str, Scenario] = {
         infos(
             [
                 "garbage.test",
+                "echo.test",
                 "loop.test",
                 "badid.test",
                 "badq.test",

@@ -37,6 +37,9 @@ TYPES = {
     "CAA": 257,
 }
 
+# The types whose data is one text, and pycares' name of that.
+PLAIN = {1: "addr", 2: "nsdname", 5: "cname", 12: "dname", 28: "addr"}
+
 # Of ares.h; pycares does not export them.
 _FLAG_DNS0X20 = 1 << 10
 _OPT_NOROTATE = 1 << 16
@@ -75,8 +78,9 @@ class Settings:
 class Channel:
     """A c-ares channel on `loop`; for the loop's thread only, `abandon` excepted.
 
-    `answered` is called as ``answered(token, result, error)``, once for each `ask`, never from inside c-ares: with
-    pycares' DNSResult and None, or None and a number of `pycares.errno`.
+    `answered` is called as ``answered(token, records, error)``, once for each `ask`, never from inside c-ares: with
+    the records of the answer and None, or None and a number of `pycares.errno`. A record is what `wire.Record` says;
+    the data of types that are not just an address or a name is pycares'.
     """
 
     def __init__(
@@ -196,7 +200,7 @@ class Channel:
             for token, result, error in notes:
                 if token in self._asked:
                     self._asked.remove(token)
-                    self._answered(token, result, error)
+                    self._answered(token, None if result is None else _records(result), error)
         if not self._asked:
             self._stop_timer()
 
@@ -218,6 +222,19 @@ class Channel:
                 watcher.close()
             watcher = self._watchers[fd] = self._loop.io(fd, events)
             watcher.start(self._ready, fd, pass_events=True)
+
+
+def _records(result: Any) -> list[tuple[str, int, int, Any]]:
+    return [
+        (
+            str(record.name),
+            record.type,
+            record.ttl,
+            getattr(record.data, PLAIN[record.type]) if record.type in PLAIN else record.data,
+        )
+        for record in result.answer
+        if record.record_class == 1
+    ]
 
 
 def _make(settings: Settings, on_socket: Callable[[int, bool, bool], object]) -> Any:

@@ -124,22 +124,19 @@ def check_name(name: str, rtype: str) -> str:
     return plain
 
 
-def read_answer(name: str, rtype: str, result: Any) -> Answer:
-    """Return what pycares' `result` says about `name`, which is `check_name`'s.
+def read_answer(name: str, rtype: str, said: list[tuple[str, int, int, Any]]) -> Answer:
+    """Return what the records `said` (owner, type, ttl, data) say about `name`, which is `check_name`'s.
 
     NoData or Dangling if that is nothing, Malformed if it is nothing but nonsense.
     """
     number = TYPES[rtype]
     aliases: dict[str, tuple[str, int]] = {}
     found: dict[str, list[tuple[Any, int]]] = {}
-    for record in result.answer:
-        if record.record_class != 1:
-            continue
-        owner = _folded(record.name)
-        if record.type == number:
-            found.setdefault(owner, []).append((record.data, record.ttl))
-        elif record.type == TYPES["CNAME"]:
-            aliases.setdefault(owner, (record.data.cname, record.ttl))
+    for owner, kind, ttl, data in said:
+        if kind == number:
+            found.setdefault(_folded(owner), []).append((data, ttl))
+        elif kind == TYPES["CNAME"]:
+            aliases.setdefault(_folded(owner), (data, ttl))
     shape = _HOST if rtype in ("A", "AAAA") else _OWNER
     where = name
     cnames: list[str] = []
@@ -147,7 +144,7 @@ def read_answer(name: str, rtype: str, result: Any) -> Answer:
     while _folded(where) not in found:
         target, ttl = aliases.get(_folded(where), (None, 0))
         if target is None:
-            raise (Dangling if result.answer else NoData)(name, rtype)
+            raise (Dangling if said else NoData)(name, rtype)
         cnames.append(where)
         ttls.append(ttl)
         where = _respelled(target, name)
@@ -195,9 +192,9 @@ def _texts(*texts: Any) -> bool:
     return all(isinstance(text, str) and _TEXT.fullmatch(text) for text in texts)
 
 
-def _read_name(field: str) -> Any:
+def _read_name(data: Any, asked: str) -> str | None:
     # The root is no answer to who hosts or serves a domain.
-    return lambda data, asked: _host(getattr(data, field), asked) or None
+    return _host(data, asked) or None
 
 
 def _read_mx(data: Any, asked: str) -> MX | None:
@@ -241,13 +238,13 @@ def _read_uri(data: Any, asked: str) -> URI | None:
     return URI(data.priority, data.weight, data.target)
 
 
-# Each takes pycares' data and the name asked for, and returns the record, or None if it makes no sense.
+# Each takes the data and the name asked for, and returns the record, or None if it makes no sense.
 _READERS: dict[str, Any] = {
-    "A": lambda data, asked: data.addr,
-    "AAAA": lambda data, asked: data.addr,
-    "CNAME": _read_name("cname"),
-    "NS": _read_name("nsdname"),
-    "PTR": _read_name("dname"),
+    "A": lambda data, asked: data,
+    "AAAA": lambda data, asked: data,
+    "CNAME": _read_name,
+    "NS": _read_name,
+    "PTR": _read_name,
     "MX": _read_mx,
     "SRV": _read_srv,
     "TXT": lambda data, asked: TXT(bytes(data.data)),

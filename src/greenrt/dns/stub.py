@@ -1,24 +1,34 @@
-"""Questions to name servers: who waits for which, how long, and with which channel.
+"""Questions to name servers: who waits for which, how long, and how they are asked.
 
 A question that is under way already is not asked again: its askers share a `Flight`, each with a timeout of its own.
-c-ares can't take one question back, only all of a channel's. So a channel whose questions nobody waits for any more
-is emptied at once, and one in which such orphans pile up is replaced, and closed when the last awaited answer is in.
+
+Addresses and the names of addresses are asked for by an `Exchange` of our own, all else by c-ares: other types, TCP,
+and a cache. c-ares can't take one question back, only all of a channel's. So a channel whose questions nobody waits
+for any more is emptied at once, and one in which such orphans pile up is replaced, and closed when the last awaited
+answer is in.
 """
 
 import os
 import weakref
 from dataclasses import replace
+from functools import partial
 
 from greenrt._hub.park import TIMED_OUT, new_park
 from greenrt._hub.slot import get_hub, get_hub_if_exists
 from greenrt._loop import log
 from greenrt._typing import Any
 from greenrt.dns.answer import Answer
-from greenrt.dns.channel import Channel, Settings
+from greenrt.dns.channel import TYPES, Channel, Settings
 from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
+from greenrt.dns.exchange import Exchange, Failure, Server
 from greenrt.dns.records import check_name, read_answer
+from greenrt.dns.servers import parse_server
+from greenrt.dns.wire import Question, Record
 
 __all__ = ["Lookup", "Stub"]
+
+# What an `Exchange` can ask for.
+BY_UDP = frozenset(("A", "AAAA", "PTR"))
 
 # How many orphans a channel may carry along while others in it are waited for.
 MAX_ORPHANS = 64
@@ -37,7 +47,8 @@ _ERRORS: dict[int, type[ResolverError]] = {
     10: Malformed,
     12: TimedOut,
 }
-_DETAILS = {11: "no name server could be reached", 24: "the resolver was closed"}
+_CLOSED = "the resolver was closed"
+_DETAILS = {11: "no name server could be reached", 24: _CLOSED}
 
 _stubs: "weakref.WeakSet[Stub]" = weakref.WeakSet()
 
@@ -45,26 +56,28 @@ _stubs: "weakref.WeakSet[Stub]" = weakref.WeakSet()
 class Flight:
     """One question under way, and those who wait for its end: owned by a line of channels."""
 
-    __slots__ = ("askers", "channel", "error", "key", "line", "name", "outcome", "parks", "rtype")
+    __slots__ = ("askers", "channel", "error", "exchange", "key", "line", "name", "outcome", "parks", "rtype")
 
     def __init__(self, line: "Line", name: str, rtype: str) -> None:
         self.line = line
         self.name = name
         self.rtype = rtype
         self.key = (name, rtype)
+        # What it is asked by, of the two.
+        self.exchange: Exchange | None = None
         self.channel: Channel | None = None
         # Who has not cancelled, and those of them who wait now.
         self.askers = 0
         self.parks: list[Any] = []
         self.outcome: Answer | None = None
-        self.error: tuple[type[ResolverError], str] | None = None
+        self.error: Failure | None = None
 
     @property
     def done(self) -> bool:
         """Whether the question is answered."""
         return self.outcome is not None or self.error is not None
 
-    def land(self, outcome: Answer | None, error: tuple[type[ResolverError], str] | None) -> None:
+    def land(self, outcome: Answer | None, error: Failure | None) -> None:
         """Note the end, and wake who waits for it."""
         self.outcome = outcome
         self.error = error
@@ -74,22 +87,65 @@ class Flight:
 
 
 class Line:
-    """The channels of one choice of settings: one that is asked, and old ones with questions still to be answered."""
+    """What asks by one choice of settings: exchanges, and channels.
+
+    Of the channels at most two are asked, one of them by TCP alone; old ones have questions still to be answered.
+    """
 
     def __init__(self, loop: Any, settings: Settings) -> None:
         self.settings = settings
         self._loop = loop
-        self._channel: Channel | None = None
+        self._servers = [parse_server(text) for text in settings.servers]
+        self._first = 0
+        self._exchanging: set[Flight] = set()
+        self._channels: dict[bool, Channel] = {}
         self._awaited: dict[Channel, int] = {}
+        # Those that others may share.
         self.flights: dict[tuple[str, str], Flight] = {}
         # Nothing new comes: the last channel is closed when it is empty.
         self.retired = False
 
     def launch(self, flight: Flight) -> None:
         """Ask."""
-        channel = self._channel
+        settings = self.settings
+        if settings.use_vc or settings.cache or flight.rtype not in BY_UDP:
+            self._by_channel(flight, settings.use_vc)
+            return
+        flight.exchange = Exchange(
+            self._loop,
+            Question(flight.name, TYPES[flight.rtype]),
+            self._in_turn(),
+            settings.timeout,
+            settings.attempts,
+            partial(self._exchanged, flight),
+            partial(self._truncated, flight),
+        )
+        self._exchanging.add(flight)
+        flight.exchange.start()
+
+    def _in_turn(self) -> list[Server]:
+        """Return the servers, the one first that is to be asked first."""
+        servers = self._servers
+        if self.settings.rotate:
+            first = self._first = (self._first + 1) % len(servers)
+            servers = servers[first:] + servers[:first]
+        return servers
+
+    def _exchanged(self, flight: Flight, records: list[Record] | None, failure: Failure | None) -> None:
+        self._exchanging.discard(flight)
+        flight.exchange = None
+        self._land(flight, records, failure)
+
+    def _truncated(self, flight: Flight) -> None:
+        self._exchanging.discard(flight)
+        flight.exchange = None
+        self._by_channel(flight, True)
+
+    def _by_channel(self, flight: Flight, use_vc: bool) -> None:
+        channel = self._channels.get(use_vc)
         if channel is None:
-            channel = self._channel = Channel(self._loop, self.settings, self._answered)
+            settings = replace(self.settings, use_vc=use_vc)
+            channel = self._channels[use_vc] = Channel(self._loop, settings, self._answered)
             self._awaited[channel] = 0
         flight.channel = channel
         self._awaited[channel] += 1
@@ -99,15 +155,23 @@ class Line:
         """Nobody waits for `flight` any more."""
         if self.flights.get(flight.key) is flight:
             del self.flights[flight.key]
+        exchange, flight.exchange = flight.exchange, None
+        if exchange is not None:
+            exchange.close()
+            self._exchanging.discard(flight)
         channel = flight.channel
         if flight.done or channel is None or channel not in self._awaited:
             return
         self._awaited[channel] -= 1
         flight.channel = None
         awaited = self._awaited[channel]
-        if awaited and channel is self._channel and len(channel) - awaited > max(MAX_ORPHANS, awaited):
-            self._channel = None
+        if awaited and len(channel) - awaited > max(MAX_ORPHANS, awaited):
+            self._replace(channel)
         self._tidy(channel)
+
+    def _replace(self, channel: Channel) -> None:
+        """Ask `channel` no more."""
+        self._channels = {use_vc: other for use_vc, other in self._channels.items() if other is not channel}
 
     def retire(self) -> None:
         """Close each channel when its awaited questions are answered."""
@@ -117,20 +181,30 @@ class Line:
 
     @property
     def idle(self) -> bool:
-        """Whether there are no channels."""
-        return not self._awaited
+        """Whether nothing is under way, and there are no channels."""
+        return not self._awaited and not self._exchanging
 
     def drop(self) -> list[Flight]:
-        """Abandon the channels, in the child of a fork; return the flights in them that someone waits for."""
+        """Abandon all sockets, in the child of a fork; return the flights that someone waits for."""
+        exchanging, self._exchanging = self._exchanging, set()
+        for flight in exchanging:
+            exchange, flight.exchange = flight.exchange, None
+            if exchange is not None:
+                exchange.abandon()
         channels, self._awaited = list(self._awaited), {}
-        self._channel = None
-        return [flight for channel in channels for flight in channel.abandon() if flight.askers]
+        self._channels.clear()
+        flights = [flight for channel in channels for flight in channel.abandon()]
+        return [flight for flight in (*exchanging, *flights) if flight.askers]
 
     def close(self) -> None:
-        """Close the channels; who waits gets ServFail."""
+        """Give back all sockets; who waits gets ServFail."""
         self.retired = True
+        for flight in list(self._exchanging):
+            if flight.exchange is not None:
+                flight.exchange.close()
+            self._exchanged(flight, None, (ServFail, _CLOSED))
         channels, self._awaited = list(self._awaited), {}
-        self._channel = None
+        self._channels.clear()
         for channel in channels:
             channel.close()
 
@@ -138,25 +212,34 @@ class Line:
         """Cancel or close a channel in which nobody waits for anything."""
         if self._awaited.get(channel):
             return
-        if channel is not self._channel or self.retired:
+        if self.retired or channel not in self._channels.values():
             self._awaited.pop(channel, None)
-            if channel is self._channel:
-                self._channel = None
+            self._replace(channel)
             channel.close()
         elif len(channel):
             channel.cancel()
 
-    def _answered(self, flight: Flight, result: Any, error: int | None) -> None:
+    def _answered(self, flight: Flight, records: list[Any] | None, error: int | None) -> None:
         channel, flight.channel = flight.channel, None
         if channel is None:
             # Its askers have gone.
             return
-        if self.flights.get(flight.key) is flight:
-            del self.flights[flight.key]
-        flight.land(*_outcome(flight, result, error))
+        failure = None if error is None else (_ERRORS.get(error, ServFail), _DETAILS.get(error, ""))
+        self._land(flight, records, failure)
         if channel in self._awaited:
             self._awaited[channel] -= 1
             self._tidy(channel)
+
+    def _land(self, flight: Flight, records: list[Any] | None, failure: Failure | None) -> None:
+        if self.flights.get(flight.key) is flight:
+            del self.flights[flight.key]
+        answer = None
+        if records is not None:
+            try:
+                answer = read_answer(flight.name, flight.rtype, records)
+            except ResolverError as problem:
+                failure = type(problem), problem.detail
+        flight.land(answer, failure)
 
 
 class Lookup:
@@ -187,7 +270,8 @@ class Lookup:
 
     def _wait(self, timeout: float | None) -> None:
         flight = self._flight
-        limit = flight.line.settings.budget() + GRACE
+        # By UDP, and then by TCP.
+        limit = 2 * flight.line.settings.budget() + GRACE
         park = new_park(("a name server:", flight.rtype, flight.name))
         flight.parks.append(park)
         try:
@@ -197,7 +281,7 @@ class Lookup:
                 flight.parks.remove(park)
         if late and (timeout is None or timeout > limit):
             log.error(
-                "c-ares did not answer for %s of %r within %s s; the question is given up",
+                "nothing became of the question for %s of %r within %s s; it is given up",
                 flight.rtype,
                 flight.name,
                 limit,
@@ -318,20 +402,6 @@ class Stub:
     def _ask_again(self, flight: Flight) -> None:
         if flight.askers and not flight.done:
             flight.line.launch(flight)
-
-
-def _outcome(
-    flight: Flight, result: Any, error: int | None
-) -> tuple[Answer | None, tuple[type[ResolverError], str] | None]:
-    """Return the answer, or the class and the detail of the error to raise."""
-    if error is None:
-        try:
-            return read_answer(flight.name, flight.rtype, result), None
-        except ResolverError as problem:
-            return None, (type(problem), problem.detail)
-    if error in _ERRORS:
-        return None, (_ERRORS[error], "")
-    return None, (ServFail, _DETAILS.get(error, ""))
 
 
 def _after_fork() -> None:

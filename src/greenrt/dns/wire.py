@@ -1,0 +1,165 @@
+"""DNS messages: a question as it is sent, which datagram answers it, and what the answer says (RFC 1035, 6891).
+
+Only for the types whose data is an address or a name. Who sends an answer chooses every byte of it: nothing is read
+out of bounds, and a compressed name only ever points back.
+"""
+
+import _socket
+import re
+import struct
+from os import urandom
+
+from greenrt._typing import Any
+
+__all__ = ["FORMERR", "NOERROR", "NXDOMAIN", "BadMessage", "Question", "Record"]
+
+NOERROR, FORMERR, NXDOMAIN = 0, 1, 3
+A, CNAME, PTR, AAAA, IN = 1, 5, 12, 28, 1
+
+# Flags: recursion desired. Counts: one question; with EDNS one additional record.
+QUERY = b"\1\0\0\1\0\0\0\0\0"
+# An OPT record: datagrams of up to 1232 bytes are taken, which no path cuts to pieces (DNS flag day 2020).
+OPT = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
+# In the third byte of an answer, and in the fourth.
+IS_ANSWER, OPCODE, AUTHORITATIVE, TRUNCATED = 0x80, 0x78, 0x04, 0x02
+RECURSIVE, RCODE = 0x80, 0x0F
+
+# Type, class, time to live, length of the data.
+HEAD = struct.Struct("!HHIH")
+QUESTION_AT = 12
+MAX_NAME = 255
+
+# The bit by which the letters of each case differ, 0 for other bytes.
+CASES = bytes(0x20 if byte < 128 and chr(byte).isalpha() else 0 for byte in range(256))
+# In a label: what is written with a backslash.
+UNUSUAL = re.compile(rb"[^!-\-/-\[\]-~]")
+
+# Owner without its last dot, type, time to live in seconds, data: an address or a name as text.
+Record = tuple[str, int, int, str]
+
+
+class BadMessage(ValueError):
+    """An answer that ends too early, or whose names lead nowhere."""
+
+
+class Question:
+    """A question for one name and type, with a random id and random letter case (DNS 0x20), which answers repeat.
+
+    name: absolute, ASCII, without its last dot, and short enough. data: what to send.
+    """
+
+    __slots__ = ("_end", "_folded", "data", "edns", "name")
+
+    def __init__(self, name: str, rtype: int) -> None:
+        self.name = name
+        plain = name.encode()
+        random = urandom(2 + len(plain))
+        mask = int.from_bytes(plain.translate(CASES), "big") & int.from_bytes(random[2:], "big")
+        spelled = (int.from_bytes(plain, "big") ^ mask).to_bytes(len(plain), "big")
+        labels = [] if name == "." else [bytes((len(label),)) + label for label in spelled.split(b".")]
+        asked = b"".join(labels) + b"\0" + rtype.to_bytes(2, "big") + b"\0\1"
+        self.edns = True
+        self._end = QUESTION_AT + len(asked)
+        self.data = random[:2] + QUERY + b"\1" + asked + OPT
+
+    def without_edns(self) -> None:
+        """Ask in the way of servers that have never heard of EDNS."""
+        self.edns = False
+        self.data = self.data[:11] + b"\0" + self.data[12 : self._end]
+
+    def answered_by(self, reply: bytes) -> int | None:
+        """Return the code (RCODE) of a datagram that answers this question, None if it does not.
+
+        A server that has never heard of EDNS may answer FORMERR without repeating the question.
+        """
+        data = self.data
+        if len(reply) < QUESTION_AT or reply[:2] != data[:2] or reply[2] & (IS_ANSWER | OPCODE) != IS_ANSWER:
+            return None
+        code = reply[3] & RCODE
+        if code == FORMERR and self.edns:
+            return code
+        end = self._end
+        return code if reply[4:6] == b"\0\1" and reply[QUESTION_AT:end] == data[QUESTION_AT:end] else None
+
+    def answered_in_other_case(self, reply: bytes) -> bool:
+        """Tell whether only the case of the letters keeps a datagram from being the answer."""
+        end = self._end
+        asked, repeated = self.data[:2] + self.data[QUESTION_AT:end], reply[:2] + reply[QUESTION_AT:end]
+        return asked != repeated and asked.lower() == repeated.lower() and asked[:2] == repeated[:2]
+
+    @staticmethod
+    def is_truncated(reply: bytes) -> bool:
+        """Tell whether the answer did not fit into its datagram."""
+        return bool(reply[2] & TRUNCATED)
+
+    @staticmethod
+    def is_lame(reply: bytes) -> bool:
+        """Tell whether the server says nothing, and neither knows the name nor asks others about it."""
+        empty = reply[6:10] == b"\0\0\0\0" and reply[3] & RCODE == NOERROR
+        return empty and not reply[2] & AUTHORITATIVE and not reply[3] & RECURSIVE
+
+    def records(self, reply: bytes) -> list[Record]:
+        """Return the records of the answer that have a type which is read here. BadMessage if it is damaged."""
+        try:
+            return list(self._records(reply))
+        except (IndexError, struct.error) as error:
+            raise BadMessage(f"the answer ends too early ({error})") from None
+
+    def _records(self, reply: bytes) -> Any:
+        at = self._end
+        for _ in range(reply[6] << 8 | reply[7]):
+            owner, at = self._name(reply, at)
+            kind, group, ttl, size = HEAD.unpack_from(reply, at)
+            at += HEAD.size
+            end = at + size
+            if end > len(reply):
+                raise BadMessage("the data of a record ends after the answer")
+            if group == IN:
+                # The highest bit makes no sense, and so the time is none (RFC 2181, 8).
+                ttl = 0 if ttl >> 31 else ttl
+                if kind == A:
+                    yield owner, kind, ttl, _address(_socket.AF_INET, reply[at:end])
+                elif kind == AAAA:
+                    yield owner, kind, ttl, _address(_socket.AF_INET6, reply[at:end])
+                elif kind in (CNAME, PTR):
+                    name, after = self._name(reply, at)
+                    if after != end:
+                        raise BadMessage("a name ends elsewhere than its record")
+                    yield owner, kind, ttl, name
+            at = end
+
+    def _name(self, reply: bytes, at: int) -> tuple[str, int]:
+        """Return a name without its last dot, and where what comes after it begins."""
+        if reply[at] == 0xC0 and reply[at + 1] == QUESTION_AT:
+            # Most owners: the name that was asked for.
+            return self.name, at + 2
+        labels: list[bytes] = []
+        length = after = 0
+        limit = at
+        while size := reply[at]:
+            if size >= 0xC0:
+                after = after or at + 2
+                at = (size & 0x3F) << 8 | reply[at + 1]
+                if at >= limit:
+                    raise BadMessage("a compressed name does not point back")
+                limit = at
+            elif size > 63:
+                raise BadMessage(f"a label of the unknown kind {size >> 6}")
+            else:
+                labels.append(reply[at + 1 : at + 1 + size])
+                at += 1 + size
+                length += 1 + size
+                if length >= MAX_NAME:
+                    raise BadMessage(f"a name of more than {MAX_NAME} bytes")
+        return ".".join(map(_label, labels)), after or at + 1
+
+
+def _address(family: int, packed: bytes) -> str:
+    try:
+        return _socket.inet_ntop(family, packed)
+    except ValueError:
+        raise BadMessage(f"an address of {len(packed)} bytes") from None
+
+
+def _label(label: bytes) -> str:
+    return UNUSUAL.sub(lambda found: b"\\%03d" % found[0][0], label).decode("ascii")
