@@ -1,4 +1,4 @@
-"""WSGIServer: responses, connections, applications that misbehave, time, and the end."""
+"""WSGIServer: responses, connections, time, and the end."""
 
 import io
 import logging
@@ -13,7 +13,7 @@ from wsgiref.validate import validator
 
 import pytest
 import wsproto
-from support.wsgi import echo, hello, limits, request, serving, split, talk, until_end
+from support.wsgi import answering, echo, hello, limits, request, serving, split, talk, until_end
 from wsproto import events
 
 import greenrt
@@ -21,14 +21,6 @@ from greenrt.green import socket
 from greenrt.serve import WSGIServer
 
 StartResponse = Callable[..., Any]
-
-
-def answering(parts: Any, *headers: tuple[str, str], status: str = "200 OK") -> Any:
-    def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
-        start_response(status, list(headers))
-        return parts
-
-    return application
 
 
 # -- Framing of responses
@@ -294,95 +286,7 @@ def test_a_websocket_library_takes_the_socket() -> None:
     assert seen[1].data == "HELLO"
 
 
-# -- What applications do wrong
-
-
-def failing(when: str) -> Any:
-    def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
-        if when == "before":
-            raise ZeroDivisionError("secret")
-        start_response("200 OK", [])
-        if when == "after start_response":
-            raise ZeroDivisionError("secret")
-        if when == "first part":
-            raise ZeroDivisionError("secret")
-        yield b"part"
-        raise ZeroDivisionError("secret")
-
-    return application
-
-
-NO_ANSWER = {
-    "raises": failing("before"),
-    "raises before the first part": failing("first part"),
-    "text": answering(["text"]),
-    "text from an iterator": answering(iter(["text"])),
-    "a number": answering([5]),
-    "two parts, one of text": answering([b"a", "b"]),
-    "nothing": answering(None),
-    "an iterable of numbers": answering(b"abc"),
-    "no start_response": lambda environ, start_response: [b"abc"],
-    "neither": lambda environ, start_response: [],
-    "status without a reason": answering([b""], status="200"),
-    "status in bytes": answering([b""], status=b"200 OK"),  # type: ignore[arg-type]
-    "status that splits": answering([b""], status="200 OK\r\nX: y"),
-    "value that splits": answering([b""], ("X", "a\r\nY: b")),
-    "value with a line feed": answering([b""], ("X", "a\nY: b")),
-    "value with a carriage return": answering([b""], ("X", "a\rY: b")),
-    "value with NUL": answering([b""], ("X", "a\0")),
-    "value in bytes": answering([b""], ("X", b"a")),  # type: ignore[arg-type]
-    "value beyond Latin-1": answering([b""], ("X", "\u20ac")),
-    "name with a colon": answering([b""], ("X:", "a")),
-    "empty name": answering([b""], ("", "a")),
-    "name with a space": answering([b""], ("X y", "a")),
-    "length that is none": answering([b""], ("Content-Length", "-1")),
-    "two lengths": answering([b""], ("Content-Length", "0"), ("Content-Length", "1")),
-    "close fails": answering(type("Failing", (list,), {"__iter__": lambda self: 1 / 0})()),
-}
-
-
-@pytest.mark.parametrize("name", NO_ANSWER)
-def test_an_application_that_gives_no_answer(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    failures: list[Any] = []
-    with serving(NO_ANSWER[name], on_error=lambda environ, error: failures.append(error)) as server:
-        status, fields, body = split(talk(server, request(close=False)))
-    assert status == "HTTP/1.1 500 Internal Server Error"
-    assert body == b"500 Internal Server Error\n"
-    assert fields["connection"] == "close"
-    assert len(failures) == 1
-    assert [record.getMessage() for record in caplog.records] == ["GET / failed"]
-
-
-def test_an_application_that_fails_half_way(caplog: pytest.LogCaptureFixture) -> None:
-    """The client must not take the part for the whole, also where the end of the connection ends the body."""
-    with serving(failing("later")) as server:
-        for version in ("1.0", "1.1"):
-            with pytest.raises(ConnectionResetError), socket.create_connection(server.address) as sock:
-                sock.sendall(request(line=f"GET / HTTP/{version}"))
-                until_end(sock)
-    assert [record.getMessage() for record in caplog.records] == ["GET / failed"] * 2
-
-
-def test_too_much_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
-    for parts in ([b"abcdef"], iter([b"ab", b"cdef"])):
-        with serving(answering(parts, ("Content-Length", "3"))) as server:
-            assert split(talk(server, request(close=False)))[2] == b"abc"
-    assert "wrote more than the 3 bytes" in str(caplog.records[0].exc_info[1])  # type: ignore[index]
-
-
-def test_too_little_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    for parts in ([b"ab"], iter([b"a", b"b"]), [b"a", b"b"]):
-        with serving(answering(parts, ("Content-Length", "3"))) as server:
-            with pytest.raises(ConnectionResetError):
-                talk(server, request(close=False))
-    assert "announced 3 bytes of body and wrote 2" in str(caplog.records[0].exc_info[1])  # type: ignore[index]
-
-
-def test_a_body_with_a_status_that_has_none_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
-    with serving(answering([b"abc"], status="204 No Content")) as server:
-        answer = talk(server, request(close=False))
-    assert answer.startswith(b"HTTP/1.1 204 No Content")
-    assert answer.endswith(b"\r\n\r\n")
+# -- What a response may say
 
 
 def test_headers_of_the_connection_are_the_servers() -> None:
@@ -417,28 +321,6 @@ def test_start_response_again_with_exc_info() -> None:
         status, fields, _ = split(talk(server, request()))
     assert status == "HTTP/1.1 503 Busy"
     assert "x" not in fields
-
-
-@pytest.mark.parametrize("fail", [False, True])
-def test_close_is_called(fail: bool) -> None:
-    closed: list[int] = []
-
-    class Result:
-        def __iter__(self) -> Any:
-            yield b"a"
-            if fail:
-                raise ZeroDivisionError
-
-        def close(self) -> None:
-            closed.append(1)
-
-    with serving(answering(Result())) as server, socket.create_connection(server.address) as sock:
-        sock.sendall(request())
-        try:
-            until_end(sock)
-        except ConnectionResetError:
-            assert fail
-    assert closed == [1]
 
 
 def test_the_validator_finds_nothing(caplog: pytest.LogCaptureFixture) -> None:

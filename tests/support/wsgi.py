@@ -16,6 +16,16 @@ def hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[b
     return [b"hello"]
 
 
+def answering(parts: Any, *headers: tuple[str, str], status: str = "200 OK") -> Any:
+    """Return an application that gives this answer."""
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        start_response(status, list(headers))
+        return parts
+
+    return application
+
+
 def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
     body = environ["wsgi.input"].read()
     start_response("200 OK", [])

@@ -161,8 +161,8 @@ class WSGIServer(StreamServer):
                 raise
             except BaseException as error:
                 self._failed(exchange, request.body, error)
-            if access is not None and exchange.head is not None:
-                access.add(environ, exchange.head.code, exchange.sent)
+            if access is not None:
+                access.add(exchange)
             if wire.handed_over:
                 return
             if request.body is not NO_BODY and not request.body.discard():
@@ -192,16 +192,12 @@ class WSGIServer(StreamServer):
             return
         if isinstance(error, OSError) and error is exchange.wire.error:
             raise error
-        environ = exchange.environ
-        self.error_log.error(
-            "%s %s failed",
-            environ["REQUEST_METHOD"],
-            environ["PATH_INFO"].encode("unicode_escape").decode(),
-            exc_info=error,
-        )
+        # Nothing of the query: it may be secret.
+        path = exchange.target.partition("?")[0]
+        self.error_log.error("%s %s failed", exchange.method, path, exc_info=error)
         if self.on_error is not None:
             try:
-                self.on_error(environ, error)
+                self.on_error(exchange.environ, error)
             except Exception:
                 self.error_log.exception("on_error failed")
         exchange.fail("500 Internal Server Error")

@@ -6,6 +6,7 @@ cdef bint _is_bodiless(int code)
 cdef class Exchange:
     cdef public object wire
     cdef public dict environ
+    cdef readonly str method, target, protocol
     cdef public object head
     cdef public object left
     cdef public object sent

@@ -39,12 +39,29 @@ class FileWrapper:
 class Exchange:
     """A response on its way. After `run`, `reusable` tells whether the connection can carry another."""
 
-    __slots__ = ("chunked", "environ", "head", "is_head", "left", "reusable", "sent", "started", "wire")
+    __slots__ = (
+        "chunked",
+        "environ",
+        "head",
+        "is_head",
+        "left",
+        "method",
+        "protocol",
+        "reusable",
+        "sent",
+        "started",
+        "target",
+        "wire",
+    )
 
     def __init__(self, wire: Wire, environ: dict[str, Any], reusable: bool) -> None:
         self.wire = wire
         self.environ = environ
-        self.is_head = environ["REQUEST_METHOD"] == "HEAD"
+        # As they came: the environ is the application's.
+        self.method: str = environ["REQUEST_METHOD"]
+        self.target: str = environ["REQUEST_URI"]
+        self.protocol: str = environ["SERVER_PROTOCOL"]
+        self.is_head = self.method == "HEAD"
         self.reusable = reusable
         self.head: Head | None = None
         # Whether the head is on its way: nothing can be changed then.
@@ -143,8 +160,12 @@ class Exchange:
             if self.head is None:
                 raise AssertionError("the application returned without calling start_response")
             self._send(self._start(0), b"")
-        elif self.chunked:
-            self.wire.send(b"0\r\n\r\n")
+        else:
+            if self.chunked:
+                self.wire.send(b"0\r\n\r\n")
+            if self.left is None:
+                # What the application still writes would be taken for a part of the next response.
+                self.left = 0
         self._check_length()
 
     def _send_file(self, wrapper: FileWrapper) -> None:
@@ -180,7 +201,7 @@ class Exchange:
         if head is None:
             raise AssertionError("the application sends a body before it called start_response")
         text = head.text
-        old = self.environ["SERVER_PROTOCOL"] == "HTTP/1.0"
+        old = self.protocol == "HTTP/1.0"
         length = head.length
         if _is_bodiless(head.code):
             self.left = 0

@@ -6,6 +6,7 @@ from time import localtime, strftime, time
 
 from greenrt._hub.raw import spawn_raw
 from greenrt._typing import Any
+from greenrt.serve.http.exchange import Exchange
 
 __all__ = ["AccessLog", "ErrorStream"]
 
@@ -27,13 +28,14 @@ class AccessLog:
         self._write = write
         self._lines: list[str] = []
 
-    def add(self, environ: dict[str, Any], code: int, size: int) -> None:
-        """Note a request that was answered with `code` and `size` bytes of body."""
+    def add(self, exchange: Exchange) -> None:
+        """Note a request that was answered."""
         # The target is visible ASCII; a quote in it could end the field.
-        target = environ["REQUEST_URI"].replace('"', "%22")
+        target = exchange.target.replace('"', "%22")
+        code = "-" if exchange.head is None else exchange.head.code
         line = (
-            f"{environ.get('REMOTE_ADDR') or '-'} - - [{_local_time()}] "
-            f'"{environ["REQUEST_METHOD"]} {target} {environ["SERVER_PROTOCOL"]}" {code} {size or "-"}\n'
+            f"{exchange.environ.get('REMOTE_ADDR') or '-'} - - [{_local_time()}] "
+            f'"{exchange.method} {target} {exchange.protocol}" {code} {exchange.sent or "-"}\n'
         )
         if not self._lines:
             # In a greenlet: a log file may be a cooperative one.
