@@ -16,7 +16,7 @@ from greenrt._typing import Any
 from greenrt.dns.hostname import encode
 from greenrt.dns.hosts import Host
 from greenrt.dns.interfaces import addresses, seen_families
-from greenrt.dns.nsswitch import Source, Status, nsswitch
+from greenrt.dns.nsswitch import Source, nsswitch
 from greenrt.dns.numeric import digits_and_dots, is_numeric, numeric_addrinfo
 from greenrt.dns.rfc6724 import sort_addresses
 from greenrt.dns.search import HOST_NOT_FOUND, NO_DATA, TRY_AGAIN, Failure
@@ -200,8 +200,8 @@ def _or_herror(found: Host | Failure) -> Host:
 def _ends(entry: Source, found: Host | Failure) -> bool:
     """Tell whether no source after `entry` is asked."""
     if isinstance(found, Host):
-        return Status.SUCCESS in entry.returns
-    return (Status.UNAVAIL if found.unavailable else Status.NOTFOUND) in entry.returns
+        return entry.ends_found
+    return entry.ends_unavailable if found.unavailable else entry.ends_not_found
 
 
 def _mapped(source: HostSource, name: str, every: bool) -> Host | Failure:

@@ -14,6 +14,9 @@ def encode(name: str | bytes | bytearray) -> str:
     Bytes are taken as they are. UnicodeError for labels that are empty or too long, ValueError for a null byte, at
     which the C library would cut the name.
     """
+    if isinstance(name, str) and is_hostname(name):
+        # The codec would return the same, but takes longer.
+        return name
     data = name.encode("idna") if isinstance(name, str) else bytes(name)
     if b"\0" in data:
         raise ValueError(f"embedded null byte in the host name {name!r}")

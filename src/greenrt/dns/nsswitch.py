@@ -20,15 +20,20 @@ class Status(Enum):
 class Source:
     """One source of a line.
 
-    name: such as ``"files"``. returns: the statuses after which no further source is asked.
+    name: such as ``"files"``. returns: the statuses after which no further source is asked; `ends_...` say so of
+    each status that a search can have here.
     """
 
     # No dataclass: those take long to import, and a numeric host with a service comes by here.
-    __slots__ = ("name", "returns")
+    __slots__ = ("ends_found", "ends_not_found", "ends_unavailable", "name", "returns")
 
     def __init__(self, name: str, returns: frozenset[Status] = frozenset({Status.SUCCESS})) -> None:
         self.name = name
         self.returns = returns
+        # Each lookup asks: not to compute hashes there.
+        self.ends_found = Status.SUCCESS in returns
+        self.ends_not_found = Status.NOTFOUND in returns
+        self.ends_unavailable = Status.UNAVAIL in returns
 
 
 class Nsswitch:

@@ -14,6 +14,8 @@ Known = dict[tuple[Any, int, int, int, int], list[Service]]
 
 # Reading /etc/services takes the C library more than 100 us. Forgotten when the file changes.
 _known: Reloaded[Known] = Reloaded("/etc/services", lambda data: {})
+# The same for numbers of ports, which no file says anything about.
+_numbers: Known = {}
 MAX_KNOWN = 1000
 
 
@@ -37,9 +39,10 @@ def services(port: Any, family: int, type: int, proto: int, flags: int) -> list[
 
     Raises what getaddrinfo(3) and the socket module raise for a bad port, family, type, protocol or flag.
     """
-    if not is_service_name(port):
+    # What AI_ADDRCONFIG brings changes with the interfaces.
+    if flags & _socket.AI_ADDRCONFIG or not isinstance(port, int | str | bytes):
         return _ask(port, family, type, proto, flags)
-    known = _known.get()
+    known = _known.get() if is_service_name(port) else _numbers
     key = (port, family, type, proto, flags)
     found = known.get(key)
     if found is None:

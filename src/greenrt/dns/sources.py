@@ -40,7 +40,11 @@ class Files:
 
     def by_name(self, name: str, family: int) -> Host | Failure:
         """See `HostSource`."""
-        return self._found(name, hosts.get().by_name(name, family, multi.get()))
+        table = hosts.get()
+        host = table.by_name(name, family, multiple=False)
+        if host is not None and multi.get():
+            host = table.by_name(name, family)
+        return self._found(name, host)
 
     def by_address(self, family: int, packed: bytes) -> Host | Failure:
         """See `HostSource`."""
@@ -59,10 +63,13 @@ class Dns:
         self._stub = stub
         self._servers = servers
         self._trace = trace
+        self._conf: ResolvConf | None = None
 
     def _configured(self) -> ResolvConf:
         conf = resolv_conf.get()
-        self._stub.configure(conf)
+        if conf is not self._conf:
+            self._stub.configure(conf)
+            self._conf = conf
         return conf
 
     def by_name(self, name: str, family: int) -> Host | Failure:

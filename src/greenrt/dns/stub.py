@@ -313,6 +313,8 @@ class Stub:
         self.cache = cache
         self.coalesce = coalesce
         self._settings = Settings(cache=cache)
+        # The line of these settings, if it is there, and all lines.
+        self._current: Line | None = None
         self._lines: dict[Settings, Line] = {}
         self._closed = False
         _stubs.add(self)
@@ -336,6 +338,7 @@ class Stub:
             return
         old = self._lines.get(self._settings)
         self._settings = settings
+        self._current = None
         if old is not None:
             old.retire()
         new = self._lines.get(settings)
@@ -362,6 +365,8 @@ class Stub:
         return lookup
 
     def _line(self, servers: Any) -> Line:
+        if servers is None and self._current is not None:
+            return self._current
         settings = self._settings if servers is None else replace(self._settings, servers=tuple(servers))
         line = self._lines.get(settings)
         if line is None:
@@ -369,6 +374,8 @@ class Stub:
             line = self._lines[settings] = Line(self.hub.loop, settings)
             # Servers of one call: no channel outlives its questions.
             line.retired = settings != self._settings
+        if settings == self._settings:
+            self._current = line
         return line
 
     def query(self, name: str, rtype: str, *, timeout: float | None = None, servers: Any = None) -> Answer:
@@ -384,12 +391,14 @@ class Stub:
     def close(self) -> None:
         """Give back all sockets; whoever waits gets ServFail. Idempotent."""
         self._closed = True
+        self._current = None
         lines, self._lines = self._lines, {}
         for line in lines.values():
             line.close()
 
     def after_fork(self) -> None:
         """Start afresh in the child of a fork; what this thread's greenlets wait for is asked again."""
+        self._current = None
         lines, self._lines = self._lines, {}
         mine = get_hub_if_exists() is self.hub and not self.hub.loop.closed
         for line in lines.values():
