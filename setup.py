@@ -13,7 +13,7 @@ _native.attributes _native.framecache _native.gate _native.heap _native.ping _na
 _native.signalfd _native.sockio _native.switch _native.thread
 _loop.backends.base _loop.backends.epoll _loop.base _loop.clock _loop.entry _loop.fds _loop.loop _loop.wakeup
 _loop.watchers
-_hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.local _hub.park _hub.pausing
+_hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park _hub.pausing
 _hub.proxy _hub.raw _hub.slot _hub.timeout
 sync.event sync.lock sync.queue sync.result sync.semaphore
 green.socket_calls

@@ -5,7 +5,8 @@ from greenrt._hub.park cimport deliver, new_park
 from greenrt._native.thread cimport get_slot
 from greenrt._native.switch cimport current, is_active, place, resume, throw_into
 from greenrt._loop.loop cimport Loop
-from greenrt._hub.latch cimport Latch, Notifier
+from greenrt._hub.latch cimport Latch
+from greenrt._hub.links cimport Notifier
 from greenrt._hub.park cimport HubCore, Park
 from greenrt._loop.entry cimport Entry
 from greenrt._native.switch cimport Fiber, greenlet as greenlet_t

@@ -8,8 +8,8 @@ from greenlet import greenlet
 from greenrt._hub import slot
 from greenrt._hub.calls import render_call
 from greenrt._hub.idents import ident_of
-from greenrt._hub.latch import Latch, Notifier
-from greenrt._hub.links import Link
+from greenrt._hub.latch import Latch
+from greenrt._hub.links import GreenLink, Notifier
 from greenrt._hub.park import TIMED_OUT, Park, deliver, new_park
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
@@ -394,15 +394,15 @@ class Greenlet(Fiber):
 
     def link(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
         """Call ``callback(greenlet)`` in a new greenlet after the end."""
-        self._end().link(SpawnedLink(callback) if SpawnedLink is not None else Link(callback, None))
+        self._end().link(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, None))
 
     def link_value(self, callback: Callable[["Greenlet"], object]) -> None:
         """Like `link`, but only if the greenlet was successful."""
-        self._end().link(Link(callback, True))
+        self._end().link(GreenLink(callback, True))
 
     def link_exception(self, callback: Callable[["Greenlet"], object]) -> None:
         """Like `link`, but only if the greenlet ended with an error."""
-        self._end().link(Link(callback, False))
+        self._end().link(GreenLink(callback, False))
 
     def unlink(self, callback: Callable[["Greenlet"], object]) -> None:
         """Take back one link or rawlink of `callback`; no-op if there is none."""

@@ -1,7 +1,7 @@
 import cython
 
 from greenrt._hub.greenlet cimport Greenlet
-from greenrt._hub.latch cimport Notifier
+from greenrt._hub.links cimport Notifier
 from greenrt._hub.park cimport Park, new_park
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from greenrt._hub import slot
 from greenrt._hub.greenlet import Greenlet, kill
-from greenrt._hub.latch import Notifier
+from greenrt._hub.links import Notifier
 from greenrt._hub.park import TIMED_OUT, Park, new_park
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit

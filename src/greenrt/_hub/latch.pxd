@@ -2,22 +2,11 @@ import cython
 
 from greenrt._hub.park cimport new_park
 from greenrt._hub.guard cimport Guarded, WaitList
+from greenrt._hub.links cimport Notifier, as_link, take_out
 from greenrt._hub.park cimport Park
 
 
 cdef int WAIT, LINK, UNLINK, FIRE
-
-
-cdef class Notifier:
-    cpdef notify(self, object source)
-
-
-cdef class Link:
-    cdef object loop
-    cdef object callback
-
-    cpdef bint is_of(self, object callback) except -1
-    cpdef call(self, object source)
 
 
 cdef class Latch(Guarded):
@@ -35,8 +24,8 @@ cdef class Latch(Guarded):
     cpdef bint has_links(self)
     cpdef Py_ssize_t count_waiting(self)
     cpdef _forget_waiting(self)
-    cdef _call(self, object link)
+    cdef _call(self, Notifier link)
     @cython.locals(waiters=WaitList)
     cdef _add(self, Park park)
-    @cython.locals(waiters=WaitList, park=Park)
+    @cython.locals(waiters=WaitList, park=Park, link=Notifier)
     cdef _fire(self)

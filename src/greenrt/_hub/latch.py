@@ -1,51 +1,16 @@
 """A flag that can be waited for, and linked to: the end of a greenlet, an event, a result."""
 
-from collections.abc import Callable
-
-from greenrt._hub import slot
 from greenrt._hub.guard import Guarded, WaitList
+from greenrt._hub.links import Notifier, as_link, take_out
 from greenrt._hub.park import TIMED_OUT, Park, new_park
-from greenrt._loop.entry import Callback
 from greenrt._typing import Any
 
-__all__ = ["Latch", "Link", "Notifier"]
+__all__ = ["Latch"]
 
 WAIT = 1
 LINK = 2
 UNLINK = 3
 FIRE = 4
-
-
-class Notifier:
-    """A link of greenrt's own: called at once, with the gate held, so it may only append and wake."""
-
-    __slots__ = ()
-
-    def notify(self, source: Any) -> None:
-        """Note that `source` is set."""
-        raise NotImplementedError
-
-
-class Link:
-    """A callback that is called in the hub of the thread that linked it."""
-
-    __slots__ = ("callback", "loop")
-
-    def __init__(self, callback: Callable[[Any], object]) -> None:
-        self.loop = slot.get_hub().loop
-        self.callback = callback
-
-    def is_of(self, callback: Any) -> bool:
-        """Tell whether it calls `callback`."""
-        return bool(self.callback == callback)
-
-    def call(self, source: Any) -> None:
-        """Queue the call."""
-        entry = Callback(self.callback, (source,))
-        if self.loop.on_owner_thread():
-            self.loop.ready.append(entry)
-        else:
-            self.loop.post(entry)
 
 
 class Latch(Guarded):
@@ -95,11 +60,7 @@ class Latch(Guarded):
 
     def link(self, callback: Any) -> None:
         """Call ``callback(source)`` in the hub of this thread once set; at once if it is."""
-        if not isinstance(callback, Notifier):
-            if not callable(callback):
-                raise TypeError(f"a link must be callable, not {callback!r}")
-            callback = Link(callback)
-        self._submit(LINK, callback)
+        self._submit(LINK, as_link(callback))
 
     def unlink(self, callback: Any) -> None:
         """Take one link back; no-op if it isn't there."""
@@ -146,11 +107,7 @@ class Latch(Guarded):
             else:
                 self._links.append(operand)
         elif code == UNLINK:
-            if self._links is not None:
-                for index, link in enumerate(self._links):
-                    if link is operand or (isinstance(link, Link) and link.is_of(operand)):
-                        del self._links[index]
-                        break
+            take_out(self._links, operand)
         else:
             Guarded._apply(self, code, operand)
 
@@ -172,9 +129,5 @@ class Latch(Guarded):
             for link in links:
                 self._call(link)
 
-    def _call(self, link: Any) -> None:
-        source = self.source if self.source is not None else self
-        if isinstance(link, Notifier):
-            link.notify(source)
-        else:
-            link.call(source)
+    def _call(self, link: Notifier) -> None:
+        link.notify(self.source if self.source is not None else self)

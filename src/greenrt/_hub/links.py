@@ -1,15 +1,53 @@
-"""Links: what is called once a greenlet has finished."""
+"""Links: who is told, without waiting, that something has ended or was set."""
 
 from collections.abc import Callable
 
+from greenrt._hub import slot
 from greenrt._hub.raw import spawn_raw
+from greenrt._loop.entry import Callback
 from greenrt._typing import Any
 
-__all__ = ["Link"]
+__all__ = ["GreenLink", "Link", "Notifier", "as_link", "take_out"]
 
 
-class Link:
-    """Calls a function with a finished greenlet, in a new greenlet, if it finished as wanted."""
+class Notifier:
+    """A link. It is notified at once, with the gate held, so it may only append and wake."""
+
+    __slots__ = ()
+
+    def notify(self, source: Any) -> None:
+        """Note that `source` is set."""
+        raise NotImplementedError
+
+    def is_of(self, callback: Any) -> bool:
+        """Tell whether this is `callback`, or was made of it."""
+        return self is callback
+
+
+class Link(Notifier):
+    """Has a callback called in the hub of the thread that linked it."""
+
+    __slots__ = ("callback", "loop")
+
+    def __init__(self, callback: Callable[[Any], object]) -> None:
+        self.loop = slot.get_hub().loop
+        self.callback = callback
+
+    def notify(self, source: Any) -> None:
+        """See `Notifier.notify`."""
+        entry = Callback(self.callback, (source,))
+        if self.loop.on_owner_thread():
+            self.loop.ready.append(entry)
+        else:
+            self.loop.post(entry)
+
+    def is_of(self, callback: Any) -> bool:
+        """See `Notifier.is_of`."""
+        return self is callback or bool(self.callback == callback)
+
+
+class GreenLink:
+    """A callback that calls a function with a finished greenlet, in a new greenlet, if it finished as wanted."""
 
     __slots__ = ("callback", "successful")
 
@@ -28,3 +66,21 @@ class Link:
 
     def __hash__(self) -> int:
         return hash(self.callback)
+
+
+def as_link(callback: Any) -> Notifier:
+    """Return what calls `callback` in this thread's hub, or itself if it is a Notifier. TypeError for what isn't."""
+    if isinstance(callback, Notifier):
+        return callback
+    if not callable(callback):
+        raise TypeError(f"a link must be callable, not {callback!r}")
+    return Link(callback)
+
+
+def take_out(links: list[Notifier] | None, callback: Any) -> None:
+    """Remove the first link that is of `callback`; no-op if there is none."""
+    if links is not None:
+        for index, link in enumerate(links):
+            if link.is_of(callback):
+                del links[index]
+                return

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.joining import joinall, killall, wait
-from greenrt._hub.latch import Notifier
+from greenrt._hub.links import Notifier
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.sync.event import Event

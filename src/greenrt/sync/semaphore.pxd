@@ -1,7 +1,7 @@
 import cython
 
 from greenrt._hub.guard cimport Guarded, WaitList
-from greenrt._hub.latch cimport Link, Notifier
+from greenrt._hub.links cimport Notifier, as_link, take_out
 from greenrt._hub.park cimport Park, in_hub, new_park
 
 
@@ -16,11 +16,9 @@ cdef class Semaphore(Guarded):
     cdef bint _obtain(self, bint blocking, object timeout) except -1
     cdef _give_back(self)
     cdef _give_back_several(self, object n)
-    @cython.locals(waiters=WaitList, park=Park)
+    @cython.locals(waiters=WaitList, park=Park, link=Notifier)
     cdef _release_one(self)
-    cdef _unlink(self, object callback)
-    cdef _call(self, object link)
-    @cython.locals(waiters=WaitList, park=Park)
+    @cython.locals(waiters=WaitList, park=Park, notifier=Notifier)
     cpdef _apply(self, int code, object operand)
 
 

@@ -1,7 +1,7 @@
 """Semaphores: a count of what is left, and who waits for more."""
 
 from greenrt._hub.guard import Guarded, WaitList
-from greenrt._hub.latch import Link, Notifier
+from greenrt._hub.links import as_link, take_out
 from greenrt._hub.park import TIMED_OUT, in_hub, new_park
 from greenrt._typing import Any
 
@@ -72,11 +72,7 @@ class Semaphore(Guarded):
 
     def rawlink(self, callback: Any) -> None:
         """Call ``callback(semaphore)`` in this thread's hub once an `acquire` would succeed; at once if it would."""
-        if not isinstance(callback, Notifier):
-            if not callable(callback):
-                raise TypeError(f"a link must be callable, not {callback!r}")
-            callback = Link(callback)
-        self._submit(LINK, callback)
+        self._submit(LINK, as_link(callback))
 
     def unlink(self, callback: Any) -> None:
         """Take one link back; no-op if it isn't there."""
@@ -125,13 +121,14 @@ class Semaphore(Guarded):
             self._release_one()
         elif code == LINK:
             if self._counter > 0:
-                self._call(operand)
+                notifier = operand
+                notifier.notify(self)
             elif self._links is None:
                 self._links = [operand]
             else:
                 self._links.append(operand)
         elif code == UNLINK:
-            self._unlink(operand)
+            take_out(self._links, operand)
         elif code == PREPARE:
             if self._waiters is None:
                 self._waiters = operand
@@ -150,21 +147,7 @@ class Semaphore(Guarded):
         if links is not None:
             self._links = None
             for link in links:
-                self._call(link)
-
-    def _unlink(self, callback: Any) -> None:
-        links = self._links
-        if links is not None:
-            for index, link in enumerate(links):
-                if link is callback or (isinstance(link, Link) and link.is_of(callback)):
-                    del links[index]
-                    return
-
-    def _call(self, link: Any) -> None:
-        if isinstance(link, Notifier):
-            link.notify(self)
-        else:
-            link.call(self)
+                link.notify(self)
 
     def _at_fork_reinit(self) -> None:
         self._renew()
