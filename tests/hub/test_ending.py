@@ -207,3 +207,40 @@ def test_hubs_go_with_their_threads():
     # Not one a thread.
     assert count()[1] < things + 40
     assert len(threads_with_hub) <= 1
+
+
+def test_a_thread_that_ends_while_its_hub_is_collected():
+    """Its main greenlet, which the hub refers to, is not freed under the collector."""
+    run_script(
+        """
+        import gc, threading, time
+        import greenrt
+
+        class Slow:
+            def __del__(self):
+                # In the middle of the collection the thread ends, and greenlet cleans up after it.
+                go.set()
+                time.sleep(0.1)
+
+        def body():
+            hub = greenrt.get_hub()
+            hub.slow = slow = Slow()
+            slow.hub = hub
+            hub.destroy()
+            del hub, slow
+            ready.set()
+            go.wait()
+
+        for _ in range(3):
+            go, ready = threading.Event(), threading.Event()
+            thread = threading.Thread(target=body)
+            thread.start()
+            ready.wait()
+            time.sleep(0.01)
+            gc.collect()
+            assert go.is_set()
+            thread.join()
+        gc.collect()
+        """,
+        PYTHONMALLOC="debug",
+    )

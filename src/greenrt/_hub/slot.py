@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from greenlet._greenlet import enable_optional_cleanup
+
 from greenrt import _original
 from greenrt._native.thread import get_slot, set_slot
 from greenrt._typing import Any
@@ -17,6 +19,11 @@ __all__ = [
     "on_main_thread",
     "set_hub_factory",
 ]
+
+# When a thread has ended, greenlet looks for references to its main greenlet by gc.get_referrers(), and gives one up
+# if it finds none. In the middle of a garbage collection that finds none of those that garbage holds, such as the hub
+# of the thread: the process crashes. No thread of ours leaves what the look is meant to find.
+enable_optional_cleanup(False)
 
 _factory: Callable[[], Any] | None = None
 _timeout_class: type[BaseException] | None = None
