@@ -110,6 +110,22 @@ class Loop(LoopBase):
 
         return ranked(Child(self, pid, trace, ref), priority)
 
+    def stat(self, path: Any, interval: float = 0.0, ref: bool = True, priority: int | None = None) -> Any:
+        """Return a watcher of changes of `path`, looked at every `interval` seconds; see `_loop/stat.py`."""
+        # Here, since few programs need it.
+        from greenrt._loop.stat import Stat
+
+        return ranked(Stat(self, path, interval, ref), priority)
+
+    def embed(
+        self, fd: int | None = None, interval: float = 1 / 60, ref: bool = True, priority: int | None = None
+    ) -> Any:
+        """Return a watcher that runs another event loop inside this one; see `greenrt._loop.embed.Embed`."""
+        # Here, since few programs need it.
+        from greenrt._loop.embed import Embed
+
+        return ranked(Embed(self, fd, interval, ref), priority)
+
     def fork(self, ref: bool = False, priority: int | None = None) -> Fork:
         """Return a watcher that calls back in the child of a fork, before `os.fork` returns there."""
         return ranked(Fork(self, ref), priority)
