@@ -14,6 +14,7 @@ NAMES = (
     "timers",
     "echo",
     "http",
+    "servers",
     "posts",
     "dns",
     "import",
