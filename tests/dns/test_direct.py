@@ -118,6 +118,16 @@ def test_search(configured, server):
     assert [p.name.lower() for p in server.packets[4:]] == ["nx.a.b", "nx.a.b.one.test", "nx.a.b.two.test"]
 
 
+def test_a_search_list_with_the_root_and_without_top_level_domains(configured, server):
+    configured("search one.test .\noptions no-tld-query timeout:1")
+    with pytest.raises(NoData):
+        query("h", "TXT", search=True)
+    configured("search one.test\noptions no-tld-query timeout:1")
+    with pytest.raises(NoData):
+        query("h", "TXT", search=True)
+    assert [packet.name.lower() for packet in server.packets] == ["h.one.test", "h", "h.one.test"]
+
+
 def test_a_new_resolv_conf_is_used_by_the_next_question(configured, server):
     """libevent reads resolv.conf once, when the program starts."""
     query("a.test")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from greenrt.dns.reloaded import Reloaded
+from greenrt.dns.resolvconf import resolv_conf
 
 
 def test_a_change_is_seen_at_the_next_look(tmp_path: Path):
@@ -48,3 +49,14 @@ def test_what_is_no_file_counts_as_empty(tmp_path: Path, kind: str):
     elif kind == "fifo":
         os.mkfifo(path)
     assert Reloaded(str(path), bytes).get() == b""
+
+
+def test_no_reload_in_resolv_conf(tmp_path: Path):
+    path = tmp_path / "resolv.conf"
+    file = type(resolv_conf)(str(path), resolv_conf.parse)
+    path.write_text("options ndots:2")
+    assert file.get().ndots == 2
+    path.write_text("options ndots:3 no-reload")
+    assert file.get().ndots == 3
+    path.write_text("options ndots:4")
+    assert file.get().ndots == 3

@@ -1,12 +1,15 @@
 """Any type of record, asked for directly: no hosts file, no nsswitch.conf."""
 
+from itertools import chain
+
 from greenrt import _original
 from greenrt._hub.slot import get_hub
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.dns.answer import Answer
 from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, TimedOut
-from greenrt.dns.resolvconf import ResolvConf, resolv_conf
+from greenrt.dns.resolvconf import resolv_conf
+from greenrt.dns.search import candidates
 from greenrt.dns.stub import Stub
 
 __all__ = ["query"]
@@ -35,7 +38,8 @@ def query(
     configuration = resolv_conf.get()
     stub.configure(configuration)
     plain = _in_ascii(name, rtype)
-    names = _candidates(plain, configuration) if search else [plain]
+    # A list with the root in it has the name itself twice.
+    names = list(dict.fromkeys(chain(*candidates(plain, configuration)))) if search else [plain]
     end = None if timeout is None else monotonic() + timeout
     failure: ResolverError | None = None
     for candidate in names:
@@ -67,12 +71,3 @@ def _in_ascii(name: str, rtype: str) -> str:
         return name.encode("idna").decode()
     except UnicodeError as error:
         raise Malformed(name, rtype, f"no name of a host in IDNA: {error}") from None
-
-
-def _candidates(name: str, configuration: ResolvConf) -> list[str]:
-    """Return the absolute names to try for `name`, in order."""
-    if name.endswith("."):
-        return [name]
-    found = [f"{name}.{domain}" if domain else name for domain in configuration.search]
-    found.insert(0 if name.count(".") >= configuration.ndots else len(found), name)
-    return found

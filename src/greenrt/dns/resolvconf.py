@@ -23,7 +23,8 @@ class ResolvConf:
 
     servers: addresses, at most three, IPv6 ones with their scope if they have one. search: the domains to append,
     without trailing dots ("" is the root). timeout: seconds for each server and attempt. The other fields are the
-    options of the same names.
+    options of the same names. ``sortlist`` is skipped on purpose: in glibc it orders gethostbyname(3)'s addresses
+    alone, before the order of RFC 6724 undoes it elsewhere.
     """
 
     servers: tuple[str, ...] = ("127.0.0.1",)
@@ -122,4 +123,10 @@ def _number(text: str) -> int:
     return int(text[:digits] or 0)
 
 
-resolv_conf = Reloaded("/etc/resolv.conf", parse)
+class _ResolvConfFile(Reloaded[ResolvConf]):
+    def get(self) -> ResolvConf:
+        parsed = self._parsed
+        return parsed[0] if parsed is not None and parsed[0].no_reload else super().get()
+
+
+resolv_conf = _ResolvConfFile("/etc/resolv.conf", parse)

@@ -7,7 +7,16 @@ from greenrt.dns.errors import Dangling, NoData, NxDomain, ResolverError, ServFa
 from greenrt.dns.hosts import Host
 from greenrt.dns.resolvconf import ResolvConf
 
-__all__ = ["HOST_NOT_FOUND", "NO_DATA", "NO_RECOVERY", "TRY_AGAIN", "Failure", "failure_of", "search"]
+__all__ = [
+    "HOST_NOT_FOUND",
+    "NO_DATA",
+    "NO_RECOVERY",
+    "TRY_AGAIN",
+    "Failure",
+    "candidates",
+    "failure_of",
+    "search",
+]
 
 # netdb.h
 HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA = 1, 2, 3, 4
@@ -38,28 +47,40 @@ def failure_of(error: ResolverError) -> Failure:
     return Failure(NO_RECOVERY)
 
 
+def candidates(name: str, conf: ResolvConf) -> tuple[list[str], list[str], list[str]]:
+    """Return the absolute names that `name` may stand for: to be tried before the search list, in it, and after it.
+
+    With enough dots (`ndots`) or one at its end the name itself comes first, else last, unless the list has the root.
+    """
+    if name.endswith("."):
+        return [name[:-1] or "."], [], []
+    listed = [f"{name}.{domain}" if domain else name for domain in conf.search]
+    dots = name.count(".")
+    if dots >= conf.ndots:
+        return [name], listed, []
+    itself = "" not in conf.search and (dots or not conf.search or not conf.no_tld_query)
+    return [], listed, [name] if itself else []
+
+
 def search(name: str, conf: ResolvConf, ask: Callable[[str], Host]) -> Host | Failure:
     """Return the first host that `ask` finds for an absolute name that `name` may stand for (res_search(3)).
 
-    ask: returns a host or raises a ResolverError. With enough dots (`ndots`) or one at its end the name itself comes
-    first, then the name in each domain of the list, else the other way round.
+    ask: returns a host or raises a ResolverError.
     """
-    dots = name.count(".")
-    if name.endswith("."):
-        return _ask(ask, name[:-1])
+    before, listed, after = candidates(name, conf)
     first: Failure | None = None
     unavailable = False
-    if dots >= conf.ndots:
-        found = _ask(ask, name)
+    for absolute in before:
+        found = _ask(ask, absolute)
         if isinstance(found, Host) or found.useless:
             return found
         first = found
         unavailable = found.unavailable
     last = first or Failure()
     seen_nodata = seen_servfail = False
-    for domain in conf.search:
+    for absolute in listed:
         try:
-            return ask(f"{name}.{domain}" if domain else name)
+            return ask(absolute)
         except ResolverError as error:
             last = failure_of(error)
             if last.useless:
@@ -70,9 +91,8 @@ def search(name: str, conf: ResolvConf, ask: Callable[[str], Host]) -> Host | Fa
                 seen_servfail = True
             elif not isinstance(error, NxDomain | NoData):
                 break
-    # A list with the root in it has had the name itself.
-    if first is None and "" not in conf.search and (dots or not conf.search or not conf.no_tld_query):
-        found = _ask(ask, name)
+    for absolute in after:
+        found = _ask(ask, absolute)
         if isinstance(found, Host) or found.useless:
             return found
         last = found

@@ -303,9 +303,9 @@ class Lookup:
 class Stub:
     """Asks name servers for the calling thread's greenlets.
 
-    cache: answers are used again while they live (at most an hour); names that do not exist, as their zones' SOA
-    records allow. coalesce: a question that is under way is not asked a second time; every asker has his own
-    timeout. Not for other threads than the one that made it.
+    cache: answers are used again while they live, and that names do not exist for as long as their zones' SOA
+    records allow; both at most an hour, for c-ares has one limit. coalesce: a question that is under way is not
+    asked a second time; every asker has his own timeout. Not for other threads than the one that made it.
     """
 
     def __init__(self, hub: Any = None, *, cache: bool = False, coalesce: bool = True) -> None:
