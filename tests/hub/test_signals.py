@@ -82,12 +82,14 @@ def other():
     loop = Loop()
     watcher = loop.signal(signal.SIGTERM)
     watcher.start(print)
-    time.sleep(0.1)
+    installed.wait()
     watcher.stop()
     loop.close()
+installed = threading.Event()
 thread = threading.Thread(target=other)
 thread.start()
-greenrt.sleep(0.01)
+wait_for(lambda: callable(signal.getsignal(signal.SIGTERM)))
+installed.set()
 thread.join()
 # The main thread's loop has not run since: the handler is still there, and does as if it were not.
 assert callable(signal.getsignal(signal.SIGTERM))
@@ -236,20 +238,103 @@ assert not other.dead
 """)
 
 
-def test_the_programs_own_wakeup_fd_gets_the_numbers_too():
-    run("""
-read_fd, write_fd = os.pipe()
-os.set_blocking(read_fd, False)
-os.set_blocking(write_fd, False)
-signal.set_wakeup_fd(write_fd)
+OWN_FDS = """
+def nonblocking_pipe():
+    ends = os.pipe()
+    for end in ends:
+        os.set_blocking(end, False)
+    return ends
+
+def told(fd):
+    try:
+        return list(os.read(fd, 10))
+    except BlockingIOError:
+        return []
+
+if sys.argv[1:] == ["patched"]:
+    from greenrt import monkey
+    monkey.patch_all()
+"""
+
+
+@pytest.mark.parametrize("way", ["patched", "unpatched"])
+def test_the_programs_own_wakeup_fd_gets_the_numbers_too(way):
+    """Whenever it is set, and whatever the hub does when the signal comes; the fd before is told right."""
+    _, errors = run(
+        OWN_FDS
+        + """
+early, early_in = nonblocking_pipe()
+late, late_in = nonblocking_pipe()
+signal.set_wakeup_fd(early_in)
 signal.signal(signal.SIGUSR1, lambda number, frame: None)
-greenrt.sleep(0)
-send()
-greenrt.sleep(0.05)
-assert os.read(read_fd, 10) == bytes([signal.SIGUSR1])
+signal.signal(signal.SIGUSR2, lambda number, frame: None)
+greenrt.sleep(0.001)
+for read_fd, write_fd, before in (early, early_in, early_in), (late, late_in, early_in):
+    assert signal.set_wakeup_fd(write_fd) == before
+    # A greenlet runs.
+    send(signal.SIGUSR2)
+    assert told(read_fd) == [signal.SIGUSR2]
+    # The hub sleeps.
+    threading.Timer(0.1, send).start()
+    greenrt.sleep(0.2)
+    numbers = told(read_fd)
+    assert numbers == [signal.SIGUSR1], numbers
+assert signal.set_wakeup_fd(-1) == late_in
+threading.Timer(0.05, send).start()
+greenrt.sleep(0.1)
+assert told(early) == told(late) == []
+assert signal.set_wakeup_fd(early_in) == -1
 greenrt.get_hub().destroy()
-assert signal.set_wakeup_fd(-1) == write_fd
-""")
+assert signal.set_wakeup_fd(-1) == early_in
+""",
+        way,
+    )
+    assert errors == ""
+
+
+def test_a_handler_sets_the_wakeup_fd_while_the_hub_sleeps():
+    _, errors = run(
+        OWN_FDS
+        + """
+read_fd, write_fd = nonblocking_pipe()
+hub = greenrt.get_hub()
+seen = []
+def handler(number, frame):
+    seen.append(signal.set_wakeup_fd(write_fd))
+signal.signal(signal.SIGUSR1, handler)
+threading.Timer(0.05, send).start()
+wait_for(lambda: seen)
+assert signal.set_wakeup_fd(write_fd) == write_fd
+"""
+    )
+    assert errors == ""
+
+
+def test_a_wakeup_fd_that_is_full_or_closed_does_no_harm():
+    _, errors = run(
+        OWN_FDS
+        + """
+read_fd, write_fd = nonblocking_pipe()
+signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
+while True:
+    try:
+        os.write(write_fd, bytes(1000))
+    except BlockingIOError:
+        break
+seen = []
+signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
+for count in 1, 2, 3:
+    threading.Timer(0.05, send).start()
+    wait_for(lambda: len(seen) == count)
+assert signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False) == write_fd
+# In the sleep, while it is replaced.
+threading.Timer(0.1, lambda: (os.close(write_fd), send())).start()
+greenrt.sleep(0.2)
+wait_for(lambda: len(seen) == 4)
+assert signal.set_wakeup_fd(-1) == -1
+"""
+    )
+    assert errors == ""
 
 
 def test_watchers_after_a_fork():

@@ -5,12 +5,13 @@ from greenrt._loop.backends.base cimport Backend
 from greenrt._loop.clock cimport Clock
 from greenrt._loop.entry cimport Callback, Entry
 from greenrt._loop.fds cimport FdTable
-from greenrt._loop.wakeup cimport Wakeup
+from greenrt._loop.wakeup cimport SignalWakeup, Wakeup
 from greenrt._native.heap cimport HeapNode, TimerHeap
 from greenrt._native.ring cimport Ring
 
 
 cdef Py_ssize_t POSTS_AT_MOST, POSTS_AT_LEAST
+cdef double NAP
 
 
 cdef class Drain(Entry):
@@ -45,7 +46,7 @@ cdef class LoopBase:
     cdef bint armed
     cdef bint watches_signals
     cdef Wakeup wakeup
-    cdef readonly object signal_wakeup
+    cdef readonly SignalWakeup signal_wakeup
     cdef double _now
     cdef object __weakref__
 
@@ -58,6 +59,7 @@ cdef class LoopBase:
     cdef bint _take_back(self, Entry entry) except -1
     cpdef watch_signals(self)
     cpdef gather(self, double limit)
+    cdef int _poll(self, double limit) except -1
     @cython.locals(ready=Ring)
     cpdef collect_posts(self, Py_ssize_t limit=*)
     cdef _run_hooks(self, list hooks)

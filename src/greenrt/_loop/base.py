@@ -33,6 +33,9 @@ __all__ = ["LoopBase"]
 # How many posts a turn takes in: so many that the run queue holds a batch, and always a few.
 POSTS_AT_MOST = 1000
 POSTS_AT_LEAST = 100
+# How long (seconds) a signal may go unnoticed: one that another thread takes, or that comes just before the poll. A
+# longer sleep arms the wakeup fd, which takes three system calls.
+NAP = 0.01
 
 
 class Drain(Entry):
@@ -194,11 +197,9 @@ class LoopBase:
         self.collect_posts(max(POSTS_AT_LEAST, POSTS_AT_MOST - len(self.ready)))
         if self.prepares:
             self._run_hooks(self.prepares)
-        backend = self.backend
-        count = backend.wait(self._timeout(limit))
+        count = self._poll(limit)
         self._now = self.clock.now()
-        # Not if a signal handler forked under the poll, and this is the child: the batch is of the parent's.
-        if count and backend is self.backend:
+        if count:
             fds = self.fds
             fds.dispatch(count)
         if self.watches_signals:
@@ -211,6 +212,27 @@ class LoopBase:
                 idle.fire(0)
         if self.ranked:
             self._place_ranked()
+
+    def _poll(self, limit: float) -> int:
+        """Have the backend wait; return how many events there are."""
+        backend = self.backend
+        timeout = self._timeout(limit)
+        wakeup = self.signal_wakeup
+        if wakeup is None or 0.0 <= timeout <= NAP:
+            count = backend.wait(timeout)
+        else:
+            count = backend.wait(NAP)
+            if not count and backend is self.backend:
+                wakeup.arm()
+                try:
+                    # Of a signal that came before, nobody would tell until the sleep is over.
+                    check_signals()
+                    if backend is self.backend:
+                        count = backend.wait(self._timeout(limit))
+                finally:
+                    wakeup.disarm()
+        # A signal handler has forked, and this is the child: the batch is of the parent's.
+        return count if backend is self.backend else 0
 
     def _timeout(self, limit: float) -> float:
         """Return how long the poll may sleep: seconds, negative for ever."""

@@ -10,3 +10,15 @@ cdef class Wakeup:
     cpdef send(self)
     cpdef drain(self)
     cpdef close(self, bint await_senders=*)
+
+
+cdef class SignalWakeup:
+    cdef readonly int fd
+    cdef int _write_fd
+    cdef int _program_fd
+    cdef bint _armed
+    cdef list _listeners
+
+    cpdef arm(self)
+    cpdef disarm(self)
+    cpdef drain(self)

@@ -1,6 +1,7 @@
 """How a sleeping loop is woken: by another thread through an eventfd, by a signal through a pipe."""
 
 import os
+from collections.abc import Callable
 
 from greenrt import _original
 from greenrt._native.aside import set_aside
@@ -67,37 +68,84 @@ class Wakeup:
 
 
 class SignalWakeup:
-    """The pipe into which CPython writes a byte for each signal that has a Python handler.
+    """The pipe that signals make readable while the loop sleeps; main thread only.
 
-    An eventfd does not do here: CPython writes one byte, an eventfd wants eight. Main thread only
-    (signal.set_wakeup_fd). A wakeup fd that the program had set before gets each byte too, and is set again by
-    `close`.
+    CPython writes a byte for each signal that has a Python handler to one fd (signal.set_wakeup_fd), and that is the
+    program's: ours takes its place only for as long as the loop sleeps, or someone listens, and passes on what came.
+    So the program may set and unset its own at any time, and gets the right fd back. An eventfd does not do here:
+    CPython writes one byte, an eventfd wants eight.
     """
 
+    __slots__ = ("_armed", "_listeners", "_program_fd", "_write_fd", "fd")
+
     def __init__(self) -> None:
-        # Each called once, without arguments, when the next signals have come. Handlers may still be about to run.
-        self.listeners: list[Any] = []
+        self._listeners: list[Any] = []
+        self._armed = False
+        self._program_fd = -1
         self.fd, self._write_fd = _pipe()
-        self._previous = _original.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+
+    def arm(self) -> None:
+        """Have the next signals make `fd` readable."""
+        if self._armed:
+            return
+        self._program_fd = _original.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        self._armed = True
+
+    def disarm(self) -> None:
+        """Give the program its place back, unless somebody listens."""
+        if not self._armed:
+            return
+        # Now: the program may close its fd as soon as it has it back.
+        self.drain()
+        if self._listeners:
+            return
+        self._armed = False
+        # Whether a full pipe is to be mentioned is not told; it is not.
+        try:
+            replaced = _original.set_wakeup_fd(self._program_fd, warn_on_full_buffer=False)
+        except (OSError, ValueError):
+            # The program has closed it.
+            replaced = _original.set_wakeup_fd(-1)
+        if replaced != self._write_fd:
+            # A handler in the sleep has set another one.
+            _original.set_wakeup_fd(replaced, warn_on_full_buffer=False)
+
+    def listen(self, listener: Callable[[], object]) -> None:
+        """Have `listener` called once, when the next signals have come. Handlers may still be about to run then."""
+        self._listeners.append(listener)
+        self.arm()
+
+    def ignore(self, listener: Callable[[], object]) -> None:
+        """Call `listener` no more. Due after each `listen`, whether it was called or not."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+        self.disarm()
 
     def drain(self) -> None:
-        """Read what has been written, tell the listeners, and pass it on to the wakeup fd set before ours."""
+        """Read what has been written, tell the listeners, and pass it on to the program's fd."""
         try:
             while data := _original.read(self.fd, 4096):
-                while self.listeners:
-                    self.listeners.pop(0)()
-                if self._previous >= 0:
-                    _original.write(self._previous, data)
+                while self._listeners:
+                    self._listeners.pop(0)()
+                self._pass_on(data)
         except BlockingIOError:
             pass
 
+    def _pass_on(self, data: bytes) -> None:
+        if self._program_fd < 0:
+            return
+        try:
+            _original.write(self._program_fd, data)
+        except OSError:
+            # Full: who reads it is told of signals anyway. Or closed by another thread in the sleep.
+            pass
+
     def close(self) -> None:
-        """Set the previous wakeup fd again, unless the program set another one since; idempotent."""
+        """Close the pipe; idempotent."""
         if self.fd < 0:
             return
-        current = _original.set_wakeup_fd(self._previous, warn_on_full_buffer=False)
-        if current != self._write_fd:
-            _original.set_wakeup_fd(current, warn_on_full_buffer=False)
+        self._listeners.clear()
+        self.disarm()
         _original.close(self.fd)
         _original.close(self._write_fd)
         self.fd = self._write_fd = -1

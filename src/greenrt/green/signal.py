@@ -42,8 +42,6 @@ def pause() -> None:
     if wakeup is None:
         _original.pause()
         return
-    # Of signals that came before.
-    wakeup.drain()
     loop = hub.loop
     park = new_park(("a signal",))
     park.counted = True
@@ -52,12 +50,11 @@ def pause() -> None:
         # Through the queue: what a handler raises comes first.
         loop.run_callback(park.wake, True)
 
-    wakeup.listeners.append(listener)
+    wakeup.listen(listener)
     try:
         park.wait(None)
     finally:
-        if listener in wakeup.listeners:
-            wakeup.listeners.remove(listener)
+        wakeup.ignore(listener)
 
 
 def sigwait(sigset: Any, /) -> Any:
