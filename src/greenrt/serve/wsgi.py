@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable
 
+from greenrt._hub.pausing import sleep
+from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.green import socket
@@ -12,7 +14,7 @@ from greenrt.serve.http.exchange import Exchange, FileWrapper
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.log import AccessLog, ErrorStream
 from greenrt.serve.http.request import read_request
-from greenrt.serve.http.wire import Wire
+from greenrt.serve.http.wire import LAST_TIME, Wire
 from greenrt.serve.stream import StreamServer
 
 __all__ = ["WSGIServer"]
@@ -85,7 +87,18 @@ class WSGIServer(StreamServer):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
 
     def _wind_down(self) -> None:
-        # Each answers what has come; connections that wait for a request are closed at once.
+        # Each connection gets one more answer.
+        for wire in self._wires:
+            wire.last = True
+        self._own.spawn(self._part)
+
+    def _part(self) -> None:
+        """Close the connections without a request, after the time that one may have been on its way."""
+        end = monotonic() + LAST_TIME
+        # Those that were just taken in have not begun yet.
+        sleep(0)
+        while monotonic() < end and any(wire.idle for wire in self._wires):
+            sleep(0.01)
         for wire in list(self._wires):
             wire.finish()
 
@@ -102,7 +115,7 @@ class WSGIServer(StreamServer):
         self._wires.add(wire)
         if not self.started:
             # Taken in at the last moment.
-            wire.finish()
+            wire.last = True
         try:
             self._converse(wire, self._base_environ(sock, peer))
         except OSError as error:

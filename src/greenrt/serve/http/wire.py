@@ -8,13 +8,15 @@ from greenrt.green import socket
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.limits import Limits
 
-__all__ = ["Wire"]
+__all__ = ["LAST_TIME", "Wire"]
 
 TOO_SLOW = "408 Request Timeout"
 TOO_LARGE = "431 Request Header Fields Too Large"
 
 # How much is asked of the socket at once: what a connection holds of requests to come is no more than this.
 CHUNK = 16384
+# How long a request may be on its way to a server that is ending; seconds.
+LAST_TIME = 0.1
 END = b"\r\n\r\n"
 # SO_LINGER with a time of 0: close(2) resets the connection.
 RESET = struct.pack("ii", 1, 0)
@@ -59,8 +61,9 @@ class Wire:
         data = self.buffer
         if not data:
             limits = self.limits
-            if self._timeout != limits.idle_time:
-                self.wait_at_most(limits.idle_time)
+            seconds = LAST_TIME if self.last else limits.idle_time
+            if self._timeout != seconds:
+                self.wait_at_most(seconds)
             self.idle = True
             try:
                 data = self.sock.recv(CHUNK)

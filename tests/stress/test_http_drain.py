@@ -1,0 +1,163 @@
+"""Signals under load: whatever came in is answered, and the end comes in time."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.child import environment
+from support.wsgi import request
+
+import greenrt
+from greenrt.green import socket
+
+pytestmark = [pytest.mark.stress, pytest.mark.time_limit(300)]
+
+PROGRAM = """
+import os, random, time
+
+calls = os.open("calls", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+def app(environ, start_response):
+    os.write(calls, b".")
+    time.sleep(random.random() * 0.02)
+    start_response("200 OK", [])
+    return [b"done"]
+"""
+GRACE = 10
+COMMANDS = {
+    "serve": ["greenrt.monkey.cli", "serve", "--graceful", str(GRACE), "--bind", "127.0.0.1:{port}"],
+    "gunicorn": [
+        *("gunicorn", "-k", "greenrt.adapters.gunicorn.Worker", "-w", "2", "--bind", "127.0.0.1:{port}"),
+        *("--graceful-timeout", str(GRACE), "--log-level", "error", "--no-control-socket"),
+    ],
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(name: str, folder: Path) -> Iterator[tuple[Any, int]]:
+    (folder / "program.py").write_text(PROGRAM)
+    port = free_port()
+    command = [part.format(port=port) for part in COMMANDS[name]]
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command, "program:app"],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 30).close()
+                break
+            except ConnectionRefusedError:
+                assert process.poll() is None
+                greenrt.sleep(0.05)
+        yield process, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answered(sock: Any, sent: bytes) -> str:
+    """Send a request and tell what became of it."""
+    try:
+        sock.sendall(sent)
+        answer = b""
+        while not answer.endswith(b"done"):
+            data = sock.recv(4096)
+            if not data:
+                return "broken" if answer else "unanswered"
+            answer += data
+    except OSError:
+        return "broken" if answer else "unanswered"
+    return "last" if b"Connection: close" in answer else "answered"
+
+
+def load(port: int, kept: bool, seen: Counter[str], over: Any) -> None:
+    """Ask until the server is gone: on one connection for as long as it lives, or on a new one each time."""
+    sent = request(close=not kept)
+    how = "kept" if kept else "new"
+    while not over.is_set():
+        try:
+            sock = socket.create_connection(("127.0.0.1", port), 30)
+        except ConnectionRefusedError:
+            seen["refused"] += 1
+            greenrt.sleep(0.05)
+            continue
+        except OSError:
+            # Reset within the handshake.
+            seen["refused"] += 1
+            continue
+        with sock:
+            while True:
+                outcome = answered(sock, sent)
+                seen[f"{how} {outcome}"] += 1
+                if outcome != "answered":
+                    break
+
+
+@contextmanager
+def loaded(port: int) -> Iterator[Counter[str]]:
+    seen: Counter[str] = Counter()
+    over = greenrt.sync.event.Event()
+    clients = [greenrt.spawn(load, port, number % 2 == 0, seen, over) for number in range(60)]
+    try:
+        yield seen
+    finally:
+        over.set()
+        greenrt.joinall(clients)
+
+
+def check(folder: Path, seen: Counter[str]) -> str:
+    """Hold the answers against the calls of the application; return both in words."""
+    calls = (folder / "calls").stat().st_size
+    done = sum(seen[f"{how} {outcome}"] for how in ("kept", "new") for outcome in ("answered", "last"))
+    assert done == calls
+    assert not seen["new broken"] + seen["kept broken"]
+    # A request may be on its way for longer than the server waits for it.
+    assert seen["new unanswered"] + seen["kept unanswered"] <= 6
+    return f"{calls} calls, {dict(seen)}"
+
+
+def end(process: Any) -> float:
+    """Send SIGTERM; return the seconds that the process still took."""
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    while process.poll() is None:
+        greenrt.sleep(0.01)
+    assert process.returncode == 0
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_sigterm_under_load(campaign: Any, name: str, tmp_path: Path) -> None:
+    with served(name, tmp_path) as (process, port), loaded(port) as seen:
+        greenrt.sleep(1 + random.random() / 10)
+        took = end(process)
+    campaign.report(f"{check(tmp_path, seen)}, ended in {took:.2f} s")
+    assert took < GRACE
+
+
+def test_sighup_under_load(campaign: Any, tmp_path: Path) -> None:
+    with served("serve", tmp_path) as (process, port), loaded(port) as seen:
+        for _ in range(3):
+            greenrt.sleep(1.5 + random.random() / 10)
+            process.send_signal(signal.SIGHUP)
+        greenrt.sleep(1.5)
+        assert not seen["refused"]
+        end(process)
+    campaign.report(check(tmp_path, seen))
