@@ -1,4 +1,4 @@
-"""What a WSGI server can serve: a short answer, 100 connections that are kept, one core.
+"""What a WSGI server can serve on one core: short and long answers, connections kept or not, and many idle ones.
 
 Each server as it comes, with its checks and limits on and its access log off. Since a server may have several
 processes and threads, what counts besides the rate is the processor time of all of them for each request.
@@ -10,24 +10,35 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from benchmarks.bench_echo import LOAD_SOURCE, complaint, places, processor_seconds
 from benchmarks.harness import cc
 from benchmarks.harness.model import Area, Effort, Metric, Sample, Target
-from benchmarks.harness.units import PER_SECOND, SECONDS
+from benchmarks.harness.units import BYTES, PER_SECOND, SECONDS
+from benchmarks.http.applications import BODIES
+
+if TYPE_CHECKING:
+    import socket
 
 CONNECTIONS = 100
-REQUEST = b"GET /hello HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: load/1.0\r\nAccept: */*\r\n\r\n"
+# As many as greenrt's limits allow by default, less those that load it.
+IDLE = 9_500
 
-TARGETS = (Target(6.0, "gunicorn gevent"), Target(1.6, "uvicorn"), Target(1.0, "granian"))
-RATE = Metric("rate", "requests a second", PER_SECOND, targets=TARGETS)
+TARGETS = {
+    "hello": (Target(6.0, "gunicorn gevent"), Target(1.6, "uvicorn"), Target(1.0, "granian")),
+    "churn": (Target(1.5),),
+}
 PROCESSOR = Metric("processor", "  processor time for each", SECONDS)
 P99 = Metric("p99", "  99th percentile of latency", SECONDS)
 P50 = Metric("p50", "median latency", SECONDS, in_table=False)
+
+MEMORY = Metric("memory", "memory of an idle connection", BYTES, targets=(Target(1.0),))
+LOADED = Metric("loaded", "  requests a second meanwhile", PER_SECOND)
 
 WSGI, ASGI = "benchmarks.http.applications:wsgi", "benchmarks.http.applications:asgi"
 SERVERS: dict[str, list[str]] = {
@@ -42,6 +53,12 @@ SERVERS: dict[str, list[str]] = {
     "waitress": ["waitress", "--listen", "127.0.0.1:{port}", WSGI],
 }
 
+# What keeps idle connections open for as long as it takes to open all of them.
+PATIENT = {
+    "gunicorn gevent": ["--keep-alive", "60", "--worker-connections", "20000"],
+    "uvicorn": ["--timeout-keep-alive", "60"],
+}
+
 
 def free_port() -> int:
     """Return a port that nobody uses at the moment."""
@@ -53,7 +70,32 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def first_reply(port: int) -> bytes:
+def request(path: str, *fields: str) -> bytes:
+    lines = (
+        f"GET {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        "User-Agent: load/1.0",
+        "Accept: */*",
+        *fields,
+        "",
+        "",
+    )
+    return "\r\n".join(lines).encode()
+
+
+def ask(sock: "socket.socket", sent: bytes, body: bytes) -> bytes:
+    """Send a request; return the whole reply, which ends in `body`."""
+    sock.sendall(sent)
+    reply = sock.recv(65536)
+    while not reply.endswith(b"\r\n\r\n" + body):
+        data = sock.recv(65536)
+        if not data:
+            raise OSError("the reply is not whole")
+        reply += data
+    return reply
+
+
+def first_reply(port: int, sent: bytes, body: bytes) -> bytes:
     """Ask until the server answers; return the whole reply."""
     import socket
 
@@ -61,11 +103,7 @@ def first_reply(port: int) -> bytes:
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port), 5) as sock:
-                sock.sendall(REQUEST)
-                reply = sock.recv(65536)
-                while not reply.endswith(b"Hello, World!"):
-                    reply += sock.recv(65536)
-                return reply
+                return ask(sock, sent, body)
         except OSError:
             if time.monotonic() > deadline:
                 raise
@@ -79,16 +117,17 @@ def family_seconds(pid: int) -> float:
 
 
 @contextmanager
-def running(rival: str, core: int, folder: Path) -> Iterator[tuple[int, int]]:
-    """Start a server on a core and yield its process id and port, once it answers."""
+def running(rival: str, core: int, folder: Path, *options: str) -> Iterator[tuple[int, int]]:
+    """Start a server on a core and yield its process id and port."""
     port = free_port()
     command = [sys.executable, "-m", *(part.format(port=port) for part in SERVERS[rival])]
+    command[3:3] = options
     with (folder / "errors").open("w+") as errors:
         pin = (lambda: os.sched_setaffinity(0, {core})) if core >= 0 else None
         server = subprocess.Popen(command, stdout=errors, stderr=errors, preexec_fn=pin)
         try:
             try:
-                (folder / "reply").write_bytes(first_reply(port))
+                first_reply(port, request("/hello"), BODIES["/hello"])
             except OSError:
                 sys.exit(f"{rival} doesn't answer: {complaint(errors)}")
             yield server.pid, port
@@ -97,40 +136,91 @@ def running(rival: str, core: int, folder: Path) -> Iterator[tuple[int, int]]:
             server.wait()
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+def load(folder: Path, port: int, path: str, churn: bool, warmup: float, seconds: float) -> dict[str, float]:
+    """Run the generator and return what it found."""
+    sent = request(path, *(["Connection: close"] if churn else []))
+    (folder / "request").write_bytes(sent)
+    (folder / "reply").write_bytes(first_reply(port, sent, BODIES[path]))
+    _, core, spin = places()
+    arguments = (port, CONNECTIONS, 100, warmup, seconds, core, int(spin))
+    files = (str(folder / "request"), str(folder / "reply"))
+    command = [str(cc.program(LOAD_SOURCE)), *map(str, arguments), *files, str(int(churn))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr.strip())
+    found: dict[str, float] = json.loads(done.stdout)
+    if not found["requests"]:
+        sys.exit("the server answered no request in the measured window")
+    return found
+
+
+def times(effort: Effort) -> tuple[float, float]:
+    return (0.05, 0.1) if effort.smoke else (0.5, 1.5)
+
+
+class Answers:
     """One server and one generator for as long as the effort says."""
 
-    name: str = "hello"
-    metrics: tuple[Metric, ...] = (RATE, PROCESSOR, P99, P50)
-    rivals: tuple[str, ...] = tuple(SERVERS)
+    def __init__(self, name: str, title: str, path: str, churn: bool = False) -> None:
+        self.name = name
+        self.path = path
+        self.churn = churn
+        self.rate = Metric("rate", title, PER_SECOND, targets=TARGETS.get(name, ()))
+        self.metrics: tuple[Metric, ...] = (self.rate, PROCESSOR, P99, P50)
+        self.rivals: tuple[str, ...] = tuple(SERVERS)
 
     def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
-        warmup, seconds = (0.05, 0.1) if effort.smoke else (0.5, 1.5)
-        server_core, load_core, spin = places()
-        with TemporaryDirectory() as name, running(rival, server_core, Path(name)) as (pid, port):
-            folder = Path(name)
-            (folder / "request").write_bytes(REQUEST)
-            arguments = (port, CONNECTIONS, 100, warmup, seconds, load_core, int(spin))
-            files = (str(folder / "request"), str(folder / "reply"))
-            command = [str(cc.program(LOAD_SOURCE)), *map(str, arguments), *files]
+        warmup, seconds = times(effort)
+        with TemporaryDirectory() as name, running(rival, places()[0], Path(name)) as (pid, port):
             used = family_seconds(pid)
-            load = subprocess.run(command, capture_output=True, text=True, check=False)
+            found = load(Path(name), port, self.path, self.churn, warmup, seconds)
             used = family_seconds(pid) - used
-        if load.returncode:
-            sys.exit(load.stderr.strip())
-        found = json.loads(load.stdout)
-        if not found["requests"]:
-            sys.exit("the server answered no request in the measured window")
         # The time of the warm-up is in `used`, its requests are not in the count.
         each = used / (found["rate"] * (found["seconds"] + warmup))
-        for metric, value in (
-            (RATE, found["rate"]),
-            (PROCESSOR, each),
-            (P99, found["p99"]),
-            (P50, found["p50"]),
+        values = {self.rate: found["rate"], PROCESSOR: each, P99: found["p99"], P50: found["p50"]}
+        for metric, value in values.items():
+            yield Sample(metric.name, value, int(found["requests"]))
+
+
+def family_memory(pid: int) -> int:
+    """Return the memory that a server and its worker processes hold, in bytes."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    pages = sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in (pid, *children))
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Connections that are kept after a request each, and a load on others."""
+
+    name: str = "idle"
+    metrics: tuple[Metric, ...] = (MEMORY, LOADED)
+    # waitress has room for a hundred connections only.
+    rivals: tuple[str, ...] = tuple(name for name in SERVERS if name != "waitress")
+
+    def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
+        import resource
+        import socket
+
+        count = 100 if effort.smoke else IDLE
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if hard < count + 500:
+            sys.exit(f"{hard} file descriptors are not enough for {count} connections")
+        with (
+            TemporaryDirectory() as name,
+            running(rival, places()[0], Path(name), *PATIENT.get(rival, ())) as (pid, port),
+            ExitStack() as held,
         ):
-            yield Sample(metric.name, value, found["requests"])
+            load(Path(name), port, "/hello", False, 0.0, 0.1)
+            before = family_memory(pid)
+            for _ in range(count):
+                sock = held.enter_context(socket.create_connection(("127.0.0.1", port), 30))
+                ask(sock, request("/hello"), BODIES["/hello"])
+            each = (family_memory(pid) - before) / count
+            found = load(Path(name), port, "/hello", False, *times(effort))
+        yield Sample(MEMORY.name, each, count)
+        yield Sample(LOADED.name, found["rate"], int(found["requests"]))
 
 
 def prepare() -> str | None:
@@ -144,7 +234,14 @@ def prepare() -> str | None:
     return None
 
 
-AREA = Area("http", "HTTP server, 100 connections kept, one core", (Hello(),), prepare)
+WORKLOADS = (
+    Answers("hello", "requests a second, kept connections", "/hello"),
+    Answers("10 kB", "10 kB answers a second", "/10k"),
+    Answers("1 MB", "1 MB answers a second", "/1m"),
+    Answers("churn", "requests a second, a connection each", "/hello", churn=True),
+    Idle(),
+)
+AREA = Area("http", "HTTP server, 100 connections, one core", WORKLOADS, prepare)
 
 if __name__ == "__main__":
     # Imported here: the measuring processes import this module too, and need none of the command line.

@@ -1,9 +1,10 @@
 /* Load generator: N connections, one message outstanding on each, one thread, epoll.
  *
- * usage: loadgen PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS CORE SPIN [REQUEST REPLY]
+ * usage: loadgen PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS CORE SPIN [REQUEST REPLY [CHURN]]
  *
  * Without REQUEST it expects its messages of SIZE bytes back. With it, the file REQUEST is sent each time, and the
- * reply must be as long as the file REPLY, and begin and end with the same 12 bytes (between are dates).
+ * reply must be as long as the file REPLY, and begin and end with the same 12 bytes (between are dates). With CHURN 1
+ * each request has a connection of its own, which counts for the latency.
  *
  * CORE is the CPU to stay on, -1 for any. With SPIN 1 it polls without ever sleeping, so that the server does not
  * pay for waking it; that needs a core of its own. Each reply is checked. Prints one JSON object: requests and
@@ -97,6 +98,18 @@ static int connect_to(int port)
     return fd;
 }
 
+/* Ends a connection at once, so that no port stays taken, and makes a new one. */
+static void connect_anew(struct connection *c, uint32_t index, int port, int poller)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(c->fd);
+    c->fd = connect_to(port);
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &event) < 0)
+        die("epoll_ctl");
+}
+
 /* The message carries its connection and number, so that a reply that was mixed up or repeated is noticed. */
 static void stamp(struct connection *c, uint32_t index, char *message)
 {
@@ -157,14 +170,15 @@ static int receive(struct connection *c, uint32_t index, char *message, size_t s
 
 int main(int argc, char **argv)
 {
-    if (argc != 8 && argc != 10) {
-        fprintf(stderr, "usage: loadgen PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS CORE SPIN [REQUEST REPLY]\n");
+    if (argc != 8 && argc != 10 && argc != 11) {
+        fprintf(stderr, "usage: loadgen PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS CORE SPIN [REQUEST REPLY [CHURN]]\n");
         return 2;
     }
+    int churn = argc == 11 && atoi(argv[10]);
     int port = atoi(argv[1]), count = atoi(argv[2]), core = atoi(argv[6]), spin = atoi(argv[7]);
     size_t size = (size_t)atol(argv[3]);
     uint64_t warmup = (uint64_t)(atof(argv[4]) * 1e9), window = (uint64_t)(atof(argv[5]) * 1e9);
-    if (argc == 10) {
+    if (argc >= 10) {
         request = content(argv[8], &request_size);
         expected = content(argv[9], &size);
     }
@@ -224,6 +238,8 @@ int main(int argc, char **argv)
                 requests++;
                 histogram[bucket_of(now - c->sent_at)]++;
             }
+            if (churn)
+                connect_anew(c, index, port, poller);
             send_next(c, index, message, size, now);
         }
         before = now_ns();

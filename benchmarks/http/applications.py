@@ -1,17 +1,19 @@
-"""The same answer as a WSGI and as an ASGI application."""
+"""The same answers as a WSGI and as an ASGI application, by path."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-BODY = b"Hello, World!"
+BODIES = {"/hello": b"Hello, World!", "/10k": b"x" * 10_000, "/1m": b"x" * 1_000_000}
 
 
 def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(BODY)))])
-    return [BODY]
+    body = BODIES[environ["PATH_INFO"]]
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 async def asgi(scope: Any, receive: Any, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(BODY)).encode())]
+    body = BODIES[scope["path"]]
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": BODY})
+    await send({"type": "http.response.body", "body": body})
