@@ -91,20 +91,31 @@ def replace(module: ModuleType, items: Mapping[str, Any], copies: bool = True) -
         if old is new or name in saved:
             continue
         saved[name] = old
-        new = _as_plain(new, old)
+        new = _as_plain(new, old, module.__name__)
         setattr(module, name, new)
         swept[id(old)] = (old, new)
     if swept and copies:
         sweep(swept)
 
 
-def _as_plain(new: Any, old: Any) -> Any:
+def _as_plain(new: Any, old: Any, module: str) -> Any:
     """Return `new` in a form that a class may have for an attribute, as it may have `old`.
 
     A builtin function in a class is no method; a Python function would become one.
     """
     binds = hasattr(type(new), "__get__") and not isinstance(new, type | staticmethod)
-    return staticmethod(new) if binds and isinstance(old, BuiltinFunctionType) else new
+    return _Plain(new, module) if binds and isinstance(old, BuiltinFunctionType) else new
+
+
+class _Plain(staticmethod):  # type: ignore[type-arg]
+    """A function of a module that is not bound by classes, and is pickled by its name there."""
+
+    def __init__(self, function: Any, module: str) -> None:
+        super().__init__(function)
+        self.__module__ = module
+
+    def __reduce__(self) -> str:
+        return self.__name__
 
 
 def patch_methods(module: ModuleType, name: str, methods: Mapping[str, Any]) -> None:

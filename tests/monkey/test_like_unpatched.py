@@ -60,6 +60,42 @@ PROGRAMS: dict[str, str] = {
         thread.start()
         thread.join()
     """,
+    "signals that a thread blocks": """
+        import os, signal, threading, time
+        from signal import SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGUSR1, SIGUSR2
+        def change(how, signals):
+            try: print(sorted(signal.pthread_sigmask(how, signals)))
+            except Exception as error: print(type(error).__name__, error)
+        def work():
+            change(SIG_BLOCK, [SIGUSR1, SIGUSR2])
+            os.kill(os.getpid(), SIGUSR1)
+            time.sleep(0.1)
+            change(SIG_UNBLOCK, [SIGUSR1])
+            change(SIG_SETMASK, [])
+            change(SIG_BLOCK, [40, 64])
+            change(SIG_BLOCK, [])
+            for wrong in ([0], [1000], 3, ["a"]):
+                change(SIG_BLOCK, wrong)
+            change(77, [SIGUSR2])
+        arrived = []
+        signal.signal(SIGUSR1, lambda number, frame: arrived.append(number))
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        change(SIG_BLOCK, [SIGUSR1])
+        thread = threading.Thread(target=change, args=(SIG_BLOCK, []))
+        thread.start()
+        thread.join()
+        print(arrived)
+    """,
+    "functions are pickled by name": """
+        import copy, os, pickle, select, signal, socket, time
+        functions = (time.sleep, os.waitpid, os.read, select.select, socket.create_connection, signal.signal)
+        print([pickle.loads(pickle.dumps(function)) is function for function in functions])
+        print(pickle.dumps(time.sleep), copy.deepcopy(os.read) is os.read)
+        class Holder: nap = time.sleep
+        Holder().nap(0)
+    """,
     "primitives": """
         import threading, time
         barrier = threading.Barrier(4)

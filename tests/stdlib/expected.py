@@ -68,11 +68,23 @@ MODULES = [
     "test_xmlrpc",
 ]
 
+BUSY = "a thread that never waits lets no other green thread run"
 FRESH_QUEUE = "the test loads a second copy of the C module _queue, which patching has never seen"
+NATIVE_ID = "green threads share a native one, whose number is no secret"
+TYPES = "locks and get_ident say that they are greenrt's, and a type of lock can be instantiated (as from 3.13 on)"
 
 # Test id: the reason.
 DIFFERENCES = {
+    "test.test_fork1.ForkTest.test_threaded_import_lock_fork": "imp.acquire_lock is the native thread's",
     "test.test_queue.CSimpleQueueTest.test_many_threads": FRESH_QUEUE,
     "test.test_queue.CSimpleQueueTest.test_many_threads_timeout": FRESH_QUEUE,
     "test.test_queue.CSimpleQueueTest.test_order": FRESH_QUEUE,
+    "test.test_socket.GeneralModuleTests.testRefCountGetNameInfo": "a frame refers to its arguments",
+    "test.test_threading.InterruptMainTests.test_can_interrupt_tight_loops": BUSY,
+    "test.test_threading.MiscTestCase.test__all__": TYPES,
+    "test.test_threading.ThreadTests.test_PyThreadState_SetAsyncExc": "a C function that knows native threads only",
+    "test.test_threading.ThreadTests.test_disallow_instantiation": TYPES,
+    "test.test_threading.ThreadTests.test_various_ops": NATIVE_ID,
+    "test.test_threading.ThreadTests.test_various_ops_large_stack": NATIVE_ID,
+    "test.test_threading.ThreadTests.test_various_ops_small_stack": NATIVE_ID,
 }

@@ -24,6 +24,7 @@ from greenrt._native.signalfd import signalfd
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green.handlers import getsignal, signal
+from greenrt.green.sigmask import pthread_sigmask
 from greenrt.green.twins import standing
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
@@ -108,6 +109,7 @@ FUNCTIONS: dict[str, Any] = standing(
     _stdlib,
     getsignal=getsignal,
     pause=pause,
+    pthread_sigmask=pthread_sigmask,
     signal=signal,
     sigtimedwait=sigtimedwait,
     sigwait=sigwait,

@@ -50,6 +50,8 @@ class _GreenThread(Greenlet):
 
     # What `_set_sentinel` handed out: released at the very end.
     sentinel: Any = None
+    # Signals that it blocks, and the native thread doesn't: see `sigmask`.
+    blocked: Any = frozenset()
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         super().__init__(_run_thread, function, args, kwargs)
@@ -121,7 +123,7 @@ def start_new_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs
 start_new = start_new_thread
 
 
-def interrupt_main(signum: int = SIGINT, /) -> None:
+def interrupt_main(signum: Any = SIGINT, /) -> None:
     """Act as if signal `signum` had arrived; what its handler raises is raised in the main thread.
 
     That is the main greenlet, at its wait or its next one. ValueError for what is no signal. See

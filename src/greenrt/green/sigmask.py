@@ -1,0 +1,54 @@
+"""Which signals a green thread blocks: its own affair, though all green threads share a native one's mask."""
+
+import errno
+import os
+import signal as _stdlib
+from operator import index
+
+from greenlet import getcurrent
+
+from greenrt import _original
+from greenrt._typing import Any
+from greenrt.green.thread import is_green_thread
+
+__all__ = ["pthread_sigmask"]
+
+_native_sigmask: Any = getattr(_stdlib, "pthread_sigmask", None)
+
+
+def pthread_sigmask(how: int, mask: Any, /) -> set[Any]:
+    """Change which signals this thread blocks; return those it blocked before. See `signal.pthread_sigmask`.
+
+    What a green thread blocks is noted, and goes on to arrive: another thread of CPython's would get it, and handlers
+    run in the main thread anyway. (multiprocessing's helper threads block all signals.) What it finds blocked, and
+    unblocks, it unblocks for all. Processes that it starts block what the native thread blocks.
+    """
+    thread: Any = getcurrent()
+    if not is_green_thread(thread):
+        return set(_native_sigmask(how, mask))
+    signals: set[Any] = set()
+    for number in map(index, mask):
+        if number not in _stdlib.valid_signals():
+            raise ValueError(f"signal number {number} out of range [1; {_stdlib.NSIG - 1}]")
+        signals.add(_as_signal(number))
+    native = set(_native_sigmask(_stdlib.SIG_BLOCK, ()))
+    before: set[Any] = native | thread.blocked
+    if how == _stdlib.SIG_BLOCK:
+        after = before | signals
+    elif how == _stdlib.SIG_UNBLOCK:
+        after = before - signals
+    elif how == _stdlib.SIG_SETMASK:
+        after = signals
+    else:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    _original.pthread_sigmask(_stdlib.SIG_UNBLOCK, before - after - thread.blocked)
+    thread.blocked = (thread.blocked | (after - native)) & after
+    return before
+
+
+def _as_signal(number: int) -> int:
+    """Return the enum's member, if it has one (SIGRTMIN + 1 has none)."""
+    try:
+        return _stdlib.Signals(number)
+    except ValueError:
+        return number
