@@ -1,7 +1,9 @@
 """What the C library cannot show: hosts and files of our own making."""
 
+import _socket
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,6 +114,55 @@ def test_a_host_of_a_wrong_type(host: object):
         front.getaddrinfo(host, 80)
     with pytest.raises(TypeError):
         front.gethostbyname(host)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("name", 80, "inet"),
+        ("name", 80, None),
+        ("name", 80, 0, 1.5),
+        ("name", 80, 0, 0, "tcp"),
+        ("name", 80, 0, 0, 0, "passive"),
+        ("name", 80, 1 << 40),
+        ("name", 80, 0, 1 << 40),
+        ("name", 80, 0, 0, 1 << 40),
+        ("name", 80, 0, 0, 0, 1 << 40),
+        ("name", 80, 99),
+        ("name", 80, -1),
+        ("name", 80, 0, -1),
+        ("name", 80, 0, 0, -1),
+        ("name", 80, 0, 0, 0, -1),
+        ("name", 1.5),
+        ("name", []),
+        ("name", 1 << 70),
+        ("name", "\ud800"),
+        ("name", "http\0"),
+        ("name", "x" * 100000),
+        ("\ud800.test", 80),
+        ("a..test", 80),
+        (".", 80),
+        ("..", 80),
+        ("x" * 64 + ".test", 80),
+        ("\xfc" * 70, 80),
+        ("a" * 100000, 80),
+        (b"a" * 100000, 80),
+        (b"\xff.test", 80),
+        ("a\nb", 80),
+        ("\u3002", 80),
+    ],
+    ids=lambda arguments: repr(arguments)[:40],
+)
+def test_malformed_arguments_are_refused_as_by_the_c_library(arguments: tuple[Any, ...]):
+    """No name server is asked about them; those whose names it could be asked about have bad hints."""
+    dns = Known(Failure())
+    with pytest.raises((OSError, TypeError, ValueError, OverflowError)) as ours:
+        Front({"dns": dns}).getaddrinfo(*arguments)
+    with pytest.raises((OSError, TypeError, ValueError, OverflowError)) as native:
+        _socket.getaddrinfo(*arguments)
+    assert type(ours.value) is type(native.value)
+    if isinstance(native.value, OSError):
+        assert ours.value.args == native.value.args
 
 
 def test_an_unknown_resolver(monkeypatch: pytest.MonkeyPatch):

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 
 import pytest
 
@@ -196,6 +197,62 @@ def test_noise_is_no_error(seed: int):
     table = hosts.Hosts(data)
     table.by_name("127.0.0.1", 0)
     table.by_address(V4, b"\x7f\0\0\1")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(
+            unit * (200_000 // len(unit))
+            for unit in (b" ", b"[", b"]", b"[]", b"[a", b"a", b"a ", b"a=", b"!a=b ", b"\0")
+        ),
+        *(
+            b"hosts: x [" + unit * 100_000 + end
+            for unit in (b" ", b"a", b"a =", b"!")
+            for end in (b"", b"] y")
+        ),
+        b"nameserver x\n" * 15_000,
+        b"nameserver 192.0.2.1\n" * 10_000,
+        b"options ndots:" + b"9" * 200_000,
+        b"search" + b" a.test" * 110_000,
+        b"label ::/0 1\n" * 15_000,
+        b"127.0.0.1 " + b"localhost " * 20_000,
+        b"127.0.0.1 localhost\n" * 10_000,
+        b":" * 200_000,
+        b"::1 a\n" * 32_000,
+    ],
+    ids=lambda data: repr(data[:12]),
+)
+def test_long_files_are_read_soon(data: bytes):
+    """A long file takes a while, but not its length squared."""
+    started = time.monotonic()
+    resolvconf.parse(data, {})
+    for prefix in (b"", b"hosts:", b"hosts: x"):
+        nsswitch.parse(prefix + data)
+    gai_conf.parse(data)
+    table = hosts.Hosts(data)
+    table.by_name("localhost", 0)
+    table.by_address(V4, b"\x7f\0\0\1")
+    table.by_address(V6, bytes(16))
+    assert time.monotonic() - started < 30
+
+
+def test_hosts_by_every_way_to_write_an_address():
+    table = hosts.Hosts(
+        b"#192.0.2.1 comment\n 192.0.2.10 ten\n192.0.2.1#x\n192.0.2.01 zero\n192x0.2.1 x\n"
+        b"::ffff:c000:201 mapped\n\t192.0.2.1\tone uno\n0::1 loop\n::0:1 other"
+    )
+    assert [
+        host and host.canonical
+        for host in (
+            table.by_address(V4, b"\xc0\0\2\1"),
+            table.by_address(V4, b"\xc0\0\2\x0a"),
+            table.by_address(V4, b"\x7f\0\0\1"),
+            table.by_address(V6, bytes(15) + b"\1"),
+            table.by_address(V4, b"\xc0\0\2\3"),
+            table.by_address(V6, bytes(16)),
+        )
+    ] == ["", "ten", "loop", "loop", None, None]
 
 
 def test_a_new_address_is_known_at_once(monkeypatch: pytest.MonkeyPatch):

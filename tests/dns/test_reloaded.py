@@ -41,14 +41,42 @@ def test_an_older_file_moved_in_is_seen(tmp_path: Path):
     assert file.get() == b"old"
 
 
-@pytest.mark.parametrize("kind", ["missing", "directory", "fifo"])
+@pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "loop", "device", "unreadable"])
 def test_what_is_no_file_counts_as_empty(tmp_path: Path, kind: str):
     path = tmp_path / "file"
     if kind == "directory":
         path.mkdir()
     elif kind == "fifo":
         os.mkfifo(path)
+    elif kind == "loop":
+        path.symlink_to(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "unreadable":
+        # Such a file can be opened by anybody, but its first byte cannot be read.
+        path.symlink_to("/proc/self/mem")
     assert Reloaded(str(path), bytes).get() == b""
+
+
+def test_a_file_that_may_not_be_opened_counts_as_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"secret")
+
+    def refused(*args: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    assert Reloaded(str(path), bytes).get() == b""
+
+
+def test_of_a_huge_file_the_beginning_counts(tmp_path: Path):
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.write(b"begin")
+        file.truncate(1 << 40)
+    file = Reloaded(str(path), bytes, 1000)
+    assert file.get() == b"begin" + bytes(995)
+    assert len(Reloaded(str(path), bytes).get()) == 1 << 20
 
 
 def test_no_reload_in_resolv_conf(tmp_path: Path):

@@ -1,6 +1,7 @@
 """``/etc/hosts``: names and addresses of this machine and its neighbours (hosts(5), and glibc's nss_files)."""
 
 import _socket
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -56,8 +57,12 @@ class Hosts:
 
     def by_address(self, family: int, packed: bytes) -> Host | None:
         """Return what the first line with the address says, or None if there is none."""
-        for line in self._data.split(b"\n"):
-            entry = _entry(line, family)
+        # Most lines are of other IPv4 addresses, each of which can be written in one way only.
+        text = rb"[^\s#:]*+:"
+        if family == AF_INET:
+            text += b"|" + re.escape(_socket.inet_ntop(family, packed).encode()) + rb"(?![^\s#\0])"
+        for line in re.finditer(rb"(?m)^[^\S\n]*+(?:" + text + b").*", self._data):
+            entry = _entry(line[0], family)
             if entry is not None and entry.addresses[0][1] == packed:
                 return entry
         return None
@@ -115,6 +120,7 @@ def _multi(data: bytes) -> bool:
     return on
 
 
-hosts = Reloaded("/etc/hosts", Hosts)
+# Lists of advertisers are long; more than this is not read (bytes).
+hosts = Reloaded("/etc/hosts", Hosts, 64 << 20)
 # Whether all lines of a name count, or only the first.
 multi = Reloaded("/etc/host.conf", _multi)

@@ -1,6 +1,5 @@
 """``/etc/nsswitch.conf``: where names of hosts and services are looked up, in which order (nsswitch.conf(5))."""
 
-import re
 from enum import Enum
 
 from greenrt.dns.reloaded import Reloaded
@@ -53,45 +52,51 @@ class Nsswitch:
 
 # What the C library does without a line.
 DEFAULTS = {b"hosts": b"files dns", b"services": b"files"}
-TOKEN = re.compile(rb"\[([^\]]*)\]|([^\s\[\]]+)")
 STATUSES = {status.value.encode(): status for status in Status}
-LINE = re.compile(rb"\s*([^\s:]+)[\s:](.*)", re.DOTALL)
-ITEM = re.compile(rb"\s*(!?)\s*(\w+)\s*=\s*(\w+)")
 
 
 def parse(data: bytes) -> Nsswitch:
     """Return what the text `data` of the file says; for a database without a line, the C library's default."""
     lines = dict(DEFAULTS)
     for raw in data.split(b"\n"):
-        found = LINE.match(raw.partition(b"#")[0])
-        if found and found[1] in lines:
-            lines[found[1]] = found[2]
+        line = raw.partition(b"#")[0].lstrip()
+        keyword = (line.replace(b":", b" ").split(None, 1) or [b""])[0]
+        if keyword in lines and len(line) > len(keyword) and line.startswith(keyword):
+            lines[keyword] = line[len(keyword) + 1 :]
     hosts, services = _sources(lines[b"hosts"]), _sources(lines[b"services"])
     plain = all(source.name in ("files", "dns") and Status.SUCCESS in source.returns for source in hosts)
     return Nsswitch(hosts, plain, all(source.name in ("files", "db") for source in services))
 
 
 def _sources(text: bytes) -> tuple[Source, ...]:
+    """Return the sources of a line, with their actions: ``name name [actions] name``."""
     sources: list[Source] = []
-    for actions, name in TOKEN.findall(text):
-        if name:
-            sources.append(Source(name.decode("latin-1")))
-        elif sources:
+    # Each piece ends with a bracket that closes; the last one has none.
+    *pieces, last = text.split(b"]")
+    for piece in pieces:
+        names, opened, actions = piece.partition(b"[")
+        sources += _named(names)
+        if opened and sources:
             sources[-1] = Source(sources[-1].name, _returns(actions, sources[-1].returns))
-    return tuple(sources)
+    return (*sources, *_named(last.replace(b"[", b" ")))
+
+
+def _named(text: bytes) -> list[Source]:
+    return [Source(name.decode("latin-1")) for name in text.split()]
 
 
 def _returns(text: bytes, given: frozenset[Status]) -> frozenset[Status]:
     """Return the statuses that end the search after the actions ``[text]``; what makes no sense is skipped."""
     returns = set(given)
-    for negated, word, action in ITEM.findall(text.lower()):
-        status = STATUSES.get(word)
-        if status is None:
+    words = [b"", *text.lower().replace(b"=", b" = ").replace(b"!", b" ! ").split(), b""]
+    for at in range(2, len(words) - 1):
+        status = STATUSES.get(words[at - 1])
+        if words[at] != b"=" or status is None:
             continue
-        chosen = set(Status) - {status} if negated else {status}
-        if action == b"return":
+        chosen = set(Status) - {status} if words[at - 2] == b"!" else {status}
+        if words[at + 1] == b"return":
             returns |= chosen
-        elif action in (b"continue", b"merge"):
+        elif words[at + 1] in (b"continue", b"merge"):
             # A search that goes on after success is left to the C library.
             returns -= chosen
     return frozenset(returns)

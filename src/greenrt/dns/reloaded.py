@@ -11,21 +11,22 @@ __all__ = ["Reloaded"]
 
 Parsed = TypeVar("Parsed")
 
-# More than any sane file; what follows is not read.
-MAX_SIZE = 64 << 20
+# More than any sane file (bytes); what follows is not read.
+MAX_SIZE = 1 << 20
 
 
 class Reloaded(Generic[Parsed]):
     """What `parse` makes of the file `path`; asked anew when the file's stamp changes.
 
     The stamp is device, inode, size, mtime and ctime, so that an older file moved in is seen too. A file that is
-    missing, unreadable or no regular file counts as empty, as for the C library. Not thread-safe, but harmless in
-    several threads: the file may be parsed twice.
+    missing, unreadable or no regular file counts as empty, as for the C library. Of a long file only the first
+    `limit` bytes count. Not thread-safe, but harmless in several threads: the file may be parsed twice.
     """
 
-    def __init__(self, path: str, parse: Callable[[bytes], Parsed]) -> None:
+    def __init__(self, path: str, parse: Callable[[bytes], Parsed], limit: int = MAX_SIZE) -> None:
         self.path = path
         self.parse = parse
+        self.limit = limit
         self._stamp: tuple[int, ...] | None = None
         self._parsed: tuple[Parsed] | None = None
 
@@ -54,7 +55,7 @@ class Reloaded(Generic[Parsed]):
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 return b""
             pieces = []
-            left = MAX_SIZE
+            left = self.limit
             while left > 0:
                 piece = _original.read(fd, min(left, 1 << 20))
                 if not piece:
