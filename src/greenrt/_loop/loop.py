@@ -42,7 +42,7 @@ class Loop(LoopBase):
     or a Backend; `clock` is for tests. The `default` loop is the main thread's: it runs Python signal handlers.
 
     Owner thread only, except `run_callback_threadsafe`, `post`, `close`, `break_`, `stop`, the ends of watchers and
-    `on_owner_thread`. Other threads get WrongThread.
+    `on_owner_thread`. Other threads get WrongThread. They may make watchers, but not start them.
     """
 
     def __init__(self, backend: Any = None, clock: Clock | None = None, default: bool = False) -> None:
@@ -274,6 +274,7 @@ class Loop(LoopBase):
 
     def update_now(self) -> None:
         """Read the clock again; `now` returns the new time."""
+        self.check_owner("loop.update_now")
         self._now = self.clock.now()
 
     update = update_now
@@ -343,7 +344,7 @@ class Loop(LoopBase):
         The inherited ones are closed, never told to forget an fd: the parent shares them. Other threads' loops are
         closed in the child, and raise LoopClosed.
         """
-        self.owner = ident()
+        self.check_owner("loop.reinit")
         self.owner_mark = mark_thread()
         waiting = [entry for entry in self.fds.all_entries() if entry.fd not in self._own_fds()]
         self._detach(False)
@@ -381,6 +382,7 @@ class Loop(LoopBase):
 
     def become_default(self) -> None:
         """Take over what the main thread's loop does, Python's signal handlers, in the child of a fork."""
+        self.check_owner("loop.become_default")
         if not self.default:
             self.default = True
             self.watch_signals()
