@@ -102,10 +102,23 @@ class LoopBase:
         self.fds = FdTable(backend)
         # Made now, not when needed: a post must never fail for want of an fd.
         self.wakeup = Wakeup()
-        Drain(self.fds, self.wakeup, not backend.sticky)
         self.signal_wakeup: SignalWakeup | None = None
-        if self.watches_signals:
-            self.watch_signals()
+        try:
+            Drain(self.fds, self.wakeup, not backend.sticky)
+            if self.watches_signals:
+                self.watch_signals()
+        except BaseException:
+            # Nobody gets this loop, to close it.
+            self._detach(False)
+            raise
+
+    def _detach(self, await_senders: bool) -> None:
+        """Give back the kernel's objects."""
+        self.backend.close()
+        self.wakeup.close(await_senders)
+        if self.signal_wakeup is not None:
+            self.signal_wakeup.close()
+            self.signal_wakeup = None
 
     def watch_signals(self) -> None:
         """Run Python's signal handlers in each turn; main thread only."""

@@ -504,13 +504,6 @@ class Loop(LoopBase):
             own.add(self.signal_wakeup.fd)
         return own
 
-    def _detach(self, await_senders: bool) -> None:
-        self.backend.close()
-        self.wakeup.close(await_senders)
-        if self.signal_wakeup is not None:
-            self.signal_wakeup.close()
-            self.signal_wakeup = None
-
     def __repr__(self) -> str:
         where = "" if ident() == self.owner else f" of thread {self.owner:#x}"
         state = (

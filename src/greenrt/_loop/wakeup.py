@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from greenrt import _original
-from greenrt._native.aside import set_aside
+from greenrt._native.aside import release, set_aside
 from greenrt._native.ping import ping
 from greenrt._typing import Any
 
@@ -13,8 +13,13 @@ __all__ = ["SignalWakeup", "Wakeup"]
 
 def _pipe() -> tuple[int, int]:
     ends = os.pipe()
-    for end in ends:
-        os.set_blocking(end, False)
+    try:
+        for end in ends:
+            os.set_blocking(end, False)
+    except BaseException:
+        for end in ends:
+            release(end)
+        raise
     return set_aside(ends[0]), set_aside(ends[1])
 
 
@@ -62,9 +67,8 @@ class Wakeup:
             if not self._senders or not await_senders:
                 break
             _original.sleep(0.001)
-        _original.close(read_fd)
-        if write_fd != read_fd:
-            _original.close(write_fd)
+        for fd in {read_fd, write_fd}:
+            release(fd)
 
 
 class SignalWakeup:
@@ -146,6 +150,6 @@ class SignalWakeup:
             return
         self._listeners.clear()
         self.disarm()
-        _original.close(self.fd)
-        _original.close(self._write_fd)
+        release(self.fd)
+        release(self._write_fd)
         self.fd = self._write_fd = -1

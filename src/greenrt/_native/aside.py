@@ -4,7 +4,7 @@ import fcntl
 
 from greenrt import _original
 
-__all__ = ["duplicate_aside", "set_aside"]
+__all__ = ["duplicate_aside", "release", "set_aside"]
 
 # A program that closes a standard stream, or any fd, may count on getting its number with the next open, and a daemon
 # closes and replaces the lowest ones. The hub appears at the first wait, which may be in between.
@@ -24,5 +24,14 @@ def set_aside(fd: int) -> int:
     moved = duplicate_aside(fd)
     if moved < 0:
         return fd
-    _original.close(fd)
+    release(fd)
     return moved
+
+
+def release(fd: int) -> None:
+    """Close an fd of greenrt's own."""
+    try:
+        _original.close(fd)
+    except OSError:
+        # Linux closes it whatever it then says (close(2)).
+        pass
