@@ -1,63 +1,76 @@
-"""Locks that were made before patching: what waits for one of these would stop all greenlets."""
+"""What was made before patching and would stop all greenlets: free native locks, and simple queues."""
 
 import sys
-from types import ModuleType
 
 from greenrt.monkey.api import note
+from greenrt.monkey.references import objects_of, places, substitute
 
 from greenrt import _original
 from greenrt._typing import Any
 from greenrt.sync.lock import Lock, RLock
 
-__all__ = ["renew"]
+__all__ = ["renew_locks", "renew_queues"]
 
 _NATIVE_LOCK: Any = type(_original.allocate_lock())
 _NATIVE_RLOCK: Any = _original.RLock
 
-# Modules whose locks belong to the interpreter, or are never held while something waits.
-LEFT_ALONE = frozenset(
-    ("_frozen_importlib", "_frozen_importlib_external", "importlib._bootstrap", "threading", "_thread")
-)
+
+_GREEN = {_NATIVE_LOCK: Lock, _NATIVE_RLOCK: RLock}
+# Held as long as their thread runs, in any program.
+_OF_THREADS = "._tstate_lock"
 
 
-def renew(logging: bool) -> None:
-    """Make module-level locks green that nobody holds, and those of logging and its handlers."""
-    for module in list(sys.modules.values()):
-        name = getattr(module, "__name__", "")
-        if isinstance(module, ModuleType) and name not in LEFT_ALONE and name.split(".")[0] != "greenrt":
-            _renew_module(module)
-    if logging and "logging" in sys.modules:
-        _renew_handlers(sys.modules["logging"])
+def renew_locks(logging: bool) -> None:
+    """Put green locks where native ones are that nobody holds; without `logging`, not for logging's.
 
-
-def _renew_module(module: ModuleType) -> None:
-    for name, value in list(vars(module).items()):
-        made = _renewed(value, f"{module.__name__}.{name}")
-        if made is not None:
-            setattr(module, name, made)
-
-
-def _renewed(value: Any, where: str) -> Any:
-    """Return a green lock for a free native one, else None."""
-    if type(value) is _NATIVE_LOCK:
-        if value.locked():
+    Locks in the local variables of running functions can't be reached.
+    """
+    spared = set() if logging else {id(lock) for lock in _locks_of_logging()}
+    free: list[Any] = []
+    held: list[Any] = []
+    for lock in objects_of(*_GREEN):
+        if id(lock) not in spared:
+            (free if _is_free(lock) else held).append(lock)
+    del lock
+    for where in substitute(free, lambda lock: _GREEN[type(lock)]()):
+        note(f"not made green: the lock {where}")
+    for thing, where, put in places(held):
+        if type(thing) in _GREEN and put is not None and not where.endswith(_OF_THREADS):
             note(f"not made green, since it is held: the lock {where}")
-            return None
-        return Lock()
-    if type(value) is _NATIVE_RLOCK:
-        # Held by this thread, or by another?
-        if value._is_owned() or not value.acquire(False):
-            note(f"not made green, since it is held: the lock {where}")
-            return None
-        value.release()
-        return RLock()
-    return None
 
 
-def _renew_handlers(logging: Any) -> None:
-    for reference in list(logging._handlerList):
-        handler = reference() if callable(reference) else reference
-        if handler is not None and handler.lock is not None:
-            made = _renewed(handler.lock, f"of {handler!r}")
-            if made is not None:
-                handler.lock = made
+def _is_free(lock: Any) -> bool:
+    if type(lock) is _NATIVE_LOCK:
+        return not lock.locked()
+    # Held by this thread, or by another?
+    if lock._is_owned() or not lock.acquire(False):
+        return False
+    lock.release()
+    return True
+
+
+def _locks_of_logging() -> list[Any]:
+    logging: Any = sys.modules.get("logging")
+    if logging is None:
+        return []
+    handlers = (reference() if callable(reference) else reference for reference in logging._handlerList)
+    return [logging._lock, *(handler.lock for handler in handlers if handler is not None)]
+
+
+def renew_queues(native: type, green: type) -> None:
+    """Put green simple queues, with what they hold, where native ones are: if no other threads may wait in those."""
+    queues = objects_of(native)
+    if queues and len(sys._current_frames()) > 1:
+        note(
+            f"{len(queues)} simple queues were made, and native threads started, before patching: their get() blocks"
+        )
+        return
+
+    def made(old: Any) -> Any:
+        new = green()
+        while not old.empty():
+            new.put(old.get_nowait())
+        return new
+
+    for where in substitute(queues, made):
+        note(f"not made green: the simple queue {where}")

@@ -129,9 +129,9 @@ def patch_thread(
 ) -> None:
     """Patch `_thread` and what lies beneath `threading`, whose classes stay its own.
 
-    `threading`, `_threading_local` and `Event` are gevent's, and change nothing: all of it is patched. `logging`: its
-    handlers' locks too. `existing_locks`: module-level locks that nobody holds are made green too. What can't be is
-    in the report.
+    `threading`, `_threading_local` and `Event` are gevent's, and change nothing: all of it is patched. With
+    `existing_locks` green ones take the places of native locks that nobody holds; with `logging` of its handlers'
+    locks too. What can't be replaced is in the report.
     """
     import _thread
     import threading as module
@@ -151,7 +151,7 @@ def patch_thread(
     green.settle(module)
     replace(_thread, thread.FUNCTIONS)
     if existing_locks:
-        locks.renew(logging)
+        locks.renew_locks(logging)
 
 
 @_patcher("os")
@@ -203,12 +203,15 @@ def patch_signal() -> None:
 
 @_patcher("queue")
 def patch_queue() -> None:
-    """Patch `queue.SimpleQueue`; the other queues need only green locks."""
+    """Patch `queue.SimpleQueue`; the other queues need only green locks. Those made before are replaced."""
     import queue
 
     from greenrt.green import queue as green
 
-    replace(queue, green.FUNCTIONS)
+    native = queue.SimpleQueue
+    if not is_module_patched("queue"):
+        replace(queue, green.FUNCTIONS)
+        locks.renew_queues(native, queue.SimpleQueue)
 
 
 @_patcher("all")

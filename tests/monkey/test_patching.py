@@ -1,5 +1,6 @@
 """The patching API, in child processes: what is replaced, what is told, what can be had back."""
 
+import pytest
 from support.child import run_script
 from support.tls import CERTIFICATE
 
@@ -195,6 +196,118 @@ def test_locks_made_before() -> None:
         assert isinstance(handler.lock, greenrt.RLock)
         assert isinstance(logging._lock, greenrt.RLock)
         assert isinstance(executors._global_shutdown_lock, greenrt.Lock)
+    """)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "box.lock",
+        "box.again",
+        "box.condition",
+        "slotted.lock",
+        "Box.shared",
+        "things['lock']",
+        "things['list'][0]",
+        "closed()",
+        "box.cached",
+    ],
+)
+def test_locks_of_objects_made_before(place: str) -> None:
+    """A native lock would stop all; a native RLock would let all in, for they are one native thread."""
+    run_script(
+        """
+        import sys, threading, time
+        class Box:
+            shared = threading.RLock()
+        class Slotted:
+            __slots__ = ("lock",)
+        box, slotted = Box(), Slotted()
+        box.lock, box.again, box.condition = threading.Lock(), threading.RLock(), threading.Condition()
+        box.cached = threading.Condition(box.lock)
+        slotted.lock = threading.RLock()
+        things = {"lock": threading.Lock(), "list": [threading.RLock()]}
+        def closing():
+            lock = threading.RLock()
+            return lambda: lock
+        closed = closing()
+        from greenrt import monkey
+        monkey.patch_all()
+        lock = eval(sys.argv[1])
+        inside = 0
+        def work():
+            global inside
+            with lock:
+                assert inside == 0
+                inside = 1
+                time.sleep(0.01)
+                inside = 0
+        failed = []
+        threading.excepthook = failed.append
+        threads = [threading.Thread(target=work) for _ in range(5)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        assert not failed
+        # The Condition and its lock are still of one piece.
+        with box.lock:
+            assert not box.cached.acquire(False)
+        """,
+        place,
+    )
+
+
+def test_locks_that_stay_native_are_told() -> None:
+    run_script("""
+        import threading
+        class Box:
+            pass
+        box = Box()
+        box.held, box.pair = threading.RLock(), (threading.Lock(),)
+        other = threading.Lock()
+        box.held.acquire()
+        class Theirs(threading.Event): pass
+        from greenrt import monkey
+        monkey.patch_all()
+        told = [line for line in monkey.report() if line.startswith("not made green")]
+        assert "not made green, since it is held: the lock <__main__.Box object>.held" in told, told
+        assert "not made green: the lock in <tuple object>" in told, told
+        assert len(told) == 2, told
+        box.held.release()
+    """)
+
+
+def test_queues_and_executors_made_before() -> None:
+    run_script("""
+        import concurrent.futures, queue, threading, time
+        executor = concurrent.futures.ThreadPoolExecutor(5)
+        simple, full = queue.SimpleQueue(), queue.Queue(1)
+        simple.put(1)
+        full.put(1)
+        from greenrt import monkey
+        monkey.patch_all()
+        assert list(executor.map(lambda n: time.sleep(0.05) or n, range(20))) == list(range(20))
+        executor.shutdown()
+        for lent in (simple, full):
+            threading.Timer(0.05, lent.put, (2,)).start()
+            assert [lent.get(timeout=20), lent.get(timeout=20)] == [1, 2]
+    """)
+
+
+def test_an_executor_whose_native_threads_run() -> None:
+    """They go on; what they do is waited for cooperatively."""
+    run_script("""
+        import concurrent.futures, time
+        executor = concurrent.futures.ThreadPoolExecutor(2)
+        native_sleep = [time.sleep]
+        assert executor.submit(pow, 2, 3).result() == 8
+        from greenrt import monkey
+        monkey.patch_all()
+        import greenrt
+        ticker = greenrt.spawn(lambda: [greenrt.sleep(0.01) for _ in range(5)])
+        assert executor.submit(native_sleep[0], 0.2).result() is None
+        assert ticker.dead
+        assert any("simple queues were made" in line for line in monkey.report())
+        executor.shutdown()
     """)
 
 

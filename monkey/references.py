@@ -1,0 +1,164 @@
+"""Replaces objects wherever Python objects refer to them: in modules, classes, instances, containers, closures."""
+
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
+
+from greenrt._typing import Any
+
+__all__ = ["objects_of", "places", "substitute"]
+
+# A place: the object that is there, the words for where that is, and what puts another there (None: nothing can).
+Place = tuple[Any, str, Callable[[Any], object] | None]
+Known = dict[int, Any]
+
+# Packages whose objects stay as they are: they count on what they have made.
+LEFT_ALONE = frozenset(("_frozen_importlib", "_frozen_importlib_external", "greenrt", "importlib", "pycares"))
+# Modules for which the same is true, but not for what they make for others.
+LEFT_ALONE_MODULES = frozenset(("_thread", "threading"))
+
+
+def objects_of(*kinds: type) -> list[Any]:
+    """Return what exists of these very types, as far as the garbage collector knows it."""
+    return [thing for thing in gc.get_objects() if type(thing) in kinds]
+
+
+def substitute(olds: list[Any], make: Callable[[Any], Any]) -> list[str]:
+    """Put ``make(old)`` in the place of each of `olds`; return, in words, where that can't be done.
+
+    Methods bound to an old one become the new one's. What the local variables of running functions and what C code
+    hold is out of reach.
+    """
+    news = {id(old): make(old) for old in olds}
+    missed = []
+    for old, where, put in places(olds):
+        if type(old) is BuiltinFunctionType:
+            new = getattr(news[id(old.__self__)], old.__name__, None)
+        else:
+            new = news[id(old)]
+        if put is None or new is None:
+            missed.append(where)
+        else:
+            put(new)
+    return missed
+
+
+def places(things: list[Any]) -> list[Place]:
+    """Return where any of `things`, or a method bound to one of them, is held (this list itself apart)."""
+    if not things:
+        return []
+    known: Known = {id(thing): thing for thing in things}
+    holders = _holders(things)
+    methods = [holder for holder in holders if type(holder) is BuiltinFunctionType]
+    if methods:
+        known.update((id(method), method) for method in methods)
+        others = {id(holder): holder for holder in holders if type(holder) is not BuiltinFunctionType}
+        others.update((id(holder), holder) for holder in _holders(methods))
+        holders = list(others.values())
+    mine = (things, known, methods)
+    holders = [holder for holder in holders if not any(holder is one for one in mine)]
+    owners = _owners([holder for holder in holders if type(holder) is dict])
+    found: list[Place] = []
+    for holder in holders:
+        owner = owners.get(id(holder), holder)
+        if not _is_left_alone(owner):
+            found += _places_in(holder, owner, known)
+    return found
+
+
+def _holders(things: list[Any]) -> list[Any]:
+    return [holder for holder in gc.get_referrers(*things) if holder is not things]
+
+
+def _owners(namespaces: list[dict[Any, Any]]) -> dict[int, Any]:
+    """Return whose `__dict__` each one is, where it is one: {id(dict): module, class or instance}."""
+    owners: dict[int, Any] = {}
+    others = []
+    for namespace in namespaces:
+        module = sys.modules.get(namespace.get("__name__", ""))
+        if module is not None and vars(module) is namespace:
+            owners[id(namespace)] = module
+        else:
+            others.append(namespace)
+    wanted = {id(namespace) for namespace in others}
+    for owner in _holders(others) if others else ():
+        if not isinstance(owner, FunctionType) and owner is not namespaces:
+            owners.update(
+                (id(part), owner)
+                for part in gc.get_referents(owner)
+                if id(part) in wanted
+                and (isinstance(owner, type) or getattr(owner, "__dict__", None) is part)
+            )
+    return owners
+
+
+def _is_left_alone(owner: Any) -> bool:
+    if isinstance(owner, ModuleType):
+        home: Any = owner.__name__
+        if home in LEFT_ALONE_MODULES:
+            return True
+    else:
+        home = owner.__module__ if isinstance(owner, type) else type(owner).__module__
+    return isinstance(home, str) and home.split(".")[0] in LEFT_ALONE
+
+
+def _places_in(holder: Any, owner: Any, known: Known) -> Iterator[Place]:
+    """Yield the places in one object; `owner` is that of a dict."""
+    kind = type(holder)
+    if kind is dict:
+        name = _name(owner)
+        for key, value in list(holder.items()):
+            if id(value) in known:
+                # A class's dict must not be changed behind its back.
+                is_class = isinstance(owner, type)
+                yield value, f"{name}.{key}", _setter(owner, key) if is_class else _item_setter(holder, key)
+    elif kind is list:
+        for index, value in enumerate(holder):
+            if id(value) in known:
+                yield value, "in a list", _item_setter(holder, index)
+    elif kind is CellType:
+        yield holder.cell_contents, "in a closure", _setter(holder, "cell_contents")
+    else:
+        found = list(_attributes(holder, known))
+        yield from found or [
+            (thing, f"in {_name(holder)}", None) for thing in known.values() if _refers(holder, thing)
+        ]
+
+
+def _attributes(holder: Any, known: Known) -> Iterator[Place]:
+    """Yield the places in an instance's dict and slots."""
+    for name, value in list(getattr(holder, "__dict__", {}).items()):
+        if id(value) in known:
+            yield value, f"{_name(holder)}.{name}", _item_setter(vars(holder), name)
+    for kind in type(holder).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            slot = vars(kind).get(name)
+            value = getattr(holder, name, None)
+            if slot is not None and id(value) in known:
+                yield value, f"{_name(holder)}.{name}", _slot_setter(slot, holder)
+
+
+def _refers(holder: Any, thing: Any) -> bool:
+    return any(part is thing for part in gc.get_referents(holder))
+
+
+def _name(owner: Any) -> str:
+    if isinstance(owner, ModuleType):
+        return owner.__name__
+    kind = owner if isinstance(owner, type) else type(owner)
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    return name if kind is owner else f"<{name} object>"
+
+
+def _item_setter(container: Any, key: Any) -> Callable[[Any], object]:
+    return lambda new: container.__setitem__(key, new)
+
+
+def _setter(owner: Any, name: str) -> Callable[[Any], object]:
+    return lambda new: setattr(owner, name, new)
+
+
+def _slot_setter(slot: Any, holder: Any) -> Callable[[Any], object]:
+    return lambda new: slot.__set__(holder, new)
