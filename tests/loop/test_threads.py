@@ -1,11 +1,17 @@
 """Posts from other threads: none lost, none twice, in order, and few wakeups."""
 
+import os
+import pickle
+import resource
+import select
+import sys
 import threading
 import time
 
 import pytest
 
 from greenrt._loop.loop import Loop
+from greenrt._loop.wakeup import Wakeup
 from greenrt.errors import LoopClosed
 
 THREADS = 4
@@ -103,3 +109,142 @@ def test_a_broken_order_of_the_armed_flag_would_be_caught():
 
     assert not lost(["clear", "swap"])
     assert lost(["swap", "clear"])
+
+
+def test_a_post_needs_no_fd(loop):
+    """The wakeup is made with the loop, so that a post can't fail when there are no more fds."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    seen: list[str] = []
+    timer = loop.timer(30)
+    timer.start(seen.append, "late")
+    used = max(int(name) for name in os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 1, hard))
+    filling = []
+    try:
+        try:
+            while True:
+                filling.append(os.dup(0))
+        except OSError:
+            pass
+        thread = threading.Thread(
+            target=lambda: (time.sleep(0.02), loop.run_callback_threadsafe(seen.append, "post"))
+        )
+        thread.start()
+        loop.run(once=True)
+        thread.join()
+    finally:
+        for fd in filling:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    timer.stop()
+    loop.run()
+    assert seen == ["post"]
+
+
+@pytest.mark.parametrize("way", ["eventfd", "pipe"])
+def test_a_wakeup_that_is_full(way, monkeypatch):
+    """It refuses another write, and has woken the loop already."""
+    if way == "pipe":
+        monkeypatch.delattr(os, "eventfd")
+    wakeup = Wakeup()
+    if way == "eventfd":
+        # As much as it takes (eventfd(2)).
+        os.write(wakeup.fd, (2**64 - 2).to_bytes(8, sys.byteorder))
+    for _ in range(70_000):
+        wakeup.send()
+    assert select.select([wakeup.fd], [], [], 0)[0]
+    wakeup.drain()
+    assert not select.select([wakeup.fd], [], [], 0)[0]
+    wakeup.send()
+    assert select.select([wakeup.fd], [], [], 0)[0]
+    wakeup.close()
+
+
+def test_a_post_by_the_owner_keeps_the_loop_from_sleeping(loop):
+    """In a callback, and in a prepare watcher, when posts have been taken in already."""
+    seen: list[str] = []
+    timer = loop.timer(30)
+    timer.start(seen.append, "late")
+    loop.run_callback(loop.run_callback_threadsafe, seen.append, "by a callback")
+    loop.run(once=True)
+    loop.run(once=True)
+    prepare = loop.prepare()
+    prepare.start(lambda: (prepare.stop(), loop.run_callback_threadsafe(seen.append, "by prepare")))
+    loop.run(once=True)
+    if len(seen) < 2:
+        loop.run(once=True)
+    assert seen == ["by a callback", "by prepare"]
+    timer.stop()
+
+
+def test_stops_from_four_threads(loop):
+    """One run ends, and nothing of it is left for the next."""
+    timer = loop.timer(30)
+    timer.start(print)
+    gate = threading.Barrier(4)
+    threads = [threading.Thread(target=lambda: (gate.wait(), loop.stop())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert loop.run() == "stopped"
+    for thread in threads:
+        thread.join()
+    while loop.run(nowait=True) == "stopped":
+        pass
+    assert loop.run(nowait=True) == "once"
+    timer.stop()
+
+
+def test_posts_do_not_keep_an_idle_watcher_away(loop):
+    """It runs when nothing else is ready, and a break in it ends the run."""
+    seen: list[str] = []
+    with loop.idle() as idle:
+        idle.start(lambda: (seen.append("idle"), loop.break_()))
+        for _ in range(3000):
+            loop.run_callback_threadsafe(int)
+        assert loop.run() == "broke"
+    assert seen == ["idle"]
+
+
+def test_an_async_watcher_of_a_closed_loop():
+    loop = Loop()
+    watcher = loop.async_()
+    watcher.start(print)
+    loop.close()
+    for _ in range(2):
+        with pytest.raises(LoopClosed):
+            watcher.send()
+
+
+def test_a_proxy_stays_in_its_process(loop):
+    with pytest.raises(TypeError, match="pickled"):
+        pickle.dumps(loop.proxy())
+
+
+def test_messages_through_a_pipe(loop):
+    """A plain io watcher: parts of messages, and the writer's end."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    got: list[bytes] = []
+    watcher = loop.io(reader, 1)
+
+    def read() -> None:
+        data = os.read(reader, 7)
+        got.append(data)
+        if not data:
+            watcher.stop()
+
+    def write() -> None:
+        for part in (b"a mess", b"age and", b" another one"):
+            os.write(writer, part)
+            time.sleep(0.01)
+        os.close(writer)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    watcher.start(read)
+    assert loop.run() == "idle"
+    thread.join()
+    os.close(reader)
+    assert b"".join(got) == b"a message and another one"
+    assert got[-1] == b""
+    assert max(map(len, got)) <= 7

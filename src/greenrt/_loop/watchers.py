@@ -524,7 +524,12 @@ class Async(Watcher):
             raise ValueError(f"{self!r} is not started; nobody would be called")
         if not self._pending:
             self._pending = True
-            self.loop.post(self)
+            try:
+                self.loop.post(self)
+            except LoopClosed:
+                # The next one is told too.
+                self._pending = False
+                raise
 
     def send_ignoring_arg(self, _ignored: object) -> None:
         """Call `send`; for use as a callback that is given an argument."""
