@@ -1,4 +1,7 @@
-"""Short programs that use all that greenrt asks of the kernel. Each checks its own results and has its own time limit."""
+"""Short programs that use all that greenrt asks of the kernel.
+
+Each checks its own results, and has its own time limit.
+"""
 
 import os
 import signal
@@ -11,7 +14,7 @@ from greenrt.green import fdio, select, socket, subprocess
 from greenrt.green.fileobject import open as green_open
 from greenrt.serve.stream import StreamServer
 
-__all__ = ["MAIN", "SCENARIOS"]
+__all__ = ["BROKEN", "MAIN", "SCENARIOS"]
 
 # Seconds for what a fault may make impossible.
 LIMIT = 0.5
@@ -229,13 +232,23 @@ def signals() -> None:
     try:
         with greenrt.get_hub().loop.signal(signal.SIGUSR2) as watcher:
             watcher.start(done.set)
-            sending = [spawn_quietly(os.kill, os.getpid(), number) for number in (signal.SIGUSR1, signal.SIGUSR2)]
+            sending = [
+                spawn_quietly(os.kill, os.getpid(), number) for number in (signal.SIGUSR1, signal.SIGUSR2)
+            ]
             assert done.wait(LIMIT)
             for one in sending:
                 one.get(timeout=LIMIT)()
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert seen == [1]
+
+
+def leaky() -> None:
+    """What the sweep must find fault with: it leaves a pipe open if its write fails."""
+    read_fd, write_fd = os.pipe()
+    os.write(write_fd, b"x")
+    os.close(write_fd)
+    os.close(read_fd)
 
 
 # Those that run in the main thread.
@@ -278,3 +291,4 @@ SCENARIOS: dict[str, Callable[[], None]] = {
         signals,
     )
 }
+BROKEN = {"leaky": leaky}

@@ -81,7 +81,10 @@ class Faults:
 
     @contextmanager
     def armed(self, function: str, nth: int, error: int, times: int = 1) -> Iterator[None]:
-        """Within, let the `nth` call of this thread fail, and `times` in all; then `calls` tells how many there were."""
+        """Within, let the `nth` call of this thread fail, and `times` in all.
+
+        Afterwards `calls` tells how many there were.
+        """
         self._name = function.encode()
         self._arm(self._name, nth, times, error)
         try:

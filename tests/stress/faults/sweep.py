@@ -1,7 +1,7 @@
 """Run one scenario with each call of each function failing once: ``sweep.py scenario calls-at-most``, with the shim.
 
-Each run is in a new native thread, or the main one, with a new hub, and followed by one without a fault. Writes a line of JSON:
-how many faults were tried, how often the scenario succeeded or raised which error, and what was wrong.
+Each run is in a new native thread, or the main one, with a new hub, and followed by one without a fault. Writes a
+line of JSON: how many faults were tried, how often the scenario succeeded or raised which error, and what was wrong.
 """
 
 import errno
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from scenarios import MAIN, SCENARIOS
+from scenarios import BROKEN, MAIN, SCENARIOS
 from shim import FUNCTIONS, Faults
 
 import greenrt
@@ -104,7 +104,7 @@ def leaked(before: set[str], threads: int) -> list[str]:
 
 
 def sweep(name: str, most: int) -> dict[str, Any]:
-    scenario = SCENARIOS[name]
+    scenario = {**SCENARIOS, **BROKEN}[name]
     faults = Faults()
     for _ in range(2):
         quiet = Run(scenario, faults, "none", 1, "EIO")
