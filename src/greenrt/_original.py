@@ -41,6 +41,7 @@ __all__ = [
     "pause",
     "poll",
     "private_module",
+    "pthread_kill",
     "pthread_sigmask",
     "read",
     "readv",
@@ -76,6 +77,7 @@ start_new_thread = _thread.start_new_thread
 get_signal = _signal.getsignal
 set_signal = _signal.signal
 set_wakeup_fd = _signal.set_wakeup_fd
+pthread_kill: Any = getattr(_signal, "pthread_kill", None)
 pthread_sigmask: Any = getattr(_signal, "pthread_sigmask", None)
 pause: Any = getattr(_signal, "pause", None)
 sigwait: Any = getattr(_signal, "sigwait", None)

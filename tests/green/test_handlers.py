@@ -260,3 +260,72 @@ wait_for(lambda: seen == ["watcher", "handler"])
 """,
     )
     assert errors == ""
+
+
+def test_timers_and_signals_sent_to_oneself_patched() -> None:
+    """What `signal` has besides waits for nothing, and is the standard library's; it meets the handlers all the same."""
+    _, errors = run(
+        "patched",
+        """
+seen = []
+def handler(number, frame):
+    time.sleep(0.001)
+    seen.append(number)
+def soon(number):
+    wait_for(lambda: number in seen)
+    seen.clear()
+for number in USR1, signal.SIGALRM:
+    signal.signal(number, handler)
+    signal.siginterrupt(number, False)
+signal.raise_signal(USR1)
+soon(USR1)
+signal.pthread_kill(greenrt._original.get_ident(), USR1)
+soon(USR1)
+# A green thread's signals are those of the native thread that runs it.
+thread = threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), USR1) or time.sleep(0.1))
+thread.start()
+soon(USR1)
+signal.pthread_kill(thread.ident, USR1)
+soon(USR1)
+thread.join()
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+wait_for(lambda: len(seen) >= 3)
+left, interval = signal.setitimer(signal.ITIMER_REAL, 0)
+assert 0 <= left <= 0.01 and interval == 0.01
+assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+seen.clear()
+assert signal.alarm(100) == 0
+assert signal.alarm(1) > 90
+# Interrupted, all that waits goes on (PEP 475).
+read_fd, write_fd = os.pipe()
+timer = threading.Timer(1.5, os.write, (write_fd, b"x"))
+timer.start()
+assert os.read(read_fd, 1) == b"x"
+assert seen == [signal.SIGALRM]
+# A blocked signal waits until it is let in.
+seen.clear()
+signal.pthread_sigmask(signal.SIG_BLOCK, [USR1])
+signal.raise_signal(USR1)
+time.sleep(0.05)
+assert signal.sigpending() == {USR1} and not seen
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [USR1])
+assert seen == [USR1]
+""",
+    )
+    assert errors == ""
+
+
+def test_pthread_kill_of_a_native_thread_has_the_main_one_call_the_handler() -> None:
+    _, errors = run(
+        "patched",
+        """
+seen = []
+signal.signal(USR1, lambda number, frame: (time.sleep(0.001), seen.append(greenrt._original.get_ident())))
+pool = greenrt.ThreadPool(1)
+for _ in range(10):
+    pool.spawn(lambda: signal.pthread_kill(greenrt._original.get_ident(), USR1)).get()
+    time.sleep(0.03)
+wait_for(lambda: seen == [greenrt._original.get_ident()] * 10)
+""",
+    )
+    assert errors == ""

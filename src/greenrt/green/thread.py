@@ -59,6 +59,15 @@ class _GreenThread(Greenlet):
         self.gr_context = Context()
 
 
+def native_ident(ident: int) -> int:
+    """Return the identity of the native thread that runs the green thread `ident`; others' are returned as they are."""
+    for thread in list(_running):
+        if id(thread) == ident:
+            hub: Any = thread.hub
+            return int(hub.thread_ident)
+    return ident
+
+
 def is_green_thread(target: greenlet) -> bool:
     """Tell whether `target` was started as a thread, not spawned."""
     return isinstance(target, _GreenThread)
