@@ -3,11 +3,12 @@ import cython
 
 cdef dict _keys, _hosts, _methods
 cdef frozenset _SINGLE
-cdef bytes _ALLOWED
 
 cdef str _key_of(str name)
-@cython.locals(text=str, lines=list, count=Py_ssize_t, environ=dict, line=str, target=str, name=str, colon=str, value=str, key=str)
+@cython.locals(lines=list, environ=dict, line=str, target=str, name=str, colon=str, value=str, key=str)
 cpdef dict parse_head(bytes head, dict base)
+@cython.locals(before=cython.uchar, byte=cython.uchar)
+cdef _check_bytes(bytes head)
 @cython.locals(parts=list, method=str, target=str, version=str)
 cdef str _request_line(str line, dict environ)
 cdef _repeated(dict environ, str key, str value)
