@@ -13,6 +13,13 @@ from greenrt.monkey.api import (
     patch_module,
     report,
 )
+from greenrt.monkey.gevent_names import (
+    MonkeyPatchWarning,
+    patch_builtins,
+    patch_contextvars,
+    patch_selectors,
+    patch_sys,
+)
 from greenrt.monkey.hooks import subscribe
 from greenrt.monkey.patches import (
     patch_all,
@@ -30,21 +37,26 @@ from greenrt.monkey.patches import (
 )
 
 __all__ = [
+    "MonkeyPatchWarning",
     "get_original",
     "is_anything_patched",
     "is_module_patched",
     "is_object_patched",
     "patch_all",
+    "patch_builtins",
+    "patch_contextvars",
     "patch_dns",
     "patch_module",
     "patch_multiprocessing",
     "patch_os",
     "patch_queue",
     "patch_select",
+    "patch_selectors",
     "patch_signal",
     "patch_socket",
     "patch_ssl",
     "patch_subprocess",
+    "patch_sys",
     "patch_thread",
     "patch_time",
     "report",

@@ -9,6 +9,7 @@ from greenrt.monkey.api import is_module_patched, note, patch_methods, replace
 from greenrt.monkey.hooks import announcing
 from greenrt.monkey.psycopg import subscribe_psycopg
 from greenrt.monkey.psycopg2 import subscribe_psycopg2
+from greenrt.monkey.rivals import refuse_rivals
 
 from greenrt._hub.slot import on_main_thread
 from greenrt._typing import Any, TypeVar
@@ -48,6 +49,7 @@ def _patcher(name: str) -> Callable[[F], F]:
                 raise RuntimeError(
                     f"patching is for the main thread, before others run; {thread!r} is another"
                 )
+            refuse_rivals()
             return announcing(name, lambda: function(*args, **kwargs))
 
         return patch
@@ -232,12 +234,12 @@ def patch_all(
     queue: bool = True,
     contextvars: bool = True,
     multiprocessing: bool = True,
-    **kwargs: Any,
 ) -> bool:
     """Patch time, thread, socket, dns, ssl, select, queue, os, subprocess, multiprocessing, signal. Idempotent.
 
-    The arguments are gevent's, and `multiprocessing`. `builtins` and `sys` change nothing yet. Call it on the main
-    thread, as early as can be; RuntimeError on another.
+    The arguments are gevent's, and `multiprocessing`. `builtins`, `contextvars` and `sys` change nothing: there is
+    nothing to patch. Call it on the main thread, as early as can be; RuntimeError on another, and where gevent or
+    eventlet has patched.
     """
     if thread:
         patch_thread(Event=Event)

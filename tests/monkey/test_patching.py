@@ -91,6 +91,67 @@ def test_off_the_main_thread() -> None:
     """)
 
 
+@pytest.mark.parametrize("rival", ["gevent", "eventlet"])
+@pytest.mark.parametrize("early", [False, True])
+def test_another_runtime_has_patched(rival: str, early: bool) -> None:
+    """A stand-in for it is enough. A runtime that is only imported is no harm."""
+    run_script(
+        """
+        import socket, sys, time, types
+        package, name = {"gevent": ("gevent", "monkey"), "eventlet": ("eventlet", "patcher")}[sys.argv[1]]
+        other = sys.modules[f"{package}.{name}"] = types.ModuleType(name)
+        if sys.argv[2] == "True":
+            other.saved = {"socket": {}, "time": {}}
+            other.already_patched = {"socket": True, "time": True}
+        else:
+            other.saved, other.already_patched = {}, {}
+        from greenrt import monkey
+        if sys.argv[2] == "False":
+            monkey.patch_all()
+            sys.exit()
+        sleep = [time.sleep]
+        for patch in (monkey.patch_all, monkey.patch_time):
+            try:
+                patch()
+                raise AssertionError
+            except RuntimeError as error:
+                assert f"{package} has patched socket, time in this process" in str(error), error
+        assert time.sleep is sleep[0] and not monkey.is_anything_patched()
+        """,
+        rival,
+        str(early),
+    )
+
+
+def test_unknown_arguments() -> None:
+    run_script("""
+        import time
+        from greenrt import monkey
+        for wrong in ({"sokcet": False}, {"Event": True, "thraed": True}):
+            try:
+                monkey.patch_all(**wrong)
+                raise AssertionError
+            except TypeError as error:
+                assert repr(list(wrong)[-1]) in str(error), error
+        assert not monkey.is_anything_patched()
+    """)
+
+
+def test_names_of_gevent() -> None:
+    """What gevent's module has for its users; what has nothing to do here does nothing."""
+    run_script("""
+        import sys, warnings
+        from greenrt import monkey
+        warnings.filterwarnings("ignore", category=monkey.MonkeyPatchWarning)
+        streams = sys.stdin, sys.stdout, sys.stderr
+        monkey.patch_sys(stdin=True, stdout=False)
+        monkey.patch_builtins(); monkey.patch_contextvars(); monkey.patch_selectors(aggressive=False)
+        assert streams == (sys.stdin, sys.stdout, sys.stderr) and not monkey.is_anything_patched()
+        monkey.patch_all(sys=True, builtins=False, contextvars=False, aggressive=False, Event=False)
+        assert streams == (sys.stdin, sys.stdout, sys.stderr)
+    """)
+
+
 def test_patch_module_for_others() -> None:
     run_script("""
         from types import ModuleType

@@ -118,17 +118,20 @@ def detach(self: Any, /) -> int:
     """Give up the fd without closing it, as it would be without greenrt. See `socket.socket.detach`."""
     fd = descriptor(self)
     forget_fd(fd)
-    if fd >= 0 and timeout_of(self) < 0.0 and not os.get_blocking(fd) and _is_listener(self):
-        os.set_blocking(fd, True)
+    if fd >= 0 and timeout_of(self) < 0.0:
+        _block_again(self, fd)
     self._closed = True
     return _native.detach(self)
 
 
-def _is_listener(sock: Any) -> bool:
+def _block_again(sock: Any, fd: int) -> None:
+    """Undo what `accept_fd` does to a blocking listener."""
     try:
-        return bool(sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN))
+        if not os.get_blocking(fd) and sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
+            os.set_blocking(fd, True)
     except OSError:
-        return False
+        # Closed behind the socket's back, which is no error in the standard library either.
+        return
 
 
 def sendfile(sock: Any, file: Any, offset: int, count: int | None, give_up: type[Exception]) -> int:
