@@ -1,7 +1,7 @@
 """Load generator for TLS: ``python -m benchmarks.servers.handshakes PORT CLIENTS WARMUP SECONDS CORE``.
 
 Each client, a native thread, connects, shakes hands, sends 16 bytes, gets them back and closes. It prints
-what ``churn.c`` prints. It needs more processor time for a handshake than most servers: compare the servers' processor time.
+what ``churn.c`` prints. It needs more processor time for a handshake than most servers: compare the servers'.
 """
 
 import json

@@ -263,7 +263,7 @@ wait_for(lambda: seen == ["watcher", "handler"])
 
 
 def test_timers_and_signals_sent_to_oneself_patched() -> None:
-    """What `signal` has besides waits for nothing, and is the standard library's; it meets the handlers all the same."""
+    """What `signal` has besides waits for nothing, and is the standard library's; it meets the handlers too."""
     _, errors = run(
         "patched",
         """

@@ -60,7 +60,7 @@ class _GreenThread(Greenlet):
 
 
 def native_ident(ident: int) -> int:
-    """Return the identity of the native thread that runs the green thread `ident`; others' are returned as they are."""
+    """Return the identity of the native thread that runs the green thread `ident`; other identities as they are."""
     for thread in list(_running):
         if id(thread) == ident:
             hub: Any = thread.hub
