@@ -1,9 +1,7 @@
 """The pool under the real Celery, with a broker of the test's own: redis-server on a free port."""
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,14 +12,11 @@ from typing import Any
 
 import pytest
 from support.child import HOME
+from support.servers import redis
 
-REDIS = shutil.which("redis-server")
 LIMIT = 40.0  # seconds for whatever a test waits for
 
-pytestmark = [
-    pytest.mark.skipif(REDIS is None, reason="no redis-server on this machine: apt-get install redis-server"),
-    pytest.mark.time_limit(120),
-]
+pytestmark = pytest.mark.time_limit(120)
 
 PROGRAM = """
 import os, threading, time
@@ -77,28 +72,10 @@ from celery import group
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[str]:
+def broker() -> Iterator[str]:
     """Yield the URL of a redis-server that keeps nothing."""
-    assert REDIS is not None
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
-    command = [REDIS, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: answers(port), "redis-server answers")
+    with redis() as port:
         yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.kill()
-        process.wait()
-
-
-def answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), 5) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(5) == b"+PONG"
-    except ConnectionRefusedError:
-        return False
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> None:
