@@ -229,17 +229,16 @@ def test_the_context_manager():
 
 
 def test_links_run_in_a_greenlet_of_their_own():
-    seen = []
+    seen = greenrt.AsyncResult()
 
     def linked(source):
         greenrt.sleep(0)
-        seen.append(source)
+        seen.set(source)
 
     greenlet = greenrt.spawn(int)
     greenlet.link(linked)
     greenlet.join()
-    greenrt.sleep(0.005)
-    assert seen == [greenlet]
+    assert seen.get(timeout=20) is greenlet
 
 
 def test_rawlinks_run_in_the_hub_in_order():
