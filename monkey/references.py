@@ -68,7 +68,15 @@ def places(things: list[Any]) -> list[Place]:
 
 
 def _holders(things: list[Any]) -> list[Any]:
-    return [holder for holder in gc.get_referrers(*things) if holder is not things]
+    # From CPython 3.13 on the call's own arguments are among what refers to them; the mark tells them. A comprehension
+    # would have a closure that refers to the mark.
+    mark = object()
+    found = []
+    for holder in gc.get_referrers(*things, mark):
+        arguments = type(holder) is tuple and len(holder) > len(things) and holder[-1] is mark
+        if holder is not things and not arguments:
+            found.append(holder)
+    return found
 
 
 def _owners(namespaces: list[dict[Any, Any]]) -> dict[int, Any]:
