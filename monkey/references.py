@@ -68,8 +68,8 @@ def places(things: list[Any]) -> list[Place]:
 
 
 def _holders(things: list[Any]) -> list[Any]:
-    # From CPython 3.13 on the call's own arguments are among what refers to them; the mark tells them. A comprehension
-    # would have a closure that refers to the mark.
+    # From CPython 3.13 on the call's own arguments are among what refers to them; the mark tells them.
+    # A comprehension would have a closure, which refers to the mark.
     mark = object()
     found = []
     for holder in gc.get_referrers(*things, mark):
