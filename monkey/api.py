@@ -19,6 +19,7 @@ __all__ = [
     "patch_methods",
     "patch_module",
     "replace",
+    "replace_together",
     "report",
 ]
 
@@ -84,6 +85,22 @@ _IN_PLACE: Any = object()
 
 def replace(module: ModuleType, items: Mapping[str, Any], copies: bool = True) -> None:
     """Replace names of `module`, and, with `copies`, what others have copied of them. Idempotent."""
+    swept = _put(module, items)
+    if swept and copies:
+        sweep(swept)
+
+
+def replace_together(*parts: tuple[ModuleType, Mapping[str, Any]]) -> None:
+    """Replace names of modules that share objects: none of them is taken for a copier of the others' names."""
+    swept: dict[int, tuple[Any, Any]] = {}
+    for module, items in parts:
+        swept.update(_put(module, items))
+    if swept:
+        sweep(swept)
+
+
+def _put(module: ModuleType, items: Mapping[str, Any]) -> dict[int, tuple[Any, Any]]:
+    """Replace names; return the pairs (old, new) by the identity of the old."""
     saved = _saved.setdefault(module.__name__, {})
     swept: dict[int, tuple[Any, Any]] = {}
     for name, new in items.items():
@@ -94,8 +111,7 @@ def replace(module: ModuleType, items: Mapping[str, Any], copies: bool = True) -
         new = _as_plain(new, old, module.__name__)
         setattr(module, name, new)
         swept[id(old)] = (old, new)
-    if swept and copies:
-        sweep(swept)
+    return swept
 
 
 def _as_plain(new: Any, old: Any, module: str) -> Any:

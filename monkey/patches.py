@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from greenrt.monkey import locks
-from greenrt.monkey.api import is_module_patched, note, patch_methods, replace
+from greenrt.monkey.api import is_module_patched, note, patch_methods, replace, replace_together
 from greenrt.monkey.hooks import announcing
 from greenrt.monkey.psycopg import subscribe_psycopg
 from greenrt.monkey.psycopg2 import subscribe_psycopg2
@@ -146,12 +146,9 @@ def patch_thread(
     others = module.active_count() - 1
     if others > 0:
         note(f"{others} native threads were started before patching; they go on as native threads")
-    replace(
-        module,
-        {name: getattr(thread, beneath) for name, beneath in green.BENEATH.items() if hasattr(module, name)},
-    )
+    beneath = {name: getattr(thread, what) for name, what in green.BENEATH.items() if hasattr(module, name)}
+    replace_together((module, beneath), (_thread, thread.FUNCTIONS))
     green.settle(module)
-    replace(_thread, thread.FUNCTIONS)
     if existing_locks:
         locks.renew_locks(logging)
 

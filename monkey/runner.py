@@ -1,9 +1,7 @@
 """Running a program under patching, as ``python script.py`` would run it."""
 
-import atexit
 import os
 import runpy
-import signal
 import sys
 from importlib.machinery import SourceFileLoader
 from types import ModuleType, TracebackType
@@ -37,7 +35,7 @@ def run(arguments: list[str], command: str) -> None:
 
 
 def run_script(path: str, args: list[str]) -> None:
-    """Patch, and run the script at `path` as `__main__` with `args`. Ends by SystemExit if the script fails."""
+    """Patch, and run the script at `path` as `__main__` with `args`. SystemExit or KeyboardInterrupt if it fails."""
     sys.argv = [path, *args]
     if os.path.isdir(path) or not os.path.isfile(path):
         # A folder with a __main__.py; or nothing, and the error that Python gives.
@@ -87,7 +85,9 @@ def _guarded(run: Any) -> None:
     except BaseException as error:
         _show(error)
         if isinstance(error, KeyboardInterrupt):
-            _ending.interrupted = True
+            # CPython finalizes and then ends itself by SIGINT, for the shell to know. It has been shown.
+            sys.excepthook = _show_nothing
+            raise
         raise SystemExit(1) from None
 
 
@@ -98,22 +98,5 @@ def _show(error: BaseException) -> None:
     sys.excepthook(type(error), error.with_traceback(traceback), traceback)
 
 
-class _Ending:
-    """Ends the process by SIGINT after an uncaught KeyboardInterrupt, as CPython: the shell is to know."""
-
-    interrupted = False
-
-    def at_exit(self) -> None:
-        if self.interrupted:
-            for stream in (sys.stdout, sys.stderr):
-                try:
-                    stream.flush()
-                except (OSError, ValueError, AttributeError):
-                    pass
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-_ending = _Ending()
-# The first to be registered is the last to be called.
-atexit.register(_ending.at_exit)
+def _show_nothing(*_: object) -> None:
+    sys.excepthook = sys.__excepthook__

@@ -58,6 +58,9 @@ def test_originals() -> None:
         assert monkey.get_original("socket", "getaddrinfo") is native[1]
         lock = monkey.get_original("threading", "Lock")()
         assert type(lock).__module__ == "_thread"
+        # They share their functions, and each knows its own.
+        for module, name in ("_thread", "start_new_thread"), ("threading", "_start_new_thread"):
+            assert type(monkey.get_original(module, name)).__name__ == "builtin_function_or_method", module
     """)
 
 

@@ -20,7 +20,9 @@ _DEFAULT_HANDLERS = (_signal.SIG_DFL, _signal.SIG_IGN, None, _signal.default_int
 
 def _is_user_handler(number: int) -> bool:
     try:
-        return _signal.getsignal(number) not in _DEFAULT_HANDLERS
+        handler: Any = _signal.getsignal(number)
+        # Patched, signal.signal has put an object of its own around it.
+        return getattr(handler, "handler", handler) not in _DEFAULT_HANDLERS
     except (OSError, ValueError):
         return False
 

@@ -1,10 +1,14 @@
 """Handlers of `signal.signal` that may block: one that would interrupt the hub gets a greenlet of its own.
 
 CPython calls a handler in the main thread, on top of whatever runs there. On top of a greenlet it may wait as that
-greenlet may. While all greenlets wait, the hub runs, and nothing on top of it can wait; so the handler is called in a
-new greenlet, as soon as the hub lets others run. What it raises there is raised in the main greenlet, as from any
-handler that interrupts the hub. In that greenlet `threading.current_thread()` is not the main thread, and in the
-compiled build the handler's frame is None, since the hub has none.
+greenlet may. On top of a green thread, too; but what it raises is raised in the main greenlet, at its wait or its
+next one, as no native thread is ever interrupted. Only if the next signal finds that the hub has not run since is the
+thread itself interrupted: it may be in an endless loop.
+
+While all greenlets wait, the hub runs, and nothing on top of it can wait; so the handler is called in a new greenlet,
+as soon as the hub lets others run. What it raises there is raised in the main greenlet, as from any handler that
+interrupts the hub. In that greenlet `threading.current_thread()` is not the main thread, and in the compiled build
+the handler's frame is None, since the hub has none.
 
 A handler that was set by the standard library's own function, unpatched, runs on top of the hub: a call in it that
 would have to wait raises BlockingInHub. `greenrt.signal_handler` is the other way to handle signals there.
@@ -21,6 +25,7 @@ from greenrt._loop.signals import on_arrival
 from greenrt._native.switch import current
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
+from greenrt.green.thread import is_green_thread
 
 __all__ = ["adopt_handlers", "getsignal", "signal"]
 
@@ -28,17 +33,35 @@ __all__ = ["adopt_handlers", "getsignal", "signal"]
 class _Handler:
     """What CPython calls in the place of a program's handler."""
 
-    __slots__ = ("handler",)
+    __slots__ = ("handler", "passing")
 
     def __init__(self, handler: Callable[[int, FrameType | None], object]) -> None:
         self.handler = handler
+        # Whether an error is on its way to the main greenlet: the hub has not run since.
+        self.passing = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         hub = get_hub_if_exists()
         if hub is not None and current() is hub:
             Greenlet.spawn(_call, hub, self.handler, number, frame)
+        elif hub is not None and is_green_thread(current()):
+            self.call_in_thread(hub, number, frame)
         else:
             self.handler(number, frame)
+
+    def call_in_thread(self, hub: Any, number: int, frame: FrameType | None) -> None:
+        """Call the handler on top of a green thread."""
+        try:
+            self.handler(number, frame)
+        except BaseException as error:
+            if self.passing:
+                raise
+            self.passing = True
+            hub.loop.run_callback(self.has_passed)
+            hub.handle_system_error(type(error), error, error.__traceback__)
+
+    def has_passed(self) -> None:
+        self.passing = False
 
     def __repr__(self) -> str:
         return repr(self.handler)
@@ -55,8 +78,8 @@ def _call(hub: Any, handler: Callable[..., object], number: int, frame: FrameTyp
 
 
 def _wrapped(handler: Any) -> Any:
-    # The default handler of SIGINT, whose KeyboardInterrupt the hub passes on, has nothing to wait for. Nor has ours.
-    if not callable(handler) or handler is _signal.default_int_handler or handler is on_arrival:
+    # Our own has nothing to wait for, and raises nothing.
+    if not callable(handler) or handler is on_arrival:
         return handler
     return _Handler(handler)
 
