@@ -125,7 +125,7 @@ def test_without_a_thread_it_looks_next_time(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(stat._original, "start_new_thread", refuse)
+        patch.setattr(stat, "start_helper", refuse)
         run_until(loop, lambda: refused)
     (tmp_path / "file").touch()
     run_until(loop, lambda: seen)

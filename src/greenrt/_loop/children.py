@@ -15,6 +15,7 @@ from greenrt._loop.fds import CLOSED
 from greenrt._loop.fork import before_loops
 from greenrt._loop.holder import Holder
 from greenrt._loop.pidfd import open_pidfd
+from greenrt._native.helper import start_helper
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
@@ -195,7 +196,7 @@ def _wait_in_thread(pid: int, trace: bool) -> None:
     if key not in _threads:
         _threads.add(key)
         try:
-            _original.start_new_thread(_wait, key)
+            start_helper(_wait, key)
         except BaseException:
             _threads.discard(key)
             raise

@@ -13,6 +13,7 @@ from collections import deque
 
 from greenrt import _original
 from greenrt._loop.fork import before_loops
+from greenrt._native.helper import start_helper
 from greenrt._typing import Any
 
 __all__ = ["error", "flush", "warn"]
@@ -74,7 +75,7 @@ def _start() -> None:
     if not _records or not busy.acquire(blocking=False):
         return
     try:
-        _original.start_new_thread(_pass_on, (busy,))
+        start_helper(_pass_on, (busy,))
     except RuntimeError:
         # No more threads, or the interpreter ends.
         while _records:

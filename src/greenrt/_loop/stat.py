@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable
 from math import isnan
 
-from greenrt import _original
 from greenrt._loop.base import LoopBase
 from greenrt._loop.entry import TIMER, Callback
 from greenrt._loop.holder import Holder
+from greenrt._native.helper import start_helper
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
@@ -72,7 +72,7 @@ class Stat(Holder):
             return
         self._looking = token = object()
         try:
-            _original.start_new_thread(self._look, (token,))
+            start_helper(self._look, (token,))
         except RuntimeError:
             # No more threads: next time.
             self._sleep()

@@ -16,6 +16,7 @@ from greenrt._hub.park import new_park
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._loop.entry import READ
 from greenrt._loop.pidfd import open_pidfd
+from greenrt._native.helper import start_helper
 from greenrt._typing import Any
 from greenrt.green.twins import standing
 
@@ -57,7 +58,7 @@ def _park_until_change(idtype: int, ident: int, options: int, timeout: float | N
         if waiting is None:
             _watched[key] = [park]
             try:
-                _original.start_new_thread(_watch, key)
+                start_helper(_watch, key)
             except BaseException:
                 del _watched[key]
                 raise

@@ -8,6 +8,7 @@ from greenrt import _original
 from greenrt._hub.hub import set_threadpool_factory
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._hub.wakers import calls_underway, idle_threads
+from greenrt._native.helper import admit_signals, refuse_signals, start_helper
 from greenrt._typing import Any
 from greenrt.errors import Cancelled, LoopClosed
 from greenrt.sync.event import Event
@@ -46,10 +47,13 @@ class _Job:
         assert function is not None
         value: Any = None
         error: BaseException | None = None
+        admit_signals()
         try:
             value = function(*self.args, **self.kwargs)
         except BaseException as raised:
             error = raised
+        finally:
+            refuse_signals()
         # What it was called with is not kept until the next job.
         self.args, self.kwargs = (), {}
         self.hand_over(value, error)
@@ -191,7 +195,7 @@ class ThreadPool(Mapping):
     def _start_thread(self) -> None:
         self._threads.append(None)
         try:
-            _original.start_new_thread(self._work, (self._jobs, self._threads))
+            start_helper(self._work, (self._jobs, self._threads))
         except BaseException:
             self._threads.pop()
             raise
