@@ -8,7 +8,7 @@ from types import ModuleType
 
 from greenrt._typing import Any
 
-__all__ = ["when_imported"]
+__all__ = ["when_imported", "whenever_imported"]
 
 
 def when_imported(name: str, act: Callable[[ModuleType], object]) -> None:
@@ -23,12 +23,20 @@ def when_imported(name: str, act: Callable[[ModuleType], object]) -> None:
         sys.meta_path.insert(0, _Finder(name, act))
 
 
+def whenever_imported(name: str, act: Callable[[ModuleType], object]) -> None:
+    """As `when_imported`, and again each time a new copy of the module has been made."""
+    sys.meta_path.insert(0, _Finder(name, act, lasting=True))
+    if name in sys.modules:
+        act(sys.modules[name])
+
+
 class _Finder:
     """Finds one module, as the finders after it do, and has its loader call `act`."""
 
-    def __init__(self, name: str, act: Callable[[ModuleType], object]) -> None:
+    def __init__(self, name: str, act: Callable[[ModuleType], object], lasting: bool = False) -> None:
         self.name = name
         self.act = act
+        self.lasting = lasting
         self.searching = False
 
     def find_spec(
@@ -55,7 +63,8 @@ class _Finder:
             del loader.exec_module
             execute(module)
             if self in sys.meta_path:
-                sys.meta_path.remove(self)
+                if not self.lasting:
+                    sys.meta_path.remove(self)
                 self.act(module)
 
         loader.exec_module = exec_module

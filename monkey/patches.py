@@ -7,6 +7,7 @@ from collections.abc import Callable
 from greenrt.monkey import locks
 from greenrt.monkey.api import is_module_patched, note, patch_methods, replace, replace_together
 from greenrt.monkey.hooks import announcing
+from greenrt.monkey.imports import whenever_imported
 from greenrt.monkey.psycopg import subscribe_psycopg
 from greenrt.monkey.psycopg2 import subscribe_psycopg2
 from greenrt.monkey.rivals import refuse_rivals
@@ -211,6 +212,8 @@ def patch_queue() -> None:
     if not is_module_patched("queue"):
         replace(queue, green.FUNCTIONS)
         locks.renew_queues(native, queue.SimpleQueue)
+        # For second copies of `queue`, which `importlib.reload` makes.
+        whenever_imported("_queue", green.settle)
 
 
 @_patcher("all")

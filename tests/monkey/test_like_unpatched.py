@@ -88,6 +88,22 @@ PROGRAMS: dict[str, str] = {
         thread.join()
         print(arrived)
     """,
+    "another copy of queue": """
+        import importlib, queue, sys, threading
+        def pass_on(copy):
+            full, empty = copy.SimpleQueue(), copy.SimpleQueue()
+            thread = threading.Thread(target=lambda: empty.put(full.get()))
+            thread.start()
+            full.put(1)
+            print(empty.get(timeout=5))
+            thread.join()
+            try: empty.get_nowait()
+            except copy.Empty as error: print(type(error).__module__)
+        pass_on(importlib.reload(queue))
+        for name in ("queue", "_queue"):
+            del sys.modules[name]
+        pass_on(importlib.import_module("queue"))
+    """,
     "functions are pickled by name": """
         import copy, os, pickle, select, signal, socket, time
         functions = (time.sleep, os.waitpid, os.read, select.select, socket.create_connection, signal.signal)

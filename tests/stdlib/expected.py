@@ -4,11 +4,12 @@ Each entry is a test that passes unpatched and does not pass patched. An entry t
 so that the table can only shrink.
 """
 
-__all__ = ["DIFFERENCES", "MODULES"]
+__all__ = ["BUSY", "DIFFERENCES", "MODULES", "PATIENCE"]
 
 # Each touches something that patching replaces. Those that an interpreter does not have are left out.
 MODULES = [
     "test_asynchat",
+    "test_asyncio",
     "test_asyncore",
     "test_bufio",
     "test_concurrent_futures",
@@ -68,19 +69,23 @@ MODULES = [
     "test_xmlrpc",
 ]
 
+# These would hang, and are not even tried.
 BUSY = "a thread that never waits lets no other green thread run"
-FRESH_QUEUE = "the test loads a second copy of the C module _queue, which patching has never seen"
 NATIVE_ID = "green threads share a native one, whose number is no secret"
 TYPES = "locks and get_ident say that they are greenrt's, and a type of lock can be instantiated (as from 3.13 on)"
 
 # Test id: the reason.
 DIFFERENCES = {
+    "test.test_asyncio.test_base_events.BaseEventLoopTests.test_asyncgen_finalization_by_gc_in_other_thread": BUSY,
+    "test.test_asyncio.test_base_events.BaseEventLoopTests.test_check_thread": BUSY,
+    "test.test_asyncio.test_selector_events.BaseSelectorEventLoopTests"
+    ".test_sock_connect_resolve_using_socket_params": BUSY,
     "test.test_fork1.ForkTest.test_threaded_import_lock_fork": "imp.acquire_lock is the native thread's",
-    "test.test_queue.CSimpleQueueTest.test_many_threads": FRESH_QUEUE,
-    "test.test_queue.CSimpleQueueTest.test_many_threads_timeout": FRESH_QUEUE,
-    "test.test_queue.CSimpleQueueTest.test_order": FRESH_QUEUE,
     "test.test_signal.GenericTests.test_functions_module_attr": "signal, getsignal, sigwait: greenrt's",
     "test.test_signal.StressTest.test_stress_modifying_handlers": BUSY,
+    "test.test_multiprocessing_fork.WithProcessesTestFinalize.test_thread_safety": BUSY,
+    "test.test_multiprocessing_forkserver.WithProcessesTestFinalize.test_thread_safety": BUSY,
+    "test.test_multiprocessing_spawn.WithProcessesTestFinalize.test_thread_safety": BUSY,
     "test.test_socket.GeneralModuleTests.testRefCountGetNameInfo": "a frame refers to its arguments",
     "test.test_threading.InterruptMainTests.test_can_interrupt_tight_loops": BUSY,
     "test.test_threading.MiscTestCase.test__all__": TYPES,
@@ -89,4 +94,9 @@ DIFFERENCES = {
     "test.test_threading.ThreadTests.test_various_ops": NATIVE_ID,
     "test.test_threading.ThreadTests.test_various_ops_large_stack": NATIVE_ID,
     "test.test_threading.ThreadTests.test_various_ops_small_stack": NATIVE_ID,
+}
+
+# Seconds without news after which a test hangs, where the harness's own figure is too short.
+PATIENCE = {
+    "test_multiprocessing_forkserver": 240.0,
 }

@@ -45,22 +45,31 @@ class Run:
         return set(self.tests) - self.good()
 
 
-def run(module: str, *, patched: bool, only: set[str] | None = None, patience: float = PATIENCE) -> Run:
+def run(
+    module: str,
+    *,
+    patched: bool,
+    only: set[str] | None = None,
+    left_out: frozenset[str] = frozenset(),
+    patience: float = PATIENCE,
+) -> Run:
     """Run `test.module`, or only some of its tests, each once; a test that hangs or crashes costs a new process."""
     began = time.monotonic()
     result = Run(module, patched)
-    while _attempt(result, only, patience):
+    while _attempt(result, only, left_out, patience):
         pass
     result.seconds = time.monotonic() - began
     return result
 
 
-def _attempt(result: Run, only: set[str] | None, patience: float) -> bool:
+def _attempt(result: Run, only: set[str] | None, left_out: frozenset[str], patience: float) -> bool:
     """Run what has not run yet in one process; return whether it ended early, by a test that it killed."""
     with tempfile.TemporaryDirectory(prefix="stdlib-") as folder:
         log, wanted = Path(folder, "log"), Path(folder, "wanted")
         log.touch()
-        wanted.write_text(json.dumps({"only": only and sorted(only), "skip": sorted(result.tests)}))
+        wanted.write_text(
+            json.dumps({"only": only and sorted(only), "skip": sorted(left_out.union(result.tests))})
+        )
         mode = "patched" if result.patched else "unpatched"
         with open(Path(folder, "output"), "wb") as output:
             child = subprocess.Popen(
@@ -116,14 +125,16 @@ def _watch(child: "subprocess.Popen[bytes]", log: Path, patience: float) -> bool
     return hung
 
 
-def differences(module: str) -> tuple[Run, dict[str, str]]:
+def differences(
+    module: str, left_out: frozenset[str] = frozenset(), patience: float = PATIENCE
+) -> tuple[Run, dict[str, str]]:
     """Run `module` patched, and unpatched what failed or was skipped; return what differs, with the detail."""
-    patched = run(module, patched=True)
+    patched = run(module, patched=True, left_out=left_out, patience=patience)
     suspects = patched.bad()
     if not suspects:
         return patched, {}
     whole = any(name.split(".")[-1].startswith(("setUp", "tearDown")) or " (" in name for name in suspects)
-    plain = run(module, patched=False, only=None if whole else suspects)
+    plain = run(module, patched=False, only=None if whole else suspects, left_out=left_out, patience=patience)
     found = {}
     for name in sorted(suspects):
         mine, theirs = patched.tests[name], plain.tests.get(name)

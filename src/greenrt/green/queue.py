@@ -34,5 +34,11 @@ class SimpleQueue(_SimpleQueue):
 FUNCTIONS: dict[str, Any] = {"SimpleQueue": SimpleQueue}
 
 
+def settle(module: Any) -> None:
+    """Put the cooperative SimpleQueue, and the exception it raises, into a copy of the C module `_queue`."""
+    module.SimpleQueue = SimpleQueue
+    module.Empty = _stdlib.Empty
+
+
 def __getattr__(name: str) -> Any:
     return getattr(_module, name)
