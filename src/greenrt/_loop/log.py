@@ -13,7 +13,6 @@ from collections import deque
 
 from greenrt import _original
 from greenrt._loop.fork import before_loops
-from greenrt._native.helper import start_helper
 from greenrt._typing import Any
 
 __all__ = ["error", "flush", "warn"]
@@ -75,7 +74,8 @@ def _start() -> None:
     if not _records or not busy.acquire(blocking=False):
         return
     try:
-        start_helper(_pass_on, (busy,))
+        # No helper: handlers are the program's, and may start processes, which inherit the signal mask.
+        _original.start_new_thread(_pass_on, (busy,))
     except RuntimeError:
         # No more threads, or the interpreter ends.
         while _records:
