@@ -28,12 +28,18 @@ OBSERVE = "import sys; from greenrt.monkey.doctor import observe; observe(sys.ar
 
 def diagnose() -> list[str]:
     """Return, one a line: the versions, the report of patching, and what else may block in this process."""
+    return [_versions(), *_findings()]
+
+
+def _versions() -> str:
     stand_on = [f"{name} {_version(name)}" for name in ("greenlet", "pycares")]
     python = f"{sys.implementation.name} {sys.version.split()[0]}"
-    lines = [", ".join([f"greenrt {greenrt.__version__} ({greenrt.__build__})", python, *stand_on])]
-    lines += report()
-    lines += [f"beware: {name}: {remedy}" for name, remedy in sorted(extensions.loaded().items())]
-    return lines
+    return ", ".join([f"greenrt {greenrt.__version__} ({greenrt.__build__})", python, *stand_on])
+
+
+def _findings() -> list[str]:
+    remedies = sorted(extensions.loaded().items())
+    return report() + [f"beware: {name}: {remedy}" for name, remedy in remedies]
 
 
 def _version(package: str) -> str:
@@ -67,7 +73,7 @@ def _examine(arguments: list[str]) -> int:
             signal.signal(signal.SIGINT, before)
         findings = file.read()
     if findings:
-        print(findings, end="")
+        print(_versions(), findings, sep="\n", end="")
     else:
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"left with code {code}"
         print(f"greenrt doctor: no report: the program was {how}, without its exit handlers", file=sys.stderr)
@@ -75,14 +81,16 @@ def _examine(arguments: list[str]) -> int:
 
 
 def observe(path: str, arguments: list[str]) -> None:
-    """Run the program, and write the diagnosis into the file at `path` when the process ends."""
+    """Run the program, and write what is found into the file at `path` when the process ends."""
     process = os.getpid()
 
     def write() -> None:
         # Not in the child of a fork.
         if os.getpid() == process:
             with open(path, "w") as file:
-                print(*diagnose(), sep="\n", file=file)
+                # The versions are the doctor's to say: nothing may be imported here. A module with a namedtuple
+                # evaluates a string, after which CPython has forgotten that Ctrl-C ended the program.
+                print(*_findings(), sep="\n", file=file)
 
     # Before the program's handlers, so called after them.
     atexit.register(write)

@@ -136,9 +136,9 @@ def compute():
     while time.monotonic() < end:
         sum(range(1000))
 greenrt.spawn(compute)
-signal.setitimer(signal.ITIMER_REAL, 0.2)
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 try:
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
     greenrt.sleep(100)
 except KeyboardInterrupt:
     pass

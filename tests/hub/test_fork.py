@@ -89,14 +89,12 @@ elif where == "hub":
     greenrt.get_hub().loop.run_callback(child)
     greenrt.sleep(0.01)
 else:
-    signal.signal(signal.SIGALRM, lambda number, frame: child())
+    handled = []
+    signal.signal(signal.SIGALRM, lambda number, frame: (child(), handled.append(True)))
     signal.setitimer(signal.ITIMER_REAL, 0.05)
-    if where == "handler":
-        end = time.monotonic() + 0.2
-        while time.monotonic() < end:
-            pass
-    else:
-        greenrt.sleep(0.2)
+    while not handled:
+        if where == "handler in the hub":
+            greenrt.sleep(0.2)
 assert not got
 if pids:
     # The child first: what it does to its epoll must not blind the parent.
@@ -121,7 +119,7 @@ def test_from_a_thread():
 def waits():
     greenrt.spawn(greenrt.sleep, 1000)
     ready.set()
-    greenrt.sleep(0.5)
+    forked.wait()
 
 def forks():
     greenrt.get_hub()
@@ -151,7 +149,7 @@ def forks():
         assert event.wait(5)
     check(fork(child))
 
-ready = threading.Event()
+ready, forked = threading.Event(), greenrt.Event()
 waiter = threading.Thread(target=waits)
 waiter.start()
 ready.wait()
@@ -161,6 +159,7 @@ forker.start()
 while forker.is_alive():
     greenrt.sleep(0.01)
 assert greenrt.spawn(lambda: 42).get() == 42
+forked.set()
 waiter.join()
 """)
     assert errors == ""
@@ -268,12 +267,12 @@ inside.wait()
 def child():
     began = time.monotonic()
     assert event.acquire(timeout=5)
+    # Waiting for the holder would take a second, and end in nothing.
+    assert time.monotonic() - began < 0.9
     event.release()
     def grandchild():
         assert event.acquire(timeout=5)
     check(fork(grandchild))
-    # Waiting for the holder would take a second, and end in nothing.
-    assert time.monotonic() - began < 0.9
 check(fork(child))
 go_on.set()
 thread.join()

@@ -345,8 +345,7 @@ def test_kill_that_is_caught():
         try:
             greenrt.sleep(1000)
         except GreenletExit:
-            greenrt.sleep(0.005)
-            return "survived"
+            greenrt.sleep(1000)
 
     greenlet = greenrt.spawn(stubborn)
     greenrt.sleep(0)

@@ -128,10 +128,12 @@ def test_killall_without_waiting():
 
 
 def test_killall_runs_out_of_time():
+    go = greenrt.Event()
+
     def stubborn():
         while True:
             try:
-                return greenrt.sleep(0.05)
+                return go.wait()
             except GreenletExit:
                 pass
 
@@ -139,6 +141,7 @@ def test_killall_runs_out_of_time():
     greenrt.sleep(0)
     with pytest.raises(Timeout):
         greenrt.killall([greenlet], timeout=0.001)
+    go.set()
     greenlet.join()
 
 

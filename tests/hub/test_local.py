@@ -227,7 +227,8 @@ def test_ends_with_the_greenlet():
         go.wait()
 
     worker = greenrt.spawn(work)
-    greenrt.sleep(0.001)
+    while not there:
+        greenrt.sleep(0.001)
     assert there[0]() is not None
     go.set()
     worker.join()

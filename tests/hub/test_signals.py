@@ -227,8 +227,8 @@ def test_keyboard_interrupts_reach_the_main_greenlet():
 other = greenrt.spawn(greenrt.sleep, 30)
 for park in lambda: greenrt.sleep(30), greenrt.Event().wait, other.join:
     greenrt.get_hub().loop.timer(0.02).start(lambda: None)
-    threading.Timer(0.05, send, (signal.SIGINT,)).start()
     try:
+        threading.Timer(0.05, send, (signal.SIGINT,)).start()
         park()
     except KeyboardInterrupt:
         pass
@@ -266,7 +266,8 @@ def test_the_programs_own_wakeup_fd_gets_the_numbers_too(way):
 early, early_in = nonblocking_pipe()
 late, late_in = nonblocking_pipe()
 signal.set_wakeup_fd(early_in)
-signal.signal(signal.SIGUSR1, lambda number, frame: None)
+seen = []
+signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
 signal.signal(signal.SIGUSR2, lambda number, frame: None)
 greenrt.sleep(0.001)
 for read_fd, write_fd, before in (early, early_in, early_in), (late, late_in, early_in):
@@ -275,13 +276,16 @@ for read_fd, write_fd, before in (early, early_in, early_in), (late, late_in, ea
     send(signal.SIGUSR2)
     assert told(read_fd) == [signal.SIGUSR2]
     # The hub sleeps.
+    seen.clear()
     threading.Timer(0.1, send).start()
     greenrt.sleep(0.2)
+    wait_for(lambda: seen)
     numbers = told(read_fd)
     assert numbers == [signal.SIGUSR1], numbers
 assert signal.set_wakeup_fd(-1) == late_in
+seen.clear()
 threading.Timer(0.05, send).start()
-greenrt.sleep(0.1)
+wait_for(lambda: seen)
 assert told(early) == told(late) == []
 assert signal.set_wakeup_fd(early_in) == -1
 greenrt.get_hub().destroy()

@@ -135,7 +135,7 @@ def test_it_is_raised_where_it_was_started():
             seen.append(greenrt.getcurrent())
 
     greenlet = greenrt.spawn(work)
-    greenrt.sleep(0.02)
+    greenlet.join()
     assert seen == [greenlet]
 
 

@@ -44,7 +44,7 @@ def test_twice_is_once() -> None:
 
 def test_originals() -> None:
     run_script("""
-        import time, socket
+        import sys, time, socket
         # In a list: module-level names are rebound by patching.
         native = [time.sleep, socket.getaddrinfo]
         from greenrt import monkey
@@ -59,7 +59,8 @@ def test_originals() -> None:
         lock = monkey.get_original("threading", "Lock")()
         assert type(lock).__module__ == "_thread"
         # They share their functions, and each knows its own.
-        for module, name in ("_thread", "start_new_thread"), ("threading", "_start_new_thread"):
+        copy = "_start_joinable_thread" if sys.version_info >= (3, 13) else "_start_new_thread"
+        for module, name in ("_thread", "start_new_thread"), ("threading", copy):
             assert type(monkey.get_original(module, name)).__name__ == "builtin_function_or_method", module
     """)
 
