@@ -306,6 +306,20 @@ def test_taken_back_whatever_is_thrown():
     assert lock.acquire(False)
 
 
+def test_released_twice_at_once_it_is_free_once():
+    """Two threads that release it while the gate is held both find it taken, and leave the release to the holder."""
+    lock = greenrt.Lock()
+    lock.acquire()
+    assert lock._enter()
+    try:
+        lock.release()
+        lock.release()
+    finally:
+        lock._finish()
+    assert lock.acquire(False)
+    assert not lock.acquire(False)
+
+
 def test_nothing_holds_it_after_use():
     for kind in (greenrt.Lock, greenrt.RLock):
         lock = kind()

@@ -1,27 +1,15 @@
-import cython
-
-from greenrt._hub.guard cimport Guarded, WaitList
-from greenrt._hub.park cimport Park, in_hub, new_park, postpone
+from greenrt._hub.park cimport postpone
 from greenrt._native.switch cimport current
-
-
-cdef int ACQUIRE, RELEASE, PREPARE
+from greenrt.sync.permits cimport Permits
 
 
 cdef object _checked(object blocking, object timeout)
 
 
-cdef class Mutex(Guarded):
-    cdef bint _taken
-    cdef WaitList _waiters
-
-    cdef bint _seize(self, bint blocking, object timeout) except -1
+cdef class Mutex(Permits):
     cdef _take_back(self)
     cdef bint _yield_up(self) except -1
-    @cython.locals(waiters=WaitList, park=Park)
-    cdef _pass_on(self)
-    @cython.locals(waiters=WaitList, park=Park)
-    cpdef _apply(self, int code, object operand)
+    cdef _release_one(self)
 
 
 cdef class Lock(Mutex):

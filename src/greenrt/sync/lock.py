@@ -5,17 +5,13 @@ from operator import index
 from greenlet import greenlet
 
 from greenrt import _original
-from greenrt._hub.guard import Guarded, WaitList
-from greenrt._hub.park import TIMED_OUT, in_hub, new_park, postpone
+from greenrt._hub.park import postpone
 from greenrt._native.switch import current
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, LoopExit
+from greenrt.sync.permits import Permits
 
 __all__ = ["Lock", "RLock"]
-
-ACQUIRE = 1
-RELEASE = 2
-PREPARE = 3
 
 # threading's default: no limit.
 FOREVER = -1
@@ -39,30 +35,13 @@ def _checked(blocking: Any, timeout: Any) -> Any:
     return seconds
 
 
-class Mutex(Guarded):
-    """What Lock and RLock have in common: taken or free, handed over in the order of arrival."""
+class Mutex(Permits):
+    """What Lock and RLock have in common: a single permit."""
 
-    __slots__ = ("_taken", "_waiters")
+    __slots__ = ()
 
-    _taken: bool
-    _waiters: WaitList | None
-
-    def _seize(self, blocking: bool, timeout: Any) -> bool:
-        """Take the mutex; return False if it isn't free, or not within `timeout` seconds (None: no limit)."""
-        # Without the gate no answer can be had at once; with a park there is time, but the hub can't have one.
-        if self._enter() or ((not blocking or in_hub()) and self._insist()):
-            free = not self._taken
-            if free:
-                self._taken = True
-            self._finish()
-            if free:
-                return True
-        if not blocking:
-            return False
-        if self._waiters is None:
-            # Made here: an allocation can run finalizers, and one that waits for this lock must not hold the gate.
-            self._submit(PREPARE, WaitList())
-        return self._wait(ACQUIRE, new_park(self), timeout) is not TIMED_OUT
+    def __init__(self) -> None:
+        self._left = 1
 
     def _take_back(self) -> None:
         """Take the mutex whatever is thrown at the greenlet meanwhile: that is raised at its next wait.
@@ -72,7 +51,7 @@ class Mutex(Guarded):
         late = []
         while True:
             try:
-                self._seize(True, None)
+                self._obtain(True, None)
                 break
             except (BlockingInHub, LoopExit):
                 # They would come again and again.
@@ -84,50 +63,24 @@ class Mutex(Guarded):
 
     def _yield_up(self) -> bool:
         """Hand the mutex to who waits longest, or free it; return False if it was free."""
-        if not self._taken:
+        if self._left:
             return False
-        if self._enter():
-            self._pass_on()
-            self._finish()
-        else:
-            self._submit(RELEASE, None)
+        self._give_back()
         return True
 
-    def _pass_on(self) -> None:
-        waiters = self._waiters
-        if waiters is not None:
-            while waiters.count:
-                park: Any = waiters.popleft()
-                if park.wake(True):
-                    return
-        self._taken = False
-
-    def _apply(self, code: int, operand: Any) -> None:
-        if code == ACQUIRE:
-            park = operand
-            if not self._taken:
-                self._taken = park.wake(True)
-            else:
-                # There since before the park was made.
-                waiters: Any = self._waiters
-                waiters.append(park)
-        elif code == RELEASE:
-            self._pass_on()
-        elif code == PREPARE:
-            if self._waiters is None:
-                self._waiters = operand
-        else:
-            Guarded._apply(self, code, operand)
+    def _release_one(self) -> None:
+        # Free already if two threads at once release what was taken once.
+        if not self._left:
+            Permits._release_one(self)
 
     def locked(self) -> bool:
         """Tell whether it is held."""
-        return bool(self._taken)
+        return not self._left
 
     def _at_fork_reinit(self) -> None:
-        # threading calls this in the child of a fork: free, whoever held it.
-        self._renew()
-        self._taken = False
-        self._waiters = None
+        # Free, whoever held it.
+        Permits._at_fork_reinit(self)
+        self._left = 1
 
 
 class Lock(Mutex):
@@ -141,8 +94,8 @@ class Lock(Mutex):
     def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
         """Take the lock; with `timeout` (seconds; -1: no limit) or without `blocking` tell whether that worked."""
         if timeout is FOREVER and blocking is True:
-            return self._seize(True, None)
-        return self._seize(bool(blocking), _checked(blocking, timeout))
+            return self._obtain(True, None)
+        return self._obtain(bool(blocking), _checked(blocking, timeout))
 
     def release(self) -> None:
         """Free the lock, or hand it to who waits. RuntimeError if it is free."""
@@ -150,7 +103,7 @@ class Lock(Mutex):
             raise RuntimeError("release unlocked lock")
 
     def __enter__(self) -> bool:
-        return self._seize(True, None)
+        return self._obtain(True, None)
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
         if not self._yield_up():
@@ -170,7 +123,7 @@ class Lock(Mutex):
     locked_lock = Mutex.locked
 
     def __repr__(self) -> str:
-        state = "locked" if self._taken else "unlocked"
+        state = "unlocked" if self._left else "locked"
         return f"<{state} {type(self).__module__}.{type(self).__qualname__} object at {id(self):#x}>"
 
 
@@ -183,6 +136,7 @@ class RLock(Mutex):
     __slots__ = ("_count", "_holder")
 
     def __init__(self, hub: Any = None) -> None:
+        Mutex.__init__(self)
         self._holder: greenlet | None = None
         self._count = 0
 
@@ -192,7 +146,7 @@ class RLock(Mutex):
         if self._holder is me:
             self._count += 1
             return True
-        if not self._seize(blocking, timeout):
+        if not self._obtain(blocking, timeout):
             return False
         self._holder = me
         self._count = 1
@@ -249,6 +203,6 @@ class RLock(Mutex):
         self._count = 0
 
     def __repr__(self) -> str:
-        state = "locked" if self._taken else "unlocked"
+        state = "unlocked" if self._left else "locked"
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
         return f"<{state} {kind} object owner={self._holder!r} count={self._count} at {id(self):#x}>"

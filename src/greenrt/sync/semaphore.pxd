@@ -1,24 +1,19 @@
 import cython
 
-from greenrt._hub.guard cimport Guarded, WaitList
 from greenrt._hub.links cimport Notifier, as_link, take_out
-from greenrt._hub.park cimport Park, in_hub, new_park
+from greenrt.sync.permits cimport Permits
 
 
-cdef int ACQUIRE, RELEASE, LINK, UNLINK, PREPARE
+cdef int LINK, UNLINK
 
 
-cdef class Semaphore(Guarded):
-    cdef Py_ssize_t _counter
-    cdef WaitList _waiters
+cdef class Semaphore(Permits):
     cdef list _links
 
-    cdef bint _obtain(self, bint blocking, object timeout) except -1
-    cdef _give_back(self)
     cdef _give_back_several(self, object n)
-    @cython.locals(waiters=WaitList, park=Park, link=Notifier)
+    @cython.locals(link=Notifier)
     cdef _release_one(self)
-    @cython.locals(waiters=WaitList, park=Park, notifier=Notifier)
+    @cython.locals(notifier=Notifier)
     cpdef _apply(self, int code, object operand)
 
 

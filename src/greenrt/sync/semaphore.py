@@ -1,50 +1,46 @@
 """Semaphores: a count of what is left, and who waits for more."""
 
-from greenrt._hub.guard import Guarded, WaitList
 from greenrt._hub.links import as_link, take_out
-from greenrt._hub.park import TIMED_OUT, in_hub, new_park
 from greenrt._typing import Any
+from greenrt.sync.permits import Permits
 
 __all__ = ["BoundedSemaphore", "DummySemaphore", "Semaphore"]
 
-ACQUIRE = 1
-RELEASE = 2
-LINK = 3
-UNLINK = 4
-PREPARE = 5
+# Beside those of permits.
+LINK = 4
+UNLINK = 5
 
 # As an object: what most calls pass is told from the rest by its identity.
 ONE = 1
 
 
-class Semaphore(Guarded):
+class Semaphore(Permits):
     """A counter that `acquire` takes one from, waiting while it is 0, and `release` adds one to.
 
     threading.Semaphore's interface, and gevent's (`hub` is accepted for its sake). Any thread may use it, also from
     a finalizer or a signal handler. Who waits is served in the order of arrival.
     """
 
-    __slots__ = ("_counter", "_links", "_waiters")
+    __slots__ = ("_links",)
 
     def __init__(self, value: int = 1, hub: Any = None) -> None:
         if value < 0:
             raise ValueError(f"a semaphore's initial value must be >= 0, not {value!r}")
-        self._counter = value
-        self._waiters: WaitList | None = None
+        self._left = value
         self._links: list[Any] | None = None
 
     @property
     def counter(self) -> int:
         """How many `acquire` would succeed at once."""
-        return self._counter
+        return self._left
 
     def locked(self) -> bool:
         """Tell whether an `acquire` would have to wait."""
-        return self._counter == 0
+        return self._left == 0
 
     def ready(self) -> bool:
         """Tell whether an `acquire` would succeed at once: what `greenrt.wait` asks."""
-        return self._counter > 0
+        return self._left > 0
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Take one; False if there is none: at once without `blocking`, else in `timeout` seconds (None: ever)."""
@@ -56,7 +52,7 @@ class Semaphore(Guarded):
             self._give_back()
         else:
             self._give_back_several(n)
-        return self._counter
+        return self._left
 
     def _give_back_several(self, n: int) -> None:
         if n < 1:
@@ -68,7 +64,7 @@ class Semaphore(Guarded):
         """Suspend until an `acquire` would succeed, or for `timeout` seconds; return the counter. Takes nothing."""
         if self._obtain(True, timeout):
             self._give_back()
-        return self._counter
+        return self._left
 
     def rawlink(self, callback: Any) -> None:
         """Call ``callback(semaphore)`` in this thread's hub once an `acquire` would succeed; at once if it would."""
@@ -84,43 +80,19 @@ class Semaphore(Guarded):
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
         self._give_back()
 
-    def _obtain(self, blocking: bool, timeout: Any) -> bool:
-        # Without the gate no answer can be had at once; with a park there is time, but the hub can't have one.
-        if self._enter() or ((not blocking or in_hub()) and self._insist()):
-            free = self._counter > 0
-            if free:
-                self._counter -= 1
-            self._finish()
-            if free:
-                return True
-        if not blocking:
-            return False
-        if self._waiters is None:
-            # Made here: this may run a finalizer, and one that waits for this semaphore must not hold the gate.
-            self._submit(PREPARE, WaitList())
-        return self._wait(ACQUIRE, new_park(self), timeout) is not TIMED_OUT
+    # -- With the gate held
 
-    def _give_back(self) -> None:
-        if self._enter():
-            self._release_one()
-            self._finish()
-        else:
-            self._submit(RELEASE, None)
+    def _release_one(self) -> None:
+        Permits._release_one(self)
+        links = self._links
+        if links is not None and self._left > 0:
+            self._links = None
+            for link in links:
+                link.notify(self)
 
     def _apply(self, code: int, operand: Any) -> None:
-        if code == ACQUIRE:
-            park = operand
-            if self._counter > 0:
-                if park.wake(True):
-                    self._counter -= 1
-            else:
-                # There since before the park was made.
-                waiters: Any = self._waiters
-                waiters.append(park)
-        elif code == RELEASE:
-            self._release_one()
-        elif code == LINK:
-            if self._counter > 0:
+        if code == LINK:
+            if self._left > 0:
                 notifier = operand
                 notifier.notify(self)
             elif self._links is None:
@@ -129,34 +101,16 @@ class Semaphore(Guarded):
                 self._links.append(operand)
         elif code == UNLINK:
             take_out(self._links, operand)
-        elif code == PREPARE:
-            if self._waiters is None:
-                self._waiters = operand
         else:
-            Guarded._apply(self, code, operand)
-
-    def _release_one(self) -> None:
-        waiters = self._waiters
-        if waiters is not None:
-            while waiters.count:
-                park: Any = waiters.popleft()
-                if park.wake(True):
-                    return
-        self._counter += 1
-        links = self._links
-        if links is not None:
-            self._links = None
-            for link in links:
-                link.notify(self)
+            Permits._apply(self, code, operand)
 
     def _at_fork_reinit(self) -> None:
-        self._renew()
-        self._waiters = None
+        Permits._at_fork_reinit(self)
         self._links = None
 
     def __repr__(self) -> str:
         waiting = 0 if self._waiters is None else self._waiters.count
-        return f"<{type(self).__name__} at {id(self):#x} counter={self._counter} waiting={waiting}>"
+        return f"<{type(self).__name__} at {id(self):#x} counter={self._left} waiting={waiting}>"
 
 
 class BoundedSemaphore(Semaphore):
@@ -170,7 +124,7 @@ class BoundedSemaphore(Semaphore):
 
     def _give_back(self) -> None:
         if self._enter() or self._insist():
-            fits = self._counter < self._bound
+            fits = self._left < self._bound
             if fits:
                 self._release_one()
             self._finish()
@@ -179,7 +133,7 @@ class BoundedSemaphore(Semaphore):
                     f"{self!r} was released more often than it was acquired (its bound is {self._bound})"
                 )
         else:
-            self._submit(RELEASE, None)
+            Permits._give_back(self)
 
 
 class DummySemaphore:
