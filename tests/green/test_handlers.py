@@ -211,7 +211,8 @@ monkey.patch_all()
 import time
 import greenrt
 greenrt.get_hub().loop.run_callback(os.kill, os.getpid(), signal.SIGUSR1)
-time.sleep(0.1)
+while not seen:
+    time.sleep(0.01)
 assert seen == [signal.SIGUSR1]
 assert signal.getsignal(signal.SIGUSR1) is handler
 """)
@@ -223,7 +224,8 @@ def test_unpatched_it_may_not_wait_on_top_of_the_hub() -> None:
 import os, signal, threading
 import greenrt
 signal.signal(signal.SIGUSR1, lambda *_: greenrt.sleep(0.01))
-threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+# Started in the hub: when the signal comes, this greenlet waits.
+greenrt.get_hub().loop.run_callback(threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start)
 try:
     greenrt.sleep(30)
 except greenrt.errors.BlockingInHub:
@@ -285,25 +287,27 @@ soon(USR1)
 signal.pthread_kill(greenrt._original.get_ident(), USR1)
 soon(USR1)
 # A green thread's signals are those of the native thread that runs it.
-thread = threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), USR1) or time.sleep(0.1))
+killed = threading.Event()
+thread = threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), USR1) or killed.wait())
 thread.start()
 soon(USR1)
 signal.pthread_kill(thread.ident, USR1)
 soon(USR1)
+killed.set()
 thread.join()
 signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
 wait_for(lambda: len(seen) >= 3)
 left, interval = signal.setitimer(signal.ITIMER_REAL, 0)
 assert 0 <= left <= 0.01 and interval == 0.01
 assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+time.sleep(0.01)
 wait_for(lambda: len(seen) == len(begun))  # The last of them may still sleep in a greenlet of its own.
 seen.clear()
 assert signal.alarm(100) == 0
 assert signal.alarm(1) > 90
 # Interrupted, all that waits goes on (PEP 475).
 read_fd, write_fd = os.pipe()
-timer = threading.Timer(1.5, os.write, (write_fd, b"x"))
-timer.start()
+threading.Thread(target=lambda: (wait_for(lambda: seen), os.write(write_fd, b"x"))).start()
 assert os.read(read_fd, 1) == b"x"
 assert seen == [signal.SIGALRM]
 # A blocked signal waits until it is let in.

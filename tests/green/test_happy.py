@@ -36,9 +36,10 @@ def silent():
 
 @pytest.fixture
 def refused():
+    # Bound, so that nobody else gets the port, and nobody listens there.
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()
+        yield sock.getsockname()
 
 
 def names(monkeypatch, six, four):

@@ -344,7 +344,8 @@ def test_the_child_of_a_fork_has_the_forking_threads_loop_only():
             greenrt.sleep(0.001)
         theirs, mine = hubs[0].loop.proxy(), greenrt.get_hub().loop.proxy()
         assert theirs.call(abs, -1) == 1
-        theirs.post(lambda: time.sleep(0.2))
+        forked = threading.Event()
+        theirs.post(forked.wait)
         queued = greenrt.spawn(theirs.call, abs, -1)
         greenrt.sleep(0.01)
 
@@ -362,6 +363,7 @@ def test_the_child_of_a_fork_has_the_forking_threads_loop_only():
             print(seen, queued.exception, flush=True)
             os._exit(0)
         os.waitpid(pid, 0)
+        forked.set()
         assert theirs.call(abs, -1) == 1 == queued.get()
         end.set()
         thread.join()

@@ -27,6 +27,9 @@ class Thing:
         time.sleep(seconds)
         return seconds
 
+    def wait(self, event: threading.Event) -> bool:
+        return event.wait(30)
+
     def fail(self) -> None:
         raise ZeroDivisionError("in the thread")
 
@@ -80,13 +83,13 @@ def test_attributes_and_errors():
 
 
 def test_a_killed_caller_leaves_the_call_running():
-    thing = Thing()
-    proxy = greenrt.ThreadProxy(thing)
-    caller = greenrt.spawn(proxy.block, 0.05)
+    proxy, go = greenrt.ThreadProxy(Thing()), threading.Event()
+    caller = greenrt.spawn(proxy.wait, go)
     greenrt.sleep(0.005)
     caller.kill()
     with pytest.raises(greenrt.Timeout), greenrt.Timeout(0.005):
         proxy.block(0)
+    go.set()
     assert proxy.block(0) == 0
 
 
