@@ -38,6 +38,12 @@ def test_select_waits_for_the_first_that_is_ready(pair: tuple[Any, Any]) -> None
     assert select.select([b.fileno()], (), ()) == ([b.fileno()], [], [])
 
 
+def test_select_of_what_can_be_read_once_only(pair: tuple[Any, Any]) -> None:
+    a, b = pair
+    greenrt.spawn(later, a)
+    assert select.select(iter([b]), {}, iter(())) == ([b], [], [])
+
+
 def test_select_has_no_limit_on_fd_numbers(pair: tuple[Any, Any]) -> None:
     a, b = pair
     import resource

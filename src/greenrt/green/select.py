@@ -29,6 +29,13 @@ _HANGUP = 16
 
 _POLLIN, _POLLPRI, _POLLOUT, _POLLERR, _POLLHUP, _POLLNVAL = 1, 2, 4, 8, 16, 32
 
+# What select(2) tells, in the words of poll(2).
+_READABLE = _POLLIN | _POLLHUP | _POLLERR
+_WRITABLE = _POLLOUT | _POLLERR
+
+# `int | float` would make a new object with each call.
+_NUMBERS = (int, float)
+
 
 def _number(thing: Any) -> int:
     """Return the fd of an int or of an object with ``fileno()``, with the errors of CPython."""
@@ -54,34 +61,54 @@ def select(
     `timeout` in seconds; None: no limit. ValueError if it is negative, OSError (EBADF) for an fd that is not open.
     """
     if timeout is not None:
-        if not isinstance(timeout, int | float) and not hasattr(timeout, "__float__"):
+        if not isinstance(timeout, _NUMBERS) and not hasattr(timeout, "__float__"):
             raise TypeError("timeout must be a float or None")
         timeout = float(timeout)
         if timeout != timeout:
             raise ValueError("Invalid value NaN (not a number)")
         if timeout < 0:
             raise ValueError("timeout must be non-negative")
-    lists = []
+    lists = (_repeatable(rlist), _repeatable(wlist), _repeatable(xlist))
+    give_way()
+    try:
+        found: tuple[list[Any], list[Any], list[Any]] = _original.select(*lists, 0)
+    except ValueError:
+        # An fd beyond the limit of select(2); or one that is negative, which is told below.
+        pass
+    else:
+        if timeout == 0 or found[0] or found[1] or found[2]:
+            return found
+    return _select_by_poll(lists, None if timeout is None else timeout * 1000)
+
+
+def _repeatable(things: Any) -> Any:
+    """Return `things`, which may be an iterator, in a form that can be read twice."""
+    if type(things) is list or type(things) is tuple:
+        return things
+    try:
+        return list(things)
+    except TypeError:
+        raise TypeError("arguments 1-3 must be sequences") from None
+
+
+def _select_by_poll(
+    lists: tuple[Any, Any, Any], milliseconds: float | None
+) -> tuple[list[Any], list[Any], list[Any]]:
+    numbered = []
     masks: dict[int, int] = {}
-    for things, mask in ((rlist, _POLLIN), (wlist, _POLLOUT), (xlist, _POLLPRI)):
-        try:
-            numbers = [(thing, _number(thing)) for thing in things]
-        except TypeError as error:
-            if "not iterable" not in str(error):
-                raise
-            raise TypeError("arguments 1-3 must be sequences") from None
-        lists.append(numbers)
+    for things, mask in zip(lists, (_POLLIN, _POLLOUT, _POLLPRI), strict=True):
+        numbers = [(thing, _number(thing)) for thing in things]
+        numbered.append(numbers)
         for _, number in numbers:
             masks[number] = masks.get(number, 0) | mask
     poller: Any = poll()
     for number, mask in masks.items():
         poller.register(number, mask)
-    ready = dict(poller.poll(None if timeout is None else timeout * 1000))
+    ready = dict(poller.poll(milliseconds))
     if any(mask & _POLLNVAL for mask in ready.values()):
         raise OSError(9, "Bad file descriptor")
-    readable = _POLLIN | _POLLHUP | _POLLERR
     found = []
-    for numbers, wanted in zip(lists, (readable, _POLLOUT | _POLLERR, _POLLPRI), strict=True):
+    for numbers, wanted in zip(numbered, (_READABLE, _WRITABLE, _POLLPRI), strict=True):
         found.append([thing for thing, number in numbers if ready.get(number, 0) & wanted])
     return (found[0], found[1], found[2])
 

@@ -13,20 +13,27 @@ from greenrt._typing import Any
 # CPython counts time in nanoseconds, in 64 bits.
 LONGEST = 2**63 / 1e9
 
+# `int | float` would make a new object with each call.
+_NUMBERS = (int, float)
+
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 
 def sleep(seconds: Any, /) -> None:
     """Suspend the greenlet for `seconds`. ValueError if that is negative or NaN, as `time.sleep`."""
-    if not isinstance(seconds, int | float):
+    if not isinstance(seconds, _NUMBERS):
         seconds = index(seconds)
-    if seconds != seconds:
-        raise ValueError("Invalid value NaN (not a number)")
-    if seconds < 0:
-        raise ValueError("sleep length must be non-negative")
-    if seconds > LONGEST:
-        raise OverflowError("timestamp too large to convert to C PyTime_t")
+    if not 0 <= seconds <= LONGEST:
+        raise _refusal(seconds)
     _sleep(seconds)
+
+
+def _refusal(seconds: Any) -> Exception:
+    if seconds != seconds:
+        return ValueError("Invalid value NaN (not a number)")
+    if seconds < 0:
+        return ValueError("sleep length must be non-negative")
+    return OverflowError("timestamp too large to convert to C PyTime_t")
 
 
 # What patching replaces in the standard module's dict.
