@@ -1,11 +1,11 @@
 """The server of the demo."""
 
 import signal
-import socket
 from collections.abc import Iterator
 
 import pytest
 from example_child import EXAMPLES, Child, connect, example, receive_all, wait_until_refused
+from support.ports import free_ports
 
 REQUEST = b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST_REQUEST = b"GET /%d HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -89,7 +89,6 @@ def test_ends_with_its_stdin_when_asked_to() -> None:
 
 
 def test_listens_on_the_port_asked_for() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as placeholder:
-        port = placeholder.getsockname()[1]
+    (port,) = free_ports(1)
     with example("slow_server.py", "--port", str(port)) as server:
         assert server.port() == port

@@ -1,10 +1,9 @@
 """The UDP echo server and its client, together and each against a plain socket."""
 
-import contextlib
-import random
 import socket
 
 from example_child import LIMIT, example, port_of
+from support.ports import free_ports
 
 
 def datagram_socket() -> socket.socket:
@@ -12,15 +11,6 @@ def datagram_socket() -> socket.socket:
     sock.bind(("127.0.0.1", 0))
     sock.settimeout(LIMIT)
     return sock
-
-
-def unused_port() -> int:
-    """Return a port that nobody has and no socket is given by itself: a client on it would answer its own words."""
-    while True:
-        port = random.randrange(20_000, 30_000)
-        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.bind(("127.0.0.1", port))
-            return port
 
 
 def test_the_client_gets_its_words_back_from_the_server() -> None:
@@ -55,7 +45,7 @@ def test_the_client_asks_again_when_a_datagram_is_lost() -> None:
 
 
 def test_the_client_asks_again_until_somebody_listens() -> None:
-    port = unused_port()
+    (port,) = free_ports(1, socket.SOCK_DGRAM)
     with example("udp_echo.py", "client", "--port", str(port), "--patience", "0.5", "early") as client:
         client.wait_for("nobody listens yet", stream="stderr")
         with example("udp_echo.py", "server", "--port", str(port)):
@@ -64,7 +54,7 @@ def test_the_client_asks_again_until_somebody_listens() -> None:
 
 
 def test_the_client_gives_up_when_nobody_listens() -> None:
-    port = unused_port()
+    (port,) = free_ports(1, socket.SOCK_DGRAM)
     with example("udp_echo.py", "client", "--port", str(port), "--patience", "0.05", "a", "b") as client:
         client.check_clean_end(exit_code=1)
         assert client.stdout == "a: no answer\nb: no answer\n"

@@ -214,7 +214,7 @@ PROGRAMS: dict[str, str] = {
         import atexit, threading, time
         atexit.register(print, "atexit")
         def late():
-            time.sleep(0.1)
+            time.sleep(0.5)
             print("late")
         def never():
             time.sleep(30)
@@ -393,7 +393,8 @@ PROGRAMS: dict[str, str] = {
     "sched and deep recursion": """
         import sched, sys, threading, time
         events = sched.scheduler(time.monotonic, time.sleep)
-        for delay, name in ((0.03, "b"), (0.01, "a")): events.enter(delay, 1, print, (name,))
+        now = time.monotonic()
+        for delay, name in ((0.03, "b"), (0.01, "a")): events.enterabs(now + delay, 1, print, (name,))
         events.run()
         def deep(n): return n and 1 + deep(n - 1)
         result = []

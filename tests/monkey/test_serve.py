@@ -19,6 +19,7 @@ import os, time
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
+        print("slow", flush=True)
         time.sleep(0.5)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"pid %d" % os.getpid()]
@@ -64,8 +65,8 @@ def test_a_signal_ends_it_after_what_has_come(tmp_path: Path) -> None:
         answers: list[str] = []
         asking = threading.Thread(target=lambda: answers.append(get(line, "/slow")))
         asking.start()
-        # Long enough for the request to come in; it is answered after that.
-        threading.Event().wait(0.2)
+        # The request has come in; it is answered after that.
+        assert process.stdout.readline() == "slow\n"
         process.send_signal(signal.SIGTERM)
         asking.join(30)
         assert answers == [f"pid {process.pid}"]

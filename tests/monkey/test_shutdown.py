@@ -30,7 +30,7 @@ def test_an_endless_thread_is_interrupted_by_the_second_signal() -> None:
         native = monkey.get_original("_thread", "start_new_thread")
         sleep = [monkey.get_original("time", "sleep")]
         def send():
-            for _ in range(2):
+            while not seen:
                 sleep[0](0.2)
                 os.kill(os.getpid(), signal.SIGINT)
         seen = []
@@ -38,6 +38,7 @@ def test_an_endless_thread_is_interrupted_by_the_second_signal() -> None:
             # Main waits for the end, no more for the beginning.
             time.sleep(0.01)
             try:
+                native(send, ())
                 count = 0
                 while True:
                     count += 1
@@ -45,7 +46,6 @@ def test_an_endless_thread_is_interrupted_by_the_second_signal() -> None:
                 seen.append("thread")
         signal.signal(signal.SIGINT, signal.default_int_handler)
         thread = threading.Thread(target=endless)
-        native(send, ())
         thread.start()
         try:
             thread.join()
@@ -54,8 +54,8 @@ def test_an_endless_thread_is_interrupted_by_the_second_signal() -> None:
         thread.join()
         assert seen == ["thread", "main"], seen
         # From here on it is as in the beginning.
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
             time.sleep(30)
             raise AssertionError
         except KeyboardInterrupt:

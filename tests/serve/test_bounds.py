@@ -71,7 +71,7 @@ def test_handshakes_count_among_a_clients_connections() -> None:
 def test_a_client_that_says_nothing_is_closed(
     certfile: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with StreamServer(("127.0.0.1", 0), echo, idle_timeout=0.2, certfile=certfile) as server:
+    with StreamServer(("127.0.0.1", 0), echo, idle_timeout=0.8, certfile=certfile) as server:
         with connect(server) as plain, caplog.at_level(logging.INFO, "greenrt.serve"):
             client = plain
             if certfile is not None:
@@ -79,7 +79,7 @@ def test_a_client_that_says_nothing_is_closed(
                 client = context.wrap_socket(plain, server_hostname="localhost")
             with client:
                 for _ in range(4):
-                    greenrt.sleep(0.06)
+                    greenrt.sleep(0.25)
                     assert is_served(client)
                 assert client.recv(1) == b""
     assert "idle" in caplog.text

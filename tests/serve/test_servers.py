@@ -103,6 +103,8 @@ def test_a_full_pool_takes_nobody_in() -> None:
 
     with StreamServer(("127.0.0.1", 0), wait, spawn=2) as server:
         clients = [greenrt.spawn(ask, server.address) for _ in range(5)]
+        while len(inside) < 2:
+            greenrt.sleep(0.001)
         greenrt.sleep(0.05)
         assert len(inside) == 2
         go.set()
@@ -122,9 +124,11 @@ def test_an_error_in_a_handler_is_reported_and_serving_goes_on(capsys: pytest.Ca
 
 
 def test_stop_waits_for_handlers_then_kills_them() -> None:
+    begun: list[Any] = []
     ended: list[str] = []
 
     def slow(sock: Any, address: Any) -> None:
+        begun.append(sock)
         try:
             greenrt.sleep(0.05 if sock.recv(10) == b"short" else 30)
             ended.append("finished")
@@ -135,7 +139,8 @@ def test_stop_waits_for_handlers_then_kills_them() -> None:
     server = StreamServer(("127.0.0.1", 0), slow)
     server.start()
     clients = [greenrt.spawn(ask, server.address, message) for message in (b"short", b"long")]
-    greenrt.sleep(0.02)
+    while len(begun) < 2:
+        greenrt.sleep(0.001)
     server.stop(timeout=0.3)
     assert sorted(ended) == ["finished", "killed"]
     assert [client.get() for client in clients] == [b"", b""]
@@ -167,7 +172,10 @@ def test_stop_during_a_pause_for_want_of_fds(monkeypatch: pytest.MonkeyPatch) ->
     server = StreamServer(("127.0.0.1", 0), echo)
     server.min_delay = server.max_delay = 30.0
 
+    tried: list[Any] = []
+
     def no_fds(self: Any) -> Any:
+        tried.append(self)
         raise OSError(24, "planned: too many open files")
 
     server.start()
@@ -176,7 +184,8 @@ def test_stop_during_a_pause_for_want_of_fds(monkeypatch: pytest.MonkeyPatch) ->
     with socket.socket() as client:
         client.setblocking(False)
         client.connect_ex(server.address)
-        greenrt.sleep(0.01)
+        while not tried:
+            greenrt.sleep(0.001)
         accepting = server._accepting
         server.stop()
         assert accepting is not None
@@ -192,8 +201,8 @@ def test_stop_inside_a_handler() -> None:
     server = StreamServer(("127.0.0.1", 0), handle)
     server.start()
     assert ask(server.address) == b"last"
-    greenrt.sleep(0.01)
-    assert not server.started
+    while server.started:
+        greenrt.sleep(0.001)
 
 
 def test_serve_forever_ends_by_stop() -> None:

@@ -71,9 +71,11 @@ def test_datagrams_that_wait_in_the_kernel_are_handled() -> None:
 
 @pytest.mark.parametrize("spawn", ["default", 1, None], ids=str)
 def test_who_takes_too_long_is_killed(spawn: Any) -> None:
+    begun: list[Any] = []
     ended: list[str] = []
 
     def endless(sock: Any, address: Any) -> None:
+        begun.append(sock)
         try:
             greenrt.sleep(1000)
         finally:
@@ -82,7 +84,8 @@ def test_who_takes_too_long_is_killed(spawn: Any) -> None:
     server = StreamServer(("127.0.0.1", 0), endless, spawn=spawn)
     server.start()
     clients = [connect(server) for _ in range(3)]
-    greenrt.sleep(0.02)
+    while len(begun) < (3 if spawn == "default" else 1):
+        greenrt.sleep(0.001)
     with greenrt.Timeout(30):
         server.stop(0.2)
     assert len(ended) >= 1

@@ -473,9 +473,11 @@ def test_stop_answers_what_has_come() -> None:
 
 
 def test_stop_kills_what_does_not_end() -> None:
+    begun = greenrt.Event()
     ended: list[BaseException] = []
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
+        begun.set()
         try:
             greenrt.sleep(100)
         except BaseException as error:
@@ -484,9 +486,7 @@ def test_stop_kills_what_does_not_end() -> None:
 
     with serving(application) as server:
         asking = greenrt.spawn(talk, server, request())
-        while not server._wires:
-            greenrt.sleep(0.01)
-        greenrt.sleep(0.01)
+        begun.wait()
         server.stop(0.05)
         with pytest.raises(ConnectionResetError):
             asking.get()

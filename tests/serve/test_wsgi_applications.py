@@ -279,9 +279,11 @@ def test_input_that_was_kept_reads_nothing_of_the_next_request() -> None:
 
 
 def test_an_application_that_never_ends_is_killed_at_the_end() -> None:
+    begun = greenrt.Event()
     killed: list[int] = []
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
+        begun.set()
         try:
             greenrt.sleep(1000)
         except greenrt.GreenletExit:
@@ -291,7 +293,7 @@ def test_an_application_that_never_ends_is_killed_at_the_end() -> None:
     with serving(application, limits=limits(idle_time=0.05)) as server:
         with socket.create_connection(server.address) as sock:
             sock.sendall(request())
-            greenrt.sleep(0.1)
+            begun.wait()
             server.stop(0.05)
             with pytest.raises(ConnectionResetError):
                 until_end(sock)

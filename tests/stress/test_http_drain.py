@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.child import environment
+from support.ports import free_ports
 from support.wsgi import request
 
 import greenrt
@@ -41,16 +42,10 @@ COMMANDS = {
 }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def served(name: str, folder: Path) -> Iterator[tuple[Any, int]]:
     (folder / "program.py").write_text(PROGRAM)
-    port = free_port()
+    (port,) = free_ports(1)
     command = [part.format(port=port) for part in COMMANDS[name]]
     process = subprocess.Popen(
         [sys.executable, "-m", *command, "program:app"],

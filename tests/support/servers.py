@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from support.ports import free_ports
+
 __all__ = ["Ssh", "mariadb", "postgres", "rabbitmq", "redis", "ssh"]
 
 HOST = "127.0.0.1"
@@ -33,15 +35,6 @@ def program(name: str, package: str) -> str:
     if path is None:
         pytest.skip(f"needs {name}: apt-get install {package}")
     return path
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now."""
-    listeners = [socket.create_server((HOST, 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 def accepts(port: int) -> bool:
