@@ -69,3 +69,26 @@ def test_data_that_comes_with_its_deadline_is_received(hub: Any, how: str) -> No
     assert receiver.get(timeout=10) == b"in time"
     green.close()
     far.close()
+
+
+def test_data_does_not_wait_behind_all_timers_that_are_due(hub: Any) -> None:
+    near, far = socket.socketpair()
+    green = green_socket.socket(fileno=near.detach())
+    woken: list[int] = []
+
+    def sleeper(number: int) -> None:
+        greenrt.sleep(0.05)
+        if not woken:
+            far.send(b"x")
+        woken.append(number)
+
+    sleepers = [greenrt.spawn(sleeper, number) for number in range(2000)]
+    receiver = greenrt.spawn(lambda: (green.recv(1), len(woken))[1])
+    greenrt.sleep(0)
+    # Now they are all due at once.
+    time.sleep(0.2)
+    assert receiver.get(timeout=10) < 1000
+    greenrt.joinall(sleepers, timeout=10)
+    assert woken == list(range(2000))
+    green.close()
+    far.close()

@@ -472,6 +472,40 @@ def test_stop_answers_what_has_come() -> None:
         stopping.get()
 
 
+def test_stop_waits_for_the_first_request_of_a_connection() -> None:
+    with serving(hello) as server:
+        # One that the server has taken in, and one that waits in the kernel.
+        taken_in = socket.create_connection(server.address)
+        while not server._wires:
+            greenrt.sleep(0.01)
+        waiting = socket.create_connection(server.address)
+        stopping = greenrt.spawn(server.stop, 30)
+        greenrt.sleep(0.3)
+        for sock in (taken_in, waiting):
+            with sock:
+                sock.sendall(request())
+                _, fields, body = split(until_end(sock))
+                assert body == b"hello"
+                assert fields["connection"] == "close"
+        stopping.get()
+
+
+def test_stop_does_not_wait_for_the_next_request_of_a_connection() -> None:
+    with serving(hello) as server:
+        with (
+            socket.create_connection(server.address) as used,
+            socket.create_connection(server.address) as new,
+        ):
+            used.sendall(request(close=False))
+            assert used.recv(4096)
+            stopping = greenrt.spawn(server.stop, 30)
+            assert used.recv(100) == b""
+            # The other one has its time still.
+            assert not stopping.ready()
+            assert new.recv(100) == b""
+        stopping.get(timeout=10)
+
+
 def test_stop_kills_what_does_not_end() -> None:
     begun = greenrt.Event()
     ended: list[BaseException] = []

@@ -10,7 +10,7 @@ from greenrt._native.heap cimport HeapNode, TimerHeap
 from greenrt._native.ring cimport Ring
 
 
-cdef Py_ssize_t POSTS_AT_MOST, POSTS_AT_LEAST
+cdef Py_ssize_t POSTS_AT_MOST, POSTS_AT_LEAST, TIMERS_AT_MOST, TIMERS_AT_LEAST
 cdef double NAP
 
 

@@ -33,6 +33,10 @@ __all__ = ["LoopBase"]
 # How many posts a turn takes in: so many that the run queue holds a batch, and always a few.
 POSTS_AT_MOST = 1000
 POSTS_AT_LEAST = 100
+# The same for timers. Many may come due at once, such as those of connections that were opened together: what comes
+# in meanwhile must not wait behind all of them.
+TIMERS_AT_MOST = 100
+TIMERS_AT_LEAST = 10
 # How long (seconds) a signal may go unnoticed: one that another thread takes, or that comes just before the poll. A
 # longer sleep arms the wakeup fd, which takes three system calls.
 NAP = 0.01
@@ -263,7 +267,8 @@ class LoopBase:
         timers = self.timers
         now = self._now
         # At most those that are here now: a timer that a callback restarts with 0 waits for the next turn.
-        for _ in range(len(timers)):
+        most = min(len(timers), max(TIMERS_AT_LEAST, TIMERS_AT_MOST - len(self.ready)))
+        for _ in range(most):
             node: Any = timers.pop_due(now)
             if node is None:
                 break

@@ -14,7 +14,7 @@ from greenrt.serve.http.exchange import Exchange, FileWrapper
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.log import AccessLog, ErrorStream
 from greenrt.serve.http.request import read_request
-from greenrt.serve.http.wire import LAST_TIME, Wire
+from greenrt.serve.http.wire import FIRST_TIME, LAST_TIME, Wire
 from greenrt.serve.stream import StreamServer
 
 __all__ = ["WSGIServer"]
@@ -94,13 +94,18 @@ class WSGIServer(StreamServer):
 
     def _part(self) -> None:
         """Close the connections without a request, after the time that one may have been on its way."""
-        end = monotonic() + LAST_TIME
+        began = monotonic()
         # Those that were just taken in have not begun yet.
         sleep(0)
-        while monotonic() < end and any(wire.idle for wire in self._wires):
+        self._part_with(False, began + LAST_TIME)
+        self._part_with(True, began + FIRST_TIME)
+
+    def _part_with(self, new: bool, end: float) -> None:
+        while monotonic() < end and any(wire.idle and wire.new is new for wire in self._wires):
             sleep(0.01)
         for wire in list(self._wires):
-            wire.finish()
+            if wire.new is new:
+                wire.finish()
 
     # -- Connections
 

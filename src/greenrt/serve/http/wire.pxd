@@ -6,7 +6,7 @@ cdef class Wire:
     cdef Py_ssize_t _short
     cdef public bytes buffer
     cdef public object error, limits, sock
-    cdef public bint handed_over, idle, last
+    cdef public bint handed_over, idle, last, new
 
     cpdef wait_at_most(self, object seconds)
     @cython.locals(data=bytes, end=Py_ssize_t)

@@ -8,15 +8,20 @@ from greenrt.green import socket
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.limits import Limits
 
-__all__ = ["LAST_TIME", "Wire"]
+__all__ = ["FIRST_TIME", "LAST_TIME", "Wire"]
 
 TOO_SLOW = "408 Request Timeout"
 TOO_LARGE = "431 Request Header Fields Too Large"
 
 # How much is asked of the socket at once: what a connection holds of requests to come is no more than this.
 CHUNK = 16384
-# How long a request may be on its way to a server that is ending; seconds.
+# How long a request may be on its way to a server that is ending; seconds. On a connection that was used before the
+# client expects its end at any time, and asks again elsewhere (RFC 9112 9.3.1).
 LAST_TIME = 0.1
+# The same for the first request of a connection. Its client has just connected, to ask: the request is a round trip
+# away, and one more if a packet was lost. nginx waits as long as for any head, but browsers also connect without a
+# request to make.
+FIRST_TIME = 1.0
 END = b"\r\n\r\n"
 # SO_LINGER with a time of 0: close(2) resets the connection.
 RESET = struct.pack("ii", 1, 0)
@@ -25,7 +30,18 @@ RESET = struct.pack("ii", 1, 0)
 class Wire:
     """A stream socket, what was received and not yet used, and the timeouts. For one greenlet."""
 
-    __slots__ = ("_short", "_timeout", "buffer", "error", "handed_over", "idle", "last", "limits", "sock")
+    __slots__ = (
+        "_short",
+        "_timeout",
+        "buffer",
+        "error",
+        "handed_over",
+        "idle",
+        "last",
+        "limits",
+        "new",
+        "sock",
+    )
 
     def __init__(self, sock: Any, limits: Limits) -> None:
         self.sock = sock
@@ -36,6 +52,8 @@ class Wire:
         self.buffer = b""
         # Whether it waits for a request of which nothing has come: whoever stops the server may close it.
         self.idle = True
+        # Whether nothing has ever come.
+        self.new = True
         # What went wrong when something was sent: nothing more can be said to the client.
         self.error: OSError | None = None
         # Whether the response to come is the last one.
@@ -61,7 +79,9 @@ class Wire:
         data = self.buffer
         if not data:
             limits = self.limits
-            seconds = LAST_TIME if self.last else limits.idle_time
+            seconds = limits.idle_time
+            if self.last:
+                seconds = FIRST_TIME if self.new else LAST_TIME
             if self._timeout != seconds:
                 self.wait_at_most(seconds)
             self.idle = True
@@ -73,6 +93,7 @@ class Wire:
                 self.idle = False
             if not data:
                 return None
+            self.new = False
         end = data.find(END)
         if end < 0 or data[0] == 13:
             self.buffer = data
