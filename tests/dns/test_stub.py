@@ -187,13 +187,13 @@ def test_equal_questions_are_asked_each_if_wanted(server, configuration):
 
 
 def test_one_asker_leaves_and_the_others_get_their_answer(stub):
-    stays = greenrt.spawn(stub.query, "slow80.test", "A")
-    killed = greenrt.spawn(stub.query, "slow80.test", "A")
-    hurried = greenrt.spawn(stub.query, "slow80.test", "A", timeout=0.01)
+    stays = greenrt.spawn(stub.query, "slow400.test", "A")
+    killed = greenrt.spawn(stub.query, "slow400.test", "A")
+    hurried = greenrt.spawn(stub.query, "slow400.test", "A", timeout=0.01)
     greenrt.sleep(0.02)
     killed.kill()
     assert isinstance(hurried.exception or hurried.join() or hurried.exception, TimedOut)
-    assert stays.get().records == [address_of("slow80.test")]
+    assert stays.get().records == [address_of("slow400.test")]
 
 
 def open_files() -> int:
@@ -361,17 +361,17 @@ def in_child(body):
 
 def test_a_fork_in_the_middle_of_lookups(stub, server):
     """libevent's resolver shares its sockets with the child, and each takes the other's answers."""
-    lets = [greenrt.spawn(stub.query, f"slow60.{number}.test", "A") for number in range(10)]
+    lets = [greenrt.spawn(stub.query, f"slow400.{number}.test", "A") for number in range(10)]
     greenrt.sleep(0.01)
 
     def in_both() -> None:
         for number, let in enumerate(lets):
-            assert let.get().records == [address_of(f"slow60.{number}.test")]
+            assert let.get().records == [address_of(f"slow400.{number}.test")]
         assert stub.query("after.test", "A").records == [address_of("after.test")]
 
     in_child(in_both)
     in_both()
-    assert len(server.asked("slow60.3.test")) >= 2
+    assert len(server.asked("slow400.3.test")) >= 2
     assert not pycares._handle_to_channel
 
 

@@ -67,16 +67,15 @@ def refused(side: Side) -> Any:
     with side.socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = probe.getsockname()
-    with side.socket.socket() as one, side.socket.socket() as other:
-        return [attempt(one.connect, address), other.connect_ex(address)]
+        with side.socket.socket() as one, side.socket.socket() as other:
+            return [attempt(one.connect, address), other.connect_ex(address)]
 
 
 @scenario
 def create_connection_refused(side: Side) -> Any:
     with side.socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        address = probe.getsockname()
-    return attempt(side.socket.create_connection, address, 5)
+        return attempt(side.socket.create_connection, probe.getsockname(), 5)
 
 
 @scenario
@@ -164,12 +163,12 @@ def connecting_again_after_a_refusal(side: Side) -> Any:
     with side.socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = probe.getsockname()
-    with side.socket.socket() as client:
-        client.settimeout(30)
-        found = [attempt(client.connect, address), client.connect_ex(address), client.gettimeout()]
-        with side.socket.create_server(address) as listener:
+        with side.socket.socket() as client:
+            client.settimeout(30)
+            found = [attempt(client.connect, address), client.connect_ex(address), client.gettimeout()]
+            probe.listen()
             client.connect(address)
-            server, _ = listener.accept()
+            server, _ = probe.accept()
             with server:
                 client.sendall(b"at last")
                 return [*found, server.recv(100)]
@@ -338,7 +337,7 @@ def resizing_what_is_being_sent_or_filled(side: Side) -> Any:
     with client, server:
         data = bytearray(20_000_000)
         task = side.spawn(client.sendall, data)
-        side.sleep(0.05)
+        assert server.recv(1, socket.MSG_PEEK)
         found = [attempt(data.clear)]
         left = 20_000_000
         while left:
