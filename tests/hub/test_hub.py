@@ -96,6 +96,61 @@ def test_system_errors_come_out_in_the_main_greenlet(quiet, error):
         greenrt.sleep(1000)
 
 
+def _group_join(greenlet):
+    group = greenrt.Group()
+    group.add(greenlet)
+    group.join()
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda greenlet: greenlet.join(),
+        lambda greenlet: greenlet.get(),
+        lambda greenlet: greenrt.joinall([greenlet]),
+        lambda greenlet: list(greenrt.iwait([greenlet])),
+        lambda greenlet: greenlet.kill(KeyboardInterrupt("planned")),
+        lambda greenlet: greenrt.sleep(0),
+        _group_join,
+    ],
+    ids=["join", "get", "joinall", "iwait", "kill", "sleep", "group"],
+)
+def test_the_main_greenlet_hears_of_a_system_error_before_its_wait_ends(quiet, wait):
+    """Else it could go on, and end, without ever hearing of it."""
+
+    def fail():
+        raise KeyboardInterrupt("planned")
+
+    greenlet = greenrt.spawn(fail)
+    with pytest.raises(KeyboardInterrupt, match="planned"):
+        wait(greenlet)
+    assert greenlet.dead
+    # Once.
+    greenrt.sleep(0)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, ValueError])
+def test_an_error_hook_that_raises_does_not_keep_joiners_waiting(quiet, hub, monkeypatch, kind):
+    def fail():
+        raise kind("planned")
+
+    seen = []
+
+    def hook(context, *error):
+        seen.append(context)
+        if len(seen) == 1:
+            raise LookupError("the hook's own")
+
+    failing = greenrt.spawn(fail)
+    waiting = greenrt.spawn(failing.join)
+    with monkeypatch.context() as patch:
+        patch.setattr(hub, "handle_error", hook)
+        waiting.join(10)
+    assert waiting.dead
+    # Its own error is the hub's, which also names the greenlet.
+    assert seen == [failing, failing]
+
+
 def test_a_context_whose_repr_raises(hub, monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(hub, "exception_stream", stream)

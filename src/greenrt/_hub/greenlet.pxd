@@ -41,8 +41,10 @@ cdef class Greenlet(Fiber):
     @cython.locals(latch=Latch, hub=HubCore, loop=Loop)
     cdef notify_end(self, Notifier notifier)
     cdef unnotify_end(self, Notifier notifier)
-    @cython.locals(latch=Latch)
     cdef _finish(self, object result, object error)
+    @cython.locals(latch=Latch)
+    cdef _tell_end(self)
+    cdef _tell_error(self, object error)
     cpdef bint ready(self)
     cpdef bint _cancel_start(self)
 

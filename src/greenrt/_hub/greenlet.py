@@ -226,6 +226,12 @@ class Greenlet(Fiber):
         self._args = ()
         self._kwargs = None
         self.pending = None
+        if error is None:
+            self._tell_end()
+        else:
+            self._tell_error(error)
+
+    def _tell_end(self) -> None:
         sole = self._sole
         if sole is not None:
             self._sole = None
@@ -238,8 +244,21 @@ class Greenlet(Fiber):
             self.latch = None
         if self.locals is not None:
             self.locals = None
-        if error is not None:
-            self.hub.handle_error(self, type(error), error, self._traceback)
+
+    def _tell_error(self, error: BaseException) -> None:
+        hub = self.hub
+        if isinstance(error, hub.SYSTEM_ERROR):
+            # Before the end: a main greenlet that waits for that would be woken by it, and might never wait again.
+            try:
+                hub.handle_error(self, type(error), error, self._traceback)
+            finally:
+                self._tell_end()
+        else:
+            # After it: what handles the error may take long.
+            try:
+                self._tell_end()
+            finally:
+                hub.handle_error(self, type(error), error, self._traceback)
 
     def _end(self) -> Latch:
         """Return the latch that the end sets."""

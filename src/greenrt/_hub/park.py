@@ -531,6 +531,9 @@ def _yield_slowly(hub: HubCore, running: greenlet) -> None:
     finally:
         holder.park = None
         park.done = True
+    if holder.pending:
+        # This was the main greenlet's chance to hear of a KeyboardInterrupt. Nothing was granted that could be lost.
+        raise holder.pending.pop(0)
 
 
 def run_fiber(fiber: Fiber) -> None:
