@@ -11,6 +11,7 @@ from greenrt._hub.pausing import idle, sleep
 from greenrt._hub.proxy import LoopProxy
 from greenrt._hub.raw import spawn_raw
 from greenrt._hub.signals import signal_handler
+from greenrt._hub.signalthread import SignalThread
 from greenrt._hub.slot import get_hub
 from greenrt._hub.timeout import Timeout, with_timeout
 from greenrt._hub.waiter import Waiter
@@ -49,6 +50,7 @@ __all__ = [
     "RLock",
     "Semaphore",
     "ShutDown",
+    "SignalThread",
     "SimpleQueue",
     "ThreadPool",
     "ThreadProxy",
