@@ -9,8 +9,8 @@ from setuptools.command.build_ext import build_ext
 
 # Below greenrt. X.pyx is preferred to X.py; X.pxd types either of them.
 COMPILED = """
-_native.attributes _native.framecache _native.gate _native.heap _native.helper _native.ping _native.poller
-_native.ring _native.signalfd _native.sockio _native.switch _native.thread
+_native.attributes _native.framecache _native.gate _native.heap _native.helper _native.nowait _native.ping
+_native.poller _native.ring _native.signalfd _native.sockio _native.switch _native.thread
 _loop.backends.base _loop.backends.epoll _loop.base _loop.clock _loop.entry _loop.fds _loop.loop _loop.wakeup
 _loop.watchers
 _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park _hub.pausing

@@ -11,13 +11,14 @@ A write to a pipe, socket or terminal returns when all is written, as the kernel
 import os
 import select as _select
 from collections.abc import Callable, Iterable
-from errno import EAGAIN, EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE
+from errno import EAGAIN
 from operator import index
-from stat import S_IFBLK, S_IFDIR, S_IFMT, S_IFREG
+from stat import S_IFBLK, S_IFDIR, S_IFREG
 
 from greenrt import _original
 from greenrt._hub.io import forget_fd, give_way, park_on_fd
 from greenrt._loop.entry import READ, WRITE
+from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
 from greenrt._typing import Any
 
 __all__ = ["FUNCTIONS", "may_wait", "read", "readv", "write"]
@@ -26,9 +27,6 @@ ALWAYS_READY = (S_IFREG, S_IFDIR, S_IFBLK)
 # Of eventfd, timerfd and their like.
 NO_KIND = 0
 
-# Missing where the C library has no preadv2.
-NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
-_NOT_SUPPORTED = (EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE)
 _PIECE: int = getattr(_select, "PIPE_BUF", 512)
 # Of a read, which may be for more than will ever come at once.
 _MOST = 1 << 20
@@ -37,17 +35,9 @@ _POLLIN = 1
 _POLLOUT = 4
 
 
-def _kind(fd: Any) -> int:
-    """Return the S_IF... of the fd. For what is no open fd that of a regular file: the original call says so."""
-    try:
-        return S_IFMT(os.fstat(fd).st_mode)
-    except (OSError, TypeError, OverflowError):
-        return S_IFREG
-
-
 def may_wait(fd: int) -> bool:
     """Tell whether a read or write of the fd may have to wait: not for files on disk."""
-    return _kind(fd) not in ALWAYS_READY
+    return kind_of(fd) not in ALWAYS_READY
 
 
 def _until_done(fd: int, event: int, attempt: Callable[..., Any], *args: Any) -> Any:
@@ -81,18 +71,10 @@ def read(fd: int, length: int, /) -> bytes:
 
 
 def _read_now(fd: int, length: int) -> bytes | None:
-    if NOWAIT:
-        buffer = bytearray(min(length, _MOST))
-        try:
-            count = os.preadv(fd, [buffer], -1, NOWAIT)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if error.errno not in _NOT_SUPPORTED:
-                raise
-        else:
-            return bytes(memoryview(buffer)[:count])
-    return _original.read(fd, length) if _is_ready(fd, _POLLIN) else None
+    found = read_now(fd, length if length < _MOST else _MOST)
+    if found is NotImplemented:
+        return _original.read(fd, length) if _is_ready(fd, _POLLIN) else None
+    return found  # type: ignore[no-any-return]
 
 
 def readv(fd: int, buffers: Any, /) -> int:
@@ -104,15 +86,10 @@ def readv(fd: int, buffers: Any, /) -> int:
 
 
 def _readv_now(fd: int, buffers: Any) -> int | None:
-    if NOWAIT:
-        try:
-            return os.preadv(fd, buffers, -1, NOWAIT)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if error.errno not in _NOT_SUPPORTED:
-                raise
-    return _original.readv(fd, buffers) if _is_ready(fd, _POLLIN) else None
+    count = readv_now(fd, buffers)
+    if count is NotImplemented:
+        return _original.readv(fd, buffers) if _is_ready(fd, _POLLIN) else None
+    return count  # type: ignore[no-any-return]
 
 
 # -- Writing
@@ -120,7 +97,7 @@ def _readv_now(fd: int, buffers: Any) -> int | None:
 
 def write(fd: int, data: Any, /) -> int:
     """Write `data`; return how much was written: all, unless the fd is non-blocking. See `os.write`."""
-    kind = _kind(fd)
+    kind = kind_of(fd)
     view = memoryview(data)
     if kind in ALWAYS_READY or not view.nbytes or not view.c_contiguous:
         return _original.write(fd, data)
@@ -133,7 +110,7 @@ def _write_all(fd: int, view: memoryview, kind: int) -> int:
     sent = 0
     while True:
         try:
-            count = _write_now(fd, view[sent:])
+            count = _write_now(fd, view, sent)
         except OSError:
             if not sent:
                 raise
@@ -149,21 +126,17 @@ def _write_all(fd: int, view: memoryview, kind: int) -> int:
             _wait(fd, WRITE)
 
 
-def _write_now(fd: int, view: memoryview) -> int | None:
-    if NOWAIT:
-        try:
-            return os.pwritev(fd, [view], -1, NOWAIT)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if error.errno not in _NOT_SUPPORTED:
-                raise
-    return _original.write(fd, view[:_PIECE]) if _is_ready(fd, _POLLOUT) else None
+def _write_now(fd: int, view: memoryview, start: int) -> int | None:
+    count = write_now(fd, view, start)
+    if count is NotImplemented:
+        piece = view[start : start + _PIECE]
+        return _original.write(fd, piece) if _is_ready(fd, _POLLOUT) else None
+    return count  # type: ignore[no-any-return]
 
 
 def writev(fd: int, buffers: Any, /) -> int:
     """Write several buffers; return how much was written, as `write`. See `os.writev`."""
-    kind = _kind(fd)
+    kind = kind_of(fd)
     if kind in ALWAYS_READY or not isinstance(buffers, Iterable):
         return _original.writev(fd, buffers)  # type: ignore[no-any-return]
     buffers = list(buffers)

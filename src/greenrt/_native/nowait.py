@@ -1,0 +1,55 @@
+"""Reads and writes of file descriptors that never wait, and what kind of file a descriptor is (plain twin)."""
+
+import os
+from errno import EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE
+from stat import S_IFMT, S_IFREG
+
+from greenrt._typing import Any
+
+__all__ = ["kind_of", "read_now", "readv_now", "write_now"]
+
+# Missing where the C library has no preadv2.
+NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+_NOT_SUPPORTED = (EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE)
+
+
+def kind_of(fd: Any) -> int:
+    """Return the S_IF... of an fd. For what is no open fd that of a regular file: the system call says so."""
+    try:
+        return S_IFMT(os.fstat(fd).st_mode)
+    except (OSError, TypeError, OverflowError):
+        return S_IFREG
+
+
+def read_now(fd: int, size: int) -> Any:
+    """Read at most `size` bytes, by preadv2(2) with RWF_NOWAIT.
+
+    None if that would wait, NotImplemented if the file or the kernel can't be asked so. OSError as read(2).
+    """
+    buffer = bytearray(size)
+    count = readv_now(fd, [buffer])
+    return bytes(memoryview(buffer)[:count]) if isinstance(count, int) else count
+
+
+def readv_now(fd: int, buffers: Any) -> Any:
+    """Read into `buffers`, as `read_now`; return the number of bytes."""
+    return _attempt(os.preadv, fd, buffers) if NOWAIT else NotImplemented
+
+
+def write_now(fd: int, data: Any, start: int) -> Any:
+    """Write the bytes of `data` from `start` on, by pwritev2(2) with RWF_NOWAIT; return how many were written.
+
+    None and NotImplemented as for `read_now`. OSError as write(2). TypeError unless `data` is contiguous.
+    """
+    return _attempt(os.pwritev, fd, [memoryview(data).cast("B")[start:]]) if NOWAIT else NotImplemented
+
+
+def _attempt(call: Any, fd: int, buffers: Any) -> Any:
+    try:
+        return call(fd, buffers, -1, NOWAIT)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        if error.errno in _NOT_SUPPORTED:
+            return NotImplemented
+        raise

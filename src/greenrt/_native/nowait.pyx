@@ -1,0 +1,134 @@
+"""Reads and writes of file descriptors that never wait, and what kind of file a descriptor is."""
+
+import os
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.number cimport PyNumber_Index
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
+from libc.errno cimport EAGAIN, EINTR, EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE, errno
+
+
+cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *start, Py_ssize_t size) except NULL
+    int _PyBytes_Resize(PyObject **bytes, Py_ssize_t size) except -1
+    object PyErr_SetFromErrno(object type)
+    int PyErr_CheckSignals() except -1
+    char *bytes_start "PyBytes_AS_STRING"(PyObject *bytes)
+
+cdef extern from *:
+    """
+    #include <errno.h>
+    #include <sys/stat.h>
+    #include <sys/uio.h>
+
+    /* -1 if the fd is not open. */
+    static int greenrt_kind(int fd)
+    {
+        struct stat status;
+        return fstat(fd, &status) < 0 ? -1 : (int)(status.st_mode & S_IFMT);
+    }
+
+    #ifdef RWF_NOWAIT
+    static ssize_t greenrt_read(int fd, char *start, size_t size)
+    {
+        struct iovec piece = {start, size};
+        return preadv2(fd, &piece, 1, -1, RWF_NOWAIT);
+    }
+    static ssize_t greenrt_write(int fd, const char *start, size_t size)
+    {
+        struct iovec piece = {(char *)start, size};
+        return pwritev2(fd, &piece, 1, -1, RWF_NOWAIT);
+    }
+    #else
+    static ssize_t greenrt_read(int fd, char *start, size_t size) { errno = ENOSYS; return -1; }
+    static ssize_t greenrt_write(int fd, const char *start, size_t size) { errno = ENOSYS; return -1; }
+    #endif
+    """
+    int greenrt_kind(int fd) nogil
+    ssize_t greenrt_read(int fd, char *start, size_t size)
+    ssize_t greenrt_write(int fd, const char *start, size_t size)
+    int S_IFREG
+
+
+# Missing where the C library has no preadv2.
+cdef int NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+cdef object NOT_SUPPORTED = (EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE)
+
+
+def kind_of(fd):
+    """Return the S_IF... of an fd. For what is no open fd that of a regular file: the system call says so."""
+    cdef int number, kind
+    try:
+        number = PyNumber_Index(fd)
+    except (TypeError, OverflowError):
+        return S_IFREG
+    with nogil:
+        kind = greenrt_kind(number)
+    return S_IFREG if kind < 0 else kind
+
+
+cdef int refuse() except -1:
+    """Return if errno says that this file, or this kernel, can't be asked that way; else raise it."""
+    if errno in (EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE):
+        return 0
+    PyErr_SetFromErrno(OSError)
+
+
+def read_now(int fd, Py_ssize_t size):
+    """Read at most `size` bytes, by preadv2(2) with RWF_NOWAIT.
+
+    None if that would wait, NotImplemented if the file or the kernel can't be asked so. OSError as read(2). The GIL
+    is held: nothing waits.
+    """
+    cdef PyObject *made = new_bytes(NULL, size)
+    cdef ssize_t count
+    try:
+        while True:
+            count = greenrt_read(fd, bytes_start(made), size)
+            if count >= 0:
+                _PyBytes_Resize(&made, count)
+                return <object>made
+            if errno == EAGAIN:
+                return None
+            if errno != EINTR:
+                refuse()
+                return NotImplemented
+            PyErr_CheckSignals()
+    finally:
+        Py_XDECREF(made)
+
+
+def readv_now(fd, buffers):
+    """Read into `buffers`, as `read_now`; return the number of bytes."""
+    try:
+        return os.preadv(fd, buffers, -1, NOWAIT) if NOWAIT else NotImplemented
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        if error.errno in NOT_SUPPORTED:
+            return NotImplemented
+        raise
+
+
+def write_now(int fd, data, Py_ssize_t start):
+    """Write the bytes of `data` from `start` on, by pwritev2(2) with RWF_NOWAIT; return how many were written.
+
+    None and NotImplemented as for `read_now`. OSError as write(2). TypeError unless `data` is contiguous.
+    """
+    cdef Py_buffer view
+    cdef ssize_t count
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        while True:
+            count = greenrt_write(fd, <const char *>view.buf + start, view.len - start)
+            if count >= 0:
+                return count
+            if errno == EAGAIN:
+                return None
+            if errno != EINTR:
+                refuse()
+                return NotImplemented
+            PyErr_CheckSignals()
+    finally:
+        PyBuffer_Release(&view)
