@@ -44,7 +44,7 @@ class Taking:
 
     name: str
     metrics: tuple[Metric, ...]
-    rivals: tuple[str, ...] = ("greenrt", "gevent")
+    rivals: tuple[str, ...]
 
     def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
         seconds = 0.1 if effort.smoke else 1.5
@@ -70,17 +70,17 @@ class Taking:
         yield Sample(rate.name, found["exchanges"] / found["seconds"], found["exchanges"])
 
 
-def taking(kind: str, one: str, *targets: Target) -> Taking:
-    """Return the case for one kind of server."""
+def taking(kind: str, one: str, *targets: Target, others: tuple[str, ...] = ()) -> Taking:
+    """Return the case for one kind of server; `others` are measured besides greenrt and gevent."""
     processor = Metric(f"{kind}-processor", f"processor time for {one}", SECONDS, targets=targets)
     rate = Metric(f"{kind}-rate", f"{kind} a second", PER_SECOND)
-    return Taking(kind, (processor, rate))
+    return Taking(kind, (processor, rate), ("greenrt", "gevent", *others))
 
 
 CASES = (
     taking("connections", "a connection", Target(1.5)),
     taking("handshakes", "a connection with TLS"),
-    taking("datagrams", "a datagram", Target(1.0)),
+    taking("datagrams", "a datagram", Target(1.0), others=("asyncio Protocol", "uvloop Protocol")),
 )
 
 

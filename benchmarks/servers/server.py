@@ -17,10 +17,35 @@ def answer(sock: Any, address: Any) -> None:
     sock.sendall(sock.recv(1000))
 
 
+def answer_datagrams(runner: str) -> None:
+    """Serve datagrams with a Protocol on a loop of asyncio's or uvloop's."""
+    import asyncio
+
+    class Echo(asyncio.DatagramProtocol):
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+            print(transport.get_extra_info("sockname")[1], flush=True)
+
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            self.transport.sendto(data, addr)
+
+    async def serve() -> None:
+        await asyncio.get_running_loop().create_datagram_endpoint(Echo, ("127.0.0.1", 0))
+        await asyncio.Event().wait()
+
+    run: Any = asyncio.run
+    if runner == "uvloop":
+        from uvloop import run
+    run(serve())
+
+
 def main() -> None:
     rival, kind, core = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if core >= 0:
         os.sched_setaffinity(0, {core})
+    if rival.endswith(" Protocol"):
+        answer_datagrams(rival.partition(" ")[0])
+        return
     servers: Any
     if rival == "gevent":
         import gevent.server as servers

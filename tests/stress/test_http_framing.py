@@ -10,6 +10,7 @@ import pytest
 from support.http_vectors import ACCEPTED, BAD_CHUNKS, CHUNKED, LAST, MALFORMED, REFUSED_OTHERWISE, post
 
 from greenrt.serve.http.errors import RequestError
+from greenrt.serve.http.head import Heads
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.request import read_request
 from greenrt.serve.http.wire import Wire
@@ -86,10 +87,10 @@ class Given:
 
 
 def read_here(data: bytes, step: int) -> Found:
-    wire = Wire(Given(data, step), LIMITS)
+    wire, heads = Wire(Given(data, step), LIMITS), Heads({}, LIMITS.fields)
     found: list[tuple[str, str, bytes]] = []
     try:
-        while (request := read_request(wire, {})) is not None:
+        while (request := read_request(wire, heads)) is not None:
             environ = request.environ
             found.append((environ["REQUEST_METHOD"], environ["REQUEST_URI"], environ["wsgi.input"].read()))
             if not request.persistent:

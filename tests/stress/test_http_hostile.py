@@ -2,20 +2,18 @@
 
 import select
 import socket
-import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from support.good_client import ask, good_client
 from support.http_process import memory, processor_seconds, serving_process
 from support.wsgi import request
 
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(300)]
 
-GET = request()
 # What the slow ones may take.
 PATIENCE = {"head_time": 2.0, "idle_time": 2.0, "body_time": 2.0, "write_time": 2.0}
 FOREVER = dict.fromkeys(PATIENCE, 600.0)
@@ -84,45 +82,6 @@ def attacking(port: int, sent: bytes, count: int) -> Iterator[list[socket.socket
             sock.close()
 
 
-def ask(port: int, tls: bool) -> float:
-    """Be a good client; return the seconds to the end of the answer."""
-    began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), 60) as plain:
-        sock = plain
-        if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            sock = context.wrap_socket(plain)
-        sock.sendall(GET)
-        answer = b""
-        while not answer.endswith(b"hello"):
-            data = sock.recv(4096)
-            assert data, answer
-            answer += data
-        if tls:
-            sock.close()
-    return time.monotonic() - began
-
-
-@contextmanager
-def good_client(port: int, tls: bool) -> Iterator[list[float]]:
-    """Ask all the time; yield the list that the seconds of each answer go to."""
-    taken: list[float] = []
-    over = threading.Event()
-
-    def work() -> None:
-        while not over.wait(0.02):
-            taken.append(ask(port, tls))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield taken
-    finally:
-        over.set()
-        thread.join()
-
-
 def wait_until_steady(look: Callable[[], int]) -> int:
     """Return what is seen once it doesn't change any more."""
     before = look()
@@ -177,9 +136,8 @@ def test_slow_clients_are_closed_and_good_ones_served(campaign: Any, name: str) 
     sent, tls = ATTACKS[attack]
     with serving_process(tls=tls, **PATIENCE) as (_, port):
         ask(port, tls)
-        with attacking(port, sent, 2000) as socks, good_client(port, tls) as taken:
+        with good_client(port, tls) as taken, attacking(port, sent, 2000) as socks:
             slowest = max(ends(socks, drop))
-    taken.sort()
     campaign.report(
         f"2000 closed within {slowest:.2f} s for a limit of 2 s; {len(taken)} good answers in "
         f"{taken[len(taken) // 2] * 1000:.1f} ms, 99 % in {taken[len(taken) * 99 // 100] * 1000:.1f} ms, "

@@ -11,6 +11,7 @@ from greenrt.green import socket
 from greenrt.serve.http.body import NO_BODY
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.exchange import Exchange, FileWrapper
+from greenrt.serve.http.head import Heads
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.log import AccessLog, ErrorStream
 from greenrt.serve.http.request import read_request
@@ -19,8 +20,9 @@ from greenrt.serve.stream import StreamServer
 
 __all__ = ["WSGIServer"]
 
-# What the kernel takes of a response before the client has taken in what came before it; bytes.
-UNSENT = 262_144
+# What the kernel takes of a response before the client has taken in what came before it; bytes. More is no faster,
+# also for 1 MB, and thousands of slow readers would keep the server busy with filling the kernel's memory.
+UNSENT = 65_536
 
 
 class WSGIServer(StreamServer):
@@ -149,6 +151,13 @@ class WSGIServer(StreamServer):
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,
             "wsgi.input_terminated": True,
+            # Of the single request. With places for them here, its copy need not grow.
+            "REQUEST_METHOD": "",
+            "SERVER_PROTOCOL": "",
+            "REQUEST_URI": "",
+            "PATH_INFO": "",
+            "QUERY_STRING": "",
+            "wsgi.input": NO_BODY,
         }
         environ.update(self._environ)
         return environ
@@ -158,9 +167,10 @@ class WSGIServer(StreamServer):
         application = self.application
         access = self._access
         left = self.limits.requests
+        heads = Heads(base, self.limits.fields)
         while True:
             try:
-                request = read_request(wire, base)
+                request = read_request(wire, heads)
             except RequestError as error:
                 self._refuse(wire, error)
                 return

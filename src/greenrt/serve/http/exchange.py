@@ -162,7 +162,8 @@ class Exchange:
             self._send(self._start(0), b"")
         else:
             if self.chunked:
-                self.wire.send(b"0\r\n\r\n")
+                wire = self.wire
+                wire.send(b"0\r\n\r\n")
             if self.left is None:
                 # What the application still writes would be taken for a part of the next response.
                 self.left = 0
@@ -182,8 +183,9 @@ class Exchange:
             return
         there = max(0, status.st_size - offset)
         count = there if head.length is None else min(there, head.length)
-        self.wire.send(self._start(count))
-        sent = self.wire.send_file(file, offset, count) if count else 0
+        wire = self.wire
+        wire.send(self._start(count))
+        sent = wire.send_file(file, offset, count) if count else 0
         self.sent += sent
         assert self.left is not None
         self.left -= sent
@@ -200,7 +202,7 @@ class Exchange:
         head = self.head
         if head is None:
             raise AssertionError("the application sends a body before it called start_response")
-        text = head.text
+        lines = head.lines
         old = self.protocol == "HTTP/1.0"
         length = head.length
         if _is_bodiless(head.code):
@@ -219,17 +221,18 @@ class Exchange:
                     self.reusable = False
                 else:
                     self.chunked = True
-                    text += "\r\nTransfer-Encoding: chunked"
+                    lines.append("Transfer-Encoding: chunked")
         if length is not None:
-            text += f"\r\nContent-Length: {length}"
+            lines.append(f"Content-Length: {length}")
         if head.wants_close or self.wire.last:
             self.reusable = False
         if old and self.reusable:
-            text += "\r\nConnection: keep-alive"
+            lines.append("Connection: keep-alive")
         elif not self.reusable and head.code != 101:
-            text += "\r\nConnection: close"
+            lines.append("Connection: close")
         self.started = True
-        return (text + "\r\n\r\n").encode("latin-1")
+        lines.append("\r\n")
+        return "\r\n".join(lines).encode("latin-1")
 
     def _send(self, prefix: bytes, data: bytes) -> None:
         """Send `prefix` and, framed, `data`. ValueError if that is more than was announced, after what was."""
@@ -248,16 +251,17 @@ class Exchange:
         self.sent += size
         if size and self.chunked:
             prefix += b"%x\r\n" % size
+        wire = self.wire
         if size > COPIED:
             if prefix:
-                self.wire.send(prefix)
-            self.wire.send(data)
+                wire.send(prefix)
+            wire.send(data)
             if self.chunked:
-                self.wire.send(b"\r\n")
+                wire.send(b"\r\n")
         elif size:
-            self.wire.send(prefix + data + b"\r\n" if self.chunked else prefix + data)
+            wire.send(prefix + data + b"\r\n" if self.chunked else prefix + data)
         elif prefix:
-            self.wire.send(prefix)
+            wire.send(prefix)
         if excess > 0:
             raise ValueError(
                 f"the application wrote more than the {self.sent} bytes of body that the response has"

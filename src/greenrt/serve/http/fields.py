@@ -3,10 +3,11 @@
 import re
 from time import gmtime, time
 
+from greenrt._native.thread import coarse
 from greenrt._typing import Any
 from greenrt.serve.http.grammar import TEXT, is_token
 
-__all__ = ["Head", "http_date"]
+__all__ = ["Head"]
 
 _STATUS = re.compile(f"([1-9][0-9][0-9]) {TEXT}")
 
@@ -21,20 +22,21 @@ _MOST = 1000
 
 _DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_now = (0, "")
+# The field with the present date, and until when it is; of the monotonic clock.
+_date = ""
+_date_ends = 0.0
 
 
-def http_date() -> str:
-    """Return the present time as RFC 9110 5.6.7 writes it."""
-    global _now
-    second = int(time())
-    if _now[0] != second:
+def _dated() -> str:
+    """Return the Date field for now, as RFC 9110 5.6.7 writes it."""
+    global _date, _date_ends
+    now = coarse()
+    if now >= _date_ends:
+        second = time()
         year, month, day, hour, minute, seconds, weekday, _, _ = gmtime(second)
-        text = (
-            f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} {hour:02}:{minute:02}:{seconds:02} GMT"
-        )
-        _now = (second, text)
-    return _now[1]
+        _date = f"Date: {_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} {hour:02}:{minute:02}:{seconds:02} GMT"
+        _date_ends = now + 1 - second % 1
+    return _date
 
 
 def _code_of(status: Any) -> int:
@@ -43,6 +45,7 @@ def _code_of(status: Any) -> int:
     found = _STATUS.fullmatch(status)
     if found is None:
         raise ValueError(f"the status must be three digits, a space and a reason, not {status!r}")
+    _check_value(status)
     code = int(found[1])
     if len(_statuses) < _MOST:
         _statuses[status] = code
@@ -60,10 +63,20 @@ def _lower(name: Any) -> str:
     return lower
 
 
+def _check_value(value: str) -> None:
+    for char in value:
+        if char in "\r\n\0":
+            raise ValueError(
+                f"a header has a line break or NUL in it, which would split the response: {value!r}"
+            )
+        if char > "\xff":
+            raise ValueError(f"{char!r} in a header is not Latin-1: {value!r}")
+
+
 class Head:
     """A status and headers, checked. TypeError and ValueError, which name what is wrong, from the constructor."""
 
-    __slots__ = ("code", "length", "status", "text", "wants_close")
+    __slots__ = ("code", "length", "lines", "wants_close")
 
     def __init__(self, status: str, headers: list[tuple[str, str]]) -> None:
         # The announced Content-Length.
@@ -73,38 +86,29 @@ class Head:
         self._set(status, headers)
 
     def _set(self, status: str, headers: list[tuple[str, str]]) -> None:
-        code = _statuses.get(status)
+        # A subclass of str may print as something else than what was checked.
+        code = _statuses.get(status) if type(status) is str else None
         self.code = _code_of(status) if code is None else code
-        self.status = status
-        lines = [f"HTTP/1.1 {status}"]
+        # The head, but for what frames the body.
+        self.lines = lines = ["HTTP/1.1 " + status]
         dated = False
         for name, value in headers:
-            lower = _names.get(name) or _lower(name)
+            lower = _names.get(name) if type(name) is str else None
+            if lower is None:
+                lower = _lower(name)
             if type(value) is not str:
                 raise TypeError(f"the value of the header {name} must be a str, not {value!r}")
             if lower == "content-length":
                 self._set_length(value)
-                # Written with the rest of the framing, by who knows it.
                 continue
             if lower in _HOP_BY_HOP and self._is_ours(lower, value):
                 continue
             if lower == "date":
                 dated = True
+            _check_value(value)
             lines.append(f"{name}: {value}")
         if not dated:
-            lines.append("Date: " + http_date())
-        text = "\r\n".join(lines)
-        count = len(lines) - 1
-        if text.count("\n") != count or text.count("\r") != count or "\0" in text:
-            raise ValueError(
-                f"a header has a line break or NUL in it, which would split the response: {headers!r}"
-            )
-        if not text.isascii():
-            try:
-                text.encode("latin-1")
-            except UnicodeEncodeError as error:
-                raise ValueError(f"{text[error.start]!r} in a header is not Latin-1: {headers!r}") from None
-        self.text = text
+            lines.append(_dated())
 
     def _set_length(self, value: str) -> None:
         if not value.isascii() or not value.isdigit():

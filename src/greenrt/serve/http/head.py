@@ -11,7 +11,7 @@ from greenrt._typing import Any
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.grammar import is_token
 
-__all__ = ["parse_head"]
+__all__ = ["Heads"]
 
 # RFC 3986: a registered name, an IPv4 or bracketed IPv6 address, then a port. Empty is allowed.
 _HOST = re.compile(
@@ -23,6 +23,10 @@ _ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
 _keys: dict[str, str] = {}
 # Clients choose the names: no more than these are kept.
 _MOST_KEYS = 1000
+# Fields are remembered up to this length, in bytes; a connection holds them and their environ while it is idle.
+_REMEMBERED = 2048
+# What a request with a body, or with something to say of the connection, has.
+_SPECIAL = frozenset(("CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_CONNECTION"))
 # Hosts that have been checked.
 _hosts: dict[str, bool] = {}
 _methods: dict[str, bool] = dict.fromkeys("GET HEAD POST PUT DELETE PATCH OPTIONS TRACE".split(), True)
@@ -47,30 +51,68 @@ def _key_of(name: str) -> str:
     return key
 
 
-def parse_head(head: bytes, base: dict[str, Any]) -> dict[str, Any]:
-    """Return the environ for `head`, the bytes before the empty line: a copy of `base` and what the head says.
+class Heads:
+    """Reads the heads of one connection. Its requests mostly repeat their fields, which are then read only twice.
 
-    RequestError for a head that RFC 9112 calls wrong or leaves to the server to refuse.
+    `base`: what all environs have. `most`: how many fields there may be.
     """
-    _check_bytes(head)
-    lines = head.decode("latin-1").split("\r\n")
-    environ = base.copy()
-    line = lines[0]
-    target = _request_line(line, environ)
-    del lines[0]
-    for line in lines:
-        name, colon, value = line.partition(":")
-        key = _keys.get(name)
-        if key is None:
-            key = _key_of(name)
-        if not colon:
-            raise RequestError(BAD_REQUEST, "a header field without a colon")
-        if key in environ:
-            _repeated(environ, key, value.strip(" \t"))
-        elif key:
-            environ[key] = value.strip(" \t")
-    _set_target(environ, target)
-    return environ
+
+    __slots__ = ("_base", "_environ", "_fields", "_most", "plain")
+
+    def __init__(self, base: dict[str, Any], most: int) -> None:
+        self._base = base
+        self._most = most
+        # The fields of the last head, and once they came again, an environ with them.
+        self._fields = b""
+        self._environ: dict[str, Any] | None = None
+        # Whether the last head says nothing of a body, nor of the connection.
+        self.plain = True
+
+    def parse(self, head: bytes) -> dict[str, Any]:
+        """Return the environ for `head`, the bytes before the empty line: a copy of `base` and what the head says.
+
+        RequestError for a head that RFC 9112 calls wrong or leaves to the server to refuse.
+        """
+        end = head.find(b"\r\n")
+        if end < 0:
+            end = len(head)
+        parts = _request_line(head[:end])
+        fields = head[end:]
+        if fields != self._fields:
+            environ = self._parse_fields(fields)
+            self._environ = None
+            self._fields = fields if len(fields) <= _REMEMBERED else b""
+        else:
+            if self._environ is None:
+                self._environ = self._parse_fields(fields)
+            environ = self._environ.copy()
+        environ["REQUEST_METHOD"] = parts[0]
+        environ["SERVER_PROTOCOL"] = parts[2]
+        environ["REQUEST_URI"] = parts[1]
+        _set_target(environ, parts[1])
+        return environ
+
+    def _parse_fields(self, fields: bytes) -> dict[str, Any]:
+        """Return a copy of the base with these fields, each of which comes after its CRLF."""
+        _check_bytes(fields)
+        lines = fields.decode("latin-1").split("\r\n")
+        if len(lines) > self._most + 1:
+            raise RequestError("431 Request Header Fields Too Large", f"more than {self._most} header fields")
+        environ = self._base.copy()
+        del lines[0]
+        for line in lines:
+            name, colon, value = line.partition(":")
+            key = _keys.get(name)
+            if key is None:
+                key = _key_of(name)
+            if not colon:
+                raise RequestError(BAD_REQUEST, "a header field without a colon")
+            if key in environ:
+                _repeated(environ, key, value.strip(" \t"))
+            elif key:
+                environ[key] = value.strip(" \t")
+        self.plain = _SPECIAL.isdisjoint(environ)
+        return environ
 
 
 def _check_bytes(head: bytes) -> None:
@@ -87,9 +129,10 @@ def _check_bytes(head: bytes) -> None:
         raise RequestError(BAD_REQUEST, "a line that doesn't end in CRLF")
 
 
-def _request_line(line: str, environ: dict[str, Any]) -> str:
-    """Set what the request line says, and return its target."""
-    parts = line.split(" ")
+def _request_line(line: bytes) -> list[str]:
+    """Return the method, the target and the version."""
+    _check_bytes(line)
+    parts = line.decode("latin-1").split(" ")
     if len(parts) != 3:
         raise RequestError(BAD_REQUEST, "a request line that is not of three parts")
     method, target, version = parts
@@ -101,10 +144,7 @@ def _request_line(line: str, environ: dict[str, Any]) -> str:
         raise RequestError(BAD_REQUEST, "a method that is not a token")
     if not target or not target.isascii() or not target.isprintable() or "#" in target:
         raise RequestError(BAD_REQUEST, "a target with characters that can't be in one")
-    environ["REQUEST_METHOD"] = method
-    environ["SERVER_PROTOCOL"] = version
-    environ["REQUEST_URI"] = target
-    return target
+    return parts
 
 
 def _repeated(environ: dict[str, Any], key: str, value: str) -> None:

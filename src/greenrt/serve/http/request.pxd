@@ -1,6 +1,7 @@
 import cython
 
-from greenrt.serve.http.head cimport parse_head
+from greenrt.serve.http.head cimport Heads
+from greenrt.serve.http.wire cimport Wire
 
 
 cdef class Request:
@@ -8,6 +9,7 @@ cdef class Request:
     cdef readonly object body
     cdef readonly bint persistent
 
-@cython.locals(head=bytes, environ=dict, modern=cython.bint, persistent=cython.bint)
-cpdef read_request(object wire, dict base)
-cdef _framed(dict environ, bint modern, object wire)
+@cython.locals(head=bytes, environ=dict, modern=cython.bint)
+cpdef read_request(Wire wire, Heads heads)
+cdef bint _persistent(dict environ, bint modern, Wire wire) except -1
+cdef _framed(dict environ, bint modern, Wire wire)

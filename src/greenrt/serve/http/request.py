@@ -5,7 +5,7 @@ import io
 from greenrt._typing import Any
 from greenrt.serve.http.body import NO_BODY, ChunkedBody, LengthBody
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
-from greenrt.serve.http.head import parse_head
+from greenrt.serve.http.head import Heads
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.wire import Wire
 
@@ -24,29 +24,29 @@ class Request:
         self.persistent = persistent
 
 
-def read_request(wire: Wire, base: dict[str, Any]) -> Request | None:
+def read_request(wire: Wire, heads: Heads) -> Request | None:
     """Wait for the next request; None if there is none. RequestError if it must be refused."""
     head = wire.read_head()
     if head is None:
         return None
-    limits = wire.limits
-    if head.count(b"\r\n") > limits.fields:
-        raise RequestError("431 Request Header Fields Too Large", f"more than {limits.fields} header fields")
-    environ = parse_head(head, base)
+    environ = heads.parse(head)
     modern = environ["SERVER_PROTOCOL"] == "HTTP/1.1"
-    if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ or "HTTP_EXPECT" in environ:
-        body = _framed(environ, modern, wire)
-    else:
-        body = NO_BODY
+    if heads.plain:
         environ["wsgi.input"] = NO_BODY
-    persistent = modern
+        return Request(environ, NO_BODY, modern)
+    body = _framed(environ, modern, wire)
+    return Request(environ, body, _persistent(environ, modern, wire))
+
+
+def _persistent(environ: dict[str, Any], modern: bool, wire: Wire) -> bool:
+    """Tell whether the client wants to go on with the connection, and set how it gets another protocol if it does."""
     options = environ.get("HTTP_CONNECTION")
-    if options is not None and (options != "keep-alive" or not modern):
-        listed = {option.strip(" \t") for option in options.lower().split(",")}
-        persistent = "close" not in listed and (modern or "keep-alive" in listed)
-        if "upgrade" in listed and modern and "HTTP_UPGRADE" in environ:
-            environ["greenrt.upgrade"] = wire.hand_over
-    return Request(environ, body, persistent)
+    if options is None:
+        return modern
+    listed = {option.strip(" \t") for option in options.lower().split(",")}
+    if "upgrade" in listed and modern and "HTTP_UPGRADE" in environ:
+        environ["greenrt.upgrade"] = wire.hand_over
+    return "close" not in listed and (modern or "keep-alive" in listed)
 
 
 def _framed(environ: dict[str, Any], modern: bool, wire: Wire) -> Any:
