@@ -15,6 +15,7 @@ import greenrt
 from greenrt._loop import log
 from greenrt._loop.entry import READ
 from greenrt._loop.loop import Loop
+from greenrt._loop.watchers import Timer
 from greenrt.errors import Finalized, LoopClosed, WouldDeadlock
 
 
@@ -536,3 +537,44 @@ def test_errors_of_finalizers_do_not_stop_a_close():
         loop.close()
     assert len(seen) == 1
     assert loop.closed
+
+
+# -- Memory that runs out
+
+
+class Poor(Timer):
+    """A timer that finds no memory when it is to be quiet, a few times."""
+
+    failures = 0
+
+    def quiesce(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise MemoryError
+        super().quiesce()
+
+
+def test_a_finalizer_is_not_lost_for_want_of_memory(loop: Loop, errors: list[BaseException]) -> None:
+    ran: list[object] = []
+    watcher = Poor(loop, 1000)
+    watcher.start(int)
+    watcher.finalize(ran.append)
+    watcher.failures = 2
+    for _ in range(4):
+        loop.run(nowait=True)
+    assert [type(error) for error in errors] == [MemoryError, MemoryError]
+    assert ran == [watcher]
+
+
+def test_a_finalize_that_finds_no_memory_can_be_called_again(loop: Loop, errors: list[BaseException]) -> None:
+    ran: list[object] = []
+    watcher = Poor(loop, 1000)
+    watcher.start(int)
+    watcher.failures = 1
+    with pytest.raises(MemoryError):
+        watcher.finalize(ran.append)
+    watcher.finalize(ran.append)
+    for _ in range(3):
+        loop.run(nowait=True)
+    assert ran == [watcher]
+    assert errors == []

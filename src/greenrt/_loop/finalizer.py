@@ -16,21 +16,29 @@ def finalize(
 
     Any thread and signal handlers; never blocks. Finalized if one of them is being finalized by another call.
     """
+    # Before the claim, as it may fail for want of memory.
+    entry = Finalizer(loop, watchers, fn, subject)
     _claim(watchers)
     for watcher in watchers:
         watcher.note_end()
-    entry = Finalizer(loop, watchers, fn, subject)
-    if loop.on_owner_thread():
-        for watcher in watchers:
-            watcher.quiesce()
-        if immediate and entry.may_run():
-            entry.run()
-            return True
-    if not loop.post_final(entry):
-        # The loop is gone, and with it all callbacks.
-        entry.run()
-        return True
-    return False
+    try:
+        if loop.on_owner_thread():
+            for watcher in watchers:
+                watcher.quiesce()
+            if immediate and entry.may_run():
+                entry.run()
+                return True
+        if loop.post_final(entry):
+            return False
+    except BaseException:
+        # Nothing was called, and nothing is queued that still could be: the caller may try again.
+        if entry.claim():
+            for watcher in watchers:
+                watcher.revive()
+        raise
+    # The loop is gone, and with it all callbacks.
+    entry.run()
+    return True
 
 
 def _claim(watchers: Sequence[Any]) -> None:
@@ -59,14 +67,18 @@ class Finalizer(Entry):
     def run(self) -> None:
         """See `Entry.run`: call the finalizer, or wait for another turn."""
         loop = self._loop
-        watchers = self._watchers
-        for watcher in watchers:
-            # Again on the loop's thread: the call may have come from another one, or out of the middle of a start.
-            watcher.quiesce()
-        if not loop.closed and not self.may_run():
-            # The waiters were woken by `quiesce` and are in the run queue themselves.
+        try:
+            for watcher in self._watchers:
+                # Again on the loop's thread: the call may have come from another, or out of the middle of a start.
+                watcher.quiesce()
+            if not loop.closed and not self.may_run():
+                # The waiters were woken by `quiesce` and are in the run queue themselves.
+                loop.ready.append(self)
+                return
+        except BaseException:
+            # No memory, or a signal handler that raises. Another turn, as nothing was called yet.
             loop.ready.append(self)
-            return
+            raise
         if self.claim():
             try:
                 if self._fn is not None:

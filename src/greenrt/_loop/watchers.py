@@ -173,6 +173,11 @@ class Watcher(Entry):
         """For `finalizer`, any thread: from now on no callback starts."""
         self._finalized = True
 
+    def revive(self) -> None:
+        """For `finalizer`, any thread: undo `note_end` and the claim; the finalizer could not be queued."""
+        self._finalized = False
+        self.unclaim()
+
     def quiesce(self) -> None:
         """For `finalizer`: stop, but keep what the callback uses; wake who waits. Owner thread, idempotent."""
         self._deactivate()
