@@ -910,3 +910,177 @@ def test_second_free_changes_nothing() -> None:
         free(chunks[2], CHUNK)
         assert stats()["chunks_in_use"] == stats()["chunks_free"] == 0
     """)
+
+
+# -- root chunks, which greenlets of greenrt's begin with
+
+SPAWNING = """
+import greenrt
+greenrt.get_hub()
+
+def roots():
+    return framecache.statistics(roots=True)
+
+def waiting(count, gate):
+    made = [greenrt.spawn(wait_at, gate) for _ in range(count)]
+    greenrt.sleep(0)
+    return made
+
+def wait_at(gate):
+    gate.wait()
+    return sys._getframe().f_lineno > 0
+
+"""
+
+
+def run_spawning(script: str, *arguments: str, **environment: str) -> None:
+    run(SPAWNING + textwrap.dedent(script), *arguments, **environment)
+
+
+@compiled_only
+def test_greenlets_begin_with_a_root_chunk() -> None:
+    run_spawning("""
+        gate = greenrt.Event()
+        whole = stats()["allocations"]
+        made = waiting(1000, gate)
+        assert roots()["chunks_in_use"] == 1000 and roots()["slabs_mapped"] == 16
+        assert stats()["allocations"] == whole
+        gate.set()
+        assert greenrt.joinall(made) == made and all(one.value for one in made)
+        assert roots()["chunks_in_use"] == 0
+        hits = roots()["hits"]
+        greenrt.spawn_raw(wait_at, gate)
+        greenrt.joinall(waiting(1000, gate))
+        assert roots()["hits"] == hits + 1001 and roots()["slabs_mapped"] == 16
+    """)
+
+
+@compiled_only
+def test_two_parked_greenlets_share_a_page() -> None:
+    run_spawning("""
+        gate = greenrt.Event()
+        warm = waiting(64, gate)
+        gc.collect()
+        before = rss()
+        made = waiting(20000, gate)
+        each = (rss() - before) / len(made)
+        # With a page for each 7100 bytes.
+        assert each < 6300, each
+        gate.set()
+        greenrt.joinall(warm + made)
+    """)
+
+
+@compiled_only
+@pytest.mark.parametrize("byte", [0x00, 0xA5, 0xFF])
+def test_frames_beyond_the_root_chunk(byte: int) -> None:
+    run_spawning(
+        """
+        sys.setrecursionlimit(5000)
+        byte = int(sys.argv[1])
+
+        def leaf(n):
+            a, b, c = n, [n], str(n)
+            return (a, b, c) == (n, [n], str(n))
+
+        def deep(n, most):
+            a, b, c, d = n, str(n), [n], None
+            # At every depth: calls that fit or don't, and a switch.
+            assert all([leaf(i) for i in range(5)])
+            greenrt.sleep(0)
+            result = deep(n + 1, most) + 1 if n < most else 0
+            assert (a, b, c, d) == (n, str(n), [n], None)
+            assert leaf(n)
+            return result
+
+        for _ in range(3):
+            made = [greenrt.spawn(deep, 0, most) for most in [*range(60), 400, 1500]]
+            killed = [greenrt.spawn(deep, 0, most) for most in range(60)]
+            for _ in range(20):
+                greenrt.sleep(0)
+            greenrt.killall(killed)
+            greenrt.joinall(made)
+            assert [one.get() for one in made] == [*range(60), 400, 1500]
+            assert roots()["chunks_in_use"] == 0
+            del made, killed
+            gc.collect()
+            assert framecache.fill_free(byte) > 60
+        """,
+        str(byte),
+    )
+
+
+@compiled_only
+def test_roots_pinned_by_survivors_give_memory_back() -> None:
+    run_spawning("""
+        framecache.set_limit(256 << 10)
+        odd, even = greenrt.Event(), greenrt.Event()
+        made = [greenrt.spawn(wait_at, odd if i % 64 else even) for i in range(6400)]
+        greenrt.sleep(0)
+        odd.set()
+        greenrt.joinall([one for i, one in enumerate(made) if i % 64])
+        got = roots()
+        assert got["chunks_in_use"] == 100 and got["slabs_unmapped"] == 0, got
+        assert got["chunks_purged"] >= 6300 - 128, got
+        assert (got["chunks_free"] * 2048 + stats()["chunks_free"] * CHUNK) <= 256 << 10
+        # What is purged is good for use again, and the survivors' frames are whole.
+        odd.clear()
+        again = waiting(3000, odd)
+        assert roots()["slabs_mapped"] == got["slabs_mapped"]
+        even.set(), odd.set()
+        assert all(one.get() for one in made[::64] + again)
+        framecache.set_limit(0)
+        got = roots()
+        assert got["slabs_mapped"] == got["slabs_unmapped"] and got["chunks_free"] == 0, got
+    """)
+
+
+@compiled_only
+def test_the_pool_that_keeps_more_is_trimmed() -> None:
+    run_spawning("""
+        gate = greenrt.Event()
+        greenlets = waiting(1000, gate)
+        gate.set()
+        greenrt.joinall(greenlets)
+        for one in parked(64):
+            one.switch()
+        assert roots()["chunks_free"] == 1000 and stats()["chunks_free"] >= 64
+        framecache.set_limit(1 << 20)
+        # A megabyte of whole chunks went first, then the roots beyond the rest of the limit stay.
+        assert roots()["chunks_free"] * 2048 + stats()["chunks_free"] * CHUNK <= 1 << 20
+        assert roots()["chunks_free"] + stats()["chunks_free"] > 0
+    """)
+
+
+@compiled_only
+def test_no_roots_beside_a_foreign_allocator(helper: str) -> None:
+    """One that knows nothing of them would unmap the page that two greenlets share."""
+    run_spawning(
+        """
+        library = ctypes.CDLL(sys.argv[1])
+        arena = current_arena()
+        library.wrap(ctypes.byref(arena))
+        set_arena(arena)
+        gate = greenrt.Event()
+        before = roots()["allocations"]
+        made = waiting(10, gate)
+        assert roots()["allocations"] == before and stats()["chunks_in_use"] >= 10
+        gate.set()
+        greenrt.joinall(made)
+        """,
+        helper,
+    )
+
+
+@compiled_only
+def test_no_roots_without_the_cache() -> None:
+    run_spawning(
+        """
+        gate = greenrt.Event()
+        made = waiting(10, gate)
+        gate.set()
+        greenrt.joinall(made)
+        assert roots()["allocations"] == 0
+        """,
+        GREENRT_FRAME_CACHE="0",
+    )

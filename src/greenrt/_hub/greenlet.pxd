@@ -3,6 +3,7 @@ import cython
 from greenrt._hub cimport slot
 from greenrt._hub.park cimport deliver, new_park
 from greenrt._native.thread cimport get_slot
+from greenrt._native.framecache cimport begin_frames
 from greenrt._native.switch cimport current, is_active, place, resume, throw_into
 from greenrt._loop.loop cimport Loop
 from greenrt._hub.latch cimport Latch

@@ -13,6 +13,7 @@ from greenrt._hub.links import GreenLink, Notifier
 from greenrt._hub.park import TIMED_OUT, Park, deliver, new_park
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
+from greenrt._native.framecache import begin_frames
 from greenrt._native.switch import Fiber, current, is_active, place, resume, throw_into
 from greenrt._native.thread import get_slot
 from greenrt._typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -200,6 +201,7 @@ class Greenlet(Fiber):
     def _execute(self) -> None:
         self._state = RUNNING
         self.begun = True
+        begin_frames()
         self._start = None
         try:
             kwargs = self._kwargs

@@ -2,6 +2,7 @@ import cython
 
 from greenrt._hub cimport slot
 from greenrt._loop.loop cimport Loop
+from greenrt._native.framecache cimport begin_frames
 from greenrt._native.switch cimport Fiber, current, place
 
 

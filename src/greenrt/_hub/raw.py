@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from greenrt._hub import slot
 from greenrt._hub.site import render_site
+from greenrt._native.framecache import begin_frames
 from greenrt._native.switch import Fiber, current, place
 from greenrt._typing import Any
 
@@ -38,6 +39,7 @@ class RawGreenlet(Fiber):
 
     def _execute(self) -> Any:
         self.begun = True
+        begin_frames()
         function = self._function
         args = self._args
         kwargs = self._kwargs

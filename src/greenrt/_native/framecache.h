@@ -1,14 +1,18 @@
-/* A cache on top of CPython's arena allocator for the 16 KiB data-stack chunk of a thread state or greenlet.
+/* A cache on top of CPython's arena allocator for the 16 KiB data-stack chunk of a thread state or greenlet, and
+ * smaller chunks for greenlets to begin with.
  *
  * CPython's own allocator (_PyObject_ArenaMmap in Objects/obmalloc.c) answers every request with one mmap and
  * every release with one munmap; a greenlet that runs Python code asks for one such chunk (push_chunk in
- * Python/pystate.c).
+ * Python/pystate.c). Most greenlets use only some hundred bytes of it: frames_begin() gives the running one a
+ * root chunk of 2 KiB, some eight frames, as push_chunk() would; CPython asks for a whole one when that is full.
  *
  * Rules of this file:
  * - No Python API and no GIL inside alloc and free. A dying thread frees its chunk when its thread state is
  *   already detached, and interpreters with a GIL of their own run in here at the same time.
  * - A chunk goes back to whom it came from. Only the address can tell: chunks made before installation, or
  *   while no slab could be had, are returned through the same function as ours.
+ * - Root chunks are given only while this allocator is the current one: another would unmap whole pages, and two
+ *   roots share one.
  * - Nothing is written into a chunk. A parked greenlet touches the first page of its four; a link word
  *   anywhere else, or a header that shifts chunks off the page boundary, would cost every greenlet another
  *   4 KiB.
@@ -23,20 +27,21 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* DATA_STACK_CHUNK_SIZE of Python/pystate.c, not exported. Should it change, no request matches and all is
  * passed on. */
 #define FRAMES_CHUNK ((size_t)16 * 1024)
-#define FRAMES_SLAB_BITS 20
-#define FRAMES_SLAB ((size_t)1 << FRAMES_SLAB_BITS)
-#define FRAMES_IN_SLAB 64 /* FRAMES_SLAB / FRAMES_CHUNK: one bit of a word each */
+#define FRAMES_ROOT_CHUNK ((size_t)2 * 1024)
+#define FRAMES_IN_SLAB 64 /* one bit of a word each */
 #define FRAMES_ALL UINT64_MAX
+#define FRAMES_SLAB_BITS 17 /* of the smallest slab, one of root chunks: 128 KiB */
 
 /* A two-level table finds a slab by address; user space ends at 2^48 (2^47 on x86-64) unless asked for by
  * hint. */
 #define FRAMES_ADDRESS_BITS 48
 #define FRAMES_LEAF_BITS 14
-#define FRAMES_ROOT_BITS (FRAMES_ADDRESS_BITS - FRAMES_SLAB_BITS - FRAMES_LEAF_BITS)
+#define FRAMES_TABLE_BITS (FRAMES_ADDRESS_BITS - FRAMES_SLAB_BITS - FRAMES_LEAF_BITS)
 #define FRAMES_LEAF ((size_t)1 << FRAMES_LEAF_BITS)
 
 typedef struct frame_slab {
@@ -44,6 +49,7 @@ typedef struct frame_slab {
     uint64_t kept; /* those of them with memory behind them; the others were never used, or purged */
     struct frame_slab *prev, *next;
     char *base; /* NULL: there is no slab at this place of the table */
+    struct frame_pool *pool;
 } frame_slab;
 
 /* The list a slab is on follows from its two words. A full slab is on none. */
@@ -53,19 +59,35 @@ enum { FRAMES_WARM, /* in use, with kept chunks: served first, so that the worki
        FRAMES_FULL };
 
 typedef struct {
-    uint64_t allocations, hits, releases, passed_on, purged, slabs_mapped, slabs_unmapped;
-    uint64_t kept;  /* chunks */
-    uint64_t limit; /* bytes */
+    uint64_t allocations, hits, releases, purged, slabs_mapped, slabs_unmapped;
+    uint64_t kept; /* chunks */
 } frame_counts;
+
+/* The slabs with chunks of one size. */
+typedef struct frame_pool {
+    size_t chunk; /* bytes */
+    frame_slab lists[FRAMES_FULL]; /* heads of circular lists */
+    frame_counts count;
+} frame_pool;
+
+enum { FRAMES_WHOLE, FRAMES_ROOTS, FRAMES_POOLS };
 
 static struct {
     pthread_mutex_t lock;
     PyObjectArenaAllocator below;
     int ready;
-    frame_slab lists[FRAMES_FULL]; /* heads of circular lists */
-    frame_counts count;
-    frame_slab *root[(size_t)1 << FRAMES_ROOT_BITS];
-} frames = {.lock = PTHREAD_MUTEX_INITIALIZER, .count = {.limit = (uint64_t)64 << 20}};
+    size_t page;
+    uint64_t passed_on;
+    uint64_t limit; /* bytes, of all pools */
+    frame_pool pools[FRAMES_POOLS];
+} frames = {.lock = PTHREAD_MUTEX_INITIALIZER,
+            .limit = (uint64_t)64 << 20,
+            .pools = {{.chunk = FRAMES_CHUNK}, {.chunk = FRAMES_ROOT_CHUNK}}};
+
+/* By itself: what isn't initialised takes no room in the file. */
+static frame_slab *frames_table[(size_t)1 << FRAMES_TABLE_BITS];
+
+static inline size_t frames_length(const frame_pool *pool) { return pool->chunk * FRAMES_IN_SLAB; }
 
 /* -- the lists and the table; the lock is held ----------------------------------------------------------- */
 
@@ -102,54 +124,54 @@ static inline void frames_update(frame_slab *slab, uint64_t free, uint64_t kept)
     if (before != FRAMES_FULL)
         frames_unlink(slab);
     if (after != FRAMES_FULL)
-        frames_push(&frames.lists[after], slab);
+        frames_push(&slab->pool->lists[after], slab);
 }
 
-/* The record for an address; NULL when there is none and `create` is 0, or no memory for the table. */
+/* The record for a slab's first address; NULL when there is none and `create` is 0, or no memory for the table. */
 static frame_slab *frames_record(uintptr_t address, int create)
 {
     uintptr_t number = address >> FRAMES_SLAB_BITS;
     uintptr_t branch = number >> FRAMES_LEAF_BITS;
-    if (branch >> FRAMES_ROOT_BITS)
+    if (branch >> FRAMES_TABLE_BITS)
         return NULL;
-    if (frames.root[branch] == NULL) {
+    if (frames_table[branch] == NULL) {
         if (!create)
             return NULL;
-        /* Covers 16 GiB of address space. Only touched pages cost memory; a leaf is never taken down. */
+        /* Covers 2 GiB of address space. Only touched pages cost memory; a leaf is never taken down. */
         void *leaf = mmap(NULL, FRAMES_LEAF * sizeof(frame_slab), PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (leaf == MAP_FAILED)
             return NULL;
-        frames.root[branch] = leaf;
+        frames_table[branch] = leaf;
     }
-    return &frames.root[branch][number & (FRAMES_LEAF - 1)];
+    return &frames_table[branch][number & (FRAMES_LEAF - 1)];
 }
 
 /* -- slabs ----------------------------------------------------------------------------------------------- */
 
 /* A piece of address space as long as it is aligned; NULL on failure. The lock is not held. */
-static char *frames_map(void)
+static char *frames_map(size_t length)
 {
     /* The kernel mostly puts a mapping right below the last one, so after the first slab plain mmap is
      * aligned. */
-    char *base = mmap(NULL, FRAMES_SLAB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *base = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
         return NULL;
-    if ((uintptr_t)base & (FRAMES_SLAB - 1)) {
-        munmap(base, FRAMES_SLAB);
-        char *wide = mmap(NULL, 2 * FRAMES_SLAB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if ((uintptr_t)base & (length - 1)) {
+        munmap(base, length);
+        char *wide = mmap(NULL, 2 * length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (wide == MAP_FAILED)
             return NULL;
-        size_t before = -(uintptr_t)wide & (FRAMES_SLAB - 1);
+        size_t before = -(uintptr_t)wide & (length - 1);
         base = wide + before;
         if (before)
             munmap(wide, before);
-        munmap(base + FRAMES_SLAB, FRAMES_SLAB - before);
+        munmap(base + length, length - before);
     }
 #ifdef MADV_NOHUGEPAGE
     /* A huge page would back 128 greenlets' chunks in full: 16 KiB for the page each of them touches. EINVAL
      * where the kernel has no huge pages: as good. */
-    madvise(base, FRAMES_SLAB, MADV_NOHUGEPAGE);
+    madvise(base, length, MADV_NOHUGEPAGE);
 #endif
     return base;
 }
@@ -165,51 +187,60 @@ static inline void frames_unmap(frame_slab *doomed)
         /* Before munmap: from then on the same address, and with it this record, may be another thread's new
          * slab. */
         slab->base = NULL;
-        if (munmap(base, FRAMES_SLAB) == 0)
+        size_t length = frames_length(slab->pool);
+        if (munmap(base, length) == 0)
             continue;
         /* ENOMEM: a hole in a merged mapping would be one mapping too many (vm.max_map_count). Keep the
          * addresses. */
-        madvise(base, FRAMES_SLAB, MADV_DONTNEED);
+        madvise(base, length, MADV_DONTNEED);
         pthread_mutex_lock(&frames.lock);
         slab->base = base;
-        frames.count.slabs_unmapped--;
-        frames_push(&frames.lists[FRAMES_COLD], slab);
+        slab->pool->count.slabs_unmapped--;
+        frames_push(&slab->pool->lists[FRAMES_COLD], slab);
         pthread_mutex_unlock(&frames.lock);
     }
 }
 
 /* Gives the memory of a slab's kept chunks back to the kernel, and keeps the addresses. The lock is held: a
- * chunk must not be handed out meanwhile. */
+ * chunk must not be handed out meanwhile. A page that a chunk in use shares stays. */
 static void frames_purge(frame_slab *slab)
 {
+    frame_pool *pool = slab->pool;
     uint64_t rest = slab->kept;
     while (rest) {
         unsigned first = (unsigned)__builtin_ctzll(rest);
         uint64_t stop = ~(rest >> first);
         unsigned length = stop ? (unsigned)__builtin_ctzll(stop) : FRAMES_IN_SLAB;
-        madvise(slab->base + first * FRAMES_CHUNK, length * FRAMES_CHUNK, MADV_DONTNEED);
-        frames.count.purged += length;
+        size_t start = (first * pool->chunk + frames.page - 1) & ~(frames.page - 1);
+        size_t end = (first + length) * pool->chunk & ~(frames.page - 1);
+        if (start < end)
+            madvise(slab->base + start, end - start, MADV_DONTNEED);
+        pool->count.purged += length;
         rest &= length == FRAMES_IN_SLAB ? 0 : ~((((uint64_t)1 << length) - 1) << first);
     }
-    frames.count.kept -= (unsigned)__builtin_popcountll(slab->kept);
+    pool->count.kept -= (unsigned)__builtin_popcountll(slab->kept);
     frames_update(slab, slab->free, 0);
 }
 
-/* Brings the kept chunks below the limit, oldest first; returns the slabs to unmap once the lock is released.
- * Unmapping idle slabs alone would not bound anything: one survivor in each of a thousand slabs would pin all
- * of them. */
+static inline uint64_t frames_kept(const frame_pool *pool) { return pool->count.kept * pool->chunk; }
+
+/* Brings the kept chunks below the limit: of the pool that keeps most, oldest first. Returns the slabs to unmap once
+ * the lock is released. Unmapping idle slabs alone would not bound anything: one survivor in each of a thousand
+ * slabs would pin all of them. */
 static inline frame_slab *frames_trim(void)
 {
     frame_slab *doomed = NULL;
-    while (frames.count.kept * FRAMES_CHUNK > frames.count.limit) {
-        frame_slab *slab = frames.lists[FRAMES_IDLE].prev;
-        if (slab == &frames.lists[FRAMES_IDLE]) {
-            frames_purge(frames.lists[FRAMES_WARM].prev);
+    frame_pool *whole = &frames.pools[FRAMES_WHOLE], *roots = &frames.pools[FRAMES_ROOTS];
+    while (frames_kept(whole) + frames_kept(roots) > frames.limit) {
+        frame_pool *pool = frames_kept(whole) >= frames_kept(roots) ? whole : roots;
+        frame_slab *slab = pool->lists[FRAMES_IDLE].prev;
+        if (slab == &pool->lists[FRAMES_IDLE]) {
+            frames_purge(pool->lists[FRAMES_WARM].prev);
             continue;
         }
         frames_unlink(slab);
-        frames.count.kept -= (unsigned)__builtin_popcountll(slab->kept);
-        frames.count.slabs_unmapped++;
+        pool->count.kept -= (unsigned)__builtin_popcountll(slab->kept);
+        pool->count.slabs_unmapped++;
         slab->kept = 0;
         slab->next = doomed;
         doomed = slab;
@@ -219,84 +250,116 @@ static inline frame_slab *frames_trim(void)
 
 /* -- the allocator --------------------------------------------------------------------------------------- */
 
-static frame_slab *frames_pick(void)
+static frame_slab *frames_pick(frame_pool *pool)
 {
     for (int kind = 0; kind < FRAMES_FULL; kind++)
-        if (frames.lists[kind].next != &frames.lists[kind])
-            return frames.lists[kind].next;
+        if (pool->lists[kind].next != &pool->lists[kind])
+            return pool->lists[kind].next;
     return NULL;
 }
 
-static void *frames_pass_alloc(size_t size)
+/* A chunk of that pool; NULL if no slab can be had. */
+static void *frames_take(frame_pool *pool)
 {
     pthread_mutex_lock(&frames.lock);
-    frames.count.passed_on++;
-    pthread_mutex_unlock(&frames.lock);
-    return frames.below.alloc(frames.below.ctx, size);
-}
-
-static void *frames_alloc(void *Py_UNUSED(ctx), size_t size)
-{
-    if (size != FRAMES_CHUNK)
-        return frames_pass_alloc(size);
-    pthread_mutex_lock(&frames.lock);
-    frame_slab *slab = frames_pick();
+    frame_slab *slab = frames_pick(pool);
     if (slab == NULL) {
         pthread_mutex_unlock(&frames.lock);
-        char *base = frames_map();
+        char *base = frames_map(frames_length(pool));
         if (base == NULL)
-            return frames_pass_alloc(size);
+            return NULL;
         pthread_mutex_lock(&frames.lock);
         slab = frames_record((uintptr_t)base, 1);
         if (slab == NULL) {
             pthread_mutex_unlock(&frames.lock);
-            munmap(base, FRAMES_SLAB);
-            return frames_pass_alloc(size);
+            munmap(base, frames_length(pool));
+            return NULL;
         }
         slab->base = base;
+        slab->pool = pool;
         slab->kept = 0;
         slab->free = FRAMES_ALL;
-        frames_push(&frames.lists[FRAMES_COLD], slab);
-        frames.count.slabs_mapped++;
+        frames_push(&pool->lists[FRAMES_COLD], slab);
+        pool->count.slabs_mapped++;
     }
     uint64_t candidates = slab->kept ? slab->kept : slab->free;
     uint64_t bit = candidates & -candidates;
     if (slab->kept) {
-        frames.count.kept--;
-        frames.count.hits++;
+        pool->count.kept--;
+        pool->count.hits++;
     }
-    frames.count.allocations++;
+    pool->count.allocations++;
     frames_update(slab, slab->free & ~bit, slab->kept & ~bit);
-    char *chunk = slab->base + (size_t)__builtin_ctzll(bit) * FRAMES_CHUNK;
+    char *chunk = slab->base + (size_t)__builtin_ctzll(bit) * pool->chunk;
     pthread_mutex_unlock(&frames.lock);
     return chunk;
 }
 
+/* Puts a chunk back; returns 0 if it is none of that pool's. */
+static int frames_put(frame_pool *pool, void *address)
+{
+    size_t offset = (uintptr_t)address & (frames_length(pool) - 1);
+    pthread_mutex_lock(&frames.lock);
+    frame_slab *slab = frames_record((uintptr_t)address - offset, 0);
+    /* A slab can have holes: who takes us out by setting an older allocator unmaps chunks of ours with it, and
+     * may be given those addresses again, at any page boundary. */
+    if (slab == NULL || slab->base == NULL || slab->pool != pool || offset % pool->chunk) {
+        pthread_mutex_unlock(&frames.lock);
+        return 0;
+    }
+    uint64_t bit = (uint64_t)1 << (offset / pool->chunk);
+    frame_slab *doomed = NULL;
+    /* A second free changes nothing, as with munmap; counting it would send frames_trim() astray. */
+    if (!(slab->free & bit)) {
+        pool->count.releases++;
+        pool->count.kept++;
+        frames_update(slab, slab->free | bit, slab->kept | bit);
+        doomed = frames_trim();
+    }
+    pthread_mutex_unlock(&frames.lock);
+    frames_unmap(doomed);
+    return 1;
+}
+
+static void *frames_alloc(void *Py_UNUSED(ctx), size_t size)
+{
+    void *chunk = size == FRAMES_CHUNK ? frames_take(&frames.pools[FRAMES_WHOLE]) : NULL;
+    if (chunk != NULL)
+        return chunk;
+    pthread_mutex_lock(&frames.lock);
+    frames.passed_on++;
+    pthread_mutex_unlock(&frames.lock);
+    return frames.below.alloc(frames.below.ctx, size);
+}
+
 static void frames_free(void *Py_UNUSED(ctx), void *address, size_t size)
 {
-    if (size == FRAMES_CHUNK) {
-        pthread_mutex_lock(&frames.lock);
-        frame_slab *slab = frames_record((uintptr_t)address, 0);
-        size_t offset = (uintptr_t)address & (FRAMES_SLAB - 1);
-        uint64_t bit = (uint64_t)1 << (offset / FRAMES_CHUNK);
-        /* A slab can have holes: who takes us out by setting an older allocator unmaps chunks of ours with
-         * it, and may be given those addresses again, at any page boundary. */
-        if (slab != NULL && slab->base != NULL && offset % FRAMES_CHUNK == 0) {
-            frame_slab *doomed = NULL;
-            /* A second free changes nothing, as with munmap; counting it would send frames_trim() astray. */
-            if (!(slab->free & bit)) {
-                frames.count.releases++;
-                frames.count.kept++;
-                frames_update(slab, slab->free | bit, slab->kept | bit);
-                doomed = frames_trim();
-            }
-            pthread_mutex_unlock(&frames.lock);
-            frames_unmap(doomed);
-            return;
-        }
-        pthread_mutex_unlock(&frames.lock);
-    }
+    if (size == FRAMES_CHUNK && frames_put(&frames.pools[FRAMES_WHOLE], address))
+        return;
+    if (size == FRAMES_ROOT_CHUNK && frames_put(&frames.pools[FRAMES_ROOTS], address))
+        return;
     frames.below.free(frames.below.ctx, address, size);
+}
+
+/* Gives the running greenlet its first chunk, unless it has one; as push_chunk() and allocate_chunk() do. The GIL
+ * is held. greenlet frees it by its size when the greenlet ends. */
+static void frames_begin(void)
+{
+    PyThreadState *state = PyThreadState_Get();
+    PyObjectArenaAllocator current;
+    PyObject_GetArenaAllocator(&current);
+    if (state->datastack_chunk != NULL || current.free != frames_free)
+        return;
+    _PyStackChunk *chunk = frames_take(&frames.pools[FRAMES_ROOTS]);
+    if (chunk == NULL)
+        return;
+    chunk->previous = NULL;
+    chunk->size = FRAMES_ROOT_CHUNK;
+    chunk->top = 0;
+    state->datastack_chunk = chunk;
+    /* A root chunk is never popped: the first slot stays empty. */
+    state->datastack_top = &chunk->data[1];
+    state->datastack_limit = (PyObject **)((char *)chunk + FRAMES_ROOT_CHUNK);
 }
 
 /* -- fork ------------------------------------------------------------------------------------------------ */
@@ -328,8 +391,12 @@ static int frames_install(void)
         int error = pthread_atfork(frames_before_fork, frames_after_fork_parent, frames_after_fork_child);
         if (error)
             return error;
-        for (int kind = 0; kind < FRAMES_FULL; kind++)
-            frames.lists[kind].prev = frames.lists[kind].next = &frames.lists[kind];
+        frames.page = (size_t)sysconf(_SC_PAGESIZE);
+        for (int pool = 0; pool < FRAMES_POOLS; pool++)
+            for (int kind = 0; kind < FRAMES_FULL; kind++) {
+                frame_slab *head = &frames.pools[pool].lists[kind];
+                head->prev = head->next = head;
+            }
         PyObject_GetArenaAllocator(&frames.below);
         frames.ready = 1;
     }
@@ -344,10 +411,13 @@ static int frames_install(void)
     return 0;
 }
 
-static frame_counts frames_counts(void)
+/* A pool's counters; and those of all. */
+static frame_counts frames_counts(int pool, uint64_t *passed_on, uint64_t *limit)
 {
     pthread_mutex_lock(&frames.lock);
-    frame_counts counts = frames.count;
+    frame_counts counts = frames.pools[pool].count;
+    *passed_on = frames.passed_on;
+    *limit = frames.limit;
     pthread_mutex_unlock(&frames.lock);
     return counts;
 }
@@ -355,10 +425,20 @@ static frame_counts frames_counts(void)
 static void frames_set_limit(uint64_t limit)
 {
     pthread_mutex_lock(&frames.lock);
-    frames.count.limit = limit;
+    frames.limit = limit;
     frame_slab *doomed = frames_trim();
     pthread_mutex_unlock(&frames.lock);
     frames_unmap(doomed);
+}
+
+static uint64_t frames_fill_pool(frame_pool *pool, int byte)
+{
+    uint64_t filled = 0;
+    for (int kind = FRAMES_WARM; kind <= FRAMES_IDLE; kind++)
+        for (frame_slab *slab = pool->lists[kind].next; slab != &pool->lists[kind]; slab = slab->next)
+            for (uint64_t rest = slab->kept; rest; rest &= rest - 1, filled++)
+                memset(slab->base + (size_t)__builtin_ctzll(rest) * pool->chunk, byte, pool->chunk);
+    return filled;
 }
 
 /* Overwrites each kept chunk; returns how many. */
@@ -368,10 +448,8 @@ static uint64_t frames_fill(int byte)
     if (!frames.ready)
         return 0;
     pthread_mutex_lock(&frames.lock);
-    for (int kind = FRAMES_WARM; kind <= FRAMES_IDLE; kind++)
-        for (frame_slab *slab = frames.lists[kind].next; slab != &frames.lists[kind]; slab = slab->next)
-            for (uint64_t rest = slab->kept; rest; rest &= rest - 1, filled++)
-                memset(slab->base + (size_t)__builtin_ctzll(rest) * FRAMES_CHUNK, byte, FRAMES_CHUNK);
+    for (int pool = 0; pool < FRAMES_POOLS; pool++)
+        filled += frames_fill_pool(&frames.pools[pool], byte);
     pthread_mutex_unlock(&frames.lock);
     return filled;
 }

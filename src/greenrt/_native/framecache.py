@@ -2,7 +2,7 @@
 
 import os
 
-__all__ = ["fill_free", "install", "installed", "set_limit", "statistics"]
+__all__ = ["begin_frames", "fill_free", "install", "installed", "set_limit", "statistics"]
 
 
 def install() -> bool:
@@ -18,13 +18,17 @@ def installed() -> bool:
     return False
 
 
+def begin_frames() -> None:
+    """Do nothing."""
+
+
 def set_limit(bytes: int) -> None:
     """Change nothing. Raises ValueError for a negative number."""
     if bytes < 0:
         raise ValueError(f"the frame-stack cache can't keep {bytes} bytes; use 0 to keep nothing")
 
 
-def statistics() -> dict[str, int]:
+def statistics(roots: bool = False) -> dict[str, int]:
     """Return the compiled module's counters, all 0."""
     return dict.fromkeys(
         (

@@ -3,10 +3,11 @@
 From 3.11 on, Python frames live in chunks that CPython takes from its arena allocator (Python/pystate.c,
 Objects/obmalloc.c): one mmap(2) and one munmap(2) for each greenlet and thread that runs Python code.
 Installed, the cache answers those requests from slabs of 1 MiB and keeps what is freed; every other size
-goes to the allocator below. framecache.h has the code and its rules.
+goes to the allocator below. A greenlet of greenrt's begins with a root chunk of 2 KiB, from slabs of 128 KiB;
+CPython asks for a whole one when the frames don't fit any more. framecache.h has the code and its rules.
 
 Memory: of the free chunks at most `set_limit` bytes, 64 MiB unless changed, keep their memory; each counts
-as 16 KiB, though most greenlets touch only 4 of them. Beyond it whole slabs are unmapped, and where a live
+in full, though most greenlets touch only 4 of 16 KiB. Beyond it whole slabs are unmapped, and where a live
 chunk pins a slab, the memory of its free chunks is given back by madvise(2).
 """
 
@@ -17,25 +18,26 @@ from libc.stdint cimport uint64_t
 
 cdef extern from "framecache.h" nogil:
     const uint64_t FRAMES_IN_SLAB
+    const int FRAMES_WHOLE
+    const int FRAMES_ROOTS
 
     ctypedef struct frame_counts:
         uint64_t allocations
         uint64_t hits
         uint64_t releases
-        uint64_t passed_on
         uint64_t purged
         uint64_t slabs_mapped
         uint64_t slabs_unmapped
         uint64_t kept
-        uint64_t limit
 
-    frame_counts frames_counts()
+    frame_counts frames_counts(int pool, uint64_t *passed_on, uint64_t *limit)
     void frames_set_limit(uint64_t limit)
     uint64_t frames_fill(int byte)
 
 cdef extern from "framecache.h":
     bint frames_installed "frames.ready"
     int frames_install()
+    void frames_begin()
 
 
 def install() -> bool:
@@ -62,6 +64,11 @@ def installed() -> bool:
     return frames_installed
 
 
+cpdef begin_frames():
+    """Give the running greenlet a root chunk, unless it has run Python code before or the cache is not in place."""
+    frames_begin()
+
+
 def set_limit(bytes) -> None:
     """Keep at most `bytes` bytes of free chunks, and give the rest back at once; any thread.
 
@@ -74,18 +81,20 @@ def set_limit(bytes) -> None:
         frames_set_limit(limit)
 
 
-def statistics() -> dict[str, int]:
-    """Return the cache's counters; any thread, all taken at one moment.
+def statistics(roots=False) -> dict[str, int]:
+    """Return the counters of the whole chunks, or of the `roots`; any thread, all taken at one moment.
 
     allocations: chunks handed out so far; hits: those of them that were used before and kept;
-    chunks_in_use: handed out now; chunks_free: free and kept, at most `limit_bytes` / 16384;
-    chunks_blank: free and without memory; chunks_purged: gave their memory back while their slab stayed;
-    slabs_mapped, slabs_unmapped: of 1 MiB, so far; passed_on: requests that went to the allocator below,
-    because of their size or because no slab could be mapped; limit_bytes: see `set_limit`.
+    chunks_in_use: handed out now; chunks_free: free and kept; chunks_blank: free and without memory;
+    chunks_purged: gave their memory back while their slab stayed; slabs_mapped, slabs_unmapped: so far.
+    Of both: passed_on: requests that went to the allocator below, because of their size or because no slab could
+    be mapped; limit_bytes: see `set_limit`.
     """
     cdef frame_counts counts
+    cdef uint64_t passed_on, limit
+    cdef int pool = FRAMES_ROOTS if roots else FRAMES_WHOLE
     with nogil:
-        counts = frames_counts()
+        counts = frames_counts(pool, &passed_on, &limit)
     in_use = counts.allocations - counts.releases
     return {
         "allocations": counts.allocations,
@@ -96,8 +105,8 @@ def statistics() -> dict[str, int]:
         "chunks_purged": counts.purged,
         "slabs_mapped": counts.slabs_mapped,
         "slabs_unmapped": counts.slabs_unmapped,
-        "passed_on": counts.passed_on,
-        "limit_bytes": counts.limit,
+        "passed_on": passed_on,
+        "limit_bytes": limit,
     }
 
 

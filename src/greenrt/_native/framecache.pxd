@@ -1,0 +1,1 @@
+cpdef begin_frames()
