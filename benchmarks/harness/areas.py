@@ -16,6 +16,8 @@ NAMES = (
     "http",
     "servers",
     "posts",
+    "processes",
+    "patched",
     "dns",
     "import",
 )

@@ -23,6 +23,7 @@ MARKS = {
     "asyncio Protocol": ("x", "#4063d8"),
     "uvloop Protocol": ("X", "#9558b2"),
     "native threads": ("v", "#666666"),
+    "unpatched, in turn": ("^", "#666666"),
     "C epoll": ("*", "#cb3c33"),
 }
 

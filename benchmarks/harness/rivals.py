@@ -33,6 +33,7 @@ _ALL = (
     Rival("asyncio Protocol", "asyncio"),
     Rival("uvloop Protocol", "uvloop", "uvloop"),
     Rival("native threads", "threads"),
+    Rival("unpatched, in turn", "threads"),
     Rival("aiodns", "asyncio", "aiodns"),
     Rival("C epoll", "c"),
     Rival("gunicorn gevent", "gevent", "gunicorn"),
