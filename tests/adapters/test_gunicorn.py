@@ -16,10 +16,11 @@ import pytest
 from support.child import environment
 
 PLAIN = """
-import os, threading, time
+import os, sys, threading, time
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
+        print("slow", file=sys.stderr, flush=True)
         time.sleep(0.5)
     start_response("200 OK", [])
     return [b"pid %d" % os.getpid(), b" patched %d" % ("greenrt" in type(threading.Lock()).__module__)]
@@ -105,7 +106,9 @@ def test_a_signal_ends_it_after_what_has_come(tmp_path: Path) -> None:
         answers: list[str] = []
         asking = threading.Thread(target=lambda: answers.append(get(url + "/slow")))
         asking.start()
-        time.sleep(0.2)
+        # The request has come in; it is answered after that.
+        while "slow\n" not in process.lines:
+            time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         asking.join(30)
         assert answers[0].startswith("pid ")

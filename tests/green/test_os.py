@@ -175,7 +175,7 @@ def test_others_get_their_turn_beside_a_busy_pipe(pipe: tuple[int, int]) -> None
 # -- Children
 
 
-def child(code: int, seconds: float = 0.1) -> int:
+def child(code: int, seconds: float = 0.3) -> int:
     program = f"import sys, time; time.sleep({seconds}); sys.exit({code})"
     return stdlib_os.posix_spawn(
         sys.executable, [sys.executable, "-S", "-c", program], dict(stdlib_os.environ)
@@ -214,8 +214,14 @@ def test_waitpid() -> None:
     ],
 )
 def test_the_family_of_waitpid(call: Callable[[int], Any]) -> None:
-    pid = child(3)
-    assert waited(lambda: call(pid)) == (pid, 3 << 8)
+    pid = 0
+
+    def start_and_wait() -> Any:
+        nonlocal pid
+        pid = child(3)
+        return call(pid)
+
+    assert waited(start_and_wait) == (pid, 3 << 8)
     with pytest.raises(ChildProcessError):
         call(pid)
 

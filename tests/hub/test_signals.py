@@ -314,6 +314,32 @@ assert signal.set_wakeup_fd(write_fd) == write_fd
     assert errors == ""
 
 
+def test_an_interrupt_while_the_wakeup_fd_is_given_back():
+    """The loop's fd, found in its own place, is not taken for the program's: what comes would go round for ever."""
+    _, errors = run("""
+from greenrt import _original
+from greenrt._loop.wakeup import SignalWakeup
+wakeup = SignalWakeup()
+signal.signal(signal.SIGUSR1, lambda number, frame: None)
+real = _original.set_wakeup_fd
+def interrupted(*args, **kwargs):
+    raise KeyboardInterrupt
+wakeup.arm()
+_original.set_wakeup_fd = interrupted
+try:
+    wakeup.disarm()
+except KeyboardInterrupt:
+    pass
+_original.set_wakeup_fd = real
+wakeup.arm()
+send()
+wakeup.disarm()
+assert signal.set_wakeup_fd(-1) == -1
+wakeup.close()
+""")
+    assert errors == ""
+
+
 def test_a_wakeup_fd_that_is_full_or_closed_does_no_harm():
     _, errors = run(
         OWN_FDS

@@ -114,7 +114,8 @@ USE = """
     ticker = threading.Thread(target=lambda: [ticks.append(time.sleep(0.02)) for _ in range(20)])
     ticker.start()
     assert asyncio.run(answers()) == [f"/{n}" for n in range(10)]
-    assert len(ticks) == 20
+    # The answers take half a second.
+    assert len(ticks) > 2, len(ticks)
     ticker.join()
 """
 

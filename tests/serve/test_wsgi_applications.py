@@ -242,7 +242,7 @@ def test_nothing_is_written_after_the_end(version: str) -> None:
         return iter([b"first"])
 
     sent = request("Connection: keep-alive", line=f"GET / HTTP/{version}", close=False)
-    with serving(application) as server:
+    with serving(application, limits=limits(idle_time=0.2)) as server:
         answer = (
             talk(server, sent + request()) if version == "1.1" else talk(server, sent) + talk(server, sent)
         )

@@ -144,7 +144,8 @@ def test_slow_clients_are_closed_and_good_ones_served(campaign: Any, name: str) 
         f"at most {taken[-1] * 1000:.1f} ms"
     )
     assert slowest < 20
-    assert taken[len(taken) // 2] < 0.5
+    # Some ms on a quiet machine.
+    assert taken[len(taken) // 2] < 2
 
 
 def test_no_fds_are_left(campaign: Any) -> None:

@@ -92,7 +92,11 @@ class SignalWakeup:
         """Have the next signals make `fd` readable."""
         if self._armed:
             return
-        self._program_fd = _original.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        program_fd = _original.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        # It is ours already where a handler has raised in the middle of `disarm`; passed on to itself, a signal
+        # would never be read to its end.
+        if program_fd != self._write_fd:
+            self._program_fd = program_fd
         self._armed = True
 
     def disarm(self) -> None:
