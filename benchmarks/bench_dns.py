@@ -1,7 +1,8 @@
-"""What names cost: 1000 hosts looked up at once, from a server that answers after 20 ms.
+"""What names cost: 1000 hosts at once, from a server that answers after 20 ms; and hosts that are addresses.
 
-Each measuring process has a network and an /etc/resolv.conf of its own (unshare(2)), so that all ask the same server
-on port 53, the C library among them. It needs root, or user namespaces; without, it fails and says so.
+For the first, each measuring process has a network and an /etc/resolv.conf of its own (unshare(2)), so that all
+ask the same server on port 53, the C library among them. It needs root, or user namespaces; without, it fails
+and says so.
 """
 
 import ctypes
@@ -14,16 +15,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.harness.model import Area, Metric, Once, Target
+from benchmarks.harness.model import Area, Metric, Once, Repeated, Target
 
 SERVER = Path(__file__).parents[1] / "tests" / "dns" / "fake_server.py"
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
 
+NUMERIC = Metric("dns.numeric", "numeric host", targets=(Target(0.5, "C library"),))
 LOOKUPS = Metric("lookups", "1000 at once", targets=(Target(5.0), Target(1.0, "aiodns")))
 
 
@@ -125,7 +128,45 @@ SIDES: Mapping[str, Callable[[int], Mapping[str, float]]] = {
     "aiodns": with_aiodns,
 }
 
-AREA = Area("dns", "Names", (Once("dns.getaddrinfo", (LOOKUPS,), SIDES, full=1000, smoke=20),))
+
+def numeric(function: Callable[..., object]) -> Callable[[int], float]:
+    """Return what measures getaddrinfo `function` for a host that is an address."""
+
+    def timed(count: int) -> float:
+        start = perf_counter()
+        for _ in repeat(None, count):
+            function("127.0.0.1", 80, 0, socket.SOCK_STREAM)
+        return perf_counter() - start
+
+    return timed
+
+
+def greenrt_numeric(count: int) -> float:
+    from greenrt.green import socket as green
+
+    return numeric(green.getaddrinfo)(count)
+
+
+def gevent_numeric(count: int) -> float:
+    from gevent import socket as green
+
+    return numeric(green.getaddrinfo)(count)
+
+
+NUMERIC_SIDES: Mapping[str, Callable[[int], float]] = {
+    "greenrt": greenrt_numeric,
+    "gevent": gevent_numeric,
+    "C library": numeric(socket.getaddrinfo),
+}
+
+AREA = Area(
+    "dns",
+    "Names",
+    (
+        Once("dns.getaddrinfo", (LOOKUPS,), SIDES, full=1000, smoke=20),
+        Repeated(NUMERIC, NUMERIC_SIDES),
+    ),
+)
 
 if __name__ == "__main__":
     # Imported here: the measuring processes import this module too, and need none of the command line.

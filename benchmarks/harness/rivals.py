@@ -35,6 +35,7 @@ _ALL = (
     Rival("native threads", "threads"),
     Rival("unpatched, in turn", "threads"),
     Rival("aiodns", "asyncio", "aiodns"),
+    Rival("C library", "c"),
     Rival("C epoll", "c"),
     Rival("gunicorn gevent", "gevent", "gunicorn"),
     Rival("uvicorn", "uvloop", "uvicorn"),

@@ -13,6 +13,8 @@ from greenrt.dns.hosts import Host
 from greenrt.dns.resolvers import RESOLVERS, new_resolver
 from greenrt.dns.search import Failure
 from greenrt.dns.sources import Files
+from greenrt.green import names
+from greenrt.green import socket as green
 
 PACKED = socket.inet_aton("192.0.2.1")
 
@@ -105,6 +107,35 @@ def test_a_null_byte_is_refused(function: str, host: str | bytes):
     with pytest.raises(ValueError, match="null byte"):
         getattr(Front({"dns": dns}), function)(host, *arguments)
     assert dns.asked == []
+
+
+def outcome(function: Any, *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except (OSError, ValueError) as error:
+        return type(error), error.args
+
+
+@pytest.mark.parametrize("function", ["getaddrinfo", "gethostbyname", "gethostbyname_ex"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.01", "127.1", "::1", b"127.0.0.1", b"127.1", b"::1"])
+def test_addresses_are_read_as_by_the_c_library(function: str, host: str | bytes):
+    arguments = (host, 80) if function == "getaddrinfo" else (host,)
+    assert outcome(getattr(green, function), *arguments) == outcome(getattr(socket, function), *arguments)
+
+
+def test_addresses_need_no_resolver(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(names, "_resolver", None)
+    assert green.gethostbyname("127.0.0.1") == "127.0.0.1"
+    assert green.gethostbyname_ex("127.0.0.1") == ("127.0.0.1", [], ["127.0.0.1"])
+    for host in ("127.0.0.1", b"127.0.0.1", "::1", b"::1", None):
+        assert green.getaddrinfo(host, 80)
+
+
+@pytest.mark.parametrize("function", ["getaddrinfo", "gethostbyname", "gethostbyname_ex"])
+@pytest.mark.parametrize("host", ["127.0.0.1\0", b"127.0.0.1\0"])
+def test_an_address_with_a_null_byte_is_refused(function: str, host: str | bytes):
+    with pytest.raises((TypeError, ValueError), match="null"):
+        getattr(green, function)(host, *((80,) if function == "getaddrinfo" else ()))
 
 
 @pytest.mark.parametrize("host", [5, 1.5, [], object()])

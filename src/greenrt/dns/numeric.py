@@ -6,25 +6,26 @@ from greenrt._original import getaddrinfo
 from greenrt._typing import Any
 from greenrt.dns.services import Service, is_service_name, services
 
-__all__ = ["digits_and_dots", "is_numeric", "numeric_addrinfo"]
+__all__ = ["digits_and_dots", "is_numeric", "is_plain", "numeric_addrinfo"]
 
 DIGITS = frozenset("0123456789")
 
 
-def is_numeric(host: str | bytes | bytearray) -> bool:
-    """Tell whether `host` is an address in one of the C library's forms, such as ``127.1`` or ``fe80::1%lo``."""
-    return _is_plain(host) or numeric_addrinfo(host, None, 0, _socket.SOCK_STREAM, 0, 0) is not None
-
-
-def _is_plain(host: str | bytes | bytearray) -> bool:
-    """Tell whether `host` is an address in its usual form, which takes a tenth of what getaddrinfo(3) does."""
+def is_plain(host: Any) -> bool:
+    """Tell whether `host` is a `str` with an address in its usual form: a tenth of what getaddrinfo(3) takes."""
     if not isinstance(host, str):
         return False
     try:
         _socket.inet_pton(_socket.AF_INET6 if ":" in host else _socket.AF_INET, host)
     except (OSError, ValueError):
+        # Another form or a name; or it has a null byte or a surrogate in it.
         return False
     return True
+
+
+def is_numeric(host: str | bytes | bytearray) -> bool:
+    """Tell whether `host` is an address in one of the C library's forms, such as ``127.1`` or ``fe80::1%lo``."""
+    return is_plain(host) or numeric_addrinfo(host, None, 0, _socket.SOCK_STREAM, 0, 0) is not None
 
 
 def numeric_addrinfo(

@@ -10,7 +10,7 @@ import os
 from greenrt import _original
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._typing import TYPE_CHECKING, Any
-from greenrt.dns.numeric import is_numeric, numeric_addrinfo
+from greenrt.dns.numeric import is_numeric, is_plain, numeric_addrinfo
 from greenrt.dns.services import leaves_machine
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def getaddrinfo(
     host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> list[Any]:
     """See `socket.getaddrinfo`, whose raw results (without enums) these are."""
-    if (host is None or isinstance(host, str)) and not leaves_machine(port):
+    # Bytes with a null byte in them are an error, which the C library would not see.
+    plain = b"\0" not in host if isinstance(host, bytes) else host is None or isinstance(host, str)
+    if plain and not leaves_machine(port):
         found = numeric_addrinfo(host, port, family, type, proto, flags)
         if found is not None:
             return found
@@ -51,6 +53,8 @@ def gethostbyname(hostname: Any) -> str:
 
 def gethostbyname_ex(hostname: Any) -> tuple[str, list[str], list[str]]:
     """See `socket.gethostbyname_ex`."""
+    if is_plain(hostname):
+        return _original.gethostbyname_ex(hostname)
     return _resolver().gethostbyname_ex(hostname)
 
 
