@@ -108,17 +108,19 @@ def _put(module: ModuleType, items: Mapping[str, Any]) -> dict[int, tuple[Any, A
         if old is new or name in saved:
             continue
         saved[name] = old
-        new = _as_plain(new, old, module.__name__)
+        new = _as_found(new, old, module.__name__)
         setattr(module, name, new)
         swept[id(old)] = (old, new)
     return swept
 
 
-def _as_plain(new: Any, old: Any, module: str) -> Any:
-    """Return `new` in a form that a class may have for an attribute, as it may have `old`.
+def _as_found(new: Any, old: Any, module: str) -> Any:
+    """Return `new` in a form that can be used as `old` can: pickled by its name, and as an attribute of a class.
 
     A builtin function in a class is no method; a Python function would become one.
     """
+    if isinstance(new, FunctionType) and isinstance(old, FunctionType):
+        new.__module__ = module
     binds = hasattr(type(new), "__get__") and not isinstance(new, type | staticmethod)
     return _Plain(new, module) if binds and isinstance(old, BuiltinFunctionType) else new
 

@@ -156,12 +156,16 @@ def patch_thread(
 
 @_patcher("os")
 def patch_os() -> None:
-    """Patch what `os` has to read, write and close fds, and to wait for child processes."""
+    """Patch what `os` has to read, write and close fds, and to wait for child processes; and `open`, for fds."""
+    import io
     import os
 
+    from greenrt.green import opening
     from greenrt.green import os as green
 
     replace(os, green.FUNCTIONS)
+    # The builtin is a copy.
+    replace(io, opening.FUNCTIONS)
 
 
 @_patcher("subprocess")

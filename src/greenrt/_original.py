@@ -7,6 +7,7 @@ standard library never changes the runtime itself.
 import _signal
 import _socket
 import _thread
+import io
 import os
 import queue as _queue
 import select as _select
@@ -38,6 +39,7 @@ __all__ = [
     "getnameinfo",
     "interrupt_main",
     "late_module",
+    "open",
     "pause",
     "poll",
     "private_module",
@@ -90,6 +92,7 @@ gethostbyaddr = _socket.gethostbyaddr
 gethostbyname = _socket.gethostbyname
 gethostbyname_ex = _socket.gethostbyname_ex
 getnameinfo = _socket.getnameinfo
+open = io.open
 close = os.close
 dup2 = os.dup2
 read = os.read

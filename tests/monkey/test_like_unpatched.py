@@ -111,6 +111,51 @@ PROGRAMS: dict[str, str] = {
         print(pickle.dumps(time.sleep), copy.deepcopy(os.read) is os.read)
         class Holder: nap = time.sleep
         Holder().nap(0)
+        import threading
+        class Named: ident = threading.get_ident
+        print(Named().ident() == threading.get_ident(), signal.signal.__module__, signal.sigwait.__module__)
+        print(pickle.dumps(signal.signal), pickle.dumps(socket.getaddrinfo))
+    """,
+    "queues and locks are polled": """
+        import queue, threading
+        items, found = queue.Queue(), []
+        def poll():
+            while not found:
+                try: found.append(items.get(False))
+                except queue.Empty: pass
+        lock = threading.Lock()
+        def spin():
+            while not lock.acquire(False): pass
+            found.append("lock")
+        threads = [threading.Thread(target=poll), threading.Thread(target=spin)]
+        lock.acquire()
+        threads[0].start()
+        items.put("item")
+        threads[0].join()
+        threads[1].start()
+        lock.release()
+        for thread in threads: thread.join()
+        print(found)
+    """,
+    "file objects over pipes": """
+        import builtins, io, os, threading
+        there, back = os.pipe()
+        def fill():
+            with os.fdopen(back, "w") as file: file.writelines(f"{n}\\n" for n in range(200_000))
+        threading.Thread(target=fill).start()
+        with open(there) as file: print(sum(map(int, file)), file.mode, file.name == there, file.encoding)
+        class Named: here = open
+        with Named().here(__file__) as file: print(file.readline() == "\\n", io.open is builtins.open)
+        for wrong in (-1, there, "no such file", 1.5, None):
+            try: open(wrong)
+            except (OSError, TypeError, ValueError) as error: print(type(error), error)
+    """,
+    "an error keeps no argument of getnameinfo": """
+        import socket, sys
+        argument = "not a tuple"
+        before = sys.getrefcount(argument)
+        try: socket.getnameinfo(argument, 0)
+        except TypeError as error: print(error, sys.getrefcount(argument) - before)
     """,
     "primitives": """
         import threading, time

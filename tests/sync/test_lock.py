@@ -331,3 +331,43 @@ def test_nothing_holds_it_after_use():
         del lock, waiter
         gc.collect()
         assert there() is None
+
+
+@pytest.mark.parametrize("poll", ["with", "acquire", "timeout", "try"])
+def test_who_never_waits_lets_others_run(poll: str):
+    lock, stopped, others = greenrt.Lock(), [], greenrt.Lock()
+    others.acquire()
+
+    def work():
+        while not stopped:
+            if poll == "with":
+                with lock:
+                    pass
+            elif poll == "try":
+                assert not others.acquire(False)
+            else:
+                assert lock.acquire() if poll == "acquire" else lock.acquire(timeout=5)
+                lock.release()
+
+    def stop():
+        stopped.append(True)
+
+    worker = greenrt.spawn(work)
+    stopper = greenrt.spawn(stop)
+    greenrt.joinall([worker, stopper], raise_error=True)
+    assert stopped
+
+
+def test_a_kill_at_a_free_lock_leaves_it_free():
+    lock = greenrt.Lock()
+
+    def work():
+        while True:
+            with lock:
+                pass
+
+    worker = greenrt.spawn(work)
+    greenrt.sleep(0)
+    worker.kill()
+    assert worker.dead
+    assert not lock.locked()

@@ -65,6 +65,10 @@ def gethostbyaddr(ip_address: Any) -> tuple[str, list[str], list[str]]:
 
 def getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
     """See `socket.getnameinfo`."""
+    if not isinstance(sockaddr, tuple):
+        # As in C: the error's traceback keeps no argument alive.
+        del sockaddr
+        raise TypeError("getnameinfo() argument 1 must be a tuple")
     if flags & _socket.NI_NUMERICHOST:
         return _original.getnameinfo(sockaddr, flags)
     return _resolver().getnameinfo(sockaddr, flags)

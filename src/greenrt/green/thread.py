@@ -214,10 +214,16 @@ class _ThreadHandle:
         return self._done.is_set()
 
     def _set_done(self) -> None:
+        self._check_started()
         self._done.set()
+
+    def _check_started(self) -> None:
+        if not self.ident:
+            raise RuntimeError("thread not started")
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the end of the thread, for at most `timeout` seconds; not by the thread itself (RuntimeError)."""
+        self._check_started()
         if self.ident == get_ident():
             raise RuntimeError("Cannot join current thread")
         self._done.wait(None if timeout is None or timeout < 0 else timeout)
@@ -238,7 +244,8 @@ def start_joinable_thread(
         try:
             function()
         finally:
-            made._set_done()
+            # A native thread may get here before its number does.
+            made._done.set()
             _non_daemons.discard(made)
 
     if not daemon:

@@ -27,15 +27,11 @@ BENEATH: dict[str, str] = {
 }
 
 
-def settle(module: Any) -> dict[str, Any]:
-    """Put green threads and locks beneath a `threading` module; return what was there before, by name."""
-    before = {name: getattr(module, name) for name in BENEATH if hasattr(module, name)}
-    for name in before:
-        setattr(module, name, getattr(thread, BENEATH[name]))
+def settle(module: Any) -> None:
+    """Renew what a `threading` module has made of what was beneath it before green threads and locks."""
     _renew_module_locks(module)
     _renew_main_thread(module)
     forget_dummies(module, thread.is_green_thread)
-    return before
 
 
 def _renew_module_locks(module: Any) -> None:
@@ -68,6 +64,10 @@ def _renew_main_thread(module: Any) -> None:
         known._started = started
 
 
+for _name in BENEATH:
+    if hasattr(_module, _name):
+        setattr(_module, _name, getattr(thread, BENEATH[_name]))
+del _name
 settle(_module)
 
 __all__ = list(_module.__all__)

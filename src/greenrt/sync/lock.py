@@ -5,6 +5,7 @@ from operator import index
 from greenlet import greenlet
 
 from greenrt import _original
+from greenrt._hub.io import give_way
 from greenrt._hub.park import postpone
 from greenrt._native.switch import current
 from greenrt._typing import Any
@@ -87,15 +88,30 @@ class Lock(Mutex):
     """threading.Lock, which suspends the greenlet instead of the thread. Any greenlet may release it.
 
     Any thread may use it, also from a finalizer or a signal handler. Who waits gets it in the order of arrival.
+    Taking a free lock lets others run first if none has for some milliseconds: who polls a queue in a loop, or fills
+    one that has no bound, never waits for anything. It has no subclasses, as threading's has none.
     """
 
     __slots__ = ()
 
+    @classmethod
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type 'Lock' is not an acceptable base type; let the class have a lock as an attribute")
+
     def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
         """Take the lock; with `timeout` (seconds; -1: no limit) or without `blocking` tell whether that worked."""
         if timeout is FOREVER and blocking is True:
+            give_way()
             return self._obtain(True, None)
-        return self._obtain(bool(blocking), _checked(blocking, timeout))
+        limit = _checked(blocking, timeout)
+        if blocking:
+            give_way()
+            return self._obtain(True, limit)
+        if self._obtain(False, None):
+            return True
+        # A lock may be polled too, by who has been promised not to wait if it is free.
+        give_way()
+        return False
 
     def release(self) -> None:
         """Free the lock, or hand it to who waits. RuntimeError if it is free."""
@@ -103,6 +119,7 @@ class Lock(Mutex):
             raise RuntimeError("release unlocked lock")
 
     def __enter__(self) -> bool:
+        give_way()
         return self._obtain(True, None)
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
@@ -130,12 +147,13 @@ class Lock(Mutex):
 class RLock(Mutex):
     """threading.RLock: the greenlet that holds it may take it again; what was taken n times is released n times.
 
-    `hub` is accepted for gevent's sake. Any thread may use it; its owner is a greenlet, or a native thread.
+    Arguments are ignored, as by `_thread.RLock`; gevent's takes a hub. Any thread may use it; its owner is a greenlet,
+    or a native thread.
     """
 
     __slots__ = ("_count", "_holder")
 
-    def __init__(self, hub: Any = None) -> None:
+    def __init__(self, *ignored: Any, **named: Any) -> None:
         Mutex.__init__(self)
         self._holder: greenlet | None = None
         self._count = 0
