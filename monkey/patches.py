@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from greenrt.monkey import locks
 from greenrt.monkey.api import is_module_patched, note, patch_methods, replace, replace_together
+from greenrt.monkey.async_exc import patch_ctypes
 from greenrt.monkey.hooks import announcing
-from greenrt.monkey.imports import whenever_imported
+from greenrt.monkey.imports import when_imported, whenever_imported
 from greenrt.monkey.psycopg import subscribe_psycopg
 from greenrt.monkey.psycopg2 import subscribe_psycopg2
 from greenrt.monkey.rivals import refuse_rivals
@@ -152,6 +153,7 @@ def patch_thread(
     green.settle(module)
     if existing_locks:
         locks.renew_locks(logging)
+    when_imported("ctypes", patch_ctypes)
 
 
 @_patcher("os")

@@ -137,6 +137,54 @@ PROGRAMS: dict[str, str] = {
         for thread in threads: thread.join()
         print(found)
     """,
+    "what locks and handles of threads refuse": """
+        import _thread, threading
+        print(_thread.RLock(1, name=2).acquire())
+        for wrong in (lambda: threading.Lock(1), lambda: _thread.allocate_lock(1)):
+            try: print(wrong())
+            except TypeError: print("TypeError")
+        if hasattr(_thread, "_ThreadHandle"):
+            handle = _thread._ThreadHandle()
+            for wrong in (handle.join, handle._set_done):
+                try: wrong()
+                except RuntimeError as error: print(error)
+            started = _thread.start_joinable_thread(print, handle=handle)
+            handle.join()
+            print(started is handle, handle.is_done())
+    """,
+    "exceptions set in threads from outside": """
+        import ctypes, threading, time
+        class Stop(Exception): pass
+        throw = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        ready = threading.Event()
+        def work():
+            try:
+                while True:
+                    ready.set()
+                    time.sleep(0.01)
+            except Stop as error: print(repr(error))
+        thread = threading.Thread(target=work)
+        thread.start()
+        ready.wait()
+        print(throw(ctypes.c_ulong(thread.ident), ctypes.py_object(Stop)))
+        thread.join()
+        def stop_oneself():
+            try:
+                throw(ctypes.c_ulong(threading.get_ident()), ctypes.py_object(Stop))
+                for _ in range(1000): time.sleep(0.01)
+            except Stop: print("stopped")
+        thread = threading.Thread(target=stop_oneself)
+        thread.start()
+        thread.join()
+        main = threading.get_ident()
+        thread = threading.Thread(target=lambda: throw(ctypes.c_ulong(main), ctypes.py_object(Stop)))
+        try:
+            thread.start()
+            for _ in range(1000): time.sleep(0.01)
+        except Stop: print("main stopped")
+        thread.join()
+        print(throw(ctypes.c_ulong(1), ctypes.py_object(Stop)), throw.restype is ctypes.c_int)
+    """,
     "file objects over pipes": """
         import builtins, io, os, threading
         there, back = os.pipe()

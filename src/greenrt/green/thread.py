@@ -68,6 +68,25 @@ def native_ident(ident: int) -> int:
     return ident
 
 
+def throw_into(ident: int, kind: type[BaseException]) -> bool:
+    """Raise `kind` in the green thread `ident`, at its wait or its next one; tell whether there is such a thread.
+
+    The main greenlet counts as one for the others; the calling thread itself gets it now.
+    """
+    current = getcurrent()
+    for thread in list(_running):
+        if id(thread) == ident:
+            if thread is current:
+                raise kind
+            thread.kill(kind, block=False)
+            return True
+    hub = get_hub_if_exists()
+    if hub is None or ident != hub.thread_ident or current is hub.parent:
+        return False
+    hub.handle_system_error(kind, kind())
+    return True
+
+
 def is_green_thread(target: greenlet) -> bool:
     """Tell whether `target` was started as a thread, not spawned."""
     return isinstance(target, _GreenThread)

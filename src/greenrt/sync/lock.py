@@ -89,14 +89,10 @@ class Lock(Mutex):
 
     Any thread may use it, also from a finalizer or a signal handler. Who waits gets it in the order of arrival.
     Taking a free lock lets others run first if none has for some milliseconds: who polls a queue in a loop, or fills
-    one that has no bound, never waits for anything. It has no subclasses, as threading's has none.
+    one that has no bound, never waits for anything.
     """
 
     __slots__ = ()
-
-    @classmethod
-    def __init_subclass__(cls) -> None:
-        raise TypeError("type 'Lock' is not an acceptable base type; let the class have a lock as an attribute")
 
     def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
         """Take the lock; with `timeout` (seconds; -1: no limit) or without `blocking` tell whether that worked."""
@@ -147,8 +143,8 @@ class Lock(Mutex):
 class RLock(Mutex):
     """threading.RLock: the greenlet that holds it may take it again; what was taken n times is released n times.
 
-    Arguments are ignored, as by `_thread.RLock`; gevent's takes a hub. Any thread may use it; its owner is a greenlet,
-    or a native thread.
+    Arguments are ignored, as by `_thread.RLock`; gevent's takes a hub. Any thread may use it; its owner is a
+    greenlet, or a native thread.
     """
 
     __slots__ = ("_count", "_holder")
