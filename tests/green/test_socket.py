@@ -320,6 +320,31 @@ def test_fd_numbers_that_are_used_again() -> None:
         assert len(numbers) == 2
 
 
+def test_a_number_that_is_used_again_before_the_waiters_of_the_old_socket_run() -> None:
+    client, server = pair()
+    number = client.fileno()
+    greenrt.get_hub().exception_stream = None
+    # The kernel's buffers are full: both wait.
+    writer = greenrt.spawn(client.sendall, bytes(50_000_000))
+    reader = greenrt.spawn(client.recv, 5)
+    greenrt.sleep(0.05)
+    again, other = pair()
+
+    with again, other, server:
+        client.close()
+        # No greenlet has run since: the two are still to be told. There is data, and room for more, at once.
+        os.dup2(again.fileno(), number)
+        other.sendall(b"new")
+        with socket.socket(fileno=number) as reused:
+            late = greenrt.spawn(reused.recv, 5)
+            greenrt.joinall([writer, reader, late])
+            greenrt.get_hub().exception_stream = False
+            assert [getattr(waiter.exception, "errno", None) for waiter in (writer, reader)] == [9, 9]
+            assert late.value == b"new"
+            reused.sendall(b"answer")
+            assert other.recv(100) == b"answer"
+
+
 def test_closed_behind_our_back() -> None:
     client, server = pair()
     reader = greenrt.spawn(client.recv, 3)

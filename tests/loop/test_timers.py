@@ -163,3 +163,20 @@ def test_ten_thousand_started_and_stopped(loop):
         timer.stop()
     assert len(loop.timers) == 0
     assert loop.activecnt == 0
+
+
+def test_a_hundred_thousand_started_stopped_and_fired_in_order(virtual):
+    loop, fired, count = virtual.loop, [], 100_000
+    # Each number of seconds from 0 to 999 a hundred times, in no order.
+    times = [number * 7919 % 1000 for number in range(count)]
+    timers = [loop.timer(float(seconds)) for seconds in times]
+    for number, timer in enumerate(timers):
+        timer.start(fired.append, number)
+    # Every third ends before its time, also those that are first and last in the heap.
+    for timer in timers[::3]:
+        timer.stop()
+    assert len(loop.timers) == loop.activecnt == count - len(timers[::3])
+    assert loop.run() == "idle"
+    assert [times[number] for number in fired] == sorted(times[number] for number in fired)
+    assert sorted(fired) == [number for number in range(count) if number % 3]
+    assert len(loop.timers) == loop.activecnt == 0
