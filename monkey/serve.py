@@ -16,6 +16,8 @@ __all__ = ["serve"]
 # Numbers of listening sockets that the process before this one, with the same id, left open.
 INHERITED = "GREENRT_SERVE_FDS"
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 DESCRIPTION = """Serve a WSGI application over HTTP/1.1. SIGTERM and SIGINT: answer what has come, then end.
 SIGHUP: answer what has come, then start anew in the same process; no connection is refused meanwhile."""
 
@@ -57,6 +59,9 @@ def serve(arguments: list[str]) -> None:
     """Run ``greenrt serve``; SystemExit with 2 for wrong arguments."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if INHERITED in os.environ:
+        # Started anew: until it serves, it may be ended at once.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
     if options.patch:
         patch_all()
     try:
@@ -66,13 +71,24 @@ def serve(arguments: list[str]) -> None:
     application = _application(options.application)
     servers = _servers(options, limits, application)
     asked = _serve_until_signal(servers, options)
-    inherited = [os.dup(server.socket.fileno()) for server in servers] if asked == signal.SIGHUP else []
-    _stop(servers, options.graceful, signal.Signals(asked).name)
-    if asked == signal.SIGHUP:
-        for fd in inherited:
-            os.set_inheritable(fd, True)
-        os.environ[INHERITED] = ",".join(map(str, inherited))
-        os.execv(sys.executable, [sys.executable, "-m", "greenrt.monkey.cli", "serve", *arguments])
+    anew = asked[0] == signal.SIGHUP
+    inherited = [os.dup(server.socket.fileno()) for server in servers] if anew else []
+    _stop(servers, options.graceful, signal.Signals(asked[0]).name)
+    if anew:
+        _start_anew(arguments, inherited, asked)
+
+
+def _start_anew(arguments: list[str], inherited: list[int], asked: list[int]) -> None:
+    """Replace the process by a new one that has the sockets `inherited`, unless it was asked to end meanwhile."""
+    # The new program has no handlers yet, and a signal would kill it; blocked, it waits for them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    if any(number != signal.SIGHUP for number in asked):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        return
+    for fd in inherited:
+        os.set_inheritable(fd, True)
+    os.environ[INHERITED] = ",".join(map(str, inherited))
+    os.execv(sys.executable, [sys.executable, "-m", "greenrt.monkey.cli", "serve", *arguments])
 
 
 def _limits(settings: list[str]) -> Any:
@@ -121,8 +137,8 @@ def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
     ]
 
 
-def _serve_until_signal(servers: list[Any], options: Any) -> int:
-    """Start the servers, and return the signal that asks for the end."""
+def _serve_until_signal(servers: list[Any], options: Any) -> list[int]:
+    """Start the servers; when a signal asks for the end, return the list of signals, which may grow."""
     from greenrt.sync.event import Event
 
     asked: list[int] = []
@@ -132,8 +148,9 @@ def _serve_until_signal(servers: list[Any], options: Any) -> int:
         asked.append(number)
         event.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, note)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     for server in servers:
         server.start()
         scheme = "https" if server.ssl_context is not None else "http"
@@ -142,7 +159,7 @@ def _serve_until_signal(servers: list[Any], options: Any) -> int:
             flush=True,
         )
     event.wait()
-    return asked[0]
+    return asked
 
 
 def _shown(address: Any) -> str:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ import os, time
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
         print("slow", flush=True)
-        time.sleep(0.5)
+        while not os.path.exists("go"):
+            time.sleep(0.01)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"pid %d" % os.getpid()]
 """
@@ -68,10 +70,11 @@ def test_a_signal_ends_it_after_what_has_come(tmp_path: Path) -> None:
         # The request has come in; it is answered after that.
         assert process.stdout.readline() == "slow\n"
         process.send_signal(signal.SIGTERM)
+        assert "SIGTERM: " in process.stdout.readline()
+        (tmp_path / "go").touch()
         asking.join(30)
         assert answers == [f"pid {process.pid}"]
         assert process.wait(30) == 0
-        assert "SIGTERM: " in process.stdout.read()
 
 
 def test_hup_starts_anew_in_the_same_process_and_refuses_nobody(tmp_path: Path) -> None:
@@ -84,6 +87,29 @@ def test_hup_starts_anew_in_the_same_process_and_refuses_nobody(tmp_path: Path) 
         assert "SIGHUP" in shown[0]
         assert shown[2] == line
         process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def test_hups_that_come_while_it_starts_anew_do_not_kill_it(tmp_path: Path) -> None:
+    with served(tmp_path) as (process, line):
+        for _ in range(20):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.05)
+        assert get(line) == f"pid {process.pid}"
+
+
+def test_a_signal_to_end_while_it_is_about_to_start_anew(tmp_path: Path) -> None:
+    with served(tmp_path) as (process, line):
+        answers: list[str] = []
+        asking = threading.Thread(target=lambda: answers.append(get(line, "/slow")))
+        asking.start()
+        assert process.stdout.readline() == "slow\n"
+        process.send_signal(signal.SIGHUP)
+        assert "SIGHUP" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        (tmp_path / "go").touch()
+        asking.join(30)
+        assert answers == [f"pid {process.pid}"]
         assert process.wait(30) == 0
 
 
