@@ -1,0 +1,161 @@
+"""Which resolver is chosen, what of greenrt's own is left to the C library, and what is asked one by one."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import greenrt
+from greenrt.dns import nsswitch, resolvconf
+from greenrt.dns.answer import Answer
+from greenrt.dns.resolvers import RESOLVERS, AresResolver, AutoResolver, ThreadResolver, new_resolver
+from greenrt.dns.sources import Dns
+from greenrt.green import socket as green
+
+LEFT = "left to the C library, in a thread"
+AI_IDN, NI_NOFQDN = 0x40, 4
+
+
+@pytest.fixture
+def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory whose files stand for those of /etc."""
+    monkeypatch.setattr(nsswitch.nsswitch, "path", str(tmp_path / "nsswitch.conf"))
+    monkeypatch.setattr(resolvconf.resolv_conf, "path", str(tmp_path / "resolv.conf"))
+    return tmp_path
+
+
+def was_left(resolver: type[AresResolver], function: str, *arguments: Any) -> bool:
+    """Tell whether the C library was asked for what the arguments say."""
+    said: list[str] = []
+    made = resolver(trace=said.append)
+    try:
+        getattr(made, function)(*arguments)
+    finally:
+        made.close()
+    return LEFT in said
+
+
+@pytest.mark.parametrize("name", RESOLVERS)
+def test_the_environment_chooses(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GREENRT_RESOLVER", name)
+    resolver = new_resolver()
+    try:
+        assert type(resolver) is RESOLVERS[name]
+    finally:
+        resolver.close()
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_the_default_is_auto(name: str | None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("GREENRT_RESOLVER", raising=False)
+    if name is not None:
+        monkeypatch.setenv("GREENRT_RESOLVER", name)
+    resolver = new_resolver()
+    try:
+        assert type(resolver) is AutoResolver
+    finally:
+        resolver.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("hosts: files dns", False),
+        ("hosts: files", False),
+        ("hosts: files [NOTFOUND=return] dns", False),
+        ("hosts: files mdns4_minimal [NOTFOUND=return] dns", True),
+        ("hosts: resolve files dns", True),
+    ],
+)
+def test_auto_leaves_other_sources_to_the_c_library(etc: Path, line: str, left: bool):
+    (etc / "nsswitch.conf").write_text(line + "\n")
+    assert was_left(AutoResolver, "gethostbyname", "localhost") is left
+    # Asked at each call.
+    (etc / "nsswitch.conf").write_text("hosts: files\n")
+    assert was_left(AutoResolver, "gethostbyname", "localhost") is False
+
+
+def test_what_is_rare_is_left_to_the_c_library(etc: Path, monkeypatch: pytest.MonkeyPatch):
+    (etc / "nsswitch.conf").write_text("hosts: files dns\nservices: files\n")
+    assert was_left(AresResolver, "getaddrinfo", "localhost", 80) is False
+    assert was_left(AresResolver, "getaddrinfo", "localhost", 80, 0, 0, 0, AI_IDN) is True
+    numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+    assert was_left(AresResolver, "getnameinfo", ("127.0.0.1", 80), numeric) is False
+    assert was_left(AresResolver, "getnameinfo", ("127.0.0.1", 80), numeric | NI_NOFQDN) is True
+    assert was_left(AresResolver, "getaddrinfo", "localhost", "http") is False
+    (etc / "nsswitch.conf").write_text("hosts: files dns\nservices: nis files\n")
+    assert was_left(AresResolver, "getaddrinfo", "localhost", "http") is True
+    assert was_left(AresResolver, "getaddrinfo", "localhost", 80) is False
+    # Aliases of the user's own, for names without a dot (hostname(7)).
+    monkeypatch.setenv("HOSTALIASES", str(etc / "none"))
+    assert was_left(AresResolver, "getaddrinfo", "localhost", 80) is True
+
+
+def test_names_have_threads_of_their_own():
+    """Slow names take no threads away from other calls."""
+    pool = greenrt.get_hub().threadpool
+    resolver = ThreadResolver()
+    try:
+        assert resolver.gethostbyname("localhost") == "127.0.0.1"
+        assert resolver._pool is not pool
+    finally:
+        resolver.close()
+
+
+class Recording:
+    """A stub that notes what is asked, and what is waited for."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def configure(self, config: Any) -> None:
+        pass
+
+    def submit(self, name: str, rtype: str, *, servers: Any = None) -> Any:
+        self.steps.append(f"ask {rtype}")
+        return RecordedLookup(self, name, rtype)
+
+
+class RecordedLookup:
+    def __init__(self, stub: Recording, name: str, rtype: str) -> None:
+        self.stub, self.name, self.rtype = stub, name, rtype
+
+    def result(self) -> Answer:
+        self.stub.steps.append(f"wait for {self.rtype}")
+        return Answer(self.name, ["192.0.2.1" if self.rtype == "A" else "2001:db8::1"])
+
+    def cancel(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("option", "steps"),
+    [
+        ("", ["ask A", "ask AAAA", "wait for A", "wait for AAAA"]),
+        ("single-request", ["ask A", "wait for A", "ask AAAA", "wait for AAAA"]),
+        ("no-aaaa", ["ask A", "wait for A"]),
+    ],
+)
+def test_both_families_are_asked_for_at_once_unless_forbidden(etc: Path, option: str, steps: list[str]):
+    (etc / "resolv.conf").write_text(f"nameserver 192.0.2.53\noptions {option}\n")
+    stub = Recording()
+    Dns(stub).by_name("name.test", socket.AF_UNSPEC)
+    assert stub.steps == steps
+
+
+def test_getfqdn_asks_the_resolver():
+    class Own:
+        def gethostbyaddr(self, name: str) -> Any:
+            return "host", ["host.name.test"], ["192.0.2.1"]
+
+        def close(self) -> None:
+            pass
+
+    hub = greenrt.get_hub()
+    before = hub.resolver
+    hub.resolver = Own()
+    try:
+        assert green.getfqdn("192.0.2.1") == "host.name.test"
+    finally:
+        hub.resolver = before
