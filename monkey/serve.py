@@ -59,30 +59,53 @@ def serve(arguments: list[str]) -> None:
     """Run ``greenrt serve``; SystemExit with 2 for wrong arguments."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if INHERITED in os.environ:
-        # Started anew: until it serves, it may be ended at once.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
     if options.patch:
         patch_all()
+    asked = _Asked()
+    if INHERITED in os.environ:
+        # Started anew: connections wait already, and are answered before an end.
+        asked.listen()
     try:
         limits = _limits(options.limit)
     except ValueError as error:
         parser.error(str(error))
     application = _application(options.application)
     servers = _servers(options, limits, application)
-    asked = _serve_until_signal(servers, options)
-    anew = asked[0] == signal.SIGHUP
+    asked.listen()
+    _start(servers, options)
+    asked.event.wait()
+    anew = asked.numbers[0] == signal.SIGHUP
     inherited = [os.dup(server.socket.fileno()) for server in servers] if anew else []
-    _stop(servers, options.graceful, signal.Signals(asked[0]).name)
+    _stop(servers, options.graceful, signal.Signals(asked.numbers[0]).name)
     if anew:
         _start_anew(arguments, inherited, asked)
 
 
-def _start_anew(arguments: list[str], inherited: list[int], asked: list[int]) -> None:
+class _Asked:
+    """What signals have asked for."""
+
+    def __init__(self) -> None:
+        from greenrt.sync.event import Event
+
+        self.numbers: list[int] = []
+        self.event = Event()
+
+    def listen(self) -> None:
+        """Note signals from now on, also those that were blocked."""
+        for number in SIGNALS:
+            signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def _note(self, number: int, frame: Any) -> None:
+        self.numbers.append(number)
+        self.event.set()
+
+
+def _start_anew(arguments: list[str], inherited: list[int], asked: _Asked) -> None:
     """Replace the process by a new one that has the sockets `inherited`, unless it was asked to end meanwhile."""
     # The new program has no handlers yet, and a signal would kill it; blocked, it waits for them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    if any(number != signal.SIGHUP for number in asked):
+    if any(number != signal.SIGHUP for number in asked.numbers):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return
     for fd in inherited:
@@ -137,20 +160,7 @@ def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
     ]
 
 
-def _serve_until_signal(servers: list[Any], options: Any) -> list[int]:
-    """Start the servers; when a signal asks for the end, return the list of signals, which may grow."""
-    from greenrt.sync.event import Event
-
-    asked: list[int] = []
-    event = Event()
-
-    def note(number: int, frame: Any) -> None:
-        asked.append(number)
-        event.set()
-
-    for number in SIGNALS:
-        signal.signal(number, note)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+def _start(servers: list[Any], options: Any) -> None:
     for server in servers:
         server.start()
         scheme = "https" if server.ssl_context is not None else "http"
@@ -158,8 +168,6 @@ def _serve_until_signal(servers: list[Any], options: Any) -> list[int]:
             f"greenrt serves {options.application} at {scheme}://{_shown(server.address)}, pid {os.getpid()}",
             flush=True,
         )
-    event.wait()
-    return asked
 
 
 def _shown(address: Any) -> str:

@@ -96,6 +96,8 @@ def test_hups_that_come_while_it_starts_anew_do_not_kill_it(tmp_path: Path) -> N
             process.send_signal(signal.SIGHUP)
             time.sleep(0.05)
         assert get(line) == f"pid {process.pid}"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
 
 
 def test_a_signal_to_end_while_it_is_about_to_start_anew(tmp_path: Path) -> None:
