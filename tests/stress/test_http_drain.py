@@ -105,11 +105,20 @@ def load(port: int, kept: bool, seen: Counter[str], over: Any) -> None:
                     break
 
 
+def note_stalls(seen: Counter[str], over: Any) -> None:
+    """Note by how much this process is late, at most."""
+    while not over.is_set():
+        due = time.monotonic() + 0.01
+        greenrt.sleep(0.01)
+        seen["ms late"] = max(seen["ms late"], int((time.monotonic() - due) * 1000))
+
+
 @contextmanager
 def loaded(port: int) -> Iterator[Counter[str]]:
     seen: Counter[str] = Counter()
     over = greenrt.sync.event.Event()
     clients = [greenrt.spawn(load, port, number % 2 == 0, seen, over) for number in range(60)]
+    clients.append(greenrt.spawn(note_stalls, seen, over))
     try:
         yield seen
     finally:
@@ -123,8 +132,9 @@ def check(folder: Path, seen: Counter[str]) -> str:
     done = sum(seen[f"{how} {outcome}"] for how in ("kept", "new") for outcome in ("answered", "last"))
     assert done == calls
     assert not seen["new broken"] + seen["kept broken"]
-    # A request may be on its way for longer than the server waits for it.
-    assert seen["new unanswered"] + seen["kept unanswered"] <= 6
+    # A request may be on its way for longer than the server waits for it: all of them, if this process stalls.
+    if seen["ms late"] < 100:
+        assert seen["new unanswered"] + seen["kept unanswered"] <= 6
     return f"{calls} calls, {dict(seen)}"
 
 
@@ -154,8 +164,8 @@ def test_sighup_under_load(campaign: Any, tmp_path: Path) -> None:
             process.send_signal(signal.SIGHUP)
         greenrt.sleep(1.5)
         # Started anew, it answers again.
-        so_far = seen.total()
-        while seen.total() < so_far + 200:
+        so_far = seen["new last"]
+        while seen["new last"] < so_far + 100:
             greenrt.sleep(0.01)
         assert not seen["refused"]
         end(process)

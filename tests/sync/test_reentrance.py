@@ -191,8 +191,8 @@ import greenrt
 wait = greenrt.{kind}
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for _ in range(3):
-    threading.Timer(0.02, signal.raise_signal, (signal.SIGINT,)).start()
     try:
+        threading.Timer(0.02, signal.raise_signal, (signal.SIGINT,)).start()
         wait()
     except KeyboardInterrupt:
         pass
