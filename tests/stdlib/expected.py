@@ -1,7 +1,7 @@
 """What differs from the unpatched interpreter in its own tests, and why.
 
 Each entry is a test that passes unpatched and does not pass patched. An entry that passes after all is reported too,
-so that the table can only shrink.
+so that the table can only shrink. Sixteen apply to each of 3.11, 3.12 and 3.13, three of them in test_asyncio.
 """
 
 __all__ = ["BUSY", "DIFFERENCES", "MODULES", "PATIENCE"]
@@ -103,5 +103,7 @@ DIFFERENCES = {
 
 # Seconds without news after which a test hangs, where the harness's own figure is too short.
 PATIENCE = {
+    # One makes fifty pools of processes.
+    "test_concurrent_futures": 240.0,
     "test_multiprocessing_forkserver": 240.0,
 }
