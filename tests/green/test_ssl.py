@@ -85,7 +85,9 @@ def test_a_killed_reader_loses_nothing(pair: tuple[Any, Any]) -> None:
     greenrt.sleep(0)
     server.sendall(b"abc")
     reader.kill()
-    assert client.recv(3) == b"abc"
+    # It had its byte if sendall gave way to it.
+    first = reader.value if isinstance(reader.value, bytes) else b""
+    assert first + client.recv(3 - len(first)) == b"abc"
 
 
 def test_a_timeout_of_greenrt_in_a_read(pair: tuple[Any, Any]) -> None:
