@@ -192,7 +192,9 @@ wait = greenrt.{kind}
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for _ in range(3):
     try:
-        threading.Timer(0.02, signal.raise_signal, (signal.SIGINT,)).start()
+        # Late enough to find the hub asleep: one that comes while it imports something may be lost in a weakref
+        # callback of CPython's.
+        threading.Timer(0.2, signal.raise_signal, (signal.SIGINT,)).start()
         wait()
     except KeyboardInterrupt:
         pass
