@@ -62,7 +62,11 @@ class Finalizer(Entry):
 
     def may_run(self) -> bool:
         """Tell whether all watchers are quiet."""
-        return all(watcher.quiet() for watcher in self._watchers)
+        # No generator: CPython 3.13 crashes when it finds no memory for one.
+        for watcher in self._watchers:  # noqa: SIM110
+            if not watcher.quiet():
+                return False
+        return True
 
     def run(self) -> None:
         """See `Entry.run`: call the finalizer, or wait for another turn."""

@@ -1,0 +1,265 @@
+"""What `nomemory.py` runs: `act` has no memory at some point, `check` has, and tells whether anything was lost.
+
+The first part never switches greenlets while memory fails, which greenlet does not survive; the second part does.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import greenlet
+
+import greenrt
+from greenrt._loop.finalizer import Finalizer
+from greenrt._loop.loop import Loop
+
+__all__ = ["SCENARIOS", "SWITCHING", "break_finalizers"]
+
+# How many of each thing a scenario uses.
+MANY = 5
+
+
+class Scenario:
+    """Something to do without memory. MemoryError is a fair end; things half done are not."""
+
+    def act(self) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+    def check(self, failed: bool) -> None:
+        """Raise unless what was done is done, and what `failed` can be done again."""
+
+    def close(self) -> None:
+        """Give back what is held."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: object, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+
+
+class OfLoop(Scenario):
+    """With a loop of its own, without a hub. Callbacks count, in bytes made before; reported errors too."""
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self.loop.error_handler = self.note
+        self.errors = [0]
+        self.ran = bytearray(MANY)
+        # What `act` has got to.
+        self.done = bytearray(MANY)
+        self.calls: list[Callable[..., None]] = [self._caller(index) for index in range(MANY)]
+
+    def _caller(self, index: int) -> Callable[..., None]:
+        ran = self.ran
+
+        def call(*_: Any) -> None:
+            ran[index] += 1
+
+        return call
+
+    def note(self, *_: Any) -> None:
+        self.errors[0] += 1
+
+    def settle(self) -> None:
+        """Run all that is left to run, with memory."""
+        for _ in range(MANY * 4):
+            self.loop.run(nowait=True)
+
+    def expect(self, due: Any, most: int = 1) -> None:
+        """Each of `due` ran, but for those whose call was reported to fail; none more than `most` times."""
+        self.settle()
+        assert max(self.ran) <= most, self.ran
+        missing = [index for index in due if not self.ran[index]]
+        assert len(missing) <= self.errors[0] + self.raised, (missing, self.ran, self.errors, self.raised)
+
+    # How many errors came out of `act` itself.
+    raised = 0
+
+    def close(self) -> None:
+        self.loop.close()
+
+
+class Draining(OfLoop):
+    """A turn that takes in posts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for call in self.calls:
+            self.loop.run_callback_threadsafe(call)
+
+    def act(self) -> None:
+        self.loop.run(nowait=True)
+
+    def check(self, failed: bool) -> None:
+        self.raised = failed
+        self.expect(range(MANY))
+
+
+class Calling(OfLoop):
+    """Callbacks that are queued by the loop's own thread, and stopped."""
+
+    def act(self) -> None:
+        for index, call in enumerate(self.calls):
+            handle = self.loop.run_callback(call)
+            self.done[index] = 1
+            if index == 1:
+                handle.stop()
+                self.done[index] = 0
+
+    def check(self, failed: bool) -> None:
+        self.settle()
+        assert [bool(count) for count in self.ran] == [bool(done) for done in self.done]
+
+
+class Finalizing(OfLoop):
+    """Finalizers of active watchers are queued while there is memory, and run in want of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timers = [self.loop.timer(1000) for _ in range(MANY)]
+        # Has room for more: the finalizers themselves need no memory.
+        self.seen: list[Any] = [None] * 32
+        del self.seen[16:]
+        for timer in self.timers:
+            timer.start(int)
+            timer.finalize(self.seen.append)
+
+    def act(self) -> None:
+        self.loop.run(nowait=True)
+
+    def check(self, failed: bool) -> None:
+        self.settle()
+        assert sorted(map(id, self.seen[16:])) == sorted(map(id, self.timers)), self.seen
+        assert not any(timer.active for timer in self.timers)
+
+
+class Feeding(OfLoop):
+    """Hooks, an async watcher, and watchers that are fed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watchers = [self.loop.prepare(), self.loop.check(), self.loop.async_(), self.loop.timer(1000)]
+        for index, watcher in enumerate(self.watchers):
+            watcher.start(self.calls[index])
+
+    def act(self) -> None:
+        self.watchers[2].send()
+        self.watchers[3].feed(1)
+        self.loop.run(nowait=True)
+
+    def check(self, failed: bool) -> None:
+        self.watchers[2].send()
+        self.watchers[3].feed(1)
+        self.settle()
+        assert all(self.ran[:4]) or self.errors[0]
+
+
+class Semaphores(Scenario):
+    """Permits are taken and given back without waiting: none is lost, none is there twice."""
+
+    def __init__(self) -> None:
+        self.semaphore = greenrt.Semaphore(MANY)
+        self.held = bytearray(1)
+
+    def act(self) -> None:
+        for _ in range(MANY):
+            if self.semaphore.acquire(blocking=False):
+                self.held[0] += 1
+        for _ in range(2):
+            self.semaphore.release()
+            self.held[0] -= 1
+
+    def check(self, failed: bool) -> None:
+        assert self.semaphore.counter + self.held[0] == MANY
+        for _ in range(self.semaphore.counter):
+            assert self.semaphore.acquire(timeout=10)
+
+
+class Queues(Scenario):
+    """Items go through a queue without waiting: none is lost, none comes twice."""
+
+    def __init__(self) -> None:
+        self.queue = greenrt.Queue()
+        self.put = bytearray(1)
+        self.got = bytearray(1)
+
+    def act(self) -> None:
+        for number in range(MANY * 10):
+            self.queue.put_nowait(number)
+            self.put[0] += 1
+        for _ in range(MANY):
+            self.queue.get_nowait()
+            self.got[0] += 1
+
+    def check(self, failed: bool) -> None:
+        assert self.queue.qsize() + self.got[0] == self.put[0]
+        assert [self.queue.get(timeout=10) for _ in range(self.queue.qsize())] == [
+            *range(self.got[0], self.put[0])
+        ]
+
+
+class Steps(Scenario):
+    """A function that switches, and is its own check."""
+
+    function: Callable[[], None]
+
+    def act(self) -> None:
+        type(self).function()
+
+
+def greenlets_alone() -> None:
+    """Nothing of greenrt: what greenlet itself does without memory."""
+    main = greenlet.getcurrent()
+
+    def work() -> None:
+        for number in range(3):
+            main.switch(str(number) * 2)
+
+    for _ in range(2):
+        working = greenlet.greenlet(work)
+        while not working.dead:
+            working.switch()
+
+
+def kill() -> None:
+    sleeping = greenrt.spawn(greenrt.sleep, 100)
+    greenrt.sleep(0)
+    sleeping.kill(timeout=10)
+
+
+SWITCHING = {function.__name__: function for function in (greenlets_alone, kill)}
+
+SCENARIOS: dict[str, Callable[[], Scenario]] = {
+    **{
+        scenario.__name__: scenario
+        for scenario in (
+            Draining,
+            Calling,
+            Finalizing,
+            Feeding,
+            Semaphores,
+            Queues,
+        )
+    },
+    **{
+        name: type(name, (Steps,), {"function": staticmethod(function)})
+        for name, function in SWITCHING.items()
+    },
+}
+
+
+def break_finalizers() -> None:
+    """Have finalizers be what they must not be: gone when the memory fails before their call."""
+
+    def run(self: Any) -> None:
+        for watcher in self._watchers:
+            watcher.quiesce()
+        if self.may_run() and self.claim():
+            self._fn(self._subject)
+
+    Finalizer.run = run  # type: ignore[method-assign]
