@@ -7,6 +7,7 @@ import threading
 from math import inf
 
 import pytest
+from support.child import run_script
 
 from greenrt._native.heap import HeapNode, TimerHeap
 
@@ -114,3 +115,33 @@ def test_one_claim_wins_among_threads():
         thread.join()
     assert sorted(itertools.chain(*won)) == list(range(len(nodes)))
     assert not nodes[0].claim()
+
+
+def test_nodes_leave_while_memory_has_run_out():
+    """To give back what a list held takes memory, too."""
+    run_script(
+        """
+        import _testcapi
+        from greenrt._native.heap import HeapNode, TimerHeap
+
+        heap, nodes = TimerHeap(), [HeapNode() for _ in range(200)]
+        for node in nodes:
+            heap.push(node, 1.0)
+        last = nodes.pop()
+        # An iterator takes memory, too.
+        each = iter(nodes)
+        _testcapi.set_nomemory(0)
+        try:
+            for node in each:
+                heap.remove(node)
+        except MemoryError:
+            pass
+        finally:
+            _testcapi.remove_mem_hooks()
+        for node in nodes:
+            heap.remove(node)
+        assert len(heap) == 1, len(heap)
+        assert heap.pop_due(1.0) is last
+        assert heap.pop_due(1.0) is None
+        """
+    )

@@ -3,11 +3,21 @@
 from libc.math cimport INFINITY
 
 from cpython.list cimport PyList_GET_ITEM
-from cpython.ref cimport PyObject
+from cpython.ref cimport Py_DECREF, PyObject
+
+cdef extern from "Python.h":
+    void Py_SET_SIZE(object sized, Py_ssize_t size)
 
 
 cdef inline HeapNode _at(list nodes, Py_ssize_t position):
     return <HeapNode>PyList_GET_ITEM(nodes, position)
+
+
+cdef void _shorten(list nodes) noexcept:
+    """Drop the last item, which the caller holds."""
+    cdef PyObject *last = <PyObject *>PyList_GET_ITEM(nodes, len(nodes) - 1)
+    Py_SET_SIZE(nodes, len(nodes) - 1)
+    Py_DECREF(<object>last)
 
 
 cdef inline bint _before(HeapNode a, HeapNode b):
@@ -65,8 +75,13 @@ cdef class TimerHeap:
         cdef HeapNode last
         if position < 0:
             return False
+        last = _at(self.nodes, len(self.nodes) - 1)
+        try:
+            self.nodes.pop()
+        except MemoryError:
+            # To give back the list's storage takes memory too: it is kept.
+            _shorten(self.nodes)
         node.position = -1
-        last = self.nodes.pop()
         if last is not node:
             if position > 0 and _before(last, _at(self.nodes, (position - 1) >> 2)):
                 self._rise(position, last)
