@@ -32,7 +32,7 @@ def _accept(self: Any) -> tuple[Any, Any]:
     """accept() -> (socket, address): wait for a connection. See `socket.socket.accept`."""
     fd, address = socket_life.accept_fd(self)
     kind = socket if isinstance(self, socket) else _StdlibSocket
-    connection = kind(self.family, self.type, self.proto, fileno=fd)
+    connection = kind(socket_calls.family_of(self), socket_calls.type_of(self), self.proto, fileno=fd)
     # As CPython: where accept(2) hands down O_NONBLOCK (not on Linux), a listener's timeout must not come with it.
     if _stdlib.getdefaulttimeout() is None and self.gettimeout():
         connection.setblocking(True)

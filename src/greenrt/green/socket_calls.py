@@ -29,6 +29,7 @@ from greenrt._typing import Any
 from greenrt.green import names
 
 __all__ = [
+    "family_of",
     "recv",
     "recv_into",
     "recvfrom",
@@ -40,6 +41,7 @@ __all__ = [
     "sendall",
     "sendmsg",
     "sendto",
+    "type_of",
     "until_done",
     "wait_for",
 ]
@@ -53,6 +55,10 @@ NEVER_WAIT: int = DONTWAIT | getattr(_socket, "MSG_ERRQUEUE", 0)
 WAITALL: int = _socket.MSG_WAITALL
 
 _native = _socket.socket
+# As plain numbers: the properties `family` and `type` look up members of enumerations, which takes longer than a short
+# system call.
+family_of: Any = _native.family.__get__  # type: ignore[attr-defined]
+type_of: Any = _native.type.__get__  # type: ignore[attr-defined]
 
 
 def wait_for(sock: Any, event: int, deadline: float, flags: int) -> float:
@@ -115,7 +121,7 @@ def _recv(sock: Any, size: int, flags: int) -> Any:
 def _recv_all(sock: Any, data: Any, size: int, flags: int) -> Any:
     # Without a timeout the kernel waits for all of it, unless the stream ends. (Not for a datagram, and we not for a
     # peek: nothing tells when more has come.)
-    if sock.type & 0xF != _socket.SOCK_STREAM or flags & _socket.MSG_PEEK:
+    if type_of(sock) & 0xF != _socket.SOCK_STREAM or flags & _socket.MSG_PEEK:
         return data
     parts = [data]
     missing = size - len(data)
@@ -172,7 +178,7 @@ def _recv_into(sock: Any, buffer: Any, size: int, flags: int) -> int:
 
 def _waits_for_all(sock: Any, flags: int) -> bool:
     """Tell whether the kernel would regard MSG_WAITALL; see `_recv_all`."""
-    stream: bool = sock.type & 0xF == _socket.SOCK_STREAM
+    stream: bool = type_of(sock) & 0xF == _socket.SOCK_STREAM
     return stream and not flags & (DONTWAIT | _socket.MSG_PEEK) and timeout_of(sock) < 0.0
 
 
@@ -288,7 +294,7 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
     if address is not None:
         address = resolved(self, address)
     sent = _pushed(self, _native.sendmsg, (buffers, ancdata, flags | DONTWAIT, address), flags)
-    if timeout_of(self) < 0.0 and self.type & 0xF == _socket.SOCK_STREAM and not flags & DONTWAIT:
+    if timeout_of(self) < 0.0 and type_of(self) & 0xF == _socket.SOCK_STREAM and not flags & DONTWAIT:
         # The ancillary data went with the first byte.
         skipped = sent
         for view in [memoryview(part).cast("B") for part in buffers]:
@@ -306,7 +312,7 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
 def resolved(sock: Any, address: Any) -> Any:
     """Return `address` with its host resolved, so that the system call need not."""
     if (
-        sock.family not in (_socket.AF_INET, _socket.AF_INET6)
+        family_of(sock) not in (_socket.AF_INET, _socket.AF_INET6)
         or not isinstance(address, tuple)
         or not address
     ):
@@ -316,7 +322,7 @@ def resolved(sock: Any, address: Any) -> Any:
 
 def _pushed(sock: Any, method: Any, args: tuple[Any, ...], flags: int) -> int:
     """`until_done` for sending, where a full peer may give no event to wait for."""
-    if sock.family != _socket.AF_UNIX or sock.type & 0xF == _socket.SOCK_STREAM:
+    if family_of(sock) != _socket.AF_UNIX or type_of(sock) & 0xF == _socket.SOCK_STREAM:
         return until_done(sock, WRITE, method, args, flags)  # type: ignore[no-any-return]
     # unix(7): a datagram to a full peer that this socket is not connected to. The socket itself is writable.
     pause = 0.001

@@ -16,7 +16,7 @@ from greenrt._loop.entry import READ, WRITE
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.green.socket_calls import resolved, wait_for
+from greenrt.green.socket_calls import family_of, resolved, wait_for
 
 __all__ = ["accept_fd", "connect", "connect_ex", "detach", "real_close", "sendfile"]
 
@@ -49,7 +49,7 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
     deadline = monotonic() + limit if limit > 0.0 else -1.0
     error = _connect_now(sock, address)
     pause = 0.001
-    while error == errno.EAGAIN and sock.family == _socket.AF_UNIX:
+    while error == errno.EAGAIN and family_of(sock) == _socket.AF_UNIX:
         # A full backlog, which gives no event to wait for.
         if limit > 0.0:
             left = deadline - monotonic()

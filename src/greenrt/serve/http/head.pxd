@@ -21,7 +21,7 @@ cdef class Heads:
     cdef Py_ssize_t _most
     cdef readonly bint plain
 
-    @cython.locals(end=Py_ssize_t, parts=list, fields=bytes, environ=dict)
+    @cython.locals(line=bytes, parts=list, fields=bytes, environ=dict)
     cpdef dict parse(self, bytes head)
     @cython.locals(lines=list, environ=dict, line=str, name=str, colon=str, value=str, key=str)
     cdef dict _parse_fields(self, bytes fields)

@@ -73,11 +73,8 @@ class Heads:
 
         RequestError for a head that RFC 9112 calls wrong or leaves to the server to refuse.
         """
-        end = head.find(b"\r\n")
-        if end < 0:
-            end = len(head)
-        parts = _request_line(head[:end])
-        fields = head[end:]
+        line, _, fields = head.partition(b"\r\n")
+        parts = _request_line(line)
         if fields != self._fields:
             environ = self._parse_fields(fields)
             self._environ = None
@@ -93,13 +90,12 @@ class Heads:
         return environ
 
     def _parse_fields(self, fields: bytes) -> dict[str, Any]:
-        """Return a copy of the base with these fields, each of which comes after its CRLF."""
+        """Return a copy of the base with these fields, a line each."""
         _check_bytes(fields)
-        lines = fields.decode("latin-1").split("\r\n")
-        if len(lines) > self._most + 1:
+        lines = fields.decode("latin-1").split("\r\n") if fields else []
+        if len(lines) > self._most:
             raise RequestError("431 Request Header Fields Too Large", f"more than {self._most} header fields")
         environ = self._base.copy()
-        del lines[0]
         for line in lines:
             name, colon, value = line.partition(":")
             key = _keys.get(name)

@@ -9,6 +9,6 @@ cdef class Wire:
     cdef public bint handed_over, idle, last, new
 
     cpdef wait_at_most(self, object seconds)
-    @cython.locals(data=bytes, end=Py_ssize_t)
+    @cython.locals(data=bytes, head=bytes, end=bytes, rest=bytes)
     cpdef read_head(self)
     cpdef send(self, bytes data)

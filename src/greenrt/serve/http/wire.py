@@ -94,16 +94,16 @@ class Wire:
             if not data:
                 return None
             self.new = False
-        end = data.find(END)
-        if end < 0 or data[0] == 13:
+        head, end, rest = data.partition(END)
+        if not end or data[0] == 13:
             self.buffer = data
             # Nothing is held twice while the rest is waited for.
-            del data
+            del data, head, rest
             return self._rest_of_head()
-        if end > self._short:
-            self._check_lengths(data[:end])
-        self.buffer = data[end + 4 :]
-        return data[:end]
+        if len(head) > self._short:
+            self._check_lengths(head)
+        self.buffer = rest
+        return head
 
     def _rest_of_head(self) -> bytes | None:
         limits = self.limits
