@@ -57,8 +57,8 @@ WAITALL: int = _socket.MSG_WAITALL
 _native = _socket.socket
 # As plain numbers: the properties `family` and `type` look up members of enumerations, which takes longer than a short
 # system call.
-family_of: Any = _native.family.__get__  # type: ignore[attr-defined]
-type_of: Any = _native.type.__get__  # type: ignore[attr-defined]
+family_of: Any = _native.family.__get__
+type_of: Any = _native.type.__get__
 
 
 def wait_for(sock: Any, event: int, deadline: float, flags: int) -> float:
