@@ -55,8 +55,8 @@ NEVER_WAIT: int = DONTWAIT | getattr(_socket, "MSG_ERRQUEUE", 0)
 WAITALL: int = _socket.MSG_WAITALL
 
 _native = _socket.socket
-# As plain numbers: the properties `family` and `type` look up members of enumerations, which takes longer than a short
-# system call.
+# As plain numbers: the properties `family` and `type` look up members of enumerations, which takes longer than a
+# short system call.
 family_of: Any = _native.family.__get__
 type_of: Any = _native.type.__get__
 
