@@ -151,6 +151,35 @@ def test_an_error_hook_that_raises_does_not_keep_joiners_waiting(quiet, hub, mon
     assert seen == [failing, failing]
 
 
+def test_an_error_hook_that_always_raises_does_not_end_the_hub(quiet, hub, monkeypatch):
+    def hook(*error):
+        raise LookupError("the hook's own")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hub, "handle_error", hook)
+        greenrt.spawn(lambda: 1 / 0)
+        with pytest.raises(LookupError, match="the hook's own"):
+            greenrt.sleep(1000)
+    assert not hub.dead
+    greenrt.sleep(0.001)
+    assert greenrt.spawn(int).get() == 0
+
+
+def test_an_interrupt_between_two_steps_does_not_end_the_hub(hub, monkeypatch):
+    """Ctrl-C may come wherever the hub calls Python code, as here, where it looks for who could wake somebody."""
+
+    def interrupted():
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("greenrt._hub.hub.possible_wakers", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        greenrt.Event().wait()
+    assert not hub.dead
+    greenrt.sleep(0.001)
+    assert greenrt.spawn(int).get() == 0
+
+
 def test_a_context_whose_repr_raises(hub, monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(hub, "exception_stream", stream)

@@ -18,4 +18,6 @@ cdef class Hub(HubCore):
 
     @cython.locals(ready=Ring, entry=Entry)
     cdef _drain(self)
+    @cython.locals(limit=double)
+    cdef _gather(self)
     cdef double _nothing_left(self) except -1

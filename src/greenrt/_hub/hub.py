@@ -84,24 +84,33 @@ class Hub(HubCore):
 
     def run(self) -> None:
         """Run the loop for as long as the thread lives; called by the first switch to the hub."""
-        loop = self.loop
         while not self._ended:
-            if loop.closed:
-                self._loop_closed()
-                self._drain()
-                continue
-            limit = inf
-            if not loop.alive():
-                limit = self._nothing_left()
-                if self._ended:
-                    break
-            else:
-                self._quiet_since = None
             try:
-                loop.gather(limit)
+                self._gather()
+                if not self._ended:
+                    self._drain()
             except BaseException as error:
-                self.handle_error(None, type(error), error, error.__traceback__)
-            self._drain()
+                # Ctrl-C between two steps, or of a handle_error() of the program's. Should the hub die, whoever waits
+                # in the main greenlet would be resumed with nothing, now and ever after.
+                Hub.handle_error(self, None, type(error), error, error.__traceback__)
+
+    def _gather(self) -> None:
+        """Have the loop fill the run queue; sleep if it is empty."""
+        loop = self.loop
+        if loop.closed:
+            self._loop_closed()
+            return
+        limit = inf
+        if loop.alive():
+            self._quiet_since = None
+        else:
+            limit = self._nothing_left()
+            if self._ended:
+                return
+        try:
+            loop.gather(limit)
+        except BaseException as error:
+            self.handle_error(None, type(error), error, error.__traceback__)
 
     def _drain(self) -> None:
         """Run what is ready, until that is all or a poll is due. Greenlets that park hand over among themselves."""
