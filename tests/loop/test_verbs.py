@@ -56,6 +56,40 @@ def test_a_watcher_with_a_priority_that_is_stopped_is_not_called(loop):
     assert seen == []
 
 
+def test_once(rig):
+    loop, seen = rig.loop, []
+    one, other = rig.pair()
+    other.send(b"never read")
+    watcher = loop.io(one.fileno(), READ)
+    watcher.start(seen.append, "io", once=True)
+    prepare = loop.prepare()
+    prepare.start(seen.append, "prepare", once=True)
+    timer = loop.timer(0, 0.001)
+    timer.start(seen.append, "timer", once=True)
+    made_async = loop.async_()
+    made_async.start(seen.append, "async", once=True)
+    made_async.send()
+    for _ in range(5):
+        rig.turn()
+    assert sorted(seen) == ["async", "io", "prepare", "timer"]
+    assert not any(one.active for one in (watcher, prepare, timer, made_async))
+    # The callback may start it again, and the next start is one for good.
+    watcher.start(lambda: watcher.start(seen.append, "again"), once=True)
+    for _ in range(3):
+        rig.turn()
+    assert watcher.active
+    assert seen.count("again") >= 2
+    watcher.stop()
+
+
+def test_once_keeps_the_loop_no_longer_than_needed(loop):
+    seen = []
+    loop.timer(0.001, 0.001).start(seen.append, "timer", once=True)
+    loop.embed(interval=0.001).start(seen.append, "embed", once=True)
+    loop.run()
+    assert sorted(seen) == ["embed", "timer"]
+
+
 def test_feed(loop):
     seen = []
     timer = loop.timer(1000, 1000)

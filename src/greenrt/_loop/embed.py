@@ -37,9 +37,9 @@ class Embed(Holder):
 
         self._watches_fd = False
 
-    def start(self, callback: Callable[..., object], *args: Any) -> None:
-        """Call ``callback(*args)`` now, and then as the class says."""
-        super().start(self._step, as_callable(callback), args)
+    def start(self, callback: Callable[..., object], *args: Any, once: bool = False) -> None:
+        """Call ``callback(*args)`` now, and, unless `once`, then as the class says."""
+        super().start(self._step, as_callable(callback), args, once=once)
 
     def feed(self, events: int, callback: Callable[..., object] | None = None, *args: Any) -> None:
         """See `Watcher.feed`."""

@@ -9,6 +9,7 @@ cdef class Watcher(Entry):
     cdef public tuple args
     cdef bint _ref
     cdef bint _active
+    cdef bint _once
     cdef int _priority
     cdef bint _pending
     cdef bint _running

@@ -38,6 +38,7 @@ class Watcher(Entry):
         "_active",
         "_closed",
         "_finalized",
+        "_once",
         "_pending",
         "_priority",
         "_ref",
@@ -54,6 +55,7 @@ class Watcher(Entry):
         self.args: tuple[Any, ...] = ()
         self._ref = bool(ref)
         self._active = False
+        self._once = False
         self._pending = False
         self._priority = 0
         self._running = False
@@ -104,8 +106,12 @@ class Watcher(Entry):
             raise ValueError(f"a priority is a number from {MIN_PRIORITY} to {MAX_PRIORITY}, not {value!r}")
         self._priority = value
 
-    def start(self, callback: Callable[..., object], *args: Any) -> None:
-        """Call ``callback(*args)`` in the hub each time it happens. TypeError if `callback` can't be called."""
+    def start(self, callback: Callable[..., object], *args: Any, once: bool = False) -> None:
+        """Call ``callback(*args)`` in the hub each time it happens, or only the next time if `once`.
+
+        TypeError if `callback` can't be called.
+        """
+        self._once = once
         self._activate(callback, args)
 
     def stop(self, wait: bool = False, timeout: float | None = None) -> Ticket:
@@ -281,6 +287,9 @@ class Watcher(Entry):
         """For the watchers: call back, unless another thread has finalized the watcher."""
         if self._finalized:
             return
+        if self._once:
+            # Before the callback, which may start the watcher again.
+            self._deactivate()
         loop = self.loop
         self._running = True
         loop.calling += 1
@@ -359,8 +368,14 @@ class Io(Watcher):
         """The events as text, as gevent spells them."""
         return "|".join(n for bit, n in ((READ, "READ"), (WRITE, "WRITE")) if self._events & bit)
 
-    def start(self, callback: Callable[..., object], *args: Any, pass_events: bool = False) -> None:
-        """Call ``callback(*args)`` on readiness; with `pass_events`, the events come as the first argument."""
+    def start(
+        self, callback: Callable[..., object], *args: Any, pass_events: bool = False, once: bool = False
+    ) -> None:
+        """Call ``callback(*args)`` on readiness; with `pass_events`, the events come as the first argument.
+
+        With `once` only the next time. TypeError if `callback` can't be called.
+        """
+        self._once = once
         self._pass_events = pass_events
         self._activate(callback, args)
         loop = self.loop
@@ -441,8 +456,14 @@ class Timer(Watcher):
         """The deadline on the loop's clock (seconds), while active."""
         return self.deadline
 
-    def start(self, callback: Callable[..., object], *args: Any, update: bool | None = None) -> None:
-        """Call ``callback(*args)`` when the time has come. `update` is gevent's; the clock is always read."""
+    def start(
+        self, callback: Callable[..., object], *args: Any, update: bool | None = None, once: bool = False
+    ) -> None:
+        """Call ``callback(*args)`` when the time has come; with `once` it does not repeat.
+
+        `update` is gevent's; the clock is always read. TypeError if `callback` can't be called.
+        """
+        self._once = once
         self._activate(callback, args)
 
     def again(self, callback: Callable[..., object], *args: Any, update: bool | None = None) -> None:
