@@ -16,7 +16,7 @@ _loop.watchers
 _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park _hub.pausing
 _hub.proxy _hub.raw _hub.slot _hub.timeout
 sync.event sync.lock sync.permits sync.queue sync.result sync.semaphore
-green.socket_calls
+green.queue_calls green.socket_calls
 serve.http.exchange serve.http.fields serve.http.head serve.http.request serve.http.wire
 """.split()
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "auto_pickle": False, "embedsignature": False}

@@ -209,14 +209,16 @@ def patch_signal() -> None:
 
 @_patcher("queue")
 def patch_queue() -> None:
-    """Patch `queue.SimpleQueue`; the other queues need only green locks. Those made before are replaced."""
+    """Patch `queue.SimpleQueue` and methods of the other queues. Those made before are replaced."""
     import queue
 
     from greenrt.green import queue as green
+    from greenrt.green import queue_calls
 
     native = queue.SimpleQueue
     if not is_module_patched("queue"):
         replace(queue, green.FUNCTIONS)
+        patch_methods(queue, "Queue", queue_calls.METHODS)
         locks.renew_queues(native, queue.SimpleQueue)
         # For second copies of `queue`, which `importlib.reload` makes.
         whenever_imported("_queue", green.settle)

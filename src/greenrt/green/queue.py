@@ -5,6 +5,7 @@ import queue as _stdlib
 from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green import threading as _threading
+from greenrt.green.queue_calls import METHODS
 from greenrt.sync.queue import SimpleQueue as _SimpleQueue
 
 _module: Any = _original.private_module("queue")
@@ -14,6 +15,8 @@ _module.Empty = _stdlib.Empty
 _module.Full = _stdlib.Full
 if hasattr(_stdlib, "ShutDown"):
     _module.ShutDown = _stdlib.ShutDown
+for _name, _method in METHODS.items():
+    setattr(_module.Queue, _name, _method)
 
 __all__ = list(_stdlib.__all__)
 
@@ -30,7 +33,7 @@ class SimpleQueue(_SimpleQueue):
         return super().get(block, timeout)
 
 
-# What patching replaces in the standard module's dict; its other classes need only cooperative locks.
+# What patching replaces in the standard module's dict; its other classes get green locks, and METHODS.
 FUNCTIONS: dict[str, Any] = {"SimpleQueue": SimpleQueue}
 
 
