@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+from greenlet import gettrace, settrace
 from support.child import run_script
 
 import greenrt
@@ -69,11 +70,74 @@ def test_in_the_hub(hub: greenrt.Hub, caplog: pytest.LogCaptureFixture) -> None:
     hub.loop.debug = True
     try:
         hub.loop.run_callback(slow)
-        greenrt.spawn(slow).join()
+        greenrt.sleep(0)
+        greenrt.sleep(0)
     finally:
         hub.loop.debug = False
-    (text,) = told(caplog)
-    assert "slow" in text
+    assert any("the callback <function slow" in text for text in told(caplog))
+
+
+def test_slow_greenlets_are_named(hub: greenrt.Hub, caplog: pytest.LogCaptureFixture) -> None:
+    def work() -> None:
+        slow()
+        greenrt.sleep(0)
+        slow()
+
+    def rest() -> None:
+        # A long wait is no long run.
+        greenrt.sleep(0.12)
+
+    before = gettrace()
+    hub.loop.debug = True
+    try:
+        working = greenrt.spawn(work)
+        resting = greenrt.spawn(rest)
+        greenrt.joinall([working, resting])
+        slow()
+        greenrt.sleep(0)
+    finally:
+        hub.loop.debug = False
+    assert gettrace() is before
+    texts = [text for text in told(caplog) if "without a switch" in text]
+    first, second = (text for text in texts if f'"{working.name}"' in text)
+    assert f"{__file__}:" in first.split("spawned at")[1]
+    assert "in test_slow_greenlets_are_named.<locals>.work;" in first
+    assert "until its end;" in second
+    assert any(text.startswith("the main greenlet ran for") for text in texts)
+
+
+def test_a_trace_function_that_was_there_goes_on(hub: greenrt.Hub) -> None:
+    seen = []
+    before = settrace(lambda event, switch: seen.append(event))
+    try:
+        hub.loop.debug = True
+        greenrt.spawn(int).join()
+        hub.loop.debug = False
+        assert "switch" in seen
+        del seen[:]
+        greenrt.sleep(0)
+        greenrt.spawn(int).join()
+        assert "switch" in seen
+    finally:
+        settrace(before)
+
+
+def test_the_end_of_a_hub_ends_its_traces() -> None:
+    found = []
+
+    def body() -> None:
+        hub = greenrt.get_hub()
+        hub.loop.debug = True
+        found.append(gettrace())
+        hub.destroy()
+        found.append(gettrace())
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    traced, left = found
+    assert traced is not None
+    assert left is None
 
 
 def test_it_can_be_switched_at_any_time(loop: Loop, caplog: pytest.LogCaptureFixture) -> None:

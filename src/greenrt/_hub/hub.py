@@ -17,7 +17,7 @@ from greenrt._hub.idents import ident_of
 from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, run_fiber, wake_park
 from greenrt._hub.report import render_parked
 from greenrt._hub.wakers import possible_wakers
-from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
+from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop, set_tracer_factory
 from greenrt._loop.ticket import set_park_factory
 from greenrt._native import framecache
 from greenrt._native.switch import Fiber, current, is_active, throw_into
@@ -359,6 +359,17 @@ class Hub(HubCore):
         return f"<{type(self).__name__}{name} at {id(self):#x} {self.loop!r} thread={self.thread_ident:#x}>"
 
 
+def _make_tracer(loop: Loop) -> Any:
+    hub = slot.get_hub_if_exists()
+    if hub is None or hub.loop is not loop:
+        return None
+    # Here, since few programs need it.
+    from greenrt._hub.tracer import Tracer
+
+    return Tracer()
+
+
 slot.set_hub_factory(Hub)
+set_tracer_factory(_make_tracer)
 set_park_factory(new_park)
 fork.install()

@@ -18,11 +18,18 @@ IDLE = 10.0
 class Inspector:
     """Looks at one loop. Reports to the log, each thing once; owner thread only."""
 
-    def __init__(self, loop: Any) -> None:
+    def __init__(self, loop: Any, tracer: Any = None) -> None:
         self.loop = loop
+        # Looks at the greenlets.
+        self._tracer = tracer
         # The identity of each file that is waited for, by fd and how often that was closed; None once reported.
         self._files: dict[tuple[int, int], tuple[int, int] | None] = {}
         self._idle_since: float | None = None
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._tracer is not None:
+            self._tracer.close()
 
     def run(self, entry: Any) -> None:
         """Run an entry of the run queue."""

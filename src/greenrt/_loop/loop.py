@@ -18,7 +18,7 @@ from greenrt._native.thread import coarse, ident
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
-__all__ = ["READ", "WRITE", "Loop", "set_proxy_factory"]
+__all__ = ["READ", "WRITE", "Loop", "set_proxy_factory", "set_tracer_factory"]
 
 # A batch of callbacks ends after so many seconds, or so many callbacks, so that fds and timers get their turn.
 BATCH_SECONDS = 0.008
@@ -33,6 +33,11 @@ _factories: dict[str, Callable[[Any], Any]] = {}
 def set_proxy_factory(factory: Callable[[Any], Any]) -> None:
     """Register what makes ``loop.proxy()``, which belongs to a higher floor: its `call` parks."""
     _factories["proxy"] = factory
+
+
+def set_tracer_factory(factory: Callable[[Any], Any]) -> None:
+    """Register what `Loop.debug` looks at greenlets with; they belong to a higher floor. Returns None or a Tracer."""
+    _factories["tracer"] = factory
 
 
 class Loop(LoopBase):
@@ -283,9 +288,10 @@ class Loop(LoopBase):
     def debug(self) -> bool:
         """Whether the loop looks for mistakes, and reports them to the log ``greenrt``; can be set at any time.
 
-        That is: callbacks in the hub that take longer than 50 ms (greenlets are not callbacks), fds that are closed
-        while someone waits for them, idle watchers that keep the loop busy for long. Each turn then looks at all fds
-        that are waited for. Calls from a wrong thread raise WrongThread always.
+        That is: callbacks in the hub that take longer than 50 ms, greenlets that run for so long without a switch
+        (told at the switch, with the place), fds that are closed while someone waits for them, idle watchers that
+        keep the loop busy for long. Each turn then looks at all fds that are waited for, each switch at the clock.
+        Calls from a wrong thread raise WrongThread always.
         """
         return self.inspector is not None
 
@@ -298,8 +304,10 @@ class Loop(LoopBase):
             # Here, since few programs need it.
             from greenrt._loop.inspector import Inspector
 
-            self.inspector = Inspector(self)
+            make_tracer = _factories.get("tracer")
+            self.inspector = Inspector(self, make_tracer(self) if make_tracer is not None else None)
         else:
+            self.inspector.close()
             self.inspector = None
 
     def ref(self) -> None:
@@ -429,6 +437,8 @@ class Loop(LoopBase):
             return
         self.owner = ident()
         self.closed = True
+        if self.inspector is not None:
+            self.inspector.close()
         for holder in list(self.holders):
             holder.stop()
         failure = self._drain(finalizers)
