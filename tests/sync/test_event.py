@@ -10,6 +10,7 @@ import pytest
 from support.crowd import everywhere
 
 import greenrt
+from greenrt._hub.links import Notifier
 from greenrt.errors import BlockingInHub
 
 
@@ -220,3 +221,19 @@ def test_nothing_holds_it_after_use():
     del event, waiter
     gc.collect()
     assert there() is None
+
+
+def test_a_link_that_finds_no_memory_leaves_the_event_usable():
+    class Poor(Notifier):
+        def notify(self, source):
+            raise MemoryError
+
+    event = greenrt.Event()
+    event.rawlink(Poor())
+    with pytest.raises(MemoryError):
+        event.set()
+    event.clear()
+    waiting = greenrt.spawn(event.wait, 10)
+    greenrt.sleep(0)
+    event.set()
+    assert waiting.get(timeout=10)

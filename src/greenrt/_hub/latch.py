@@ -47,8 +47,10 @@ class Latch(Guarded):
         """Set, wake all waiters, call all links; idempotent."""
         if self._enter():
             self._set = True
-            self._fire()
-            self._finish()
+            try:
+                self._fire()
+            finally:
+                self._finish()
         else:
             self._submit(FIRE, None)
 

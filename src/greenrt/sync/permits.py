@@ -39,8 +39,10 @@ class Permits(Guarded):
     def _give_back(self) -> None:
         """Hand one to who waits longest, or have one more."""
         if self._enter():
-            self._release_one()
-            self._finish()
+            try:
+                self._release_one()
+            finally:
+                self._finish()
         else:
             self._submit(RELEASE, None)
 

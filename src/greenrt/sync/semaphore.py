@@ -125,9 +125,11 @@ class BoundedSemaphore(Semaphore):
     def _give_back(self) -> None:
         if self._enter() or self._insist():
             fits = self._left < self._bound
-            if fits:
-                self._release_one()
-            self._finish()
+            try:
+                if fits:
+                    self._release_one()
+            finally:
+                self._finish()
             if not fits:
                 raise ValueError(
                     f"{self!r} was released more often than it was acquired (its bound is {self._bound})"
