@@ -183,12 +183,12 @@ if hasattr(queue, "ShutDown"):
     made = queue.Queue()
     made.put(1)
     getter = queue.Queue()
-    waiting = greenrt.spawn(getter.get)
+    waiting = greenrt.spawn(raises, queue.ShutDown, getter.get)
     time.sleep(0.01)
     made.shutdown(), getter.shutdown()
     assert raises(queue.ShutDown, made.put, 2)
     assert made.get() == 1
-    assert raises(queue.ShutDown, made.get) and raises(queue.ShutDown, waiting.get)
+    assert raises(queue.ShutDown, made.get) and waiting.get(timeout=10)
 """)
 
 
