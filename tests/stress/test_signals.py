@@ -252,8 +252,14 @@ TESTS = Path(__file__).parents[1]
 
 def test_a_storm_over_the_tests_of_the_floors(campaign):
     """The tests of hub, sync and green pass while SIGALRM comes a thousand times a second (boxed: three files)."""
+    # Not those that compare with blocking calls of the standard library: these end early with what they have when a
+    # signal comes (signal(7)), where ours go on. Nor a count of turns in half a second, of which a thousand handlers
+    # leave less.
     files = [
-        str(path) for floor in ("hub", "sync", "green") for path in sorted((TESTS / floor).glob("test_*.py"))
+        str(path)
+        for floor in ("hub", "sync", "green")
+        for path in sorted((TESTS / floor).glob("test_*.py"))
+        if "like_stdlib" not in path.name
     ]
     if not campaign.full:
         files = campaign.random("storm").sample(files, 3)
