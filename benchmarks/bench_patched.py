@@ -11,6 +11,7 @@ from time import perf_counter
 from types import ModuleType
 
 from benchmarks.harness.model import Area, Metric, Repeated, Target
+from benchmarks.harness.runtimes import patch
 
 # No more than the green call; what is less than 1 is the spread of the measurement.
 TARGETS = (Target(0.9, "greenrt.green"),)
@@ -77,7 +78,7 @@ def of_greenrt(name: str) -> ModuleType:
 
 def patched_by(package: str) -> Find:
     def find(name: str) -> ModuleType:
-        importlib.import_module(f"{package}.monkey").patch_all()
+        patch(package)
         return importlib.import_module(name)
 
     return find

@@ -14,7 +14,7 @@ from time import perf_counter
 
 from benchmarks.harness.machine import cores
 from benchmarks.harness.model import Area, Metric, Once, Target
-from benchmarks.harness.runtimes import import_eventlet, load
+from benchmarks.harness.runtimes import load, patch
 
 IN_TURN = "unpatched, in turn"
 TARGETS = (Target(3.0), Target(0.9, IN_TURN))
@@ -49,26 +49,6 @@ def in_threads(count: int) -> None:
         thread.join()
 
 
-def unpatched() -> None:
-    pass
-
-
-def patch_greenrt() -> None:
-    from greenrt import monkey
-
-    monkey.patch_all()
-
-
-def patch_gevent() -> None:
-    from gevent import monkey
-
-    monkey.patch_all()
-
-
-def patch_eventlet() -> None:
-    import_eventlet().monkey_patch()
-
-
 def processor_seconds() -> float:
     """Return the processor time of this process and of the children it has waited for."""
     # os.times() counts in ticks of 10 ms.
@@ -76,9 +56,10 @@ def processor_seconds() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def side(patch: Callable[[], None], run: Callable[[int], None]) -> Callable[[int], Mapping[str, float]]:
+def side(run: Callable[[int], None], patched_by: str = "") -> Callable[[int], Mapping[str, float]]:
     def measure(count: int) -> dict[str, float]:
-        patch()
+        if patched_by:
+            patch(patched_by)
         os.sched_setaffinity(0, cores()[-1:])
         # The first one imports, and finds the program.
         run(2)
@@ -100,11 +81,11 @@ AREA = Area(
             "processes",
             (WALL, PROCESSOR),
             {
-                "greenrt": side(patch_greenrt, in_greenlets("greenrt")),
-                "gevent": side(patch_gevent, in_greenlets("gevent")),
-                "eventlet": side(patch_eventlet, in_greenlets("eventlet")),
-                "native threads": side(unpatched, in_threads),
-                IN_TURN: side(unpatched, in_turn),
+                "greenrt": side(in_greenlets("greenrt"), "greenrt"),
+                "gevent": side(in_greenlets("gevent"), "gevent"),
+                "eventlet": side(in_greenlets("eventlet"), "eventlet"),
+                "native threads": side(in_threads),
+                IN_TURN: side(in_turn),
             },
             full=1000,
             smoke=10,

@@ -8,32 +8,25 @@ from types import ModuleType
 
 from greenrt._typing import Any
 
-__all__ = ["when_imported", "whenever_imported"]
+__all__ = ["when_imported"]
 
 
-def when_imported(name: str, act: Callable[[ModuleType], object]) -> None:
+def when_imported(name: str, act: Callable[[ModuleType], object], lasting: bool = False) -> None:
     """Call `act(module)` once the top-level module `name` has been executed; now, if it has been by now.
 
-    What `act` raises, the import raises.
+    With `lasting` again each time a new copy of the module has been made. What `act` raises, the import raises.
     """
     module = sys.modules.get(name)
+    if lasting or module is None:
+        sys.meta_path.insert(0, _Finder(name, act, lasting))
     if module is not None:
         act(module)
-    else:
-        sys.meta_path.insert(0, _Finder(name, act))
-
-
-def whenever_imported(name: str, act: Callable[[ModuleType], object]) -> None:
-    """As `when_imported`, and again each time a new copy of the module has been made."""
-    sys.meta_path.insert(0, _Finder(name, act, lasting=True))
-    if name in sys.modules:
-        act(sys.modules[name])
 
 
 class _Finder:
     """Finds one module, as the finders after it do, and has its loader call `act`."""
 
-    def __init__(self, name: str, act: Callable[[ModuleType], object], lasting: bool = False) -> None:
+    def __init__(self, name: str, act: Callable[[ModuleType], object], lasting: bool) -> None:
         self.name = name
         self.act = act
         self.lasting = lasting

@@ -8,7 +8,7 @@ from greenrt.monkey import locks
 from greenrt.monkey.api import is_module_patched, note, patch_methods, replace, replace_together
 from greenrt.monkey.async_exc import patch_ctypes
 from greenrt.monkey.hooks import announcing
-from greenrt.monkey.imports import when_imported, whenever_imported
+from greenrt.monkey.imports import when_imported
 from greenrt.monkey.psycopg import subscribe_psycopg
 from greenrt.monkey.psycopg2 import subscribe_psycopg2
 from greenrt.monkey.rivals import refuse_rivals
@@ -148,8 +148,7 @@ def patch_thread(
     others = module.active_count() - 1
     if others > 0:
         note(f"{others} native threads were started before patching; they go on as native threads")
-    beneath = {name: getattr(thread, what) for name, what in green.BENEATH.items() if hasattr(module, name)}
-    replace_together((module, beneath), (_thread, thread.FUNCTIONS))
+    replace_together((module, green.beneath(module)), (_thread, thread.FUNCTIONS))
     green.settle(module)
     if existing_locks:
         locks.renew_locks(logging)
@@ -221,7 +220,7 @@ def patch_queue() -> None:
         patch_methods(queue, "Queue", queue_calls.METHODS)
         locks.renew_queues(native, queue.SimpleQueue)
         # For second copies of `queue`, which `importlib.reload` makes.
-        whenever_imported("_queue", green.settle)
+        when_imported("_queue", green.settle, lasting=True)
 
 
 @_patcher("all")

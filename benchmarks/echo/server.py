@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.harness.runtimes import import_eventlet, run_coroutine
+from benchmarks.harness.runtimes import patch, run_coroutine
 
 
 def announce(port: int) -> None:
@@ -19,10 +19,7 @@ def announce(port: int) -> None:
 
 def patched(runtime: str) -> None:
     """Patch the standard library, then run the blocking program as it is, on ``socket.socket`` objects."""
-    if runtime == "eventlet":
-        import_eventlet().monkey_patch()
-    else:
-        importlib.import_module(f"{runtime}.monkey").patch_all()
+    patch(runtime)
     native_threads()
 
 

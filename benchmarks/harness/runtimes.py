@@ -78,6 +78,14 @@ def import_eventlet() -> Any:
         return importlib.import_module("eventlet")
 
 
+def patch(name: str) -> None:
+    """Patch the standard library as the runtime `name` does."""
+    if name == "eventlet":
+        import_eventlet().monkey_patch()
+    else:
+        importlib.import_module(f"{name}.monkey").patch_all()
+
+
 def _eventlet() -> Green:
     eventlet = import_eventlet()
     event: Any = importlib.import_module("eventlet.event").Event

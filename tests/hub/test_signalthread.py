@@ -4,7 +4,7 @@ import pytest
 from support.child import run_script
 
 PRELUDE = """
-import gc, os, signal, subprocess, sys, threading, time
+import gc, os, queue, signal, subprocess, sys, threading, time
 import greenrt
 from greenrt import SignalThread
 from greenrt._loop.loop import Loop
@@ -21,6 +21,19 @@ def wait_for(what):
     while not what() and time.monotonic() < end:
         greenrt.sleep(0.002)
     assert what(), got
+
+def loop_in_thread():
+    # Run a loop in a thread; return the thread, the loop's proxy and what ends it at the next turn.
+    stop, proxies = threading.Event(), queue.SimpleQueue()
+    def serve():
+        loop = Loop()
+        proxies.put(loop.proxy())
+        while not stop.is_set():
+            loop.run(once=True)
+        loop.close()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread, proxies.get(), stop
 """
 
 
@@ -59,24 +72,13 @@ with SignalThread([signal.SIGUSR1], note):
         assert threads == []
     wait_for(lambda: threads)
     assert threads == [threading.get_ident()]
-started, stop = threading.Event(), threading.Event()
-def other():
-    loop = Loop()
-    proxies.append(loop.proxy())
-    started.set()
-    while not stop.is_set():
-        loop.run(once=True)
-    loop.close()
-proxies = []
-thread = threading.Thread(target=other)
-thread.start()
-started.wait()
-with SignalThread([signal.SIGUSR1], note, proxies[0]):
+thread, proxy, stop = loop_in_thread()
+with SignalThread([signal.SIGUSR1], note, proxy):
     os.kill(me, signal.SIGUSR1)
     wait_for(lambda: len(threads) == 2)
     assert threads[1] == thread.ident
     stop.set()
-    proxies[0].post(int)
+    proxy.post(int)
     thread.join()
 """)
 
@@ -241,20 +243,9 @@ def has_closed():
     assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
     other.close()
 
-started, stop = threading.Event(), threading.Event()
-def serve():
-    loop = Loop()
-    proxies.append(loop.proxy())
-    started.set()
-    while not stop.is_set():
-        loop.run(once=True)
-    loop.close()
-proxies = []
-thread = threading.Thread(target=serve)
-thread.start()
-started.wait()
+thread, proxy, stop = loop_in_thread()
 watcher = SignalThread([signal.SIGTERM], got.append)
-other = SignalThread([signal.SIGUSR1], got.append, proxies[0])
+other = SignalThread([signal.SIGUSR1], got.append, proxy)
 for _ in range(3):
     in_child(goes_on)
     in_child(has_closed)
@@ -275,7 +266,7 @@ assert results == [True]
 watcher.close()
 other.close()
 stop.set()
-proxies[0].post(int)
+proxy.post(int)
 thread.join()
 """)
 

@@ -90,6 +90,16 @@ def test_once_keeps_the_loop_no_longer_than_needed(loop):
     assert sorted(seen) == ["embed", "timer"]
 
 
+def test_again_repeats_what_was_started_for_once(loop):
+    seen = []
+    timer = loop.timer(0.001, 0.001)
+    timer.start(seen.append, "once", once=True)
+    loop.run()
+    timer.again(lambda: (seen.append("again"), len(seen) == 4 and timer.stop()))
+    loop.run()
+    assert seen == ["once", "again", "again", "again"]
+
+
 def test_feed(loop):
     seen = []
     timer = loop.timer(1000, 1000)

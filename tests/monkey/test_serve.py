@@ -61,14 +61,19 @@ def get(line: str, path: str = "/") -> str:
         return str(response.read().decode())
 
 
+def ask_slowly(process: Any, line: str) -> tuple[threading.Thread, list[str]]:
+    """Ask for what is answered once the file `go` exists; return the thread, once it has come in, and its answers."""
+    answers: list[str] = []
+    asking = threading.Thread(target=lambda: answers.append(get(line, "/slow")))
+    asking.start()
+    assert process.stdout.readline() == "slow\n"
+    return asking, answers
+
+
 def test_a_signal_ends_it_after_what_has_come(tmp_path: Path) -> None:
     with served(tmp_path) as (process, line):
         assert get(line) == f"pid {process.pid}"
-        answers: list[str] = []
-        asking = threading.Thread(target=lambda: answers.append(get(line, "/slow")))
-        asking.start()
-        # The request has come in; it is answered after that.
-        assert process.stdout.readline() == "slow\n"
+        asking, answers = ask_slowly(process, line)
         process.send_signal(signal.SIGTERM)
         assert "SIGTERM: " in process.stdout.readline()
         (tmp_path / "go").touch()
@@ -102,10 +107,7 @@ def test_hups_that_come_while_it_starts_anew_do_not_kill_it(tmp_path: Path) -> N
 
 def test_a_signal_to_end_while_it_is_about_to_start_anew(tmp_path: Path) -> None:
     with served(tmp_path) as (process, line):
-        answers: list[str] = []
-        asking = threading.Thread(target=lambda: answers.append(get(line, "/slow")))
-        asking.start()
-        assert process.stdout.readline() == "slow\n"
+        asking, answers = ask_slowly(process, line)
         process.send_signal(signal.SIGHUP)
         assert "SIGHUP" in process.stdout.readline()
         process.send_signal(signal.SIGTERM)

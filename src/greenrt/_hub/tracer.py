@@ -5,6 +5,7 @@ import time
 from greenlet import gettrace, greenlet, settrace
 
 from greenrt._hub.park import HubCore
+from greenrt._hub.site import render_site
 from greenrt._loop import inspector, log
 from greenrt._typing import Any
 
@@ -64,4 +65,4 @@ def _place(suspended: Any) -> str:
         frame = frame.f_back
     if frame is None:
         return "its end"
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+    return render_site(frame.f_code, frame.f_lasti)

@@ -17,7 +17,7 @@ cdef class Watcher(Entry):
     cdef bint _finalized
     cdef public object waiter
 
-    cdef _activate(self, callback, tuple args)
+    cdef _activate(self, callback, tuple args, bint once)
     cdef _deactivate(self)
     cdef _halt(self)
     cdef _check_usable(self, what)

@@ -111,8 +111,7 @@ class Watcher(Entry):
 
         TypeError if `callback` can't be called.
         """
-        self._once = once
-        self._activate(callback, args)
+        self._activate(callback, args, once)
 
     def stop(self, wait: bool = False, timeout: float | None = None) -> Ticket:
         """Stop watching, and drop a callback that is queued; idempotent.
@@ -224,12 +223,13 @@ class Watcher(Entry):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _activate(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def _activate(self, callback: Callable[..., object], args: tuple[Any, ...], once: bool) -> None:
         loop = self.loop
         self._check_usable("watcher.start")
         _check_callback(callback)
         self.callback = callback
         self.args = args
+        self._once = once
         if self._active:
             self._disarm()
             self._arm()
@@ -375,9 +375,8 @@ class Io(Watcher):
 
         With `once` only the next time. TypeError if `callback` can't be called.
         """
-        self._once = once
         self._pass_events = pass_events
-        self._activate(callback, args)
+        self._activate(callback, args, once)
         loop = self.loop
         self._closes = loop.fds.closes(self._fd)
 
@@ -463,8 +462,7 @@ class Timer(Watcher):
 
         `update` is gevent's; the clock is always read. TypeError if `callback` can't be called.
         """
-        self._once = once
-        self._activate(callback, args)
+        self._activate(callback, args, once)
 
     def again(self, callback: Callable[..., object], *args: Any, update: bool | None = None) -> None:
         """Restart with `repeat` as the time to wait (libev's ev_timer_again); stop if that is 0."""
@@ -474,7 +472,7 @@ class Timer(Watcher):
         after = self._after
         self._after = self._repeat
         try:
-            self._activate(callback, args)
+            self._activate(callback, args, False)
         finally:
             self._after = after
 

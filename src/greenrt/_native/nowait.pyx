@@ -53,7 +53,6 @@ cdef extern from *:
 
 # Missing where the C library has no preadv2.
 cdef int NOWAIT = getattr(os, "RWF_NOWAIT", 0)
-cdef object NOT_SUPPORTED = (EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE)
 
 
 def kind_of(fd):
@@ -68,10 +67,25 @@ def kind_of(fd):
     return S_IFREG if kind < 0 else kind
 
 
-cdef int refuse() except -1:
-    """Return if errno says that this file, or this kernel, can't be asked that way; else raise it."""
-    if errno in (EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE):
-        return 0
+cdef bint unsupported(int number):
+    """Tell whether that errno says that this file, or this kernel, can't be asked that way."""
+    return number in (EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE)
+
+
+cdef bint interrupted() except -1:
+    """Tell whether errno says that the call is to be made again, after signal handlers have run."""
+    if errno != EINTR:
+        return False
+    PyErr_CheckSignals()
+    return True
+
+
+cdef object answer():
+    """Return what another errno comes to: None if the call would wait, or NotImplemented; else raise it."""
+    if errno == EAGAIN:
+        return None
+    if unsupported(errno):
+        return NotImplemented
     PyErr_SetFromErrno(OSError)
 
 
@@ -89,12 +103,8 @@ def read_now(int fd, Py_ssize_t size):
             if count >= 0:
                 _PyBytes_Resize(&made, count)
                 return <object>made
-            if errno == EAGAIN:
-                return None
-            if errno != EINTR:
-                refuse()
-                return NotImplemented
-            PyErr_CheckSignals()
+            if not interrupted():
+                return answer()
     finally:
         Py_XDECREF(made)
 
@@ -106,7 +116,7 @@ def readv_now(fd, buffers):
     except BlockingIOError:
         return None
     except OSError as error:
-        if error.errno in NOT_SUPPORTED:
+        if unsupported(error.errno):
             return NotImplemented
         raise
 
@@ -124,11 +134,7 @@ def write_now(int fd, data, Py_ssize_t start):
             count = greenrt_write(fd, <const char *>view.buf + start, view.len - start)
             if count >= 0:
                 return count
-            if errno == EAGAIN:
-                return None
-            if errno != EINTR:
-                refuse()
-                return NotImplemented
-            PyErr_CheckSignals()
+            if not interrupted():
+                return answer()
     finally:
         PyBuffer_Release(&view)

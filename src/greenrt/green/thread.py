@@ -59,13 +59,18 @@ class _GreenThread(Greenlet):
         self.gr_context = Context()
 
 
-def native_ident(ident: int) -> int:
-    """Return the identity of the native thread that runs the green thread `ident`; other identities as they are."""
+def _thread_of(ident: int) -> Any:
+    """Return the green thread that runs under that identity; None if there is none."""
     for thread in list(_running):
         if id(thread) == ident:
-            hub: Any = thread.hub
-            return int(hub.thread_ident)
-    return ident
+            return thread
+    return None
+
+
+def native_ident(ident: int) -> int:
+    """Return the identity of the native thread that runs the green thread `ident`; other identities as they are."""
+    thread = _thread_of(ident)
+    return ident if thread is None else int(thread.hub.thread_ident)
 
 
 def throw_into(ident: int, kind: type[BaseException]) -> bool:
@@ -74,12 +79,12 @@ def throw_into(ident: int, kind: type[BaseException]) -> bool:
     The main greenlet counts as one for the others; the calling thread itself gets it now.
     """
     current = getcurrent()
-    for thread in list(_running):
-        if id(thread) == ident:
-            if thread is current:
-                raise kind
-            thread.kill(kind, block=False)
-            return True
+    thread = _thread_of(ident)
+    if thread is not None:
+        if thread is current:
+            raise kind
+        thread.kill(kind, block=False)
+        return True
     hub = get_hub_if_exists()
     if hub is None or ident != hub.thread_ident or current is hub.parent:
         return False

@@ -11,7 +11,7 @@ from greenrt.green.dummies import forget_dummies
 _module = _original.private_module("threading")
 
 # threading's names for what it takes from _thread, by the names there. Not all versions have all of them.
-BENEATH: dict[str, str] = {
+_BENEATH: dict[str, str] = {
     "Lock": "allocate_lock",
     "_CRLock": "RLock",
     "_LockType": "LockType",
@@ -25,6 +25,11 @@ BENEATH: dict[str, str] = {
     "get_ident": "get_ident",
     "local": "_local",
 }
+
+
+def beneath(module: Any) -> dict[str, Any]:
+    """Return what a `threading` module is to take from green threads instead of from `_thread`, by its names."""
+    return {name: getattr(thread, what) for name, what in _BENEATH.items() if hasattr(module, name)}
 
 
 def settle(module: Any) -> None:
@@ -64,10 +69,9 @@ def _renew_main_thread(module: Any) -> None:
         known._started = started
 
 
-for _name in BENEATH:
-    if hasattr(_module, _name):
-        setattr(_module, _name, getattr(thread, BENEATH[_name]))
-del _name
+for _name, _made in beneath(_module).items():
+    setattr(_module, _name, _made)
+del _name, _made
 settle(_module)
 
 __all__ = list(_module.__all__)

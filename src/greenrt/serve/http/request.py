@@ -41,7 +41,7 @@ def read_request(wire: Wire, heads: Heads) -> Request | None:
 def _persistent(environ: dict[str, Any], modern: bool, wire: Wire) -> bool:
     """Tell whether the client wants to go on with the connection, and set how it gets another protocol if it does."""
     options = environ.get("HTTP_CONNECTION")
-    if options is None:
+    if options is None or (modern and options == "keep-alive"):
         return modern
     listed = {option.strip(" \t") for option in options.lower().split(",")}
     if "upgrade" in listed and modern and "HTTP_UPGRADE" in environ:
