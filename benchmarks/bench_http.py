@@ -1,4 +1,4 @@
-"""What a WSGI server can serve on one core: short and long answers, connections kept or not, and many idle ones.
+"""What a WSGI server can serve on one core: short and long answers, connections kept or not, TLS, and many idle ones.
 
 Each server as it comes, with its checks and limits on and its access log off. Since a server may have several
 processes and threads, what counts besides the rate is the processor time of all of them for each request.
@@ -24,8 +24,12 @@ from benchmarks.http.applications import BODIES
 
 if TYPE_CHECKING:
     import socket
+    import ssl
 
 CONNECTIONS = 100
+CERTIFICATE = str(Path(__file__).parent / "servers" / "localhost.pem")
+# How the load generator is compiled for TLS.
+TLS = ("-DTLS", "-lssl", "-lcrypto")
 # As many as greenrt's limits allow by default, less those that load it.
 IDLE = 9_500
 
@@ -51,6 +55,15 @@ SERVERS: dict[str, list[str]] = {
     ],
     "granian": ["granian", "--interface", "wsgi", "--no-access-log", "--no-log", "--port", "{port}", WSGI],
     "waitress": ["waitress", "--listen", "127.0.0.1:{port}", WSGI],
+}
+
+# What each needs for TLS; waitress has none.
+SECURED = {
+    "greenrt": [CERTIFICATE],
+    "gevent": [CERTIFICATE],
+    "gunicorn gevent": ["--certfile", CERTIFICATE, "--keyfile", CERTIFICATE],
+    "uvicorn": ["--ssl-certfile", CERTIFICATE, "--ssl-keyfile", CERTIFICATE],
+    "granian": ["--ssl-certificate", CERTIFICATE, "--ssl-keyfile", CERTIFICATE],
 }
 
 # What keeps idle connections open for as long as it takes to open all of them.
@@ -95,7 +108,17 @@ def ask(sock: "socket.socket", sent: bytes, body: bytes) -> bytes:
     return reply
 
 
-def first_reply(port: int, sent: bytes, body: bytes) -> bytes:
+def any_certificate() -> "ssl.SSLContext":
+    """Return a client's context that believes any certificate."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def first_reply(port: int, sent: bytes, body: bytes, tls: bool = False) -> bytes:
     """Ask until the server answers; return the whole reply."""
     import socket
 
@@ -103,7 +126,10 @@ def first_reply(port: int, sent: bytes, body: bytes) -> bytes:
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port), 5) as sock:
-                return ask(sock, sent, body)
+                if not tls:
+                    return ask(sock, sent, body)
+                with any_certificate().wrap_socket(sock) as secured:
+                    return ask(secured, sent, body)
         except OSError:
             if time.monotonic() > deadline:
                 raise
@@ -117,17 +143,20 @@ def family_seconds(pid: int) -> float:
 
 
 @contextmanager
-def running(rival: str, core: int, folder: Path, *options: str) -> Iterator[tuple[int, int]]:
+def running(
+    rival: str, core: int, folder: Path, *options: str, tls: bool = False
+) -> Iterator[tuple[int, int]]:
     """Start a server on a core and yield its process id and port."""
     port = free_port()
-    command = [sys.executable, "-m", *(part.format(port=port) for part in SERVERS[rival])]
-    command[3:3] = options
+    command = [sys.executable, "-m", *(part.format(port=port) for part in SERVERS[rival]), *options]
+    if tls:
+        command += SECURED[rival]
     with (folder / "errors").open("w+") as errors:
         pin = (lambda: os.sched_setaffinity(0, {core})) if core >= 0 else None
         server = subprocess.Popen(command, stdout=errors, stderr=errors, preexec_fn=pin)
         try:
             try:
-                first_reply(port, request("/hello"), BODIES["/hello"])
+                first_reply(port, request("/hello"), BODIES["/hello"], tls)
             except OSError:
                 sys.exit(f"{rival} doesn't answer: {complaint(errors)}")
             yield server.pid, port
@@ -136,15 +165,26 @@ def running(rival: str, core: int, folder: Path, *options: str) -> Iterator[tupl
             server.wait()
 
 
-def load(folder: Path, port: int, path: str, churn: bool, warmup: float, seconds: float) -> dict[str, float]:
+def load(
+    folder: Path,
+    port: int,
+    path: str,
+    warmup: float,
+    seconds: float,
+    *,
+    churn: bool = False,
+    tls: bool = False,
+) -> dict[str, float]:
     """Run the generator and return what it found."""
     sent = request(path, *(["Connection: close"] if churn else []))
     (folder / "request").write_bytes(sent)
-    (folder / "reply").write_bytes(first_reply(port, sent, BODIES[path]))
+    (folder / "reply").write_bytes(first_reply(port, sent, BODIES[path], tls))
     _, core, spin = places()
     arguments = (port, CONNECTIONS, 100, warmup, seconds, core, int(spin))
     files = (str(folder / "request"), str(folder / "reply"))
-    command = [str(cc.program(LOAD_SOURCE)), *map(str, arguments), *files, str(int(churn))]
+    # Not in `prepare`: without the headers of OpenSSL only TLS can't be measured.
+    generator = cc.compile_program(LOAD_SOURCE, *TLS) if tls else cc.program(LOAD_SOURCE)
+    command = [str(generator), *map(str, arguments), *files, str(int(churn))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr.strip())
@@ -161,21 +201,26 @@ def times(effort: Effort) -> tuple[float, float]:
 class Answers:
     """One server and one generator for as long as the effort says."""
 
-    def __init__(self, name: str, title: str, path: str, churn: bool = False) -> None:
+    def __init__(self, name: str, title: str, path: str, *, churn: bool = False, tls: bool = False) -> None:
         self.name = name
         self.path = path
         self.churn = churn
+        self.tls = tls
         self.rate = Metric("rate", title, PER_SECOND, targets=TARGETS.get(name, ()))
         self.metrics: tuple[Metric, ...] = (self.rate, PROCESSOR, P99, P50)
-        self.rivals: tuple[str, ...] = tuple(SERVERS)
+        self.rivals: tuple[str, ...] = tuple(SECURED if tls else SERVERS)
 
     def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
         warmup, seconds = times(effort)
-        with TemporaryDirectory() as name, running(rival, places()[0], Path(name)) as (pid, port):
+        with (
+            TemporaryDirectory() as name,
+            running(rival, places()[0], Path(name), tls=self.tls) as (pid, port),
+        ):
             used = family_seconds(pid)
-            found = load(Path(name), port, self.path, self.churn, warmup, seconds)
+            found = load(Path(name), port, self.path, warmup, seconds, churn=self.churn, tls=self.tls)
             used = family_seconds(pid) - used
-        # The time of the warm-up is in `used`, its requests are not in the count.
+        # The time of the warm-up is in `used`, its requests are not in the count. With TLS a hundred handshakes are
+        # in it too, some 5 % of it.
         each = used / (found["rate"] * (found["seconds"] + warmup))
         values = {self.rate: found["rate"], PROCESSOR: each, P99: found["p99"], P50: found["p50"]}
         for metric, value in values.items():
@@ -212,13 +257,13 @@ class Idle:
             running(rival, places()[0], Path(name), *PATIENT.get(rival, ())) as (pid, port),
             ExitStack() as held,
         ):
-            load(Path(name), port, "/hello", False, 0.0, 0.1)
+            load(Path(name), port, "/hello", 0.0, 0.1)
             before = family_memory(pid)
             for _ in range(count):
                 sock = held.enter_context(socket.create_connection(("127.0.0.1", port), 30))
                 ask(sock, request("/hello"), BODIES["/hello"])
             each = (family_memory(pid) - before) / count
-            found = load(Path(name), port, "/hello", False, *times(effort))
+            found = load(Path(name), port, "/hello", *times(effort))
         yield Sample(MEMORY.name, each, count)
         yield Sample(LOADED.name, found["rate"], int(found["requests"]))
 
@@ -236,6 +281,7 @@ def prepare() -> str | None:
 
 WORKLOADS = (
     Answers("hello", "requests a second, kept connections", "/hello"),
+    Answers("TLS", "requests a second over TLS, kept", "/hello", tls=True),
     Answers("10 kB", "10 kB answers a second", "/10k"),
     Answers("1 MB", "1 MB answers a second", "/1m"),
     Answers("churn", "requests a second, a connection each", "/hello", churn=True),

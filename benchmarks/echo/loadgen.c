@@ -6,6 +6,8 @@
  * reply must be as long as the file REPLY, and begin and end with the same 12 bytes (between are dates). With CHURN 1
  * each request has a connection of its own, which counts for the latency.
  *
+ * Compiled with -DTLS it speaks TLS, of whatever version the server likes best, and believes any certificate.
+ *
  * CORE is the CPU to stay on, -1 for any. With SPIN 1 it polls without ever sleeping, so that the server does not
  * pay for waking it; that needs a core of its own. Each reply is checked. Prints one JSON object: requests and
  * seconds of the measured window, latencies in seconds, and the share of the window in which it had nothing to do.
@@ -23,6 +25,9 @@
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef TLS
+#include <openssl/ssl.h>
+#endif
 
 /* Latencies are kept in buckets of 1/64 of a power of two: at most 1.6 % off, and no memory to grow. */
 #define SUB_BITS 6
@@ -36,6 +41,9 @@ struct connection {
     uint64_t sequence;
     uint64_t sent_at;
     char *reply;
+#ifdef TLS
+    SSL *tls;
+#endif
 };
 
 static uint64_t histogram[BUCKETS];
@@ -84,7 +92,67 @@ static double percentile(uint64_t total, double share)
     return 0;
 }
 
-static int connect_to(int port)
+#ifdef TLS
+/* Shakes hands on the new connection, while the socket still blocks. */
+static void secure(struct connection *c)
+{
+    static SSL_CTX *context;
+    if (!context && !(context = SSL_CTX_new(TLS_client_method())))
+        die("SSL_CTX_new");
+    SSL_CTX_set_read_ahead(context, 1);
+    c->tls = SSL_new(context);
+    if (!c->tls || !SSL_set_fd(c->tls, c->fd) || SSL_connect(c->tls) != 1)
+        die("SSL_connect");
+}
+
+static ssize_t put(struct connection *c, const char *data, size_t size)
+{
+    return SSL_write(c->tls, data, (int)size);
+}
+
+/* Like recv, but goes on to the end of what there is: with read-ahead the library may hold more than the socket. */
+static ssize_t take(struct connection *c, char *data, size_t size)
+{
+    size_t taken = 0;
+    int got = 0;
+    while (taken < size && (got = SSL_read(c->tls, data + taken, (int)(size - taken))) > 0)
+        taken += (size_t)got;
+    if (taken)
+        return (ssize_t)taken;
+    int error = SSL_get_error(c->tls, got);
+    if (error == SSL_ERROR_WANT_READ)
+        errno = EAGAIN;
+    return error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static void end(struct connection *c)
+{
+    SSL_free(c->tls);
+    close(c->fd);
+}
+#else
+static void secure(struct connection *c)
+{
+    (void)c;
+}
+
+static ssize_t put(struct connection *c, const char *data, size_t size)
+{
+    return send(c->fd, data, size, MSG_NOSIGNAL);
+}
+
+static ssize_t take(struct connection *c, char *data, size_t size)
+{
+    return recv(c->fd, data, size, 0);
+}
+
+static void end(struct connection *c)
+{
+    close(c->fd);
+}
+#endif
+
+static void connect_to(struct connection *c, int port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -93,9 +161,10 @@ static int connect_to(int port)
         die("connect");
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0)
         die("TCP_NODELAY");
+    c->fd = fd;
+    secure(c);
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         die("O_NONBLOCK");
-    return fd;
 }
 
 /* Ends a connection at once, so that no port stays taken, and makes a new one. */
@@ -104,8 +173,8 @@ static void connect_anew(struct connection *c, uint32_t index, int port, int pol
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = index};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    close(c->fd);
-    c->fd = connect_to(port);
+    end(c);
+    connect_to(c, port);
     if (epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &event) < 0)
         die("epoll_ctl");
 }
@@ -142,14 +211,14 @@ static void send_next(struct connection *c, uint32_t index, char *message, size_
     } else
         stamp(c, index, message);
     errno = 0;
-    if (send(c->fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
+    if (put(c, message, size) != (ssize_t)size)
         die("send");
 }
 
 /* Returns whether the reply is complete. */
 static int receive(struct connection *c, uint32_t index, char *message, size_t size)
 {
-    ssize_t got = recv(c->fd, c->reply + c->received, size - c->received, 0);
+    ssize_t got = take(c, c->reply + c->received, size - c->received);
     if (got < 0 && errno == EAGAIN)
         return 0;
     if (got <= 0) {
@@ -203,7 +272,7 @@ int main(int argc, char **argv)
         message[i] = (char)('a' + i % 26);
     for (int i = 0; i < count; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
-        connections[i].fd = connect_to(port);
+        connect_to(&connections[i], port);
         connections[i].reply = malloc(size);
         if (!connections[i].reply || epoll_ctl(poller, EPOLL_CTL_ADD, connections[i].fd, &event) < 0)
             die("epoll_ctl");

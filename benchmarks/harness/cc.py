@@ -13,17 +13,17 @@ class NoCompiler(Exception):
     """There is no C compiler here."""
 
 
-def program(source: Path) -> Path:
+def program(source: Path, *flags: str) -> Path:
     """Return where the program of a source file is, or will be, compiled to."""
-    return BUILD / source.stem
+    return BUILD / "".join((source.stem, *flags))
 
 
-def compile_program(source: Path) -> Path:
+def compile_program(source: Path, *flags: str) -> Path:
     """Compile one C file with ``$CC`` (``cc`` if unset) unless that was done; return the program.
 
     Raises NoCompiler where there is none, CalledProcessError with the compiler's words where it refuses.
     """
-    target = program(source)
+    target = program(source, *flags)
     if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
         return target
     compiler = shlex.split(os.environ.get("CC") or "cc")
@@ -32,7 +32,7 @@ def compile_program(source: Path) -> Path:
     BUILD.mkdir(parents=True, exist_ok=True)
     # Renamed into place: an interrupted compiler must not leave half a program that looks up to date.
     unfinished = target.with_suffix(f".{os.getpid()}")
-    command = [*compiler, "-O2", "-Wall", "-Wextra", "-o", str(unfinished), str(source)]
+    command = [*compiler, "-O2", "-Wall", "-Wextra", "-o", str(unfinished), str(source), *flags]
     subprocess.run(command, check=True, capture_output=True, text=True)
     unfinished.replace(target)
     return target
