@@ -271,12 +271,153 @@ thread.join()
 """)
 
 
-def test_a_child_program_can_be_told_to_unblock():
+# Ways to start a program; each says whether SIGTERM ends it.
+STARTS = """
+PROGRAM = ["/bin/sleep", "20"]
+
+def signals(pid, which):
+    with open(f"/proc/{pid}/status") as file:
+        return int(dict(line.split(":", 1) for line in file)[which], 16)
+
+def ends(pid):
+    # The kernel lets the parent of a vfork go on a moment before exec has put the handlers away.
+    wait_for(lambda: not signals(pid, "SigCgt"))
+    blocks = signals(pid, "SigBlk") >> (signal.SIGTERM - 1) & 1
+    os.kill(pid, signal.SIGTERM)
+    if blocks:
+        os.kill(pid, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code == (-signal.SIGKILL if blocks else -signal.SIGTERM)
+    return not blocks
+
+def by_subprocess():
+    child = subprocess.Popen(PROGRAM)
+    try:
+        return ends(child.pid)
+    finally:
+        child.returncode = 0
+
+def by_spawn():
+    return ends(os.posix_spawn(PROGRAM[0], PROGRAM, {}))
+
+def by_fork():
+    # Closed by exec, which tells the parent.
+    reads, writes = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.execv(PROGRAM[0], PROGRAM)
+        finally:
+            os._exit(1)
+    os.close(writes)
+    assert os.read(reads, 1) == b""
+    os.close(reads)
+    return ends(pid)
+
+STARTS = [by_subprocess, by_spawn, by_fork]
+
+def in_thread(function):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(function()))
+    thread.start()
+    thread.join()
+    return found[0]
+"""
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_a_program_inherits_what_the_starting_thread_blocks(patched: bool):
+    run(f"""
+if {patched}:
+    import greenrt.monkey
+    greenrt.monkey.patch_all()
+{STARTS}
+go, results = threading.Event(), []
+def before():
+    go.wait()
+    for start in STARTS:
+        results.append(start())
+early = threading.Thread(target=before, daemon=True)
+early.start()
+with SignalThread([signal.SIGTERM], got.append) as watcher:
+    for start in STARTS:
+        assert not start(), start
+        # In the child of a native thread's fork the loop is gone, and with it what is blocked.
+        assert in_thread(start) == (start is by_fork and {not patched}), start
+        with watcher.unblocked():
+            assert start(), start
+        assert not start(), start
+    go.set()
+    early.join()
+    # A native thread that was started before does not block it; green ones are this thread.
+    assert results == [{not patched}] * 3, results
+    os.kill(me, signal.SIGTERM)
+    wait_for(lambda: got)
+for start in STARTS:
+    assert start(), start
+assert len(got) == 1
+""")
+
+
+def test_unblocked_nests_and_belongs_to_the_thread():
+    run("""
+TERM = {signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+with SignalThread([signal.SIGTERM, signal.SIGUSR2], got.append) as watcher:
+    def other_thread():
+        assert TERM <= blocked()
+        with watcher.unblocked():
+            assert not TERM & blocked()
+        assert TERM <= blocked()
+        results.append(True)
+    results = []
+    first, second = watcher.unblocked(), watcher.unblocked()
+    first.__enter__()
+    second.__enter__()
+    # What the program blocks itself stays so.
+    assert blocked() == {signal.SIGUSR2}
+    thread = threading.Thread(target=lambda: (signal.pthread_sigmask(signal.SIG_BLOCK, TERM), other_thread()))
+    thread.start()
+    thread.join()
+    assert results == [True]
+    first.__exit__(None, None, None)
+    assert not TERM & blocked()
+    # Here it arrives in this thread, which has our handler.
+    os.kill(me, signal.SIGTERM)
+    wait_for(lambda: got)
+    second.__exit__(None, None, None)
+    assert TERM <= blocked()
+    # One that outlives the watcher blocks nothing again.
+    with watcher.unblocked():
+        watcher.close()
+    assert blocked() == {signal.SIGUSR2}
+""")
+
+
+def test_a_forks_child_unblocks_before_it_calls_exec():
     run("""
 with SignalThread([signal.SIGTERM], print) as watcher:
-    child = subprocess.Popen(["/bin/sleep", "30"], preexec_fn=watcher.unblock)
+    child = subprocess.Popen(["/bin/sleep", "20"], preexec_fn=watcher.unblock)
     child.terminate()
     assert child.wait() == -signal.SIGTERM
+""")
+
+
+def test_a_fork_from_another_thread_blocks_nothing_in_the_child():
+    run("""
+def fork():
+    assert signal.SIGTERM in blocked()
+    pid = os.fork()
+    if not pid:
+        os._exit(signal.SIGTERM in blocked() or not watcher.closed)
+    results.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+results = []
+with SignalThread([signal.SIGTERM], print) as watcher:
+    for _ in range(3):
+        thread = threading.Thread(target=fork)
+        thread.start()
+        thread.join()
+assert results == [0, 0, 0]
 """)
 
 

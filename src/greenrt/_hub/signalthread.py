@@ -32,11 +32,13 @@ class SignalThread:
     Made and closed by the main thread, which blocks the signals meanwhile, as sigwait(2) needs, and threads that are
     started then inherit that. A thread that was started before, and does not block them, may still be the one that
     gets such a signal: it is passed on all the same, but `info` then says nothing of the sender (`si_pid` is 0). A
-    signal sent to one thread (signal.raise_signal, pthread_kill) that blocks it stays there. Child programs inherit
-    what is blocked: give those that shall end by such a signal ``preexec_fn=thread.unblock``.
+    signal sent to one thread (signal.raise_signal, pthread_kill) that blocks it stays there.
 
-    In the child of a fork it goes on with a thread of its own if the loop does; else, and at the first signal after
-    the loop is closed, it closes itself, and the signals are again for whom they were before.
+    A program inherits what the thread blocks that starts it (execve(2)), by subprocess, posix_spawn or exec, and
+    the default action instead of our handler. What shall end by such a signal is started under
+    ``with thread.unblocked():``. In the child of a fork it goes on with a thread of its own if the loop does; else,
+    and at the first signal after the loop is closed, it closes itself: the signals are blocked no more, and again
+    for whom they were before.
 
     ValueError in other threads, for what is no signal or can't be waited for, and for signals that another
     SignalThread has; TypeError if `function` can't be called; RuntimeError if there can be no more threads.
@@ -55,6 +57,8 @@ class SignalThread:
         self.closed = False
         self._blocked: set[int] = set()
         self._previous: dict[int, Any] = {}
+        # Threads within `unblocked`: what to block again, and how often it was entered.
+        self._open: dict[int, tuple[set[int], int]] = {}
         # Held while the thread is looked at or ends, so that no signal goes to one that is gone; re-entrant, since
         # a handler closes, too.
         self._lock = _original.RLock()
@@ -156,8 +160,34 @@ class SignalThread:
         self.unblock()
 
     def unblock(self) -> None:
-        """Block in this thread no more what this object blocks: for `preexec_fn` of subprocess.Popen."""
+        """Block in this thread no more what this object blocks: for a fork's child before it calls exec."""
         _original.pthread_sigmask(_signal.SIG_UNBLOCK, self._blocked)
+
+    def unblocked(self) -> "_Unblocked":
+        """Return a context in which this thread blocks none of the signals, so that programs started there do not.
+
+        Any thread, nested too, and by several greenlets. Those of the signals that come meanwhile are passed on,
+        but `info` may say nothing of the sender.
+        """
+        return _Unblocked(self)
+
+    def _enter_unblocked(self) -> None:
+        ident = _original.get_ident()
+        entered = self._open.get(ident)
+        if entered is None:
+            before = _original.pthread_sigmask(_signal.SIG_UNBLOCK, self._blocked)
+            entered = (before & self._blocked, 0)
+        self._open[ident] = (entered[0], entered[1] + 1)
+
+    def _leave_unblocked(self) -> None:
+        ident = _original.get_ident()
+        found, times = self._open[ident]
+        if times > 1:
+            self._open[ident] = (found, times - 1)
+            return
+        del self._open[ident]
+        if not self.closed:
+            _original.pthread_sigmask(_signal.SIG_BLOCK, found)
 
     def _go_on_in_child(self) -> None:
         self._lock = _original.RLock()
@@ -169,6 +199,8 @@ class SignalThread:
             self.close()
         else:
             self._begin()
+            if _original.get_ident() in self._open:
+                self.unblock()
 
     def __enter__(self) -> "SignalThread":
         return self
@@ -179,6 +211,21 @@ class SignalThread:
     def __repr__(self) -> str:
         names = ", ".join(map(_name, sorted(self.signals)))
         return f"<SignalThread at {id(self):#x} of {names}{', closed' if self.closed else ''}>"
+
+
+class _Unblocked:
+    """What `SignalThread.unblocked` returns."""
+
+    __slots__ = ("_thread",)
+
+    def __init__(self, thread: SignalThread) -> None:
+        self._thread = thread
+
+    def __enter__(self) -> None:
+        self._thread._enter_unblocked()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._thread._leave_unblocked()
 
 
 def _check(signals: frozenset[int]) -> None:
