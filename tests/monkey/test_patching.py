@@ -539,7 +539,7 @@ def test_a_fork_leaves_the_other_threads_behind() -> None:
 
 
 def test_a_thread_that_forks_is_all_there_is_in_the_child() -> None:
-    out, _ = run_script("""
+    out, err = run_script("""
         import os, threading, time
         from greenrt import monkey
         monkey.patch_all()
@@ -562,3 +562,4 @@ def test_a_thread_that_forks_is_all_there_is_in_the_child() -> None:
         print(ends)
     """)
     assert out == "child child [3, 0]\n"
+    assert err == ""

@@ -17,6 +17,8 @@ _BENEATH: dict[str, str] = {
     "_LockType": "LockType",
     "_ThreadHandle": "_ThreadHandle",
     "_allocate_lock": "allocate_lock",
+    # Called for the main thread of a fork's child only: the thread that forked.
+    "_get_main_thread_ident": "get_ident",
     "_make_thread_handle": "_make_thread_handle",
     "_set_sentinel": "_set_sentinel",
     "_start_joinable_thread": "start_joinable_thread",
