@@ -148,14 +148,26 @@ def test_slow_clients_are_closed_and_good_ones_served(campaign: Any, name: str) 
     assert taken[len(taken) // 2] < 2
 
 
-def test_no_fds_are_left(campaign: Any) -> None:
-    with serving_process(fds=64, **FOREVER) as (pid, port):
+def without_fds(pause: float) -> tuple[float, float]:
+    """Return the processor time (seconds) that 2 s without fds take, and after how long the server serves again."""
+    with serving_process(fds=64, pause=pause, **FOREVER) as (pid, port):
         with attacking(port, b"", 300):
             time.sleep(0.5)
             used = processor_seconds(pid)
             time.sleep(2)
             used = processor_seconds(pid) - used
-        taken = ask(port, False)
+        return used, ask(port, False)
+
+
+def test_no_fds_are_left(campaign: Any) -> None:
+    used, taken = without_fds(-1)
     campaign.report(f"{used:.2f} s of processor time in 2 s without fds; served {taken * 1000:.0f} ms after")
     assert used < 0.5
     assert taken < 10
+
+
+def test_a_server_that_tries_again_at_once_would_be_noticed(campaign: Any) -> None:
+    """The broken variant."""
+    used, _ = without_fds(0)
+    campaign.report(f"{used:.2f} s of processor time in 2 s without fds")
+    assert used > 0.5

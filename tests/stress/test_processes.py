@@ -1,8 +1,11 @@
 """Children, forks and signals in numbers. Figures are printed; what is asserted has room for a busy machine."""
 
 import os
+import signal
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -57,28 +60,71 @@ def test_children_at_once(campaign, where):
     assert len(told) == 2000
 
 
+def in_sequence(numbers: Iterable[int]) -> list[object]:
+    """Run children one after the other; return those of whose exit code another was told."""
+    wrong: list[object] = []
+    loop = Loop()
+    for number in numbers:
+        code = number % 256
+        watcher = loop.child(spawn(code))
+        watcher.start(int)
+        loop.run()
+        if watcher.rstatus != code << 8:
+            wrong.append((number, watcher.rstatus))
+    loop.close()
+    return wrong
+
+
+@contextmanager
+def sigchld_handler(handler: Callable[[], object]) -> Iterator[list[int]]:
+    """Have SIGCHLD handled so; yield the list of the handler's calls."""
+    calls: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        calls.append(number)
+        handler()
+
+    before = signal.signal(signal.SIGCHLD, handle)
+    try:
+        yield calls
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 @pytest.mark.parametrize("where", ["main", "thread"])
 def test_children_in_sequence(campaign, where):
-    """10^4 children one after the other: each exit code is told."""
-    wrong: list[object] = []
+    """10^4 children one after the other: each exit code is told, and the program's SIGCHLD handler stays its own."""
     began = time.monotonic()
+    wrong: list[object] = []
 
     def run() -> None:
-        loop = Loop()
-        for number in campaign.rounds(10_000, least=500):
-            code = number % 256
-            watcher = loop.child(spawn(code))
-            watcher.start(int)
-            loop.run()
-            if watcher.rstatus != code << 8:
-                wrong.append((number, watcher.rstatus))
-        loop.close()
+        wrong.extend(in_sequence(campaign.rounds(10_000, least=500)))
 
-    if where == "main":
-        run()
-    else:
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-    campaign.report(f"{campaign.done:,} children in {time.monotonic() - began:.1f} s")
+    with sigchld_handler(int) as calls:
+        if where == "main":
+            run()
+        else:
+            thread = threading.Thread(target=run)
+            thread.start()
+            thread.join()
+    campaign.report(
+        f"{campaign.done:,} children in {time.monotonic() - began:.1f} s, {len(calls):,} calls of a SIGCHLD handler"
+    )
     assert not wrong
+    assert calls
+
+
+def test_children_that_somebody_else_reaps_would_be_noticed(campaign):
+    """The broken variant: a handler that waits for any child, as programs do that know of no other."""
+
+    def reap() -> None:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+
+    with sigchld_handler(reap):
+        wrong = in_sequence(range(1, 100))
+    campaign.report(f"{len(wrong)} of 99 exit codes are wrong")
+    assert wrong

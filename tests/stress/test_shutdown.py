@@ -15,3 +15,11 @@ def test_each_end_as_without_patching(campaign, tmp_path):
             differ.append((order[number], unpatched, patched))
     campaign.report(f"{campaign.done} of {len(RUNS)} runs, {len(differ)} differ")
     assert not differ
+
+
+def test_an_end_that_waits_for_no_thread_would_be_noticed(tmp_path):
+    """The broken variant: patched, the interpreter ends without the threads that are alive."""
+    broken = 'if "greenrt" in sys.modules:\n    threading._shutdown = lambda: None\n'
+    unpatched, patched = outcomes(("a thread", "hooks", "returns"), tmp_path, broken)
+    assert "worked" in unpatched[0]
+    assert patched != unpatched

@@ -263,15 +263,30 @@ def test_a_storm_over_the_tests_of_the_floors(campaign):
     ]
     if not campaign.full:
         files = campaign.random("storm").sample(files, 3)
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "support.storm", "-k", "not never_has_to_wait", *files],
-        cwd=TESTS.parent,
-        env=environment(GREENRT_TEST_LIMIT="300"),
-        capture_output=True,
-        text=True,
-    )
+    run = in_a_storm(*files, "-k", "not never_has_to_wait")
     campaign.report(
         " ".join(line for line in run.stdout.splitlines() if "storm:" in line or "passed" in line)
     )
     assert run.returncode == 0, run.stdout
     assert "storm: 0 " not in run.stdout
+
+
+def in_a_storm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "support.storm", *arguments],
+        cwd=TESTS.parent,
+        env=environment(GREENRT_TEST_LIMIT="300"),
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_wait_that_a_signal_ends_would_be_noticed(tmp_path):
+    """The broken variant: usleep(3) gives up with EINTR."""
+    path = tmp_path / "test_usleep.py"
+    path.write_text(
+        "import ctypes\n\n\ndef test_usleep():\n    assert ctypes.CDLL(None).usleep(200_000) == 0\n"
+    )
+    run = in_a_storm(str(path), "--rootdir", str(tmp_path))
+    assert run.returncode == 1, run.stdout
+    assert "1 failed" in run.stdout

@@ -133,12 +133,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 """
 
 
-def outcomes(run: tuple[str, str, str], folder: Path) -> list[tuple[str, str, int]]:
-    """Return stdout, stderr without frames, and the exit code of a run: unpatched, and patched."""
+def outcomes(run: tuple[str, str, str], folder: Path, extra: str = "") -> list[tuple[str, str, int]]:
+    """Return stdout, stderr without frames, and the exit code of a run: unpatched, and patched.
+
+    `extra` goes before what the program does.
+    """
     alive, hooks, ending = run
     path = folder / "program.py"
     parts = [ALIVE[alive], HOOKS[hooks], ENDINGS[ending]]
-    path.write_text(HEAD + "\n".join(textwrap.dedent(part) for part in parts))
+    path.write_text(HEAD + extra + "\n".join(textwrap.dedent(part) for part in parts))
     found = []
     for command in ([], ["-m", "greenrt.monkey"]):
         done = subprocess.run(

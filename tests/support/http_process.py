@@ -13,11 +13,11 @@ from support.child import environment
 __all__ = ["memory", "processor_seconds", "serving_process"]
 
 SCRIPT = """
-import resource, signal, sys
+import logging, resource, signal, sys
 from support.tls import CERTIFICATE
 from greenrt.serve import Limits, WSGIServer
 
-fds, tls, limits = int(sys.argv[1]), sys.argv[2] == "True", eval(sys.argv[3])
+fds, tls, limits, pause = int(sys.argv[1]), sys.argv[2] == "True", eval(sys.argv[3]), float(sys.argv[4])
 if fds:
     resource.setrlimit(resource.RLIMIT_NOFILE, (fds, fds))
 LARGE = b"x" * 4_000_000
@@ -33,6 +33,9 @@ def app(environ, start_response):
 server = WSGIServer(
     ("127.0.0.1", 0), app, 2000, limits=Limits(**limits), certfile=CERTIFICATE if tls else None
 )
+if pause >= 0:
+    logging.disable()
+    server.min_delay = server.max_delay = pause
 server.start()
 print(server.server_port, flush=True)
 server.serve_forever()
@@ -40,9 +43,14 @@ server.serve_forever()
 
 
 @contextmanager
-def serving_process(*, fds: int = 0, tls: bool = False, **limits: Any) -> Iterator[tuple[int, int]]:
-    """Run a server with these limits and so many fds; yield its process id and port."""
-    command = [sys.executable, "-c", SCRIPT, str(fds), str(tls), repr(limits)]
+def serving_process(
+    *, fds: int = 0, tls: bool = False, pause: float = -1, **limits: Any
+) -> Iterator[tuple[int, int]]:
+    """Run a server with these limits and so many fds; yield its process id and port.
+
+    `pause`: how long it waits after an accept that failed for want of fds, in seconds (-1: as it does by itself).
+    """
+    command = [sys.executable, "-c", SCRIPT, str(fds), str(tls), repr(limits), str(pause)]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:

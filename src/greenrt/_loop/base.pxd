@@ -60,6 +60,7 @@ cdef class LoopBase:
     cpdef watch_signals(self)
     cpdef gather(self, double limit)
     cdef int _poll(self, double limit) except -1
+    cdef int _wait(self, double limit) except -1
     @cython.locals(ready=Ring)
     cpdef collect_posts(self, Py_ssize_t limit=*)
     cdef _run_hooks(self, list hooks)

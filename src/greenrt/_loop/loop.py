@@ -354,14 +354,7 @@ class Loop(LoopBase):
         """
         self.check_owner("loop.reinit")
         self.owner_mark = mark_thread()
-        waiting = [entry for entry in self.fds.all_entries() if entry.fd not in self._own_fds()]
-        self._detach(False)
-        self.armed = False
-        self._attach(self.backend.fresh())
-        for entry in waiting:
-            self.fds.adopt(entry)
-        # A poll that goes on after the signal handler that forked shall end, whatever it thinks it waits for.
-        self.wakeup.send()
+        self._renew()
         for holder in list(self.holders):
             holder.forked()
         self._cancel_finalizers()
@@ -507,12 +500,6 @@ class Loop(LoopBase):
         return failure
 
     destroy = close
-
-    def _own_fds(self) -> set[int]:
-        own = {self.wakeup.fd}
-        if self.signal_wakeup is not None:
-            own.add(self.signal_wakeup.fd)
-        return own
 
     def __repr__(self) -> str:
         where = "" if ident() == self.owner else f" of thread {self.owner:#x}"

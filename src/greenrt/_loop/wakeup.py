@@ -136,7 +136,8 @@ class SignalWakeup:
                 while self._listeners:
                     self._listeners.pop(0)()
                 self._pass_on(data)
-        except BlockingIOError:
+        except OSError:
+            # Empty. Or closed by the program, which the loop notices.
             pass
 
     def _pass_on(self, data: bytes) -> None:

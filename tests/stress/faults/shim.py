@@ -55,13 +55,13 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CC", "cc"))
 
 
-def build(folder: Path) -> Path:
-    """Compile the shim; return the library's path, for LD_PRELOAD."""
+def build(folder: Path, source: Path = SOURCE) -> Path:
+    """Compile the shim, or another source; return the library's path, for LD_PRELOAD."""
     found = compiler()
     assert found is not None
-    library = folder / "shim.so"
+    library = folder / f"{source.stem}.so"
     subprocess.run(
-        [found, "-shared", "-fPIC", "-O1", "-fno-builtin", "-o", library, SOURCE, "-ldl", "-pthread"],
+        [found, "-shared", "-fPIC", "-O1", "-fno-builtin", "-o", library, source, "-ldl", "-pthread"],
         check=True,
     )
     return library
