@@ -51,6 +51,9 @@ NO_ANSWER = {
     "empty name": answering([b""], ("", "a")),
     "name with a space": answering([b""], ("X y", "a")),
     "length that is none": answering([b""], ("Content-Length", "-1")),
+    "length too long": answering([b""], ("Content-Length", "9" * 19)),
+    "length with a digit of another script": answering([b""], ("Content-Length", "\xb2")),
+    "length that is empty": answering([b""], ("Content-Length", "")),
     "two lengths": answering([b""], ("Content-Length", "0"), ("Content-Length", "1")),
     "close fails": answering(type("Failing", (list,), {"__iter__": lambda self: 1 / 0})()),
 }

@@ -11,8 +11,7 @@ cdef class Exchange:
     cdef public dict environ
     cdef readonly str method, target, protocol
     cdef public Head head
-    cdef public object left
-    cdef public object sent
+    cdef public Py_ssize_t left, sent
     cdef public bint is_head, reusable, started, chunked
 
     @cython.locals(body=bytes)
@@ -22,7 +21,7 @@ cdef class Exchange:
     @cython.locals(head=Head, wire=Wire)
     cdef _send_file(self, object wrapper)
     cdef _check_length(self)
-    @cython.locals(head=Head, lines=list, old=cython.bint)
-    cdef bytes _start(self, object whole)
-    @cython.locals(wire=Wire, size=Py_ssize_t, excess=Py_ssize_t)
+    @cython.locals(head=Head, lines=list, length=Py_ssize_t, old=cython.bint)
+    cdef bytes _start(self, Py_ssize_t whole)
+    @cython.locals(wire=Wire, left=Py_ssize_t, size=Py_ssize_t, excess=Py_ssize_t)
     cdef _send(self, bytes prefix, bytes data)

@@ -66,9 +66,9 @@ class Exchange:
         self.head: Head | None = None
         # Whether the head is on its way: nothing can be changed then.
         self.started = False
-        # Bytes of the body that went out, and those of the announced length that have not.
+        # Bytes of the body that went out, and those of the announced length that have not; -1 if none was announced.
         self.sent = 0
-        self.left: int | None = None
+        self.left = -1
         self.chunked = False
 
     # -- What the application calls
@@ -95,7 +95,7 @@ class Exchange:
         if self.started:
             self._send(b"", data)
         else:
-            self._send(self._start(None), data)
+            self._send(self._start(-1), data)
 
     # -- The course of a response
 
@@ -135,7 +135,7 @@ class Exchange:
             if type(body) is not bytes:
                 raise _no_bytes(body)
             self._send(self._start(len(body)), body)
-            if self.left:
+            if self.left > 0:
                 self._check_length()
             return
         for part in parts:
@@ -164,7 +164,7 @@ class Exchange:
             if self.chunked:
                 wire = self.wire
                 wire.send(b"0\r\n\r\n")
-            if self.left is None:
+            if self.left < 0:
                 # What the application still writes would be taken for a part of the next response.
                 self.left = 0
         self._check_length()
@@ -182,23 +182,22 @@ class Exchange:
             self._send_parts(wrapper)
             return
         there = max(0, status.st_size - offset)
-        count = there if head.length is None else min(there, head.length)
+        count = there if head.length < 0 else min(there, head.length)
         wire = self.wire
         wire.send(self._start(count))
         sent = wire.send_file(file, offset, count) if count else 0
         self.sent += sent
-        assert self.left is not None
         self.left -= sent
         self._check_length()
 
     def _check_length(self) -> None:
-        if self.left and not self.is_head:
+        if self.left > 0 and not self.is_head:
             raise ValueError(
                 f"the application announced {self.left + self.sent} bytes of body and wrote {self.sent}"
             )
 
-    def _start(self, whole: int | None) -> bytes:
-        """Return the head as it is sent; `whole` is the length of the body where that is known."""
+    def _start(self, whole: int) -> bytes:
+        """Return the head as it is sent; `whole` is the length of the body, -1 where that is not known."""
         head = self.head
         if head is None:
             raise AssertionError("the application sends a body before it called start_response")
@@ -209,20 +208,20 @@ class Exchange:
             self.left = 0
             if head.code != 304:
                 # RFC 9110 8.6: none with 1xx and 204.
-                length = None
+                length = -1
         else:
             # The answer to HEAD need not have the length, and an empty body doesn't tell it.
-            if length is None and (whole or not self.is_head):
+            if length < 0 and (whole or not self.is_head):
                 length = whole
             self.left = length
-            if length is None and not self.is_head:
+            if length < 0 and not self.is_head:
                 if old:
                     # The end of the connection is the end of the body.
                     self.reusable = False
                 else:
                     self.chunked = True
                     lines.append("Transfer-Encoding: chunked")
-        if length is not None:
+        if length >= 0:
             lines.append(f"Content-Length: {length}")
         if head.wants_close or self.wire.last:
             self.reusable = False
@@ -241,7 +240,7 @@ class Exchange:
         left = self.left
         size = len(data)
         excess = 0
-        if left is not None:
+        if left >= 0:
             excess = size - left
             if excess > 0:
                 # What is too much would be taken for the next response.

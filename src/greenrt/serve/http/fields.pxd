@@ -3,25 +3,26 @@ import cython
 from greenrt._native.thread cimport coarse
 
 
-cdef dict _names, _statuses
-cdef frozenset _HOP_BY_HOP
+cdef int PLAIN, LENGTH, DATE, HOP
+cdef dict _kinds, _statuses
 cdef str _date
 cdef double _date_ends
 
 @cython.locals(now=double, second=double)
 cdef str _dated()
-cdef int _code_of(object status) except 0
-cdef str _lower(object name)
+cdef tuple _status_of(object status)
+cdef int _kind_of(object name) except -1
 @cython.locals(char=cython.Py_UCS4)
 cdef _check_value(str value)
 
 cdef class Head:
     cdef readonly int code
-    cdef readonly object length
+    cdef readonly Py_ssize_t length
     cdef readonly list lines
     cdef readonly bint wants_close
 
-    @cython.locals(lines=list, lower=str, dated=cython.bint)
+    @cython.locals(read=tuple, lines=list, kind=cython.int, dated=cython.bint)
     cdef _set(self, object status, object headers)
+    @cython.locals(char=cython.Py_UCS4, length=Py_ssize_t)
     cdef _set_length(self, str value)
     cdef bint _is_ours(self, str lower, str value)

@@ -15,9 +15,13 @@ _STATUS = re.compile(f"([1-9][0-9][0-9]) {TEXT}")
 _HOP_BY_HOP = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
 )
-# Names as applications write them, to lower case.
-_names: dict[str, str] = {}
-_statuses: dict[str, int] = {}
+# What a header is to the server.
+PLAIN, LENGTH, DATE, HOP = 0, 1, 2, 3
+_SPECIAL = {"content-length": LENGTH, "date": DATE, **dict.fromkeys(_HOP_BY_HOP, HOP)}
+# Names as applications write them, to what they are.
+_kinds: dict[str, int] = {}
+# Statuses to their code and line.
+_statuses: dict[str, tuple[int, str]] = {}
 _MOST = 1000
 
 _DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
@@ -39,28 +43,28 @@ def _dated() -> str:
     return _date
 
 
-def _code_of(status: Any) -> int:
+def _status_of(status: Any) -> tuple[int, str]:
     if type(status) is not str:
         raise TypeError(f"the status must be a str such as '200 OK', not {status!r}")
     found = _STATUS.fullmatch(status)
     if found is None:
         raise ValueError(f"the status must be three digits, a space and a reason, not {status!r}")
     _check_value(status)
-    code = int(found[1])
+    read = (int(found[1]), "HTTP/1.1 " + status)
     if len(_statuses) < _MOST:
-        _statuses[status] = code
-    return code
+        _statuses[status] = read
+    return read
 
 
-def _lower(name: Any) -> str:
+def _kind_of(name: Any) -> int:
     if type(name) is not str:
         raise TypeError(f"the name of a header must be a str, not {name!r}")
     if is_token(name) is None:
         raise ValueError(f"{name!r} can't be the name of a header")
-    lower = name.lower()
-    if len(_names) < _MOST:
-        _names[name] = lower
-    return lower
+    kind = _SPECIAL.get(name.lower(), PLAIN)
+    if len(_kinds) < _MOST:
+        _kinds[name] = kind
+    return kind
 
 
 def _check_value(value: str) -> None:
@@ -79,42 +83,50 @@ class Head:
     __slots__ = ("code", "length", "lines", "wants_close")
 
     def __init__(self, status: str, headers: list[tuple[str, str]]) -> None:
-        # The announced Content-Length.
-        self.length: int | None = None
+        # The announced Content-Length, -1 for none.
+        self.length = -1
         # Whether the application asked for the connection to be closed.
         self.wants_close = False
         self._set(status, headers)
 
     def _set(self, status: str, headers: list[tuple[str, str]]) -> None:
         # A subclass of str may print as something else than what was checked.
-        code = _statuses.get(status) if type(status) is str else None
-        self.code = _code_of(status) if code is None else code
+        read = _statuses.get(status) if type(status) is str else None
+        if read is None:
+            read = _status_of(status)
+        self.code = read[0]
         # The head, but for what frames the body.
-        self.lines = lines = ["HTTP/1.1 " + status]
+        self.lines = lines = [read[1]]
         dated = False
         for name, value in headers:
-            lower = _names.get(name) if type(name) is str else None
-            if lower is None:
-                lower = _lower(name)
+            known = _kinds.get(name) if type(name) is str else None
+            kind = _kind_of(name) if known is None else known
             if type(value) is not str:
                 raise TypeError(f"the value of the header {name} must be a str, not {value!r}")
-            if lower == "content-length":
-                self._set_length(value)
-                continue
-            if lower in _HOP_BY_HOP and self._is_ours(lower, value):
-                continue
-            if lower == "date":
-                dated = True
+            if kind != PLAIN:
+                if kind == LENGTH:
+                    self._set_length(value)
+                    continue
+                if kind == HOP and self._is_ours(name.lower(), value):
+                    continue
+                if kind == DATE:
+                    dated = True
             _check_value(value)
             lines.append(f"{name}: {value}")
         if not dated:
             lines.append(_dated())
 
     def _set_length(self, value: str) -> None:
-        if not value.isascii() or not value.isdigit():
+        # With more digits it would not fit in an integer of C's.
+        length = 0 if 0 < len(value) <= 18 else -1
+        for char in value:
+            if length < 0 or char < "0" or char > "9":
+                length = -1
+                break
+            length = length * 10 + ord(char) - 48
+        if length < 0:
             raise ValueError(f"the Content-Length must be a number of bytes, not {value!r}")
-        length = int(value)
-        if self.length is not None and self.length != length:
+        if self.length >= 0 and self.length != length:
             raise ValueError(f"two values for the Content-Length: {self.length} and {length}")
         self.length = length
 
