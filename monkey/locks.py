@@ -7,7 +7,7 @@ from greenrt.monkey.references import objects_of, places, substitute
 
 from greenrt import _original
 from greenrt._typing import Any
-from greenrt.sync.lock import Lock, RLock
+from greenrt.green.thread import LockType, RLock
 
 __all__ = ["renew_locks", "renew_queues"]
 
@@ -15,7 +15,7 @@ _NATIVE_LOCK: Any = type(_original.allocate_lock())
 _NATIVE_RLOCK: Any = _original.RLock
 
 
-_GREEN = {_NATIVE_LOCK: Lock, _NATIVE_RLOCK: RLock}
+_GREEN = {_NATIVE_LOCK: LockType, _NATIVE_RLOCK: RLock}
 # Held as long as their thread runs, in any program.
 _OF_THREADS = "._tstate_lock"
 

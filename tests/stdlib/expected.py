@@ -73,7 +73,6 @@ MODULES = [
 BUSY = "a thread that never waits lets no other green thread run"
 NATIVE_ID = "green threads share a native one, whose number is no secret"
 BUFFERED = "the C code of buffered files tells native threads apart, not green ones, and says RuntimeError"
-TYPES = "locks and get_ident say that they are greenrt's, and a type of lock can be instantiated (as from 3.13 on)"
 
 # Test id: the reason.
 DIFFERENCES = {
@@ -89,9 +88,7 @@ DIFFERENCES = {
     "test.test_multiprocessing_forkserver.test_processes.WithProcessesTestFinalize.test_thread_safety": BUSY,
     "test.test_multiprocessing_spawn.test_processes.WithProcessesTestFinalize.test_thread_safety": BUSY,
     "test.test_threading.InterruptMainTests.test_can_interrupt_tight_loops": BUSY,
-    "test.test_threading.MiscTestCase.test__all__": TYPES,
-    "test.test_threading.ThreadTests.test_disallow_instantiation": TYPES,
-    "test.test_threading.ThreadTests.test_lock_no_subclass": "greenrt's Lock may be subclassed (asked from 3.13 on)",
+    "test.test_threading.ThreadTests.test_disallow_instantiation": "a lock's type makes locks, as from 3.13 on",
     "test.test_threading.ThreadTests.test_various_ops": NATIVE_ID,
     "test.test_threading.ThreadTests.test_various_ops_large_stack": NATIVE_ID,
     "test.test_threading.ThreadTests.test_various_ops_small_stack": NATIVE_ID,

@@ -30,8 +30,27 @@ from greenrt.sync.lock import RLock as _GreenRLock
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
-allocate_lock = allocate = LockType = lock = Lock
-_local = local
+
+class lock(Lock):
+    """`greenrt.Lock` under its standard name: the type that says so is found by it, and has no subclasses."""
+
+    __slots__ = ()
+    __module__ = "_thread"
+    # Up to 3.12 there is but the other name.
+    __qualname__ = "lock" if hasattr(_stdlib, "lock") else "LockType"
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type '_thread.lock' is not an acceptable base type")
+
+
+class _local(local):
+    """`greenrt.local` under its standard name."""
+
+    __slots__ = ()
+    __module__ = "_thread"
+
+
+allocate_lock = allocate = LockType = lock
 RLock = _GreenRLock
 
 # Green threads that have not finished; those that hold up the end of the process are in `_ThreadHandle`.
@@ -217,9 +236,9 @@ def _count() -> int:
 _stdlib_count = _stdlib._count
 
 
-def _set_sentinel() -> Lock:
+def _set_sentinel() -> lock:
     """Return a lock that is released when this thread ends. (What threading.Thread.join waits for up to 3.12.)"""
-    made = Lock()
+    made = lock()
     current = getcurrent()
     if isinstance(current, _GreenThread):
         current.sentinel = made

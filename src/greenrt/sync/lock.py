@@ -137,7 +137,7 @@ class Lock(Mutex):
 
     def __repr__(self) -> str:
         state = "unlocked" if self._left else "locked"
-        return f"<{state} {type(self).__module__}.{type(self).__qualname__} object at {id(self):#x}>"
+        return f"<{state} {type(self).__module__}.{type(self).__name__} object at {id(self):#x}>"
 
 
 class RLock(Mutex):
