@@ -11,7 +11,6 @@ and its timeout come in one turn, the data counts. Posts come before both, so th
 not wait for what else is ready; a turn takes in a bounded number.
 """
 
-import os
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -126,34 +125,6 @@ class LoopBase:
             self.signal_wakeup.close()
             self.signal_wakeup = None
 
-    def _renew(self) -> None:
-        """Take new objects of the kernel's. Who waits for an fd goes on waiting, or hears that it is closed."""
-        own = self._own_fds()
-        waiting = [entry for entry in self.fds.all_entries() if entry.fd not in own]
-        self._detach(False)
-        self.armed = False
-        self._attach(self.backend.fresh())
-        for entry in waiting:
-            self.fds.adopt(entry)
-        # What was posted to the old ones is there; and a poll that goes on after a signal handler that forked shall
-        # end, whatever it thinks it waits for.
-        self.wakeup.send()
-
-    def _own_fds(self) -> set[int]:
-        own = {self.wakeup.fd}
-        if self.signal_wakeup is not None:
-            own.add(self.signal_wakeup.fd)
-        return own
-
-    def _has_lost_fds(self) -> bool:
-        for fd in (self.backend.fileno(), *self._own_fds()):
-            try:
-                if fd >= 0:
-                    os.fstat(fd)
-            except OSError:
-                return True
-        return False
-
     def watch_signals(self) -> None:
         """Run Python's signal handlers in each turn; main thread only."""
         self.watches_signals = True
@@ -265,14 +236,13 @@ class LoopBase:
         try:
             return self._wait(limit)
         except OSError as error:
-            if error.errno != EBADF or not self._has_lost_fds():
+            if error.errno != EBADF or not self._recover():
                 raise
-        # A daemon closes all fds it knows nothing of.
-        from greenrt._loop import log
-
-        log.warn("the fds of %r were closed by the program; it goes on with new ones", self)
-        self._renew()
         return 0
+
+    def _recover(self) -> bool:
+        """Tell whether fds of the loop's own were lost, after taking new ones. See `Loop`."""
+        return False
 
     def _wait(self, limit: float) -> int:
         backend = self.backend

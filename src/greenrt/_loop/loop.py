@@ -359,6 +359,41 @@ class Loop(LoopBase):
             holder.forked()
         self._cancel_finalizers()
 
+    def _renew(self) -> None:
+        """Take new objects of the kernel's. Who waits for an fd goes on waiting, or hears that it is closed."""
+        own = self._own_fds()
+        waiting = [entry for entry in self.fds.all_entries() if entry.fd not in own]
+        self._detach(False)
+        self.armed = False
+        self._attach(self.backend.fresh())
+        for entry in waiting:
+            self.fds.adopt(entry)
+        # What was posted to the old ones is there; and a poll that goes on after a signal handler that forked shall
+        # end, whatever it thinks it waits for.
+        self.wakeup.send()
+
+    def _own_fds(self) -> set[int]:
+        own = {self.wakeup.fd}
+        if self.signal_wakeup is not None:
+            own.add(self.signal_wakeup.fd)
+        return own
+
+    def _recover(self) -> bool:
+        # A daemon closes all fds that it knows nothing of.
+        for fd in (self.backend.fileno(), *self._own_fds()):
+            try:
+                if fd >= 0:
+                    os.fstat(fd)
+            except OSError:
+                break
+        else:
+            return False
+        from greenrt._loop import log
+
+        log.warn("the fds of %r were closed by the program; it goes on with new ones", self)
+        self._renew()
+        return True
+
     def abandon(self) -> None:
         """Close the loop of another thread, in the child of a fork, which does not have it. Runs and drops nothing.
 
