@@ -14,6 +14,7 @@ from greenrt._hub import fork, slot
 from greenrt._hub.ending import end_greenlets
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.idents import ident_of
+from greenrt._hub.overdue import hasten
 from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, run_fiber, wake_park
 from greenrt._hub.report import render_parked
 from greenrt._hub.wakers import possible_wakers
@@ -281,10 +282,15 @@ class Hub(HubCore):
             self.handle_system_error(type, value, tb)
 
     def handle_system_error(self, type: Any, value: Any, tb: TracebackType | None = None) -> None:
-        """Raise the error in the main greenlet: at its park, or at its next."""
+        """Raise the error in the main greenlet, at its park.
+
+        If that was woken already, the error comes as soon as the main greenlet runs, as that of a signal handler; in
+        other native threads than the main one at its next park.
+        """
         if current() is self.parent:
             raise value.with_traceback(tb)
         throw_soon(self.parent, value)
+        hasten(self.parent, value)
 
     def print_exception(self, context: Any, type: Any, value: Any, tb: TracebackType | None = None) -> None:
         """Print the traceback, and a line that names what failed, to `exception_stream`."""

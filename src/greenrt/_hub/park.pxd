@@ -1,4 +1,4 @@
-from greenrt._native.thread cimport coarse, get_slot, untrack
+from greenrt._native.thread cimport coarse, get_slot, run_soon, untrack
 from greenrt._native.switch cimport as_fiber, current, has_started, is_active, resume
 import cython
 
@@ -19,6 +19,7 @@ cdef class Shadow:
     cdef public object park
     cdef public object pending
     cdef public object locals
+    cdef public object due
 
 
 cpdef double as_seconds(object timeout) except? -1.0
@@ -72,7 +73,7 @@ cdef class Park(Entry):
     cdef bint _begin(self, object timeout, bint ref) except -1
     @cython.locals(loop=Loop, timers=TimerHeap, clock=Clock, seconds=double)
     cdef bint _start_time(self, object timeout, bint ref) except -1
-    @cython.locals(hub=HubCore, loop=Loop, target=greenlet_t, fiber=Fiber, timers=TimerHeap)
+    @cython.locals(hub=HubCore, loop=Loop, target=greenlet_t, fiber=Fiber, holder=Shadow, timers=TimerHeap)
     cdef _settle(self)
     cdef _withdraw(self)
 

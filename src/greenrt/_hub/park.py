@@ -20,7 +20,7 @@ from greenrt._loop.entry import TIMER, Entry
 from greenrt._loop.loop import Loop
 from greenrt._native.heap import HeapNode
 from greenrt._native.switch import Fiber, as_fiber, current, has_started, is_active, resume
-from greenrt._native.thread import coarse, get_slot, untrack
+from greenrt._native.thread import coarse, get_slot, run_soon, untrack
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, InvalidSwitchError, LoopClosed
 
@@ -71,12 +71,14 @@ _native_parks: set["NativePark"] = set()
 class Shadow:
     """What a Fiber carries in itself, for greenlets that are no Fibers: main greenlets and users' raw ones."""
 
-    __slots__ = ("locals", "park", "pending")
+    __slots__ = ("due", "locals", "park", "pending")
 
     def __init__(self) -> None:
         self.park: Any = None
         self.pending: Any = None
         self.locals: Any = None
+        # What is to be called as soon as the greenlet runs: see `overdue`.
+        self.due: Any = None
 
 
 def shadow(target: greenlet) -> Shadow:
@@ -343,10 +345,12 @@ class Park(Entry):
         """Undo `_begin`, after the greenlet was resumed."""
         target = self.greenlet
         fiber = as_fiber(target)
+        holder = None
         if fiber is not None:
             fiber.park = None
         else:
-            shadow(target).park = None
+            holder = shadow(target)
+            holder.park = None
         hub = self.hub
         hub.parked -= 1
         if self.counted:
@@ -359,6 +363,10 @@ class Park(Entry):
         if not self.done:
             self._stranger()
             self._withdraw()
+        # Last: uncompiled, it is called here and now.
+        if holder is not None and holder.due is not None:
+            due, holder.due = holder.due, None
+            run_soon(due)
 
     def _stranger(self) -> None:
         """Something other than the wake resumed this greenlet: `throw` raises its own error, `switch` can't go on."""

@@ -4,4 +4,5 @@ cpdef unsigned long ident() noexcept
 cpdef double monotonic() noexcept
 cpdef double coarse() noexcept
 cpdef int check_signals() except -1
+cpdef bint run_soon(object function) except -1
 cpdef untrack(object thing)

@@ -1,12 +1,14 @@
 """What belongs to the running OS thread: an object slot, its identity, clocks, pending signals (plain twin)."""
 
 import os
+from _signal import SIGINT
 from time import monotonic
 
+from greenrt import _original
 from greenrt._original import get_ident as ident
 from greenrt._typing import Any
 
-__all__ = ["check_signals", "coarse", "get_slot", "ident", "monotonic", "set_slot", "untrack"]
+__all__ = ["check_signals", "coarse", "get_slot", "ident", "monotonic", "run_soon", "set_slot", "untrack"]
 
 # Not a thread-local: set at the very end of a thread, as a hub does, that would leave something behind each time.
 # Whoever sets an object clears it before the thread is gone.
@@ -40,6 +42,27 @@ os.register_at_fork(after_in_child=_forget_other_threads)
 def check_signals() -> int:
     """Run the Python handlers of signals that have arrived: the interpreter did so at this very call."""
     return 0
+
+
+def run_soon(function: Any) -> bool:
+    """Have the main thread call `function` at its next bytecode boundary: as a handler of SIGINT, for this once.
+
+    What it raises is raised there. False in other threads, and if SIGINT has a handler that is not of Python's.
+    """
+    previous = _original.get_signal(SIGINT)
+    if previous is None:
+        return False
+
+    def handler(number: int, frame: Any) -> None:
+        _original.set_signal(SIGINT, previous)
+        function()
+
+    try:
+        _original.set_signal(SIGINT, handler)
+    except ValueError:
+        return False
+    _original.interrupt_main(SIGINT)
+    return True
 
 
 def untrack(thing: object) -> None:

@@ -1,6 +1,6 @@
 """What belongs to the running OS thread: one object slot, its identity, clocks, pending signals."""
 
-from cpython.ref cimport Py_INCREF, Py_XDECREF, PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 
@@ -19,6 +19,7 @@ cdef extern from *:
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
     int PyErr_CheckSignals() except -1
+    int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
     void PyObject_GC_UnTrack(PyObject *object)
 
 
@@ -65,6 +66,25 @@ cpdef int check_signals() except -1:
     Compiled code has no bytecode boundaries at which CPython would do this (PyErr_CheckSignals).
     """
     return PyErr_CheckSignals()
+
+
+cdef int _run(void *argument) except -1:
+    function = <object>argument
+    Py_DECREF(function)
+    function()
+    return 0
+
+
+cpdef bint run_soon(object function) except -1:
+    """Have the main thread call `function` at its next bytecode boundary, as signal handlers are (Py_AddPendingCall).
+
+    What it raises is raised there. False if there are too many such calls.
+    """
+    Py_INCREF(function)
+    if Py_AddPendingCall(_run, <void *>function) < 0:
+        Py_DECREF(function)
+        return False
+    return True
 
 
 cpdef untrack(object thing):
