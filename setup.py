@@ -10,12 +10,13 @@ from setuptools.command.build_ext import build_ext
 # Below greenrt. X.pyx is preferred to X.py; X.pxd types either of them.
 COMPILED = """
 _native.attributes _native.framecache _native.gate _native.heap _native.helper _native.nowait _native.ping
-_native.poller _native.ring _native.signalfd _native.sockio _native.switch _native.thread
+_native.poller _native.ring _native.signalfd _native.sockio _native.stamp _native.switch _native.thread
 _loop.backends.base _loop.backends.epoll _loop.base _loop.clock _loop.entry _loop.fds _loop.loop _loop.wakeup
 _loop.watchers
 _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park _hub.pausing
 _hub.proxy _hub.raw _hub.slot _hub.timeout
 sync.event sync.lock sync.permits sync.queue sync.result sync.semaphore
+dns.exchange dns.stub dns.wire
 green.queue_calls green.socket_calls
 serve.http.exchange serve.http.fields serve.http.head serve.http.request serve.http.wire
 """.split()

@@ -87,11 +87,11 @@ class Exchange:
 
     def close(self) -> None:
         """Wait no more; idempotent."""
-        forget = self._loop.fds.forget
+        fds = self._loop.fds
         sockets, self._sockets = self._sockets, {}
         for sock, watcher in sockets.values():
             watcher.close()
-            forget(sock.fileno())
+            fds.forget(sock.fileno())
             sock.close()
         timer, self._timer = self._timer, None
         if timer is not None:

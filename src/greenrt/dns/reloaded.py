@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable
 
 from greenrt import _original
+from greenrt._native.stamp import stamp
 from greenrt._typing import Generic, TypeVar
 
 __all__ = ["Reloaded"]
@@ -27,22 +28,17 @@ class Reloaded(Generic[Parsed]):
         self.path = path
         self.parse = parse
         self.limit = limit
-        self._stamp: tuple[int, ...] | None = None
+        self._stamp: bytes | None = None
         self._parsed: tuple[Parsed] | None = None
 
     def get(self) -> Parsed:
         """Return what the file says now."""
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            stamp: tuple[int, ...] = ()
-        else:
-            stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        found = stamp(self.path)
         parsed = self._parsed
-        if parsed is None or stamp != self._stamp:
-            parsed = (self.parse(self._read() if stamp else b""),)
+        if parsed is None or found != self._stamp:
+            parsed = (self.parse(self._read() if found else b""),)
             self._parsed = parsed
-            self._stamp = stamp
+            self._stamp = found
         return parsed[0]
 
     def _read(self) -> bytes:

@@ -9,8 +9,6 @@ import re
 import struct
 from os import urandom
 
-from greenrt._typing import Any
-
 __all__ = ["FORMERR", "NOERROR", "NXDOMAIN", "BadMessage", "Question", "Record"]
 
 NOERROR, FORMERR, NXDOMAIN = 0, 1, 3
@@ -28,9 +26,11 @@ RECURSIVE, RCODE = 0x80, 0x0F
 HEAD = struct.Struct("!HHIH")
 QUESTION_AT = 12
 MAX_NAME = 255
+# As the .pxd declares: a C integer in the compiled build.
+_DOT = 0x2E
 
 # The bit by which the letters of each case differ, 0 for other bytes.
-CASES = bytes(0x20 if byte < 128 and chr(byte).isalpha() else 0 for byte in range(256))
+CASES: bytes = bytes(0x20 if byte < 128 and chr(byte).isalpha() else 0 for byte in range(256))
 # In a label: what is written with a backslash.
 UNUSUAL = re.compile(rb"[^!-\-/-\[\]-~]")
 
@@ -52,15 +52,12 @@ class Question:
 
     def __init__(self, name: str, rtype: int) -> None:
         self.name = name
-        plain = name.encode()
+        plain = b"" if name == "." else name.encode()
         random = urandom(2 + len(plain))
-        mask = int.from_bytes(plain.translate(CASES), "big") & int.from_bytes(random[2:], "big")
-        spelled = (int.from_bytes(plain, "big") ^ mask).to_bytes(len(plain), "big")
-        labels = [] if name == "." else [bytes((len(label),)) + label for label in spelled.split(b".")]
-        asked = b"".join(labels) + b"\0" + rtype.to_bytes(2, "big") + b"\0\1"
+        asked = _spelled(plain, random)
         self.edns = True
-        self._end = QUESTION_AT + len(asked)
-        self.data = random[:2] + QUERY + b"\1" + asked + OPT
+        self._end = QUESTION_AT + len(asked) + 4
+        self.data = b"".join((random[:2], QUERY, b"\1", asked, rtype.to_bytes(2, "big"), b"\0\1", OPT))
 
     def without_edns(self) -> None:
         """Ask in the way of servers that have never heard of EDNS."""
@@ -87,13 +84,11 @@ class Question:
         asked, repeated = self.data[:2] + self.data[QUESTION_AT:end], reply[:2] + reply[QUESTION_AT:end]
         return asked != repeated and asked.lower() == repeated.lower() and asked[:2] == repeated[:2]
 
-    @staticmethod
-    def is_truncated(reply: bytes) -> bool:
+    def is_truncated(self, reply: bytes) -> bool:
         """Tell whether the answer did not fit into its datagram."""
         return bool(reply[2] & TRUNCATED)
 
-    @staticmethod
-    def is_lame(reply: bytes) -> bool:
+    def is_lame(self, reply: bytes) -> bool:
         """Tell whether the server says nothing, and neither knows the name nor asks others about it."""
         empty = reply[6:10] == b"\0\0\0\0" and reply[3] & RCODE == NOERROR
         return empty and not reply[2] & AUTHORITATIVE and not reply[3] & RECURSIVE
@@ -101,11 +96,12 @@ class Question:
     def records(self, reply: bytes) -> list[Record]:
         """Return the records of the answer that have a type which is read here. BadMessage if it is damaged."""
         try:
-            return list(self._records(reply))
+            return self._records(reply)
         except (IndexError, struct.error) as error:
             raise BadMessage(f"the answer ends too early ({error})") from None
 
-    def _records(self, reply: bytes) -> Any:
+    def _records(self, reply: bytes) -> list[Record]:
+        found: list[Record] = []
         at = self._end
         for _ in range(reply[6] << 8 | reply[7]):
             owner, at = self._name(reply, at)
@@ -118,15 +114,16 @@ class Question:
                 # The highest bit makes no sense, and so the time is none (RFC 2181, 8).
                 ttl = 0 if ttl >> 31 else ttl
                 if kind == A:
-                    yield owner, kind, ttl, _address(_socket.AF_INET, reply[at:end])
+                    found.append((owner, kind, ttl, _address(_socket.AF_INET, reply[at:end])))
                 elif kind == AAAA:
-                    yield owner, kind, ttl, _address(_socket.AF_INET6, reply[at:end])
+                    found.append((owner, kind, ttl, _address(_socket.AF_INET6, reply[at:end])))
                 elif kind in (CNAME, PTR):
                     name, after = self._name(reply, at)
                     if after != end:
                         raise BadMessage("a name ends elsewhere than its record")
-                    yield owner, kind, ttl, name
+                    found.append((owner, kind, ttl, name))
             at = end
+        return found
 
     def _name(self, reply: bytes, at: int) -> tuple[str, int]:
         """Return a name without its last dot, and where what comes after it begins."""
@@ -152,6 +149,24 @@ class Question:
                 if length >= MAX_NAME:
                     raise BadMessage(f"a name of more than {MAX_NAME} bytes")
         return ".".join(map(_label, labels)), after or at + 1
+
+
+def _spelled(plain: bytes, random: bytes) -> bytearray:
+    """Return the name `plain` as messages have it, each letter in the case that a byte of `random` says."""
+    # A length takes the place of the dot before its label, the first one of a dot that is not there.
+    asked = bytearray(len(plain) + 1)
+    length_at = 0
+    for at in range(len(plain)):
+        byte = plain[at]
+        if byte == _DOT:
+            asked[length_at] = at - length_at
+            length_at = at + 1
+        else:
+            asked[at + 1] = byte ^ (CASES[byte] & random[at + 2])
+    asked[length_at] = len(plain) - length_at
+    if plain:
+        asked.append(0)
+    return asked
 
 
 def _address(family: int, packed: bytes) -> str:

@@ -1,0 +1,1 @@
+cpdef bytes stamp(str path)
