@@ -12,6 +12,7 @@ from greenrt.monkey.imports import when_imported
 from greenrt.monkey.psycopg import subscribe_psycopg
 from greenrt.monkey.psycopg2 import subscribe_psycopg2
 from greenrt.monkey.rivals import refuse_rivals
+from greenrt.monkey.running_loops import patch_asyncio
 
 from greenrt._hub.slot import on_main_thread
 from greenrt._typing import Any, TypeVar
@@ -153,6 +154,7 @@ def patch_thread(
     if existing_locks:
         locks.renew_locks(logging)
     when_imported("ctypes", patch_ctypes)
+    when_imported("asyncio", patch_asyncio)
 
 
 @_patcher("os")

@@ -36,6 +36,7 @@ cdef class HubCore(Fiber):
     cdef Py_ssize_t budget
     cdef double poll_due
     cdef Py_ssize_t parked
+    cdef public object swap
 
     @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t)
     cdef hand_off(self, greenlet_t running)

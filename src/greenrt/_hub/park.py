@@ -16,6 +16,7 @@ from greenlet import greenlet
 
 from greenrt import _original
 from greenrt._hub import slot
+from greenrt._hub.apart import resume_apart
 from greenrt._loop.entry import TIMER, Entry
 from greenrt._loop.loop import Loop
 from greenrt._native.heap import HeapNode
@@ -109,6 +110,8 @@ class HubCore(Fiber):
         self.poll_due = 0.0
         # How many greenlets are suspended in a park.
         self.parked = 0
+        # If set, exchanges what of the thread's state is the running greenlet's own: see `resume_apart`.
+        self.swap: Any = None
 
     def hand_off(self, running: greenlet) -> None:
         """Suspend `running`, the current greenlet: switch to the next one that is ready, or to the hub.
@@ -149,9 +152,15 @@ class HubCore(Fiber):
             self.budget -= 1
             # A greenlet may come upon itself.
             if target is not running:
-                resume(target)
+                if self.swap is None:
+                    resume(target)
+                else:
+                    resume_apart(self.swap, target)
             return
-        resume(self)
+        if self.swap is None:
+            resume(self)
+        else:
+            resume_apart(self.swap, self)
 
 
 def as_seconds(timeout: Any) -> float:

@@ -1,0 +1,55 @@
+"""asyncio's notion of a thread's event loop, for green threads: each has its own."""
+
+from types import ModuleType
+
+from greenrt.monkey.api import replace
+
+from greenrt._hub.slot import hub_for_waiting
+from greenrt._typing import Any
+from greenrt.green import thread
+
+__all__ = ["patch_asyncio"]
+
+
+def patch_asyncio(asyncio: ModuleType) -> None:
+    """Let each green thread run, and set, an event loop of its own.
+
+    asyncio keeps the loop that runs with the native thread, in C. It is put aside while its greenlet is suspended,
+    from the first loop on that runs in a thread with a hub.
+    """
+    events: Any = asyncio.events
+    get_running, set_running = events._get_running_loop, events._set_running_loop
+
+    def swap(loop: Any) -> Any:
+        old = get_running()
+        if old is not loop:
+            set_running(loop)
+        return old
+
+    def _set_running_loop(loop: Any, /) -> None:
+        """Set the loop that runs in the calling green thread."""
+        if loop is not None:
+            hub = hub_for_waiting()
+            if hub is not None:
+                hub.swap = swap
+        set_running(loop)
+
+    replace(events, {"_set_running_loop": _set_running_loop})
+    _renew_policy(events)
+
+
+def _renew_policy(events: Any) -> None:
+    """Make the loops that were set each green thread's own, if asyncio was imported before patching."""
+    kind = events.BaseDefaultEventLoopPolicy
+    if issubclass(kind._Local, thread._local):
+        return
+
+    class _Local(thread._local):
+        _loop = None
+        _set_called = False
+
+    kind._Local = _Local
+    policy = events._event_loop_policy
+    if isinstance(policy, kind):
+        old, policy._local = policy._local, _Local()
+        vars(policy._local).update(vars(old))
