@@ -1,7 +1,10 @@
 """The worker under the real gunicorn, with Flask and Django."""
 
+import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +17,7 @@ from typing import Any
 
 import pytest
 from support.child import environment
+from support.tls import CERTIFICATE
 
 PLAIN = """
 import os, sys, threading, time
@@ -22,6 +26,8 @@ def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
         print("slow", file=sys.stderr, flush=True)
         time.sleep(0.5)
+    if environ["PATH_INFO"] == "/stuck":
+        sum(0 for _ in iter(int, 1))
     start_response("200 OK", [])
     return [b"pid %d" % os.getpid(), b" patched %d" % ("greenrt" in type(threading.Lock()).__module__)]
 """
@@ -75,7 +81,7 @@ def gunicorn(folder: Path, program: str, *options: str) -> Iterator[tuple[Any, s
     assert process.stderr is not None
     for line in process.stderr:
         lines.append(line)
-        if found := re.search(r"Listening at: (http://\S+)", line):
+        if found := re.search(r"Listening at: (https?://\S+)", line):
             break
     else:
         raise AssertionError("".join(lines))
@@ -127,6 +133,63 @@ def test_reload_replaces_the_workers(tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
         while get(url) == before:
             time.sleep(0.05)
+
+
+def test_a_change_of_the_program_replaces_the_workers(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, PLAIN, "--reload", "--reload-engine", "poll") as (_, url):
+        before = get(url)
+        # The poller compares times of whole seconds.
+        os.utime(tmp_path / "program.py", (1, time.time() + 5))
+        while get(url) == before:
+            time.sleep(0.05)
+
+
+def test_a_stuck_worker_is_killed_and_replaced(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, PLAIN, "--timeout", "2") as (process, url):
+        before = get(url)
+        with pytest.raises(OSError, match=r"."):
+            get(url + "/stuck")
+        assert any("WORKER TIMEOUT" in line for line in process.lines)
+        assert get(url) != before
+
+
+def test_limits_of_gunicorn(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, PLAIN, "--limit-request-line", "100") as (_, url):
+        with pytest.raises(OSError, match="414"):
+            get(url + "/" + "a" * 100)
+    # 0 means no limit, or all that gunicorn can do.
+    none = ["--limit-request-line", "0", "--limit-request-fields", "0", "--limit-request-field_size", "0"]
+    with gunicorn(tmp_path, PLAIN, *none) as (_, url):
+        assert get(url + "/" + "a" * 9000).startswith("pid ")
+
+
+def test_clients_are_asked_for_certificates(tmp_path: Path) -> None:
+    tls = [
+        "--certfile",
+        str(CERTIFICATE),
+        "--ca-certs",
+        str(CERTIFICATE),
+        "--cert-reqs",
+        str(int(ssl.CERT_REQUIRED)),
+    ]
+    client = ssl.create_default_context(cafile=CERTIFICATE)
+    client.set_alpn_protocols(["h2", "http/1.1"])
+    with gunicorn(tmp_path, PLAIN, *tls) as (_, url):
+        port = int(url.rpartition(":")[2])
+        # With TLS 1.3 a client learns that it was refused when it reads.
+        with pytest.raises(OSError, match=r"certificate.required|reset"):
+            over_tls(client, port)
+        client.load_cert_chain(CERTIFICATE)
+        assert over_tls(client, port) == "http/1.1"
+
+
+def over_tls(context: ssl.SSLContext, port: int) -> str | None:
+    """Ask for a page, and return the protocol that was agreed upon."""
+    with socket.create_connection(("127.0.0.1", port), 30) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+            return sock.selected_alpn_protocol()
 
 
 @pytest.mark.parametrize("program", [FLASK, DJANGO], ids=["flask", "django"])

@@ -2,13 +2,15 @@
 
 gunicorn manages the processes; in each, the standard library is patched and a `WSGIServer` answers. gunicorn's
 settings that mean the same are taken over: worker_connections, keepalive, graceful_timeout, max_requests,
-limit_request_line, limit_request_fields, limit_request_field_size, certfile and keyfile, accesslog (in the common
-format only), reload. Proxy headers and the PROXY protocol are not read.
+limit_request_line, limit_request_fields, limit_request_field_size, all about TLS (certfile, keyfile, ca_certs,
+cert_reqs, ciphers, the hook ssl_context), accesslog (in the common format only), reload. Proxy headers and the PROXY
+protocol are not read, and the hooks pre_request and post_request not called.
 """
 
 import os
 import signal
 
+from gunicorn import sock
 from gunicorn.workers import base
 
 from greenrt._hub.greenlet import Greenlet
@@ -20,6 +22,9 @@ from greenrt.serve import Limits, WSGIServer
 from greenrt.sync.event import Event
 
 __all__ = ["Worker"]
+
+# What gunicorn makes of a limit_request_fields of 0.
+MOST_FIELDS = 32768
 
 
 class Worker(base.Worker):  # type: ignore[misc]
@@ -78,7 +83,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             limits=Limits(
                 request_line=cfg.limit_request_line or 1 << 16,
                 field=cfg.limit_request_field_size or 1 << 16,
-                fields=cfg.limit_request_fields,
+                fields=cfg.limit_request_fields if cfg.limit_request_fields > 0 else MOST_FIELDS,
                 idle_time=cfg.keepalive or None,
                 requests=None if cfg.keepalive else 1,
                 connections=cfg.worker_connections,
@@ -86,8 +91,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             log=self._log_access if cfg.accesslog else None,
             error_log=self.log.error_log,
             environ={"wsgi.multiprocess": cfg.workers > 1},
-            certfile=cfg.certfile,
-            keyfile=cfg.keyfile,
+            ssl_context=_tls(cfg) if cfg.is_ssl else None,
         )
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -100,3 +104,11 @@ class Worker(base.Worker):  # type: ignore[misc]
     def _log_access(self, lines: str) -> None:
         for line in lines.splitlines():
             self.log.access_log.info("%s", line)
+
+
+def _tls(cfg: Any) -> Any:
+    """Return gunicorn's context, which asks clients for certificates where the settings say so."""
+    context = sock.ssl_context(cfg)
+    # gunicorn would also offer the HTTP/2 of its own workers.
+    context.set_alpn_protocols(["http/1.1"])
+    return context
