@@ -8,6 +8,7 @@ from greenrt.serve.http.errors import RequestError
 from greenrt.serve.http.head import Heads
 
 FIELDS = b"\r\nHost: test\r\nX-Color: red"
+END = b"\r\n\r\n"
 BASE = {"SERVER_NAME": "here"}
 
 
@@ -107,3 +108,81 @@ def test_fields_too_long_to_be_remembered() -> None:
     for _ in range(3):
         assert reader.parse(b"GET / HTTP/1.1" + long) == fresh(b"GET / HTTP/1.1" + long)
         assert reader.parse(b"GET / HTTP/1.0") == fresh(b"GET / HTTP/1.0")
+
+
+def again() -> Heads:
+    """Return a reader to which the same fields came twice."""
+    reader = heads()
+    for _ in range(2):
+        assert reader.parse_again(b"GET /a HTTP/1.1" + FIELDS + END) is None
+        reader.parse(b"GET /a HTTP/1.1" + FIELDS)
+    return reader
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"GET / HTTP/1.1",
+        b"GET / HTTP/1.0",
+        b"POST /a%20b?c=%20&d? HTTP/1.1",
+        b"GE#T /? HTTP/1.1",
+        b"GET http://other/a?b HTTP/1.1",
+        b"OPTIONS * HTTP/1.1",
+    ],
+)
+def test_a_whole_request_with_the_fields_of_the_last(line: bytes) -> None:
+    reader = again()
+    assert reader.parse_again(line + FIELDS + END) == fresh(line + FIELDS)
+    # Nothing of it stays.
+    head = b"GET /b HTTP/1.1" + FIELDS
+    assert reader.parse_again(head + END) == fresh(head)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\nX-First: 1" + FIELDS + END,
+        b"GET / HTTP/1.1" + END + b"GET / HTTP/1.1" + FIELDS + END,
+        b"GET / HTTP/1.1" + FIELDS + END + b"GET / HTTP/1.1" + FIELDS + END,
+        b"GET / HTTP/1.1" + FIELDS + END + b"G",
+        b"GET / HTTP/1.1" + FIELDS + END[:-1],
+        b"GET / HTTP/1.1\r" + FIELDS + END,
+        b"\r\nGET / HTTP/1.1" + FIELDS + END,
+        FIELDS + END,
+    ],
+)
+def test_what_is_not_one_request_with_the_fields_of_the_last(data: bytes) -> None:
+    assert again().parse_again(data) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"GET HTTP/1.1",
+        b"GET  HTTP/1.1",
+        b"GET / x HTTP/1.1",
+        b" GET / HTTP/1.1",
+        b" / HTTP/1.1",
+        b"GET /\n HTTP/1.1",
+        b"GET /a#b HTTP/1.1",
+        b"GET /\xe9 HTTP/1.1",
+        b"G@T / HTTP/1.1",
+        b"GET / HTTP/2.0",
+        b"GET /",
+        b"GET ?a HTTP/1.1",
+        b"GET a HTTP/1.1",
+    ],
+)
+def test_a_wrong_request_line_with_the_fields_of_the_last(line: bytes) -> None:
+    with pytest.raises(RequestError) as refused:
+        again().parse_again(line + FIELDS + END)
+    with pytest.raises(RequestError) as refused_first:
+        fresh(line + FIELDS)
+    assert refused.value.status == refused_first.value.status
+
+
+def test_a_request_without_fields_is_one() -> None:
+    reader = heads()
+    for _ in range(2):
+        reader.parse(b"GET / HTTP/1.0")
+    assert reader.parse_again(b"GET /c HTTP/1.0" + END + b"\r\n") is None

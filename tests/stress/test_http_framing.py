@@ -93,7 +93,7 @@ def read_here(data: bytes, step: int) -> Found:
         while (request := read_request(wire, heads)) is not None:
             environ = request.environ
             found.append((environ["REQUEST_METHOD"], environ["REQUEST_URI"], environ["wsgi.input"].read()))
-            if not request.persistent:
+            if not request.reusable:
                 return found, "closed"
     except (RequestError, ConnectionError) as error:
         return found, str(error)

@@ -151,13 +151,6 @@ class WSGIServer(StreamServer):
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,
             "wsgi.input_terminated": True,
-            # Of the single request. With places for them here, its copy need not grow.
-            "REQUEST_METHOD": "",
-            "SERVER_PROTOCOL": "",
-            "REQUEST_URI": "",
-            "PATH_INFO": "",
-            "QUERY_STRING": "",
-            "wsgi.input": NO_BODY,
         }
         environ.update(self._environ)
         return environ
@@ -170,30 +163,28 @@ class WSGIServer(StreamServer):
         heads = Heads(base, self.limits.fields)
         while True:
             try:
-                request = read_request(wire, heads)
+                exchange = read_request(wire, heads)
             except RequestError as error:
                 self._refuse(wire, error)
                 return
-            if request is None:
+            if exchange is None:
                 return
             if left is not None:
                 left -= 1
                 if left <= 0:
                     wire.last = True
-            environ = request.environ
-            exchange = Exchange(wire, environ, request.persistent)
             try:
                 exchange.run(application)
             except (GreenletExit, KeyboardInterrupt, SystemExit):
                 wire.reset()
                 raise
             except BaseException as error:
-                self._failed(exchange, request.body, error)
+                self._failed(exchange, error)
             if access is not None:
                 access.add(exchange)
             if wire.handed_over:
                 return
-            if request.body is not NO_BODY and not request.body.discard():
+            if exchange.body is not NO_BODY and not exchange.body.discard():
                 wire.linger()
                 return
             if not exchange.reusable or wire.last:
@@ -211,8 +202,9 @@ class WSGIServer(StreamServer):
         )
         wire.linger()
 
-    def _failed(self, exchange: Exchange, body: Any, error: BaseException) -> None:
+    def _failed(self, exchange: Exchange, error: BaseException) -> None:
         """Report what the application raised, and answer for it if nothing has been answered."""
+        body = exchange.body
         if isinstance(error, OSError) and body is not NO_BODY and error is body.error:
             # The client's fault, of which the application knew no better than to pass it on.
             self.error_log.info("a request was given up: %s", error)

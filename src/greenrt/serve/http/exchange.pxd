@@ -1,6 +1,7 @@
 import cython
 
 from greenrt.serve.http.fields cimport Head
+from greenrt.serve.http.head cimport Heads
 from greenrt.serve.http.wire cimport Wire
 
 
@@ -9,11 +10,13 @@ cdef bint _is_bodiless(int code)
 cdef class Exchange:
     cdef public Wire wire
     cdef public dict environ
+    cdef readonly object body
     cdef readonly str method, target, protocol
     cdef public Head head
     cdef public Py_ssize_t left, sent
     cdef public bint is_head, reusable, started, chunked
 
+    cdef _take_line(self, Heads heads)
     @cython.locals(body=bytes)
     cdef _send_list(self, object parts)
     @cython.locals(wire=Wire)

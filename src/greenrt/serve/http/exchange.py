@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from greenrt._typing import Any
 from greenrt.serve.http.fields import Head
+from greenrt.serve.http.head import Heads
 from greenrt.serve.http.wire import Wire
 
 __all__ = ["Exchange", "FileWrapper"]
@@ -37,9 +38,13 @@ class FileWrapper:
 
 
 class Exchange:
-    """A response on its way. After `run`, `reusable` tells whether the connection can carry another."""
+    """A request, and the response to it. After `run`, `reusable` tells whether the connection can carry another.
+
+    `body`: what ``wsgi.input`` reads from. `reusable`: whether the client wants to go on with the connection.
+    """
 
     __slots__ = (
+        "body",
         "chunked",
         "environ",
         "head",
@@ -54,14 +59,11 @@ class Exchange:
         "wire",
     )
 
-    def __init__(self, wire: Wire, environ: dict[str, Any], reusable: bool) -> None:
+    def __init__(self, wire: Wire, heads: Heads, environ: dict[str, Any], body: Any, reusable: bool) -> None:
         self.wire = wire
         self.environ = environ
-        # As they came: the environ is the application's.
-        self.method: str = environ["REQUEST_METHOD"]
-        self.target: str = environ["REQUEST_URI"]
-        self.protocol: str = environ["SERVER_PROTOCOL"]
-        self.is_head = self.method == "HEAD"
+        self.body = body
+        self._take_line(heads)
         self.reusable = reusable
         self.head: Head | None = None
         # Whether the head is on its way: nothing can be changed then.
@@ -70,6 +72,13 @@ class Exchange:
         self.sent = 0
         self.left = -1
         self.chunked = False
+
+    def _take_line(self, heads: Heads) -> None:
+        """Keep the request line as it came: the environ is the application's."""
+        self.method = heads.method
+        self.target = heads.target
+        self.protocol = heads.version
+        self.is_head = self.method == "HEAD"
 
     # -- What the application calls
 

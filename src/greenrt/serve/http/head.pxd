@@ -8,20 +8,26 @@ cdef Py_ssize_t _REMEMBERED
 cdef str _key_of(str name)
 @cython.locals(before=cython.uchar, byte=cython.uchar)
 cdef _check_bytes(bytes head)
-@cython.locals(parts=list, method=str, target=str, version=str)
-cdef list _request_line(bytes line)
 cdef _repeated(dict environ, str key, str value)
-@cython.locals(path=str, query=str)
-cdef _set_target(dict environ, str target)
 cdef str _other_form(dict environ, str target)
 
 cdef class Heads:
     cdef dict _base, _environ
-    cdef bytes _fields
-    cdef Py_ssize_t _most
+    cdef bytes _tail
+    cdef Py_ssize_t _most, _query
+    cdef bint _escaped, _hosted
     cdef readonly bint plain
+    cdef readonly str method, target, version
 
-    @cython.locals(line=bytes, parts=list, fields=bytes, environ=dict)
+    @cython.locals(line=bytes)
+    cpdef dict parse_again(self, bytes data)
+    @cython.locals(line=bytes, end=bytes, fields=bytes, tail=bytes, environ=dict)
     cpdef dict parse(self, bytes head)
+    @cython.locals(
+        byte=cython.uchar, end=Py_ssize_t, space=Py_ssize_t, query=Py_ssize_t, position=Py_ssize_t, escaped=cython.bint
+    )
+    cdef _read_line(self, bytes line)
+    @cython.locals(target=str)
+    cdef dict _completed(self, dict environ)
     @cython.locals(lines=list, environ=dict, line=str, name=str, colon=str, value=str, key=str)
     cdef dict _parse_fields(self, bytes fields)

@@ -8,6 +8,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from greenrt._typing import Any
+from greenrt.serve.http.body import NO_BODY
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.grammar import is_token
 
@@ -25,6 +26,15 @@ _keys: dict[str, str] = {}
 _MOST_KEYS = 1000
 # Fields are remembered up to this length, in bytes; a connection holds them and their environ while it is idle.
 _REMEMBERED = 2048
+# What differs from request to request, with places for it, so that the copy of an environ need not grow.
+_EACH = {
+    "REQUEST_METHOD": "GET",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "REQUEST_URI": "",
+    "PATH_INFO": "",
+    "QUERY_STRING": "",
+    "wsgi.input": NO_BODY,
+}
 # What a request with a body, or with something to say of the connection, has.
 _SPECIAL = frozenset(("CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_CONNECTION"))
 # Hosts that have been checked.
@@ -54,39 +64,121 @@ def _key_of(name: str) -> str:
 class Heads:
     """Reads the heads of one connection. Its requests mostly repeat their fields, which are then read only twice.
 
-    `base`: what all environs have. `most`: how many fields there may be.
+    `base`: what all environs have. `most`: how many fields there may be. After `parse` or `parse_again`, `method`,
+    `target` and `version` are those of the request line, and `plain` tells whether the head says nothing of a body,
+    nor of the connection.
     """
 
-    __slots__ = ("_base", "_environ", "_fields", "_most", "plain")
+    __slots__ = (
+        "_base",
+        "_environ",
+        "_escaped",
+        "_hosted",
+        "_most",
+        "_query",
+        "_tail",
+        "method",
+        "plain",
+        "target",
+        "version",
+    )
 
     def __init__(self, base: dict[str, Any], most: int) -> None:
-        self._base = base
+        self._base = {**_EACH, **base}
         self._most = most
-        # The fields of the last head, and once they came again, an environ with them.
-        self._fields = b""
+        # How the last request ended, from the CRLF of its first line to the empty line, and, once it came again, an
+        # environ with these fields.
+        self._tail = b""
         self._environ: dict[str, Any] | None = None
-        # Whether the last head says nothing of a body, nor of the connection.
+        self._hosted = False
         self.plain = True
+        self.method = self.target = self.version = ""
+        # Of the target: where its query begins, 0 if it has none, and whether there is a percent sign in it.
+        self._query = 0
+        self._escaped = False
+
+    def parse_again(self, data: bytes) -> dict[str, Any] | None:
+        """Return the environ if `data` is one request and no more, with the fields of the last two; else None.
+
+        RequestError as from `parse`.
+        """
+        if self._environ is None or not data.endswith(self._tail):
+            return None
+        line = data[: len(data) - len(self._tail)]
+        if not line or 13 in line:
+            # Further fields, or several requests.
+            return None
+        self._read_line(line)
+        return self._completed(self._environ.copy())
 
     def parse(self, head: bytes) -> dict[str, Any]:
         """Return the environ for `head`, the bytes before the empty line: a copy of `base` and what the head says.
 
         RequestError for a head that RFC 9112 calls wrong or leaves to the server to refuse.
         """
-        line, _, fields = head.partition(b"\r\n")
-        parts = _request_line(line)
-        if fields != self._fields:
+        line, end, fields = head.partition(b"\r\n")
+        self._read_line(line)
+        tail = end + fields + b"\r\n\r\n"
+        if tail != self._tail:
             environ = self._parse_fields(fields)
             self._environ = None
-            self._fields = fields if len(fields) <= _REMEMBERED else b""
+            self._tail = tail if len(tail) <= _REMEMBERED else b""
         else:
             if self._environ is None:
                 self._environ = self._parse_fields(fields)
             environ = self._environ.copy()
-        environ["REQUEST_METHOD"] = parts[0]
-        environ["SERVER_PROTOCOL"] = parts[2]
-        environ["REQUEST_URI"] = parts[1]
-        _set_target(environ, parts[1])
+        return self._completed(environ)
+
+    def _read_line(self, line: bytes) -> None:
+        """Take the request line apart: one pass over the bytes, in C."""
+        if line.endswith(b" HTTP/1.1"):
+            self.version = "HTTP/1.1"
+        elif line.endswith(b" HTTP/1.0"):
+            self.version = "HTTP/1.0"
+        else:
+            raise _bad_line(line)
+        end = len(line) - 9
+        space = query = 0
+        escaped = False
+        for position, byte in enumerate(line):
+            if byte <= 0x20 or byte >= 0x7F or (byte == 0x23 and space):
+                if byte != 0x20 or (space and position != end):
+                    raise _bad_line(line)
+                if not space:
+                    space = position
+            elif byte == 0x3F:
+                if space and not query:
+                    query = position - space - 1
+            elif byte == 0x25:
+                escaped = True
+        if space + 1 >= end:
+            raise _bad_line(line)
+        if space == 3 and line.startswith(b"GET"):
+            self.method = "GET"
+        else:
+            self.method = line[:space].decode("latin-1")
+            if self.method not in _methods and is_token(self.method) is None:
+                raise _bad_line(line)
+        self.target = line[space + 1 : end].decode("latin-1")
+        self._query = query
+        self._escaped = escaped
+
+    def _completed(self, environ: dict[str, Any]) -> dict[str, Any]:
+        """Add to the fields what the request line says, where it is not what most say."""
+        if self.version != "HTTP/1.1":
+            environ["SERVER_PROTOCOL"] = self.version
+        elif not self._hosted:
+            raise RequestError(BAD_REQUEST, "no Host")
+        if self.method != "GET":
+            environ["REQUEST_METHOD"] = self.method
+        target = self.target
+        environ["REQUEST_URI"] = target
+        if target[0] != "/":
+            target, _, environ["QUERY_STRING"] = _other_form(environ, target).partition("?")
+        elif self._query:
+            environ["QUERY_STRING"] = target[self._query + 1 :]
+            target = target[: self._query]
+        environ["PATH_INFO"] = unquote_to_bytes(target).decode("latin-1") if self._escaped else target
         return environ
 
     def _parse_fields(self, fields: bytes) -> dict[str, Any]:
@@ -108,11 +200,15 @@ class Heads:
             elif key:
                 environ[key] = value.strip(" \t")
         self.plain = _SPECIAL.isdisjoint(environ)
+        host = environ.get("HTTP_HOST")
+        self._hosted = host is not None
+        if host is not None and host not in _hosts:
+            _check_host(host)
         return environ
 
 
 def _check_bytes(head: bytes) -> None:
-    """Refuse control characters, and CR and LF that don't belong together. One pass over the bytes, in C."""
+    """Refuse control characters, and CR and LF that don't belong together: one pass over the bytes, in C."""
     before = 0
     for byte in head:
         if byte < 0x20 or byte == 0x7F or before == 0x0D:
@@ -125,22 +221,21 @@ def _check_bytes(head: bytes) -> None:
         raise RequestError(BAD_REQUEST, "a line that doesn't end in CRLF")
 
 
-def _request_line(line: bytes) -> list[str]:
-    """Return the method, the target and the version."""
-    _check_bytes(line)
+def _bad_line(line: bytes) -> RequestError:
+    """Return what is wrong with a request line."""
     parts = line.decode("latin-1").split(" ")
     if len(parts) != 3:
-        raise RequestError(BAD_REQUEST, "a request line that is not of three parts")
-    method, target, version = parts
-    if version != "HTTP/1.1" and version != "HTTP/1.0":
+        return RequestError(BAD_REQUEST, "a request line that is not of three parts")
+    method, _, version = parts
+    if version not in ("HTTP/1.1", "HTTP/1.0"):
         if re.fullmatch(r"HTTP/[0-9]\.[0-9]", version):
-            raise RequestError("505 HTTP Version Not Supported", "a version other than HTTP/1.1 and HTTP/1.0")
-        raise RequestError(BAD_REQUEST, "a request line without a version")
-    if method not in _methods and is_token(method) is None:
-        raise RequestError(BAD_REQUEST, "a method that is not a token")
-    if not target or not target.isascii() or not target.isprintable() or "#" in target:
-        raise RequestError(BAD_REQUEST, "a target with characters that can't be in one")
-    return parts
+            return RequestError(
+                "505 HTTP Version Not Supported", "a version other than HTTP/1.1 and HTTP/1.0"
+            )
+        return RequestError(BAD_REQUEST, "a request line without a version")
+    if is_token(method) is None:
+        return RequestError(BAD_REQUEST, "a method that is not a token")
+    return RequestError(BAD_REQUEST, "a target with characters that can't be in one")
 
 
 def _repeated(environ: dict[str, Any], key: str, value: str) -> None:
@@ -148,20 +243,6 @@ def _repeated(environ: dict[str, Any], key: str, value: str) -> None:
     if key in _SINGLE:
         raise RequestError(BAD_REQUEST, f"two fields for {key}")
     environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
-
-
-def _set_target(environ: dict[str, Any], target: str) -> None:
-    host = environ.get("HTTP_HOST")
-    if host is None:
-        if environ["SERVER_PROTOCOL"] == "HTTP/1.1":
-            raise RequestError(BAD_REQUEST, "no Host")
-    elif host not in _hosts:
-        _check_host(host)
-    if target[0] != "/":
-        target = _other_form(environ, target)
-    path, _, query = target.partition("?")
-    environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
-    environ["QUERY_STRING"] = query
 
 
 def _check_host(host: str) -> None:

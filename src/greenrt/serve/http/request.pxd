@@ -1,13 +1,9 @@
 import cython
 
+from greenrt.serve.http.exchange cimport Exchange
 from greenrt.serve.http.head cimport Heads
 from greenrt.serve.http.wire cimport Wire
 
-
-cdef class Request:
-    cdef readonly dict environ
-    cdef readonly object body
-    cdef readonly bint persistent
 
 @cython.locals(head=bytes, environ=dict, modern=cython.bint)
 cpdef read_request(Wire wire, Heads heads)

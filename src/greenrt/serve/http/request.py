@@ -5,37 +5,31 @@ import io
 from greenrt._typing import Any
 from greenrt.serve.http.body import NO_BODY, ChunkedBody, LengthBody
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
+from greenrt.serve.http.exchange import Exchange
 from greenrt.serve.http.head import Heads
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.wire import Wire
 
-__all__ = ["Request", "read_request"]
+__all__ = ["read_request"]
 
 
-class Request:
-    """A request whose head was read."""
-
-    __slots__ = ("body", "environ", "persistent")
-
-    def __init__(self, environ: dict[str, Any], body: Any, persistent: bool) -> None:
-        self.environ = environ
-        self.body = body
-        # Whether the client wants to go on with this connection.
-        self.persistent = persistent
-
-
-def read_request(wire: Wire, heads: Heads) -> Request | None:
+def read_request(wire: Wire, heads: Heads) -> Exchange | None:
     """Wait for the next request; None if there is none. RequestError if it must be refused."""
-    head = wire.read_head()
-    if head is None:
+    if not wire.begin():
         return None
-    environ = heads.parse(head)
-    modern = environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+    environ = heads.parse_again(wire.buffer) if len(wire.buffer) <= wire.short else None
+    if environ is not None:
+        wire.buffer = b""
+    else:
+        head = wire.read_head()
+        if head is None:
+            return None
+        environ = heads.parse(head)
+    modern = heads.version == "HTTP/1.1"
     if heads.plain:
-        environ["wsgi.input"] = NO_BODY
-        return Request(environ, NO_BODY, modern)
+        return Exchange(wire, heads, environ, NO_BODY, modern)
     body = _framed(environ, modern, wire)
-    return Request(environ, body, _persistent(environ, modern, wire))
+    return Exchange(wire, heads, environ, body, _persistent(environ, modern, wire))
 
 
 def _persistent(environ: dict[str, Any], modern: bool, wire: Wire) -> bool:

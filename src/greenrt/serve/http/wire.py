@@ -31,7 +31,7 @@ class Wire:
     """A stream socket, what was received and not yet used, and the timeouts. For one greenlet."""
 
     __slots__ = (
-        "_short",
+        "_idle_time",
         "_timeout",
         "buffer",
         "error",
@@ -40,14 +40,16 @@ class Wire:
         "last",
         "limits",
         "new",
+        "short",
         "sock",
     )
 
     def __init__(self, sock: Any, limits: Limits) -> None:
         self.sock = sock
         self.limits = limits
+        self._idle_time = limits.idle_time
         # A head that is no longer than this breaks no limit of length.
-        self._short = min(limits.request_line, limits.field, limits.head)
+        self.short = min(limits.request_line, limits.field, limits.head)
         # What came after the head, or the part of the body, that was asked for.
         self.buffer = b""
         # Whether it waits for a request of which nothing has come: whoever stops the server may close it.
@@ -71,36 +73,38 @@ class Wire:
 
     # -- Receiving
 
-    def read_head(self) -> bytes | None:
-        """Return the next head without the empty line after it; None if the client has no more requests.
+    def begin(self) -> bool:
+        """Wait for the first bytes of a request, and put them into `buffer`; False if the client has no more."""
+        if self.buffer:
+            return True
+        seconds = self._idle_time
+        if self.last:
+            seconds = FIRST_TIME if self.new else LAST_TIME
+        if self._timeout != seconds:
+            self.wait_at_most(seconds)
+        self.idle = True
+        try:
+            self.buffer = self.sock.recv(CHUNK)
+        except (TimeoutError, ConnectionError):
+            return False
+        finally:
+            self.idle = False
+        if not self.buffer:
+            return False
+        self.new = False
+        return True
 
-        RequestError for one that is too long, too slow, or none from the start.
+    def read_head(self) -> bytes | None:
+        """Return the head that `begin` found, without the empty line after it; None if it is only an empty line.
+
+        RequestError for one that is too long or too slow.
         """
-        data = self.buffer
-        if not data:
-            limits = self.limits
-            seconds = limits.idle_time
-            if self.last:
-                seconds = FIRST_TIME if self.new else LAST_TIME
-            if self._timeout != seconds:
-                self.wait_at_most(seconds)
-            self.idle = True
-            try:
-                data = self.sock.recv(CHUNK)
-            except (TimeoutError, ConnectionError):
-                return None
-            finally:
-                self.idle = False
-            if not data:
-                return None
-            self.new = False
-        head, end, rest = data.partition(END)
-        if not end or data[0] == 13:
-            self.buffer = data
+        head, end, rest = self.buffer.partition(END)
+        if not end or self.buffer[0] == 13:
             # Nothing is held twice while the rest is waited for.
-            del data, head, rest
+            del head, rest
             return self._rest_of_head()
-        if len(head) > self._short:
+        if len(head) > self.short:
             self._check_lengths(head)
         self.buffer = rest
         return head
@@ -152,7 +156,7 @@ class Wire:
 
     def _check_lengths(self, head: bytes | bytearray) -> None:
         limits = self.limits
-        if len(head) <= self._short:
+        if len(head) <= self.short:
             return
         line, _, fields = head.partition(b"\r\n")
         if len(line) > limits.request_line:
