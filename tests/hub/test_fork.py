@@ -331,6 +331,78 @@ thread.join()
     assert out == errors == ""
 
 
+def test_watchers_of_forks_may_use_what_the_child_has():
+    out, errors = run("""
+hub = greenrt.get_hub()
+pool, seen, watcher = hub.threadpool, [], hub.loop.fork()
+pool.apply(int)
+timer, signals = hub.loop.timer(1000), hub.loop.signal(signal.SIGUSR1)
+event, queue = greenrt.Event(), greenrt.Queue()
+
+def renewed():
+    assert hub.main_hub
+    seen.append(pool.spawn(lambda: "job"))
+    seen.append(greenrt.spawn(lambda: "greenlet"))
+    timer.finalize(lambda timer: seen.append("finalized"))
+    signals.start(lambda: seen.append("signal"))
+    event.set()
+    queue.put("put")
+    hub.loop.proxy().post(seen.append, "posted")
+
+def child():
+    os.kill(os.getpid(), signal.SIGUSR1)
+    give_up = time.monotonic() + 20
+    while len(seen) < 5 and time.monotonic() < give_up:
+        greenrt.sleep(0.001)
+    assert [job.get(timeout=20) for job in seen[:2]] == ["job", "greenlet"]
+    assert set(seen[2:]) == {"finalized", "posted", "signal"}, seen
+    assert event.is_set() and queue.get() == "put"
+
+watcher.start(renewed)
+check(fork(child))
+assert not seen
+""")
+    assert out == errors == ""
+
+
+def test_an_interrupt_in_a_watcher_of_forks_comes_in_the_childs_main_greenlet():
+    out, errors = run("""
+hub = greenrt.get_hub()
+seen = []
+timer = hub.loop.timer(1000)
+watchers = [hub.loop.fork(priority=priority) for priority in (0, 0, 2)]
+
+def raises(error):
+    seen.append(error)
+    raise error
+
+watchers[0].start(raises, KeyboardInterrupt())
+watchers[1].start(raises, SystemExit(7))
+watchers[2].start(seen.append, "first")
+
+def child():
+    assert seen[0] == "first"
+    assert [type(error) for error in seen[1:]] == [KeyboardInterrupt, SystemExit]
+    for expected in seen[1:]:
+        try:
+            greenrt.sleep(20)
+        except BaseException as error:
+            assert error is expected
+        else:
+            raise AssertionError
+    greenrt.sleep(0.001)
+    # A finalizer that was due is still the parent's.
+    assert len(seen) == 3
+
+timer.finalize(seen.append)
+check(fork(child))
+assert not seen
+greenrt.sleep(0.001)
+assert seen == [timer]
+""")
+    assert out == errors == ""
+
+
 def test_children_are_watched_by_their_parent_only():
     run("""
 hub = greenrt.get_hub()

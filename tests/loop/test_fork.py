@@ -41,6 +41,39 @@ def test_both_go_on():
         run_script(SCRIPT.format(backend=backend))
 
 
+FAILING = """
+from greenrt._loop.loop import Loop
+from support.forking import check, fork
+
+loop = Loop()
+seen = []
+first, second = loop.fork(), loop.fork()
+first.start(int, "no number")
+second.start(seen.append, "called")
+final = loop.timer(1)
+final.finalize(seen.append)
+
+def child():
+    assert seen == ["called"], seen
+    try:
+        loop.run()
+    except ValueError as error:
+        assert "no number" in str(error)
+    else:
+        raise AssertionError
+    assert loop.run() == "idle"
+    assert seen == ["called"], seen
+
+check(fork(child))
+assert loop.run() == "idle"
+assert seen == [final]
+"""
+
+
+def test_an_error_of_a_watcher_comes_out_of_the_next_run():
+    run_script(FAILING)
+
+
 LOST = """
 import threading
 from greenrt._loop.loop import Loop

@@ -367,9 +367,16 @@ def test_a_closed_loop_says_so(rig):
         lambda: timer.start(print),
         lambda: loop.io(0, READ).start(print),
         loop.run,
+        loop.reinit,
+        loop.become_default,
+        lambda: setattr(loop, "debug", True),
     ):
         with pytest.raises(LoopClosed, match="closed"):
             use()
+    assert loop.close().done
+    loop.stop()
+    loop.break_()
+    timer.stop()
 
 
 def test_close_with_active_watchers(rig):

@@ -3,12 +3,11 @@
 In the child only the forking thread lives on, and its greenlets with it; it is the main thread there.
 """
 
-import os
-
 from greenrt import _original
 from greenrt._hub import slot
 from greenrt._hub.park import note_fork
 from greenrt._hub.wakers import idle_threads
+from greenrt._loop.fork import in_child
 
 __all__ = ["install"]
 
@@ -27,4 +26,4 @@ def _after_fork_in_child() -> None:
 
 def install() -> None:
     """Have all this done in the child of each fork; once."""
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    in_child(_after_fork_in_child)

@@ -1,12 +1,12 @@
 """LoopProxy: the handle of a loop that other threads hold."""
 
-import os
 from collections.abc import Callable
 from weakref import ref
 
 from greenrt._hub import slot
 from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park
 from greenrt._loop.entry import Callback, Entry, as_callable
+from greenrt._loop.fork import in_child
 from greenrt._loop.loop import Loop, set_proxy_factory
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed, WouldDeadlock
@@ -134,4 +134,4 @@ def _fail_calls_to_lost_threads() -> None:
 
 
 set_proxy_factory(LoopProxy)
-os.register_at_fork(after_in_child=_fail_calls_to_lost_threads)
+in_child(_fail_calls_to_lost_threads)

@@ -9,6 +9,7 @@ from greenrt import _original
 from greenrt._hub.proxy import LoopProxy
 from greenrt._hub.slot import get_hub, on_main_thread
 from greenrt._loop.entry import as_callable
+from greenrt._loop.fork import in_child
 from greenrt._native.helper import start_helper
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
@@ -272,4 +273,4 @@ def _after_fork_in_child() -> None:
         holder._go_on_in_child()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+in_child(_after_fork_in_child)

@@ -184,9 +184,7 @@ class Loop(LoopBase):
         "broke" (`break_`), "stopped" (`stop`), "once", "closed" (by a callback). RuntimeError if the loop runs
         already; LoopClosed if it is closed.
         """
-        self.check_owner("loop.run")
-        if self.closed:
-            raise LoopClosed(f"{self!r} is closed; make a new one")
+        self._check_open("loop.run")
         if self._running:
             raise RuntimeError(f"{self!r} is running already; a callback can't run it again")
         self._running = True
@@ -271,6 +269,11 @@ class Loop(LoopBase):
         """Whether `run` is underway."""
         return self._running
 
+    def _check_open(self, what: str) -> None:
+        self.check_owner(what)
+        if self.closed:
+            raise LoopClosed(f"{what}: {self!r} is closed; make a new one")
+
     # -- Time, references, state
 
     def now(self) -> float:
@@ -297,7 +300,7 @@ class Loop(LoopBase):
 
     @debug.setter
     def debug(self, value: bool) -> None:
-        self.check_owner("loop.debug")
+        self._check_open("loop.debug")
         if bool(value) == self.debug:
             return
         if value:
@@ -352,12 +355,12 @@ class Loop(LoopBase):
         The inherited ones are closed, never told to forget an fd: the parent shares them. Other threads' loops are
         closed in the child, and raise LoopClosed.
         """
-        self.check_owner("loop.reinit")
+        self._check_open("loop.reinit")
         self.owner_mark = mark_thread()
         self._renew()
+        self._cancel_finalizers()
         for holder in list(self.holders):
             holder.forked()
-        self._cancel_finalizers()
 
     def _renew(self) -> None:
         """Take new objects of the kernel's. Who waits for an fd goes on waiting, or hears that it is closed."""
@@ -418,7 +421,7 @@ class Loop(LoopBase):
 
     def become_default(self) -> None:
         """Take over what the main thread's loop does, Python's signal handlers, in the child of a fork."""
-        self.check_owner("loop.become_default")
+        self._check_open("loop.become_default")
         if not self.default:
             self.default = True
             self.watch_signals()

@@ -8,7 +8,6 @@ for any more is emptied at once, and one in which such orphans pile up is replac
 answer is in.
 """
 
-import os
 import weakref
 from dataclasses import replace
 from functools import partial
@@ -16,6 +15,7 @@ from functools import partial
 from greenrt._hub.park import TIMED_OUT, new_park
 from greenrt._hub.slot import get_hub, get_hub_if_exists
 from greenrt._loop import log
+from greenrt._loop.fork import in_child
 from greenrt._typing import Any
 from greenrt.dns.answer import Answer
 from greenrt.dns.channel import TYPES, Channel, Settings
@@ -418,4 +418,4 @@ def _after_fork() -> None:
         stub.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+in_child(_after_fork)

@@ -15,6 +15,7 @@ from greenrt._hub.io import forget_fd, park_on_fd
 from greenrt._hub.park import new_park
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._loop.entry import READ
+from greenrt._loop.fork import in_child
 from greenrt._loop.pidfd import open_pidfd
 from greenrt._native.helper import start_helper
 from greenrt._typing import Any
@@ -85,7 +86,7 @@ def _renew_after_fork() -> None:
     _watched.clear()
 
 
-os.register_at_fork(after_in_child=_renew_after_fork)
+in_child(_renew_after_fork)
 
 
 def _park_for(pid: int, options: int) -> None:

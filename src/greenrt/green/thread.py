@@ -23,6 +23,7 @@ from greenrt._hub.local import local
 from greenrt._hub.park import freeze, yield_now
 from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
 from greenrt._hub.wakers import idle_threads
+from greenrt._loop.fork import in_child
 from greenrt._typing import Any
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
@@ -225,7 +226,7 @@ def _leave_others_behind() -> None:
     _left_behind.extend(others)
 
 
-os.register_at_fork(after_in_child=_leave_others_behind)
+in_child(_leave_others_behind)
 
 
 def _count() -> int:

@@ -1,6 +1,5 @@
 """ThreadPool: native threads for calls that would block all greenlets."""
 
-import os
 from collections.abc import Callable
 from weakref import ref
 
@@ -8,6 +7,7 @@ from greenrt import _original
 from greenrt._hub.hub import set_threadpool_factory
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._hub.wakers import calls_underway, idle_threads
+from greenrt._loop.fork import in_child
 from greenrt._native.helper import admit_signals, refuse_signals, start_helper
 from greenrt._typing import Any
 from greenrt.errors import Cancelled, LoopClosed
@@ -270,5 +270,5 @@ def _forget_threads() -> None:
             pool._forked()
 
 
-os.register_at_fork(after_in_child=_forget_threads)
+in_child(_forget_threads)
 set_threadpool_factory(lambda hub: ThreadPool(DEFAULT_SIZE, hub))
