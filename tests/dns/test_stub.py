@@ -244,7 +244,7 @@ def test_a_change_of_configuration_concerns_the_next_question(stub, configuratio
         assert other.asked("a.test")
         assert under_way.get().records == [address_of("slow60.test")]
         assert not other.asked("slow60.test")
-    assert all(line.idle for line in stub._lines.values())
+    assert all(line.is_idle() for line in stub._lines.values())
 
 
 def test_close_wakes_who_waits(stub):

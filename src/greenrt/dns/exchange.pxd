@@ -1,26 +1,59 @@
 import cython
 
+from greenrt._loop.entry cimport Entry
 from greenrt._loop.fds cimport FdTable
 from greenrt._loop.loop cimport Loop
+from greenrt._native.heap cimport TimerHeap
 from greenrt.dns.wire cimport Question
 
 
-cdef class Exchange:
+cdef class Asker:
+    cpdef answered(self, list records, tuple failure)
+    cpdef truncated(self)
+
+
+cdef class Asked(Entry):
+    cdef Exchange exchange
+    cdef Py_ssize_t at
+    cdef object sock
+    cdef int fd
+    cdef bint queued
+    cdef bint gone
+
+
+cdef class Exchange(Entry):
+    cdef Asker _asker
     cdef Loop _loop
     cdef Question _question
-    cdef object _answered, _servers, _timeout, _timer, _truncated
-    cdef dict _sockets
+    cdef object _servers
+    cdef double _timeout
+    cdef tuple _failure
+    cdef list _asked
     cdef Py_ssize_t _asked_at, _turns, _waits
-    cdef bint _other_case
+    cdef bint _other_case, _ended
 
     cpdef start(self)
-    @cython.locals(fds=FdTable)
+    @cython.locals(fds=FdTable, asked=Asked)
     cpdef close(self)
+    @cython.locals(asked=Asked)
     cpdef abandon(self)
-    cdef _end(self, list records, object failure)
-    @cython.locals(question=Question, reply=bytes)
-    cpdef _arrived(self, object at)
-    cpdef _next(self, object failure)
+    @cython.locals(fds=FdTable, asked=Asked)
+    cdef list _end_all(self)
+    cdef _end(self, list records, tuple failure)
+    cdef _end_truncated(self)
+    cdef _next(self, tuple failure)
+    @cython.locals(asked=Asked)
     cdef _send(self)
-    cdef _read(self, object at, bytes reply)
-    cdef _failed(self, object at, object failure)
+    @cython.locals(asked=Asked)
+    cdef Asked _server(self, Py_ssize_t at)
+    @cython.locals(loop=Loop, timers=TimerHeap)
+    cdef _wait(self, double seconds, tuple failure=*)
+    @cython.locals(loop=Loop)
+    cdef queue(self, Entry entry)
+    @cython.locals(loop=Loop, timers=TimerHeap)
+    cpdef run(self)
+    @cython.locals(loop=Loop, fds=FdTable)
+    cdef arrived(self, Asked asked)
+    @cython.locals(question=Question)
+    cdef _read(self, Asked asked, bytes reply)
+    cdef _failed(self, Asked asked, tuple failure)

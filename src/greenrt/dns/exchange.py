@@ -7,16 +7,17 @@ in turn; the socket of each stays open, so that a late answer is one too.
 
 import _socket
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from greenrt._loop.entry import READ
+from greenrt._loop.entry import READ, Entry
+from greenrt._loop.fds import CLOSED
 from greenrt._loop.loop import Loop
 from greenrt._original import socket_type
 from greenrt._typing import Any
 from greenrt.dns.errors import Malformed, NxDomain, ResolverError, ServFail, TimedOut
 from greenrt.dns.wire import FORMERR, NOERROR, NXDOMAIN, BadMessage, Question, Record
 
-__all__ = ["Exchange", "Failure", "Server"]
+__all__ = ["Asker", "Exchange", "Failure", "Server"]
 
 # Family and socket address.
 Server = tuple[int, tuple[Any, ...]]
@@ -24,33 +25,78 @@ Server = tuple[int, tuple[Any, ...]]
 Failure = tuple[type[ResolverError], str]
 
 MAX_DATAGRAM = 65535
+KIND = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
 # Errors that pass when others give something back, and how long to wait for that (seconds).
 PASSING = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
 RETRY = 0.05
+# Errors that say that the socket is no more.
+CLOSED_ERRORS = frozenset((errno.EBADF, errno.ENOTSOCK))
 
 UNREACHABLE: Failure = (ServFail, "no name server could be reached")
 FAILED: Failure = (ServFail, "")
 SILENT: Failure = (TimedOut, "")
 
 
-class Exchange:
+class Asker:
+    """Whom an `Exchange` tells how it ended: by one call, of one of these."""
+
+    __slots__ = ()
+
+    def answered(self, records: list[Record] | None, failure: Failure | None) -> None:
+        """The end: `records`, or if they are None `failure`."""
+        raise NotImplementedError
+
+    def truncated(self) -> None:
+        """The end: the answer has to be fetched by TCP."""
+        raise NotImplementedError
+
+
+class Asked(Entry):
+    """A server that was asked, number `at` of its `exchange`: waits for what comes to its socket."""
+
+    __slots__ = ("at", "exchange", "fd", "gone", "queued", "sock")
+
+    def __init__(self, exchange: "Exchange", at: int, sock: Any) -> None:
+        self.exchange = exchange
+        self.at = at
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.queued = False
+        # Whether the socket was closed by others, and its number may be another file's.
+        self.gone = False
+
+    def fire(self, events: int) -> None:
+        """See `Entry.fire`."""
+        if events & CLOSED:
+            self.gone = True
+        if not self.queued:
+            self.queued = True
+            self.exchange.queue(self)
+
+    def run(self) -> None:
+        """See `Entry.run`."""
+        self.queued = False
+        self.exchange.arrived(self)
+
+
+class Exchange(Entry):
     """`question` to `servers`: each has `timeout` seconds to answer, and is asked `attempts` times.
 
-    Ends with one call, perhaps within `start`: ``answered(records, None)`` or ``answered(None, failure)``, or
-    ``truncated()`` if the answer has to be fetched by TCP. For the loop's thread only.
+    Ends with one call of a method of `asker`, perhaps within `start`. For the loop's thread only. As an entry of the
+    loop it waits for the time to ask again.
     """
 
     __slots__ = (
-        "_answered",
+        "_asked",
         "_asked_at",
+        "_asker",
+        "_ended",
+        "_failure",
         "_loop",
         "_other_case",
         "_question",
         "_servers",
-        "_sockets",
         "_timeout",
-        "_timer",
-        "_truncated",
         "_turns",
         "_waits",
     )
@@ -62,8 +108,7 @@ class Exchange:
         servers: Sequence[Server],
         timeout: float,
         attempts: int,
-        answered: Callable[[list[Record] | None, Failure | None], object],
-        truncated: Callable[[], object],
+        asker: Asker,
     ) -> None:
         self._loop = loop
         self._question = question
@@ -72,13 +117,13 @@ class Exchange:
         # How often a server is still to be asked, and which one was asked last.
         self._turns = attempts * len(servers)
         self._asked_at = -1
-        self._answered = answered
-        self._truncated = truncated
-        # By the number of the server: its socket, and the watcher of that.
-        self._sockets: dict[int, tuple[Any, Any]] = {}
-        self._timer: Any = None
-        # How often descriptors and the like were waited for.
+        self._asker = asker
+        # The servers that may answer: one at most for each number.
+        self._asked: list[Asked] = []
+        self._ended = False
+        # How often descriptors and the like were waited for; what had failed before, while they are.
         self._waits = 0
+        self._failure: Failure | None = None
         self._other_case = False
 
     def start(self) -> None:
@@ -88,28 +133,35 @@ class Exchange:
     def close(self) -> None:
         """Wait no more; idempotent."""
         fds = self._loop.fds
-        sockets, self._sockets = self._sockets, {}
-        for sock, watcher in sockets.values():
-            watcher.close()
-            fds.forget(sock.fileno())
-            sock.close()
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.close()
+        for asked in self._end_all():
+            if asked.gone:
+                asked.sock.detach()
+            else:
+                fds.forget(asked.fd)
+                asked.sock.close()
 
     def abandon(self) -> None:
         """Close in the child of a fork, whose loop may still share its kernel object: nothing is said to that."""
-        sockets, self._sockets = self._sockets, {}
-        for sock, watcher in sockets.values():
-            watcher.close()
-            sock.close()
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.close()
+        for asked in self._end_all():
+            asked.sock.close()
+
+    def _end_all(self) -> list[Asked]:
+        """Wait for nothing more; return whose sockets are to be closed."""
+        self._ended = True
+        fds = self._loop.fds
+        self._loop.timers.remove(self)
+        servers, self._asked = self._asked, []
+        for asked in servers:
+            fds.withdraw(asked.fd, asked)
+        return servers
 
     def _end(self, records: list[Record] | None, failure: Failure | None) -> None:
         self.close()
-        self._answered(records, failure)
+        self._asker.answered(records, failure)
+
+    def _end_truncated(self) -> None:
+        self.close()
+        self._asker.truncated()
 
     def _next(self, failure: Failure) -> None:
         """Ask the next server; if all had their turns, `failure` is the end."""
@@ -124,86 +176,118 @@ class Exchange:
                     self._waits += 1
                     self._turns += 1
                     self._asked_at -= 1
-                    self._wait(RETRY, self._next, failure)
+                    self._wait(RETRY, failure)
                     return
                 failure = UNREACHABLE
         self._end(None, failure)
 
     def _send(self) -> None:
-        at = self._asked_at
-        if at not in self._sockets:
-            family, address = self._servers[at]
-            sock = socket_type(family, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC, 0)
-            try:
-                sock.connect(address)
-                watcher = self._loop.io(sock.fileno(), READ)
-                watcher.start(self._arrived, at)
-            except BaseException:
-                sock.close()
-                raise
-            self._sockets[at] = sock, watcher
-        self._wait(self._timeout, self._late)
+        asked = self._server(self._asked_at)
+        self._wait(self._timeout)
         try:
-            self._sockets[at][0].send(self._question.data)
+            asked.sock.send(self._question.data)
         except BlockingIOError:
             # As good as lost on the way.
             pass
 
-    def _wait(self, seconds: float, callback: Callable[..., object], *args: Any) -> None:
-        if self._timer is not None:
-            self._timer.close()
-        self._timer = self._loop.timer(seconds)
-        self._timer.start(callback, *args)
+    def _server(self, at: int) -> Asked:
+        """Return server number `at`, connected."""
+        for asked in self._asked:
+            if asked.at == at:
+                return asked
+        family, address = self._servers[at]
+        sock = socket_type(family, KIND, 0)
+        try:
+            sock.connect(address)
+            asked = Asked(self, at, sock)
+            self._loop.fds.park(asked.fd, READ, asked)
+        except BaseException:
+            sock.close()
+            raise
+        self._asked.append(asked)
+        return asked
 
-    def _late(self) -> None:
-        if self._other_case:
+    def _wait(self, seconds: float, failure: Failure | None = None) -> None:
+        """Go on after `seconds`: as if a server had failed, or if there is no `failure` as if it were silent."""
+        self._failure = failure
+        loop = self._loop
+        timers = loop.timers
+        timers.remove(self)
+        timers.push(self, loop.clock.now() + seconds)
+
+    def fire(self, events: int) -> None:
+        """See `Entry.fire`: the time is up."""
+        self.queue(self)
+
+    def queue(self, entry: Entry) -> None:
+        """Let the loop run `entry`."""
+        self._loop.ready.append(entry)
+
+    def run(self) -> None:
+        """See `Entry.run`."""
+        if self._ended or self._loop.timers.contains(self):
+            # Over, or something came in the last moment and another server was asked.
+            return
+        if self._failure is not None:
+            self._next(self._failure)
+        elif self._other_case:
             # Some servers do not repeat the case of letters. By TCP there is no need to.
-            self.close()
-            self._truncated()
+            self._end_truncated()
         else:
             self._next(SILENT)
 
-    def _arrived(self, at: int) -> None:
-        """A datagram from server number `at` can be read."""
-        question = self._question
+    def arrived(self, asked: Asked) -> None:
+        """Something can be read from the socket of `asked`, or others closed that."""
+        if self._ended:
+            return
         try:
-            reply = self._sockets[at][0].recv(MAX_DATAGRAM)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._failed(at, UNREACHABLE)
-            return
+            if asked.gone:
+                raise OSError(errno.EBADF, "the socket was closed")
+            try:
+                reply = asked.sock.recv(MAX_DATAGRAM)
+            except BlockingIOError:
+                self._loop.fds.park(asked.fd, READ, asked)
+                return
+        except OSError as error:
+            if error.errno in CLOSED_ERRORS:
+                self._asked.remove(asked)
+                asked.sock.detach()
+            self._failed(asked, UNREACHABLE)
+        else:
+            self._read(asked, reply)
+        if asked in self._asked:
+            # There may be more, and the loop tells only of what is new.
+            asked.fire(READ)
+
+    def _read(self, asked: Asked, reply: bytes) -> None:
+        question = self._question
         code = question.answered_by(reply)
         if code is None:
             self._other_case = self._other_case or question.answered_in_other_case(reply)
         elif code == FORMERR and question.edns:
             question.without_edns()
             self._turns += 1
-            self._asked_at = at - 1
+            self._asked_at = asked.at - 1
             self._next(FAILED)
         elif code == NXDOMAIN:
             self._end(None, (NxDomain, ""))
         elif code == FORMERR:
             self._end(None, (Malformed, ""))
         elif code != NOERROR:
-            self._failed(at, FAILED)
+            self._failed(asked, FAILED)
         elif question.is_truncated(reply):
-            self.close()
-            self._truncated()
+            self._end_truncated()
         elif question.is_lame(reply):
-            self._failed(at, FAILED)
+            self._failed(asked, FAILED)
         else:
-            self._read(at, reply)
+            try:
+                records = question.records(reply)
+            except BadMessage as error:
+                self._failed(asked, (Malformed, str(error)))
+            else:
+                self._end(records, None)
 
-    def _read(self, at: int, reply: bytes) -> None:
-        try:
-            records = self._question.records(reply)
-        except BadMessage as error:
-            self._failed(at, (Malformed, str(error)))
-        else:
-            self._end(records, None)
-
-    def _failed(self, at: int, failure: Failure) -> None:
-        """Server number `at` is of no help; go on if it is the one that is waited for."""
-        if at == self._asked_at:
+    def _failed(self, asked: Asked, failure: Failure) -> None:
+        """The server is of no help; go on if it is the one that is waited for."""
+        if asked.at == self._asked_at:
             self._next(failure)

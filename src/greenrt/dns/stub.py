@@ -10,7 +10,6 @@ answer is in.
 
 import weakref
 from dataclasses import replace
-from functools import partial
 
 from greenrt._hub.park import TIMED_OUT, new_park
 from greenrt._hub.slot import get_hub, get_hub_if_exists
@@ -20,7 +19,7 @@ from greenrt._typing import Any
 from greenrt.dns.answer import Answer
 from greenrt.dns.channel import TYPES, Channel, Settings
 from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
-from greenrt.dns.exchange import Exchange, Failure, Server
+from greenrt.dns.exchange import Asker, Exchange, Failure, Server
 from greenrt.dns.records import check_name, read_answer
 from greenrt.dns.servers import parse_server
 from greenrt.dns.wire import Question, Record
@@ -53,10 +52,22 @@ _DETAILS = {11: "no name server could be reached", 24: _CLOSED}
 _stubs: "weakref.WeakSet[Stub]" = weakref.WeakSet()
 
 
-class Flight:
+class Flight(Asker):
     """One question under way, and those who wait for its end: owned by a line of channels."""
 
-    __slots__ = ("askers", "channel", "error", "exchange", "key", "line", "name", "outcome", "parks", "rtype")
+    __slots__ = (
+        "askers",
+        "channel",
+        "error",
+        "exchange",
+        "key",
+        "line",
+        "name",
+        "outcome",
+        "parks",
+        "rtype",
+        "shared",
+    )
 
     def __init__(self, line: "Line", name: str, rtype: str) -> None:
         self.line = line
@@ -69,13 +80,27 @@ class Flight:
         # Who has not cancelled, and those of them who wait now.
         self.askers = 0
         self.parks: list[Any] = []
+        # Whether it ever had more askers than one.
+        self.shared = False
         self.outcome: Answer | None = None
         self.error: Failure | None = None
 
-    @property
-    def done(self) -> bool:
-        """Whether the question is answered."""
+    def is_done(self) -> bool:
+        """Tell whether the question is answered."""
         return self.outcome is not None or self.error is not None
+
+    def answered(self, records: list[Record] | None, failure: Failure | None) -> None:
+        """See `Asker`."""
+        self.line.exchanged(self, records, failure)
+
+    def truncated(self) -> None:
+        """See `Asker`."""
+        self.line.truncated(self)
+
+    def join(self) -> None:
+        """There is one asker more."""
+        self.askers += 1
+        self.shared = self.shared or self.askers > 1
 
     def land(self, outcome: Answer | None, error: Failure | None) -> None:
         """Note the end, and wake who waits for it."""
@@ -94,6 +119,8 @@ class Line:
 
     def __init__(self, loop: Any, settings: Settings) -> None:
         self.settings = settings
+        # After how long a question is given up (seconds): asked by UDP, and then by TCP.
+        self.limit = 2 * settings.budget() + GRACE
         self._loop = loop
         self._servers = [parse_server(text) for text in settings.servers]
         self._first = 0
@@ -117,8 +144,7 @@ class Line:
             self._in_turn(),
             settings.timeout,
             settings.attempts,
-            partial(self._exchanged, flight),
-            partial(self._truncated, flight),
+            flight,
         )
         self._exchanging.add(flight)
         flight.exchange.start()
@@ -131,12 +157,14 @@ class Line:
             servers = servers[first:] + servers[:first]
         return servers
 
-    def _exchanged(self, flight: Flight, records: list[Record] | None, failure: Failure | None) -> None:
+    def exchanged(self, flight: Flight, records: list[Record] | None, failure: Failure | None) -> None:
+        """The exchange of `flight` is over."""
         self._exchanging.discard(flight)
         flight.exchange = None
         self._land(flight, records, failure)
 
-    def _truncated(self, flight: Flight) -> None:
+    def truncated(self, flight: Flight) -> None:
+        """The exchange of `flight` is over, and was too short."""
         self._exchanging.discard(flight)
         flight.exchange = None
         self._by_channel(flight, True)
@@ -160,7 +188,7 @@ class Line:
             exchange.close()
             self._exchanging.discard(flight)
         channel = flight.channel
-        if flight.done or channel is None or channel not in self._awaited:
+        if flight.is_done() or channel is None or channel not in self._awaited:
             return
         self._awaited[channel] -= 1
         flight.channel = None
@@ -179,9 +207,8 @@ class Line:
         for channel in list(self._awaited):
             self._tidy(channel)
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is under way, and there are no channels."""
+    def is_idle(self) -> bool:
+        """Tell whether nothing is under way, and there are no channels."""
         return not self._awaited and not self._exchanging
 
     def drop(self) -> list[Flight]:
@@ -202,7 +229,7 @@ class Line:
         for flight in list(self._exchanging):
             if flight.exchange is not None:
                 flight.exchange.close()
-            self._exchanged(flight, None, (ServFail, _CLOSED))
+            self.exchanged(flight, None, (ServFail, _CLOSED))
         channels, self._awaited = list(self._awaited), {}
         self._channels.clear()
         for channel in channels:
@@ -250,13 +277,13 @@ class Lookup:
     def __init__(self, flight: Flight) -> None:
         self._flight = flight
         self._left = False
-        flight.askers += 1
+        self._flight.join()
 
     def result(self, timeout: float | None = None) -> Answer:
         """Wait for the answer, at most `timeout` seconds, and return it; `Stub.query` says what is raised."""
         flight = self._flight
         try:
-            if not flight.done:
+            if not flight.is_done():
                 self._wait(timeout)
         finally:
             self.cancel()
@@ -265,17 +292,19 @@ class Lookup:
             raise kind(flight.name, flight.rtype, detail)
         answer = flight.outcome
         assert answer is not None
-        # Others may have the same answer: lists can be changed.
+        if not flight.shared:
+            return answer
+        # Others have the same answer: lists can be changed.
         return Answer(answer.canonical, list(answer.records), list(answer.cnames), answer.ttl)
 
     def _wait(self, timeout: float | None) -> None:
         flight = self._flight
-        # By UDP, and then by TCP.
-        limit = 2 * flight.line.settings.budget() + GRACE
+        line = flight.line
+        limit = line.limit
         park = new_park(("a name server:", flight.rtype, flight.name))
         flight.parks.append(park)
         try:
-            late = park.wait(limit if timeout is None else min(timeout, limit)) is TIMED_OUT
+            late = park.wait(limit if timeout is None or timeout > limit else timeout) is TIMED_OUT
         finally:
             if park in flight.parks:
                 flight.parks.remove(park)
@@ -297,7 +326,8 @@ class Lookup:
         flight = self._flight
         flight.askers -= 1
         if not flight.askers:
-            flight.line.orphan(flight)
+            line = flight.line
+            line.orphan(flight)
 
 
 class Stub:
@@ -345,7 +375,7 @@ class Stub:
         if new is not None:
             new.retired = False
 
-    def submit(self, name: str, rtype: str, *, servers: Any = None) -> Lookup:
+    def submit(self, name: str, rtype: str, servers: Any = None) -> Lookup:
         """Ask, and return without waiting; Malformed and ValueError as `query`."""
         name = check_name(name, rtype)
         if self._closed:
@@ -370,13 +400,18 @@ class Stub:
         settings = self._settings if servers is None else replace(self._settings, servers=tuple(servers))
         line = self._lines.get(settings)
         if line is None:
-            self._lines = {key: line for key, line in self._lines.items() if not (line.retired and line.idle)}
+            self._forget_idle()
             line = self._lines[settings] = Line(self.hub.loop, settings)
             # Servers of one call: no channel outlives its questions.
             line.retired = settings != self._settings
         if settings == self._settings:
             self._current = line
         return line
+
+    def _forget_idle(self) -> None:
+        for settings, line in list(self._lines.items()):
+            if line.retired and line.is_idle():
+                del self._lines[settings]
 
     def query(self, name: str, rtype: str, *, timeout: float | None = None, servers: Any = None) -> Answer:
         """Return the records of type `rtype` (such as ``"AAAA"``) of an absolute ASCII name. Parks the greenlet.
@@ -409,8 +444,9 @@ class Stub:
                     self.hub.loop.run_callback(self._ask_again, flight)
 
     def _ask_again(self, flight: Flight) -> None:
-        if flight.askers and not flight.done:
-            flight.line.launch(flight)
+        if flight.askers and not flight.is_done():
+            line = flight.line
+            line.launch(flight)
 
 
 def _after_fork() -> None:
