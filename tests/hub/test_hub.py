@@ -12,7 +12,7 @@ import pytest
 
 import greenrt
 from greenrt._hub import slot
-from greenrt.errors import BlockingInHub, ConcurrentObjectUseError, InvalidSwitchError
+from greenrt.errors import BlockingInHub, ConcurrentObjectUseError, InvalidSwitchError, WrongThread
 
 
 def in_thread(function):
@@ -299,6 +299,36 @@ def test_the_end_of_a_thread_gives_back_what_its_hub_holds():
         in_thread(work)
     assert fds() == before
     assert all(loop.closed for loop in loops)
+
+
+@pytest.mark.parametrize("name", ["destroy", "join", "run", "switch"])
+def test_another_thread_is_refused(hub, name):
+    parked = greenrt.spawn(greenrt.sleep, 1000)
+    greenrt.sleep(0)
+    with pytest.raises(WrongThread, match=rf"hub\.{name} .*Thread-.*'MainThread'"):
+        in_thread(getattr(hub, name))
+    assert not parked.ready()
+    parked.kill()
+    greenrt.sleep(0.001)
+
+
+def test_destroy_by_another_thread_after_the_end():
+    old = in_thread(greenrt.get_hub)
+    assert old.loop.closed
+    old.destroy()
+    in_thread(old.destroy)
+
+
+def test_an_error_of_another_thread_comes_in_the_main_greenlet(hub):
+    def work():
+        hub.handle_error(None, KeyboardInterrupt, KeyboardInterrupt("planned"))
+        assert slot.get_hub_if_exists() is None
+
+    thread = threading.Thread(target=work)
+    with pytest.raises(KeyboardInterrupt, match="planned"):
+        thread.start()
+        greenrt.sleep(20)
+    thread.join()
 
 
 def test_greenlets_of_many_threads_at_once():

@@ -207,6 +207,18 @@ def test_a_call_out_of_time_is_made_late(other: LoopThread):
         other.proxy.call(int, timeout=float("nan"))
 
 
+def test_an_error_that_nobody_waits_for_is_reported(other: LoopThread):
+    reported: list[Any] = []
+    other.hub.handle_error = lambda context, kind, value, tb: reported.append(kind)
+    go = threading.Event()
+    other.proxy.post(go.wait)
+    with pytest.raises(greenrt.Timeout):
+        other.proxy.call(int, "late", timeout=0.01)
+    go.set()
+    assert other.proxy.call(int, timeout=30) == 0
+    assert reported == [ValueError]
+
+
 def test_a_killed_caller_gets_no_outcome(other: LoopThread):
     go = threading.Event()
     other.proxy.post(go.wait)

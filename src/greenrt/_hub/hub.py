@@ -18,6 +18,7 @@ from greenrt._hub.overdue import hasten
 from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, run_fiber, wake_park
 from greenrt._hub.report import render_parked
 from greenrt._hub.wakers import possible_wakers
+from greenrt._loop.entry import Callback
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop, set_tracer_factory
 from greenrt._loop.ticket import set_park_factory
 from greenrt._native import framecache
@@ -85,6 +86,7 @@ class Hub(HubCore):
 
     def run(self) -> None:
         """Run the loop for as long as the thread lives; called by the first switch to the hub."""
+        self.loop.check_owner("hub.run")
         while not self._ended:
             try:
                 self._gather()
@@ -183,6 +185,7 @@ class Hub(HubCore):
 
     def switch(self, *args: Any, **kwargs: Any) -> Any:
         """Switch to the hub, as integrations written for gevent do; they are resumed by their own `switch`."""
+        self.loop.check_owner("hub.switch")
         if current() is self:
             raise BlockingInHub("the hub can't switch to itself; a callback it runs made a blocking call")
         return greenlet.switch(self, *args, **kwargs)
@@ -207,8 +210,9 @@ class Hub(HubCore):
     def join(self, timeout: float | None = None) -> bool:
         """Park the main greenlet until the thread's loop has nothing left to do; tell whether it got there.
 
-        Main greenlet only: RuntimeError elsewhere.
+        Main greenlet only: RuntimeError elsewhere, WrongThread in another thread.
         """
+        self.loop.check_owner("hub.join")
         if current() is not self.parent:
             raise RuntimeError(f"hub.join() is for the main greenlet of the thread, not for {current()!r}")
         if not self.loop.alive():
@@ -239,7 +243,10 @@ class Hub(HubCore):
         """End the hub and close its loop; the thread gets a new one when it needs one.
 
         Call from the main greenlet. Greenlets that are parked here get HubDestroyed, and a second at most to end.
+        Idempotent. WrongThread in another thread, which may call ``hub.loop.close()``.
         """
+        if not self._ended:
+            self.loop.check_owner("hub.destroy")
         if current() is self:
             raise RuntimeError(
                 "a hub can't destroy itself; call hub.destroy() from the thread's main greenlet"
@@ -285,8 +292,11 @@ class Hub(HubCore):
         """Raise the error in the main greenlet, at its park.
 
         If that was woken already, the error comes as soon as the main greenlet runs, as that of a signal handler; in
-        other native threads than the main one at its next park.
+        other native threads than the main one at its next park. Any thread; LoopClosed if the loop is closed.
         """
+        if not self.loop.on_owner_thread():
+            self.loop.post(Callback(self.handle_system_error, (type, value, tb)))
+            return
         if current() is self.parent:
             raise value.with_traceback(tb)
         throw_soon(self.parent, value)

@@ -39,7 +39,9 @@ class _Request(Entry):
             park.fail(error)
             raise
         except BaseException as error:
-            park.fail(error)
+            if not park.fail(error):
+                # Nobody waits any more: it is reported, as what a post raises.
+                raise
         else:
             park.wake(value)
 
@@ -79,8 +81,8 @@ class LoopProxy:
 
         The caller, a greenlet of another loop or a thread without one, waits meanwhile. `function` runs in the hub
         and may not block; ``proxy.call(greenrt.spawn, fn).get()`` is for what does. Raises `greenrt.Timeout` after
-        `timeout` seconds (the call is still made, its outcome dropped), LoopClosed if the loop is or gets closed,
-        WouldDeadlock on the loop's own thread.
+        `timeout` seconds (the call is still made; its result is dropped, an error reported as that of a post),
+        LoopClosed if the loop is or gets closed, WouldDeadlock on the loop's own thread.
         """
         if timeout is not None:
             timeout = as_seconds(timeout)
