@@ -14,11 +14,11 @@ cpdef double wait_for(object sock, int event, double deadline, int flags) except
 @cython.locals(deadline=double)
 cpdef object until_done(object sock, int event, object method, tuple args, int flags)
 @cython.locals(deadline=double, fd=cython.int)
-cdef object _recv(object sock, Py_ssize_t size, int flags)
+cpdef object receive_bytes(object sock, Py_ssize_t size, int flags)
 @cython.locals(deadline=double, got=Py_ssize_t, count=Py_ssize_t, fd=cython.int, known_dry=cython.bint)
 cdef Py_ssize_t _recv_into(object sock, object buffer, Py_ssize_t size, int flags) except -1
 @cython.locals(deadline=double, limit=double, count=Py_ssize_t)
-cdef Py_ssize_t _send(object sock, object data, int flags) except -1
+cpdef Py_ssize_t send_bytes(object sock, object data, int flags) except -1
 cdef object _held(object data)
 cdef Py_ssize_t _size(object data) except -1
 @cython.locals(count=Py_ssize_t, size=Py_ssize_t)

@@ -30,6 +30,7 @@ from greenrt.green import names
 
 __all__ = [
     "family_of",
+    "receive_bytes",
     "recv",
     "recv_into",
     "recvfrom",
@@ -38,6 +39,7 @@ __all__ = [
     "recvmsg_into",
     "resolved",
     "send",
+    "send_bytes",
     "sendall",
     "sendmsg",
     "sendto",
@@ -99,10 +101,11 @@ def until_done(sock: Any, event: int, method: Any, args: tuple[Any, ...], flags:
 
 def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     """Receive up to `bufsize` bytes; b"" at the end of the stream. See `socket.socket.recv`."""
-    return _recv(self, bufsize, flags)  # type: ignore[no-any-return]
+    return receive_bytes(self, bufsize, flags)  # type: ignore[no-any-return]
 
 
-def _recv(sock: Any, size: int, flags: int) -> Any:
+def receive_bytes(sock: Any, size: int, flags: int) -> Any:
+    """`recv`, for compiled callers."""
     fd = plain_stream(sock) if flags == 0 and size > 0 else -1
     if fd < 0 and timeout_of(sock) != 0.0:
         give_way()
@@ -212,10 +215,11 @@ def recvmsg_into(
 
 def send(self: Any, data: Any, flags: int = 0, /) -> int:
     """Send `data`; return how much of it was sent: all, if the socket has no timeout. See `socket.socket.send`."""
-    return _send(self, data, flags)
+    return send_bytes(self, data, flags)
 
 
-def _send(sock: Any, data: Any, flags: int) -> int:
+def send_bytes(sock: Any, data: Any, flags: int) -> int:
+    """`send`, for compiled callers."""
     limit = timeout_of(sock)
     if limit != 0.0:
         give_way()

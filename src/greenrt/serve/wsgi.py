@@ -173,8 +173,9 @@ class WSGIServer(StreamServer):
                 left -= 1
                 if left <= 0:
                     wire.last = True
+            plain = False
             try:
-                exchange.run(application)
+                plain = exchange.run(application)
             except (GreenletExit, KeyboardInterrupt, SystemExit):
                 wire.reset()
                 raise
@@ -182,6 +183,8 @@ class WSGIServer(StreamServer):
                 self._failed(exchange, error)
             if access is not None:
                 access.add(exchange)
+            if plain:
+                continue
             if wire.handed_over:
                 return
             if exchange.body is not NO_BODY and not exchange.body.discard():

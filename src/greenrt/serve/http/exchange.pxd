@@ -11,11 +11,15 @@ cdef class Exchange:
     cdef public Wire wire
     cdef public dict environ
     cdef readonly object body
-    cdef readonly str method, target, protocol
+    cdef readonly str method, target
     cdef public Head head
     cdef public Py_ssize_t left, sent
+    cdef readonly bint modern
     cdef public bint is_head, reusable, started, chunked
 
+    @cython.locals(wire=Wire)
+    cpdef bint run(self, object application) except -1
+    cdef _answer(self, object application)
     cdef _take_line(self, Heads heads)
     @cython.locals(body=bytes)
     cdef _send_list(self, object parts)
@@ -24,7 +28,7 @@ cdef class Exchange:
     @cython.locals(head=Head, wire=Wire)
     cdef _send_file(self, object wrapper)
     cdef _check_length(self)
-    @cython.locals(head=Head, lines=list, length=Py_ssize_t, old=cython.bint)
+    @cython.locals(head=Head, lines=list, length=Py_ssize_t)
     cdef bytes _start(self, Py_ssize_t whole)
     @cython.locals(wire=Wire, left=Py_ssize_t, size=Py_ssize_t, excess=Py_ssize_t)
     cdef _send(self, bytes prefix, bytes data)

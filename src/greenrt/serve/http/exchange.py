@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable
 
 from greenrt._typing import Any
+from greenrt.serve.http.body import NO_BODY
 from greenrt.serve.http.fields import Head
 from greenrt.serve.http.head import Heads
 from greenrt.serve.http.wire import Wire
@@ -38,9 +39,10 @@ class FileWrapper:
 
 
 class Exchange:
-    """A request, and the response to it. After `run`, `reusable` tells whether the connection can carry another.
+    """A request, and the response to it.
 
-    `body`: what ``wsgi.input`` reads from. `reusable`: whether the client wants to go on with the connection.
+    `body`: what ``wsgi.input`` reads from. `reusable`: whether the connection can carry another exchange, at first
+    whether the client wants that.
     """
 
     __slots__ = (
@@ -51,7 +53,7 @@ class Exchange:
         "is_head",
         "left",
         "method",
-        "protocol",
+        "modern",
         "reusable",
         "sent",
         "started",
@@ -77,7 +79,7 @@ class Exchange:
         """Keep the request line as it came: the environ is the application's."""
         self.method = heads.method
         self.target = heads.target
-        self.protocol = heads.version
+        self.modern = heads.modern
         self.is_head = self.method == "HEAD"
 
     # -- What the application calls
@@ -108,8 +110,16 @@ class Exchange:
 
     # -- The course of a response
 
-    def run(self, application: Any) -> None:
-        """Call the application and send what it returns. What it raises is raised, after its close()."""
+    def run(self, application: Any) -> bool:
+        """Call the application and send what it returns. What it raises is raised, after its close().
+
+        Returns whether the next request can be read with nothing else to be done.
+        """
+        self._answer(application)
+        wire = self.wire
+        return self.reusable and self.body is NO_BODY and not wire.last and not wire.handed_over
+
+    def _answer(self, application: Any) -> None:
         result = application(self.environ, self.start_response)
         try:
             if self.wire.handed_over:
@@ -211,7 +221,6 @@ class Exchange:
         if head is None:
             raise AssertionError("the application sends a body before it called start_response")
         lines = head.lines
-        old = self.protocol == "HTTP/1.0"
         length = head.length
         if _is_bodiless(head.code):
             self.left = 0
@@ -224,7 +233,7 @@ class Exchange:
                 length = whole
             self.left = length
             if length < 0 and not self.is_head:
-                if old:
+                if not self.modern:
                     # The end of the connection is the end of the body.
                     self.reusable = False
                 else:
@@ -234,7 +243,7 @@ class Exchange:
             lines.append(f"Content-Length: {length}")
         if head.wants_close or self.wire.last:
             self.reusable = False
-        if old and self.reusable:
+        if self.reusable and not self.modern:
             lines.append("Connection: keep-alive")
         elif not self.reusable and head.code != 101:
             lines.append("Connection: close")

@@ -16,17 +16,16 @@ cdef class Heads:
     cdef bytes _tail
     cdef Py_ssize_t _most, _query
     cdef bint _escaped, _hosted
-    cdef readonly bint plain
-    cdef readonly str method, target, version
+    cdef readonly bint modern, plain
+    cdef readonly str method, target
 
-    @cython.locals(line=bytes)
     cpdef dict parse_again(self, bytes data)
     @cython.locals(line=bytes, end=bytes, fields=bytes, tail=bytes, environ=dict)
     cpdef dict parse(self, bytes head)
     @cython.locals(
         byte=cython.uchar, end=Py_ssize_t, space=Py_ssize_t, query=Py_ssize_t, position=Py_ssize_t, escaped=cython.bint
     )
-    cdef _read_line(self, bytes line)
+    cdef bint _read_line(self, bytes data, Py_ssize_t stop) except -1
     @cython.locals(target=str)
     cdef dict _completed(self, dict environ)
     @cython.locals(lines=list, environ=dict, line=str, name=str, colon=str, value=str, key=str)

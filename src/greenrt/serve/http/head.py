@@ -64,9 +64,9 @@ def _key_of(name: str) -> str:
 class Heads:
     """Reads the heads of one connection. Its requests mostly repeat their fields, which are then read only twice.
 
-    `base`: what all environs have. `most`: how many fields there may be. After `parse` or `parse_again`, `method`,
-    `target` and `version` are those of the request line, and `plain` tells whether the head says nothing of a body,
-    nor of the connection.
+    `base`: what all environs have. `most`: how many fields there may be. After `parse` or `parse_again`, `method`
+    and `target` are those of the request line, `modern` tells whether the version is HTTP/1.1, not 1.0, and `plain`
+    whether the head says nothing of a body, nor of the connection.
     """
 
     __slots__ = (
@@ -78,9 +78,9 @@ class Heads:
         "_query",
         "_tail",
         "method",
+        "modern",
         "plain",
         "target",
-        "version",
     )
 
     def __init__(self, base: dict[str, Any], most: int) -> None:
@@ -91,8 +91,8 @@ class Heads:
         self._tail = b""
         self._environ: dict[str, Any] | None = None
         self._hosted = False
-        self.plain = True
-        self.method = self.target = self.version = ""
+        self.plain = self.modern = True
+        self.method = self.target = ""
         # Of the target: where its query begins, 0 if it has none, and whether there is a percent sign in it.
         self._query = 0
         self._escaped = False
@@ -100,15 +100,13 @@ class Heads:
     def parse_again(self, data: bytes) -> dict[str, Any] | None:
         """Return the environ if `data` is one request and no more, with the fields of the last two; else None.
 
-        RequestError as from `parse`.
+        RequestError for a line that doesn't go with the fields, or not with any. None also for a wrong line.
         """
         if self._environ is None or not data.endswith(self._tail):
             return None
-        line = data[: len(data) - len(self._tail)]
-        if not line or 13 in line:
-            # Further fields, or several requests.
+        # Not so if there is a CR in what would be the line: further fields, or several requests.
+        if not self._read_line(data, len(data) - len(self._tail)):
             return None
-        self._read_line(line)
         return self._completed(self._environ.copy())
 
     def parse(self, head: bytes) -> dict[str, Any]:
@@ -117,7 +115,8 @@ class Heads:
         RequestError for a head that RFC 9112 calls wrong or leaves to the server to refuse.
         """
         line, end, fields = head.partition(b"\r\n")
-        self._read_line(line)
+        if not self._read_line(line, len(line)):
+            raise _bad_line(line)
         tail = end + fields + b"\r\n\r\n"
         if tail != self._tail:
             environ = self._parse_fields(fields)
@@ -129,44 +128,47 @@ class Heads:
             environ = self._environ.copy()
         return self._completed(environ)
 
-    def _read_line(self, line: bytes) -> None:
-        """Take the request line apart: one pass over the bytes, in C."""
-        if line.endswith(b" HTTP/1.1"):
-            self.version = "HTTP/1.1"
-        elif line.endswith(b" HTTP/1.0"):
-            self.version = "HTTP/1.0"
+    def _read_line(self, data: bytes, stop: int) -> bool:
+        """Take apart the request line, the first `stop` bytes of `data`; False if it is none. One pass, in C."""
+        if data.endswith(b" HTTP/1.1", 0, stop):
+            self.modern = True
+        elif data.endswith(b" HTTP/1.0", 0, stop):
+            self.modern = False
         else:
-            raise _bad_line(line)
-        end = len(line) - 9
+            return False
+        end = stop - 9
         space = query = 0
         escaped = False
-        for position, byte in enumerate(line):
-            if byte <= 0x20 or byte >= 0x7F or (byte == 0x23 and space):
-                if byte != 0x20 or (space and position != end):
-                    raise _bad_line(line)
-                if not space:
-                    space = position
-            elif byte == 0x3F:
-                if space and not query:
-                    query = position - space - 1
+        for position, byte in enumerate(data):
+            if position == end:
+                break
+            if byte <= 0x20 or byte >= 0x7F:
+                if byte != 0x20 or space:
+                    return False
+                space = position
+            elif byte == 0x23 and space:
+                return False
+            elif byte == 0x3F and space and not query:
+                query = position - space - 1
             elif byte == 0x25:
                 escaped = True
-        if space + 1 >= end:
-            raise _bad_line(line)
-        if space == 3 and line.startswith(b"GET"):
+        if not space or space + 1 >= end:
+            return False
+        if space == 3 and data.startswith(b"GET"):
             self.method = "GET"
         else:
-            self.method = line[:space].decode("latin-1")
+            self.method = data[:space].decode("latin-1")
             if self.method not in _methods and is_token(self.method) is None:
-                raise _bad_line(line)
-        self.target = line[space + 1 : end].decode("latin-1")
+                return False
+        self.target = data[space + 1 : end].decode("latin-1")
         self._query = query
         self._escaped = escaped
+        return True
 
     def _completed(self, environ: dict[str, Any]) -> dict[str, Any]:
         """Add to the fields what the request line says, where it is not what most say."""
-        if self.version != "HTTP/1.1":
-            environ["SERVER_PROTOCOL"] = self.version
+        if not self.modern:
+            environ["SERVER_PROTOCOL"] = "HTTP/1.0"
         elif not self._hosted:
             raise RequestError(BAD_REQUEST, "no Host")
         if self.method != "GET":

@@ -35,7 +35,7 @@ class AccessLog:
         code = "-" if exchange.head is None else exchange.head.code
         line = (
             f"{exchange.environ.get('REMOTE_ADDR') or '-'} - - [{_local_time()}] "
-            f'"{exchange.method} {target} {exchange.protocol}" {code} {exchange.sent or "-"}\n'
+            f'"{exchange.method} {target} HTTP/1.{int(exchange.modern)}" {code} {exchange.sent or "-"}\n'
         )
         if not self._lines:
             # In a greenlet: a log file may be a cooperative one.

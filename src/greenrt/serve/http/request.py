@@ -25,7 +25,7 @@ def read_request(wire: Wire, heads: Heads) -> Exchange | None:
         if head is None:
             return None
         environ = heads.parse(head)
-    modern = heads.version == "HTTP/1.1"
+    modern = heads.modern
     if heads.plain:
         return Exchange(wire, heads, environ, NO_BODY, modern)
     body = _framed(environ, modern, wire)

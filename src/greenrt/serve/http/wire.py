@@ -5,6 +5,7 @@ import struct
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import socket
+from greenrt.green.socket_calls import receive_bytes, send_bytes
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.limits import Limits
 
@@ -31,6 +32,7 @@ class Wire:
     """A stream socket, what was received and not yet used, and the timeouts. For one greenlet."""
 
     __slots__ = (
+        "_direct",
         "_idle_time",
         "_timeout",
         "buffer",
@@ -46,6 +48,8 @@ class Wire:
 
     def __init__(self, sock: Any, limits: Limits) -> None:
         self.sock = sock
+        # Whether its methods are those of green sockets, which need not be looked up then.
+        self._direct = type(sock) is socket.socket
         self.limits = limits
         self._idle_time = limits.idle_time
         # A head that is no longer than this breaks no limit of length.
@@ -84,7 +88,7 @@ class Wire:
             self.wait_at_most(seconds)
         self.idle = True
         try:
-            self.buffer = self.sock.recv(CHUNK)
+            self.buffer = receive_bytes(self.sock, CHUNK, 0) if self._direct else self.sock.recv(CHUNK)
         except (TimeoutError, ConnectionError):
             return False
         finally:
@@ -185,7 +189,7 @@ class Wire:
         """Send all. TimeoutError if the client takes nothing in for `Limits.write_time`."""
         try:
             try:
-                sent = self.sock.send(data)
+                sent = send_bytes(self.sock, data, 0) if self._direct else self.sock.send(data)
             except TimeoutError:
                 # The time was that of another duty.
                 sent = 0
