@@ -11,6 +11,7 @@ from setuptools.command.build_ext import build_ext
 COMPILED = """
 _native.attributes _native.framecache _native.gate _native.heap _native.helper _native.nowait _native.ping
 _native.poller _native.ring _native.signalfd _native.sockio _native.stamp _native.switch _native.thread
+_native.unbound
 _loop.backends.base _loop.backends.epoll _loop.base _loop.clock _loop.entry _loop.fds _loop.loop _loop.wakeup
 _loop.watchers
 _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park _hub.pausing

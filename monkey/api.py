@@ -8,6 +8,7 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from greenrt.monkey.hooks import announcing
 
 from greenrt import _original
+from greenrt._native.unbound import unbound
 from greenrt._typing import Any
 
 __all__ = [
@@ -122,18 +123,10 @@ def _as_found(new: Any, old: Any, module: str) -> Any:
     if isinstance(new, FunctionType) and isinstance(old, FunctionType):
         new.__module__ = module
     binds = hasattr(type(new), "__get__") and not isinstance(new, type | staticmethod)
-    return _Plain(new, module) if binds and isinstance(old, BuiltinFunctionType) else new
-
-
-class _Plain(staticmethod):  # type: ignore[type-arg]
-    """A function of a module that is not bound by classes, and is pickled by its name there."""
-
-    def __init__(self, function: Any, module: str) -> None:
-        super().__init__(function)
-        self.__module__ = module
-
-    def __reduce__(self) -> str:
-        return self.__name__
+    if binds and isinstance(old, BuiltinFunctionType):
+        new = unbound(new)
+        new.__module__ = module
+    return new
 
 
 def patch_methods(module: ModuleType, name: str, methods: Mapping[str, Any]) -> None:

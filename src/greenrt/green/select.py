@@ -15,6 +15,7 @@ from greenrt import _original
 from greenrt._hub.io import give_way, park_on_fd, park_on_fds
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._native.thread import monotonic
+from greenrt._native.unbound import unbound
 from greenrt._typing import Any
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
@@ -114,7 +115,7 @@ def _select_by_poll(
 
 
 # A plain function would become a method where a class has it for an attribute (selectors.PollSelector has).
-@staticmethod  # type: ignore[misc]
+@unbound
 def poll() -> "_Poll":
     """Return a new, empty set of fds to wait for, in the manner of poll(2). See `select.poll`."""
     made: _Poll = object.__new__(_Poll)

@@ -1,0 +1,51 @@
+"""unbound: as the function it stands for, but for classes and pickle."""
+
+import gc
+import inspect
+import pickle
+import weakref
+
+import pytest
+
+from greenrt._native.unbound import unbound
+
+
+@unbound
+def double(number: int, /, *, plus: int = 0) -> int:
+    """Return twice the number."""
+    return 2 * number + plus
+
+
+class Holder:
+    double = double
+
+
+def test_a_class_does_not_bind_it():
+    assert Holder().double(2) == Holder.double(2) == double(2) == 4
+    assert double(2, plus=1) == double(*(2,), plus=1) == 5
+
+
+def test_it_is_called_and_described_as_the_function():
+    assert (double.__name__, double.__module__) == ("double", __name__)
+    assert double.__doc__ == "Return twice the number."
+    assert str(inspect.signature(double)) == "(number: int, /, *, plus: int = 0) -> int"
+    assert "double" in repr(double)
+
+
+def test_it_is_pickled_by_its_name():
+    assert pickle.loads(pickle.dumps(double)) is double
+
+
+@pytest.mark.parametrize("arguments", [(), (1, 2)])
+def test_errors_are_those_of_the_function(arguments: tuple[int, ...]):
+    with pytest.raises(TypeError, match=r"^double\(\)"):
+        double(*arguments)
+
+
+def test_a_cycle_through_it_is_collected():
+    made = unbound(lambda: None)
+    made.me = made
+    there = weakref.ref(made)
+    del made
+    gc.collect()
+    assert there() is None
