@@ -1,5 +1,6 @@
 """asyncio's notion of a thread's event loop, for green threads: each has its own."""
 
+import sys
 from types import ModuleType
 
 from greenrt.monkey.api import replace
@@ -10,20 +11,27 @@ from greenrt.green import thread
 
 __all__ = ["patch_asyncio"]
 
+NO_HOOKS = (None, None)
+
 
 def patch_asyncio(asyncio: ModuleType) -> None:
     """Let each green thread run, and set, an event loop of its own.
 
-    asyncio keeps the loop that runs with the native thread, in C. It is put aside while its greenlet is suspended,
-    from the first loop on that runs in a thread with a hub.
+    asyncio keeps the loop that runs with the native thread, in C, and the interpreter the hooks for asynchronous
+    generators that a running loop has set. Both are put aside while their greenlet is suspended, from the first loop
+    on that runs in a thread with a hub.
     """
     events: Any = asyncio.events
     get_running, set_running = events._get_running_loop, events._set_running_loop
 
-    def swap(loop: Any) -> Any:
-        old = get_running()
-        if old is not loop:
-            set_running(loop)
+    def swap(new: Any) -> Any:
+        running = get_running()
+        if running is None and new is None:
+            return None
+        old = None if running is None else (running, sys.get_asyncgen_hooks())
+        loop, hooks = (None, NO_HOOKS) if new is None else new
+        set_running(loop)
+        sys.set_asyncgen_hooks(*hooks)
         return old
 
     def _set_running_loop(loop: Any, /) -> None:

@@ -378,6 +378,64 @@ PROGRAMS: dict[str, str] = {
             await server.wait_closed()
         asyncio.run(main())
     """,
+    "asyncio in several threads": """
+        import asyncio, contextlib, gc, sys, threading
+        before = sys.get_asyncgen_hooks()
+        async def numbers(n):
+            # Left unfinished: its loop closes it, and no other loop does before.
+            try:
+                for number in range(100):
+                    await asyncio.sleep(0.001)
+                    yield n * number
+            finally:
+                assert asyncio.get_running_loop() is loops[n]
+                closed.append(n)
+        async def main(n):
+            loop = loops[n] = asyncio.get_running_loop()
+            assert asyncio.get_event_loop() is loop
+            # C code that is not told the loop.
+            future = asyncio.Future()
+            assert future.get_loop() is loop
+            loop.call_later(0.01, future.set_result, n)
+            assert asyncio.current_task() in asyncio.all_tasks()
+            left = numbers(n)
+            assert [await anext(left) for _ in range(20 + 20 * n)][1] == n
+            with contextlib.suppress(RuntimeError):
+                await asyncio.to_thread(asyncio.get_running_loop)
+                raise AssertionError("a thread of its own")
+            # A loop in a thread of this loop's, and a child process.
+            assert await asyncio.to_thread(asyncio.run, asyncio.sleep(0.01, n)) == n
+            child = await asyncio.create_subprocess_exec("echo", str(n), stdout=asyncio.subprocess.PIPE)
+            kept.append(left)
+            if n == 2:
+                left = kept.clear()
+                gc.collect()
+            return await future, (await child.communicate())[0]
+        loops, closed, results, kept = {}, [], {}, []
+        def run(n):
+            results[n] = asyncio.run(main(n))
+            # Nothing set in a thread other than main.
+            try:
+                asyncio.get_event_loop()
+            except RuntimeError as error:
+                results[n] += (type(error),)
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(5)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(sorted(results.items()), sorted(closed), len(set(loops.values())))
+        assert sys.get_asyncgen_hooks() == before
+        mine = asyncio.new_event_loop()
+        asyncio.set_event_loop(mine)
+        assert asyncio.get_event_loop() is mine is asyncio.get_event_loop_policy().get_event_loop()
+        assert asyncio.Future().get_loop() is mine
+        mine.close()
+        for wrong in (1,), (None, 1):
+            try: sys.set_asyncgen_hooks(*wrong)
+            except TypeError as error: print(error)
+        sys.set_asyncgen_hooks(finalizer=print)
+        print(sys.get_asyncgen_hooks()[1] is print, sys.get_asyncgen_hooks()[0])
+        sys.set_asyncgen_hooks(*before)
+    """,
     "children": """
         import os, subprocess, threading
         print(subprocess.run(["sh", "-c", "cat; exit 3"], input="hello", capture_output=True, text=True))
