@@ -14,6 +14,43 @@ from greenrt._hub.hub import Hub
 from greenrt._hub.slot import threads_with_hub
 from greenrt.errors import HubDestroyed, LoopClosed
 
+AT_EXIT = """
+import atexit, os, sys, threading
+import greenrt
+
+def say(text):
+    os.write(1, text.encode() + b" ")
+
+def later():
+    say("later")
+    hub.loop.timer(1).finalize(lambda timer: say("last"))
+    raise ValueError("reported")
+
+hub = greenrt.get_hub()
+timer, waited = hub.loop.timer(1000), hub.loop.timer(1000)
+waiter = greenrt.spawn(hub.wait, waited)
+idle = greenrt.spawn(greenrt.sleep, 1000)
+greenrt.sleep(0)
+timer.finalize(lambda timer: say("finalized"))
+thread = threading.Thread(target=waited.finalize, args=(lambda _: say(type(waiter.exception).__name__),))
+thread.start()
+atexit.register(hub.loop.proxy().post, later)
+if sys.argv[1:]:
+    # It does not wait for an endless one.
+    def again():
+        hub.loop.run_callback(again)
+    hub.loop.run_callback(again)
+say("end")
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["endless"]])
+def test_what_is_due_at_the_end_of_the_process_is_run(arguments: list[str]):
+    out, errors = run_script(AT_EXIT, *arguments)
+    assert sorted(out.split()) == ["Finalized", "end", "finalized", "last", "later"]
+    assert errors.count("ValueError: reported") == 1
+    assert "atexit" not in errors
+
 
 def run_thread(body: Any) -> None:
     """Run `body` in a native thread with a hub of its own, and wait for the thread's end."""

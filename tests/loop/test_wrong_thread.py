@@ -23,7 +23,9 @@ ANY_THREAD = set(
 MAKERS = set("async_ check child embed fork idle io prepare signal stat timer".split())
 
 # What the hub and the other modules of this floor use among themselves.
-INTERNAL = set("alive collect_posts end gather handle_error post_final run_ready watch_signals".split())
+INTERNAL = set(
+    "alive collect_posts end gather handle_error has_calls post_final run_ready watch_signals".split()
+)
 
 # How the others are called.
 LOOP_CALLS: dict[str, Callable[[Any], object]] = {

@@ -1,11 +1,17 @@
-"""The end of a hub: its greenlets are told, and have a little time to clean up."""
+"""The end of a hub: its greenlets are told, and have a little time to clean up. The end of the process."""
+
+import atexit
 
 from greenlet import greenlet
 
+from greenrt._hub import slot
 from greenrt._hub.greenlet import Greenlet, kill
-from greenrt._hub.park import parked
+from greenrt._hub.park import TIMED_OUT, new_park, parked
 from greenrt._hub.pausing import sleep
 from greenrt._hub.report import all_greenlets
+from greenrt._loop.entry import Callback
+from greenrt._loop.loop import CLOSING_ROUNDS
+from greenrt._native.switch import current
 from greenrt._native.thread import coarse
 from greenrt._typing import Any
 from greenrt.errors import HubDestroyed
@@ -15,6 +21,9 @@ __all__ = ["end_greenlets"]
 # How often a greenlet that waits again is told again, and how long it may take each time (seconds).
 ROUNDS = 10
 ROUND_SECONDS = 0.1
+
+# How long the end of the process waits for what was posted (seconds).
+AT_EXIT = 5.0
 
 
 def end_greenlets(hub: Any) -> None:
@@ -62,3 +71,27 @@ def _waits_in(target: greenlet, hub: Any) -> bool:
 
 def _unfinished_of(targets: list[Any]) -> bool:
     return any(not target.dead for target in targets)
+
+
+def run_what_is_due() -> None:
+    """At the end of the process: have the main thread's hub run posts and finalizers, and what these post.
+
+    The hubs of other threads end with their threads. This one stays: what comes after may still wait. Greenlets that
+    are parked are not told, as daemon threads are not.
+    """
+    hub = slot.get_hub_if_exists()
+    if hub is None or hub.loop.closed or current() is hub:
+        return
+    give_up = coarse() + AT_EXIT
+    loop = hub.loop
+    for _ in range(CLOSING_ROUNDS):
+        if not loop.has_calls():
+            return
+        # By the hub, since a callback may switch to greenlets.
+        park = new_park(("what was posted before the end of the process",))
+        loop.post(Callback(park.wake, (True,)))
+        if park.wait(max(0.0, give_up - coarse())) is TIMED_OUT:
+            return
+
+
+atexit.register(run_what_is_due)

@@ -69,7 +69,8 @@ class LoopProxy:
 
         The call is made in the hub and may not block; post `greenrt.spawn` for what does.
         First in, first out for each thread. Either raises LoopClosed, or the call is made: none is dropped. What only
-        `args` refer to dies on the loop's thread. Also safe in signal handlers.
+        `args` refer to dies on the loop's thread. Also safe in signal handlers. The end of the process, too, makes
+        the calls that were posted before its `atexit` functions were through, for 5 seconds at most.
         """
         entry = Callback(as_callable(function), args)
         # The loop may make the call before this frame ends, which must not be what `args` die with.

@@ -482,6 +482,17 @@ class Loop(LoopBase):
         if failure is not None:
             raise failure
 
+    def has_calls(self) -> bool:
+        """Tell whether calls that were posted, or finalizers, are still to be made. Owner thread."""
+        ready = self.ready
+        found = [entry for entry in list(self.foreign) if isinstance(entry, (Callback, Finalizer))]
+        for _ in range(len(ready)):
+            entry = ready.popleft()
+            ready.append(entry)
+            if isinstance(entry, (Callback, Finalizer)):
+                found.append(entry)
+        return bool(found)
+
     def _finish_closings(self) -> None:
         while self._closings:
             try:
