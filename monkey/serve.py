@@ -59,6 +59,8 @@ def serve(arguments: list[str]) -> None:
     """Run ``greenrt serve``; SystemExit with 2 for wrong arguments."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.graceful < 0:
+        parser.error("--graceful must be 0 or more seconds")
     if options.patch:
         patch_all()
     asked = _Asked()
@@ -67,18 +69,22 @@ def serve(arguments: list[str]) -> None:
         asked.listen()
     try:
         limits = _limits(options.limit)
-    except ValueError as error:
+        application = _application(options.application)
+        servers = _servers(options, limits, application)
+        asked.listen()
+        _start(servers, options)
+    except _Wrong as error:
         parser.error(str(error))
-    application = _application(options.application)
-    servers = _servers(options, limits, application)
-    asked.listen()
-    _start(servers, options)
     asked.event.wait()
     anew = asked.numbers[0] == signal.SIGHUP
     inherited = [os.dup(server.socket.fileno()) for server in servers] if anew else []
     _stop(servers, options.graceful, signal.Signals(asked.numbers[0]).name)
     if anew:
         _start_anew(arguments, inherited, asked)
+
+
+class _Wrong(Exception):
+    """What was asked for can't be done; says why in a line."""
 
 
 class _Asked:
@@ -122,21 +128,36 @@ def _limits(settings: list[str]) -> Any:
     for setting in settings:
         name, _, text = setting.partition("=")
         if name not in known:
-            raise ValueError(f"there is no limit {name!r}; there are {', '.join(known)}")
+            raise _Wrong(f"there is no limit {name!r}; there are {', '.join(known)}")
         kind = float if isinstance(known[name], float) else int
         try:
             values[name] = None if text == "none" else kind(text)
         except ValueError:
-            raise ValueError(f"the limit {name} must be a number or none, not {text!r}") from None
-    return Limits(**values)
+            raise _Wrong(f"the limit {name} must be a number or none, not {text!r}") from None
+    try:
+        return Limits(**values)
+    except (TypeError, ValueError) as error:
+        raise _Wrong(str(error)) from None
 
 
 def _application(given: str) -> Any:
     module, _, name = given.partition(":")
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise _Wrong(f"{given!r} is no module:name")
     sys.path.insert(0, os.getcwd())
-    found: Any = import_module(module)
+    try:
+        found: Any = import_module(module)
+    except ImportError as error:
+        # What the module itself fails to import is its own story, and needs the traceback.
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            raise _Wrong(f"{given}: there is no module {module!r} here or on sys.path") from None
+        raise
     for part in (name or "app").split("."):
+        if not hasattr(found, part):
+            raise _Wrong(f"{given}: {found!r} has no {part!r}")
         found = getattr(found, part)
+    if not callable(found):
+        raise _Wrong(f"{given}: a WSGI application is callable, and this is {found!r}")
     return found
 
 
@@ -152,17 +173,28 @@ def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
     else:
         listeners = options.bind or [sock for _, sock in inherited_sockets()] or ["127.0.0.1:8000"]
     log = sys.stdout if options.access_log else None
-    return [
-        WSGIServer(
-            listener, application, limits=limits, log=log, certfile=options.tls_cert, keyfile=options.tls_key
-        )
-        for listener in listeners
-    ]
+    tls = {"certfile": options.tls_cert, "keyfile": options.tls_key}
+    if options.tls_key is not None and options.tls_cert is None:
+        raise _Wrong("--tls-key needs --tls-cert")
+    servers = []
+    for listener in listeners:
+        try:
+            server = WSGIServer(listener, application, limits=limits, log=log, **tls)
+        except (OSError, ValueError) as error:
+            files = f", {options.tls_cert}" if options.tls_cert is not None else ""
+            raise _Wrong(f"{listener}{files}: {error}") from None
+        # Our handlers of signals don't raise.
+        server.may_exit = False
+        servers.append(server)
+    return servers
 
 
 def _start(servers: list[Any], options: Any) -> None:
     for server in servers:
-        server.start()
+        try:
+            server.start()
+        except OSError as error:
+            raise _Wrong(f"can't listen: {error}") from None
         scheme = "https" if server.ssl_context is not None else "http"
         print(
             f"greenrt serves {options.application} at {scheme}://{_shown(server.address)}, pid {os.getpid()}",
@@ -184,4 +216,5 @@ def _stop(servers: list[Any], seconds: float, why: str) -> None:
         f"greenrt: {why}: {sum(server.connections for server in servers)} connections to finish", flush=True
     )
     joinall([spawn(server.stop, seconds) for server in servers])
-    print("greenrt: done", flush=True)
+    given_up = sum(server.given_up for server in servers)
+    print(f"greenrt: done; {given_up} requests given up" if given_up else "greenrt: done", flush=True)

@@ -26,6 +26,9 @@ def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
         print("slow", file=sys.stderr, flush=True)
         time.sleep(0.5)
+    if environ["PATH_INFO"] == "/exit":
+        # gunicorn's master would take this for "the worker failed to boot", and end too.
+        sys.exit(3)
     if environ["PATH_INFO"] == "/stuck":
         sum(0 for _ in iter(int, 1))
     start_response("200 OK", [])
@@ -151,6 +154,14 @@ def test_a_stuck_worker_is_killed_and_replaced(tmp_path: Path) -> None:
             get(url + "/stuck")
         assert any("WORKER TIMEOUT" in line for line in process.lines)
         assert get(url) != before
+
+
+def test_an_application_that_exits_fails_and_the_worker_lives(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, PLAIN) as (_, url):
+        before = get(url)
+        with pytest.raises(OSError, match="500"):
+            get(url + "/exit")
+        assert get(url) == before
 
 
 def test_limits_of_gunicorn(tmp_path: Path) -> None:

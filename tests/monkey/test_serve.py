@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ import pytest
 from support.child import environment
 
 APPLICATION = """
-import os, time
+import os, sys, time
 
 def app(environ, start_response):
+    if environ["PATH_INFO"] == "/exit":
+        sys.exit(3)
     if environ["PATH_INFO"] == "/slow":
         print("slow", flush=True)
         while not os.path.exists("go"):
@@ -130,16 +132,78 @@ def test_a_socket_that_was_passed(tmp_path: Path) -> None:
     [
         (["--limit", "nonsense=1"], "there is no limit 'nonsense'"),
         (["--limit", "body=x"], "must be a number or none"),
+        (["--limit", "fields=none"], "the limit fields can't be switched off"),
+        (["--limit", "body_rate=0"], "the limit body_rate must be more than 0"),
+        (["--graceful", "-1"], "must be 0 or more"),
         (["--nonsense"], "unrecognized arguments"),
+        (["--tls-key", "program.py"], "--tls-key needs --tls-cert"),
+        (["--tls-cert", "program.py"], "program.py: "),
+        (["--bind", "nowhere"], "'nowhere' is no address"),
+        (["--bind", "unix:/nowhere/socket"], "No such file or directory: '/nowhere/socket'"),
     ],
 )
 def test_wrong_options(options: list[str], words: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "greenrt.monkey.cli", "serve", *options, "program:app"]
+    says_why(tmp_path, words, *options, "program:app")
+
+
+@pytest.mark.parametrize(
+    ("application", "words"),
+    [
+        ("nowhere:app", "there is no module 'nowhere'"),
+        ("program:nothing", "has no 'nothing'"),
+        ("program:os", "a WSGI application is callable"),
+        (":app", "':app' is no module:name"),
+    ],
+)
+def test_what_is_no_application(application: str, words: str, tmp_path: Path) -> None:
+    says_why(tmp_path, words, application)
+
+
+def says_why(folder: Path, words: str, *arguments: str) -> None:
+    """Run the command, which is to end with a line about what is wrong."""
+    (folder / "program.py").write_text(APPLICATION)
+    command = [sys.executable, "-m", "greenrt.monkey.cli", "serve", *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert words in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_what_the_application_fails_to_import_is_shown_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import nowhere")
+    command = [sys.executable, "-m", "greenrt.monkey.cli", "serve", "broken:app"]
     done = subprocess.run(
         command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 2
-    assert words in done.stderr
+    assert 'broken.py", line 1' in done.stderr
+
+
+def test_an_application_that_exits_fails_and_the_server_lives(tmp_path: Path) -> None:
+    with served(tmp_path) as (process, line):
+        with pytest.raises(OSError, match="500"):
+            get(line, "/exit")
+        assert get(line) == f"pid {process.pid}"
+
+
+def test_requests_that_outlast_the_graceful_time_are_counted(tmp_path: Path) -> None:
+    with served(tmp_path, "--graceful", "0.1") as (process, line):
+
+        def ask() -> None:
+            with suppress(OSError):
+                answers.append(get(line, "/slow"))
+
+        answers: list[str] = []
+        asking = threading.Thread(target=ask)
+        asking.start()
+        assert process.stdout.readline() == "slow\n"
+        process.send_signal(signal.SIGTERM)
+        assert "1 connections to finish" in process.stdout.readline()
+        assert process.stdout.readline() == "greenrt: done; 1 requests given up\n"
+        asking.join(30)
+        assert not answers
+        assert process.wait(30) == 0
 
 
 def test_limits_and_the_log(tmp_path: Path) -> None:

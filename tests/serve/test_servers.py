@@ -123,6 +123,35 @@ def test_an_error_in_a_handler_is_reported_and_serving_goes_on(capsys: pytest.Ca
     assert "in the handler" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("spawn", ["default", 1, None, "raw"], ids=str)
+def test_a_timeout_that_a_handler_lets_pass_ends_only_the_handler(
+    spawn: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def handle(sock: Any, address: Any) -> None:
+        raise greenrt.Timeout(5)
+
+    with StreamServer(("127.0.0.1", 0), handle, spawn=spawn) as server:
+        for _ in range(2):
+            with socket.create_connection(server.address, 10) as sock:
+                assert sock.recv(1) == b""
+        assert server.started
+    assert capsys.readouterr().err.count("5 seconds") == 2
+
+
+@pytest.mark.parametrize("spawn", ["default", 1, None, "raw"], ids=str)
+def test_an_exit_in_a_handler_comes_to_the_main_greenlet_once(spawn: Any) -> None:
+    def handle(sock: Any, address: Any) -> None:
+        sock.recv(1)
+        raise SystemExit(3)
+
+    with StreamServer(("127.0.0.1", 0), handle, spawn=spawn) as server:
+        with socket.create_connection(server.address, 10) as sock:
+            sock.send(b"x")
+            with pytest.raises(SystemExit):
+                greenrt.sleep(10)
+            greenrt.sleep(0.01)
+
+
 def test_stop_waits_for_handlers_then_kills_them() -> None:
     begun: list[Any] = []
     ended: list[str] = []

@@ -45,6 +45,10 @@ NO_ANSWER = {
     "value with a line feed": answering([b""], ("X", "a\nY: b")),
     "value with a carriage return": answering([b""], ("X", "a\rY: b")),
     "value with NUL": answering([b""], ("X", "a\0")),
+    "value with a control character": answering([b""], ("X", "a\x01")),
+    "value with DEL": answering([b""], ("X", "a\x7f")),
+    "no final status": answering([b""], status="100 Continue"),
+    "hints as the answer": answering([b""], status="103 Early Hints"),
     "value in bytes": answering([b""], ("X", b"a")),  # type: ignore[arg-type]
     "value beyond Latin-1": answering([b""], ("X", "\u20ac")),
     "name with a colon": answering([b""], ("X:", "a")),
@@ -176,6 +180,29 @@ def test_what_an_application_may_raise(error: BaseException, caplog: pytest.LogC
     assert [record.exc_info[1] for record in caplog.records] == [error] * 2  # type: ignore[index]
 
 
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_an_application_that_exits(kind: type[BaseException], caplog: pytest.LogCaptureFixture) -> None:
+    """It ends the program, as a signal's handler would; unless that is said to be a failure."""
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
+        raise kind
+
+    with serving(application) as server:
+        server.may_exit = False
+        assert talk(server, request()).startswith(b"HTTP/1.1 500 ")
+        assert [record.exc_info[0] for record in caplog.records] == [kind]  # type: ignore[index]
+        server.may_exit = True
+        with pytest.raises(kind):
+            talk(server, request())
+
+
+def test_nothing_is_read_as_a_request_after_another_protocol_was_agreed_upon() -> None:
+    headers = [("Upgrade", "x"), ("Connection", "Upgrade")]
+    with serving(answering([], *headers, status="101 Switching Protocols")) as server:
+        answer = talk(server, request("Connection: Upgrade", "Upgrade: x", close=False) + request())
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 WRONG_CALLS = {
     "start_response twice": lambda start, environ: (start("200 OK", []), start("200 OK", [])),
     "start_response without headers": lambda start, environ: start("200 OK"),
@@ -281,7 +308,7 @@ def test_input_that_was_kept_reads_nothing_of_the_next_request() -> None:
     assert found == [b"", b"def"]
 
 
-def test_an_application_that_never_ends_is_killed_at_the_end() -> None:
+def test_an_application_that_never_ends_is_killed_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
     begun = greenrt.Event()
     killed: list[int] = []
 
@@ -300,4 +327,8 @@ def test_an_application_that_never_ends_is_killed_at_the_end() -> None:
             server.stop(0.05)
             with pytest.raises(ConnectionResetError):
                 until_end(sock)
+        assert server.given_up == 1
     assert killed == [1]
+    assert [record.getMessage() for record in caplog.records] == [
+        "GET / was given up: its greenlet was killed"
+    ]

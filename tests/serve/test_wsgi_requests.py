@@ -1,5 +1,7 @@
 """Requests that must be refused, and those that must be read exactly as RFC 9112 says."""
 
+from typing import Any
+
 import pytest
 from support.http_vectors import (
     ACCEPTED,
@@ -68,6 +70,28 @@ def test_limits_may_be_small(name: str, code: bytes, pieces: int) -> None:
     with serving(limits=limits(**{name: 2 if name == "fields" else 30})) as server:
         answer = talk(server, sent) if pieces == 1 else talk(server, sent[:50], sent[50:])
     assert answer.startswith(b"HTTP/1.1 " + code)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("fields", None, TypeError),
+        ("fields", 1.5, TypeError),
+        ("fields", True, TypeError),
+        ("idle_time", "1", TypeError),
+        ("idle_time", 0, ValueError),
+        ("body_rate", 0, ValueError),
+        ("head_time", float("nan"), ValueError),
+        ("requests", -1, ValueError),
+    ],
+)
+def test_what_is_no_limit(name: str, value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=name):
+        limits(**{name: value})
+
+
+def test_limits_of_nothing() -> None:
+    limits(body=0, chunk_extension=0, trailers=0, unread=0)
 
 
 def test_a_chunked_body_beyond_the_limit_is_refused() -> None:

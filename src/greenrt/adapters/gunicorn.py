@@ -77,7 +77,7 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def _server(self, listener: Any) -> WSGIServer:
         cfg = self.cfg
-        return WSGIServer(
+        server = WSGIServer(
             listener,
             self._application,
             limits=Limits(
@@ -93,6 +93,9 @@ class Worker(base.Worker):  # type: ignore[misc]
             environ={"wsgi.multiprocess": cfg.workers > 1},
             ssl_context=_tls(cfg) if cfg.is_ssl else None,
         )
+        # Our handlers of signals don't raise, and with some codes gunicorn's master would end as well.
+        server.may_exit = False
+        return server
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
         self.nr += 1

@@ -297,7 +297,11 @@ class BaseServer:
         raise NotImplementedError
 
     def _report(self) -> None:
-        """Report the error of a handler; the server goes on."""
+        """Report the error of a handler; the server goes on. SystemExit goes to the main greenlet, as the hub says.
+
+        Nothing is raised again: it would come to the main greenlet twice, the second time amid its cleaning up; and
+        where handlers run in the greenlet that accepts, even a Timeout would end the server.
+        """
         import sys
 
         kind, value, traceback = sys.exc_info()

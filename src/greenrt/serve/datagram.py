@@ -33,7 +33,5 @@ class DatagramServer(BaseServer):
         except GreenletExit:
             # Killed by `stop`.
             pass
-        except BaseException as error:
+        except BaseException:
             self._report()
-            if not isinstance(error, Exception):
-                raise

@@ -121,8 +121,6 @@ class StreamServer(BaseServer):
                 LOG.info("a connection from %s was closed: idle", address, exc_info=True)
                 return
             self._report()
-            if not isinstance(error, Exception):
-                raise
         finally:
             connection.close()
 

@@ -43,6 +43,9 @@ class WSGIServer(StreamServer):
     """
 
     stop_timeout = 30.0
+    # Whether SystemExit and KeyboardInterrupt, raised while the application runs, end the program: they may come from
+    # a signal's handler. False where no handler raises: then they are failures of the application like any other.
+    may_exit: bool = True
 
     def __init__(
         self,
@@ -74,6 +77,8 @@ class WSGIServer(StreamServer):
             self._access = AccessLog(_writer(log))
         self._environ = environ or {}
         self._wires: set[Wire] = set()
+        # Requests that were not answered to the end because `stop`, or somebody else, killed their greenlets.
+        self.given_up = 0
 
     # -- Life
 
@@ -176,10 +181,16 @@ class WSGIServer(StreamServer):
             plain = False
             try:
                 plain = exchange.run(application)
-            except (GreenletExit, KeyboardInterrupt, SystemExit):
+            except GreenletExit:
                 wire.reset()
+                if not wire.handed_over:
+                    self.given_up += 1
+                    self.error_log.warning("%s was given up: its greenlet was killed", exchange.shown())
                 raise
             except BaseException as error:
+                if self.may_exit and isinstance(error, KeyboardInterrupt | SystemExit):
+                    wire.reset()
+                    raise
                 self._failed(exchange, error)
             if access is not None:
                 access.add(exchange)
@@ -215,9 +226,7 @@ class WSGIServer(StreamServer):
             return
         if isinstance(error, OSError) and error is exchange.wire.error:
             raise error
-        # Nothing of the query: it may be secret.
-        path = exchange.target.partition("?")[0]
-        self.error_log.error("%s %s failed", exchange.method, path, exc_info=error)
+        self.error_log.error("%s failed", exchange.shown(), exc_info=error)
         if self.on_error is not None:
             try:
                 self.on_error(exchange.environ, error)

@@ -82,6 +82,10 @@ class Exchange:
         self.modern = heads.modern
         self.is_head = self.method == "HEAD"
 
+    def shown(self) -> str:
+        """Return what logs call it: nothing of the query, which may be secret."""
+        return f"{self.method} {self.target.partition('?')[0]}"
+
     # -- What the application calls
 
     def start_response(
@@ -241,7 +245,8 @@ class Exchange:
                     lines.append("Transfer-Encoding: chunked")
         if length >= 0:
             lines.append(f"Content-Length: {length}")
-        if head.wants_close or self.wire.last:
+        # After 101 another protocol begins, and nothing of it must be read as a request.
+        if head.wants_close or self.wire.last or head.code == 101:
             self.reusable = False
         if self.reusable and not self.modern:
             lines.append("Connection: keep-alive")

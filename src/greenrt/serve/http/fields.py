@@ -49,6 +49,9 @@ def _status_of(status: Any) -> tuple[int, str]:
     found = _STATUS.fullmatch(status)
     if found is None:
         raise ValueError(f"the status must be three digits, a space and a reason, not {status!r}")
+    if status[0] == "1" and found[1] != "101":
+        # RFC 9110 15.2: the client would go on to wait.
+        raise ValueError(f"{status!r} is no answer, but one that comes before it")
     _check_value(status)
     read = (int(found[1]), "HTTP/1.1 " + status)
     if len(_statuses) < _MOST:
@@ -69,10 +72,9 @@ def _kind_of(name: Any) -> int:
 
 def _check_value(value: str) -> None:
     for char in value:
-        if char in "\r\n\0":
-            raise ValueError(
-                f"a header has a line break or NUL in it, which would split the response: {value!r}"
-            )
+        # PEP 3333 and RFC 9110 5.5; a line break would split the response.
+        if (char < " " and char != "\t") or char == "\x7f":
+            raise ValueError(f"a header has a control character in it: {value!r}")
         if char > "\xff":
             raise ValueError(f"{char!r} in a header is not Latin-1: {value!r}")
 

@@ -1,15 +1,21 @@
 """What a client may cost before it is refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from greenrt._typing import Any
 
 __all__ = ["Limits"]
+
+# Where 0 says something: what is allowed is none.
+_MAY_BE_0 = frozenset(("body", "chunk_extension", "trailers", "unread"))
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits and timeouts of a `WSGIServer`: bytes, seconds and counts. None switches a limit off, where it may.
 
-    The defaults bound what one hostile connection can hold to 64 KiB, and to a minute without progress.
+    The defaults bound what one hostile connection can hold to 64 KiB, and to a minute without progress. TypeError and
+    ValueError for a value that is no limit.
     """
 
     # The request line (414 if longer), one header field, all of them with the request line (431).
@@ -41,3 +47,20 @@ class Limits:
     connections_per_peer: int | None = None
     # Requests answered on one connection.
     requests: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check(field.name, field.type, getattr(self, field.name))
+
+
+def _check(name: str, kind: Any, value: Any) -> None:
+    """Check that `value` may be the limit `name`, declared as `kind`."""
+    if value is None:
+        if "None" not in str(kind):
+            raise TypeError(f"the limit {name} can't be switched off; give a large number")
+        return
+    whole = "float" not in str(kind)
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise TypeError(f"the limit {name} must be {'an int' if whole else 'a number'}, not {value!r}")
+    if not (value > 0 or (value == 0 and name in _MAY_BE_0)):
+        raise ValueError(f"the limit {name} must be more than 0, not {value!r}")
