@@ -17,7 +17,7 @@ _loop.watchers
 _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park _hub.pausing
 _hub.proxy _hub.raw _hub.slot _hub.timeout
 sync.event sync.lock sync.permits sync.queue sync.result sync.semaphore
-dns.exchange dns.stub dns.wire
+dns.exchange dns.front dns.sources dns.stub dns.wire
 green.queue_calls green.socket_calls
 serve.http.exchange serve.http.fields serve.http.head serve.http.request serve.http.wire
 """.split()

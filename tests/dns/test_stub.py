@@ -15,6 +15,7 @@ import greenrt
 from greenrt._loop import log
 from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
 from greenrt.dns.stub import MAX_ORPHANS, Stub
+from greenrt.green import os as green_os
 
 from .fake_server import FakeServer, address_of
 
@@ -410,3 +411,20 @@ def test_damaged_answers_wake_everyone(stub, server):
     lets = [greenrt.spawn(stub.query, f"n{number}.test", "A") for number in range(200)]
     greenrt.joinall(lets)
     assert all(let.exception is None or isinstance(let.exception, ResolverError) for let in lets)
+
+
+def open_fds() -> set[int]:
+    return {int(fd) for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")}
+
+
+def test_a_socket_that_others_close_ends_no_lookup(stub, server):
+    """The next try has a socket of its own; what got the number meanwhile is left alone."""
+    before = open_fds()
+    lookup = greenrt.spawn(stub.query, "slow60.test", "A")
+    greenrt.sleep(0.01)
+    (fd,) = open_fds() - before
+    green_os.close(fd)
+    other = os.open(os.devnull, os.O_RDONLY)
+    assert other == fd
+    assert lookup.get().records == [address_of("slow60.test")]
+    os.close(other)

@@ -13,7 +13,7 @@ DIGITS = frozenset("0123456789")
 
 def is_plain(host: Any) -> bool:
     """Tell whether `host` is a `str` with an address in its usual form: a tenth of what getaddrinfo(3) takes."""
-    if not isinstance(host, str):
+    if not isinstance(host, str) or (host[:1] not in DIGITS and ":" not in host):
         return False
     try:
         _socket.inet_pton(_socket.AF_INET6 if ":" in host else _socket.AF_INET, host)

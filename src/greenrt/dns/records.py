@@ -130,36 +130,55 @@ def read_answer(name: str, rtype: str, said: list[tuple[str, int, int, Any]]) ->
     NoData or Dangling if that is nothing, Malformed if it is nothing but nonsense.
     """
     number = TYPES[rtype]
+    cnames: list[str] = []
+    ttls: list[int] = []
+    where = name
+    for owner, kind, _, _ in said:
+        if kind != number or owner != name:
+            where, said = _follow(name, rtype, said, cnames, ttls)
+            break
+    reader = _READERS[rtype]
+    records = []
+    for _, _, ttl, data in said:
+        value = reader(data, name)
+        if value is not None:
+            records.append(value)
+            ttls.append(ttl)
+    if not records:
+        raise (
+            Malformed(name, rtype, "the answer has no record that makes sense")
+            if said
+            else NoData(name, rtype)
+        )
+    return Answer(where, records, cnames, min(ttls))
+
+
+def _follow(
+    name: str, rtype: str, said: list[tuple[str, int, int, Any]], cnames: list[str], ttls: list[int]
+) -> tuple[str, list[tuple[str, int, int, Any]]]:
+    """Return the end of the chain of CNAMEs and its records; add the way there to `cnames` and `ttls`."""
+    number = TYPES[rtype]
     aliases: dict[str, tuple[str, int]] = {}
-    found: dict[str, list[tuple[Any, int]]] = {}
-    for owner, kind, ttl, data in said:
+    found: dict[str, list[tuple[str, int, int, Any]]] = {}
+    for record in said:
+        owner, kind, ttl, data = record
         if kind == number:
-            found.setdefault(_folded(owner), []).append((data, ttl))
+            found.setdefault(_folded(owner), []).append(record)
         elif kind == TYPES["CNAME"]:
             aliases.setdefault(_folded(owner), (data, ttl))
     shape = _HOST if rtype in ("A", "AAAA") else _OWNER
     where = name
-    cnames: list[str] = []
-    ttls: list[int] = []
     while _folded(where) not in found:
         target, ttl = aliases.get(_folded(where), (None, 0))
         if target is None:
-            raise (Dangling if said else NoData)(name, rtype)
+            raise Dangling(name, rtype)
         cnames.append(where)
         ttls.append(ttl)
         where = _respelled(target, name)
         # A loop is long too.
         if len(cnames) > MAX_CHAIN or not shape.fullmatch(where):
             raise Malformed(name, rtype, "the answer's chain of CNAMEs makes no sense")
-    records = []
-    for data, ttl in found[_folded(where)]:
-        value = _READERS[rtype](data, name)
-        if value is not None:
-            records.append(value)
-            ttls.append(ttl)
-    if not records:
-        raise Malformed(name, rtype, "the answer has no record that makes sense")
-    return Answer(where, records, cnames, min(ttls))
+    return where, found[_folded(where)]
 
 
 def _folded(name: Any) -> str:

@@ -16,6 +16,7 @@ __all__ = ["Dns", "Files", "HostSource", "Trace", "arpa_name", "has_host_aliases
 
 AF_INET, AF_INET6, AF_UNSPEC = _socket.AF_INET, _socket.AF_INET6, _socket.AF_UNSPEC
 V4MAPPED = b"\0" * 10 + b"\xff\xff"
+RTYPES = {AF_INET: ["A"], AF_INET6: ["AAAA"], AF_UNSPEC: ["A", "AAAA"]}
 FAMILIES = {"A": AF_INET, "AAAA": AF_INET6}
 
 # Told each step of a lookup, as a line of text.
@@ -81,11 +82,9 @@ class Dns:
             servers = " ".join(self._servers or conf.servers)
             words = " ".join(domain or "." for domain in conf.search) or "nothing"
             self._trace(f"dns: servers {servers}; search {words}; ndots {conf.ndots}")
-        rtypes = {AF_INET: ["A"], AF_INET6: ["AAAA"]}.get(family, ["A", "AAAA"])
         if conf.no_aaaa and family == AF_INET6:
             return search(name, conf, self._refuse)
-        if conf.no_aaaa:
-            rtypes = ["A"]
+        rtypes = RTYPES[AF_INET] if conf.no_aaaa else RTYPES.get(family, RTYPES[AF_UNSPEC])
         return search(name, conf, lambda absolute: self._ask(absolute, rtypes, conf.single_request))
 
     def by_address(self, family: int, packed: bytes) -> Host | Failure:
