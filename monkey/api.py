@@ -6,6 +6,7 @@ from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from greenrt.monkey.hooks import announcing
+from greenrt.monkey.references import is_a
 
 from greenrt import _original
 from greenrt._native.unbound import unbound
@@ -153,22 +154,24 @@ def patch_module(
 def sweep(swept: Mapping[int, tuple[Any, Any]]) -> None:
     """Rebind the copies of replaced objects that modules, their classes, and functions' defaults have made."""
     for module in list(sys.modules.values()):
+        if not is_a(module, ModuleType):
+            continue
         name = getattr(module, "__name__", "")
-        if not isinstance(module, ModuleType) or name.split(".")[0] == "greenrt" or name in BENEATH:
+        if name.split(".")[0] == "greenrt" or name in BENEATH:
             continue
         for key, value in list(vars(module).items()):
             pair = swept.get(id(value))
             if pair is not None and pair[0] is value:
                 setattr(module, key, pair[1])
-            elif isinstance(value, type) and value.__module__ == name:
+            elif is_a(value, type) and value.__module__ == name:
                 _sweep_class(value, swept)
-            elif isinstance(value, FunctionType) and value.__module__ == name:
+            elif is_a(value, FunctionType) and value.__module__ == name:
                 _sweep_defaults(value, swept)
 
 
 def _sweep_class(kind: type, swept: Mapping[int, tuple[Any, Any]]) -> None:
     for key, value in list(vars(kind).items()):
-        if isinstance(value, FunctionType):
+        if is_a(value, FunctionType):
             _sweep_defaults(value, swept)
         pair = swept.get(id(value))
         if pair is None or pair[0] is not value:

@@ -13,6 +13,7 @@ from greenrt.monkey.psycopg import subscribe_psycopg
 from greenrt.monkey.psycopg2 import subscribe_psycopg2
 from greenrt.monkey.rivals import refuse_rivals
 from greenrt.monkey.running_loops import patch_asyncio
+from greenrt.monkey.thread_locals import renew_thread_locals
 
 from greenrt._hub.slot import on_main_thread
 from greenrt._typing import Any, TypeVar
@@ -149,8 +150,10 @@ def patch_thread(
     others = module.active_count() - 1
     if others > 0:
         note(f"{others} native threads were started before patching; they go on as native threads")
+    native_local = _thread._local
     replace_together((module, green.beneath(module)), (_thread, thread.FUNCTIONS))
     green.settle(module)
+    renew_thread_locals(native_local, thread._local)
     if existing_locks:
         locks.renew_locks(logging)
     when_imported("ctypes", patch_ctypes)

@@ -7,7 +7,7 @@ from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 
 from greenrt._typing import Any
 
-__all__ = ["objects_of", "places", "substitute"]
+__all__ = ["is_a", "objects_of", "places", "substitute"]
 
 # A place: the object that is there, the words for where that is, and what puts another there (None: nothing can).
 Place = tuple[Any, str, Callable[[Any], object] | None]
@@ -17,6 +17,11 @@ Known = dict[int, Any]
 LEFT_ALONE = frozenset(("_frozen_importlib", "_frozen_importlib_external", "greenrt", "importlib", "pycares"))
 # Modules for which the same is true, but not for what they make for others.
 LEFT_ALONE_MODULES = frozenset(("_thread", "threading"))
+
+
+def is_a(thing: Any, kind: type) -> bool:
+    """Tell whether the thing itself is of that type: `isinstance` asks lazy objects and proxies, which run code."""
+    return issubclass(type(thing), kind)
 
 
 def objects_of(*kinds: type) -> list[Any]:
@@ -91,23 +96,22 @@ def _owners(namespaces: list[dict[Any, Any]]) -> dict[int, Any]:
             others.append(namespace)
     wanted = {id(namespace) for namespace in others}
     for owner in _holders(others) if others else ():
-        if not isinstance(owner, FunctionType) and owner is not namespaces:
+        if not is_a(owner, FunctionType) and owner is not namespaces:
             owners.update(
                 (id(part), owner)
                 for part in gc.get_referents(owner)
-                if id(part) in wanted
-                and (isinstance(owner, type) or getattr(owner, "__dict__", None) is part)
+                if id(part) in wanted and (is_a(owner, type) or _namespace(owner) is part)
             )
     return owners
 
 
 def _is_left_alone(owner: Any) -> bool:
-    if isinstance(owner, ModuleType):
+    if is_a(owner, ModuleType):
         home: Any = owner.__name__
         if home in LEFT_ALONE_MODULES:
             return True
     else:
-        home = owner.__module__ if isinstance(owner, type) else type(owner).__module__
+        home = owner.__module__ if is_a(owner, type) else type(owner).__module__
     return isinstance(home, str) and home.split(".")[0] in LEFT_ALONE
 
 
@@ -119,7 +123,7 @@ def _places_in(holder: Any, owner: Any, known: Known) -> Iterator[Place]:
         for key, value in list(holder.items()):
             if id(value) in known:
                 # A class's dict must not be changed behind its back.
-                is_class = isinstance(owner, type)
+                is_class = is_a(owner, type)
                 yield value, f"{name}.{key}", _setter(owner, key) if is_class else _item_setter(holder, key)
     elif kind is list:
         for index, value in enumerate(holder):
@@ -136,9 +140,9 @@ def _places_in(holder: Any, owner: Any, known: Known) -> Iterator[Place]:
 
 def _attributes(holder: Any, known: Known) -> Iterator[Place]:
     """Yield the places in an instance's dict and slots."""
-    for name, value in list(getattr(holder, "__dict__", {}).items()):
+    for name, value in list((_namespace(holder) or {}).items()):
         if id(value) in known:
-            yield value, f"{_name(holder)}.{name}", _item_setter(vars(holder), name)
+            yield value, f"{_name(holder)}.{name}", _item_setter(_namespace(holder), name)
     for kind in type(holder).__mro__:
         slots = vars(kind).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
@@ -148,14 +152,24 @@ def _attributes(holder: Any, known: Known) -> Iterator[Place]:
                 yield value, f"{_name(holder)}.{name}", _slot_setter(slot, holder)
 
 
+def _namespace(thing: Any) -> dict[str, Any] | None:
+    """Return the `__dict__` of an instance, without asking its class's own methods."""
+    try:
+        namespace: dict[str, Any] = object.__getattribute__(thing, "__dict__")
+    except (AttributeError, TypeError):
+        # It has none, or is a class.
+        return None
+    return namespace
+
+
 def _refers(holder: Any, thing: Any) -> bool:
     return any(part is thing for part in gc.get_referents(holder))
 
 
 def _name(owner: Any) -> str:
-    if isinstance(owner, ModuleType):
-        return owner.__name__
-    kind = owner if isinstance(owner, type) else type(owner)
+    if is_a(owner, ModuleType):
+        return str(owner.__name__)
+    kind = owner if is_a(owner, type) else type(owner)
     name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
     return name if kind is owner else f"<{name} object>"
 

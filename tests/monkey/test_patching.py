@@ -341,6 +341,75 @@ def test_locks_that_stay_native_are_told() -> None:
     """)
 
 
+def test_thread_locals_made_before() -> None:
+    run_script("""
+        import threading, time
+        class Theirs(threading.local): pass
+        class Box: pass
+        data, box = threading.local(), Box()
+        box.data, data.mine = threading.local(), "main"
+        from greenrt import monkey
+        monkey.patch_all()
+        assert data.mine == "main"
+        def work(data, number, seen):
+            assert not hasattr(data, "mine")
+            data.number = number
+            time.sleep(0.01)
+            seen.append(data.number)
+        for each in (data, box.data):
+            seen = []
+            threads = [threading.Thread(target=work, args=(each, number, seen)) for number in range(5)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            assert sorted(seen) == list(range(5)), seen
+        told = [line for line in monkey.report() if "threading.local" in line]
+        assert len(told) == 1 and "__main__.Theirs" in told[0], told
+    """)
+
+
+def test_thread_locals_of_native_threads_stay_and_are_told() -> None:
+    run_script("""
+        import threading
+        data, ready, go, seen = threading.local(), threading.Event(), threading.Event(), []
+        def work():
+            data.mine = "worker's"
+            ready.set()
+            go.wait()
+            seen.append(data.mine)
+        thread = threading.Thread(target=work)
+        thread.start()
+        ready.wait()
+        from greenrt import monkey
+        monkey.patch_all()
+        go.set()
+        thread.join()
+        assert seen == ["worker's"], seen
+        assert any("thread-locals were made" in line for line in monkey.report())
+    """)
+
+
+def test_lazy_objects_are_not_asked() -> None:
+    """As Django's settings and others: they run code of their own for nearly each question."""
+    run_script("""
+        import threading
+        class Lazy:
+            def __getattribute__(self, name):
+                raise RuntimeError(f"asked for {name}")
+        class Proxy:
+            __class__ = property(lambda self: 1 / 0)
+            def __init__(self): self.lock = threading.RLock()
+        lazy, proxy = Lazy(), Proxy()
+        object.__setattr__(lazy, "lock", threading.RLock())
+        class Holder:
+            kept = lazy
+        from greenrt import monkey
+        import greenrt
+        monkey.patch_all()
+        assert isinstance(object.__getattribute__(lazy, "lock"), greenrt.RLock)
+        assert isinstance(proxy.lock, greenrt.RLock)
+    """)
+
+
 def test_queues_and_executors_made_before() -> None:
     run_script("""
         import concurrent.futures, queue, threading, time

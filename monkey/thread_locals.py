@@ -1,0 +1,45 @@
+"""Thread-locals that were made before patching: native ones, which all green threads of a thread would share."""
+
+import sys
+
+from greenrt.monkey.api import note
+from greenrt.monkey.references import objects_of, substitute
+
+from greenrt._typing import Any
+
+__all__ = ["renew_thread_locals"]
+
+# Its classes are dealt with when asyncio is patched.
+DEALT_WITH = "asyncio.events"
+
+
+def renew_thread_locals(native: Any, green: type) -> None:
+    """Put green locals, with this thread's data, where native ones are: if no other thread may have data in those.
+
+    A class that was derived from the native one before stays as it is, and is in the report.
+    """
+    _report_classes(native)
+    olds = objects_of(native)
+    if olds and len(sys._current_frames()) > 1:
+        note(
+            f"{len(olds)} thread-locals were made, and native threads started, before patching: "
+            "all green threads of a native thread share what they hold"
+        )
+        return
+
+    def made(old: Any) -> Any:
+        new = green()
+        vars(new).update(vars(old))
+        return new
+
+    for where in substitute(olds, made):
+        note(f"not made green: the thread-local {where}")
+
+
+def _report_classes(native: Any) -> None:
+    for kind in native.__subclasses__():
+        if kind.__module__ != DEALT_WITH:
+            note(
+                f"not made green: the class {kind.__module__}.{kind.__qualname__}, derived from threading.local before "
+                "patching: all green threads of a native thread share what its objects hold"
+            )
