@@ -109,3 +109,16 @@ def test_what_is_refused() -> None:
         StreamServer(0, print, keyfile=CERTIFICATE)
     with pytest.raises(FileNotFoundError):
         StreamServer(0, print, certfile="/nowhere")
+
+
+def test_a_client_resumes_its_session_connection_after_connection() -> None:
+    with serving(hello, certfile=CERTIFICATE) as server:
+        context = ssl.create_default_context(cafile=CERTIFICATE)
+        session = None
+        for number in range(3):
+            plain = socket.create_connection(server.address, 30)
+            with context.wrap_socket(plain, server_hostname="localhost", session=session) as sock:
+                sock.sendall(request())
+                assert until_end(sock).count(b"hello") == 1
+                assert sock.session_reused is (number > 0)
+                session = sock.session
