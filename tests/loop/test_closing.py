@@ -10,6 +10,7 @@ import pytest
 from support.threads import Beside, in_thread
 
 import greenrt
+from greenrt._loop.entry import WRITE
 from greenrt._loop.loop import BATCH_CALLBACKS, Loop
 from greenrt.errors import LoopClosed, WouldDeadlock, WrongThread
 
@@ -250,6 +251,24 @@ def test_closes_that_race_with_posts():
         beside.end()
         assert len(ran) + len(raised) == len(sent)
         assert len(finals) == len(set(map(id, finals))) == len(calls)
+
+
+def test_no_watcher_is_called_by_a_close(loop, tmp_path):
+    seen = []
+    sent = loop.async_()
+    sent.start(seen.append, "sent")
+    with open(tmp_path / "always ready", "w") as file:
+        ready = loop.io(file.fileno(), WRITE)
+        ready.start(seen.append, "ready")
+        loop.timer(0).start(seen.append, "due")
+        loop.timer(1000).feed(0, seen.append, "fed")
+        loop.gather(0)
+        assert ready.pending
+        sent.send()
+        loop.close()
+    assert seen == ["sent"]
+    with pytest.raises(LoopClosed):
+        sent.send()
 
 
 def test_a_hub_whose_loop_is_closed_tells_its_main_greenlet():

@@ -533,8 +533,9 @@ class Loop(LoopBase):
         failure = None
         for _ in range(len(ready)):
             entry = ready.popleft()
-            # A hub also queues greenlets, and only it can run them.
-            if not isinstance(entry, Entry):
+            # A hub also queues greenlets, and only it can run them. Of the watchers only what was sent is run: one of
+            # an fd that stays ready would be called again and again.
+            if not isinstance(entry, Entry) or (isinstance(entry, Watcher) and not isinstance(entry, Async)):
                 continue
             try:
                 if finalizers or not isinstance(entry, Finalizer):
