@@ -8,6 +8,7 @@ import pytest
 from support.tls import CERTIFICATE
 from support.wsgi import hello, limits, request, serving, split, until_end
 
+import greenrt
 from greenrt.green import socket, ssl
 from greenrt.serve import StreamServer
 
@@ -63,6 +64,34 @@ def test_a_body_that_ends_with_the_connection_ends_properly() -> None:
         with context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as sock:
             sock.sendall(request(line="GET / HTTP/1.0"))
             assert split(until_end(sock))[2] == b"a" * 100_000 + b"b"
+
+
+@pytest.mark.parametrize("end", ["idle", "stop"])
+def test_a_connection_without_a_request_ends_properly(end: str) -> None:
+    """By TLS's own end, not by that of the connection alone, nor by an alert."""
+    times = limits(idle_time=0.1 if end == "idle" else None)
+    with serving(certfile=CERTIFICATE, limits=times) as server:
+        context = ssl.create_default_context(cafile=CERTIFICATE)
+        plain = socket.create_connection(server.address, 30)
+        with context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as sock:
+            sock.sendall(request(close=False))
+            assert sock.recv(1000).endswith(b"hello")
+            stopping = greenrt.spawn(server.stop, 30) if end == "stop" else None
+            assert sock.recv(1) == b""
+        if stopping is not None:
+            stopping.get()
+
+
+def test_what_comes_when_the_server_stops_is_answered_in_tls() -> None:
+    with serving(certfile=CERTIFICATE) as server, connect(server.address) as sock:
+        sock.sendall(request(close=False))
+        assert sock.recv(1000).endswith(b"hello")
+        # It is in the server's kernel, and the server has not looked.
+        sock.sendall(request(close=False))
+        for wire in server._wires:
+            assert wire.idle
+            wire.finish()
+        assert until_end(sock).endswith(b"hello")
 
 
 def test_a_file_over_tls(tmp_path: Any) -> None:

@@ -90,6 +90,7 @@ class Wire:
         try:
             self.buffer = receive_bytes(self.sock, CHUNK, 0) if self._direct else self.sock.recv(CHUNK)
         except (TimeoutError, ConnectionError):
+            self._end_tls()
             return False
         finally:
             self.idle = False
@@ -258,8 +259,32 @@ class Wire:
     def finish(self) -> None:
         """Let the next response be the last one; without a request under way, serve one only if it has come."""
         self.last = True
-        if self.idle:
-            try:
-                self.sock.shutdown(socket.SHUT_RD)
-            except OSError:
-                pass
+        if not self.idle or (hasattr(self.sock, "unwrap") and self._has_come()):
+            return
+        self._end_tls()
+        try:
+            # Not the method of a TLS socket: without its TLS layer the answer would go out as plain text.
+            socket.socket.shutdown(self.sock, socket.SHUT_RD)
+        except OSError:
+            pass
+
+    def _has_come(self) -> bool:
+        """Tell whether there is something to read, be it TLS's."""
+        self.wait_at_most(0)
+        try:
+            return bool(socket.socket.recv(self.sock, 1, socket.MSG_PEEK))
+        except OSError:
+            return False
+        finally:
+            self.wait_at_most(LAST_TIME)
+
+    def _end_tls(self) -> None:
+        """Tell the client, where there is TLS, that nothing more comes; without waiting for its answer."""
+        if not hasattr(self.sock, "unwrap"):
+            return
+        self.wait_at_most(0)
+        try:
+            self.sock.unwrap()
+        except (OSError, ValueError):
+            # It need not answer; and the layer may be gone.
+            pass
