@@ -166,6 +166,28 @@ def test_two_callbacks_that_wait_for_each_others_end(beside):
     assert len(outcomes) == 2
 
 
+@pytest.mark.parametrize("what", ["stop", "call"])
+def test_asked_of_a_loop_whose_thread_ended_and_left_it_open(what):
+    left, seen = [], []
+
+    def work():
+        loop = Loop()
+        watcher = loop.timer(1000)
+        watcher.start(print)
+        left.extend((loop, watcher))
+
+    in_thread(work)
+    loop, watcher = left
+    loop.run_callback_threadsafe(seen.append, "posted")
+    if what == "stop":
+        assert watcher.stop(wait=True, timeout=20).done
+    else:
+        with pytest.raises(LoopClosed):
+            loop.proxy().call(int, timeout=20)
+    assert seen == ["posted"]
+    assert loop.closed
+
+
 def test_stop_after_the_end_of_the_loop_is_quiet():
     loop = Loop()
     watcher = loop.timer(1)

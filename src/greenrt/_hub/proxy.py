@@ -8,6 +8,7 @@ from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park
 from greenrt._loop.entry import Callback, Entry, as_callable
 from greenrt._loop.fork import in_child
 from greenrt._loop.loop import Loop, set_proxy_factory
+from greenrt._loop.owner import close_if_left
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed, WouldDeadlock
 
@@ -93,6 +94,7 @@ class LoopProxy:
                 f"{loop!r} belongs to the calling thread, which would wait for itself; "
                 "call the function, or post(fn, *args) to have it called later"
             )
+        close_if_left(loop)
         del loop
         park = new_park(("{!r}, called through {!r}", function, self))
         park.counted = True

@@ -6,7 +6,15 @@ from weakref import ref
 from greenrt import _original
 from greenrt._typing import Any
 
-__all__ = ["all_loops", "default_loop", "describe_thread", "mark_thread", "register", "running_here"]
+__all__ = [
+    "all_loops",
+    "close_if_left",
+    "default_loop",
+    "describe_thread",
+    "mark_thread",
+    "register",
+    "running_here",
+]
 
 
 # All loops there are, by id: a loop that is dropped unclosed must not stay.
@@ -52,6 +60,12 @@ def all_loops() -> list[Any]:
 def default_loop() -> Any:
     """Return the main thread's open loop, or None."""
     return next((loop for loop in all_loops() if loop.default and not loop.closed), None)
+
+
+def close_if_left(loop: Any) -> None:
+    """Close a loop whose thread ended and left it open: what is asked of it would never be done. Any thread."""
+    if not loop.closed and loop.owner_mark() is None:
+        loop.close()
 
 
 def running_here() -> list[Any]:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 
 from greenrt._loop.entry import Entry
-from greenrt._loop.owner import running_here
+from greenrt._loop.owner import close_if_left, running_here
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed, WouldDeadlock
 
@@ -51,6 +51,7 @@ class Ticket(Entry):
 
     def submit(self) -> None:
         """Hand it to the loop; with a closed loop there is nothing left to do. Any thread; never blocks."""
+        close_if_left(self.loop)
         try:
             self.loop.post(self)
         except LoopClosed:
