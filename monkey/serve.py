@@ -195,18 +195,16 @@ def _start(servers: list[Any], options: Any) -> None:
             server.start()
         except OSError as error:
             raise _Wrong(f"can't listen: {error}") from None
-        scheme = "https" if server.ssl_context is not None else "http"
-        print(
-            f"greenrt serves {options.application} at {scheme}://{_shown(server.address)}, pid {os.getpid()}",
-            flush=True,
-        )
+        print(f"greenrt serves {options.application} at {_shown(server)}, pid {os.getpid()}", flush=True)
 
 
-def _shown(address: Any) -> str:
+def _shown(server: Any) -> str:
+    scheme = "https" if server.ssl_context is not None else "http"
+    address = server.address
     if not isinstance(address, tuple):
-        return str(address)
+        return f"unix:{address} ({scheme})"
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"{host}:{address[1]}"
+    return f"{scheme}://{host}:{address[1]}"
 
 
 def _stop(servers: list[Any], seconds: float, why: str) -> None:

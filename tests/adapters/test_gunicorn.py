@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from support.child import environment
+from support.frameworks import DJANGO, FLASK
 from support.tls import CERTIFICATE
 
 PLAIN = """
@@ -33,43 +34,6 @@ def app(environ, start_response):
         sum(0 for _ in iter(int, 1))
     start_response("200 OK", [])
     return [b"pid %d" % os.getpid(), b" patched %d" % ("greenrt" in type(threading.Lock()).__module__)]
-"""
-
-FLASK = """
-import flask, os, time
-
-app = flask.Flask(__name__)
-
-@app.route("/")
-def index():
-    time.sleep(0.01)
-    return f"pid {os.getpid()}"
-
-@app.route("/post", methods=["POST"])
-def post():
-    return flask.request.form["name"]
-"""
-
-DJANGO = """
-import os
-import django
-from django.conf import settings
-from django.http import HttpResponse
-from django.urls import path
-
-settings.configure(ROOT_URLCONF=__name__, SECRET_KEY="x", ALLOWED_HOSTS=["*"])
-django.setup()
-
-def index(request):
-    return HttpResponse(f"pid {os.getpid()}")
-
-def post(request):
-    return HttpResponse(request.POST["name"])
-
-urlpatterns = [path("", index), path("post", post)]
-
-from django.core.wsgi import get_wsgi_application
-app = get_wsgi_application()
 """
 
 

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +15,8 @@ from typing import Any
 
 import pytest
 from support.child import environment
+from support.frameworks import DJANGO, FLASK
+from support.tls import CERTIFICATE
 
 APPLICATION = """
 import os, sys, time
@@ -26,16 +29,19 @@ def app(environ, start_response):
         while not os.path.exists("go"):
             time.sleep(0.01)
     start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ["PATH_INFO"] == "/patched":
+        patched = "greenrt.monkey" in sys.modules and sys.modules["greenrt.monkey"].is_module_patched("time")
+        return [str(patched).encode()]
     return [b"pid %d" % os.getpid()]
 """
 
 
 @contextmanager
 def served(
-    folder: Path, *options: str, bind: str = "127.0.0.1:0", fds: Any = ()
+    folder: Path, *options: str, bind: str = "127.0.0.1:0", fds: Any = (), program: str = APPLICATION
 ) -> Iterator[tuple[Any, str]]:
     """Run the command and yield the process and its first line, which tells the address."""
-    (folder / "program.py").write_text(APPLICATION)
+    (folder / "program.py").write_text(program)
     command = [
         sys.executable,
         "-m",
@@ -57,9 +63,9 @@ def served(
         process.communicate()
 
 
-def get(line: str, path: str = "/") -> str:
+def get(line: str, path: str = "/", data: bytes | None = None) -> str:
     address = line.split("http://")[1].split(",")[0]
-    with urllib.request.urlopen(f"http://{address}{path}", timeout=30) as response:
+    with urllib.request.urlopen(f"http://{address}{path}", data, timeout=30) as response:
         return str(response.read().decode())
 
 
@@ -125,6 +131,46 @@ def test_a_socket_that_was_passed(tmp_path: Path) -> None:
         with served(tmp_path, bind=f"fd:{fd}", fds=[fd]) as (process, line):
             assert str(listener.getsockname()[1]) in line
             assert get(line) == f"pid {process.pid}"
+
+
+def test_over_tls_also_started_anew(tmp_path: Path) -> None:
+    with served(tmp_path, "--tls-cert", str(CERTIFICATE)) as (process, line):
+        assert "https://127.0.0.1:" in line
+        url = line.split(" at ")[1].split(",")[0]
+        context = ssl.create_default_context(cafile=CERTIFICATE)
+        # Else the certificate's name would have to be the address.
+        context.check_hostname = False
+        for _ in range(2):
+            with urllib.request.urlopen(url, timeout=30, context=context) as response:
+                assert response.read() == b"pid %d" % process.pid
+            process.send_signal(signal.SIGHUP)
+            while process.stdout.readline() != line:
+                pass
+
+
+@pytest.mark.parametrize("program", [FLASK, DJANGO], ids=["flask", "django"])
+def test_frameworks(program: str, tmp_path: Path) -> None:
+    with served(tmp_path, program=program) as (process, line):
+        assert get(line) == f"pid {process.pid}"
+        assert get(line, "/post", b"name=abc") == "abc"
+
+
+def test_at_a_path(tmp_path: Path) -> None:
+    with served(tmp_path, bind="unix:socket") as (process, line):
+        assert line == f"greenrt serves program:app at unix:socket (http), pid {process.pid}\n"
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(tmp_path / "socket"))
+            sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            with sock.makefile("rb") as answer:
+                assert answer.read().endswith(b"pid %d" % process.pid)
+
+
+@pytest.mark.parametrize(("option", "patched"), [((), "True"), (("--no-patch",), "False")], ids=str)
+def test_the_standard_library_is_patched_unless_that_is_not_wanted(
+    option: tuple[str, ...], patched: str, tmp_path: Path
+) -> None:
+    with served(tmp_path, *option) as (_, line):
+        assert get(line, "/patched") == patched
 
 
 @pytest.mark.parametrize(
