@@ -41,7 +41,11 @@ def note(text: str) -> None:
 
 
 def report() -> list[str]:
-    """Return, one a line, what is patched, and what could not be."""
+    """Return, one a line, what is patched, and what could not be.
+
+    Copies of functions in containers, closures, instances and `functools.partial` stay the original functions, and
+    are not listed.
+    """
     return [f"patched: {name}: {', '.join(sorted(items))}" for name, items in sorted(_saved.items())] + list(
         _notes
     )

@@ -1,15 +1,16 @@
 """What was made before patching and would stop all greenlets: free native locks, and simple queues."""
 
+import gc
 import sys
 
-from greenrt.monkey.api import note
+from greenrt.monkey.api import is_module_patched, note
 from greenrt.monkey.references import objects_of, places, substitute
 
 from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green.thread import LockType, RLock
 
-__all__ = ["renew_locks", "renew_queues"]
+__all__ = ["renew_locks", "renew_queues", "report_semaphores"]
 
 _NATIVE_LOCK: Any = type(_original.allocate_lock())
 _NATIVE_RLOCK: Any = _original.RLock
@@ -57,8 +58,13 @@ def _locks_of_logging() -> list[Any]:
     return [logging._lock, *(handler.lock for handler in handlers if handler is not None)]
 
 
-def renew_queues(native: type, green: type) -> None:
+def renew_queues(native: Any, green: type) -> None:
     """Put green simple queues, with what they hold, where native ones are: if no other threads may wait in those."""
+    for kind in native.__subclasses__():
+        note(
+            f"not made green: the class {kind.__module__}.{kind.__qualname__}, derived from queue.SimpleQueue before "
+            "patching: get() of its objects blocks"
+        )
     queues = objects_of(native)
     if queues and len(sys._current_frames()) > 1:
         note(
@@ -74,3 +80,14 @@ def renew_queues(native: type, green: type) -> None:
 
     for where in substitute(queues, made):
         note(f"not made green: the simple queue {where}")
+
+
+def report_semaphores() -> None:
+    """Put into the report how many semaphores of multiprocessing there are: before these are patched."""
+    synchronize: Any = sys.modules.get("multiprocessing.synchronize")
+    if synchronize is not None and not is_module_patched("_multiprocessing"):
+        made = sum(issubclass(type(thing), synchronize.SemLock) for thing in gc.get_objects())
+        if made:
+            note(
+                f"{made} locks and semaphores of multiprocessing were made before patching: to wait for one blocks"
+            )

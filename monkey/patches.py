@@ -111,6 +111,7 @@ def patch_ssl() -> None:
 def patch_select(aggressive: bool = True) -> None:
     """Patch `select.select` and `select.poll`, and `select.epoll` in place; `selectors` follows.
 
+    What `select.poll()` has returned before, also to a `selectors.PollSelector`, stays as it is, and blocks.
     `aggressive` is gevent's, which removes epoll; here it stays, and cooperates.
     """
     import select
@@ -188,7 +189,7 @@ def patch_subprocess() -> None:
 
 @_patcher("multiprocessing")
 def patch_multiprocessing() -> None:
-    """Patch the semaphores that processes share. Those made before stay native."""
+    """Patch the semaphores that processes share. Those made before stay native: the report counts them."""
     try:
         import _multiprocessing  # type: ignore[import-not-found]
     except ImportError:
@@ -196,6 +197,7 @@ def patch_multiprocessing() -> None:
         return
     from greenrt.green import multiprocessing as green
 
+    locks.report_semaphores()
     replace(_multiprocessing, green.FUNCTIONS)
 
 

@@ -367,6 +367,20 @@ def test_thread_locals_made_before() -> None:
     """)
 
 
+def test_what_stays_native_of_queues_and_multiprocessing_is_told() -> None:
+    run_script("""
+        import multiprocessing, queue
+        class Theirs(queue.SimpleQueue): pass
+        lock, semaphore = multiprocessing.Lock(), multiprocessing.Semaphore()
+        from greenrt import monkey
+        monkey.patch_all()
+        monkey.patch_all()
+        told = [line for line in monkey.report() if not line.startswith("patched")]
+        assert len([line for line in told if "2 locks and semaphores of multiprocessing" in line]) == 1, told
+        assert len([line for line in told if "__main__.Theirs" in line]) == 1, told
+    """)
+
+
 def test_thread_locals_of_native_threads_stay_and_are_told() -> None:
     run_script("""
         import threading
