@@ -2,15 +2,17 @@
 
 import sys
 
-from greenrt.monkey.api import note
+from greenrt.monkey.api import note, replace
 from greenrt.monkey.references import objects_of, substitute
 
 from greenrt._typing import Any
 
 __all__ = ["renew_thread_locals"]
 
-# Its classes are dealt with when asyncio is patched.
-DEALT_WITH = "asyncio.events"
+# Holds the connections of multiprocessing's managers: shared, they would mix up their answers.
+FORK_AWARE = "ForkAwareLocal"
+# Modules whose classes are replaced: here, or when asyncio is patched.
+DEALT_WITH = ("asyncio.events", "multiprocessing.util")
 
 
 def renew_thread_locals(native: Any, green: type) -> None:
@@ -18,6 +20,9 @@ def renew_thread_locals(native: Any, green: type) -> None:
 
     A class that was derived from the native one before stays as it is, and is in the report.
     """
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        replace(util, {FORK_AWARE: _derived(getattr(util, FORK_AWARE), green)})
     _report_classes(native)
     olds = objects_of(native)
     if olds and len(sys._current_frames()) > 1:
@@ -36,9 +41,15 @@ def renew_thread_locals(native: Any, green: type) -> None:
         note(f"not made green: the thread-local {where}")
 
 
+def _derived(kind: type, base: type) -> type:
+    """Return a class like `kind` over another base. (It must not call `super()`.)"""
+    body = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
+    return type(kind.__name__, (base,), body)
+
+
 def _report_classes(native: Any) -> None:
     for kind in native.__subclasses__():
-        if kind.__module__ != DEALT_WITH:
+        if kind.__module__ not in DEALT_WITH:
             note(
                 f"not made green: the class {kind.__module__}.{kind.__qualname__}, derived from threading.local "
                 "before patching: all green threads of a native thread share what its objects hold"

@@ -85,3 +85,41 @@ def test_each_way_of_starting(method: str, tmp_path: Path) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+EARLY = """
+import multiprocessing.managers, threading
+from greenrt import monkey
+monkey.patch_all()
+
+def main():
+    wrong = []
+    with multiprocessing.Manager() as manager:
+        shared = manager.dict()
+        def work(number):
+            for turn in range(20):
+                shared[number] = (number, turn)
+                if shared[number] != (number, turn):
+                    wrong.append(number)
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(10)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+    print("done", wrong)
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_each_thread_has_its_own_connection_to_a_manager(tmp_path: Path) -> None:
+    """Also where multiprocessing, which keeps it in a thread-local, was imported before patching."""
+    program = tmp_path / "program.py"
+    program.write_text(EARLY)
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done []\n", "")
