@@ -51,6 +51,10 @@ class BaseServer:
     `spawn` says in what a handler runs: ``"default"`` (a greenlet each), a number (a Pool of that size: no more is
     taken in while it is full), a Pool or Group, any callable like `greenrt.spawn`, or None (in the greenlet that
     accepts).
+
+    What a handler raises is reported, and the server goes on; SystemExit and KeyboardInterrupt come to the main
+    greenlet. TypeError and ValueError for arguments that can't be, OSError for an fd that is no socket. All methods
+    are for the native thread that starts the server.
     """
 
     # Seconds that `stop` gives handlers to finish.

@@ -9,7 +9,10 @@ __all__ = ["DatagramServer"]
 
 
 class DatagramServer(BaseServer):
-    """Calls ``handle(data, address)`` for each datagram. See `BaseServer`."""
+    """Calls ``handle(data, address)`` for each datagram: its bytes, and the address of its sender. See `BaseServer`.
+
+    A datagram longer than `max_datagram` bytes is cut off there, as recvfrom(2) says.
+    """
 
     # The largest UDP payload.
     max_datagram: int = 65535

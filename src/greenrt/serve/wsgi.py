@@ -33,6 +33,9 @@ class WSGIServer(StreamServer):
     default ``greenrt.serve``. `on_error`: called with the environ and the exception when the application fails.
     `environ`: what each request's environ has besides.
 
+    What the application raises is logged and, if nothing has been sent, answered with 500; a response cut short ends
+    with a reset. SystemExit ends the program unless `may_exit` is False.
+
     Strict where servers and proxies may understand a request differently (RFC 9112): it is answered with 400 and the
     connection closed. Header fields with an underscore in their name, and ``Proxy``, are dropped.
 
