@@ -16,7 +16,9 @@ def refuse_rivals() -> None:
         ("eventlet", getattr(eventlet, "already_patched", None)),
     ):
         if patched:
+            # gevent keeps its settings there too, under a name of its own.
+            modules = sorted(str(module) for module in patched if not str(module).startswith("_gevent"))
             raise RuntimeError(
-                f"{name} has patched {', '.join(sorted(map(str, patched)))} in this process, and two can't: "
+                f"{name} has patched {', '.join(modules)} in this process, and two can't: "
                 f"drop {name}'s patching, or greenrt's"
             )

@@ -105,7 +105,7 @@ def test_another_runtime_has_patched(rival: str, early: bool) -> None:
         package, name = {"gevent": ("gevent", "monkey"), "eventlet": ("eventlet", "patcher")}[sys.argv[1]]
         other = sys.modules[f"{package}.{name}"] = types.ModuleType(name)
         if sys.argv[2] == "True":
-            other.saved = {"socket": {}, "time": {}}
+            other.saved = {"socket": {}, "time": {}, "_gevent_saved_patch_all_module_settings": {}}
             other.already_patched = {"socket": True, "time": True}
         else:
             other.saved, other.already_patched = {}, {}
