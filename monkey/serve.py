@@ -19,7 +19,8 @@ INHERITED = "GREENRT_SERVE_FDS"
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 DESCRIPTION = """Serve a WSGI application over HTTP/1.1. SIGTERM and SIGINT: answer what has come, then end.
-SIGHUP: answer what has come, then start anew in the same process; no connection is refused meanwhile."""
+SIGHUP: answer what has come, then start anew in the same process; no connection is refused meanwhile. If the
+application can't be loaded any more, that is the end."""
 
 
 def _parser() -> argparse.ArgumentParser:

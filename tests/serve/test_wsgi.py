@@ -132,6 +132,21 @@ def test_a_file(length: str | None, tmp_path: Path) -> None:
     assert all(file.closed for file in closed)
 
 
+def test_a_file_is_sent_by_the_kernel(tmp_path: Path) -> None:
+    class Unread(io.FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise AssertionError("its bytes came through Python")
+
+    (tmp_path / "file").write_bytes(b"abc" * 100_000)
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](Unread(tmp_path / "file"))
+
+    with serving(application) as server:
+        assert split(talk(server, request()))[2] == b"abc" * 100_000
+
+
 def test_what_only_looks_like_a_file() -> None:
     def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
         start_response("200 OK", [("Content-Length", "3")])
