@@ -237,3 +237,30 @@ def test_a_link_that_finds_no_memory_leaves_the_event_usable():
     greenrt.sleep(0)
     event.set()
     assert waiting.get(timeout=10)
+
+
+def test_a_link_that_finds_no_memory_keeps_no_other_from_being_told():
+    class Poor(Notifier):
+        def notify(self, source):
+            raise MemoryError
+
+    event = greenrt.Event()
+    told = []
+    for link in (Poor(), told.append, Poor(), told.append):
+        event.rawlink(link)
+    with pytest.raises(MemoryError):
+        event.set()
+    greenrt.sleep(0)
+    assert told == [event, event]
+
+
+def test_a_link_of_a_thread_that_has_ended_is_nothing_to_who_sets():
+    event = greenrt.Event()
+    told = []
+    thread = threading.Thread(target=lambda: event.rawlink(told.append))
+    thread.start()
+    thread.join()
+    event.rawlink(told.append)
+    event.set()
+    greenrt.sleep(0)
+    assert told == [event]

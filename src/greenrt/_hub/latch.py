@@ -128,8 +128,15 @@ class Latch(Guarded):
         links = self._links
         if links is not None:
             self._links = None
+            failed: Any = None
             for link in links:
-                self._call(link)
+                # One that finds no memory does not keep the others from being told.
+                try:
+                    self._call(link)
+                except BaseException as error:
+                    failed = error
+            if failed is not None:
+                raise failed
 
     def _call(self, link: Notifier) -> None:
         link.notify(self.source if self.source is not None else self)

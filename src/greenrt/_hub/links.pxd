@@ -1,6 +1,7 @@
 import cython
 
 from greenrt._hub cimport slot
+from greenrt._loop.entry cimport Entry
 
 
 cdef class Notifier:
@@ -8,8 +9,14 @@ cdef class Notifier:
     cpdef bint is_of(self, object callback) except -1
 
 
+cdef class _Call(Entry):
+    cdef object callback
+    cdef object source
+
+
 cdef class Link(Notifier):
     cdef object loop
+    cdef _Call call
     cdef object callback
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from greenrt._hub import slot
 from greenrt._hub.raw import spawn_raw
-from greenrt._loop.entry import Callback
+from greenrt._loop.entry import Entry
 from greenrt._typing import Any
+from greenrt.errors import LoopClosed
 
 __all__ = ["GreenLink", "Link", "Notifier", "as_link", "take_out"]
 
@@ -24,22 +25,46 @@ class Notifier:
         return self is callback
 
 
-class Link(Notifier):
-    """Has a callback called in the hub of the thread that linked it."""
+class _Call(Entry):
+    """The call of a link, in the run queue."""
 
-    __slots__ = ("callback", "loop")
+    __slots__ = ("callback", "source")
+
+    def __init__(self, callback: Callable[[Any], object], source: Any) -> None:
+        self.callback = callback
+        self.source = source
+
+    def run(self) -> None:
+        """See `Entry.run`."""
+        self.callback(self.source)
+
+    def __repr__(self) -> str:
+        return f"<the link {self.callback!r} of {self.source!r}>"
+
+
+class Link(Notifier):
+    """Has a callback called in the hub of the thread that linked it; notified once."""
+
+    __slots__ = ("call", "callback", "loop")
 
     def __init__(self, callback: Callable[[Any], object]) -> None:
         self.loop = slot.get_hub().loop
         self.callback = callback
+        # Made now: an end must be told when there is no memory, too.
+        self.call = _Call(callback, None)
 
     def notify(self, source: Any) -> None:
         """See `Notifier.notify`."""
-        entry = Callback(self.callback, (source,))
+        entry = self.call
+        entry.source = source
         if self.loop.on_owner_thread():
             self.loop.ready.append(entry)
-        else:
+            return
+        try:
             self.loop.post(entry)
+        except LoopClosed:
+            # The thread that linked it has ended. That is not the business of who sets the source.
+            pass
 
     def is_of(self, callback: Any) -> bool:
         """See `Notifier.is_of`."""

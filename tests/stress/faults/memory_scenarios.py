@@ -159,6 +159,81 @@ class Feeding(OfLoop):
         assert all(self.ran[:4]) or self.errors[0]
 
 
+class Waking(Scenario):
+    """With greenlets that are parked; they are resumed once there is memory."""
+
+    def __init__(self) -> None:
+        self.resumed = [0]
+        self.waiting = [greenrt.spawn(self.wait) for _ in range(MANY)]
+        greenrt.sleep(0)
+
+    def wait(self) -> None:
+        raise NotImplementedError
+
+    def repeat(self) -> None:
+        """What a caller does who got a MemoryError."""
+
+    def check(self, failed: bool) -> None:
+        if failed:
+            self.repeat()
+        greenrt.joinall(self.waiting, timeout=10)
+        assert all(waiting.dead for waiting in self.waiting), self.waiting
+
+
+class Events(Waking):
+    """An event is set, which has links and waiters."""
+
+    def __init__(self) -> None:
+        self.event = greenrt.Event()
+        self.linked = [0]
+        self.event.rawlink(self.link)
+        super().__init__()
+
+    def link(self, event: Any) -> None:
+        self.linked[0] += 1
+
+    def wait(self) -> None:
+        self.event.wait()
+
+    def act(self) -> None:
+        self.event.set()
+
+    def repeat(self) -> None:
+        self.event.set()
+
+    def check(self, failed: bool) -> None:
+        super().check(failed)
+        greenrt.sleep(0)
+        assert self.linked == [1]
+
+
+class Ends(Waking):
+    """A greenlet that has not run is killed: it ends at once, and has joiners and links."""
+
+    def __init__(self) -> None:
+        self.target = greenrt.Greenlet(int)
+        self.linked = [0]
+        self.target.rawlink(self.link)
+        super().__init__()
+
+    def link(self, source: Any) -> None:
+        self.linked[0] += 1
+
+    def wait(self) -> None:
+        self.target.join()
+
+    def act(self) -> None:
+        self.target.kill(block=False)
+
+    def repeat(self) -> None:
+        self.target.kill(block=False)
+
+    def check(self, failed: bool) -> None:
+        super().check(failed)
+        greenrt.sleep(0)
+        assert self.linked == [1]
+
+
 class Semaphores(Scenario):
     """Permits are taken and given back without waiting: none is lost, none is there twice."""
 
@@ -242,6 +317,8 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
             Calling,
             Finalizing,
             Feeding,
+            Events,
+            Ends,
             Semaphores,
             Queues,
         )
