@@ -68,9 +68,10 @@ def test_a_gui_beside_a_busy_server(hub: Any) -> None:
     with hub.loop.embed() as gui, StreamServer(("127.0.0.1", 0), echo) as server:
         gui.start(toolkit.do_one_event)
         greenrt.joinall([greenrt.spawn(talk, server.address) for _ in range(100)], raise_error=True)
-    # A frame is due 1/60 s after the last one was drawn, and is looked for every 1/60 s: 45 on a machine of our own.
-    assert len(frames) > 15
-    assert len(trips) > 1000
+    # A frame is due 1/60 s after the last one was drawn, and is looked for every 1/60 s: 45 on a machine of our own,
+    # 10 where ten processes want each core. One that has to wait for the server gets one.
+    assert len(frames) > 5
+    assert len(trips) > 500
 
 
 def test_events_are_done_at_once_and_in_between_it_sleeps(loop: Loop) -> None:
