@@ -191,7 +191,12 @@ class Hub(HubCore):
         return greenlet.switch(self, *args, **kwargs)
 
     def wait(self, watcher: Any) -> Any:
-        """Park until `watcher`, which must not be started, calls back."""
+        """Park until `watcher`, which must not be started, calls back; stop it then.
+
+        A greenlet of this hub's thread only: WrongThread elsewhere. ConcurrentObjectUseError if another greenlet
+        waits on the watcher, Finalized if it is or gets finalized, ValueError if it is closed, LoopClosed if the
+        loop is.
+        """
         park = new_park(watcher)
         if watcher.callback is not None:
             from greenrt.errors import ConcurrentObjectUseError

@@ -132,7 +132,7 @@ class Loop(LoopBase):
         return ranked(Embed(self, fd, interval, ref), priority)
 
     def fork(self, ref: bool = False, priority: int | None = None) -> Fork:
-        """Return a watcher that calls back in the child of a fork, before `os.fork` returns there."""
+        """Return a watcher that calls back in the child of a fork, before `os.fork` returns there; see `Fork`."""
         return ranked(Fork(self, ref), priority)
 
     def finalize_all(
