@@ -21,6 +21,7 @@ pytestmark = pytest.mark.time_limit(120)
 PROGRAM = """
 import os, threading, time
 import celery
+from greenrt import monkey
 from celery.exceptions import SoftTimeLimitExceeded
 
 url = os.environ["BROKER"]
@@ -34,7 +35,7 @@ def note(word):
 @app.task
 def nap(seconds):
     time.sleep(seconds)
-    return os.getpid(), "greenrt" in type(threading.Lock()).__module__
+    return os.getpid(), monkey.is_module_patched("threading")
 
 @app.task
 def noted(seconds):

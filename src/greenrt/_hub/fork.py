@@ -3,13 +3,31 @@
 In the child only the forking thread lives on, and its greenlets with it; it is the main thread there.
 """
 
+import os
+from math import inf
+
 from greenrt import _original
 from greenrt._hub import slot
 from greenrt._hub.park import note_fork
 from greenrt._hub.wakers import idle_threads
-from greenrt._loop.fork import in_child
+from greenrt._loop.fork import before_watchers, in_child
 
 __all__ = ["install"]
+
+
+def _run_alone() -> None:
+    """Give way to nobody from here on: what the at-fork hooks of others use, a lock, would let run in the child who
+    is the parent's, before they are left behind. (A fork takes some milliseconds, so a turn is due.)
+    """
+    hub = slot.get_hub_if_exists()
+    if hub is not None:
+        hub.poll_due = inf
+
+
+def _give_way_again() -> None:
+    hub = slot.get_hub_if_exists()
+    if hub is not None:
+        hub.poll_due = 0.0
 
 
 def _after_fork_in_child() -> None:
@@ -26,4 +44,6 @@ def _after_fork_in_child() -> None:
 
 def install() -> None:
     """Have all this done in the child of each fork; once."""
+    os.register_at_fork(before=_run_alone, after_in_parent=_give_way_again)
     in_child(_after_fork_in_child)
+    before_watchers.append(_give_way_again)

@@ -34,7 +34,7 @@ cdef class Park(Entry)
 cdef class HubCore(Fiber):
     cdef readonly Loop loop
     cdef Py_ssize_t budget
-    cdef double poll_due
+    cdef public double poll_due
     cdef Py_ssize_t parked
     cdef public object swap
 

@@ -17,10 +17,13 @@ from greenrt._loop.owner import all_loops
 from greenrt._native.thread import ident
 from greenrt._typing import Any
 
-__all__ = ["Fork", "before_loops", "in_child"]
+__all__ = ["Fork", "before_loops", "before_watchers", "in_child"]
 
 # What modules of this floor must renew in the child before any loop is touched.
 before_loops: list[Callable[[], object]] = []
+
+# What is done there when all else is renewed.
+before_watchers: list[Callable[[], object]] = []
 
 # How many functions `in_child` has registered.
 _registered = 0
@@ -77,6 +80,8 @@ def in_child(renew: Callable[[], object]) -> None:
 def _call_watchers(number: int) -> None:
     if number != _registered:
         return
+    for renew in before_watchers:
+        renew()
     me = ident()
     for loop in all_loops():
         if loop.owner == me and not loop.closed:
