@@ -234,18 +234,20 @@ class Greenlet(Fiber):
             self._tell_error(error)
 
     def _tell_end(self) -> None:
-        sole = self._sole
-        if sole is not None:
-            self._sole = None
-            _tell(sole, self)
-        # Read after the state was set: a thread that makes the latch meanwhile looks at the state afterwards.
-        latch = self.latch
-        if latch is not None:
-            latch.fire()
-            # The two refer to each other.
-            self.latch = None
-        if self.locals is not None:
-            self.locals = None
+        try:
+            sole = self._sole
+            if sole is not None:
+                self._sole = None
+                _tell(sole, self)
+        finally:
+            # Read after the state was set: a thread that makes the latch meanwhile looks at the state afterwards.
+            latch = self.latch
+            if latch is not None:
+                latch.fire()
+                # The two refer to each other.
+                self.latch = None
+            if self.locals is not None:
+                self.locals = None
 
     def _tell_error(self, error: BaseException) -> None:
         hub = self.hub

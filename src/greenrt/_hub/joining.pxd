@@ -9,6 +9,7 @@ cdef class Collector(Notifier):
     cdef public list ready
     cdef public Park park
     cdef Py_ssize_t needed
+    cdef bint lost
 
 
 @cython.locals(known=Greenlet)

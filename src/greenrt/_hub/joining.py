@@ -15,18 +15,24 @@ __all__ = ["iwait", "joinall", "killall", "wait"]
 class Collector(Notifier):
     """Collects what gets ready, and wakes its park when there is enough."""
 
-    __slots__ = ("needed", "park", "ready")
+    __slots__ = ("lost", "needed", "park", "ready")
 
     def __init__(self) -> None:
         self.ready: list[Any] = []
         self.needed = 0
         self.park: Park | None = None
+        # Whether there was no memory to note something.
+        self.lost = False
 
     def notify(self, source: Any) -> None:
         """See `Notifier.notify`."""
-        self.ready.append(source)
+        try:
+            self.ready.append(source)
+        except MemoryError:
+            # For who waits, who would wait for ever; the source has others to tell.
+            self.lost = True
         park = self.park
-        if park is not None and len(self.ready) >= self.needed:
+        if park is not None and (self.lost or len(self.ready) >= self.needed):
             park.wake(True)
 
     def __call__(self, source: Any) -> None:
@@ -34,7 +40,10 @@ class Collector(Notifier):
         self.notify(source)
 
     def wait_for(self, count: int, deadline: float | None, what: Any) -> bool:
-        """Park until `count` things are ready; return False if the deadline came first."""
+        """Park until `count` things are ready; return False if the deadline came first.
+
+        MemoryError if there was no memory to note one.
+        """
         if len(self.ready) >= count:
             return True
         self.needed = count
@@ -44,7 +53,10 @@ class Collector(Notifier):
         if len(self.ready) >= count:
             return True
         timeout = None if deadline is None else deadline - slot.get_hub().loop.clock.now()
-        return park.wait(timeout) is not TIMED_OUT
+        arrived = True if self.lost else park.wait(timeout) is not TIMED_OUT
+        if self.lost:
+            raise MemoryError("there was no memory to note which of the objects are ready")
+        return arrived
 
 
 def _link_all(objects: Iterable[Any], collector: Collector) -> list[Any]:

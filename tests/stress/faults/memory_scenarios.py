@@ -3,6 +3,7 @@
 The first part never switches greenlets while memory fails, which greenlet does not survive; the second part does.
 """
 
+import contextlib
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -234,6 +235,15 @@ class Ends(Waking):
         assert self.linked == [1]
 
 
+class Gathering(Ends):
+    """The same, and who waits for it does so by joinall, and twice."""
+
+    def wait(self) -> None:
+        # Instead of which one has ended, they may hear that there was no memory to note it.
+        with contextlib.suppress(MemoryError):
+            assert greenrt.joinall([self.target, self.target]) == [self.target, self.target]
+
+
 class Semaphores(Scenario):
     """Permits are taken and given back without waiting: none is lost, none is there twice."""
 
@@ -319,6 +329,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
             Feeding,
             Events,
             Ends,
+            Gathering,
             Semaphores,
             Queues,
         )
