@@ -14,8 +14,8 @@ _native.poller _native.ring _native.signalfd _native.sockio _native.stamp _nativ
 _native.unbound
 _loop.backends.base _loop.backends.epoll _loop.base _loop.clock _loop.entry _loop.fds _loop.loop _loop.wakeup
 _loop.watchers
-_hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park _hub.pausing
-_hub.proxy _hub.raw _hub.slot _hub.timeout
+_hub.delivery _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park
+_hub.pausing _hub.proxy _hub.raw _hub.slot _hub.timeout
 sync.event sync.lock sync.permits sync.queue sync.result sync.semaphore
 dns.exchange dns.front dns.sources dns.stub dns.wire
 green.queue_calls green.socket_calls

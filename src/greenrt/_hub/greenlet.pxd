@@ -1,7 +1,8 @@
 import cython
 
 from greenrt._hub cimport slot
-from greenrt._hub.park cimport deliver, new_park
+from greenrt._hub.delivery cimport deliver
+from greenrt._hub.park cimport new_park
 from greenrt._native.thread cimport get_slot
 from greenrt._native.framecache cimport begin_frames
 from greenrt._native.switch cimport current, is_active, place, resume, throw_into

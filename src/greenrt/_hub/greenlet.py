@@ -7,10 +7,11 @@ from greenlet import greenlet
 
 from greenrt._hub import slot
 from greenrt._hub.calls import render_call
+from greenrt._hub.delivery import deliver
 from greenrt._hub.idents import ident_of
 from greenrt._hub.latch import Latch
 from greenrt._hub.links import GreenLink, Notifier
-from greenrt._hub.park import TIMED_OUT, Park, deliver, new_park
+from greenrt._hub.park import TIMED_OUT, Park, new_park
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
 from greenrt._native.framecache import begin_frames

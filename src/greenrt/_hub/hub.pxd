@@ -15,6 +15,7 @@ cdef class Hub(HubCore):
     cdef object _threadpool
     cdef object _resolver
     cdef bint _ended
+    cdef bint _wakes_lost
 
     @cython.locals(ready=Ring, entry=Entry)
     cdef _drain(self)

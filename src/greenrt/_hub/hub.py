@@ -16,7 +16,7 @@ from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.idents import ident_of
 from greenrt._hub.overdue import hasten
 from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, run_fiber, wake_park
-from greenrt._hub.report import render_parked
+from greenrt._hub.report import all_greenlets, render_parked
 from greenrt._hub.wakers import possible_wakers
 from greenrt._loop.entry import Callback
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop, set_tracer_factory
@@ -80,6 +80,7 @@ class Hub(HubCore):
         self._threadpool: Any = None
         self._resolver: Any = None
         self._ended = False
+        self._wakes_lost = False
         framecache.install()
 
     # -- Running
@@ -111,9 +112,28 @@ class Hub(HubCore):
             if self._ended:
                 return
         try:
+            if self._wakes_lost:
+                self._find_woken()
             loop.gather(limit)
         except BaseException as error:
             self.handle_error(None, type(error), error, error.__traceback__)
+
+    def look_for_woken(self) -> None:
+        """Another thread has woken a park of this one, and had no memory to queue it. Any thread."""
+        self._wakes_lost = True
+        self.loop.wake()
+
+    def _find_woken(self) -> None:
+        self._wakes_lost = False
+        try:
+            for target in all_greenlets():
+                park = parked(target)
+                if park is not None and park.hub is self and park.woken:
+                    # One that is queued already finds out when it runs.
+                    self.loop.ready.append(park)
+        except MemoryError:
+            self.look_for_woken()
+            raise
 
     def _drain(self) -> None:
         """Run what is ready, until that is all or a poll is due. Greenlets that park hand over among themselves."""

@@ -1,7 +1,8 @@
 """A system error for a main greenlet that has been woken, but has not run yet."""
 
 from greenrt._hub import slot
-from greenrt._hub.park import shadow, take_back
+from greenrt._hub.delivery import take_back
+from greenrt._hub.park import shadow
 from greenrt._native.switch import current
 from greenrt._typing import Any
 

@@ -96,6 +96,3 @@ cpdef object yield_now()
 @cython.locals(park=Park)
 cdef _yield_slowly(HubCore hub, greenlet_t running)
 cpdef object run_fiber(Fiber fiber)
-cpdef bint deliver(HubCore hub, greenlet_t target, object error) except -1
-cpdef postpone(object error)
-cpdef take_back(greenlet_t target, object error)

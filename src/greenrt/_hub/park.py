@@ -32,16 +32,13 @@ __all__ = [
     "Park",
     "Shadow",
     "as_seconds",
-    "deliver",
     "freeze",
     "in_hub",
     "new_park",
     "note_fork",
     "parked",
-    "postpone",
     "run_fiber",
     "shadow",
-    "take_back",
     "wake_park",
     "yield_now",
 ]
@@ -112,6 +109,10 @@ class HubCore(Fiber):
         self.parked = 0
         # If set, exchanges what of the thread's state is the running greenlet's own: see `resume_apart`.
         self.swap: Any = None
+
+    def look_for_woken(self) -> None:
+        """See `Hub.look_for_woken`."""
+        raise NotImplementedError
 
     def hand_off(self, running: greenlet) -> None:
         """Suspend `running`, the current greenlet: switch to the next one that is ready, or to the hub.
@@ -254,11 +255,17 @@ class Park(Entry):
         if loop.on_owner_thread():
             loop.ready.append(self)
             return
+        lost = False
         try:
             loop.post(self)
         except LoopClosed:
             # The waiter's thread has ended. That is not the waker's business.
             pass
+        except MemoryError:
+            lost = True
+        if lost:
+            # What is granted can't be taken back: the hub looks for the park by itself.
+            self.hub.look_for_woken()
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
@@ -390,6 +397,11 @@ class Park(Entry):
     def waiting(self) -> bool:
         """Whether the waiter is suspended and nothing has ended the wait."""
         return self.suspended and not self.ended and not self.done
+
+    @property
+    def woken(self) -> bool:
+        """Whether the waiter is suspended, and the wait has ended."""
+        return self.suspended and self.ended and not self.done
 
     def __repr__(self) -> str:
         state = "done" if self.done else "woken" if self.ended else "parked" if self.suspended else "new"
@@ -566,35 +578,3 @@ def run_fiber(fiber: Fiber) -> None:
 def wake_park(park: Park) -> None:
     """Wake `park` with None: for use as a callback. (A bound ``park.wake`` is none where `park` is a typed local.)"""
     park.wake(None)
-
-
-def deliver(hub: HubCore, target: greenlet, error: BaseException) -> bool:
-    """Throw `error` at a started greenlet of this thread: at its park, or, if it is woken already, at its next.
-
-    Return False if it is in no park (dead, or suspended by hand): the caller decides. Never switches.
-    """
-    park: Any = parked(target)
-    if park is None:
-        return False
-    if not park.fail(error):
-        holder: Any = target if isinstance(target, Fiber) else shadow(target)
-        if holder.pending is None:
-            holder.pending = []
-        holder.pending.append(error)
-    return True
-
-
-def postpone(error: BaseException) -> None:
-    """Raise `error`, which came at a wait that must not end yet, at the next park of the calling greenlet."""
-    running = current()
-    holder: Any = running if isinstance(running, Fiber) else shadow(running)
-    if holder.pending is None:
-        holder.pending = []
-    holder.pending.append(error)
-
-
-def take_back(target: greenlet, error: BaseException) -> None:
-    """Forget `error` if it waits for the next park of `target`."""
-    pending = target.pending if isinstance(target, Fiber) else shadow(target).pending
-    if pending:
-        pending[:] = [other for other in pending if other is not error]

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from types import TracebackType
 
 from greenrt._hub import slot
+from greenrt._hub.delivery import deliver, take_back
 from greenrt._hub.greenlet import throw_soon
-from greenrt._hub.park import deliver, take_back
 from greenrt._loop.entry import Entry
 from greenrt._native.switch import current
 from greenrt._native.thread import get_slot

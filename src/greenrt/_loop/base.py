@@ -194,11 +194,20 @@ class LoopBase:
         foreign = self.foreign
         if foreign:
             ready = self.ready
+            full = False
             for _ in range(min(len(foreign), limit)):
                 try:
-                    ready.append(foreign.popleft())
+                    entry = foreign.popleft()
                 except IndexError:
                     # A post that met the close has taken its entry back.
+                    break
+                try:
+                    ready.append(entry)
+                except MemoryError:
+                    full = True
+                if full:
+                    # Where it was, which needs no memory. There is another turn.
+                    foreign.appendleft(entry)
                     break
 
     def gather(self, limit: float) -> None:
@@ -291,12 +300,18 @@ class LoopBase:
         """Put the watchers with a priority before and behind the rest of the run queue."""
         ready = self.ready
         ranked = self.ranked
-        self.ranked = []
+        others = len(ready)
         ranked.sort(key=_rank)
-        rest = [ready.popleft() for _ in range(len(ready))]
         first = [watcher for watcher in ranked if watcher.priority > 0]
-        for item in first + rest + ranked[len(first) :]:
-            ready.append(item)
+        last = ranked[len(first) :]
+        self.ranked = []
+        # The run queue goes around once. It is never without what was in it: memory may fail.
+        for watcher in first:
+            ready.append(watcher)
+        for _ in range(others):
+            ready.append(ready.popleft())
+        for watcher in last:
+            ready.append(watcher)
 
     def _run_hooks(self, hooks: list[Any]) -> None:
         inspector = self.inspector

@@ -10,6 +10,9 @@ from greenrt._typing import Any
 
 __all__ = ["SignalWakeup", "Wakeup"]
 
+# How many items `Wakeup._senders` has while nobody sends.
+IDLE = 8
+
 
 def _pipe() -> tuple[int, int]:
     ends = os.pipe()
@@ -30,7 +33,9 @@ class Wakeup:
 
     def __init__(self) -> None:
         # One item for each `send` underway: a closed fd's number may be another file's by the time of the write.
-        self._senders: list[None] = []
+        # More than none, and made with room: `send` must not need memory.
+        self._senders: list[None] = [None] * (2 * IDLE)
+        del self._senders[IDLE:]
         self.sent = 0
         if hasattr(os, "eventfd"):
             self.fd = self.write_fd = set_aside(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
@@ -64,7 +69,7 @@ class Wakeup:
         self.fd = self.write_fd = -1
         # Who is in `send` has the fd still. Not for ever: this thread itself may be, in a frame below.
         for _ in range(100):
-            if not self._senders or not await_senders:
+            if len(self._senders) == IDLE or not await_senders:
                 break
             _original.sleep(0.001)
         for fd in {read_fd, write_fd}:

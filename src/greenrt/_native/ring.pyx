@@ -5,7 +5,8 @@
 cdef class Ring:
     """A first-in first-out queue; owner thread only.
 
-    The slots are a Python list, not a C array, so that the cyclic garbage collector sees what is queued.
+    The slots are a Python list, not a C array, so that the cyclic garbage collector sees what is queued. It grows
+    before it is full: who is woken while memory has run out finds a place.
     """
 
     def __cinit__(self):
@@ -19,7 +20,7 @@ cdef class Ring:
 
     cpdef append(self, object item):
         """Add `item` at the end."""
-        if self.count > self.mask:
+        if self.count > self.mask - (self.mask >> 2):
             self._grow()
         self.slots[(self.head + self.count) & self.mask] = item
         self.count += 1
@@ -50,6 +51,15 @@ cdef class Ring:
     cdef _grow(self):
         cdef list old = self.slots
         cdef Py_ssize_t head = self.head
-        self.slots = old[head:] + old[:head] + [None] * len(old)
+        cdef bint failed = False
+        try:
+            self.slots = old[head:] + old[:head] + [None] * len(old)
+        except MemoryError:
+            # No more in here: Cython's code for a clause that may raise takes a traceback for granted.
+            failed = True
+        if failed:
+            if self.count > self.mask:
+                raise MemoryError("no memory for the run queue to grow")
+            return
         self.head = 0
         self.mask = len(self.slots) - 1

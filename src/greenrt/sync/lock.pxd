@@ -1,5 +1,5 @@
 from greenrt._hub.io cimport give_way
-from greenrt._hub.park cimport postpone
+from greenrt._hub.delivery cimport postpone
 from greenrt._native.switch cimport current
 from greenrt.sync.permits cimport Permits
 

@@ -5,8 +5,8 @@ from operator import index
 from greenlet import greenlet
 
 from greenrt import _original
+from greenrt._hub.delivery import postpone
 from greenrt._hub.io import give_way
-from greenrt._hub.park import postpone
 from greenrt._native.switch import current
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, LoopExit

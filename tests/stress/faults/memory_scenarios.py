@@ -4,6 +4,7 @@ The first part never switches greenlets while memory fails, which greenlet does 
 """
 
 import contextlib
+import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -99,6 +100,28 @@ class Draining(OfLoop):
     def check(self, failed: bool) -> None:
         self.raised = failed
         self.expect(range(MANY))
+
+
+class Flooding(OfLoop):
+    """A turn takes in more posts than the run queue has room for."""
+
+    POSTS = 300
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = [0]
+        for _ in range(self.POSTS):
+            self.loop.run_callback_threadsafe(self.add)
+
+    def add(self) -> None:
+        self.total[0] += 1
+
+    def act(self) -> None:
+        self.loop.collect_posts()
+
+    def check(self, failed: bool) -> None:
+        self.settle()
+        assert self.total == [self.POSTS]
 
 
 class Calling(OfLoop):
@@ -244,6 +267,46 @@ class Gathering(Ends):
             assert greenrt.joinall([self.target, self.target]) == [self.target, self.target]
 
 
+class Elsewhere(Scenario):
+    """An event is set that greenlets of another thread wait for, more than a block of posts has room for."""
+
+    WAITERS = 200
+
+    def __init__(self) -> None:
+        self.event = greenrt.Event()
+        self.resumed = [0]
+        waiting = threading.Event()
+        # While it is held, the other thread does nothing that would need memory.
+        self.memory = threading.Lock()
+        self.memory.acquire()
+
+        def wait() -> None:
+            self.event.wait()
+            self.resumed[0] += 1
+
+        def run() -> None:
+            waiters = [greenrt.spawn(wait) for _ in range(self.WAITERS)]
+            greenrt.sleep(0)
+            waiting.set()
+            with self.memory:
+                pass
+            greenrt.joinall(waiters, timeout=10)
+
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+        waiting.wait()
+
+    def act(self) -> None:
+        self.event.set()
+
+    def check(self, failed: bool) -> None:
+        if failed:
+            self.event.set()
+        self.memory.release()
+        self.thread.join()
+        assert self.resumed == [self.WAITERS]
+
+
 class Semaphores(Scenario):
     """Permits are taken and given back without waiting: none is lost, none is there twice."""
 
@@ -324,12 +387,14 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         scenario.__name__: scenario
         for scenario in (
             Draining,
+            Flooding,
             Calling,
             Finalizing,
             Feeding,
             Events,
             Ends,
             Gathering,
+            Elsewhere,
             Semaphores,
             Queues,
         )
