@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
+from greenrt.monkey.copies import BENEATH, left
 from greenrt.monkey.hooks import announcing
 from greenrt.monkey.references import is_a
 
@@ -25,9 +26,6 @@ __all__ = [
     "report",
 ]
 
-# C modules under the patched ones: nobody's copies, and what the runtime itself calls.
-BENEATH = frozenset(("_socket", "_queue", "_signal", "posix"))
-
 # By module name: what was there before, by name.
 _saved: dict[str, dict[str, Any]] = {}
 
@@ -44,11 +42,11 @@ def report() -> list[str]:
     """Return, one a line, what is patched, and what could not be.
 
     Copies of functions in containers, closures, instances and `functools.partial` stay the original functions, and
-    are not listed.
+    are listed; what the local variables of running functions hold is out of reach. Some 50 ms: all objects that the
+    garbage collector knows are looked at.
     """
-    return [f"patched: {name}: {', '.join(sorted(items))}" for name, items in sorted(_saved.items())] + list(
-        _notes
-    )
+    patched = [f"patched: {name}: {', '.join(sorted(items))}" for name, items in sorted(_saved.items())]
+    return [*patched, *_notes, *left(_saved)]
 
 
 def is_module_patched(mod_name: str) -> bool:

@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 
 from greenrt._typing import Any
@@ -49,8 +49,8 @@ def substitute(olds: list[Any], make: Callable[[Any], Any]) -> list[str]:
     return missed
 
 
-def places(things: list[Any]) -> list[Place]:
-    """Return where any of `things`, or a method bound to one of them, is held (this list itself apart)."""
+def places(things: list[Any], apart: Iterable[Any] = ()) -> list[Place]:
+    """Return where any of `things`, or a method bound to one of them, is held: not in this list, nor in `apart`."""
     if not things:
         return []
     known: Known = {id(thing): thing for thing in things}
@@ -61,12 +61,15 @@ def places(things: list[Any]) -> list[Place]:
         others = {id(holder): holder for holder in holders if type(holder) is not BuiltinFunctionType}
         others.update((id(holder), holder) for holder in _holders(methods))
         holders = list(others.values())
-    mine = (things, known, methods)
+    mine = (things, known, methods, *apart)
     holders = [holder for holder in holders if not any(holder is one for one in mine)]
     owners = _owners([holder for holder in holders if type(holder) is dict])
     found: list[Place] = []
     for holder in holders:
         owner = owners.get(id(holder), holder)
+        # The interpreter keeps a copy of the names of C modules.
+        if owner is holder and type(holder) is dict and "__name__" in holder and "__doc__" in holder:
+            continue
         if not _is_left_alone(owner):
             found += _places_in(holder, owner, known)
     return found

@@ -646,3 +646,28 @@ def test_a_thread_that_forks_is_all_there_is_in_the_child() -> None:
     """)
     assert out == "child child [3, 0]\n"
     assert err == ""
+
+
+def test_copies_that_no_sweep_finds_are_told() -> None:
+    run_script("""
+        import functools, os, time
+        import asyncio, concurrent.futures, http.server, logging, multiprocessing.pool, subprocess, xmlrpc.server
+        table, listed, part = {"nap": time.sleep}, [time.sleep], functools.partial(os.read, 3)
+        class Napper:
+            def __init__(self):
+                self.nap = time.sleep
+        napper = Napper()
+        def enclose(nap):
+            return lambda: nap(1)
+        enclosed = enclose(time.sleep)
+        from greenrt import monkey
+        monkey.patch_all()
+        told = [line for line in monkey.report() if not line.startswith("patched")]
+        assert told == [
+            "not reached: os.read: in <functools.partial object>",
+            "not reached: time.sleep: <__main__.Napper object>.nap",
+            "not reached: time.sleep: <dict object>.nap",
+            "not reached: time.sleep: in a closure",
+            "not reached: time.sleep: in a list",
+        ], told
+    """)
