@@ -1,5 +1,6 @@
 """The worker under the real gunicorn, with Flask and Django."""
 
+import contextlib
 import os
 import re
 import signal
@@ -117,8 +118,11 @@ def test_a_stuck_worker_is_killed_and_replaced(tmp_path: Path) -> None:
         before = get(url)
         with pytest.raises(OSError, match=r"."):
             get(url + "/stuck")
-        assert any("WORKER TIMEOUT" in line for line in process.lines)
-        assert get(url) != before
+        while not any("WORKER TIMEOUT" in line for line in process.lines):
+            time.sleep(0.01)
+        # gunicorn's first signal may free it: it goes on to serve until it has ended.
+        while get(url) == before:
+            time.sleep(0.05)
 
 
 def test_an_application_that_exits_fails_and_the_worker_lives(tmp_path: Path) -> None:
@@ -152,19 +156,22 @@ def test_clients_are_asked_for_certificates(tmp_path: Path) -> None:
     client.set_alpn_protocols(["h2", "http/1.1"])
     with gunicorn(tmp_path, PLAIN, *tls) as (_, url):
         port = int(url.rpartition(":")[2])
-        # With TLS 1.3 a client learns that it was refused when it reads.
-        with pytest.raises(OSError, match=r"certificate.required|reset"):
-            over_tls(client, port)
+        # With TLS 1.3 a client learns that it was refused when it reads, or by the end of the connection.
+        with contextlib.suppress(OSError):
+            assert over_tls(client, port) is None
         client.load_cert_chain(CERTIFICATE)
         assert over_tls(client, port) == "http/1.1"
 
 
 def over_tls(context: ssl.SSLContext, port: int) -> str | None:
-    """Ask for a page, and return the protocol that was agreed upon."""
+    """Ask for a page, and return the protocol that was agreed upon; None if there is no answer."""
     with socket.create_connection(("127.0.0.1", port), 30) as plain:
         with context.wrap_socket(plain, server_hostname="localhost") as sock:
             sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+            answer = sock.recv(1000)
+            if not answer:
+                return None
+            assert answer.startswith(b"HTTP/1.1 200 ")
             return sock.selected_alpn_protocol()
 
 
