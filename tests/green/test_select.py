@@ -217,7 +217,8 @@ def test_closing_under_select(pair: tuple[Any, Any]) -> None:
     _, b = pair
     watching = greenrt.spawn(select.select, [b], [], [])
     greenrt.get_hub().exception_stream = None
-    greenrt.sleep(0)
+    # It may let others run before it waits.
+    greenrt.sleep(0.01)
     b.close()
     watching.join()
     greenrt.get_hub().exception_stream = False
