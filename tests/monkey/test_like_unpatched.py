@@ -436,32 +436,6 @@ PROGRAMS: dict[str, str] = {
         print(sys.get_asyncgen_hooks()[1] is print, sys.get_asyncgen_hooks()[0])
         sys.set_asyncgen_hooks(*before)
     """,
-    "finalizers at the very end": """
-        import builtins, logging, queue, sys, threading
-        class Late:
-            def __init__(self, get_ident=threading.get_ident, current_thread=threading.current_thread):
-                self.uses = {"lock": threading.Lock().acquire, "rlock": threading.RLock().acquire}
-                self.uses["ident"], self.uses["thread"] = get_ident, lambda: current_thread().name
-                self.uses["event"], self.uses["condition"] = threading.Event().set, threading.Condition().acquire
-                queues = queue.Queue(), queue.SimpleQueue()
-                self.uses["queue"], self.uses["simple"] = (lambda: queues[0].put(1)), (lambda: queues[1].put(1))
-                data = threading.local()
-                data.x = "x"
-                self.uses["local"] = lambda: data.x
-                self.write = sys.stdout.write
-            def __del__(self):
-                for name, use in self.uses.items():
-                    try:
-                        result = use()
-                    except BaseException as error:
-                        result = repr(error)
-                    self.write(f"{name}: {'' if name == 'ident' else result}\\n")
-        # Among the last things of all to go.
-        builtins.late = Late()
-        # logging's own: its weak references take its lock.
-        builtins.handler = logging.NullHandler()
-        threading.Thread(target=threading.Event().wait, args=(0.01,)).start()
-    """,
     "children": """
         import os, subprocess, threading
         print(subprocess.run(["sh", "-c", "cat; exit 3"], input="hello", capture_output=True, text=True))

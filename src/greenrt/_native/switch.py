@@ -3,7 +3,8 @@
 import sys
 from contextvars import copy_context
 
-from greenlet import getcurrent, greenlet
+from greenlet import getcurrent as current
+from greenlet import greenlet
 
 from greenrt._typing import Any
 
@@ -18,10 +19,6 @@ __all__ = [
     "resume",
     "throw_into",
 ]
-
-
-# Who runs when the interpreter is being finalized, as far as locks and locals in finalizers are concerned.
-_last = getcurrent()
 
 
 class Fiber(greenlet):
@@ -43,14 +40,6 @@ class Fiber(greenlet):
         kept = self.__dict__.setdefault("latch", fresh)
         # None: there was one, and the end has dropped it.
         return fresh if kept is None else kept
-
-
-def current() -> greenlet:
-    """Return the running greenlet of this thread."""
-    try:
-        return getcurrent()
-    except RuntimeError:
-        return _last
 
 
 def as_fiber(target: Any) -> Fiber | None:

@@ -1,19 +1,13 @@
 """Greenlet switching through greenlet's C API, and the greenlet base class that carries our per-greenlet state."""
 
-from cpython.exc cimport PyErr_Clear
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_XDECREF
-from greenlet import getcurrent
+from cpython.ref cimport Py_XDECREF
 
 
 cdef extern from "greenlet.h":
     # A void macro that leaves NULL function pointers behind on failure: the exception must be checked for.
     void PyGreenlet_Import() except *
-    ctypedef struct CGreenlet "PyGreenlet":
-        pass
-
-    # A new reference; NULL once the interpreter is being finalized.
-    CGreenlet *PyGreenlet_GetCurrent()
+    greenlet PyGreenlet_GetCurrent()
     object PyGreenlet_Switch(greenlet target, PyObject *args, PyObject *kwargs)
     object PyGreenlet_Throw(greenlet target, PyObject *type, PyObject *value, PyObject *traceback)
     int PyGreenlet_ACTIVE(greenlet target)
@@ -40,9 +34,6 @@ cdef extern from "Python.h":
 
 PyGreenlet_Import()
 
-# Who runs when the interpreter is being finalized, as far as locks and locals in finalizers are concerned.
-cdef greenlet _last = getcurrent()
-
 
 cdef class Fiber(greenlet):
     """A greenlet with the state that parking and killing need; the hub and every spawned greenlet are fibers."""
@@ -57,13 +48,7 @@ cdef class Fiber(greenlet):
 
 cpdef greenlet current():
     """Return the running greenlet of this thread."""
-    cdef PyObject *found = <PyObject *>PyGreenlet_GetCurrent()
-    if found == NULL:
-        PyErr_Clear()
-        return _last
-    cdef greenlet running = <greenlet>found
-    Py_DECREF(running)
-    return running
+    return PyGreenlet_GetCurrent()
 
 
 cpdef Fiber as_fiber(object target):

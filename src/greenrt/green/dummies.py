@@ -4,9 +4,8 @@ import sys
 from collections.abc import Callable
 from weakref import ref
 
-from greenlet import greenlet
+from greenlet import getcurrent, greenlet
 
-from greenrt._native.switch import current as getcurrent
 from greenrt._typing import Any
 
 __all__ = ["forget_dummies"]

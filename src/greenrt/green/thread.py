@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextvars import Context
 from weakref import WeakSet
 
-from greenlet import greenlet
+from greenlet import getcurrent, greenlet
 
 from greenrt import _original
 from greenrt._hub.greenlet import Greenlet
@@ -24,7 +24,6 @@ from greenrt._hub.park import freeze, yield_now
 from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
 from greenrt._hub.wakers import idle_threads
 from greenrt._loop.fork import in_child
-from greenrt._native.switch import current as getcurrent
 from greenrt._typing import Any
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
