@@ -51,6 +51,6 @@ def _report_classes(native: Any) -> None:
     for kind in native.__subclasses__():
         if kind.__module__ not in DEALT_WITH:
             note(
-                f"not made green: the class {kind.__module__}.{kind.__qualname__}, derived from threading.local before "
-                "patching: all green threads of a native thread share what its objects hold"
+                f"not made green: the class {kind.__module__}.{kind.__qualname__}, derived from threading.local "
+                "before patching: all green threads of a native thread share what its objects hold"
             )

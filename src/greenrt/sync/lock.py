@@ -144,7 +144,7 @@ class RLock(Mutex):
     """threading.RLock: the greenlet that holds it may take it again; what was taken n times is released n times.
 
     Arguments are ignored, as by `_thread.RLock`; gevent's takes a hub. Any thread may use it; its owner is a
-    greenlet, or a native thread. Who doesn't hold it lets others run first now and then, as with `Lock`.
+    greenlet, or a native thread.
     """
 
     __slots__ = ("_count", "_holder")
@@ -160,11 +160,7 @@ class RLock(Mutex):
         if self._holder is me:
             self._count += 1
             return True
-        if blocking:
-            give_way()
         if not self._obtain(blocking, timeout):
-            if not blocking:
-                give_way()
             return False
         self._holder = me
         self._count = 1
