@@ -19,6 +19,7 @@ __all__ = [
     "is_module_patched",
     "is_object_patched",
     "note",
+    "note_classes",
     "patch_methods",
     "patch_module",
     "replace",
@@ -36,6 +37,16 @@ _notes: list[str] = []
 def note(text: str) -> None:
     """Add a line to the report."""
     _notes.append(text)
+
+
+def note_classes(base: Any, name: str, what: str, apart: Iterable[str] = ()) -> None:
+    """Put into the report which classes derive from `base`, called `name`, and `what` comes of it; not `apart`'s."""
+    for kind in base.__subclasses__():
+        if kind.__module__ not in apart:
+            note(
+                f"not made green: the class {kind.__module__}.{kind.__qualname__}, derived from {name} before "
+                f"patching: {what}"
+            )
 
 
 def report() -> list[str]:

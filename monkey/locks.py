@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from greenrt.monkey.api import is_module_patched, note
+from greenrt.monkey.api import is_module_patched, note, note_classes
 from greenrt.monkey.references import objects_of, places, substitute
 
 from greenrt import _original
@@ -60,11 +60,7 @@ def _locks_of_logging() -> list[Any]:
 
 def renew_queues(native: Any, green: type) -> None:
     """Put green simple queues, with what they hold, where native ones are: if no other threads may wait in those."""
-    for kind in native.__subclasses__():
-        note(
-            f"not made green: the class {kind.__module__}.{kind.__qualname__}, derived from queue.SimpleQueue before "
-            "patching: get() of its objects blocks"
-        )
+    note_classes(native, "queue.SimpleQueue", "get() of its objects blocks")
     queues = objects_of(native)
     if queues and len(sys._current_frames()) > 1:
         note(

@@ -2,7 +2,7 @@
 
 import sys
 
-from greenrt.monkey.api import note, replace
+from greenrt.monkey.api import note, note_classes, replace
 from greenrt.monkey.references import objects_of, substitute
 
 from greenrt._typing import Any
@@ -23,7 +23,8 @@ def renew_thread_locals(native: Any, green: type) -> None:
     util: Any = sys.modules.get("multiprocessing.util")
     if util is not None:
         replace(util, {FORK_AWARE: _derived(getattr(util, FORK_AWARE), green)})
-    _report_classes(native)
+    shared = "all green threads of a native thread share what its objects hold"
+    note_classes(native, "threading.local", shared, apart=DEALT_WITH)
     olds = objects_of(native)
     if olds and len(sys._current_frames()) > 1:
         note(
@@ -45,12 +46,3 @@ def _derived(kind: type, base: type) -> type:
     """Return a class like `kind` over another base. (It must not call `super()`.)"""
     body = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
     return type(kind.__name__, (base,), body)
-
-
-def _report_classes(native: Any) -> None:
-    for kind in native.__subclasses__():
-        if kind.__module__ not in DEALT_WITH:
-            note(
-                f"not made green: the class {kind.__module__}.{kind.__qualname__}, derived from threading.local "
-                "before patching: all green threads of a native thread share what its objects hold"
-            )

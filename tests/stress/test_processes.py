@@ -18,6 +18,16 @@ def spawn(code: int) -> int:
     return os.posix_spawn("/bin/sh", ["sh", "-c", f"exit {code}"], os.environ)
 
 
+def run_in(where: str, run: Callable[[], object]) -> None:
+    """Run it in the main thread, or in another one."""
+    if where == "main":
+        run()
+    else:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+
+
 @pytest.mark.parametrize("where", ["main", "thread"])
 def test_children_at_once(campaign, where):
     """2000 children at once: each exit code is told."""
@@ -49,12 +59,7 @@ def test_children_at_once(campaign, where):
         loop.close()
 
     began = time.monotonic()
-    if where == "main":
-        run()
-    else:
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
+    run_in(where, run)
     campaign.report(f"{len(told)} children at once in {time.monotonic() - began:.1f} s")
     assert not wrong
     assert len(told) == 2000
@@ -101,12 +106,7 @@ def test_children_in_sequence(campaign, where):
         wrong.extend(in_sequence(campaign.rounds(10_000, least=500)))
 
     with sigchld_handler(int) as calls:
-        if where == "main":
-            run()
-        else:
-            thread = threading.Thread(target=run)
-            thread.start()
-            thread.join()
+        run_in(where, run)
     campaign.report(
         f"{campaign.done:,} children in {time.monotonic() - began:.1f} s, {len(calls):,} calls of a SIGCHLD handler"
     )

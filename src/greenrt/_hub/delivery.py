@@ -9,8 +9,12 @@ from greenrt._typing import Any
 __all__ = ["deliver", "postpone", "take_back"]
 
 
+def _holder(target: greenlet) -> Any:
+    return target if isinstance(target, Fiber) else shadow(target)
+
+
 def _keep(target: greenlet, error: BaseException) -> None:
-    holder: Any = target if isinstance(target, Fiber) else shadow(target)
+    holder = _holder(target)
     if holder.pending is None:
         holder.pending = []
     holder.pending.append(error)
@@ -36,6 +40,6 @@ def postpone(error: BaseException) -> None:
 
 def take_back(target: greenlet, error: BaseException) -> None:
     """Forget `error` if it waits for the next park of `target`."""
-    pending = target.pending if isinstance(target, Fiber) else shadow(target).pending
+    pending = _holder(target).pending
     if pending:
         pending[:] = [other for other in pending if other is not error]

@@ -16,7 +16,7 @@ from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.idents import ident_of
 from greenrt._hub.overdue import hasten
 from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, run_fiber, wake_park
-from greenrt._hub.report import all_greenlets, render_parked
+from greenrt._hub.report import parks_of, render_parked
 from greenrt._hub.wakers import possible_wakers
 from greenrt._loop.entry import Callback
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop, set_tracer_factory
@@ -126,9 +126,8 @@ class Hub(HubCore):
     def _find_woken(self) -> None:
         self._wakes_lost = False
         try:
-            for target in all_greenlets():
-                park = parked(target)
-                if park is not None and park.hub is self and park.woken:
+            for park in parks_of(self):
+                if park.woken:
                     # One that is queued already finds out when it runs.
                     self.loop.ready.append(park)
         except MemoryError:

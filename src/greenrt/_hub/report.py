@@ -7,7 +7,7 @@ from greenlet import greenlet
 from greenrt._hub.park import Park, parked
 from greenrt._typing import Any
 
-__all__ = ["all_greenlets", "parked_greenlets", "render_parked", "render_wait"]
+__all__ = ["all_greenlets", "parked_greenlets", "parks_of", "render_parked", "render_wait"]
 
 
 def all_greenlets() -> list[greenlet]:
@@ -17,10 +17,15 @@ def all_greenlets() -> list[greenlet]:
     return [thing for thing in gc.get_objects() if issubclass(type(thing), greenlet)]
 
 
+def parks_of(hub: Any) -> list[Park]:
+    """Return the parks in which greenlets of `hub`'s thread are; some may have ended."""
+    parks = [parked(target) for target in all_greenlets()]
+    return [park for park in parks if park is not None and park.hub is hub]
+
+
 def parked_greenlets(hub: Any) -> list[Park]:
     """Return the parks of all greenlets that are suspended in `hub`'s thread."""
-    parks = [parked(target) for target in all_greenlets()]
-    found = [park for park in parks if park is not None and park.hub is hub and park.waiting]
+    found = [park for park in parks_of(hub) if park.waiting]
     found.sort(key=lambda park: park.greenlet is not hub.parent)
     return found
 

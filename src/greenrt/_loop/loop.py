@@ -484,14 +484,14 @@ class Loop(LoopBase):
 
     def has_calls(self) -> bool:
         """Tell whether calls that were posted, or finalizers, are still to be made. Owner thread."""
+        entries = list(self.foreign)
         ready = self.ready
-        found = [entry for entry in list(self.foreign) if isinstance(entry, (Callback, Finalizer))]
+        # It can't be looked into, and goes around once.
         for _ in range(len(ready)):
             entry = ready.popleft()
             ready.append(entry)
-            if isinstance(entry, (Callback, Finalizer)):
-                found.append(entry)
-        return bool(found)
+            entries.append(entry)
+        return any(isinstance(entry, (Callback, Finalizer)) for entry in entries)
 
     def _finish_closings(self) -> None:
         while self._closings:

@@ -204,17 +204,29 @@ class Waking(Scenario):
         assert all(waiting.dead for waiting in self.waiting), self.waiting
 
 
-class Events(Waking):
+class Linked(Waking):
+    """With a link besides, which is to be called once."""
+
+    def __init__(self, source: Any) -> None:
+        self.linked = [0]
+        source.rawlink(self.link)
+        super().__init__()
+
+    def link(self, source: Any) -> None:
+        self.linked[0] += 1
+
+    def check(self, failed: bool) -> None:
+        super().check(failed)
+        greenrt.sleep(0)
+        assert self.linked == [1]
+
+
+class Events(Linked):
     """An event is set, which has links and waiters."""
 
     def __init__(self) -> None:
         self.event = greenrt.Event()
-        self.linked = [0]
-        self.event.rawlink(self.link)
-        super().__init__()
-
-    def link(self, event: Any) -> None:
-        self.linked[0] += 1
+        super().__init__(self.event)
 
     def wait(self) -> None:
         self.event.wait()
@@ -225,23 +237,13 @@ class Events(Waking):
     def repeat(self) -> None:
         self.event.set()
 
-    def check(self, failed: bool) -> None:
-        super().check(failed)
-        greenrt.sleep(0)
-        assert self.linked == [1]
 
-
-class Ends(Waking):
+class Ends(Linked):
     """A greenlet that has not run is killed: it ends at once, and has joiners and links."""
 
     def __init__(self) -> None:
         self.target = greenrt.Greenlet(int)
-        self.linked = [0]
-        self.target.rawlink(self.link)
-        super().__init__()
-
-    def link(self, source: Any) -> None:
-        self.linked[0] += 1
+        super().__init__(self.target)
 
     def wait(self) -> None:
         self.target.join()
@@ -251,11 +253,6 @@ class Ends(Waking):
 
     def repeat(self) -> None:
         self.target.kill(block=False)
-
-    def check(self, failed: bool) -> None:
-        super().check(failed)
-        greenrt.sleep(0)
-        assert self.linked == [1]
 
 
 class Gathering(Ends):
