@@ -1,10 +1,11 @@
-"""asyncio's notion of a thread's event loop, for green threads: each has its own."""
+"""asyncio's event loops in green threads: each thread has its own, and none keeps the others from running."""
 
 import sys
 from types import ModuleType
 
-from greenrt.monkey.api import replace
+from greenrt.monkey.api import patch_methods, replace
 
+from greenrt._hub.io import give_way
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._typing import Any
 from greenrt.green import thread
@@ -19,7 +20,8 @@ def patch_asyncio(asyncio: ModuleType) -> None:
 
     asyncio keeps the loop that runs with the native thread, in C, and the interpreter the hooks for asynchronous
     generators that a running loop has set. Both are put aside while their greenlet is suspended, from the first loop
-    on that runs in a thread with a hub.
+    on that runs in a thread with a hub. A loop that is never idle lets others run now and then, whatever its selector
+    does.
     """
     events: Any = asyncio.events
     get_running, set_running = events._get_running_loop, events._set_running_loop
@@ -44,6 +46,17 @@ def patch_asyncio(asyncio: ModuleType) -> None:
 
     replace(events, {"_set_running_loop": _set_running_loop})
     _renew_policy(events)
+    _make_polite(asyncio.base_events)
+
+
+def _make_polite(base_events: Any) -> None:
+    run_once = base_events.BaseEventLoop._run_once
+
+    def _run_once(self: Any) -> None:
+        give_way()
+        run_once(self)
+
+    patch_methods(base_events, "BaseEventLoop", {"_run_once": _run_once})
 
 
 def _renew_policy(events: Any) -> None:

@@ -103,3 +103,23 @@ def test_what_is_thrown_into_a_loop_leaves_no_loop_behind() -> None:
         print(asyncio.run(asyncio.sleep(0.01, "after")))
     """)
     assert out == "after\n"
+
+
+def test_a_loop_that_never_waits_lets_others_run() -> None:
+    """Its selector is not one of the standard library's, and returns at once."""
+    out, _ = run_script("""
+        from greenrt import monkey
+        monkey.patch_all()
+        import asyncio, selectors, time
+
+        class Impatient(selectors.SelectSelector):
+            def select(self, timeout=None):
+                return []
+
+        loop = asyncio.SelectorEventLoop(Impatient())
+        # Wakes are not seen, and not needed.
+        loop.run_until_complete(loop.run_in_executor(None, time.sleep, 0.05))
+        print("slept")
+        loop.close()
+    """)
+    assert out == "slept\n"

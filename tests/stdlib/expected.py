@@ -1,8 +1,7 @@
 """What differs from the unpatched interpreter in its own tests, and why.
 
 Each entry is a test that passes unpatched and does not pass patched. An entry that passes after all is reported too,
-so that the table can only shrink. Fifteen apply to each of 3.11 and 3.12, and
-fourteen to 3.13.
+so that the table can only shrink. Twelve apply to each of 3.11 and 3.12, and eleven to 3.13.
 """
 
 __all__ = ["BUSY", "DIFFERENCES", "MODULES", "PATIENCE"]
@@ -77,10 +76,6 @@ BUFFERED = "the C code of buffered files tells native threads apart, not green o
 
 # Test id: the reason.
 DIFFERENCES = {
-    "test.test_asyncio.test_base_events.BaseEventLoopTests.test_asyncgen_finalization_by_gc_in_other_thread": BUSY,
-    "test.test_asyncio.test_base_events.BaseEventLoopTests.test_check_thread": BUSY,
-    "test.test_asyncio.test_selector_events.BaseSelectorEventLoopTests"
-    ".test_sock_connect_resolve_using_socket_params": BUSY,
     "test.test_fork1.ForkTest.test_threaded_import_lock_fork": "imp.acquire_lock is the native thread's",
     "test.test_signal.StressTest.test_stress_modifying_handlers": BUSY,
     "test.test_io.CBufferedRandomTest.test_slow_close_from_thread": BUFFERED,
