@@ -134,8 +134,9 @@ def _as_found(new: Any, old: Any, module: str) -> Any:
 
     A builtin function in a class is no method; a Python function would become one.
     """
-    if isinstance(new, FunctionType) and isinstance(old, FunctionType):
-        new.__module__ = module
+    for kind in (FunctionType, BuiltinFunctionType):
+        if isinstance(new, kind) and isinstance(old, kind):
+            new.__module__ = module
     binds = hasattr(type(new), "__get__") and not isinstance(new, type | staticmethod)
     if binds and isinstance(old, BuiltinFunctionType):
         new = unbound(new)

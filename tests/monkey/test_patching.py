@@ -581,6 +581,22 @@ def test_defaults_follow_and_classes_may_hold_patched_functions() -> None:
     """)
 
 
+def test_builtin_functions_are_replaced_by_builtin_functions() -> None:
+    """Where they are compiled, a patched call is the green one, and costs no more."""
+    run_script("""
+        import types
+        import greenrt
+        from greenrt import monkey
+        monkey.patch_all()
+        import os, select, time
+        from greenrt.green import os as green_os, select as green_select, time as green_time
+        pairs = [(time.sleep, green_time.sleep), (select.select, green_select.select), (os.write, green_os.write)]
+        for patched, green in pairs:
+            assert patched is not monkey.get_original(patched.__module__, patched.__name__)
+            assert greenrt.__build__ == "pure" or patched is green and type(green) is types.BuiltinFunctionType
+    """)
+
+
 def test_a_fork_leaves_the_other_threads_behind() -> None:
     """As native threads: they exist in the parent only, and run nothing in the child."""
     out, _ = run_script("""

@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 
+import greenrt
 from greenrt._native.unbound import unbound
 
 
@@ -49,3 +50,8 @@ def test_a_cycle_through_it_is_collected():
     del made
     gc.collect()
     assert there() is None
+
+
+def test_builtin_functions_are_left_as_they_are():
+    assert unbound(len)("four") == 4
+    assert greenrt.__build__ == "pure" or unbound(len) is len

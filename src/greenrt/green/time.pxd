@@ -1,0 +1,1 @@
+from greenrt._hub.pausing cimport sleep as _sleep
