@@ -16,6 +16,7 @@ from greenrt.monkey.running_loops import patch_asyncio
 from greenrt.monkey.thread_locals import renew_thread_locals
 
 from greenrt._hub.slot import on_main_thread
+from greenrt._loop.backends import backend_class
 from greenrt._typing import Any, TypeVar
 
 __all__ = [
@@ -54,6 +55,9 @@ def _patcher(name: str) -> Callable[[F], F]:
                     f"patching is for the main thread, before others run; {thread!r} is another"
                 )
             refuse_rivals()
+            # Now, and not in the program's first wait: a KeyboardInterrupt in the middle of an import may be lost, as
+            # the import system has callbacks of weak references, out of which no exception comes.
+            backend_class()
             return announcing(name, lambda: function(*args, **kwargs))
 
         return patch

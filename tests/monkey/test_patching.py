@@ -597,6 +597,24 @@ def test_builtin_functions_are_replaced_by_builtin_functions() -> None:
     """)
 
 
+@pytest.mark.parametrize("backend", ["", "poll"])
+def test_waiting_imports_nothing(backend: str) -> None:
+    """In the middle of an import Ctrl-C may be lost."""
+    run_script(f"""
+        import os
+        os.environ["GREENRT_BACKEND"] = "{backend}"
+        from greenrt import monkey
+        monkey.patch_all()
+        import socket, sys, threading, time
+        before = set(sys.modules)
+        time.sleep(0.001)
+        a, b = socket.socketpair()
+        threading.Thread(target=a.send, args=(b"x",)).start()
+        b.recv(1)
+        assert set(sys.modules) == before, set(sys.modules) - before
+    """)
+
+
 def test_a_fork_leaves_the_other_threads_behind() -> None:
     """As native threads: they exist in the parent only, and run nothing in the child."""
     out, _ = run_script("""

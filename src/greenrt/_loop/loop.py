@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf, isnan
 
-from greenrt._loop.backends import default_backend, make_backend
+from greenrt._loop.backends import backend_class
 from greenrt._loop.base import LoopBase
 from greenrt._loop.clock import Clock
 from greenrt._loop.entry import READ, WRITE, Callback, Entry, as_callable
@@ -62,10 +62,8 @@ class Loop(LoopBase):
         self._closings: deque[Closing] = deque()
         self._right_to_close = [None]
         self._gone = False
-        if backend is None:
-            backend = os.environ.get("GREENRT_BACKEND") or default_backend
-        if isinstance(backend, str):
-            backend = make_backend(backend)
+        if backend is None or isinstance(backend, str):
+            backend = backend_class(backend)()
         super().__init__(backend, clock if clock is not None else Clock(), default)
         register(self)
 
