@@ -436,6 +436,56 @@ PROGRAMS: dict[str, str] = {
         print(sys.get_asyncgen_hooks()[1] is print, sys.get_asyncgen_hooks()[0])
         sys.set_asyncgen_hooks(*before)
     """,
+    "finalizers at the very end": """
+        import builtins, logging, queue, sys, threading, time
+        class Late:
+            def __init__(self, get_ident=threading.get_ident, current_thread=threading.current_thread):
+                self.clock = time.perf_counter
+                self.uses = {"lock": threading.Lock().acquire, "rlock": threading.RLock().acquire}
+                self.uses["ident"], self.uses["thread"] = get_ident, lambda: current_thread().name
+                self.uses["event"], self.uses["condition"] = threading.Event().set, threading.Condition().acquire
+                queues = queue.Queue(), queue.SimpleQueue()
+                self.uses["queue"], self.uses["simple"] = (lambda: queues[0].put(1)), (lambda: queues[1].put(1))
+                data = threading.local()
+                data.x = "x"
+                self.uses["local"] = lambda: data.x
+                self.write = sys.stdout.write
+            def __del__(self):
+                # Others would be due by now.
+                end = self.clock() + 0.05
+                while self.clock() < end: pass
+                for name, use in self.uses.items():
+                    try:
+                        result = use()
+                    except BaseException as error:
+                        result = repr(error)
+                    self.write(f"{name}: {'' if name == 'ident' else result}\\n")
+        # Among the last things of all to go.
+        builtins.late = Late()
+        # logging's own: its weak references take its lock.
+        builtins.handler = logging.NullHandler()
+        threading.Thread(target=threading.Event().wait, args=(0.01,)).start()
+    """,
+    "daemon threads don't go on at the very end": """
+        import builtins, sys, threading, time
+        class Late:
+            def __init__(self):
+                self.wait, self.write = threading.Event().wait, sys.stdout.write
+            def __del__(self):
+                try: self.wait(0.1)
+                except RuntimeError: pass
+                self.write("over\\n")
+        builtins.late = Late()
+        over = []
+        # What it uses outlives the module.
+        def linger(sleep, write, over):
+            while True:
+                sleep(0.01)
+                if over: write("went on\\n")
+        threading.Thread(target=linger, args=(time.sleep, sys.stdout.write, over), daemon=True).start()
+        time.sleep(0.02)
+        over.append(1)
+    """,
     "children": """
         import os, subprocess, threading
         print(subprocess.run(["sh", "-c", "cat; exit 3"], input="hello", capture_output=True, text=True))
@@ -585,6 +635,7 @@ def test_program(name: str, tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(textwrap.dedent(PROGRAMS[name]))
     wanted = run(path, False, "one", "two")
+    assert ("SyntaxError" in wanted[1]) == (name == "a syntax error")
     assert run(path, True, "one", "two") == wanted
 
 

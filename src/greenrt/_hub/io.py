@@ -85,7 +85,14 @@ def give_way() -> None:
     everybody else waiting. Not for the end, where a kill would lose what was received.
     """
     hub = get_slot()
-    if hub is not None and coarse() >= hub.poll_due and current() is not hub:
+    if hub is None or coarse() < hub.poll_due:
+        return
+    try:
+        running = current()
+    except RuntimeError:
+        # The interpreter is being finalized: nobody else runs any more, as daemon threads don't.
+        return
+    if running is not hub:
         yield_now()
 
 

@@ -2,7 +2,7 @@ import cython
 
 from greenrt._hub.park cimport shadow
 from greenrt._native.attributes cimport Attributes
-from greenrt._native.switch cimport Fiber, as_fiber, current, greenlet as greenlet_t
+from greenrt._native.switch cimport Fiber, as_fiber, current_or_last, greenlet as greenlet_t
 
 
 cdef int FEW

@@ -6,7 +6,7 @@ from greenlet import greenlet
 
 from greenrt._hub.park import shadow
 from greenrt._native.attributes import Attributes
-from greenrt._native.switch import as_fiber, current
+from greenrt._native.switch import as_fiber, current_or_last
 from greenrt._typing import Any
 
 __all__ = ["all_local_dicts_for_greenlet", "local"]
@@ -82,7 +82,7 @@ class local(Attributes):
         self._local_add()
 
     def _local_namespace(self) -> dict[str, Any]:
-        running = current()
+        running = current_or_last()
         fiber = as_fiber(running)
         holder = fiber.locals if fiber is not None else shadow(running).locals
         if holder is not None:
@@ -93,7 +93,7 @@ class local(Attributes):
 
     def _local_add(self) -> dict[str, Any]:
         """Make the namespace of the calling greenlet."""
-        running = current()
+        running = current_or_last()
         fiber = as_fiber(running)
         state: Any = fiber if fiber is not None else shadow(running)
         holder = state.locals
@@ -113,7 +113,7 @@ class local(Attributes):
                 kind.__init__(self, *self._local_args, **self._local_kwargs)
             except BaseException:
                 # Tried again at the next use.
-                holder = _holder_of(current())
+                holder = _holder_of(current_or_last())
                 if holder is not None:
                     self._local_dicts.pop(holder.key, None)
                 raise

@@ -24,6 +24,7 @@ cdef class Fiber(greenlet):
 
 
 cpdef greenlet current()
+cpdef greenlet current_or_last()
 cpdef Fiber as_fiber(object target)
 cpdef object resume(greenlet target)
 cpdef object throw_into(greenlet target, object error)

@@ -12,6 +12,7 @@ __all__ = [
     "Fiber",
     "as_fiber",
     "current",
+    "current_or_last",
     "greenlet",
     "has_started",
     "is_active",
@@ -19,6 +20,10 @@ __all__ = [
     "resume",
     "throw_into",
 ]
+
+
+# Who runs while the interpreter is being finalized, when greenlet doesn't tell any more.
+_last = current()
 
 
 class Fiber(greenlet):
@@ -40,6 +45,17 @@ class Fiber(greenlet):
         kept = self.__dict__.setdefault("latch", fresh)
         # None: there was one, and the end has dropped it.
         return fresh if kept is None else kept
+
+
+def current_or_last() -> greenlet:
+    """Return the running greenlet; the main one of the main thread once the interpreter is being finalized.
+
+    For what only asks whose something is. Who may switch asks `current`: daemon threads don't go on at the end.
+    """
+    try:
+        return current()
+    except RuntimeError:
+        return _last
 
 
 def as_fiber(target: Any) -> Fiber | None:

@@ -1,13 +1,20 @@
 """Greenlet switching through greenlet's C API, and the greenlet base class that carries our per-greenlet state."""
 
+from cpython.exc cimport PyErr_Clear
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_XDECREF
+from cpython.ref cimport Py_DECREF, Py_XDECREF
+from greenlet import getcurrent
 
 
 cdef extern from "greenlet.h":
     # A void macro that leaves NULL function pointers behind on failure: the exception must be checked for.
     void PyGreenlet_Import() except *
+    ctypedef struct CGreenlet "PyGreenlet":
+        pass
+
     greenlet PyGreenlet_GetCurrent()
+    # The same, for who wants a NULL.
+    CGreenlet *try_current "PyGreenlet_GetCurrent"()
     object PyGreenlet_Switch(greenlet target, PyObject *args, PyObject *kwargs)
     object PyGreenlet_Throw(greenlet target, PyObject *type, PyObject *value, PyObject *traceback)
     int PyGreenlet_ACTIVE(greenlet target)
@@ -34,6 +41,9 @@ cdef extern from "Python.h":
 
 PyGreenlet_Import()
 
+# Who runs while the interpreter is being finalized, when greenlet doesn't tell any more.
+cdef greenlet _last = getcurrent()
+
 
 cdef class Fiber(greenlet):
     """A greenlet with the state that parking and killing need; the hub and every spawned greenlet are fibers."""
@@ -47,8 +57,22 @@ cdef class Fiber(greenlet):
 
 
 cpdef greenlet current():
-    """Return the running greenlet of this thread."""
+    """Return the running greenlet of this thread. RuntimeError once the interpreter is being finalized."""
     return PyGreenlet_GetCurrent()
+
+
+cpdef greenlet current_or_last():
+    """Return the running greenlet; the main one of the main thread once the interpreter is being finalized.
+
+    For what only asks whose something is. Who may switch asks `current`: daemon threads don't go on at the end.
+    """
+    cdef PyObject *found = <PyObject *>try_current()
+    if found == NULL:
+        PyErr_Clear()
+        return _last
+    cdef greenlet running = <greenlet>found
+    Py_DECREF(running)
+    return running
 
 
 cpdef Fiber as_fiber(object target):

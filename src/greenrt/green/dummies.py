@@ -4,8 +4,9 @@ import sys
 from collections.abc import Callable
 from weakref import ref
 
-from greenlet import getcurrent, greenlet
+from greenlet import greenlet
 
+from greenrt._native.switch import current_or_last
 from greenrt._typing import Any
 
 __all__ = ["forget_dummies"]
@@ -26,7 +27,7 @@ def forget_dummies(module: Any, is_thread: Callable[[greenlet], bool]) -> None:
 
     def forgetful_init(self: Any) -> None:
         init(self)
-        current = getcurrent()
+        current = current_or_last()
         if sys.version_info < (3, 13) and is_thread(current):
             return
         ident = self._ident
@@ -51,7 +52,7 @@ def _keep_trackers_to_threads(module: Any) -> None:
         return
 
     def track(dummy: Any) -> None:
-        if getcurrent().parent is None:
+        if current_or_last().parent is None:
             tracker(dummy)
 
     track.threads_only = True  # type: ignore[attr-defined]

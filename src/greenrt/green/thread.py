@@ -24,6 +24,7 @@ from greenrt._hub.park import freeze, yield_now
 from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
 from greenrt._hub.wakers import idle_threads
 from greenrt._loop.fork import in_child
+from greenrt._native.switch import current_or_last
 from greenrt._typing import Any
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
@@ -60,7 +61,7 @@ _running: WeakSet[Any] = WeakSet()
 
 def get_ident() -> int:
     """Return a number that no other living green or native thread has."""
-    current = getcurrent()
+    current = current_or_last()
     # A native thread's main greenlet is the native thread.
     return _original.get_ident() if current.parent is None else id(current)
 

@@ -1,6 +1,6 @@
 from greenrt._hub.io cimport give_way
 from greenrt._hub.delivery cimport postpone
-from greenrt._native.switch cimport current
+from greenrt._native.switch cimport current_or_last
 from greenrt.sync.permits cimport Permits
 
 

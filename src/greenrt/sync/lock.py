@@ -7,7 +7,7 @@ from greenlet import greenlet
 from greenrt import _original
 from greenrt._hub.delivery import postpone
 from greenrt._hub.io import give_way
-from greenrt._native.switch import current
+from greenrt._native.switch import current_or_last
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, LoopExit
 from greenrt.sync.permits import Permits
@@ -155,7 +155,7 @@ class RLock(Mutex):
         self._count = 0
 
     def _seize_again(self, blocking: bool, timeout: Any) -> bool:
-        me = current()
+        me = current_or_last()
         # Only its owner finds itself here: no gate.
         if self._holder is me:
             self._count += 1
@@ -167,7 +167,7 @@ class RLock(Mutex):
         return True
 
     def _let_go(self) -> None:
-        if self._holder is not current():
+        if self._holder is not current_or_last():
             raise RuntimeError("cannot release un-acquired lock")
         self._count -= 1
         if self._count == 0:
@@ -193,7 +193,7 @@ class RLock(Mutex):
     # What threading.Condition asks of the lock under it.
 
     def _is_owned(self) -> bool:
-        return self._holder is current()
+        return self._holder is current_or_last()
 
     def _release_save(self) -> tuple[int, Any]:
         if self._holder is None:
@@ -209,7 +209,7 @@ class RLock(Mutex):
         self._count, self._holder = state
 
     def _recursion_count(self) -> int:
-        return self._count if self._holder is current() else 0
+        return self._count if self._holder is current_or_last() else 0
 
     def _at_fork_reinit(self) -> None:
         Mutex._at_fork_reinit(self)
