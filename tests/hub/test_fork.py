@@ -68,6 +68,7 @@ import socket
 where = sys.argv[1]
 # One pair is the parent's after the fork, one the child's.
 pairs = [socket.socketpair(), socket.socketpair()]
+gone, go = os.pipe()
 pids, got = [], []
 def read(one):
     greenrt.wait_read(one.fileno())
@@ -96,11 +97,16 @@ else:
         if where == "handler in the hub":
             greenrt.sleep(0.2)
 assert not got
+mine = 0 if pids else 1
+# Both hear of what comes for either, while neither has stopped listening.
+readers[1 - mine].join()
 if pids:
+    os.write(go, b"x")
     # The child first: what it does to its epoll must not blind the parent.
     code = os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1])
     assert code == 0, code
-mine = 0 if pids else 1
+else:
+    os.read(gone, 1)
 pairs[mine][1].send(b"x")
 readers[mine].join()
 assert len(got) == 1
