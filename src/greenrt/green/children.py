@@ -12,7 +12,7 @@ import os
 
 from greenrt import _original
 from greenrt._hub.io import forget_fd, park_on_fd
-from greenrt._hub.park import new_park
+from greenrt._hub.park import new_park, yield_now
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._loop.entry import READ
 from greenrt._loop.fork import in_child
@@ -36,6 +36,11 @@ _watched: dict[tuple[int, int, int], list[Any]] = {}
 
 def park_until_exit(pid: int, timeout: float | None = None) -> bool:
     """Park until process `pid` has ended, reaped or not; False after `timeout` seconds. Nothing is reaped."""
+    # Others first: a child that lives for a moment has ended when they are through, and needs no fd. Each child that
+    # is forked meanwhile would have to close that.
+    yield_now()
+    if _has_ended(pid):
+        return True
     try:
         fd = open_pidfd(pid)
     except ProcessLookupError:
@@ -47,6 +52,14 @@ def park_until_exit(pid: int, timeout: float | None = None) -> bool:
     finally:
         forget_fd(fd)
         _original.close(fd)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return _original.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        # Reaped, or no child of this process: its pidfd tells.
+        return False
 
 
 def _park_until_change(idtype: int, ident: int, options: int, timeout: float | None = None) -> bool:
