@@ -1,5 +1,5 @@
 # Compiled functions are builtin ones: classes don't bind them, as they don't bind what these replace.
-# cython: binding=False
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic
 """The functions of `os` that read, write and close file descriptors, cooperative.
 
 No flag of an fd is changed. Regular files, directories and block devices are always ready: the call is the original

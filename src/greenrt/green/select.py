@@ -1,5 +1,3 @@
-# Compiled functions are builtin ones: classes don't bind them, as they don't bind what these replace.
-# cython: binding=False
 """The standard library's `select` module, cooperative: select, poll and epoll suspend the greenlet only.
 
 `select` has no limit on fd numbers. Each first asks the kernel without waiting, and parks on the fds when none is
@@ -201,26 +199,23 @@ METHODS: dict[type, dict[str, Any]] = {}
 if hasattr(_stdlib, "epoll"):
     _native_poll = _stdlib.epoll.poll
 
-    class _Epoll:
-        """The methods that patching replaces on `select.epoll`. (A class binds what its own body defines.)"""
-
-        def poll(self: Any, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
-            """Return (fd, events) of what is ready, after at most `timeout` seconds (None or negative: no limit)."""
-            if timeout is not None and timeout < 0:
-                timeout = None
-            if hub_for_waiting() is None:
-                return _native_poll(self, timeout, maxevents)
-            deadline = None if timeout is None else monotonic() + timeout
-            give_way()
-            while True:
-                ready = _native_poll(self, 0, maxevents)
-                if ready or timeout == 0:
-                    return ready
-                left = None if deadline is None else deadline - monotonic()
-                if left is not None and left <= 0:
-                    return ready
-                # An epoll instance is a file, readable while something in it is ready.
-                park_on_fd(self.fileno(), _READ, left)
+    def _epoll_poll(self: Any, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """Return (fd, events) of what is ready, after at most `timeout` seconds (None or negative: no limit)."""
+        if timeout is not None and timeout < 0:
+            timeout = None
+        if hub_for_waiting() is None:
+            return _native_poll(self, timeout, maxevents)
+        deadline = None if timeout is None else monotonic() + timeout
+        give_way()
+        while True:
+            ready = _native_poll(self, 0, maxevents)
+            if ready or timeout == 0:
+                return ready
+            left = None if deadline is None else deadline - monotonic()
+            if left is not None and left <= 0:
+                return ready
+            # An epoll instance is a file, readable while something in it is ready.
+            park_on_fd(self.fileno(), _READ, left)
 
     class epoll:
         """An epoll instance whose `poll` suspends the greenlet only. As `select.epoll`, which has no subclasses."""
@@ -237,7 +232,7 @@ if hasattr(_stdlib, "epoll"):
 
         def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
             """Return (fd, events) of what is ready, after at most `timeout` seconds (None or negative: no limit)."""
-            return _Epoll.poll(self._native, timeout, maxevents)
+            return _epoll_poll(self._native, timeout, maxevents)
 
         def __getattr__(self, name: str) -> Any:
             # register, modify, unregister, close, closed, fileno.
@@ -250,4 +245,4 @@ if hasattr(_stdlib, "epoll"):
         def __exit__(self, *exc_info: object) -> None:
             self._native.close()
 
-    METHODS[_stdlib.epoll] = {"poll": _Epoll.poll}
+    METHODS[_stdlib.epoll] = {"poll": _epoll_poll}

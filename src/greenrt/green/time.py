@@ -1,5 +1,5 @@
 # Compiled functions are builtin ones: classes don't bind them, as they don't bind what these replace.
-# cython: binding=False
+# cython: binding=False, embedsignature=True, embedsignature.format=clinic
 """The standard library's `time` module, cooperative: `sleep` suspends the greenlet only."""
 
 # The names of the standard module are defined anew, which is the point.
