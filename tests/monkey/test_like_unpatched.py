@@ -437,7 +437,7 @@ PROGRAMS: dict[str, str] = {
         sys.set_asyncgen_hooks(*before)
     """,
     "finalizers at the very end": """
-        import builtins, logging, queue, sys, threading, time
+        import builtins, logging, os, queue, sys, threading, time
         class Late:
             def __init__(self, get_ident=threading.get_ident, current_thread=threading.current_thread):
                 self.clock = time.perf_counter
@@ -449,6 +449,16 @@ PROGRAMS: dict[str, str] = {
                 data = threading.local()
                 data.x = "x"
                 self.uses["local"] = lambda: data.x
+                reader, writer = os.pipe()
+                self.uses["write"] = lambda write=os.write: write(writer, b"written")
+                self.uses["read"] = lambda read=os.read: read(reader, 10)
+                self.uses["close"] = lambda close=os.close: close(reader)
+                self.uses["sleep"] = lambda sleep=time.sleep: sleep(0.01)
+                self.uses["yield"] = lambda sleep=time.sleep: sleep(0)
+                held, event = threading.Lock(), threading.Event()
+                held.acquire()
+                self.uses["held"] = lambda: held.acquire(timeout=0.01)
+                self.uses["unset"] = lambda: event.wait(0.01)
                 self.write = sys.stdout.write
             def __del__(self):
                 # Others would be due by now.

@@ -3,7 +3,7 @@ import cython
 from greenrt._hub.park cimport HubCore, NativePark, Park, new_park, yield_now
 from greenrt._loop.fds cimport FdTable
 from greenrt._loop.loop cimport Loop
-from greenrt._native.switch cimport current
+from greenrt._native.switch cimport current_or_none
 from greenrt._native.thread cimport coarse, get_slot
 
 

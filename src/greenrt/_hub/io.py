@@ -7,7 +7,7 @@ from greenrt import _original
 from greenrt._hub.park import TIMED_OUT, NativePark, new_park, yield_now
 from greenrt._hub.slot import threads_with_hub
 from greenrt._loop.entry import READ, WRITE
-from greenrt._native.switch import current
+from greenrt._native.switch import current_or_none
 from greenrt._native.thread import coarse, get_slot
 from greenrt._typing import Any
 from greenrt.errors import ConcurrentObjectUseError, LoopClosed
@@ -87,12 +87,8 @@ def give_way() -> None:
     hub = get_slot()
     if hub is None or coarse() < hub.poll_due:
         return
-    try:
-        running = current()
-    except RuntimeError:
-        # The interpreter is being finalized: nobody else runs any more, as daemon threads don't.
-        return
-    if running is not hub:
+    running = current_or_none()
+    if running is not None and running is not hub:
         yield_now()
 
 

@@ -1,5 +1,5 @@
 from greenrt._native.thread cimport coarse, get_slot, run_soon, untrack
-from greenrt._native.switch cimport as_fiber, current, has_started, is_active, resume
+from greenrt._native.switch cimport as_fiber, current_or_none, ending, has_started, is_active, resume
 import cython
 
 from greenrt._loop.clock cimport Clock
@@ -11,6 +11,7 @@ from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
 
 
 cdef int _TIMER
+cdef object _LONGEST, _allocate_lock
 cdef bint _forked
 cdef set _native_parks
 
@@ -85,10 +86,14 @@ cdef class NativePark(Park):
     cdef _block(self, object timeout)
 
 
+cdef class LastPark(NativePark):
+    pass
+
+
 @cython.locals(fiber=Fiber, park=Park, loop=Loop, timers=TimerHeap)
 cpdef freeze(greenlet_t target)
 cdef Park _fresh(Park park, HubCore hub, greenlet_t running, object what)
-@cython.locals(native=NativePark)
+cdef Park _native_park(NativePark park, object what)
 cpdef Park new_park(object what)
 cpdef bint in_hub()
 @cython.locals(hub=HubCore, running=greenlet_t, fiber=Fiber, ready=Ring)

@@ -20,7 +20,7 @@ from greenrt._hub.apart import resume_apart
 from greenrt._loop.entry import TIMER, Entry
 from greenrt._loop.loop import Loop
 from greenrt._native.heap import HeapNode
-from greenrt._native.switch import Fiber, as_fiber, current, has_started, is_active, resume
+from greenrt._native.switch import Fiber, as_fiber, current_or_none, ending, has_started, is_active, resume
 from greenrt._native.thread import coarse, get_slot, run_soon, untrack
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, InvalidSwitchError, LoopClosed
@@ -58,6 +58,9 @@ class _TimedOut:
 TIMED_OUT: Any = _TimedOut()
 
 _TIMER = TIMER
+# C variables, if compiled: at the very end of the interpreter modules lose their names.
+_allocate_lock = _original.allocate_lock
+_LONGEST = _original.TIMEOUT_MAX  # Some 292 years: what a lock can wait for.
 
 # Whether this process came by a fork: then there may be parks of threads that only the parent has.
 _forked = False
@@ -437,13 +440,25 @@ class NativePark(Park):
                     self.outcome = error
                     return
                 seconds = 0.0
-            # The longest that a lock can wait for is about 292 years.
-            if not self._lock.acquire(True, min(max(seconds, 0.0), _original.TIMEOUT_MAX)) and self.claim():
+            if not self._lock.acquire(True, min(max(seconds, 0.0), _LONGEST)) and self.claim():
                 self.outcome = TIMED_OUT
                 return
         if not self.ended:
             # Claimed by a waker that is about to set the outcome.
             self._lock.acquire()
+
+
+class LastPark(NativePark):
+    """A wait in a finalizer at the very end of the interpreter: only time ends it, as nobody else runs."""
+
+    __slots__ = ()
+
+    def _block(self, timeout: Any) -> None:
+        if timeout is None:
+            raise RuntimeError(
+                f"the interpreter is being finalized, and nobody can end a wait on {self.what!r}"
+            )
+        NativePark._block(self, timeout)
 
 
 def note_fork() -> None:
@@ -489,20 +504,25 @@ def _fresh(park: Park, hub: Any, running: Any, what: Any) -> Park:
     return park
 
 
+def _native_park(park: NativePark, what: Any) -> Park:
+    park._lock = _allocate_lock()
+    park._lock.acquire()
+    return _fresh(park, None, None, what)
+
+
 def new_park(what: Any) -> Park:
     """Return a Park for the calling greenlet, or for the calling thread if it has no hub.
 
     The main thread gets its hub here. BlockingInHub if the hub itself calls.
     """
     hub: Any = get_slot()
-    if hub is None:
+    if hub is None and not ending():
         hub = slot.hub_for_waiting()
         if hub is None:
-            native = NativePark.__new__(NativePark)
-            native._lock = _original.allocate_lock()
-            native._lock.acquire()
-            return _fresh(native, None, None, what)
-    running = current()
+            return _native_park(NativePark.__new__(NativePark), what)
+    running = current_or_none()
+    if running is None:
+        return _native_park(LastPark.__new__(LastPark), what)
     if running is hub:
         raise BlockingInHub(
             f"a callback that the hub runs can't block, and it would wait on {what!r}; "
@@ -514,7 +534,7 @@ def new_park(what: Any) -> Park:
 def in_hub() -> bool:
     """Tell whether the hub itself calls, which can't wait."""
     hub = get_slot()
-    return hub is not None and current() is hub
+    return hub is not None and current_or_none() is hub
 
 
 def yield_now() -> None:
@@ -523,12 +543,14 @@ def yield_now() -> None:
     In a thread without a hub: let other threads run.
     """
     hub: Any = get_slot()
-    if hub is None:
+    if hub is None and not ending():
         hub = slot.hub_for_waiting()
         if hub is None:
             _original.sleep(0)
             return
-    running = current()
+    running = current_or_none()
+    if running is None:
+        return
     fiber = as_fiber(running)
     if fiber is None or fiber.pending or fiber is hub:
         _yield_slowly(hub, running)

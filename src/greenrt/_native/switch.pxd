@@ -24,7 +24,9 @@ cdef class Fiber(greenlet):
 
 
 cpdef greenlet current()
+cpdef greenlet current_or_none()
 cpdef greenlet current_or_last()
+cpdef bint ending() noexcept
 cpdef Fiber as_fiber(object target)
 cpdef object resume(greenlet target)
 cpdef object throw_into(greenlet target, object error)

@@ -2,6 +2,7 @@
 
 import sys
 from contextvars import copy_context
+from sys import is_finalizing as ending
 
 from greenlet import getcurrent as current
 from greenlet import greenlet
@@ -13,6 +14,8 @@ __all__ = [
     "as_fiber",
     "current",
     "current_or_last",
+    "current_or_none",
+    "ending",
     "greenlet",
     "has_started",
     "is_active",
@@ -47,15 +50,21 @@ class Fiber(greenlet):
         return fresh if kept is None else kept
 
 
-def current_or_last() -> greenlet:
-    """Return the running greenlet; the main one of the main thread once the interpreter is being finalized.
-
-    For what only asks whose something is. Who may switch asks `current`: daemon threads don't go on at the end.
-    """
+def current_or_none() -> greenlet | None:
+    """Return the running greenlet of this thread; None once the interpreter is being finalized."""
     try:
         return current()
     except RuntimeError:
-        return _last
+        return None
+
+
+def current_or_last() -> greenlet:
+    """Return the running greenlet; the main one of the main thread once the interpreter is being finalized.
+
+    For what only asks whose something is. Who may switch asks the others: daemon threads don't go on at the end.
+    """
+    running = current_or_none()
+    return _last if running is None else running
 
 
 def as_fiber(target: Any) -> Fiber | None:

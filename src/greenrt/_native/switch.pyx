@@ -22,6 +22,15 @@ cdef extern from "greenlet.h":
     int PyGreenlet_SetParent(greenlet target, greenlet parent) except -1
 
 
+cdef extern from *:
+    """
+    #if PY_VERSION_HEX < 0x030D0000
+    #define Py_IsFinalizing _Py_IsFinalizing
+    #endif
+    """
+    int Py_IsFinalizing()
+
+
 cdef extern from "Python.h":
     ctypedef struct PyThreadState:
         PyObject *context
@@ -61,18 +70,29 @@ cpdef greenlet current():
     return PyGreenlet_GetCurrent()
 
 
-cpdef greenlet current_or_last():
-    """Return the running greenlet; the main one of the main thread once the interpreter is being finalized.
-
-    For what only asks whose something is. Who may switch asks `current`: daemon threads don't go on at the end.
-    """
+cpdef greenlet current_or_none():
+    """Return the running greenlet of this thread; None once the interpreter is being finalized."""
     cdef PyObject *found = <PyObject *>try_current()
     if found == NULL:
         PyErr_Clear()
-        return _last
+        return None
     cdef greenlet running = <greenlet>found
     Py_DECREF(running)
     return running
+
+
+cpdef greenlet current_or_last():
+    """Return the running greenlet; the main one of the main thread once the interpreter is being finalized.
+
+    For what only asks whose something is. Who may switch asks the others: daemon threads don't go on at the end.
+    """
+    cdef greenlet running = current_or_none()
+    return _last if running is None else running
+
+
+cpdef bint ending() noexcept:
+    """Tell whether the interpreter is being finalized: nobody else runs any more, and modules lose their names."""
+    return Py_IsFinalizing()
 
 
 cpdef Fiber as_fiber(object target):

@@ -21,6 +21,7 @@ from greenrt import _original
 from greenrt._hub.io import forget_fd, give_way, park_on_fd
 from greenrt._loop.entry import READ, WRITE
 from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
+from greenrt._native.switch import ending
 from greenrt._typing import Any
 
 __all__ = ["FUNCTIONS", "may_wait", "read", "readv", "write"]
@@ -32,6 +33,11 @@ NO_KIND = 0
 _PIECE: int = getattr(_select, "PIPE_BUF", 512)
 # Of a read, which may be for more than will ever come at once.
 _MOST = 1 << 20
+
+# C variables, where this is compiled: finalizers close and write files when modules have lost their names.
+_close = _original.close
+_read = _original.read
+_write = _original.write
 
 _POLLIN = 1
 _POLLOUT = 4
@@ -66,8 +72,8 @@ def _is_ready(fd: int, poll_event: int) -> bool:
 
 def read(fd: int, length: int, /) -> bytes:
     """Read at most `length` bytes; b"" at the end. See `os.read`."""
-    if length <= 0 or not may_wait(fd):
-        return _original.read(fd, length)
+    if ending() or length <= 0 or not may_wait(fd):
+        return _read(fd, length)
     give_way()
     return _until_done(fd, READ, _read_now, length)  # type: ignore[no-any-return]
 
@@ -75,7 +81,7 @@ def read(fd: int, length: int, /) -> bytes:
 def _read_now(fd: int, length: int) -> bytes | None:
     found = read_now(fd, length if length < _MOST else _MOST)
     if found is NotImplemented:
-        return _original.read(fd, length) if _is_ready(fd, _POLLIN) else None
+        return _read(fd, length) if _is_ready(fd, _POLLIN) else None
     return found  # type: ignore[no-any-return]
 
 
@@ -99,10 +105,12 @@ def _readv_now(fd: int, buffers: Any) -> int | None:
 
 def write(fd: int, data: Any, /) -> int:
     """Write `data`; return how much was written: all, unless the fd is non-blocking. See `os.write`."""
+    if ending():
+        return _write(fd, data)
     kind = kind_of(fd)
     view = memoryview(data)
     if kind in ALWAYS_READY or not view.nbytes or not view.c_contiguous:
-        return _original.write(fd, data)
+        return _write(fd, data)
     give_way()
     return _write_all(fd, view.cast("B"), kind)
 
@@ -132,7 +140,7 @@ def _write_now(fd: int, view: memoryview, start: int) -> int | None:
     count = write_now(fd, view, start)
     if count is NotImplemented:
         piece = view[start : start + _PIECE]
-        return _original.write(fd, piece) if _is_ready(fd, _POLLOUT) else None
+        return _write(fd, piece) if _is_ready(fd, _POLLOUT) else None
     return count  # type: ignore[no-any-return]
 
 
@@ -154,8 +162,9 @@ def writev(fd: int, buffers: Any, /) -> int:
 
 def close(fd: int) -> None:
     """Close an fd, after waking whoever waits for it. See `os.close`."""
-    forget_fd(index(fd))
-    _original.close(fd)
+    if not ending():
+        forget_fd(index(fd))
+    _close(fd)
 
 
 def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
