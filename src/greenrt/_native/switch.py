@@ -52,8 +52,9 @@ class Fiber(greenlet):
 
 def current_or_none() -> greenlet | None:
     """Return the running greenlet of this thread; None once the interpreter is being finalized."""
+    # greenlet asks the same; not all versions do.
     try:
-        return current()
+        return None if ending() else current()
     except RuntimeError:
         return None
 

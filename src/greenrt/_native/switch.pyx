@@ -72,6 +72,9 @@ cpdef greenlet current():
 
 cpdef greenlet current_or_none():
     """Return the running greenlet of this thread; None once the interpreter is being finalized."""
+    # greenlet asks the same; not all versions do.
+    if Py_IsFinalizing():
+        return None
     cdef PyObject *found = <PyObject *>try_current()
     if found == NULL:
         PyErr_Clear()
