@@ -455,9 +455,7 @@ class LastPark(NativePark):
 
     def _block(self, timeout: Any) -> None:
         if timeout is None:
-            raise RuntimeError(
-                f"the interpreter is being finalized, and nobody can end a wait on {self.what!r}"
-            )
+            raise RuntimeError(f"the interpreter ends: nobody is left to end a wait on {self.what!r}")
         NativePark._block(self, timeout)
 
 
