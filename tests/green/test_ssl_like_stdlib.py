@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from support.sides import Scenarios, Side, described
+from support.sides import Green, Scenarios, Side, described
 from support.tls import contexts
 
 scenario = Scenarios()
@@ -64,9 +64,9 @@ def much(side: Side) -> Any:
         return task.result() == data, sent, closing, client.gettimeout()
 
 
-@scenario
-def both_ways_at_once(side: Side) -> Any:
-    data = b"x" * 3_000_000
+def test_both_ways_at_once() -> None:
+    """Not compared: an SSL object of CPython 3.13.0 does not always bear two native threads at once."""
+    data, side = b"x" * 3_000_000, Green()
 
     def receive(sock: Any) -> int:
         got = 0
@@ -77,7 +77,7 @@ def both_ways_at_once(side: Side) -> Any:
     with tls_pair(side) as (client, server):
         tasks = [side.spawn(receive, end) for end in (client, server)]
         tasks += [side.spawn(end.sendall, data) for end in (client, server)]
-        return [task.result() for task in tasks]
+        assert [task.result() for task in tasks] == [len(data), len(data), None, None]
 
 
 @scenario
