@@ -43,7 +43,7 @@ FLOORS = {
 MONKEY = FLOORS["monkey"]
 FACADE = MONKEY - 0.5
 
-FILE_LINES = 600
+FILE_LINES = 700
 FUNCTION_LINES = 60
 
 # What patching replaces: these modules, and these functions of others. (C modules such as _socket and _signal stay
@@ -236,7 +236,7 @@ def patchable_names(tree: Tree, allowed: dict[tuple[str, str], str] = ALLOWED) -
 
 
 def oversized(tree: Tree) -> list[str]:
-    """A file has at most 600 lines, a function 60."""
+    """A file has at most 700 lines, a function 60."""
     found = []
     for path, text in tree.items():
         lines = text.count("\n")
