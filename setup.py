@@ -58,7 +58,13 @@ def extensions() -> list[Extension]:
         modules.append(
             Extension(f"greenrt.{name}", [str(source)], include_dirs=include, extra_compile_args=["-g0"])
         )
-    return cythonize(modules, build_dir="build/cython", include_path=["src"], compiler_directives=DIRECTIVES)
+    return cythonize(
+        modules,
+        build_dir="build/cython",
+        include_path=["src"],
+        compiler_directives=DIRECTIVES,
+        nthreads=os.cpu_count() or 1,
+    )
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": AllOrNothing})
