@@ -4,6 +4,7 @@ import atexit
 
 from greenlet import greenlet
 
+from greenrt import _original
 from greenrt._hub import slot
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.park import TIMED_OUT, new_park, parked
@@ -11,10 +12,11 @@ from greenrt._hub.pausing import sleep
 from greenrt._hub.report import all_greenlets
 from greenrt._loop.entry import Callback
 from greenrt._loop.loop import CLOSING_ROUNDS
-from greenrt._native.switch import current
+from greenrt._native.helper import refuse_signals
+from greenrt._native.switch import SURVIVES_FINALIZATION, current
 from greenrt._native.thread import coarse
 from greenrt._typing import Any
-from greenrt.errors import HubDestroyed
+from greenrt.errors import HubDestroyed, LoopClosed
 
 __all__ = ["end_greenlets"]
 
@@ -24,6 +26,9 @@ ROUND_SECONDS = 0.1
 
 # How long the end of the process waits for what was posted (seconds).
 AT_EXIT = 5.0
+
+# How long the end of the process waits for the hubs of other threads to stop, where these must (seconds).
+STOP_SECONDS = 0.2
 
 
 def end_greenlets(hub: Any) -> None:
@@ -94,4 +99,38 @@ def run_what_is_due() -> None:
             return
 
 
+def stop_other_hubs() -> None:
+    """At the end of the process: have the hubs of other native threads sleep for ever.
+
+    A greenlet that asks for the GIL while the interpreter is being finalized crashes the process, where
+    `SURVIVES_FINALIZATION` is false. A hub whose greenlet is busy for longer than `STOP_SECONDS` goes on.
+    """
+    mine = slot.get_hub_if_exists()
+    give_up = coarse() + STOP_SECONDS
+    stopping = []
+    for hub in list(slot.threads_with_hub.values()):
+        if hub is not mine and not hub.loop.closed:
+            stopped = _original.allocate_lock()
+            stopped.acquire()
+            try:
+                hub.loop.post(Callback(_sleep_for_ever, (stopped,)))
+            except LoopClosed:
+                continue
+            stopping.append(stopped)
+    for stopped in stopping:
+        stopped.acquire(timeout=max(0.0, give_up - coarse()))
+
+
+def _sleep_for_ever(stopped: Any) -> None:
+    # A signal would end the wait, for a moment.
+    refuse_signals()
+    forever = _original.allocate_lock()
+    forever.acquire()
+    stopped.release()
+    forever.acquire()
+
+
+if not SURVIVES_FINALIZATION:
+    atexit.register(stop_other_hubs)
+# Runs first.
 atexit.register(run_what_is_due)

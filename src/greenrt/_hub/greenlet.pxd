@@ -5,7 +5,7 @@ from greenrt._hub.delivery cimport deliver
 from greenrt._hub.park cimport new_park
 from greenrt._native.thread cimport get_slot
 from greenrt._native.framecache cimport begin_frames
-from greenrt._native.switch cimport current, is_active, place, resume, throw_into
+from greenrt._native.switch cimport current, execute_current, is_active, place, resume, throw_into
 from greenrt._loop.loop cimport Loop
 from greenrt._hub.latch cimport Latch
 from greenrt._hub.links cimport Notifier
@@ -37,7 +37,7 @@ cdef class Greenlet(Fiber):
     cdef _enqueue(self)
     @cython.locals(latch=Latch)
     cdef Latch _end(self)
-    cdef _execute(self)
+    cdef object _execute(self)
     @cython.locals(latch=Latch, hub=HubCore, loop=Loop, park=Park)
     cdef bint _await_end(self, object timeout) except -1
     @cython.locals(latch=Latch, hub=HubCore, loop=Loop)
@@ -53,10 +53,6 @@ cdef class Greenlet(Fiber):
 
 @cython.locals(park=Park, notifier=Notifier)
 cdef _tell(object waiter, object source)
-
-
-@cython.locals(running=Greenlet)
-cpdef _run_greenlet()
 
 
 @cython.locals(known=Greenlet)

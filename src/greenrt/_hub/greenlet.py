@@ -15,7 +15,7 @@ from greenrt._hub.park import TIMED_OUT, Park, new_park
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
 from greenrt._native.framecache import begin_frames
-from greenrt._native.switch import Fiber, current, is_active, place, resume, throw_into
+from greenrt._native.switch import Fiber, current, execute_current, is_active, place, resume, throw_into
 from greenrt._native.thread import get_slot
 from greenrt._typing import TYPE_CHECKING, Any, Generic, TypeVar
 from greenrt.errors import GreenletExit, HubDestroyed, as_exception
@@ -62,11 +62,6 @@ class Start(Entry):
             return
         self.target = None
         resume(target)
-
-
-def _run_greenlet() -> None:
-    running: Any = current()
-    running._execute()
 
 
 if TYPE_CHECKING:
@@ -196,8 +191,7 @@ class Greenlet(Fiber):
 
     # -- Running
 
-    # What the first switch calls. Not a method: each started greenlet would hold a bound one for all its life.
-    run = staticmethod(_run_greenlet)
+    run = staticmethod(execute_current)
 
     def _execute(self) -> None:
         self._state = RUNNING

@@ -1,5 +1,5 @@
 from greenrt._native.thread cimport coarse, set_slot
-from greenrt._native.switch cimport Fiber, current, is_active, throw_into
+from greenrt._native.switch cimport Fiber, current, execute, is_active, throw_into
 from greenrt._hub.park cimport HubCore, Park, run_fiber
 from greenrt._loop.entry cimport Entry
 from greenrt._native.ring cimport Ring
@@ -17,6 +17,7 @@ cdef class Hub(HubCore):
     cdef bint _ended
     cdef bint _wakes_lost
 
+    cdef object _execute(self)
     @cython.locals(ready=Ring, entry=Entry)
     cdef _drain(self)
     @cython.locals(limit=double)

@@ -22,7 +22,7 @@ from greenrt._loop.entry import Callback
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop, set_tracer_factory
 from greenrt._loop.ticket import set_park_factory
 from greenrt._native import framecache
-from greenrt._native.switch import Fiber, current, is_active, throw_into
+from greenrt._native.switch import Fiber, current, execute, is_active, throw_into
 from greenrt._native.thread import coarse, set_slot
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed, LoopExit
@@ -88,6 +88,9 @@ class Hub(HubCore):
     def run(self) -> None:
         """Run the loop for as long as the thread lives; called by the first switch to the hub."""
         self.loop.check_owner("hub.run")
+        execute(self)
+
+    def _execute(self) -> None:
         while not self._ended:
             try:
                 self._gather()

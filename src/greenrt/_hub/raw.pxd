@@ -1,9 +1,7 @@
-import cython
-
 from greenrt._hub cimport slot
 from greenrt._loop.loop cimport Loop
 from greenrt._native.framecache cimport begin_frames
-from greenrt._native.switch cimport Fiber, current, place
+from greenrt._native.switch cimport Fiber, execute_current, place
 
 
 cdef class RawGreenlet(Fiber):
@@ -11,8 +9,4 @@ cdef class RawGreenlet(Fiber):
     cdef tuple _args
     cdef dict _kwargs
 
-    cdef _execute(self)
-
-
-@cython.locals(running=RawGreenlet)
-cpdef _run_raw()
+    cdef object _execute(self)

@@ -5,15 +5,10 @@ from collections.abc import Callable
 from greenrt._hub import slot
 from greenrt._hub.site import render_site
 from greenrt._native.framecache import begin_frames
-from greenrt._native.switch import Fiber, current, place
+from greenrt._native.switch import Fiber, execute_current, place
 from greenrt._typing import Any
 
 __all__ = ["RawGreenlet", "spawn_raw"]
-
-
-def _run_raw() -> Any:
-    running: Any = current()
-    return running._execute()
 
 
 class RawGreenlet(Fiber):
@@ -35,7 +30,7 @@ class RawGreenlet(Fiber):
         """Where the greenlet was made: ``file:line in function``."""
         return render_site(self.site_code, self.site_offset)
 
-    run = staticmethod(_run_raw)
+    run = staticmethod(execute_current)
 
     def _execute(self) -> Any:
         self.begun = True

@@ -38,6 +38,10 @@ cdef extern from *:
     """
     int greenrt_epoll_pwait2(int epfd, epoll_event *events, int maxevents, timespec *timeout) nogil
 
+cdef extern from "finalizing.h" nogil:
+    int Py_IsFinalizing()
+    void greenrt_stay_if_finalizing(int before)
+
 cdef extern from "Python.h":
     object PyErr_SetFromErrno(object type)
 
@@ -88,14 +92,17 @@ cdef class Poller:
         cdef int capacity = self.capacity
         cdef epoll_event *batch = self.batch
         cdef timespec limit
+        cdef int finalizing = Py_IsFinalizing()
         global has_pwait2
         if timeout == 0.0:
             # Does not sleep, but may walk a long ready list: other threads may run meanwhile.
             with nogil:
                 count = epoll_wait(epfd, batch, capacity, 0)
+                greenrt_stay_if_finalizing(finalizing)
         elif timeout < 0.0:
             with nogil:
                 count = epoll_wait(epfd, batch, capacity, -1)
+                greenrt_stay_if_finalizing(finalizing)
         else:
             if timeout > LONGEST_WAIT:
                 timeout = LONGEST_WAIT
@@ -105,6 +112,7 @@ cdef class Poller:
                 limit.tv_nsec = <long>((timeout - <double>limit.tv_sec) * 1e9)
                 with nogil:
                     count = greenrt_epoll_pwait2(epfd, batch, capacity, &limit)
+                    greenrt_stay_if_finalizing(finalizing)
                 # Some sandboxes answer EPERM to system calls they do not know.
                 if count < 0 and (errno == ENOSYS or errno == EPERM):
                     has_pwait2 = False
@@ -112,6 +120,7 @@ cdef class Poller:
                 # Milliseconds, rounded up: never early.
                 with nogil:
                     count = epoll_wait(epfd, batch, capacity, <int>ceil(timeout * 1e3))
+                    greenrt_stay_if_finalizing(finalizing)
         if count < 0:
             if errno == EINTR:
                 return 0

@@ -21,12 +21,15 @@ cdef class Fiber(greenlet):
     cdef public bint begun
 
     cpdef object keep_latch(self, object fresh)
+    cdef object _execute(self)
 
 
 cpdef greenlet current()
 cpdef greenlet current_or_none()
 cpdef greenlet current_or_last()
 cpdef bint ending() noexcept
+cpdef object execute(Fiber fiber)
+cpdef object execute_current()
 cpdef Fiber as_fiber(object target)
 cpdef object resume(greenlet target)
 cpdef object throw_into(greenlet target, object error)

@@ -10,12 +10,15 @@ from greenlet import greenlet
 from greenrt._typing import Any
 
 __all__ = [
+    "SURVIVES_FINALIZATION",
     "Fiber",
     "as_fiber",
     "current",
     "current_or_last",
     "current_or_none",
     "ending",
+    "execute",
+    "execute_current",
     "greenlet",
     "has_started",
     "is_active",
@@ -24,6 +27,10 @@ __all__ = [
     "throw_into",
 ]
 
+
+# Until CPython 3.13 a thread that asks for the GIL while the interpreter is being finalized is unwound, which crashes
+# in a greenlet. The compiled build stops the unwinding.
+SURVIVES_FINALIZATION = sys.version_info >= (3, 14)
 
 # Who runs while the interpreter is being finalized, when greenlet doesn't tell any more.
 _last = current()
@@ -48,6 +55,20 @@ class Fiber(greenlet):
         kept = self.__dict__.setdefault("latch", fresh)
         # None: there was one, and the end has dropped it.
         return fresh if kept is None else kept
+
+    def _execute(self) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has nothing to run")
+
+
+def execute(fiber: Fiber) -> Any:
+    """Run the body of `fiber`, which is the running greenlet: the first thing that its first switch calls."""
+    return fiber._execute()
+
+
+def execute_current() -> Any:
+    """`execute` the running greenlet. Not a method: a started greenlet would hold a bound one for all its life."""
+    running: Any = current()
+    return running._execute()
 
 
 def current_or_none() -> greenlet | None:

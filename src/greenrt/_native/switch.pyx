@@ -22,13 +22,9 @@ cdef extern from "greenlet.h":
     int PyGreenlet_SetParent(greenlet target, greenlet parent) except -1
 
 
-cdef extern from *:
-    """
-    #if PY_VERSION_HEX < 0x030D0000
-    #define Py_IsFinalizing _Py_IsFinalizing
-    #endif
-    """
+cdef extern from "finalizing.h":
     int Py_IsFinalizing()
+    object greenrt_run_guarded(object (*function)(object), object argument)
 
 
 cdef extern from "Python.h":
@@ -50,6 +46,9 @@ cdef extern from "Python.h":
 
 PyGreenlet_Import()
 
+# See the plain twin: there, the hubs of other threads must be stopped before.
+SURVIVES_FINALIZATION = True
+
 # Who runs while the interpreter is being finalized, when greenlet doesn't tell any more.
 cdef greenlet _last = getcurrent()
 
@@ -63,6 +62,29 @@ cdef class Fiber(greenlet):
         if self.latch is None:
             self.latch = fresh
         return self.latch
+
+    cdef object _execute(self):
+        raise NotImplementedError(f"{type(self).__name__} has nothing to run")
+
+
+cdef object _execute(object fiber):
+    return (<Fiber>fiber)._execute()
+
+
+cpdef object execute(Fiber fiber):
+    """Run the body of `fiber`, which is the running greenlet: the first thing that its first switch calls.
+
+    Until CPython 3.13 a native thread that asks for the GIL while the interpreter is being finalized ends there, by
+    pthread_exit(3), which unwinds the C stack. The unwinding stops here, and the thread sleeps for ever: above this
+    frame lie the frames of other greenlets.
+    """
+    return greenrt_run_guarded(_execute, fiber)
+
+
+cpdef object execute_current():
+    """`execute` the running greenlet. Not a method: a started greenlet would hold a bound one for all its life."""
+    cdef Fiber fiber = PyGreenlet_GetCurrent()
+    return greenrt_run_guarded(_execute, fiber)
 
 
 cpdef greenlet current():
