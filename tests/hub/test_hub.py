@@ -147,22 +147,166 @@ def test_an_error_hook_that_raises_does_not_keep_joiners_waiting(quiet, hub, mon
         patch.setattr(hub, "handle_error", hook)
         waiting.join(10)
     assert waiting.dead
-    # Its own error is the hub's, which also names the greenlet.
-    assert seen == [failing, failing]
+    # Its own error is printed.
+    assert seen == [failing]
 
 
-def test_an_error_hook_that_always_raises_does_not_end_the_hub(quiet, hub, monkeypatch):
-    def hook(*error):
-        raise LookupError("the hook's own")
+class Broken:
+    """A stream of which each part of `how` fails with `error`."""
 
-    with monkeypatch.context() as patch:
-        patch.setattr(hub, "handle_error", hook)
-        greenrt.spawn(lambda: 1 / 0)
-        with pytest.raises(LookupError, match="the hook's own"):
-            greenrt.sleep(1000)
+    def __init__(self, error, *how):
+        self.error, self.how = error, how
+        self.text = ""
+
+    def __getattr__(self, name):
+        if name == "flush" and "no flush" in self.how:
+            raise AttributeError(name)
+        if name in self.how:
+            return self.fail
+        return lambda *args: None
+
+    def __repr__(self):
+        if "repr" in self.how:
+            raise self.error
+        return "<a broken stream>"
+
+    def fail(self, *args):
+        raise self.error
+
+
+class Failing(Exception):
+    """An exception that can't be shown."""
+
+    def __str__(self):
+        raise LookupError("no text")
+
+    @property
+    def __notes__(self):
+        raise LookupError("no notes")
+
+
+def fail_with(error):
+    def fail():
+        raise error
+
+    return fail
+
+
+ERRORS = [
+    LookupError("planned"),
+    greenrt.Timeout(1),
+    greenrt.GreenletExit(),
+    GeneratorExit(),
+    BaseException(),
+]
+
+
+def still_works(hub):
     assert not hub.dead
     greenrt.sleep(0.001)
     assert greenrt.spawn(int).get() == 0
+    with pytest.raises(greenrt.Timeout), greenrt.Timeout(0.001):
+        greenrt.sleep(1000)
+
+
+def ways_to_fail_in_the_hub(hub):
+    """Each spawns, or has the hub call, what raises."""
+    timer = hub.loop.timer(0)
+    prepare = hub.loop.prepare()
+    error = ZeroDivisionError("planned")
+
+    def once():
+        prepare.stop()
+        raise error
+
+    return {
+        "a greenlet": lambda: greenrt.spawn(fail_with(error)),
+        "a raw greenlet": lambda: greenrt.spawn_raw(fail_with(error)),
+        "a callback": lambda: hub.loop.run_callback(fail_with(error)),
+        "a timer": lambda: timer.start(fail_with(error)),
+        "a prepare watcher": lambda: prepare.start(once),
+        "a link": lambda: greenrt.spawn(int).link(lambda _: 1 / 0),
+        "one that can't be shown": lambda: greenrt.spawn(fail_with(Failing())),
+    }
+
+
+WAYS = [
+    "a greenlet",
+    "a raw greenlet",
+    "a callback",
+    "a timer",
+    "a prepare watcher",
+    "a link",
+    "one that can't be shown",
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "how", [("write",), ("flush",), ("no flush",), ("write", "repr"), ("write", "flush", "repr")]
+)
+def test_streams_that_raise_do_not_end_the_hub(hub, monkeypatch, capfd, way, how):
+    for error in ERRORS:
+        monkeypatch.setattr(hub, "exception_stream", Broken(error, *how))
+        ways_to_fail_in_the_hub(hub)[way]()
+        greenrt.sleep(0.001)
+        monkeypatch.setattr(hub, "exception_stream", None)
+        still_works(hub)
+
+
+def test_a_broken_stream_is_named_on_the_last_one(hub, monkeypatch):
+    last = io.StringIO()
+    monkeypatch.setattr("sys.__stderr__", last)
+    monkeypatch.setattr(hub, "exception_stream", Broken(LookupError("planned"), "write"))
+    greenrt.spawn(lambda: 1 / 0).join()
+    greenrt.sleep(0)
+    assert "ZeroDivisionError" in last.getvalue()
+    assert "<a broken stream>" in last.getvalue()
+    assert "LookupError('planned')" in last.getvalue()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "hook", ["handle_error", "print_exception", "handle_system_error", "SYSTEM_ERROR", "NOT_ERROR"]
+)
+def test_error_hooks_that_raise_do_not_end_the_hub(hub, monkeypatch, way, hook):
+    for error in ERRORS:
+        stream = io.StringIO()
+        with monkeypatch.context() as patch:
+            patch.setattr(hub, "exception_stream", stream)
+            patch.setattr(hub, hook, lambda *args, error=error: fail_with(error)(), raising=False)
+            ways_to_fail_in_the_hub(hub)[way]()
+            # Not in the main greenlet.
+            greenrt.sleep(0.001)
+        still_works(hub)
+        if hook == "handle_error" and "shown" not in way:
+            assert type(error).__name__ in stream.getvalue()
+            assert "ZeroDivisionError" in stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("where", ["write", "handle_error", "repr"])
+def test_a_system_error_of_a_hook_reaches_the_main_greenlet(quiet, hub, monkeypatch, kind, where):
+    class Named(greenrt.Greenlet):
+        def __repr__(self):
+            if where == "repr":
+                raise kind("planned")
+            return "named"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            hub, "exception_stream", Broken(kind("planned"), where) if where == "write" else io.StringIO()
+        )
+        if where == "handle_error":
+            patch.setattr(hub, "handle_error", lambda *args: fail_with(kind("planned"))(), raising=False)
+        Named.spawn(lambda: 1 / 0)
+        if (kind, where) in ((SystemExit, "repr"), (SystemExit, "write")):
+            # Text and streams may fail in any way but Ctrl-C.
+            greenrt.sleep(0.001)
+        else:
+            with pytest.raises(kind, match="planned"):
+                greenrt.sleep(1000)
+    still_works(hub)
 
 
 def test_an_interrupt_between_two_steps_does_not_end_the_hub(hub, monkeypatch):

@@ -29,6 +29,7 @@ Tree = dict[str, str]
 FLOORS = {
     "errors": 0,
     "_original": 0,
+    "_render": 0,
     "_typing": 0,
     "_native": 1,
     "_loop": 2,

@@ -15,6 +15,7 @@ from greenrt._loop.loop import CLOSING_ROUNDS
 from greenrt._native.helper import refuse_signals
 from greenrt._native.switch import SURVIVES_FINALIZATION, current
 from greenrt._native.thread import coarse
+from greenrt._render import render
 from greenrt._typing import Any
 from greenrt.errors import HubDestroyed, LoopClosed
 
@@ -52,7 +53,7 @@ def end_greenlets(hub: Any) -> None:
     # Here, since few programs need it.
     from greenrt._loop import log
 
-    lines = "\n    ".join(repr(target) for target in left)
+    lines = "\n    ".join(render(target) for target in left)
     log.error(
         "%r ends, and %d greenlets that caught HubDestroyed and wait again are given up:\n    %s",
         hub,

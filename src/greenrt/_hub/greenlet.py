@@ -6,7 +6,6 @@ from types import GenericAlias, TracebackType
 from greenlet import greenlet
 
 from greenrt._hub import slot
-from greenrt._hub.calls import render_call
 from greenrt._hub.delivery import deliver
 from greenrt._hub.idents import ident_of
 from greenrt._hub.latch import Latch
@@ -17,6 +16,7 @@ from greenrt._loop.entry import Entry
 from greenrt._native.framecache import begin_frames
 from greenrt._native.switch import Fiber, current, execute_current, is_active, place, resume, throw_into
 from greenrt._native.thread import get_slot
+from greenrt._render import render_call
 from greenrt._typing import TYPE_CHECKING, Any, Generic, TypeVar
 from greenrt.errors import GreenletExit, HubDestroyed, as_exception
 
@@ -249,7 +249,7 @@ class Greenlet(Fiber):
         if isinstance(error, hub.SYSTEM_ERROR):
             # Before the end: a main greenlet that waits for that would be woken by it, and might never wait again.
             try:
-                hub.handle_error(self, type(error), error, self._traceback)
+                hub.report_error(self, error)
             finally:
                 self._tell_end()
         else:
@@ -257,7 +257,7 @@ class Greenlet(Fiber):
             try:
                 self._tell_end()
             finally:
-                hub.handle_error(self, type(error), error, self._traceback)
+                hub.report_error(self, error)
 
     def _end(self) -> Latch:
         """Return the latch that the end sets."""

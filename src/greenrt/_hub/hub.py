@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from types import TracebackType
 
@@ -24,6 +25,7 @@ from greenrt._loop.ticket import set_park_factory
 from greenrt._native import framecache
 from greenrt._native.switch import Fiber, current, execute, is_active, throw_into
 from greenrt._native.thread import coarse, set_slot
+from greenrt._render import render
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed, LoopExit
 
@@ -33,6 +35,9 @@ __all__ = ["Hub", "set_resolver_factory", "set_threadpool_factory"]
 # long it says that it waits for that only (seconds).
 RECHECK = 1.0
 SAY_SO_AFTER = 10.0
+
+# How often the hub tries to report an error of its own.
+REPORT_TRIES = 3
 
 _factories: dict[str, Callable[[Any], Any]] = {}
 
@@ -70,7 +75,7 @@ class Hub(HubCore):
             from greenrt._hub.seeded import seed_run_queue
 
             seed_run_queue(self.loop)
-        self.loop.error_handler = self.handle_error
+        self.loop.error_handler = self._report_callback
         self.name = ""
         self.thread_ident = _original.get_ident()
         # False: whatever sys.stderr is at the time.
@@ -97,9 +102,18 @@ class Hub(HubCore):
                 if not self._ended:
                     self._drain()
             except BaseException as error:
-                # Ctrl-C between two steps, or of a handle_error() of the program's. Should the hub die, whoever waits
-                # in the main greenlet would be resumed with nothing, now and ever after.
-                Hub.handle_error(self, None, type(error), error, error.__traceback__)
+                # Ctrl-C between two steps.
+                self._survive(error)
+
+    def _survive(self, error: BaseException) -> None:
+        """Report an error of the hub itself. If the hub died, the main greenlet would never wait again."""
+        for _ in range(REPORT_TRIES):
+            try:
+                self.report_error(None, error)
+                return
+            except BaseException as another:
+                # Ctrl-C during the report, or memory has run out.
+                error = another
 
     def _gather(self) -> None:
         """Have the loop fill the run queue; sleep if it is empty."""
@@ -119,7 +133,7 @@ class Hub(HubCore):
                 self._find_woken()
             loop.gather(limit)
         except BaseException as error:
-            self.handle_error(None, type(error), error, error.__traceback__)
+            self.report_error(None, error)
 
     def look_for_woken(self) -> None:
         """Another thread has woken a park of this one, and had no memory to queue it. Any thread."""
@@ -158,7 +172,7 @@ class Hub(HubCore):
                         inspector.run(entry)
             except BaseException as error:
                 # A raw greenlet's error ends here too: the hub is its parent.
-                self.handle_error(item, type(error), error, error.__traceback__)
+                self.report_error(item, error)
             if coarse() >= self.poll_due:
                 break
         # Nobody but the hub resumes anyone while it polls.
@@ -300,6 +314,24 @@ class Hub(HubCore):
 
     # -- Errors
 
+    def report_error(self, context: Any, error: BaseException) -> None:
+        """Call `handle_error`, which the program may have replaced; print what that raises, and go on.
+
+        Raises only what `handle_error` raises on purpose: a system error, if called in the main greenlet.
+        """
+        try:
+            self.handle_error(context, type(error), error, error.__traceback__)
+        except BaseException as failure:
+            if failure is error and current() is self.parent:
+                raise
+            # Its context is `error`, which is printed too.
+            Hub.print_exception(self, self.handle_error, type(failure), failure, failure.__traceback__)
+            if isinstance(failure, Hub.SYSTEM_ERROR):
+                Hub.handle_system_error(self, type(failure), failure, failure.__traceback__)
+
+    def _report_callback(self, context: Any, type: Any, value: Any, tb: Any) -> None:
+        self.report_error(context, value)
+
     def handle_error(
         self, context: Any, type: Any, value: Any = None, tb: TracebackType | None = None
     ) -> None:
@@ -330,29 +362,29 @@ class Hub(HubCore):
         hasten(self.parent, value)
 
     def print_exception(self, context: Any, type: Any, value: Any, tb: TracebackType | None = None) -> None:
-        """Print the traceback, and a line that names what failed, to `exception_stream`."""
+        """Print the traceback, and a line that names what failed, to `exception_stream`.
+
+        A stream that fails is given up; one that is broken (no OSError or ValueError) is named on `sys.__stderr__`.
+        """
         stream = self.exception_stream
         if stream is False:
             stream = sys.stderr
         if stream is None:
             return
-        # Not above: it takes long to import.
-        import traceback
-
-        lines = traceback.format_exception(type, value, tb)
-        if context is not None:
-            try:
-                text = repr(context)
-            except BaseException as error:
-                text = f"<{context.__class__.__name__} whose repr() raised {error!r}>"
-            name = getattr(type, "__name__", repr(type))
-            lines.append(f"{time.ctime()} {text} failed with {name}\n\n")
+        text = _render_error(context, type, value, tb)
         try:
-            stream.write("".join(lines))
-            stream.flush()
+            _write(stream, text)
+        except KeyboardInterrupt:
+            raise
         except (OSError, ValueError):
-            # A closed stderr: nobody is left to be told.
+            # A closed stderr, or a full disk.
             pass
+        except BaseException as error:
+            last = sys.__stderr__
+            if last is not None and last is not stream:
+                text += f"The stream {render(stream)} for errors failed with {render(error)}\n"
+                with suppress(OSError, ValueError):
+                    _write(last, text)
 
     # -- What hangs on the hub
 
@@ -400,6 +432,30 @@ class Hub(HubCore):
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
         return f"<{type(self).__name__}{name} at {id(self):#x} {self.loop!r} thread={self.thread_ident:#x}>"
+
+
+def _render_error(context: Any, type: Any, value: Any, tb: TracebackType | None) -> str:
+    # Not above: it takes long to import.
+    import traceback
+
+    name = getattr(type, "__name__", render(type))
+    try:
+        lines = traceback.format_exception(type, value, tb)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # Of the exception's own methods.
+        lines = [f"{name}, whose traceback can't be shown: {render(error)}\n"]
+    if context is not None:
+        lines.append(f"{time.ctime()} {render(context)} failed with {name}\n\n")
+    return "".join(lines)
+
+
+def _write(stream: Any, text: str) -> None:
+    stream.write(text)
+    flush = getattr(stream, "flush", None)
+    if flush is not None:
+        flush()
 
 
 def _make_tracer(loop: Loop) -> Any:

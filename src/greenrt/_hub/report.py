@@ -5,6 +5,7 @@ import gc
 from greenlet import greenlet
 
 from greenrt._hub.park import Park, parked
+from greenrt._render import render
 from greenrt._typing import Any
 
 __all__ = ["all_greenlets", "parked_greenlets", "parks_of", "render_parked", "render_wait"]
@@ -33,8 +34,20 @@ def parked_greenlets(hub: Any) -> list[Park]:
 def render_wait(what: Any) -> str:
     """Return a line of text for what a park waits on."""
     if isinstance(what, tuple) and what and isinstance(what[0], str):
-        return what[0].format(*what[1:])
-    return repr(what)
+        return what[0].format(*map(_Rendered, what[1:]))
+    return render(what)
+
+
+class _Rendered:
+    """Stands for an object in a format, which asks for its repr()."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __repr__(self) -> str:
+        return render(self.thing)
 
 
 def render_parked(hub: Any) -> list[str]:
@@ -45,10 +58,5 @@ def render_parked(hub: Any) -> list[str]:
 def _render(hub: Any, park: Park) -> str:
     target = park.greenlet
     site = getattr(target, "spawned_at", None)
-    try:
-        name = "the main greenlet" if target is hub.parent else repr(target)
-        waits = render_wait(park.what)
-    except Exception as error:
-        # A repr() of the user's. The hub that asks must not die of it.
-        name, waits = object.__repr__(target), f"something whose repr() raised {type(error).__name__}"
-    return f"{name} waits on {waits}" + (f"; spawned at {site}" if site else "")
+    name = "the main greenlet" if target is hub.parent else render(target)
+    return f"{name} waits on {render_wait(park.what)}" + (f"; spawned at {site}" if site else "")

@@ -7,6 +7,7 @@ from greenlet import gettrace, greenlet, settrace
 from greenrt._hub.park import HubCore
 from greenrt._hub.site import render_site
 from greenrt._loop import inspector, log
+from greenrt._render import render
 from greenrt._typing import Any
 
 __all__ = ["Tracer"]
@@ -43,11 +44,7 @@ class Tracer:
 
 
 def _report(slow: Any, took: float) -> None:
-    try:
-        name = "the main greenlet" if slow.parent is None else repr(slow)
-    except Exception as error:
-        # A repr() of the user's. What is raised here would come out of somebody's wait.
-        name = f"{object.__repr__(slow)}, whose repr() raised {type(error).__name__},"
+    name = "the main greenlet" if slow.parent is None else render(slow)
     site = getattr(slow, "spawned_at", None)
     log.warn(
         "%s%s ran for %.0f ms without a switch, until %s; have a thread do long work, or call sleep(0) in it",

@@ -5,6 +5,7 @@ import sys
 
 from greenrt import _original
 from greenrt._hub import slot
+from greenrt._render import render
 from greenrt._typing import Any
 
 __all__ = ["calls_underway", "idle_threads", "possible_wakers"]
@@ -41,10 +42,10 @@ def possible_wakers() -> list[str]:
     idle = idle_threads | _pycares_threads()
     threads = (set(sys._current_frames()) | set(slot.threads_with_hub)) - idle - {me}
     wakers = [f"native thread {ident:#x}" for ident in sorted(threads)]
-    wakers += [f"a native thread with {call!r}" for call in list(calls_underway)]
+    wakers += [f"a native thread with {render(call)}" for call in list(calls_underway)]
     if slot.on_main_thread():
         wakers += [
-            f"Python handler of signal {number}: {_signal.getsignal(number)!r}"
+            f"Python handler of signal {number}: {render(_signal.getsignal(number))}"
             for number in range(1, _signal.NSIG)
             if _is_user_handler(number)
         ]

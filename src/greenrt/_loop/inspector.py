@@ -4,6 +4,7 @@ import os
 import time
 
 from greenrt._loop import log
+from greenrt._render import render
 from greenrt._typing import Any
 
 __all__ = ["Inspector"]
@@ -77,10 +78,10 @@ class Inspector:
                 lost = file is None
             if lost:
                 log.error(
-                    "fd %d was closed%s while %r waits for it: close a cooperative socket, or stop the watcher first",
+                    "fd %d was closed%s while %s waits for it: close a cooperative socket, or stop the watcher first",
                     entry.fd,
                     "" if file is None else " and is another file's now,",
-                    entry.waiters(),
+                    render(entry.waiters()),
                 )
                 first = None
             self._files[key] = first
@@ -97,9 +98,9 @@ class Inspector:
             # Until they are stopped there is nothing new to tell.
             self._idle_since = now + 1e9
             log.warn(
-                "for %.0f s %r have kept %r from sleeping, at the price of a processor",
+                "for %.0f s %s have kept %r from sleeping, at the price of a processor",
                 IDLE,
-                idles,
+                render(idles),
                 self.loop,
             )
 
@@ -110,7 +111,4 @@ def _name(entry: Any, callback: Any) -> str:
         return f"a {kind}"
     code = getattr(callback, "__code__", None)
     where = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
-    try:
-        return f"the callback {callback!r}{where} of a {kind}"
-    except Exception as error:
-        return f"the callback of a {kind}, whose repr() raised {type(error).__name__},"
+    return f"the callback {render(callback)}{where} of a {kind}"

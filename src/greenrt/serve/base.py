@@ -308,8 +308,9 @@ class BaseServer:
         """
         import sys
 
-        kind, value, traceback = sys.exc_info()
-        get_hub().handle_error(self, kind, value, traceback)
+        error = sys.exception()
+        assert error is not None
+        get_hub().report_error(self, error)
 
     def __repr__(self) -> str:
         state = "started" if self.started else "closed" if self.closed else "open"
