@@ -285,3 +285,95 @@ def test_a_call_that_the_parent_of_a_fork_makes_is_cancelled_in_the_child():
         print(waiting.get(), queued.get())
     """)
     assert out.split("\n")[:3] == ["cancelled", "1 2", "b'x' 1"]
+
+
+# -- Jobs meet threads that end
+
+
+def test_what_is_spawned_after_kill_is_called(pool: Any):
+    for number in range(100):
+        assert pool.apply(abs, (-number,)) == number
+        pool.kill()
+        assert pool.spawn(abs, -number).get(timeout=20) == number
+
+
+def test_what_is_spawned_while_killed_threads_are_busy_is_called(pool: Any):
+    release = threading.Event()
+    busy = [pool.spawn(release.wait) for _ in range(pool.maxsize)]
+    greenrt.sleep(0.01)
+    waiting = [greenrt.spawn(pool.spawn, abs, -1) for _ in range(2)]
+    greenrt.sleep(0)
+    pool.kill()
+    release.set()
+    for job in busy:
+        job.get(timeout=20)
+    for greenlet in waiting:
+        assert greenlet.get(timeout=20).get(timeout=20) == 1
+
+
+def test_a_smaller_size_that_is_asked_for_twice_keeps_threads(pool: Any):
+    release = threading.Event()
+    busy = [pool.spawn(release.wait) for _ in range(pool.maxsize)]
+    greenrt.sleep(0.01)
+    pool.maxsize = 1
+    pool.adjust()
+    pool.adjust()
+    release.set()
+    for job in busy:
+        job.get(timeout=20)
+    assert pool.spawn(abs, -1).get(timeout=20) == 1
+
+
+def test_jobs_that_come_as_idle_threads_end_are_called():
+    made = greenrt.ThreadPool(2, idle_task_timeout=0.001)
+    for number in range(300):
+        assert made.spawn(abs, -number).get(timeout=20) == number
+        # About as long as the thread waits.
+        time.sleep(0.0008 + number % 10 * 0.0001)
+    made.kill()
+    while made.size:
+        greenrt.sleep(0.001)
+
+
+def test_a_job_never_waits_for_a_thread_that_is_busy_if_there_may_be_another(pool: Any):
+    for _ in range(100):
+        first = pool.spawn(int)
+        greenrt.sleep(0)
+        gate = threading.Event()
+        blocked = pool.spawn(gate.wait)
+        # Needs a thread of its own, whatever the others are about to do.
+        pool.spawn(gate.set).get(timeout=20)
+        blocked.get(timeout=20)
+        first.get(timeout=20)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_thread_that_cannot_be_started(pool: Any, monkeypatch: pytest.MonkeyPatch, others: int):
+    gate = threading.Event()
+    blocked = [pool.spawn(gate.wait) for _ in range(others)]
+    loop = greenrt.get_hub().loop
+    before = loop.refs
+
+    def refuse(*args: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("greenrt.sync.threadpool.start_helper", refuse)
+        if others:
+            # The other thread will make the call.
+            waiting = pool.spawn(abs, -1)
+        else:
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                pool.spawn(abs, -1)
+            assert len(pool) == 0
+            assert loop.refs == before
+            pool.join()
+    gate.set()
+    if others:
+        assert waiting.get(timeout=20) == 1
+    for job in blocked:
+        job.get(timeout=20)
+    # All places are free.
+    assert [pool.spawn(abs, -n).get(timeout=20) for n in range(2 * pool.maxsize)] == list(
+        range(2 * pool.maxsize)
+    )

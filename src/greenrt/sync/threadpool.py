@@ -1,6 +1,7 @@
 """ThreadPool: native threads for calls that would block all greenlets."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from weakref import ref
 
 from greenrt import _original
@@ -9,6 +10,7 @@ from greenrt._hub.slot import hub_for_waiting
 from greenrt._hub.wakers import calls_underway, idle_threads
 from greenrt._loop.fork import in_child
 from greenrt._native.helper import admit_signals, refuse_signals, start_helper
+from greenrt._render import render
 from greenrt._typing import Any
 from greenrt.errors import Cancelled, LoopClosed
 from greenrt.sync.event import Event
@@ -103,15 +105,18 @@ class ThreadPool(Mapping):
 
     def _begin(self) -> None:
         self._room = Semaphore(self._maxsize)
+        # None in it ends a thread.
         self._jobs: SimpleQueue = SimpleQueue()
-        self._idle = 0
+        # How many threads serve it: those for which no end is in the queue. What threads do by themselves is never counted on:
+        # `_counting` is held for each change, and for each decision that the number takes part in.
+        self._serving = 0
+        # One entry a living thread; append and pop are atomic.
+        self._threads: list[None] = []
         self._outstanding: set[_Job] = set()
         # Re-entrant: a signal handler or a finalizer may spawn inside.
         self._counting = _original.RLock()
         self._all_done = Event()
         self._all_done.set()
-        # One entry a thread; append and pop are atomic.
-        self._threads: list[None] = []
 
     @property
     def maxsize(self) -> int:
@@ -140,8 +145,8 @@ class ThreadPool(Mapping):
 
     def adjust(self) -> None:
         """End threads beyond `maxsize`."""
-        for _ in range(self.size - self._maxsize):
-            self._jobs.put(None)
+        with self._counting:
+            self._end_threads(self._serving - self._maxsize)
 
     def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
         """Call ``function(*args, **kwargs)`` in a thread, after waiting for a free one; return its AsyncResult.
@@ -164,10 +169,19 @@ class ThreadPool(Mapping):
         with self._counting:
             self._outstanding.add(job)
             self._all_done.clear()
+            try:
+                # Each outstanding job may keep a thread, also one that has handed over its result just now.
+                if len(self._outstanding) > self._serving and self._serving < self._maxsize:
+                    self._start_thread()
+            except BaseException:
+                # No more threads, or no memory. The job waits for another thread, if there is one.
+                if not self._serving:
+                    if job.loop is not None:
+                        job.loop.unref()
+                    calls_underway.discard(job)
+                    self._settled(job)
+                    raise
             self._jobs.put(job)
-            # With the lock held: two that spawn at once must not start two threads for the last place.
-            if self._idle < self._jobs.qsize() and self.size < self._maxsize:
-                self._start_thread()
         return job.result
 
     def _take_room(self) -> Semaphore:
@@ -199,27 +213,42 @@ class ThreadPool(Mapping):
         except BaseException:
             self._threads.pop()
             raise
+        self._serving += 1
 
     def _work(self, jobs: SimpleQueue, threads: list[None]) -> None:
-        ident = _original.get_ident()
-        limit = None if self.idle_task_timeout < 0 else self.idle_task_timeout
         try:
-            while True:
-                self._idle += 1
-                idle_threads.add(ident)
-                try:
-                    job = jobs.get(timeout=limit)
-                except Empty:
-                    return
-                finally:
-                    self._idle -= 1
-                    idle_threads.discard(ident)
-                if job is None:
-                    return
-                job.run()
-                del job
+            self._serve(jobs)
         finally:
             threads.pop()
+
+    def _serve(self, jobs: SimpleQueue) -> None:
+        ident = _original.get_ident()
+        limit = None if self.idle_task_timeout < 0 else self.idle_task_timeout
+        while True:
+            idle_threads.add(ident)
+            try:
+                job = jobs.get(timeout=limit)
+            except Empty:
+                if self._may_leave(jobs):
+                    return
+                continue
+            finally:
+                idle_threads.discard(ident)
+            if job is None:
+                return
+            job.run()
+            del job
+
+    def _may_leave(self, jobs: SimpleQueue) -> bool:
+        """Take the calling thread, which has been idle for long, out of the count, unless there is work by now."""
+        with self._counting:
+            if not jobs.empty():
+                return False
+            # After `kill`, it is in no count: what ends it comes.
+            if jobs is not self._jobs:
+                return False
+            self._serving -= 1
+            return True
 
     def join(self) -> None:
         """Wait until no job is outstanding."""
@@ -231,7 +260,8 @@ class ThreadPool(Mapping):
         With `wait`, return after that.
         """
         self._closed = True
-        self._end_threads()
+        with self._counting:
+            self._end_threads(self._serving)
         if wait:
             self.join()
 
@@ -240,18 +270,25 @@ class ThreadPool(Mapping):
 
         Never waits. What is spawned after that has new threads.
         """
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                break
+        with self._counting:
+            self._end_threads(self._serving)
+            # The old threads must not take what is for new ones, nor these what ends the old.
+            old, self._jobs = self._jobs, SimpleQueue()
+            left = []
+            with suppress(Empty):
+                while True:
+                    left.append(old.get_nowait())
+            for job in left:
+                if job is None:
+                    old.put(None)
+        for job in left:
             if job is not None:
-                job.hand_over(None, Cancelled(f"{self!r} was killed before it called {job.function!r}"))
-        self._end_threads()
+                job.hand_over(None, Cancelled(f"{self!r} was killed before it called {render(job.function)}"))
 
-    def _end_threads(self) -> None:
-        for _ in range(self.size):
+    def _end_threads(self, count: int) -> None:
+        for _ in range(count):
             self._jobs.put(None)
+            self._serving -= 1
 
     def _forked(self) -> None:
         """In the child of a fork: the threads are the parent's."""
