@@ -84,14 +84,16 @@ class _Race:
         next_try: float | None = None
         while self.looking or self.trying or any(self.waiting.values()):
             now = monotonic()
-            if deadline is not None and now >= deadline:
-                raise TimeoutError("timed out")
-            if next_try is not None and now >= next_try:
+            late = deadline is not None and now >= deadline
+            if not late and next_try is not None and now >= next_try:
                 next_try = now + self.attempt_delay if self._next_try() else None
                 continue
             ends = [end for end in (next_try, deadline) if end is not None]
-            event = self._event(min(ends) - now if ends else None)
+            # At the deadline too: a try may have succeeded in time, before this greenlet runs.
+            event = self._event(0.0 if late else min(ends) - now if ends else None)
             if event is None:
+                if late:
+                    raise TimeoutError("timed out")
                 continue
             what, value = event
             now = monotonic()

@@ -24,6 +24,10 @@ _native = _socket.socket
 
 _TIMED_OUT = -1
 _POLLOUT = 4
+_POLLERR_OR_HUP = 8 | 16
+_TCP_INFO: int = getattr(_socket, "TCP_INFO", -1)
+# Where tcpi_bytes_acked lies in the kernel's struct tcp_info. Kernels before 4.1 return less.
+_BYTES_ACKED = slice(120, 128)
 
 
 def connect(self: Any, address: Any, /) -> None:
@@ -61,17 +65,19 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
         error = _connect_now(sock, address)
     if error not in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
         return error
-    while True:
+    # Look before parking: a connection on the same machine is established by now, and may be reset before the
+    # greenlet runs again.
+    while (error := _outcome_of_connect(sock)) == errno.EINPROGRESS:
         try:
             wait_for(sock, WRITE, deadline, 0)
         except TimeoutError:
             # Its own, unless the time is not up: then it was thrown at this greenlet.
             if deadline < 0.0 or monotonic() < deadline:
                 raise
-            return _TIMED_OUT
-        # An edge may be that of an earlier attempt.
-        if _is_writable(descriptor(sock)):
-            return sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # type: ignore[no-any-return]
+            # The connection may have been established while other greenlets ran.
+            error = _outcome_of_connect(sock)
+            return _TIMED_OUT if error == errno.EINPROGRESS else error
+    return error
 
 
 def _connect_now(sock: Any, address: Any) -> int:
@@ -84,10 +90,30 @@ def _connect_now(sock: Any, address: Any) -> int:
         _native.settimeout(sock, timeout)
 
 
-def _is_writable(fd: int) -> bool:
+def _outcome_of_connect(sock: Any) -> int:
+    """Return the result of a connect that was in progress: 0, its errno, or EINPROGRESS while it goes on.
+
+    The result is that of the handshake. An error of the established connection is left in the socket, for the call
+    after `connect`. (SO_ERROR reports either, and clears it.)
+    """
     poller = _original.poll()
-    poller.register(fd, _POLLOUT)
-    return bool(poller.poll(0))
+    poller.register(descriptor(sock), _POLLOUT)
+    ready = poller.poll(0)
+    if not ready:
+        return errno.EINPROGRESS
+    if not ready[0][1] & _POLLERR_OR_HUP or _was_established(sock):
+        return 0
+    return sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # type: ignore[no-any-return]
+
+
+def _was_established(sock: Any) -> bool:
+    """Tell whether the peer has acknowledged anything, if this is TCP: at least the SYN (tcp_info of tcp(7))."""
+    try:
+        info = sock.getsockopt(_socket.IPPROTO_TCP, _TCP_INFO, _BYTES_ACKED.stop)
+    except OSError:
+        # Another protocol, which keeps no such record.
+        return False
+    return any(info[_BYTES_ACKED])
 
 
 def accept_fd(sock: Any) -> tuple[int, Any]:

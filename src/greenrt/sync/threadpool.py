@@ -107,7 +107,7 @@ class ThreadPool(Mapping):
         self._room = Semaphore(self._maxsize)
         # None in it ends a thread.
         self._jobs: SimpleQueue = SimpleQueue()
-        # How many threads serve it: those for which no end is in the queue. What threads do by themselves is never counted on:
+        # How many threads serve it: those for which no end is in the queue. What they do by themselves is not counted on:
         # `_counting` is held for each change, and for each decision that the number takes part in.
         self._serving = 0
         # One entry a living thread; append and pop are atomic.

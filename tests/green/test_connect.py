@@ -1,0 +1,167 @@
+"""The result of a connect is that of its handshake, whatever the peer does before the waiter runs again."""
+
+import errno
+import os
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import greenrt
+from greenrt.green import happy
+from greenrt.green import socket as green
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+def reset(connection: Any) -> None:
+    """End a connection by RST."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    connection.close()
+
+
+def resetting_listener(count: int) -> tuple[socket.socket, threading.Thread]:
+    """Return a listener, and the native thread that resets its first `count` connections."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+
+    def serve() -> None:
+        for _ in range(count):
+            reset(listener.accept()[0])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return listener, thread
+
+
+def by_connect(address: Any, timeout: float | None) -> Any:
+    sock = green.socket()
+    sock.settimeout(timeout)
+    sock.connect(address)
+    return sock
+
+
+def by_connect_ex(address: Any, timeout: float | None) -> Any:
+    sock = green.socket()
+    sock.settimeout(timeout)
+    assert sock.connect_ex(address) == 0
+    return sock
+
+
+CALLS = [by_connect, by_connect_ex, green.create_connection, happy.create_connection]
+
+
+@pytest.mark.parametrize("timeout", [None, 20.0])
+@pytest.mark.parametrize("call", CALLS, ids=["connect", "connect_ex", "create_connection", "happy eyeballs"])
+def test_a_reset_after_the_handshake_is_an_error_of_the_next_call(
+    call: Callable[[Any, float | None], Any], timeout: float | None
+) -> None:
+    listener, thread = resetting_listener(20)
+    # Others run between the handshake and the end of the call.
+    ticker = greenrt.spawn(lambda: [greenrt.sleep(0.001) for _ in range(10_000)])
+    with listener:
+        for _ in range(20):
+            with call(listener.getsockname(), timeout) as sock, pytest.raises(ConnectionResetError):
+                sock.recv(1)
+    ticker.kill()
+    thread.join()
+
+
+def test_connections_on_one_machine_need_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait_for(*args: Any) -> float:
+        raise AssertionError("the connection is established when connect(2) returns")
+
+    from greenrt.green import socket_life
+
+    monkeypatch.setattr(socket_life, "wait_for", wait_for)
+    with socket.create_server(("127.0.0.1", 0)) as listener, by_connect(listener.getsockname(), None) as sock:
+        assert sock.getpeername() == listener.getsockname()
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_the_handshake_that_ends_while_the_thread_is_busy(refuses: bool) -> None:
+    # With a full backlog, the SYN is sent again after a second.
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    address = listener.getsockname()
+    filling = socket.create_connection(address)
+    poller = select.poll()
+    poller.register(listener, select.POLLIN)
+    outcome: list[Any] = []
+
+    def serve() -> None:
+        first, _ = listener.accept()
+        if not refuses:
+            poller.poll()
+            reset(listener.accept()[0])
+        listener.close()
+        first.close()
+
+    def connect() -> None:
+        with green.socket() as sock:
+            sock.settimeout(0.5)
+            outcome.append(sock.connect_ex(address))
+            if not refuses:
+                with pytest.raises(ConnectionResetError):
+                    sock.recv(1)
+
+    connecting = greenrt.spawn(connect)
+    greenrt.sleep(0.05)
+    thread = threading.Thread(target=serve)
+    thread.start()
+    # All greenlets of this thread are late, beyond the timeout too.
+    time.sleep(1.3)
+    thread.join()
+    connecting.get(timeout=20)
+    filling.close()
+    assert outcome == [errno.ECONNREFUSED if refuses else 0]
+
+
+def test_happy_eyeballs_that_succeed_in_time_return_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    connects = happy._Race._try
+
+    def busy_after(self: Any, found: Any) -> None:
+        connects(self, found)
+        time.sleep(0.15)
+
+    monkeypatch.setattr(happy._Race, "_try", busy_after)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        happy.create_connection(listener.getsockname(), 0.1) as sock,
+    ):
+        assert sock.getpeername() == listener.getsockname()
+
+
+def test_a_connection_that_the_peer_has_closed_is_connected() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: listener.accept()[0].close())
+        thread.start()
+        with by_connect(listener.getsockname(), None) as sock:
+            assert sock.recv(1) == b""
+        thread.join()
+
+
+def test_unix_sockets(tmp_path: Any) -> None:
+    path = os.fspath(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(0)
+        filling = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+        filling[0].connect(path)
+        client = green.socket(green.AF_UNIX)
+        waiting = greenrt.spawn(client.connect, path)
+        greenrt.sleep(0.01)
+        assert not waiting.dead
+        listener.accept()[0].close()
+        waiting.get(timeout=20)
+        # The peer closes without having accepted: the connection was made.
+        listener.close()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+        for sock in (*filling, client):
+            sock.close()
