@@ -39,6 +39,7 @@ __all__ = [
     "getnameinfo",
     "interrupt_main",
     "late_module",
+    "make_native_handle",
     "open",
     "pause",
     "poll",
@@ -49,6 +50,7 @@ __all__ = [
     "readv",
     "renew_lock",
     "select",
+    "set_sentinel",
     "set_signal",
     "set_wakeup_fd",
     "sigtimedwait",
@@ -56,6 +58,7 @@ __all__ = [
     "sigwaitinfo",
     "sleep",
     "socket_type",
+    "start_joinable_thread",
     "start_new_thread",
     "system",
     "thread_local",
@@ -76,6 +79,11 @@ interrupt_main: Any = _thread.interrupt_main
 thread_local = _thread._local
 TIMEOUT_MAX = _thread.TIMEOUT_MAX
 start_new_thread = _thread.start_new_thread
+# Up to 3.12.
+set_sentinel: Any = getattr(_thread, "_set_sentinel", None)
+# New in 3.13.
+make_native_handle: Any = getattr(_thread, "_ThreadHandle", None)
+start_joinable_thread: Any = getattr(_thread, "start_joinable_thread", None)
 get_signal = _signal.getsignal
 set_signal = _signal.signal
 set_wakeup_fd = _signal.set_wakeup_fd

@@ -13,19 +13,24 @@ from _signal import SIGINT
 from _thread import *  # noqa: F403
 from collections.abc import Callable
 from contextvars import Context
+from functools import cache, partial
+from operator import index
 from weakref import WeakSet
 
 from greenlet import getcurrent, greenlet
 
 from greenrt import _original
 from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.io import give_way
 from greenrt._hub.local import local
 from greenrt._hub.park import freeze, yield_now
 from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
 from greenrt._hub.wakers import idle_threads
 from greenrt._loop.fork import in_child
 from greenrt._native.switch import current_or_last
+from greenrt._native.thread import monotonic
 from greenrt._typing import Any
+from greenrt.green.sentinel import Sentinel, at_native_end, poll_until
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
 from greenrt.sync.lock import RLock as _GreenRLock
@@ -69,8 +74,9 @@ def get_ident() -> int:
 class _GreenThread(Greenlet):
     """A greenlet that stands for a thread."""
 
-    # What `_set_sentinel` handed out: released at the very end.
+    # What `_set_sentinel` handed out (up to 3.12), and what the thread was started with (3.13): for those that join.
     sentinel: Any = None
+    handle: Any = None
     # Signals that it blocks, and the native thread doesn't: see `sigmask`.
     blocked: Any = frozenset()
 
@@ -125,31 +131,49 @@ def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
     except SystemExit:
         pass
     except Exception as error:
-        hook = sys.unraisablehook
-        hook(_Unraisable(error, function))  # type: ignore[arg-type]
+        sys.unraisablehook(_unraisable(error, function))
     finally:
         _running.discard(thread)
         if _main_is_gone and not _running:
             # As in CPython, where the last thread of such a child ends the process.
             os._exit(0)
-        sentinel, thread.sentinel = thread.sentinel, None
-        if sentinel is not None and sentinel.locked():
-            sentinel.release()
+        _announce_end(thread)
 
 
-class _Unraisable:
-    """What sys.unraisablehook is called with."""
+def _announce_end(thread: Any) -> None:
+    """Wake all that join a green thread."""
+    sentinel, thread.sentinel = thread.sentinel, None
+    if sentinel is not None and sentinel.locked():
+        sentinel.release()
+    handle, thread.handle = thread.handle, None
+    if handle is not None:
+        _finish(handle)
 
-    def __init__(self, error: BaseException, function: Any) -> None:
-        self.exc_type = type(error)
-        self.exc_value = error
-        self.exc_traceback = error.__traceback__
-        # The function was the object up to 3.12; it is in the message from 3.13 on.
-        self.err_msg = "Exception ignored in thread started by"
-        self.object = function
-        if sys.version_info >= (3, 13):
-            self.err_msg += f" {function!r}"
-            self.object = None
+
+def _unraisable(error: BaseException, function: Any) -> Any:
+    """Return what sys.unraisablehook is called with: the standard hook takes this type only."""
+    # The function was the object up to 3.12; it is in the message from 3.13 on.
+    message, thing = "Exception ignored in thread started by", function
+    if sys.version_info >= (3, 13):
+        message, thing = f"{message} {function!r}", None
+    return _hook_args()((type(error), error, error.__traceback__, message, thing))
+
+
+@cache
+def _hook_args() -> Any:
+    """Return the type of what sys.unraisablehook is called with: CPython shows it to hooks only."""
+
+    class Failing:
+        def __del__(self) -> None:
+            raise RuntimeError
+
+    seen: list[Any] = []
+    hook, sys.unraisablehook = sys.unraisablehook, seen.append
+    try:
+        Failing()
+    finally:
+        sys.unraisablehook = hook
+    return type(seen[0])
 
 
 def _has_green_threads() -> bool:
@@ -224,6 +248,8 @@ def _leave_others_behind() -> None:
     for other in others:
         freeze(other)
         _running.discard(other)
+        if isinstance(other, _GreenThread):
+            _announce_end(other)
     _left_behind.extend(others)
 
 
@@ -238,40 +264,80 @@ def _count() -> int:
 _stdlib_count = _stdlib._count
 
 
-def _set_sentinel() -> lock:
+def _set_sentinel() -> Sentinel:
     """Return a lock that is released when this thread ends. (What threading.Thread.join waits for up to 3.12.)"""
-    made = lock()
+    made = Sentinel()
     current = getcurrent()
     if isinstance(current, _GreenThread):
         current.sentinel = made
+    elif not on_main_thread():
+        made.follow_native_thread()
+    # That of the main thread is released by `threading._shutdown`.
     return made
 
 
 class _ThreadHandle:
     """What threading.Thread joins from 3.13 on."""
 
+    __slots__ = ("__weakref__", "_done", "_native", "ident")
+    __module__ = "_thread"
+
     def __init__(self) -> None:
         self.ident = 0
         self._done = Event()
+        # CPython's own handle of a native thread.
+        self._native: Any = None
 
     def is_done(self) -> bool:
         """Tell whether the thread has finished."""
-        return self._done.is_set()
+        native = self._native
+        return self._done.is_set() if native is None else bool(native.is_done())
 
     def _set_done(self) -> None:
         self._check_started()
+        if self._native is not None:
+            self._native._set_done()
         self._done.set()
 
     def _check_started(self) -> None:
         if not self.ident:
             raise RuntimeError("thread not started")
 
-    def join(self, timeout: float | None = None) -> None:
+    def join(self, timeout: float | None = None, /) -> None:
         """Wait for the end of the thread, for at most `timeout` seconds; not by the thread itself (RuntimeError)."""
         self._check_started()
+        limit = _join_limit(timeout)
+        if self.is_done():
+            # The identity may be that of another thread by now.
+            return
         if self.ident == get_ident():
             raise RuntimeError("Cannot join current thread")
-        self._done.wait(None if timeout is None or timeout < 0 else timeout)
+        if limit == 0:
+            # A loop that polls lets the thread run now and then.
+            give_way()
+            return
+        started = monotonic()
+        if not self._done.wait(limit) or self._native is None:
+            return
+        left = None if limit is None else max(0.0, started + limit - monotonic())
+        if poll_until(self._native.is_done, left):
+            # Returns at once, and gives back what the system keeps of the thread.
+            self._native.join()
+
+    def __repr__(self) -> str:
+        return f"<_thread._ThreadHandle object: ident={self.ident}>"
+
+
+def _join_limit(timeout: Any) -> float | None:
+    """Check a timeout as CPython's handles do; return it in seconds, or None."""
+    if timeout is None:
+        return None
+    seconds = timeout if isinstance(timeout, float) else float(index(timeout))
+    if seconds != seconds:
+        raise ValueError("Invalid value NaN (not a number)")
+    if seconds > _original.TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+    return None if seconds < 0 else seconds
 
 
 _non_daemons: set[_ThreadHandle] = set()
@@ -280,22 +346,62 @@ _non_daemons: set[_ThreadHandle] = set()
 def start_joinable_thread(
     function: Callable[[], Any], handle: _ThreadHandle | None = None, daemon: bool = True
 ) -> _ThreadHandle:
-    """Start a green thread that can be joined. See `_thread.start_joinable_thread` (3.13)."""
+    """Start a thread that can be joined. See `_thread.start_joinable_thread` (3.13)."""
+    if not callable(function):
+        raise TypeError("thread function must be callable")
+    if handle is not None and not isinstance(handle, _ThreadHandle):
+        raise TypeError("'handle' must be a _ThreadHandle")
     made = _ThreadHandle() if handle is None else handle
     if made.ident:
         raise RuntimeError("thread already started")
-
-    def run() -> None:
-        try:
-            function()
-        finally:
-            # A native thread may get here before its number does.
-            made._done.set()
-            _non_daemons.discard(made)
-
     if not daemon:
         _non_daemons.add(made)
-    made.ident = start_new_thread(run, ())
+    try:
+        (_start_green if _has_green_threads() else _start_native)(function, made, daemon)
+    except BaseException:
+        _non_daemons.discard(made)
+        raise
+    return made
+
+
+def _start_green(function: Callable[[], Any], handle: _ThreadHandle, daemon: bool) -> None:
+    get_hub()
+    thread = _GreenThread(function, (), {})
+    thread.handle = handle
+    handle.ident = id(thread)
+    _running.add(thread)
+    thread.start()
+
+
+def _start_native(function: Callable[[], Any], handle: _ThreadHandle, daemon: bool) -> None:
+    def run() -> None:
+        at_native_end(partial(_finish, handle))
+        function()
+
+    native = handle._native = _original.make_native_handle()
+    try:
+        _original.start_joinable_thread(run, handle=native, daemon=daemon)
+    except BaseException:
+        handle._native = None
+        raise
+    handle.ident = native.ident
+
+
+def _finish(handle: _ThreadHandle) -> None:
+    """Note the end of a thread: that of the thread's code, if it is native."""
+    handle._done.set()
+    _non_daemons.discard(handle)
+
+
+def adopt_handle(native: Any, daemon: bool) -> _ThreadHandle:
+    """Return a handle of a native thread that CPython's own handle `native` has started."""
+    made = _ThreadHandle()
+    made.ident = native.ident
+    made._native = native
+    # Nothing says when its code ends: a join polls from the start.
+    made._done.set()
+    if not daemon and not native.is_done():
+        _non_daemons.add(made)
     return made
 
 
@@ -315,6 +421,7 @@ def _shutdown() -> None:
             break
         for handle in waited:
             handle.join()
+            _non_daemons.discard(handle)
     if _stdlib_shutdown is not None:
         _stdlib_shutdown()
 

@@ -7,6 +7,7 @@ from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green import thread
 from greenrt.green.dummies import forget_dummies
+from greenrt.green.sentinel import Sentinel, wait_for_tstate_lock
 
 _module = _original.private_module("threading")
 
@@ -37,8 +38,10 @@ def beneath(module: Any) -> dict[str, Any]:
 def settle(module: Any) -> None:
     """Renew what a `threading` module has made of what was beneath it before green threads and locks."""
     _renew_module_locks(module)
-    _renew_main_thread(module)
+    _renew_threads(module)
     forget_dummies(module, thread.is_green_thread)
+    if hasattr(module.Thread, "_wait_for_tstate_lock"):
+        module.Thread._wait_for_tstate_lock = wait_for_tstate_lock
 
 
 def _renew_module_locks(module: Any) -> None:
@@ -51,24 +54,45 @@ def _renew_module_locks(module: Any) -> None:
             setattr(module, name, module._allocate_lock())
 
 
-def _renew_main_thread(module: Any) -> None:
-    """Let green threads wait for the end of the main thread, and events of the main thread be green."""
+def _renew_threads(module: Any) -> None:
+    """Let green threads wait for the main thread, and for threads that were made or started before."""
     main = module._main_thread
-    if hasattr(main, "_handle"):
-        main._handle = thread._make_thread_handle(main._handle.ident)
-    old = getattr(main, "_tstate_lock", None)
-    if old is not None:
-        made = module._allocate_lock()
-        made.acquire()
-        main._tstate_lock = made
-        if old in module._shutdown_locks:
-            module._shutdown_locks.discard(old)
-            module._shutdown_locks.add(made)
+    for known in list(module._dangling):
+        if hasattr(known, "_handle"):
+            _renew_handle(known, known is main)
+        elif known._tstate_lock is not None:
+            _renew_sentinel(module, known, known is main)
     for known in module.enumerate():
         started = module.Event()
         if known._started.is_set():
             started.set()
         known._started = started
+
+
+def _renew_handle(known: Any, is_main: bool) -> None:
+    """Replace CPython's handle of a thread (3.13)."""
+    native = known._handle
+    if is_main:
+        known._handle = thread._make_thread_handle(native.ident)
+    elif not native.ident:
+        known._handle = thread._ThreadHandle()
+    else:
+        known._handle = thread.adopt_handle(native, known.daemon)
+
+
+def _renew_sentinel(module: Any, known: Any, is_main: bool) -> None:
+    """Replace the lock that a running thread holds (up to 3.12)."""
+    old = known._tstate_lock
+    made = Sentinel()
+    if is_main:
+        made.acquire()
+    else:
+        made.follow(old)
+    known._tstate_lock = made
+    with module._shutdown_locks_lock:
+        if old in module._shutdown_locks:
+            module._shutdown_locks.discard(old)
+            module._shutdown_locks.add(made)
 
 
 for _name, _made in beneath(_module).items():

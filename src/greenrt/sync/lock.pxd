@@ -4,7 +4,7 @@ from greenrt._native.switch cimport current_or_last
 from greenrt.sync.permits cimport Permits
 
 
-cdef object _checked(object blocking, object timeout)
+cpdef object checked_timeout(object blocking, object timeout)
 
 
 cdef class Mutex(Permits):

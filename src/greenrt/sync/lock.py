@@ -12,13 +12,13 @@ from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, LoopExit
 from greenrt.sync.permits import Permits
 
-__all__ = ["Lock", "RLock"]
+__all__ = ["Lock", "RLock", "checked_timeout"]
 
 # threading's default: no limit.
 FOREVER = -1
 
 
-def _checked(blocking: Any, timeout: Any) -> Any:
+def checked_timeout(blocking: Any, timeout: Any) -> Any:
     """Check what `acquire` was called with as CPython's locks do; return the timeout in seconds, or None."""
     if not blocking:
         if timeout != -1:
@@ -99,7 +99,7 @@ class Lock(Mutex):
         if timeout is FOREVER and blocking is True:
             give_way()
             return self._obtain(True, None)
-        limit = _checked(blocking, timeout)
+        limit = checked_timeout(blocking, timeout)
         if blocking:
             give_way()
             return self._obtain(True, limit)
@@ -178,7 +178,7 @@ class RLock(Mutex):
         """Take the lock; with `timeout` (seconds; -1: no limit) or without `blocking` tell whether that worked."""
         if timeout is FOREVER and blocking is True:
             return self._seize_again(True, None)
-        return self._seize_again(bool(blocking), _checked(blocking, timeout))
+        return self._seize_again(bool(blocking), checked_timeout(blocking, timeout))
 
     def release(self) -> None:
         """Undo one `acquire`. RuntimeError if the caller doesn't hold the lock."""
