@@ -85,7 +85,17 @@ class HubDestroyed(GreenletExit):
 
 
 def as_exception(given: Any) -> BaseException:
-    """Return an exception instance for an exception class or instance; TypeError for anything else."""
+    """Return an exception instance for a class, an instance or a (type, value, traceback).
+
+    TypeError for anything else.
+    """
+    if isinstance(given, tuple) and len(given) == 3:
+        kind, value, traceback = given
+        if isinstance(value, BaseException):
+            made = value
+        else:
+            made = as_exception(kind) if value is None else kind(value)
+        return made.with_traceback(traceback) if traceback is not None else made
     made = given() if isinstance(given, type) else given
     if not isinstance(made, BaseException):
         raise TypeError(f"only an exception can be thrown into a greenlet, not {given!r}")

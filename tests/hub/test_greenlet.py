@@ -2,6 +2,7 @@
 
 import contextvars
 import gc
+import sys
 import threading
 import weakref
 from math import nan
@@ -32,7 +33,7 @@ def test_spawn_does_not_run_anything():
     greenlet = greenrt.spawn(seen.append, 1)
     assert seen == []
     assert greenlet.started
-    assert not greenlet
+    assert greenlet
     greenlet.join()
     assert seen == [1]
 
@@ -46,8 +47,27 @@ def test_what_cannot_be_called_is_named(spawn):
 
 
 def test_without_a_function():
-    with pytest.raises(TypeError, match="_run"):
-        Greenlet()
+    """As in gevent: it does what a subclass defines, or sets after the constructor, as `_run`; or nothing."""
+
+    class Late(Greenlet):
+        def __init__(self, function):
+            super().__init__()
+            self._run = function
+
+    class Wrong(Greenlet):
+        _run = 5
+
+    for made in (Greenlet(), Greenlet(None), type("Bare", (Greenlet,), {})()):
+        made.start()
+        assert made.get() is None
+    late = Late(lambda: "late")
+    assert "lambda" in repr(late)
+    late.start()
+    assert late.get() == "late"
+    with pytest.raises(TypeError, match=r"Wrong\._run must be callable, not 5"):
+        Wrong()
+    with pytest.raises(TypeError, match="spawn_later"):
+        greenrt.spawn_later(1)
 
 
 def test_arguments_and_result():
@@ -162,16 +182,27 @@ def test_an_error_is_kept_and_raised_each_time(quiet):
 
 
 def test_states():
-    greenlet = Greenlet(greenrt.sleep, 0.01)
+    """`started` and the truth value are the same, as in gevent: true from `start` until the end."""
+    seen = []
+
+    def look():
+        seen.append((greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead))
+        greenrt.sleep(0.01)
+
+    greenlet = Greenlet(look)
     assert (greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead) == (False, False, False, False)
     greenlet.start()
-    assert (greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead) == (True, False, False, False)
+    assert (greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead) == (True, True, False, False)
     greenrt.sleep(0)
     assert (greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead) == (True, True, False, False)
     greenlet.join()
-    assert (greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead) == (True, False, True, True)
+    assert seen == [(True, True, False, False)]
+    assert (greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead) == (False, False, True, True)
     assert greenlet.successful()
     assert greenlet.exc_info is None
+    for killed in (Greenlet(look), greenrt.spawn(look), greenrt.spawn_later(1, look)):
+        killed.kill()
+        assert (killed.started, bool(killed), killed.ready(), killed.dead) == (False, False, True, True)
 
 
 def test_an_exit_counts_as_success():
@@ -222,7 +253,36 @@ def test_the_context_manager():
     assert greenlet.value == 5
     with pytest.raises(LookupError, match="planned"), greenrt.spawn(greenrt.sleep, 1000) as greenlet:
         raise LookupError("planned")
-    assert isinstance(greenlet.value, GreenletExit)
+    # The body's exception is what ended it.
+    assert isinstance(greenlet.exception, LookupError)
+    assert greenlet.exc_info[2] is not None
+    with pytest.raises(LookupError, match="planned"), Greenlet(greenrt.sleep, 1000) as unstarted:
+        raise LookupError("planned")
+    assert isinstance(unstarted.exception, LookupError)
+    with pytest.raises(greenrt.Timeout), greenrt.Timeout(0.01), greenrt.spawn(greenrt.sleep, 1000) as joined:
+        # The wait at the end of the block is cut short.
+        pass
+    assert isinstance(joined.value, GreenletExit)
+
+
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("how", ["kill", "throw"])
+def test_an_exc_info_can_be_thrown(started, how):
+    try:
+        raise LookupError("planned")
+    except LookupError:
+        given = sys.exc_info()
+    for thrown in (given, (LookupError, "text", None), (LookupError, None, None)):
+        greenlet = greenrt.spawn(greenrt.sleep, 1000)
+        if started:
+            greenrt.sleep(0)
+        if how == "kill":
+            greenlet.kill(thrown)
+        else:
+            greenrt.get_hub().loop.run_callback(greenlet.throw, *thrown)
+            greenlet.join()
+        assert type(greenlet.exception) is LookupError
+        assert thrown is not given or greenlet.exception is given[1]
 
 
 # -- Links

@@ -150,12 +150,29 @@ try:
     greenrt.signal_handler(signal.SIGUSR1, 5)
 except TypeError as error:
     assert "5" in str(error)
-# An error of the handler is printed like that of any greenlet.
-greenrt.signal_handler(signal.SIGUSR1, lambda: 1 / 0)
+# An error of the handler is printed like that of any greenlet, and raised in the main greenlet.
 import io
 greenrt.get_hub().exception_stream = io.StringIO()
+def fail():
+    greenrt.sleep(0)
+    1 / 0
+for wait in (lambda: greenrt.sleep(10), greenrt.Event().wait, lambda: greenrt.spawn(greenrt.sleep, 10).get()):
+    failing = greenrt.signal_handler(signal.SIGUSR1, fail)
+    send()
+    try:
+        wait()
+        raise AssertionError("not raised")
+    except ZeroDivisionError:
+        pass
+    failing.cancel()
+assert "ZeroDivisionError" in greenrt.get_hub().exception_stream.getvalue()
+# A handler that is killed, or leaves, ends alone.
+def leave():
+    raise greenrt.GreenletExit
+leaving = greenrt.signal_handler(signal.SIGUSR1, leave)
 send()
-wait_for(lambda: "ZeroDivisionError" in greenrt.get_hub().exception_stream.getvalue())
+greenrt.sleep(0.02)
+leaving.cancel()
 """)
     assert errors == ""
 

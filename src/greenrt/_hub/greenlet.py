@@ -10,7 +10,7 @@ from greenrt._hub.delivery import deliver
 from greenrt._hub.idents import ident_of
 from greenrt._hub.latch import Latch
 from greenrt._hub.links import GreenLink, Notifier
-from greenrt._hub.park import TIMED_OUT, Park, new_park
+from greenrt._hub.park import TIMED_OUT, Park, new_park, parked
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
 from greenrt._native.framecache import begin_frames
@@ -77,6 +77,8 @@ else:
 class Greenlet(Fiber):
     """A greenlet that reports its end. ``Greenlet(fn, *args, **kwargs)``, or a subclass that defines ``_run``.
 
+    It is true from `start` until it has finished.
+
     gevent's class of the same name, with these differences: it starts in a copy of the context (contextvars) of
     the greenlet that made it; `join`, `get`, `link` and `kill` may be called from any thread.
     """
@@ -87,12 +89,10 @@ class Greenlet(Fiber):
                 raise TypeError(
                     f"a greenlet runs something callable, not {run!r}; write spawn(fn, *args), not spawn(fn(*args))"
                 )
-            self._function: Any = run
-        else:
-            own: Any = getattr(self, "_run", None)
-            if own is None:
-                raise TypeError("a greenlet needs a function to run, or a subclass that defines _run()")
-            self._function = own
+        elif not callable(self._run):
+            raise TypeError(f"{type(self).__name__}._run must be callable, not {self._run!r}")
+        # None: `_run`, which a subclass may also set after this.
+        self._function: Any = run
         hub = get_slot()
         place(self, hub if hub is not None else slot.get_hub())
         self._args = args
@@ -120,6 +120,8 @@ class Greenlet(Fiber):
     @classmethod
     def spawn_later(cls, seconds: float, *args: Any, **kwargs: Any) -> "Greenlet":
         """Make a greenlet and start it in `seconds`."""
+        if cls is Greenlet and not args and "run" not in kwargs:
+            raise TypeError("spawn_later takes the seconds, then a function: spawn_later(seconds, fn, *args)")
         made = cls(*args, **kwargs)
         made.start_later(seconds)
         return made
@@ -199,11 +201,14 @@ class Greenlet(Fiber):
         begin_frames()
         self._start = None
         try:
+            function = self._function
+            if function is None:
+                function = self._run
             kwargs = self._kwargs
             if kwargs is None:
-                result = self._function(*self._args)
+                result = function(*self._args)
             else:
-                result = self._function(*self._args, **kwargs)
+                result = function(*self._args, **kwargs)
         except BaseException as error:
             self._finish(None, error)
         else:
@@ -230,17 +235,24 @@ class Greenlet(Fiber):
 
     def _tell_end(self) -> None:
         try:
-            sole = self._sole
-            if sole is not None:
-                self._sole = None
-                _tell(sole, self)
+            # Links first: their calls come before what waits for the end goes on.
+            latch = self.latch
+            try:
+                if latch is not None:
+                    latch.call_links()
+            finally:
+                sole = self._sole
+                if sole is not None:
+                    self._sole = None
+                    _tell(sole, self)
         finally:
             # Read after the state was set: a thread that makes the latch meanwhile looks at the state afterwards.
             latch = self.latch
             if latch is not None:
                 latch.fire()
-                # The two refer to each other.
-                self.latch = None
+                # The two refer to each other. Links whose turn has not come yet keep it, to be taken back.
+                if not latch.has_queued_links():
+                    self.latch = None
             if self.locals is not None:
                 self.locals = None
 
@@ -271,12 +283,12 @@ class Greenlet(Fiber):
     # -- State
 
     def __bool__(self) -> bool:
-        return self._state == RUNNING
+        return UNSTARTED < self._state < FINISHED
 
     @property
     def started(self) -> bool:
-        """Whether `start` was called (or the greenlet runs or has run)."""
-        return self._state != UNSTARTED
+        """Whether the greenlet was started and has not finished: the same as its truth value, as in gevent."""
+        return UNSTARTED < self._state < FINISHED
 
     @property
     def dead(self) -> bool:
@@ -314,13 +326,21 @@ class Greenlet(Fiber):
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """The positional arguments of the function; empty once it has finished."""
+        """The positional arguments of the function; can be set before it runs; empty once it has finished."""
         return self._args
+
+    @args.setter
+    def args(self, value: Any) -> None:
+        self._args = tuple(value)
 
     @property
     def kwargs(self) -> dict[str, Any]:
-        """The keyword arguments of the function; empty once it has finished."""
+        """The keyword arguments of the function; can be set before it runs; empty once it has finished."""
         return self._kwargs or {}
+
+    @kwargs.setter
+    def kwargs(self, value: dict[str, Any]) -> None:
+        self._kwargs = dict(value) or None
 
     @property
     def minimal_ident(self) -> int:
@@ -398,11 +418,18 @@ class Greenlet(Fiber):
     def __enter__(self) -> "Greenlet":
         return self
 
-    def __exit__(self, kind: object, value: object, traceback: object) -> None:
-        if kind is None:
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        if kind is not None:
+            # What the body raised is what ends the greenlet.
+            self.kill((kind, value, traceback))
+            return
+        try:
             self.join()
-        else:
+        finally:
             self.kill()
+
+    def _run(self) -> Any:
+        """What runs if the constructor is given no function; subclasses override it."""
 
     # -- Links
 
@@ -411,19 +438,23 @@ class Greenlet(Fiber):
         self._end().link(callback)
 
     def link(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
-        """Call ``callback(greenlet)`` in a new greenlet after the end."""
+        """Call ``callback(greenlet)`` in a new greenlet after the end.
+
+        The callback has run up to its first wait when a `join` or `get` that waits for the end returns.
+        `SpawnedLink`, if given, makes of the callback what is called in the hub.
+        """
         self._end().link(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, None))
 
-    def link_value(self, callback: Callable[["Greenlet"], object]) -> None:
+    def link_value(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
         """Like `link`, but only if the greenlet was successful."""
-        self._end().link(GreenLink(callback, True))
+        self._end().link(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, True))
 
-    def link_exception(self, callback: Callable[["Greenlet"], object]) -> None:
+    def link_exception(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
         """Like `link`, but only if the greenlet ended with an error."""
-        self._end().link(GreenLink(callback, False))
+        self._end().link(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, False))
 
     def unlink(self, callback: Callable[["Greenlet"], object]) -> None:
-        """Take back one link or rawlink of `callback`; no-op if there is none."""
+        """Take back one link or rawlink of `callback`, which is not called any more; no-op if there is none."""
         latch = self.latch
         if latch is not None:
             latch.unlink(callback)
@@ -443,11 +474,13 @@ class Greenlet(Fiber):
 
     def kill(
         self,
-        exception: type[BaseException] | BaseException = GreenletExit,
+        exception: Any = GreenletExit,
         block: bool = True,
         timeout: float | None = None,
     ) -> None:
         """Raise `exception` in the greenlet, and wait until it has finished (with `block`), for `timeout` seconds.
+
+        `exception`: a class, an instance, or a (type, value, traceback) as of `sys.exc_info`.
 
         A greenlet that hasn't run yet never will. One that was woken but hasn't run since gets what it was woken
         with, and the exception at its next blocking call. Any thread.
@@ -469,7 +502,7 @@ class Greenlet(Fiber):
     def throw(self, *args: Any) -> Any:
         """Switch to the greenlet and raise in it now; as `greenlet.throw`. Prefer `kill`."""
         if self._cancel_start() and self._state != FINISHED:
-            given = args[1] if len(args) > 1 and args[1] is not None else args[0] if args else GreenletExit
+            given = args[0] if len(args) == 1 else (*args, None)[:3] if args else GreenletExit
             self._finish(None, as_exception(given))
             return None
         return greenlet.throw(self, *args)
@@ -477,6 +510,8 @@ class Greenlet(Fiber):
     def __repr__(self) -> str:
         text = f'<{type(self).__name__} "{self.name}" at {id(self):#x}'
         function = self._function
+        if function is None and self._state != FINISHED:
+            function = self._run
         if function is None:
             return text + ">"
         return f"{text}: {render_call(function, self._args, self.kwargs, self)}>"
@@ -510,6 +545,8 @@ def throw_soon(target: Any, error: BaseException, now: bool = False) -> None:
             return
     hub: Any = slot.get_hub()
     if deliver(hub, target, error):
+        if now:
+            _resume_failed(target, error)
         return
     if not now:
         hub.loop.ready.append(_Throw(target, error))
@@ -518,6 +555,13 @@ def throw_soon(target: Any, error: BaseException, now: bool = False) -> None:
     elif not target.dead:
         # Never started: a throw into it would end it, and raise in its parent; switching to it must find it dead.
         _bury(target)
+
+
+def _resume_failed(target: Any, error: BaseException) -> None:
+    """Resume a greenlet whose wait `error` has just ended, ahead of what is queued. In the hub."""
+    park = parked(target)
+    if park is not None and park.failed and park.outcome is error:
+        park.run()
 
 
 def _bury(target: Any) -> None:

@@ -1,11 +1,12 @@
 """Waiting for several things: wait, iwait, joinall, killall."""
 
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from greenrt._hub import slot
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.links import Notifier
-from greenrt._hub.park import TIMED_OUT, Park, new_park
+from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 
@@ -39,9 +40,10 @@ class Collector(Notifier):
         # For objects of the user's that know no Notifier.
         self.notify(source)
 
-    def wait_for(self, count: int, deadline: float | None, what: Any) -> bool:
+    def wait_for(self, count: int, deadline: float | None, what: Any, given: Any = None) -> bool:
         """Park until `count` things are ready; return False if the deadline came first.
 
+        `given` is the timeout that the deadline was made of: if it is a Timeout that runs, it ends the wait as well.
         MemoryError if there was no memory to note one.
         """
         if len(self.ready) >= count:
@@ -52,11 +54,17 @@ class Collector(Notifier):
         # Something may have come from another thread before the park was there.
         if len(self.ready) >= count:
             return True
-        timeout = None if deadline is None else deadline - slot.get_hub().loop.clock.now()
+        timeout: Any = None if deadline is None else deadline - slot.get_hub().loop.clock.now()
+        if timeout == inf:
+            timeout = given
         arrived = True if self.lost else park.wait(timeout) is not TIMED_OUT
         if self.lost:
             raise MemoryError("there was no memory to note which of the objects are ready")
         return arrived
+
+
+def _deadline(timeout: Any) -> float | None:
+    return None if timeout is None else slot.get_hub().loop.clock.now() + as_seconds(timeout)
 
 
 def _link_all(objects: Iterable[Any], collector: Collector) -> list[Any]:
@@ -95,11 +103,12 @@ def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, cou
     if objects is None:
         return slot.get_hub().join(timeout=timeout)
     collector = Collector()
-    deadline = None if timeout is None else slot.get_hub().loop.clock.now() + timeout
+    deadline = _deadline(timeout)
     linked = _link_all(objects, collector)
     try:
         needed = len(linked) if count is None else min(count, len(linked))
-        collector.wait_for(needed, deadline, ("{} of {} objects", needed, len(linked)))
+        if not collector.wait_for(needed, deadline, ("{} of {} objects", needed, len(linked)), timeout):
+            slot.raise_own_error(timeout)
         return collector.ready[:needed] if count is not None else list(collector.ready)
     finally:
         if len(collector.ready) < len(linked):
@@ -120,7 +129,8 @@ class iwait:
         self._linked = _link_all(objects, self._collector)
         self._left = len(self._linked) if count is None else min(count, len(self._linked))
         self._taken = 0
-        self._deadline = None if timeout is None else slot.get_hub().loop.clock.now() + timeout
+        self._timeout = timeout
+        self._deadline = _deadline(timeout)
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -131,13 +141,14 @@ class iwait:
             raise StopIteration
         what = ("the next of {} objects", len(self._linked))
         try:
-            arrived = self._collector.wait_for(self._taken + 1, self._deadline, what)
+            arrived = self._collector.wait_for(self._taken + 1, self._deadline, what, self._timeout)
         except BaseException:
             self._unlink()
             raise
         if not arrived:
             self._left = 0
             self._unlink()
+            slot.raise_own_error(self._timeout)
             raise StopIteration
         self._left -= 1
         self._taken += 1

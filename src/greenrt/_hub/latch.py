@@ -1,7 +1,7 @@
 """A flag that can be waited for, and linked to: the end of a greenlet, an event, a result."""
 
 from greenrt._hub.guard import Guarded, WaitList
-from greenrt._hub.links import Notifier, as_link, take_out
+from greenrt._hub.links import LinkList, as_link
 from greenrt._hub.park import TIMED_OUT, Park, new_park
 from greenrt._typing import Any
 
@@ -11,10 +11,11 @@ WAIT = 1
 LINK = 2
 UNLINK = 3
 FIRE = 4
+CALL_LINKS = 5
 
 
 class Latch(Guarded):
-    """Set once, or set and cleared. Any thread. Waiters are woken and links called in the order of arrival.
+    """Set once, or set and cleared. Any thread. Links are called before waiters go on, each in the order of arrival.
 
     `source` is what links are called with; None: the latch itself.
     """
@@ -25,7 +26,7 @@ class Latch(Guarded):
         self._set = False
         self.source = source
         self._waiters: WaitList | None = None
-        self._links: list[Any] | None = None
+        self._links: LinkList | None = None
 
     def wait_set(self, timeout: Any) -> bool:
         """Park until set; return False if `timeout` (seconds; None: never) ran out first."""
@@ -44,7 +45,7 @@ class Latch(Guarded):
         return park.wait(timeout) is not TIMED_OUT
 
     def fire(self) -> None:
-        """Set, wake all waiters, call all links; idempotent."""
+        """Set, call all links, wake all waiters; idempotent."""
         if self._enter():
             self._set = True
             try:
@@ -53,6 +54,10 @@ class Latch(Guarded):
                 self._finish()
         else:
             self._submit(FIRE, None)
+
+    def call_links(self) -> None:
+        """Set, and call all links; what `fire` does first."""
+        self._submit(CALL_LINKS, None)
 
     def reset(self) -> None:
         """Unset; who was woken stays woken."""
@@ -70,18 +75,25 @@ class Latch(Guarded):
 
     def unlink_all(self) -> None:
         """Take all links back."""
-        for link in list(self._links or ()):
-            self._submit(UNLINK, link)
+        links = self._links
+        if links is not None:
+            for link in links.all():
+                self._submit(UNLINK, link)
 
     def has_links(self) -> bool:
         """Tell whether anyone waits or is linked."""
         return self.count_waiting() > 0
 
+    def has_queued_links(self) -> bool:
+        """Tell whether links were notified whose calls have not been made."""
+        links = self._links
+        return links is not None and links.queued is not None
+
     def count_waiting(self) -> int:
         """Return how many wait or are linked."""
         count = 0
         if self._links is not None:
-            count += len(self._links)
+            count += len(self._links.waiting)
         if self._waiters is not None:
             count += self._waiters.count
         return count
@@ -101,15 +113,19 @@ class Latch(Guarded):
         elif code == FIRE:
             self._set = True
             self._fire()
+        elif code == CALL_LINKS:
+            self._set = True
+            self._call_links()
         elif code == LINK:
+            if self._links is None:
+                self._links = LinkList()
             if self._set:
-                self._call(operand)
-            elif self._links is None:
-                self._links = [operand]
+                self._links.notify(operand, self._source())
             else:
-                self._links.append(operand)
+                self._links.waiting.append(operand)
         elif code == UNLINK:
-            take_out(self._links, operand)
+            if self._links is not None:
+                self._links.take_out(operand)
         else:
             Guarded._apply(self, code, operand)
 
@@ -120,23 +136,19 @@ class Latch(Guarded):
         waiters.append(park)
 
     def _fire(self) -> None:
-        waiters = self._waiters
-        if waiters is not None:
-            while waiters.count:
-                park: Any = waiters.popleft()
-                park.wake(True)
-        links = self._links
-        if links is not None:
-            self._links = None
-            failed: Any = None
-            for link in links:
-                # One that finds no memory does not keep the others from being told.
-                try:
-                    self._call(link)
-                except BaseException as error:
-                    failed = error
-            if failed is not None:
-                raise failed
+        try:
+            self._call_links()
+        finally:
+            waiters = self._waiters
+            if waiters is not None:
+                while waiters.count:
+                    park: Any = waiters.popleft()
+                    park.wake(True)
 
-    def _call(self, link: Notifier) -> None:
-        link.notify(self.source if self.source is not None else self)
+    def _call_links(self) -> None:
+        links = self._links
+        if links is not None and links.waiting:
+            links.notify_all(self._source())
+
+    def _source(self) -> Any:
+        return self if self.source is None else self.source

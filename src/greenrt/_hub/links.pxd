@@ -2,6 +2,7 @@ import cython
 
 from greenrt._hub cimport slot
 from greenrt._loop.entry cimport Entry
+from greenrt._native.switch cimport Fiber, resume
 
 
 cdef class Notifier:
@@ -9,17 +10,36 @@ cdef class Notifier:
     cpdef bint is_of(self, object callback) except -1
 
 
-cdef class _Call(Entry):
+cdef class LinkCall(Entry):
     cdef object callback
     cdef object source
+    cdef LinkList links
+    cdef bint over
+
+    @cython.locals(links=LinkList)
+    cpdef run(self)
 
 
 cdef class Link(Notifier):
     cdef object loop
-    cdef _Call call
+    cdef LinkCall call
     cdef object callback
 
 
+cdef class LinkList:
+    cdef list waiting
+    cdef list queued
+
+    @cython.locals(link=Notifier)
+    cdef notify_all(self, object source)
+    @cython.locals(known=Link, call=LinkCall)
+    cdef notify(self, Notifier link, object source)
+    @cython.locals(link=Link, call=LinkCall, waiting=Notifier, index=Py_ssize_t)
+    cdef take_out(self, object callback)
+    @cython.locals(link=Link)
+    cdef list all(self)
+    @cython.locals(link=Link, last=Link)
+    cdef forget(self, LinkCall call)
+
+
 cpdef Notifier as_link(object callback)
-@cython.locals(link=Notifier, index=Py_ssize_t)
-cpdef take_out(list links, object callback)

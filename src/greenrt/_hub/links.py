@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from greenrt._hub import slot
-from greenrt._hub.raw import spawn_raw
+from greenrt._hub.raw import RawGreenlet
 from greenrt._loop.entry import Entry
+from greenrt._native.switch import Fiber, resume
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
-__all__ = ["GreenLink", "Link", "Notifier", "as_link", "take_out"]
+__all__ = ["GreenLink", "Link", "LinkList", "Notifier", "as_link"]
 
 
 class Notifier:
@@ -25,17 +26,28 @@ class Notifier:
         return self is callback
 
 
-class _Call(Entry):
-    """The call of a link, in the run queue."""
+class LinkCall(Entry):
+    """The call of a link, in the run queue; a link that is taken back before its turn is not called."""
 
-    __slots__ = ("callback", "source")
+    __slots__ = ("callback", "links", "over", "source")
 
-    def __init__(self, callback: Callable[[Any], object], source: Any) -> None:
+    def __init__(self, callback: Callable[[Any], object]) -> None:
         self.callback = callback
-        self.source = source
+        self.source: Any = None
+        # The list that finds this call by its callback until its turn comes.
+        self.links: LinkList | None = None
+        # Whether the call was made or taken back.
+        self.over = False
 
     def run(self) -> None:
         """See `Entry.run`."""
+        if self.over:
+            return
+        self.over = True
+        links = self.links
+        if links is not None:
+            self.links = None
+            links.forget(self)
         self.callback(self.source)
 
     def __repr__(self) -> str:
@@ -51,7 +63,7 @@ class Link(Notifier):
         self.loop = slot.get_hub().loop
         self.callback = callback
         # Made now: an end must be told when there is no memory, too.
-        self.call = _Call(callback, None)
+        self.call = LinkCall(callback)
 
     def notify(self, source: Any) -> None:
         """See `Notifier.notify`."""
@@ -63,12 +75,91 @@ class Link(Notifier):
         try:
             self.loop.post(entry)
         except LoopClosed:
-            # The thread that linked it has ended. That is not the business of who sets the source.
-            pass
+            # The thread that linked it has ended. That does not concern the thread that sets the source.
+            entry.over = True
 
     def is_of(self, callback: Any) -> bool:
         """See `Notifier.is_of`."""
         return self is callback or bool(self.callback == callback)
+
+
+class LinkList:
+    """The links of one object, in the order in which they were made. Callers of all but `forget` hold the gate."""
+
+    __slots__ = ("queued", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: list[Any] = []
+        # Links that were notified and whose calls are in a run queue.
+        self.queued: list[Any] | None = None
+
+    def notify_all(self, source: Any) -> None:
+        """Notify and drop all links that wait; one that fails does not keep the others from it."""
+        links = self.waiting
+        self.waiting = []
+        failed: Any = None
+        for link in links:
+            try:
+                self.notify(link, source)
+            except BaseException as error:
+                failed = error
+        if failed is not None:
+            raise failed
+
+    def notify(self, link: Notifier, source: Any) -> None:
+        """Notify one link; until its call has been made, `take_out` finds it."""
+        if isinstance(link, Link):
+            known = link
+            try:
+                if self.queued is None:
+                    self.queued = [known]
+                else:
+                    self.queued.append(known)
+                call = known.call
+                call.links = self
+            except MemoryError:
+                # The call is made all the same; it only can't be taken back any more.
+                pass
+        link.notify(source)
+
+    def take_out(self, callback: Any) -> None:
+        """Remove the first link that is of `callback`, unless its call has been made; no-op if there is none."""
+        for link in self.queued or ():
+            call = link.call
+            if not call.over and link.is_of(callback):
+                call.over = True
+                self.forget(call)
+                return
+        for index, waiting in enumerate(self.waiting):
+            if waiting.is_of(callback):
+                del self.waiting[index]
+                return
+
+    def all(self) -> list[Any]:
+        """Return the links whose calls have not been made."""
+        found: list[Any] = []
+        for link in self.queued or ():
+            if not link.call.over:
+                found.append(link)  # noqa: PERF401 - a comprehension has no typed variables
+        found.extend(self.waiting)
+        return found
+
+    def forget(self, call: LinkCall) -> None:
+        """Drop the calls that are over, when the last of those that were queued is. Any thread."""
+        queued = self.queued
+        if not queued:
+            return
+        last = queued[-1]
+        if last.call is call:
+            # Other threads may have calls of theirs before it.
+            left: list[Any] = []
+            for link in queued:
+                if not link.call.over:
+                    left.append(link)  # noqa: PERF401
+            self.queued = left or None
+            if not left and isinstance(call.source, Fiber):
+                # A greenlet that has finished and its latch refer to each other.
+                call.source.latch = None
 
 
 class GreenLink:
@@ -84,7 +175,8 @@ class GreenLink:
 
     def __call__(self, source: Any) -> None:
         if self.successful is None or source.successful() == self.successful:
-            spawn_raw(self.callback, source)
+            # Not queued: the callback runs up to its first wait before a greenlet that waits for the end goes on.
+            resume(RawGreenlet(self.callback, (source,), {}))
 
     def __eq__(self, other: object) -> bool:
         return self.callback == getattr(other, "callback", other)
@@ -100,12 +192,3 @@ def as_link(callback: Any) -> Notifier:
     if not callable(callback):
         raise TypeError(f"a link must be callable, not {callback!r}")
     return Link(callback)
-
-
-def take_out(links: list[Notifier] | None, callback: Any) -> None:
-    """Remove the first link that is of `callback`; no-op if there is none."""
-    if links is not None:
-        for index, link in enumerate(links):
-            if link.is_of(callback):
-                del links[index]
-                return

@@ -168,7 +168,10 @@ class HubCore(Fiber):
 
 
 def as_seconds(timeout: Any) -> float:
-    """Return a timeout as a float; ValueError if it is not a number, TypeError if it is nothing like one."""
+    """Return a timeout (a number or a greenrt.Timeout) as a float.
+
+    ValueError if it is not a number, TypeError if it is nothing like one.
+    """
     seconds = float(timeout)
     if seconds != seconds:
         raise ValueError(f"a timeout must be None or a number of seconds, not {timeout!r}")
@@ -286,8 +289,8 @@ class Park(Entry):
     def wait(self, timeout: Any = None, ref: bool = True) -> Any:
         """Suspend until the park ends; return the outcome, or raise the error.
 
-        Returns TIMED_OUT after `timeout` seconds (None: never). `ref` false: the timeout does not keep the loop
-        alive.
+        Returns TIMED_OUT after `timeout` seconds (None: never), or when `timeout` is a greenrt.Timeout and its time
+        is up. `ref` false: the timeout does not keep the loop alive.
         """
         self.suspended = True
         if not self.ended:
@@ -298,7 +301,11 @@ class Park(Entry):
             self._withdraw()
             if self.failed:
                 self.outcome = None
-                raise outcome
+                if outcome is not timeout:
+                    raise outcome
+                return TIMED_OUT
+            if timeout is not None:
+                slot.raise_own_error(timeout)
         return outcome
 
     def _withdraw(self) -> None:

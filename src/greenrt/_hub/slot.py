@@ -12,11 +12,14 @@ from greenrt._typing import Any
 
 __all__ = [
     "drop_hub",
+    "expired",
     "get_hub",
     "get_hub_if_exists",
     "hub_for_waiting",
+    "is_timeout",
     "keep_hub",
     "on_main_thread",
+    "raise_own_error",
     "set_hub_factory",
 ]
 
@@ -26,7 +29,7 @@ __all__ = [
 enable_optional_cleanup(False)
 
 _factory: Callable[[], Any] | None = None
-_timeout_class: type[BaseException] | None = None
+_timeout_class: Any = None
 
 # Ends with its thread, and ends the thread's hub: the C slot has nobody to tell.
 _at_thread_end = _original.thread_local()
@@ -57,10 +60,25 @@ threads_with_hub: dict[int, Any] = {}
 creation_lock = _original.RLock()
 
 
-def timeout_error(seconds: float | None) -> BaseException:
-    """Return the Timeout that a `get` raises whose time is up."""
-    assert _timeout_class is not None
-    return _timeout_class(seconds)
+def timeout_error(timeout: Any) -> Any:
+    """Return the Timeout that a `get` raises whose time is up; `timeout` itself if it is one."""
+    return timeout if isinstance(timeout, _timeout_class) else _timeout_class(timeout)
+
+
+def is_timeout(given: Any) -> bool:
+    """Tell whether `given` is a greenrt.Timeout."""
+    return isinstance(given, _timeout_class)
+
+
+def expired(timeout: Any, error: type[Exception]) -> Any:
+    """Return what a call raises whose time is up: an `error`, or `timeout` itself if that is a greenrt.Timeout."""
+    return timeout if isinstance(timeout, _timeout_class) else error()
+
+
+def raise_own_error(timeout: Any) -> None:
+    """Raise the exception that a greenrt.Timeout was made with, if any; no-op for a timeout in seconds."""
+    if type(timeout) is not float and isinstance(timeout, _timeout_class):
+        timeout.raise_own_error()
 
 
 def set_timeout_class(kind: type[BaseException]) -> None:

@@ -1,6 +1,7 @@
 """Timeout: an exception that is raised in the greenlet that started it, when its time is up."""
 
 from collections.abc import Callable
+from math import inf
 from types import TracebackType
 
 from greenrt._hub import slot
@@ -50,6 +51,11 @@ class Timeout(BaseException):
     instance) if that is given; with ``exception=False`` the ``with`` block ends silently when this very Timeout is
     raised. A BaseException, so that ``except Exception`` lets it pass. `ref` false: it does not keep the loop
     alive.
+
+    What takes a `timeout` in seconds takes a Timeout too. One that does not run limits that call. One that runs goes
+    on running after the call. When its time is up during the call, a call that waits (`join`, `wait`, `acquire`)
+    returns as after any timeout, and one that fetches something (`get`) raises it; a Timeout with an exception of its
+    own raises that.
     """
 
     def __init__(
@@ -61,6 +67,12 @@ class Timeout(BaseException):
     ) -> None:
         if seconds is not None and seconds != seconds:
             raise ValueError("a timeout must be None or a number of seconds, not nan")
+        if not (
+            exception is None or exception is False or isinstance(exception, (str, BaseException))
+        ) and not (isinstance(exception, type) and issubclass(exception, BaseException)):
+            raise TypeError(
+                f"a Timeout raises an exception, itself (None, False, or a text that it shows), not {exception!r}"
+            )
         self.seconds = seconds
         self.exception = exception
         self._ref = ref
@@ -151,6 +163,28 @@ class Timeout(BaseException):
             thrown = exception()
         self._thrown = thrown
         return thrown
+
+    def __float__(self) -> float:
+        """Return for how long (seconds) a call may wait that is given this for its `timeout`.
+
+        For as long as it takes if it runs, since it ends the wait itself. AssertionError if it runs for another
+        greenlet, in which it would be raised.
+        """
+        if self.seconds is None:
+            return inf
+        if not self._runs():
+            return max(float(self.seconds), 0.0)
+        expiry: Any = self._expiry
+        if expiry.target is not current():
+            raise AssertionError(f"{self!r} runs for {expiry.target!r}; make a Timeout for this greenlet")
+        return inf
+
+    def raise_own_error(self) -> None:
+        """Raise `exception` if that is an exception or a class of one."""
+        error = self.make_error()
+        self._thrown = None
+        if error is not self:
+            raise error
 
     def __enter__(self) -> "Timeout":
         if not self._runs():

@@ -32,6 +32,8 @@ __all__ = [
 # in a greenlet. The compiled build stops the unwinding.
 SURVIVES_FINALIZATION = sys.version_info >= (3, 14)
 
+_dead = greenlet.dead.__get__
+
 # Who runs while the interpreter is being finalized, when greenlet doesn't tell any more.
 _last = current()
 
@@ -106,12 +108,13 @@ def throw_into(target: greenlet, error: BaseException) -> Any:
 
 def is_active(target: greenlet) -> bool:
     """Tell whether `target` has started and has not finished."""
-    return bool(target)
+    # Not by its truth value: subclasses count as true from their start on.
+    return greenlet.__bool__(target)
 
 
 def has_started(target: greenlet) -> bool:
     """Tell whether `target` has ever run, or was thrown into before it could: it can't be started any more."""
-    return bool(target) or target.dead
+    return is_active(target) or bool(_dead(target))
 
 
 def place(target: Fiber, hub: Any) -> None:

@@ -94,7 +94,7 @@ class Sentinel(Lock):
         # Nothing says when the thread's code ends: those that wait poll from the start.
         self._ended.set()
 
-    def wait_for_end(self, blocking: bool = True, timeout: float = -1) -> bool:
+    def wait_for_end(self, blocking: bool = True, timeout: float | None = -1) -> bool:
         """Wait until the thread has ended, as `acquire` would; tell whether it has, and nothing holds the lock."""
         limit = checked_timeout(blocking, timeout)
         if not blocking or limit == 0:
@@ -109,14 +109,14 @@ class Sentinel(Lock):
             return poll_until(lambda: not self.locked(), left)
         return not self.locked()
 
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float | None = -1) -> bool:
         """Take the lock: the first time for the thread, later when that has ended. See `Lock.acquire`."""
         if self._native is None or not Lock.locked(self):
             return Lock.acquire(self, blocking, timeout)
         started = monotonic()
         if not self.wait_for_end(blocking, timeout):
             return False
-        left = timeout if timeout <= 0 else max(0.0, started + timeout - monotonic())
+        left = timeout if timeout is None or timeout <= 0 else max(0.0, started + timeout - monotonic())
         return Lock.acquire(self, blocking, left)
 
     __enter__ = acquire

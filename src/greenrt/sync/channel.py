@@ -2,6 +2,7 @@
 
 from types import GenericAlias
 
+from greenrt._hub import slot
 from greenrt._hub.guard import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
 from greenrt._native.thread import monotonic
@@ -68,7 +69,7 @@ class Channel(Guarded):
         park = new_park(self)
         park.outcome = item
         if self._wait(PUT, park, timeout) is TIMED_OUT:
-            raise Full
+            raise slot.expired(timeout, Full)
 
     def put_nowait(self, item: Any) -> None:
         """Give `item` to a getter that waits; `queue.Full` if none does. Never switches."""
@@ -90,11 +91,12 @@ class Channel(Guarded):
                 self._finish()
         if not block:
             raise Empty
+        given = timeout
         deadline = None if timeout is None else monotonic() + as_seconds(timeout)
         while True:
             item = self._wait(GET, new_park(self), timeout)
             if item is TIMED_OUT:
-                raise Empty
+                raise slot.expired(given, Empty)
             if item is not _AGAIN:
                 return item
             if deadline is not None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.joining import joinall, killall, wait
 from greenrt._hub.links import Notifier
+from greenrt._native.switch import current
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.sync.event import Event
@@ -41,6 +42,8 @@ class Group(Mapping):
         self.greenlets: set[Any] = set()
         # Those that were killed but have not finished.
         self.dying: set[Any] = set()
+        # Greenlets of `apply_async` and `map_async` that spawn here, perhaps after waiting for room. No members.
+        self._spawners: set[Any] = set()
         self._leaving = _Leaving(self)
         self._empty = Event()
         self._empty.set()
@@ -60,24 +63,54 @@ class Group(Mapping):
         return f"<{type(self).__name__} at {id(self):#x} {self.greenlets!r}>"
 
     def add(self, greenlet: Any) -> None:
-        """Take a greenlet in, until it has finished."""
+        """Take a greenlet in, until it has finished; one that can't be linked to (a raw one), until `discard`."""
         if greenlet in self.greenlets:
             return
+        rawlink = getattr(greenlet, "rawlink", None)
         self.greenlets.add(greenlet)
         self._empty.clear()
-        # May call back at once, for one that has finished.
-        greenlet.rawlink(self._leaving)
+        if rawlink is not None:
+            # May call back at once, for one that has finished.
+            rawlink(self._leaving)
 
     def _discard(self, greenlet: Any) -> None:
         self.greenlets.discard(greenlet)
         self.dying.discard(greenlet)
-        if not self.greenlets:
+        self._spawners.discard(greenlet)
+        if not self.greenlets and not self._spawners:
             self._empty.set()
 
     def discard(self, greenlet: Any) -> None:
         """Let a greenlet go."""
-        greenlet.unlink(self._leaving)
+        unlink = getattr(greenlet, "unlink", None)
+        if unlink is not None:
+            unlink(self._leaving)
         self._discard(greenlet)
+
+    def _track(self, greenlet: Greenlet) -> Greenlet:
+        self._spawners.add(greenlet)
+        self._empty.clear()
+        greenlet.rawlink(self._leaving)
+        greenlet.start()
+        return greenlet
+
+    def _runs_inside(self) -> bool:
+        return current() in self.greenlets
+
+    def apply_async(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...] | None = None,
+        kwds: dict[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+    ) -> Greenlet:
+        """See `Mapping.apply_async`. The greenlet is a member, if there is room now."""
+        if self.full():
+            return super().apply_async(func, args, kwds, callback)
+        greenlet: Greenlet = self.spawn(func, *(args or ()), **(kwds or {}))
+        if callback is not None:
+            greenlet.link_value(lambda finished: callback(finished.value))
+        return greenlet
 
     def start(self, greenlet: Any) -> None:
         """Take a greenlet in and start it."""
@@ -112,13 +145,15 @@ class Group(Mapping):
 
     def kill(self, exception: Any = GreenletExit, block: bool = True, timeout: float | None = None) -> None:
         """Kill all greenlets of the group, also those that come meanwhile; wait for their end with `block`."""
-        while self.greenlets - self.dying:
-            targets = list(self.greenlets - self.dying)
+        while self.greenlets or self._spawners:
+            # What would spawn more goes first. None is killed twice, but all are waited for.
+            targets = [*(self._spawners - self.dying), *(self.greenlets - self.dying)]
             self.dying.update(targets)
             killall(targets, exception, block=False)
             if not block:
                 return
-            if len(wait(targets, timeout=timeout)) < len(targets):
+            waited = [target for target in (*self._spawners, *self.greenlets) if hasattr(target, "rawlink")]
+            if not waited or len(wait(waited, timeout=timeout)) < len(waited):
                 return
 
     def killone(
@@ -127,4 +162,7 @@ class Group(Mapping):
         """Kill one greenlet of the group; no-op if it isn't in it."""
         if greenlet in self.greenlets and greenlet not in self.dying:
             self.dying.add(greenlet)
-            greenlet.kill(exception, block=block, timeout=timeout)
+            if isinstance(greenlet, Greenlet):
+                greenlet.kill(exception, block=block, timeout=timeout)
+            else:
+                kill(greenlet, exception)

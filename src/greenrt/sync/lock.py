@@ -5,6 +5,7 @@ from operator import index
 from greenlet import greenlet
 
 from greenrt import _original
+from greenrt._hub import slot
 from greenrt._hub.delivery import postpone
 from greenrt._hub.io import give_way
 from greenrt._native.switch import current_or_last
@@ -19,13 +20,16 @@ FOREVER = -1
 
 
 def checked_timeout(blocking: Any, timeout: Any) -> Any:
-    """Check what `acquire` was called with as CPython's locks do; return the timeout in seconds, or None."""
+    """Check what `acquire` was called with as CPython's locks do; return the timeout in seconds, or None.
+
+    Beyond those: no limit for None, as gevent's locks, and a greenrt.Timeout as it is.
+    """
+    if timeout is None or timeout == -1:
+        return None
     if not blocking:
-        if timeout != -1:
-            raise ValueError("can't specify a timeout for a non-blocking call")
-        return None
-    if timeout == -1:
-        return None
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    if slot.is_timeout(timeout):
+        return timeout
     seconds = timeout if isinstance(timeout, float) else float(index(timeout))
     if seconds != seconds:
         raise ValueError("Invalid value NaN (not a number)")
@@ -94,8 +98,8 @@ class Lock(Mutex):
 
     __slots__ = ()
 
-    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
-        """Take the lock; with `timeout` (seconds; -1: no limit) or without `blocking` tell whether that worked."""
+    def acquire(self, blocking: bool = True, timeout: float | None = FOREVER) -> bool:
+        """Take the lock; with `timeout` (seconds; -1, None: no limit) or without `blocking` tell if that worked."""
         if timeout is FOREVER and blocking is True:
             give_way()
             return self._obtain(True, None)
@@ -174,8 +178,8 @@ class RLock(Mutex):
             self._holder = None
             self._yield_up()
 
-    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
-        """Take the lock; with `timeout` (seconds; -1: no limit) or without `blocking` tell whether that worked."""
+    def acquire(self, blocking: bool = True, timeout: float | None = FOREVER) -> bool:
+        """Take the lock; with `timeout` (seconds; -1, None: no limit) or without `blocking` tell if that worked."""
         if timeout is FOREVER and blocking is True:
             return self._seize_again(True, None)
         return self._seize_again(bool(blocking), checked_timeout(blocking, timeout))

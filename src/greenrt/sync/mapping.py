@@ -6,6 +6,7 @@ from functools import partial
 from greenrt._hub.greenlet import Greenlet
 from greenrt._typing import Any
 from greenrt.sync.queue import SimpleQueue
+from greenrt.sync.result import AsyncResult
 from greenrt.sync.semaphore import Semaphore
 
 __all__ = ["Mapping"]
@@ -87,6 +88,15 @@ class _Results:
         self._feeder.kill()
 
 
+def _call_here(function: Callable[..., Any], item: Any) -> AsyncResult:
+    result: AsyncResult = AsyncResult()
+    try:
+        result.set(function(item))
+    except Exception as error:
+        result.set_exception(error)
+    return result
+
+
 class Mapping:
     """What a class with a `spawn` offers besides. gevent's names."""
 
@@ -94,13 +104,33 @@ class Mapping:
         """Start ``function(*args, **kwargs)``; return what has `get` and `rawlink`."""
         raise NotImplementedError
 
+    def _runs_inside(self) -> bool:
+        """Tell whether the caller occupies a place that `spawn` may wait for: it does the work itself then."""
+        return False
+
+    def full(self) -> bool:
+        """Tell whether `spawn` would have to wait."""
+        return False
+
+    def _track(self, greenlet: Greenlet) -> Greenlet:
+        """Have `join` wait for `greenlet` as well, which spawns here, and start it."""
+        raise NotImplementedError
+
+    def _call_back(self, callback: Callable[[Any], object], result: Any) -> None:
+        Greenlet.spawn(callback, result)
+
     def apply(
         self,
         func: Callable[..., Any],
         args: tuple[Any, ...] | None = None,
         kwds: dict[str, Any] | None = None,
     ) -> Any:
-        """Call ``func(*args, **kwds)`` there; return its result or raise its error."""
+        """Call ``func(*args, **kwds)`` there; return its result or raise its error.
+
+        A caller that runs there itself makes the call: it must not wait for the place that it occupies.
+        """
+        if self._runs_inside():
+            return func(*(args or ()), **(kwds or {}))
         return self.spawn(func, *(args or ()), **(kwds or {})).get()
 
     def apply_cb(
@@ -110,10 +140,10 @@ class Mapping:
         kwds: dict[str, Any] | None = None,
         callback: Callable[[Any], object] | None = None,
     ) -> Any:
-        """Like `apply`; then call ``callback(result)`` in a new greenlet."""
+        """Like `apply`; then call ``callback(result)``, in a new greenlet (a ThreadPool: in this one)."""
         result = self.apply(func, args, kwds)
         if callback is not None:
-            Greenlet.spawn(callback, result)
+            self._call_back(callback, result)
         return result
 
     def apply_async(
@@ -123,12 +153,21 @@ class Mapping:
         kwds: dict[str, Any] | None = None,
         callback: Callable[[Any], object] | None = None,
     ) -> Greenlet:
-        """Start ``func(*args, **kwds)`` without waiting for room; return a Greenlet with its result."""
-        return Greenlet.spawn(self.apply_cb, func, args, kwds, callback)
+        """Start ``func(*args, **kwds)`` without waiting for room; return a Greenlet with its result.
+
+        `join` waits for it too. `callback`, if given, is called with the result, unless the call failed.
+        """
+        return self._track(Greenlet(self.apply_cb, func, args, kwds, callback))
 
     def map(self, func: Callable[..., Any], iterable: Iterable[Any]) -> list[Any]:
-        """Return the results of ``func(item)`` in the order of `iterable`; raise the first error."""
-        return list(self.imap(func, iterable))
+        """Return the results of ``func(item)`` in the order of `iterable`; raise the first error.
+
+        A caller that runs there itself makes the calls for which there is no room.
+        """
+        if not self._runs_inside():
+            return list(self.imap(func, iterable))
+        results = [_call_here(func, item) if self.full() else self.spawn(func, item) for item in iterable]
+        return [result.get() for result in results]
 
     def map_cb(
         self,
@@ -148,8 +187,8 @@ class Mapping:
         iterable: Iterable[Any],
         callback: Callable[[Any], object] | None = None,
     ) -> Greenlet:
-        """Like `map_cb`, in a Greenlet, which is returned."""
-        return Greenlet.spawn(self.map_cb, func, iterable, callback)
+        """Like `map_cb`, in a Greenlet, which is returned; `join` waits for it too."""
+        return self._track(Greenlet(self.map_cb, func, iterable, callback))
 
     def imap(
         self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None

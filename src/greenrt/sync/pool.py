@@ -30,7 +30,11 @@ class Pool(Group):
             return
         if not self._room.acquire(blocking=blocking, timeout=timeout):
             raise PoolFull(f"{self!r} has no room")
-        super().add(greenlet)
+        try:
+            super().add(greenlet)
+        except BaseException:
+            self._room.release()
+            raise
 
     def start(self, greenlet: Any, blocking: bool = True, timeout: float | None = None) -> None:
         """Take a greenlet in, as `add`, and start it."""
@@ -41,6 +45,8 @@ class Pool(Group):
         if greenlet in self.greenlets:
             super()._discard(greenlet)
             self._room.release()
+        else:
+            super()._discard(greenlet)
 
     def full(self) -> bool:
         """Tell whether there is no room."""

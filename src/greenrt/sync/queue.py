@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 from types import GenericAlias, SimpleNamespace
 
 from greenrt import _original
+from greenrt._hub import slot
 from greenrt._hub.guard import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
 from greenrt._typing import Any
@@ -128,7 +129,7 @@ class SimpleQueue(Guarded):
         park = new_park(self)
         park.outcome = item
         if self._wait(PUT, park, timeout) is TIMED_OUT:
-            raise Full
+            raise slot.expired(timeout, Full)
 
     def put_nowait(self, item: Any) -> None:
         """Add `item`; `queue.Full` if there is no room. Never switches."""
@@ -262,7 +263,7 @@ class SimpleQueue(Guarded):
         park.outcome = purpose
         item = self._wait(GET, park, timeout)
         if item is TIMED_OUT:
-            raise Empty
+            raise slot.expired(timeout, Empty)
         return item
 
     def _refuse_if_shut(self) -> None:

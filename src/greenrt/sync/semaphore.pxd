@@ -1,6 +1,6 @@
 import cython
 
-from greenrt._hub.links cimport Notifier, as_link, take_out
+from greenrt._hub.links cimport LinkList, as_link
 from greenrt.sync.permits cimport Permits
 
 
@@ -8,12 +8,11 @@ cdef int LINK, UNLINK
 
 
 cdef class Semaphore(Permits):
-    cdef list _links
+    cdef LinkList _links
 
     cdef _give_back_several(self, object n)
-    @cython.locals(link=Notifier)
+    @cython.locals(links=LinkList)
     cdef _release_one(self)
-    @cython.locals(notifier=Notifier)
     cpdef _apply(self, int code, object operand)
 
 

@@ -1,6 +1,6 @@
 """Semaphores: a count of what is left, and who waits for more."""
 
-from greenrt._hub.links import as_link, take_out
+from greenrt._hub.links import LinkList, as_link
 from greenrt._typing import Any
 from greenrt.sync.permits import Permits
 
@@ -27,7 +27,7 @@ class Semaphore(Permits):
         if value < 0:
             raise ValueError(f"a semaphore's initial value must be >= 0, not {value!r}")
         self._left = value
-        self._links: list[Any] | None = None
+        self._links: LinkList | None = None
 
     @property
     def counter(self) -> int:
@@ -74,6 +74,10 @@ class Semaphore(Permits):
         """Take one link back; no-op if it isn't there."""
         self._submit(UNLINK, callback)
 
+    def linkcount(self) -> int:
+        """Return how many are linked."""
+        return 0 if self._links is None else len(self._links.waiting)
+
     def __enter__(self) -> None:
         self._obtain(True, None)
 
@@ -85,22 +89,20 @@ class Semaphore(Permits):
     def _release_one(self) -> None:
         Permits._release_one(self)
         links = self._links
-        if links is not None and self._left > 0:
-            self._links = None
-            for link in links:
-                link.notify(self)
+        if links is not None and links.waiting and self._left > 0:
+            links.notify_all(self)
 
     def _apply(self, code: int, operand: Any) -> None:
         if code == LINK:
+            if self._links is None:
+                self._links = LinkList()
             if self._left > 0:
-                notifier = operand
-                notifier.notify(self)
-            elif self._links is None:
-                self._links = [operand]
+                self._links.notify(operand, self)
             else:
-                self._links.append(operand)
+                self._links.waiting.append(operand)
         elif code == UNLINK:
-            take_out(self._links, operand)
+            if self._links is not None:
+                self._links.take_out(operand)
         else:
             Permits._apply(self, code, operand)
 

@@ -1,11 +1,14 @@
 """ThreadPool: native threads for calls that would block all greenlets."""
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from weakref import ref
 
 from greenrt import _original
+from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.hub import set_threadpool_factory
+from greenrt._hub.joining import joinall
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._hub.wakers import calls_underway, idle_threads
 from greenrt._loop.fork import in_child
@@ -25,6 +28,26 @@ DEFAULT_SIZE = 10
 
 # All pools there are, by id.
 _pools: "dict[int, ref[ThreadPool]]" = {}
+
+
+class _Hooks:
+    """Has a call traced and profiled as threading.settrace and threading.setprofile ask for."""
+
+    def __enter__(self) -> None:
+        # Not imported for this: a program without it has set no hooks.
+        threading = sys.modules.get("threading")
+        self._trace = getattr(threading, "_trace_hook", None)
+        self._profile = getattr(threading, "_profile_hook", None)
+        if self._trace is not None:
+            sys.settrace(self._trace)
+        if self._profile is not None:
+            sys.setprofile(self._profile)
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._profile is not None:
+            sys.setprofile(None)
+        if self._trace is not None:
+            sys.settrace(None)
 
 
 class _Job:
@@ -51,7 +74,8 @@ class _Job:
         error: BaseException | None = None
         admit_signals()
         try:
-            value = function(*self.args, **self.kwargs)
+            with _Hooks():
+                value = function(*self.args, **self.kwargs)
         except BaseException as raised:
             error = raised
         finally:
@@ -107,8 +131,8 @@ class ThreadPool(Mapping):
         self._room = Semaphore(self._maxsize)
         # None in it ends a thread.
         self._jobs: SimpleQueue = SimpleQueue()
-        # How many threads serve it: those for which no end is in the queue. What they do by themselves is not counted on:
-        # `_counting` is held for each change, and for each decision that the number takes part in.
+        # How many threads serve it: those for which no end is in the queue. What they do by themselves is not counted
+        # on: `_counting` is held for each change, and for each decision that the number takes part in.
         self._serving = 0
         # One entry a living thread; append and pop are atomic.
         self._threads: list[None] = []
@@ -117,6 +141,10 @@ class ThreadPool(Mapping):
         self._counting = _original.RLock()
         self._all_done = Event()
         self._all_done.set()
+        # Greenlets of `apply_async` and `map_async` that spawn here.
+        self._spawners: set[Greenlet] = set()
+        # The identities of the threads that make calls.
+        self._working: set[int] = set()
 
     @property
     def maxsize(self) -> int:
@@ -216,9 +244,13 @@ class ThreadPool(Mapping):
         self._serving += 1
 
     def _work(self, jobs: SimpleQueue, threads: list[None]) -> None:
+        ident = _original.get_ident()
+        working = self._working
+        working.add(ident)
         try:
             self._serve(jobs)
         finally:
+            working.discard(ident)
             threads.pop()
 
     def _serve(self, jobs: SimpleQueue) -> None:
@@ -251,8 +283,29 @@ class ThreadPool(Mapping):
             return True
 
     def join(self) -> None:
-        """Wait until no job is outstanding."""
+        """Wait until no job is outstanding, and nothing of `apply_async` and `map_async`."""
         self._all_done.wait()
+        while self._spawners:
+            # Not left to their links, which have not been called yet when this goes on.
+            self._spawners.difference_update(joinall(list(self._spawners)))
+            self._all_done.wait()
+
+    def full(self) -> bool:
+        """Tell whether `spawn` would have to wait."""
+        return self._room.locked()
+
+    def _runs_inside(self) -> bool:
+        return _original.get_ident() in self._working
+
+    def _track(self, greenlet: Greenlet) -> Greenlet:
+        spawners = self._spawners
+        spawners.add(greenlet)
+        greenlet.rawlink(spawners.discard)
+        greenlet.start()
+        return greenlet
+
+    def _call_back(self, callback: Callable[[Any], object], result: Any) -> None:
+        callback(result)
 
     def close(self, wait: bool = True) -> None:
         """Take no more calls, and end the threads when all there are have been made; idempotent.
