@@ -15,6 +15,7 @@ cdef class WaitList:
     cdef readonly Py_ssize_t count
 
     cpdef append(self, Park park)
+    cpdef insert(self, Park park, Park following)
     cpdef bint remove(self, Park park) except -1
     cpdef Park popleft(self)
     cpdef Park first(self)

@@ -41,6 +41,22 @@ class WaitList:
         self.tail = park
         self.count += 1
 
+    def insert(self, park: Park, following: Park | None) -> None:
+        """Add `park` before `following`, which is in the list; at the end if that is None."""
+        if following is None:
+            self.append(park)
+            return
+        previous = following.previous
+        park.previous = previous
+        park.following = following
+        park.queue = self
+        following.previous = park
+        if previous is None:
+            self.head = park
+        else:
+            previous.following = park
+        self.count += 1
+
     def remove(self, park: Park) -> bool:
         """Take `park` out; return whether it was in."""
         if park.queue is not self:

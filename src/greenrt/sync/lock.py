@@ -47,6 +47,7 @@ class Mutex(Permits):
 
     def __init__(self) -> None:
         self._left = 1
+        self._vain = 0
 
     def _take_back(self) -> None:
         """Take the mutex whatever is thrown at the greenlet meanwhile: that is raised at its next wait.
@@ -67,7 +68,7 @@ class Mutex(Permits):
             postpone(thrown)
 
     def _yield_up(self) -> bool:
-        """Hand the mutex to who waits longest, or free it; return False if it was free."""
+        """Free the mutex, and wake the waiter that has waited longest; return False if it was free."""
         if self._left:
             return False
         self._give_back()
@@ -91,7 +92,8 @@ class Mutex(Permits):
 class Lock(Mutex):
     """threading.Lock, which suspends the greenlet instead of the thread. Any greenlet may release it.
 
-    Any thread may use it, also from a finalizer or a signal handler. Who waits gets it in the order of arrival.
+    Any thread may use it, also from a finalizer or a signal handler. Waiters get it in the order of arrival, before
+    calls that may wait; a call that may not takes a lock that has just been released (see `permits`).
     Taking a free lock lets others run first if none has for some milliseconds: who polls a queue in a loop, or fills
     one that has no bound, never waits for anything.
     """
@@ -104,7 +106,7 @@ class Lock(Mutex):
             give_way()
             return self._obtain(True, None)
         limit = checked_timeout(blocking, timeout)
-        if blocking:
+        if blocking and limit != 0:
             give_way()
             return self._obtain(True, limit)
         if self._obtain(False, None):
@@ -114,7 +116,7 @@ class Lock(Mutex):
         return False
 
     def release(self) -> None:
-        """Free the lock, or hand it to who waits. RuntimeError if it is free."""
+        """Free the lock, and wake the waiter that has waited longest. RuntimeError if it is free."""
         if not self._yield_up():
             raise RuntimeError("release unlocked lock")
 
@@ -182,7 +184,8 @@ class RLock(Mutex):
         """Take the lock; with `timeout` (seconds; -1, None: no limit) or without `blocking` tell if that worked."""
         if timeout is FOREVER and blocking is True:
             return self._seize_again(True, None)
-        return self._seize_again(bool(blocking), checked_timeout(blocking, timeout))
+        limit = checked_timeout(blocking, timeout)
+        return self._seize_again(bool(blocking) and limit != 0, limit)
 
     def release(self) -> None:
         """Undo one `acquire`. RuntimeError if the caller doesn't hold the lock."""

@@ -1,7 +1,19 @@
-"""Permits: so many may go on at once; who comes later waits for one. Under locks and semaphores."""
+"""Permits: a number of greenlets and threads hold one at a time, others wait. Under locks and semaphores.
+
+A release makes the permit free and calls the waiter that has waited longest. The waiter takes the permit when it
+runs. Until then the permit counts as free: `locked()` says so, and a call that must not wait may take it. A call that
+may wait takes only permits for which no waiter has been called, and queues behind the waiters otherwise. So waiters
+are served in the order of arrival, and a greenlet that takes a lock again and again cannot starve them.
+
+A called waiter that finds no permit waits again, in front of all that have never been called. After PATIENCE such
+vain calls in a row the permit is kept for the called waiter: a call that must not wait lets others run first, and
+fails if the waiter, of another thread, still has not run. A kill or a timeout never undoes a call: it takes effect at
+the waiter's next wait. If a called waiter cannot run any more, the next one is called.
+"""
 
 from greenrt._hub.guard import Guarded, WaitList
-from greenrt._hub.park import TIMED_OUT, in_hub, new_park
+from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park, yield_now
+from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 
 __all__ = ["Permits"]
@@ -10,34 +22,113 @@ ACQUIRE = 1
 RELEASE = 2
 PREPARE = 3
 
+# How many vain calls of waiters in a row calls that must not wait may cause.
+PATIENCE = 100
+
+
+class _Called:
+    """The type of CALLED."""
+
+    def __repr__(self) -> str:
+        return "CALLED"
+
+
+# What the park of a waiter ends with that shall try to take a permit. The park of a waiter that has tried in vain
+# carries it from the start.
+CALLED: Any = _Called()
+
 
 class Permits(Guarded):
-    """How many permits are left, and who waits for one: they are handed over in the order of arrival."""
+    """How many permits are free, and the waiters for one."""
 
-    __slots__ = ("_left", "_waiters")
+    __slots__ = ("_called", "_left", "_vain", "_waiters")
 
     _left: int
+    _vain: int
+    # Both or neither: waiters that have not been called, and those called that have not run since.
     _waiters: WaitList | None
+    _called: WaitList | None
 
     def _obtain(self, blocking: bool, timeout: Any) -> bool:
-        """Take one; return False if none is left, or none comes within `timeout` seconds (None: no limit)."""
+        """Take one; return False if none is free, or none comes within `timeout` seconds (None: no limit)."""
         # Without the gate no answer can be had at once; with a park there is time, but the hub can't have one.
         if self._enter() or ((not blocking or in_hub()) and self._insist()):
-            free = self._left > 0
+            called = self._called
+            free = self._left > 0 and (
+                called is None or self._left > called.count or self._may_overtake(blocking)
+            )
             if free:
                 self._left -= 1
             self._finish()
             if free:
                 return True
         if not blocking:
-            return False
+            return self._left > 0 and self._obtain_after_others()
         if self._waiters is None:
             # Made here: an allocation can run finalizers, and one that waits for this must not hold the gate.
-            self._submit(PREPARE, WaitList())
-        return self._wait(ACQUIRE, new_park(self), timeout) is not TIMED_OUT
+            self._submit(PREPARE, (WaitList(), WaitList()))
+        started = 0.0 if timeout is None else monotonic()
+        park: Any = new_park(self)
+        outcome = self._wait(ACQUIRE, park, timeout)
+        if outcome is CALLED:
+            return self._take_turn(park) or self._wait_again(timeout, started)
+        return outcome is not TIMED_OUT
+
+    def _may_overtake(self, blocking: bool) -> bool:
+        """Tell whether a permit may be taken for which a waiter has been called."""
+        if blocking:
+            return in_hub()
+        return self._vain < PATIENCE or in_hub()
+
+    def _obtain_after_others(self) -> bool:
+        """Let the called waiters run; then take a permit if one is free for which none has been called."""
+        if in_hub():
+            # The gate was not to be had.
+            return False
+        yield_now()
+        if not (self._enter() or self._insist()):
+            return False
+        called = self._called
+        free = self._left > (0 if called is None else called.count)
+        if free:
+            self._left -= 1
+        self._finish()
+        return free
+
+    def _take_turn(self, park: Any) -> bool:
+        """Take a permit for the calling waiter, which was called; return False if none is free."""
+        if not (self._enter() or self._insist()):
+            self.withdraw(park)
+            return False
+        called: Any = self._called
+        # None in the child of a fork, where the lock was renewed.
+        if called is not None:
+            called.remove(park)
+        free = self._left > 0
+        if free:
+            self._left -= 1
+            self._vain = 0
+        else:
+            self._vain += 1
+        self._finish()
+        return free
+
+    def _wait_again(self, timeout: Any, started: float) -> bool:
+        """Go on waiting, near the front, after a call in vain."""
+        while True:
+            if self._waiters is None:
+                self._submit(PREPARE, (WaitList(), WaitList()))
+            left = None if timeout is None else as_seconds(timeout) - (monotonic() - started)
+            park: Any = new_park(self)
+            park.outcome = CALLED
+            outcome = self._wait(ACQUIRE, park, left)
+            if outcome is not CALLED:
+                return outcome is not TIMED_OUT
+            if self._take_turn(park):
+                return True
 
     def _give_back(self) -> None:
-        """Hand one to who waits longest, or have one more."""
+        """Free one, and call the waiter that has waited longest."""
         if self._enter():
             try:
                 self._release_one()
@@ -49,33 +140,53 @@ class Permits(Guarded):
     # -- With the gate held
 
     def _release_one(self) -> None:
+        self._left += 1
+        self._call_waiters()
+
+    def _call_waiters(self) -> None:
+        """Call a waiter for each free permit for which none has been called."""
         waiters = self._waiters
         if waiters is not None:
-            while waiters.count:
+            called: Any = self._called
+            while waiters.count and called.count < self._left:
                 park: Any = waiters.popleft()
-                if park.wake(True):
-                    return
-        self._left += 1
+                called.append(park)
+                if not park.wake(CALLED):
+                    called.remove(park)
+
+    def _line_up(self, park: Any) -> None:
+        """Append a waiter; one that was called in vain goes in front of those that have never been called."""
+        waiters: Any = self._waiters
+        if park.outcome is CALLED:
+            behind = waiters.head
+            while behind is not None and behind.outcome is CALLED:
+                behind = behind.following
+            waiters.insert(park, behind)
+        else:
+            waiters.append(park)
 
     def _apply(self, code: int, operand: Any) -> None:
         if code == ACQUIRE:
             park = operand
-            if self._left > 0:
+            # There since before the park was made.
+            called: Any = self._called
+            if self._left > called.count:
                 if park.wake(True):
                     self._left -= 1
             else:
-                # There since before the park was made.
-                waiters: Any = self._waiters
-                waiters.append(park)
+                self._line_up(park)
         elif code == RELEASE:
             self._release_one()
         elif code == PREPARE:
             if self._waiters is None:
-                self._waiters = operand
+                self._waiters, self._called = operand
         else:
             Guarded._apply(self, code, operand)
+            # It may have been called.
+            self._call_waiters()
 
     def _at_fork_reinit(self) -> None:
         # threading calls this in the child of a fork: who waited isn't there.
         self._renew()
-        self._waiters = None
+        self._waiters = self._called = None
+        self._vain = 0

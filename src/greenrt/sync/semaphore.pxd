@@ -1,5 +1,6 @@
 import cython
 
+from greenrt._hub.guard cimport WaitList
 from greenrt._hub.links cimport LinkList, as_link
 from greenrt.sync.permits cimport Permits
 
@@ -11,8 +12,8 @@ cdef class Semaphore(Permits):
     cdef LinkList _links
 
     cdef _give_back_several(self, object n)
-    @cython.locals(links=LinkList)
-    cdef _release_one(self)
+    @cython.locals(links=LinkList, called=WaitList)
+    cdef _call_waiters(self)
     cpdef _apply(self, int code, object operand)
 
 

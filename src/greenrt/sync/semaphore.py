@@ -27,6 +27,7 @@ class Semaphore(Permits):
         if value < 0:
             raise ValueError(f"a semaphore's initial value must be >= 0, not {value!r}")
         self._left = value
+        self._vain = 0
         self._links: LinkList | None = None
 
     @property
@@ -86,11 +87,13 @@ class Semaphore(Permits):
 
     # -- With the gate held
 
-    def _release_one(self) -> None:
-        Permits._release_one(self)
+    def _call_waiters(self) -> None:
+        Permits._call_waiters(self)
         links = self._links
-        if links is not None and links.waiting and self._left > 0:
-            links.notify_all(self)
+        if links is not None and links.waiting:
+            called = self._called
+            if self._left > (0 if called is None else called.count):
+                links.notify_all(self)
 
     def _apply(self, code: int, operand: Any) -> None:
         if code == LINK:

@@ -1,0 +1,271 @@
+"""A permit that is released is free, its waiters are served in the order of arrival, and no wake is lost."""
+
+import threading
+from typing import Any
+
+import pytest
+
+import greenrt
+
+MUTEXES = [greenrt.Lock, greenrt.RLock]
+KINDS = [*MUTEXES, greenrt.Semaphore, greenrt.BoundedSemaphore]
+
+
+class Waiters:
+    """Greenlets that wait for a permit, note that they have it, and release it."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self.order: list[Any] = []
+        self.greenlets: list[greenrt.Greenlet] = []
+
+    def add(self, name: Any, *acquire: Any) -> greenrt.Greenlet:
+        def work() -> bool:
+            taken: bool = self.lock.acquire(*acquire)
+            if taken:
+                self.order.append(name)
+                self.lock.release()
+            return taken
+
+        made = greenrt.spawn(work)
+        self.greenlets.append(made)
+        greenrt.sleep(0)
+        return made
+
+    def end(self) -> list[Any]:
+        greenrt.joinall(self.greenlets, timeout=20)
+        assert all(made.ready() for made in self.greenlets)
+        assert self.lock.acquire(False)
+        self.lock.release()
+        return self.order
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_released_one_is_free(kind: Any):
+    lock = kind()
+    lock.acquire()
+    waiters = Waiters(lock)
+    for name in range(5):
+        waiters.add(name)
+    for _ in range(10):
+        lock.release()
+        if hasattr(lock, "locked"):
+            assert not lock.locked()
+        assert lock.acquire(False)
+    lock.release()
+    assert waiters.end() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_call_that_may_wait_queues_behind_the_waiters(kind: Any):
+    lock = kind()
+    lock.acquire()
+    waiters = Waiters(lock)
+    for name in range(3):
+        waiters.add(name)
+    for turn in range(3):
+        lock.release()
+        lock.acquire()
+        waiters.order.append("main")
+        waiters.add(f"late {turn}")
+    lock.release()
+    assert waiters.end() == [0, 1, 2, "main", "late 0", "main", "late 1", "main", "late 2"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_waiter_that_was_woken_in_vain_keeps_its_place(kind: Any):
+    lock = kind()
+    lock.acquire()
+    waiters = Waiters(lock)
+    for name in range(3):
+        waiters.add(name)
+    for turn in range(3):
+        lock.release()
+        assert lock.acquire(False)
+        # The first runs, and finds the permit taken.
+        greenrt.sleep(0)
+        waiters.add(f"late {turn}")
+    assert not waiters.order
+    lock.release()
+    assert waiters.end() == [0, 1, 2, "late 0", "late 1", "late 2"]
+
+
+def test_several_that_were_woken_in_vain_keep_their_order():
+    semaphore = greenrt.Semaphore(0)
+    waiters = Waiters(semaphore)
+    for name in range(6):
+        waiters.add(name)
+    for _ in range(2):
+        semaphore.release(3)
+        assert semaphore.counter == 3
+        for _ in range(3):
+            assert semaphore.acquire(False)
+        greenrt.sleep(0)
+    assert not waiters.order
+    semaphore.release()
+    assert waiters.end() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("overtaken", [False, True])
+def test_a_kill_of_a_woken_waiter_passes_the_wake_on(kind: Any, overtaken: bool):
+    lock = kind()
+    lock.acquire()
+    waiters = Waiters(lock)
+    first = waiters.add("first")
+    waiters.add("second")
+    lock.release()
+    if overtaken:
+        assert lock.acquire(False)
+    first.kill(block=False)
+    greenrt.sleep(0)
+    if overtaken:
+        assert not waiters.order
+        lock.release()
+    # Woken before it was killed, the first has taken a free permit.
+    assert waiters.end() == (["second"] if overtaken else ["first", "second"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_time_limit_holds_over_wakes_in_vain(kind: Any):
+    lock = kind()
+    lock.acquire()
+    waiters = Waiters(lock)
+    first = waiters.add("first", True, 0.05)
+    waiters.add("second", True, 20)
+    waiters.add("third")
+    while not first.ready():
+        lock.release()
+        assert lock.acquire(False)
+        greenrt.sleep(0.002)
+    assert first.value is False
+    lock.release()
+    assert waiters.end() == ["second", "third"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("native", [False, True])
+def test_polling_starves_no_waiter(kind: Any, native: bool):
+    """Neither a greenlet nor a native thread."""
+    lock = kind()
+    lock.acquire()
+    got = greenrt.Event()
+
+    def wait() -> None:
+        lock.acquire()
+        got.set()
+        lock.release()
+
+    thread = threading.Thread(target=wait)
+    waiter = None
+    if native:
+        thread.start()
+    else:
+        waiter = greenrt.spawn(wait)
+    greenrt.sleep(0.01)
+    lock.release()
+    polls = 0
+    while not got.is_set():
+        if lock.acquire(False):
+            # Held whenever others run.
+            greenrt.sleep(0)
+            lock.release()
+        polls += 1
+        assert polls < 1_000_000
+    if native:
+        thread.join()
+    else:
+        assert waiter is not None
+        waiter.join()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_taking_it_again_and_again_starves_no_waiter(kind: Any):
+    lock = kind()
+    counts = [0, 0, 0]
+
+    def work(number: int) -> None:
+        while min(counts) < 20:
+            lock.acquire()
+            counts[number] += 1
+            greenrt.sleep(0)
+            lock.release()
+
+    greenrt.joinall([greenrt.spawn(work, number) for number in range(3)], timeout=20, raise_error=True)
+    assert max(counts) <= min(counts) + 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_between_threads(kind: Any):
+    """Native threads and greenlets take, poll and give up: at the end the permit is free, and all have ended."""
+    lock = kind()
+    inside = []
+
+    def work(blocking: bool, limit: Any) -> None:
+        for _ in range(100):
+            if lock.acquire(blocking, *limit):
+                assert not inside
+                inside.append(1)
+                greenrt.sleep(0)
+                inside.pop()
+                lock.release()
+
+    ways: list[tuple[bool, tuple[Any, ...]]] = [(True, ()), (False, ()), (True, (0.001,))]
+    threads = [threading.Thread(target=work, args=way) for way in ways * 2]
+    for thread in threads:
+        thread.start()
+    greenlets = [greenrt.spawn(work, *way) for way in ways * 2]
+    greenrt.joinall(greenlets, timeout=30, raise_error=True)
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert lock.acquire(False)
+    lock.release()
+
+
+def test_a_notification_survives_a_kill():
+    """The standard Condition wakes a waiter by the release of a lock: the waiter returns from `acquire`."""
+    done: list[str] = []
+    lock = greenrt.Lock()
+    lock.acquire()
+
+    def wait() -> None:
+        lock.acquire()
+        done.append("notified")
+        greenrt.sleep(5)
+        done.append("not reached")
+
+    waiter = greenrt.spawn(wait)
+    greenrt.sleep(0)
+    lock.release()
+    waiter.kill()
+    assert done == ["notified"]
+
+
+def test_links_are_called_for_a_permit_that_no_waiter_takes():
+    semaphore = greenrt.Semaphore(0)
+    called: list[Any] = []
+    semaphore.rawlink(called.append)
+    waiter = greenrt.spawn(semaphore.acquire)
+    greenrt.sleep(0)
+    semaphore.release()
+    greenrt.sleep(0.001)
+    assert waiter.value is True
+    assert not called
+    semaphore.release()
+    greenrt.sleep(0.001)
+    assert called == [semaphore]
+
+
+def test_without_a_wait_if_the_limit_is_zero():
+    """As CPython's locks: others do not run meanwhile."""
+    lock = greenrt.Lock()
+    lock.acquire()
+    ran: list[int] = []
+    other = greenrt.spawn(ran.append, 1)
+    assert lock.acquire(True, 0) is False
+    assert lock.acquire(timeout=0) is False
+    other.join()
+    lock.release()
+    assert lock.acquire(timeout=0) is True
+    lock.release()
