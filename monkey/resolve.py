@@ -26,6 +26,12 @@ def resolve(arguments: list[str]) -> int:
     """Run ``greenrt resolve arguments...``; return 1 if a name has no answer, else 0."""
     parser = argparse.ArgumentParser(
         prog="greenrt resolve",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n"
+        "  greenrt resolve --trace python.org\n"
+        "  greenrt resolve --type MX --server 9.9.9.9 python.org\n\n"
+        "exit codes: 1: a name has no answer; 2: wrong arguments\n"
+        "environment: LOCALDOMAIN and RES_OPTIONS, as in resolv.conf(5)",
         description="Resolve names as the C library does (getent ahosts), or ask name servers for records of a type.",
     )
     parser.add_argument(

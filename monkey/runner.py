@@ -10,33 +10,93 @@ from greenrt.monkey.patches import patch_all
 
 from greenrt._typing import Any
 
-__all__ = ["run", "run_module", "run_script"]
+__all__ = ["run", "run_module", "run_script", "run_source"]
 
-USAGE = """usage: {0} [-m MODULE | SCRIPT] [ARGUMENT ...]
+USAGE = """usage: {0} [--] SCRIPT [ARGUMENT ...]
+       {0} -m MODULE [ARGUMENT ...]
+       {0} -c COMMAND [ARGUMENT ...]
+       {0} - [ARGUMENT ...]        the program on standard input
 
-Patches the standard library, then runs SCRIPT or MODULE as Python would.
+Patches the standard library, then runs the program as Python would. SCRIPT may be a folder or a zip file.
+
+examples:
+  {0} script.py --its-option
+  {0} -m package.module
+  python -X dev -W error -m {0} script.py     options of Python's own
+
+exit codes: that of the program; 2: wrong arguments
+environment: GREENRT_RESOLVER=ares|thread|block|auto   how names are resolved [auto]
+             PYTHON*                                   as always (https://docs.python.org/3/using/cmdline.html)
 """
 
 
 def run(arguments: list[str], command: str) -> None:
-    """Run ``[-m module | script] args...``."""
-    if arguments[:1] in ([], ["-h"], ["--help"]):
+    """Run ``[-m module | -c command | - | script] args...``."""
+    first, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if not arguments or first in ("-h", "--help"):
         print(USAGE.format(command), end="", file=sys.stdout if arguments else sys.stderr)
         raise SystemExit(0 if arguments else 2)
-    if arguments[0] == "-m":
-        if len(arguments) < 2:
-            raise SystemExit("argument expected for the -m option")
-        run_module(arguments[1], arguments[2:])
-    elif arguments[0].startswith("-"):
-        print(f"{command} has no option {arguments[0]}\n" + USAGE.format(command), end="", file=sys.stderr)
-        raise SystemExit(2)
+    if first == "--":
+        if not rest:
+            _refuse(command, "there is no script after --")
+        run_script(rest[0], rest[1:])
+    elif first[:2] in ("-m", "-c"):
+        # Python also takes `-mMODULE`.
+        given = first[2:] or (rest.pop(0) if rest else None)
+        if given is None:
+            _refuse(command, f"argument expected for the {first} option")
+        elif first[1] == "m":
+            run_module(given, rest)
+        else:
+            run_source(given, "<string>", "-c", rest)
+    elif first == "-":
+        # Not replaced by patching: it blocks, before anything else runs.
+        run_source(sys.stdin.buffer.read(), "<stdin>", "-", rest)
+    elif first.startswith("-"):
+        _refuse(
+            command,
+            f"{command} has no option {first}; options of Python's own go before -m: "
+            f"python {first} -m {command} ...; a script of that name: {command} -- {first}",
+        )
     else:
-        run_script(arguments[0], arguments[1:])
+        run_script(first, rest)
+
+
+def _refuse(command: str, problem: str) -> None:
+    print(f"{problem}\n" + USAGE.format(command), end="", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _lead_path(folder: str) -> None:
+    """Put `folder` in front of sys.path, in the place of that of greenrt's own script."""
+    # Under `-P`, Python puts none there.
+    if not sys.flags.safe_path:
+        sys.path[0] = folder
+
+
+def _new_main() -> ModuleType:
+    module = ModuleType("__main__")
+    module.__dict__["__builtins__"] = sys.modules["builtins"]
+    sys.modules["__main__"] = module
+    return module
+
+
+def run_source(source: str | bytes, name: str, argument: str, args: list[str]) -> None:
+    """Patch, and run the text of a program as `__main__`; `argument` is its sys.argv[0], `name` its file's name."""
+    sys.argv = [argument, *args]
+    _lead_path("")
+    module = _new_main()
+    if name == "<stdin>":
+        module.__file__ = name
+    patch_all()
+    _guarded(lambda: exec(compile(source, name, "exec"), module.__dict__))
 
 
 def run_script(path: str, args: list[str]) -> None:
     """Patch, and run the script at `path` as `__main__` with `args`. SystemExit or KeyboardInterrupt if it fails."""
     sys.argv = [path, *args]
+    # As Python makes it: absolute, and otherwise as it was given.
+    full = os.path.join(os.getcwd(), path)
     if os.path.isdir(path) or not os.path.isfile(path):
         # A folder with a __main__.py; or nothing, and the error that Python gives.
         if not os.path.exists(path):
@@ -45,33 +105,40 @@ def run_script(path: str, args: list[str]) -> None:
                 file=sys.stderr,
             )
             raise SystemExit(2)
-        patch_all()
-        _guarded(lambda: runpy.run_path(path, run_name="__main__"))
+        _run_folder(full)
         return
-    sys.path[0] = os.path.dirname(os.path.realpath(path))
-    module = ModuleType("__main__")
-    module.__file__ = path
-    module.__loader__ = SourceFileLoader("__main__", path)
-    module.__dict__["__builtins__"] = sys.modules["builtins"]
+    _lead_path(os.path.dirname(os.path.realpath(path)))
+    module = _new_main()
+    module.__file__ = full
+    module.__loader__ = SourceFileLoader("__main__", full)
     module.__dict__["__cached__"] = None
-    sys.modules["__main__"] = module
     patch_all()
 
     def run() -> None:
-        with open(path, "rb") as file:
-            code = compile(file.read(), path, "exec")
-        exec(code, module.__dict__)
+        with open(full, "rb") as file:
+            source = file.read()
+        if b"\0" in source:
+            # No source: a zip file, or an error that Python gives.
+            _run_folder(full)
+        else:
+            exec(compile(source, full, "exec"), module.__dict__)
 
     _guarded(run)
+
+
+def _run_folder(path: str) -> None:
+    """Patch, and run the `__main__` of a folder or zip file."""
+    _lead_path(path)
+    _new_main()
+    patch_all()
+    _guarded(lambda: runpy._run_module_as_main("__main__", alter_argv=False))  # type: ignore[attr-defined]
 
 
 def run_module(name: str, args: list[str]) -> None:
     """Patch, and run the module `name` as `__main__` with `args`, as ``python -m`` does."""
     sys.argv = [name, *args]
-    sys.path[0] = os.getcwd()
-    module = ModuleType("__main__")
-    module.__dict__["__builtins__"] = sys.modules["builtins"]
-    sys.modules["__main__"] = module
+    _lead_path(os.getcwd())
+    _new_main()
     patch_all()
     _guarded(lambda: runpy._run_module_as_main(name))  # type: ignore[attr-defined]
 

@@ -22,9 +22,21 @@ DESCRIPTION = """Serve a WSGI application over HTTP/1.1. SIGTERM and SIGINT: ans
 SIGHUP: answer what has come, then start anew in the same process; no connection is refused meanwhile. If the
 application can't be loaded any more, that is the end."""
 
+EPILOG = """examples:
+  greenrt serve module:app
+  greenrt serve --bind 0.0.0.0:8443 --tls-cert chain.pem --tls-key key.pem --access-log module:app
+
+exit codes: 0: ended by a signal; 2: wrong arguments, or the application can't be loaded
+environment: LISTEN_FDS and LISTEN_PID, the sockets that systemd passes; GREENRT_RESOLVER, as for `greenrt run`"""
+
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="greenrt serve", description=DESCRIPTION)
+    parser = argparse.ArgumentParser(
+        prog="greenrt serve",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+    )
     parser.add_argument(
         "application", metavar="MODULE:NAME", help="the module, and its application (default: app)"
     )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.child import environment, run_script
 
 import greenrt
@@ -63,12 +64,62 @@ def test_the_child_of_a_fork_writes_none(tmp_path: Path) -> None:
     assert out.count("beware: zmq: ") == 1, out
 
 
-def test_a_program_that_is_killed(tmp_path: Path) -> None:
+ENDS = {
+    "os._exit(5)": 5,
+    "os.kill(os.getpid(), signal.SIGKILL)": 128 + signal.SIGKILL,
+    "os.killpg(0, signal.SIGTERM)": 128 + signal.SIGTERM,
+    "signal.pthread_kill(threading.get_ident(), signal.SIGTERM)": 128 + signal.SIGTERM,
+    "signal.raise_signal(signal.SIGTERM)": 128 + signal.SIGTERM,
+    "os.abort()": 128 + signal.SIGABRT,
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_program_that_ends_at_once(tmp_path: Path, end: str) -> None:
+    """Its imports are in the report all the same."""
+    (tmp_path / "pyodbc.py").write_text("")
     script = tmp_path / "program.py"
-    script.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
-    out, err = greenrt_doctor(str(script), code=128 + signal.SIGKILL)
-    assert out == ""
-    assert err == "greenrt doctor: no report: the program was killed by SIGKILL, without its exit handlers\n"
+    group = "os.setpgid(0, 0)\n" if "killpg" in end else ""
+    script.write_text(f"import os, signal, threading, pyodbc\n{group}{end}\n")
+    out, _ = greenrt_doctor(str(script), code=ENDS[end])
+    assert "beware: pyodbc: call it by get_hub().threadpool.apply(function, args)" in out.splitlines()
+    assert ("the program was killed by SIG" in out) == (ENDS[end] > 128), out
+    assert out.splitlines()[-1].startswith("verdict: "), out
+
+
+def test_a_program_that_another_process_kills(tmp_path: Path) -> None:
+    (tmp_path / "pyodbc.py").write_text("")
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import os, time, pyodbc\ntime.sleep(0.5)\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "doctor", str(script)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        os.kill(int(process.stdout.readline()), signal.SIGKILL)
+        out, _ = process.communicate(timeout=40)
+    assert process.returncode == 128 + signal.SIGKILL
+    assert "beware: pyodbc: " in out, out
+
+
+def test_the_verdict_and_the_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "pyodbc.py").write_text("")
+    good, bad, failing = tmp_path / "good.py", tmp_path / "bad.py", tmp_path / "failing.py"
+    good.write_text("")
+    bad.write_text("import pyodbc\n")
+    failing.write_text("import pyodbc, sys\nsys.exit(7)\n")
+    out, _ = greenrt_doctor("--check", str(good))
+    assert out.splitlines()[-1].startswith("verdict: everything that blocks was patched"), out
+    out, _ = greenrt_doctor(str(bad))
+    assert out.splitlines()[-1].startswith("verdict: 1 thing needs attention"), out
+    greenrt_doctor("--check", str(bad), code=1)
+    greenrt_doctor("--check", str(failing), code=7)
+    out, _ = greenrt_doctor("--check")
+    assert out.splitlines()[-1].startswith("verdict: "), out
 
 
 def test_an_interrupted_program(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import venv
 from pathlib import Path
 
 import greenlet
+from greenrt.monkey.site_hook import TEXT
 from support.child import environment
 
 COMMAND = "import sys; sys.argv[0] = 'greenrt'; from greenrt.monkey.cli import main; main()"
@@ -65,3 +66,46 @@ def test_a_program_under_the_hook(tmp_path: Path) -> None:
         "sys.exit(5)\n"
     )
     assert python(tmp_path, str(program), code=5, GREENRT_PATCH="1") == "True\n"
+
+
+def _bare(folder: Path, *flags: str, path: Path | None = None, patch: str = "1") -> str:
+    """Run a program in an environment without greenrt; return what it wrote to stdout and stderr."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environ["GREENRT_PATCH"] = patch
+    if path is not None:
+        environ["PYTHONPATH"] = str(path)
+    done = subprocess.run(
+        [str(folder / "bin" / "python"), *flags, "-c", "print('ran')"],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=40,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_what_is_left_after_an_uninstall_does_nothing(tmp_path: Path) -> None:
+    """Also where parts of the package are left, or can't be imported."""
+    venv.create(tmp_path, with_pip=False, symlinks=True)
+    hook = next(tmp_path.glob("lib/python3*/site-packages")) / "greenrt_patch.pth"
+    hook.write_text(TEXT)
+    assert TEXT.count("\n") == 1
+    for patch in ("1", "0", ""):
+        assert _bare(tmp_path, patch=patch) == "ran\n"
+    for flags in (("-I",), ("-S",), ("-I", "-S"), ("-E",), ("-s",), ("-O", "-B")):
+        assert _bare(tmp_path, *flags) == "ran\n"
+    left = tmp_path / "left" / "greenrt"
+    (left / "monkey" / "__pycache__").mkdir(parents=True)
+    # Folders of compiled files.
+    assert _bare(tmp_path, path=left.parent) == "ran\n"
+    # What does not work is told in one line, and the program runs.
+    for text in ("", "syntax error", "raise RuntimeError('planned')"):
+        (left / "__init__.py").write_text(text)
+        (left / "monkey" / "__init__.py").write_text("")
+        out = _bare(tmp_path, path=left.parent)
+        assert out.endswith("ran\n")
+        assert out.startswith("greenrt: GREENRT_PATCH=1, but this Python is not patched: "), out
+        # Some folders are read twice.
+        assert len(set(out.splitlines())) == 2, out

@@ -40,6 +40,7 @@ FLOORS = {
     "serve": 7,
     "monkey": 8,
     "adapters": 9,
+    "__main__": 9,
 }
 MONKEY = FLOORS["monkey"]
 FACADE = MONKEY - 0.5

@@ -48,6 +48,10 @@ def _gaierror(failure: Failure) -> _socket.gaierror:
     return _socket.gaierror(code, GAI_ERRORS[code])
 
 
+# The socket module's word for the address of all hosts.
+BROADCAST = "<broadcast>"
+
+
 class Front:
     """`sources` are the sources by their names in nsswitch.conf; others that are named there count as unavailable."""
 
@@ -122,6 +126,9 @@ class Front:
     def gethostbyname_ex(self, hostname: Any) -> tuple[str, list[str], list[str]]:
         """See `socket.gethostbyname_ex`. Parks the greenlet."""
         name = _hostname("gethostbyname_ex", hostname)
+        if name == BROADCAST:
+            # No name for gethostbyname(3).
+            raise _socket.herror(HOST_NOT_FOUND, HOST_ERRORS[HOST_NOT_FOUND])
         if not name:
             return _original.gethostbyname_ex(name)
         sys.audit("socket.gethostbyname", (hostname,))
@@ -141,6 +148,8 @@ class Front:
         if not name:
             return _original.gethostbyaddr(name)
         sys.audit("socket.gethostbyaddr", (ip_address,))
+        if name == BROADCAST:
+            name = "255.255.255.255"
         family, packed = self._addresses(name, AF_UNSPEC)[0]
         host = _or_herror(self._by_address(family, packed))
         if host.addresses[0][0] != family:

@@ -6,14 +6,33 @@ from weakref import ref
 
 from greenlet import greenlet
 
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.links import Notifier
 from greenrt._native.switch import current_or_last
 from greenrt._typing import Any
 
 __all__ = ["forget_dummies"]
 
 
+class _End(Notifier):
+    """Calls a function at the very end of a greenlet, before what waits for that goes on."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[Any], None]) -> None:
+        self.function = function
+
+    def notify(self, source: Any) -> None:
+        """See `Notifier.notify`."""
+        self.function(source)
+
+    def __call__(self, source: Any) -> None:
+        # What a link is otherwise.
+        self.function(source)
+
+
 def forget_dummies(module: Any, is_thread: Callable[[greenlet], bool]) -> None:
-    """Have a `threading` module forget a dummy thread when its greenlet is gone.
+    """Have a `threading` module forget a dummy thread when its greenlet has finished or is gone.
 
     Without this each greenlet that asks for current_thread(), as logging does, would stay in the table for ever.
     Up to 3.12 CPython itself keeps the dummies of what `_thread.start_new_thread` made, here `is_thread`, until
@@ -37,6 +56,8 @@ def forget_dummies(module: Any, is_thread: Callable[[greenlet], bool]) -> None:
                 del module._active[ident]
 
         self._greenlet = ref(current, forget)
+        if isinstance(current, Greenlet):
+            current.rawlink(_End(forget))
 
     forgetful_init.forgets = True  # type: ignore[attr-defined]
     kind.__init__ = forgetful_init

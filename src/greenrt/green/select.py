@@ -135,28 +135,30 @@ class _Poll:
     def __new__(cls) -> Any:
         raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances")
 
-    def register(self, fd: Any, eventmask: int = _POLLIN | _POLLPRI | _POLLOUT, /) -> None:
+    def register(self, fd: Any, eventmask: int = _POLLIN | _POLLPRI | _POLLOUT) -> None:
         """Wait for `eventmask` of `fd` too, or instead of what it was registered for."""
         number = _number(fd)
         self._native.register(number, eventmask)
         self._masks[number] = eventmask
 
-    def modify(self, fd: Any, eventmask: int, /) -> None:
+    def modify(self, fd: Any, eventmask: int) -> None:
         """Change what is waited for. FileNotFoundError if `fd` isn't registered."""
         number = _number(fd)
         self._native.modify(number, eventmask)
         self._masks[number] = eventmask
 
-    def unregister(self, fd: Any, /) -> None:
+    def unregister(self, fd: Any) -> None:
         """No longer wait for `fd`. KeyError if it isn't registered."""
         number = _number(fd)
         self._native.unregister(number)
         del self._masks[number]
 
-    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
+    def poll(self, timeout: float | None = None) -> list[tuple[int, int]]:
         """Return (fd, events) of what is ready, after at most `timeout` milliseconds (None or negative: no limit)."""
         if self._polling:
             raise RuntimeError("concurrent poll() invocation")
+        if timeout is not None and not isinstance(timeout, _NUMBERS):
+            raise TypeError("timeout must be an integer or None")
         if timeout is not None and timeout > _LONGEST:
             raise OverflowError("timeout is too large")
         self._polling = True

@@ -1,0 +1,6 @@
+"""``python -m greenrt``: the command ``greenrt``, under the options of Python's own that precede ``-m``."""
+
+from greenrt.monkey.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Where the standard library and gevent agree, or each accept what the other does not."""
+
+import select as plain_select
+import socket as plain_socket
+
+import pytest
+
+import greenrt
+from greenrt.dns.resolvers import AresResolver, ThreadResolver
+from greenrt.green import select, threading
+
+
+@pytest.mark.parametrize("function", ["gethostbyaddr", "gethostbyname_ex"])
+@pytest.mark.parametrize("kind", [AresResolver, ThreadResolver])
+@pytest.mark.parametrize("given", ["<broadcast>", b"<broadcast>"])
+def test_the_word_for_all_hosts_is_no_host(function, kind, given):
+    with pytest.raises(plain_socket.herror):
+        getattr(plain_socket, function)(given)
+    with pytest.raises(plain_socket.herror) as raised:
+        getattr(kind(), function)(given)
+    # In other native threads than the main one, glibc's gethostbyname_r does not tell the number to CPython.
+    assert kind is ThreadResolver or raised.value.args == (1, "Unknown host")
+
+
+@pytest.mark.parametrize("spawn", [greenrt.spawn, greenrt.spawn_raw])
+def test_a_dummy_thread_ends_with_its_greenlet(spawn):
+    """Even while its greenlet is still referred to."""
+    before = len(threading._active)
+    seen = []
+
+    def ask():
+        seen.append(threading.current_thread())
+        greenrt.sleep(0.001)
+
+    greenlet = spawn(ask)
+    greenrt.sleep(0)
+    assert len(threading._active) == before + 1
+    if spawn is greenrt.spawn:
+        greenlet.join()
+    else:
+        greenrt.sleep(0.01)
+        assert greenlet.dead
+        del greenlet
+    assert len(threading._active) == before
+    assert seen[0] not in threading.enumerate()
+
+
+def test_poll_takes_gevents_keywords():
+    reader, writer = plain_socket.socketpair()
+    with reader, writer:
+        poller = select.poll()
+        poller.register(fd=reader, eventmask=plain_select.POLLOUT)
+        assert poller.poll(timeout=0) == [(reader.fileno(), plain_select.POLLOUT)]
+        poller.modify(fd=reader, eventmask=plain_select.POLLIN)
+        assert poller.poll(timeout=1) == []
+        poller.unregister(fd=reader)
+        with pytest.raises(TypeError, match="timeout must be an integer or None"):
+            poller.poll("soon")
