@@ -112,10 +112,10 @@ def test_start_new():
 
 def test_a_cancel_after_the_time_but_before_the_throw():
     """What is on its way when the block ends is not raised later."""
-    timeout = Timeout(0.001)
-    timeout.start()
     ready = greenrt.spawn(int)
     ready.join()
+    timeout = Timeout(0.001)
+    timeout.start()
     # The time passes without a switch; the timer fires while this greenlet is woken by something else.
     greenrt._hub.timeout.slot.get_hub().loop.update_now()
     end = threading.Event()

@@ -34,8 +34,12 @@ def test_does_what_a_deque_does(seed: int):
     for n in range(5000):
         # Long runs of either kind, so that the ring grows, wraps and empties.
         if dice.random() < 0.5 + 0.4 * ((n // 500) % 2 * 2 - 1):
-            ring.append(n)
-            model.append(n)
+            if dice.random() < 0.9:
+                ring.append(n)
+                model.append(n)
+            else:
+                ring.appendleft(n)
+                model.appendleft(n)
         elif model:
             assert ring.popleft() == model.popleft()
         assert len(ring) == len(model)

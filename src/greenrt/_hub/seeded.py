@@ -42,6 +42,10 @@ class SeededRing(Ring):
             item = other
         items.append(item)
 
+    def appendleft(self, item: Any) -> None:
+        """Add `item` before the first one."""
+        self._items.insert(0, item)
+
     def popleft(self) -> Any:
         """Remove and return the first item; raise IndexError when there is none."""
         return self._items.pop(0)

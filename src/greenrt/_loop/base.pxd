@@ -11,7 +11,8 @@ from greenrt._native.ring cimport Ring
 
 
 cdef Py_ssize_t POSTS_AT_MOST, POSTS_AT_LEAST, TIMERS_AT_MOST, TIMERS_AT_LEAST
-cdef double NAP
+cdef double NAP, PROMPT
+cdef int FULL_BATCH, FULL_BATCHES
 
 
 cdef class Drain(Entry):
@@ -47,7 +48,9 @@ cdef class LoopBase:
     cdef bint watches_signals
     cdef Wakeup wakeup
     cdef readonly SignalWakeup signal_wakeup
-    cdef double _now
+    cdef Backend _polled
+    cdef double _now, _polled_at
+    cdef int _full_batches
     cdef object __weakref__
 
     cpdef bint on_owner_thread(self)
@@ -60,10 +63,14 @@ cdef class LoopBase:
     cpdef watch_signals(self)
     cpdef gather(self, double limit)
     cdef int _poll(self, double limit) except -1
+    @cython.locals(begin=double, timeout=double)
     cdef int _wait(self, double limit) except -1
+    cdef _dispatch(self, int count)
+    @cython.locals(now=double, late=double)
+    cdef _note_poll(self, double begin, double timeout, int count)
     @cython.locals(ready=Ring)
     cpdef collect_posts(self, Py_ssize_t limit=*)
     cdef _run_hooks(self, list hooks)
-    cdef double _timeout(self, double limit)
+    cdef double _timeout(self, double limit, double now)
     cdef _expire_timers(self)
     cdef _place_ranked(self)

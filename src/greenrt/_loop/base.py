@@ -41,6 +41,11 @@ TIMERS_AT_LEAST = 10
 # How long (seconds) a signal may go unnoticed: one that another thread takes, or that comes just before the poll. A
 # longer sleep arms the wakeup fd, which takes three system calls.
 NAP = 0.01
+# A poll that ends in time does so within this (seconds): backends round up to milliseconds.
+PROMPT = 0.005
+# How many events a backend reports at once, and how many times in a row timers wait for the rest of them.
+FULL_BATCH = 1024
+FULL_BATCHES = 64
 
 
 class Drain(Entry):
@@ -100,6 +105,9 @@ class LoopBase:
         self.awaits: Any = None
         self.watches_signals = watch_signals
         self._now = clock.now()
+        # Since when the fds have had their say: a timer that was due by then may expire.
+        self._polled_at = self._now
+        self._full_batches = 0
         self._attach(backend)
 
     def _attach(self, backend: Backend) -> None:
@@ -218,19 +226,22 @@ class LoopBase:
         self.iteration += 1
         if self.inspector is not None:
             self.inspector.look()
+        # Counted before the look for signals: a post that follows a signal runs after the signal's handler.
+        posted = len(self.foreign)
         if self.watches_signals:
             check_signals()
         # No more than a batch: what fds and timers queue would wait behind all that threads can post.
-        self.collect_posts(max(POSTS_AT_LEAST, POSTS_AT_MOST - len(self.ready)))
+        self.collect_posts(min(posted, max(POSTS_AT_LEAST, POSTS_AT_MOST - len(self.ready))))
         if self.prepares:
             self._run_hooks(self.prepares)
         count = self._poll(limit)
-        self._now = self.clock.now()
-        if count:
-            fds = self.fds
-            fds.dispatch(count)
-        if self.watches_signals:
-            check_signals()
+        try:
+            # The handler of a signal runs before whatever the same poll wakes up: the signal may have come first.
+            if self.watches_signals:
+                check_signals()
+        finally:
+            if count:
+                self._dispatch(count)
         if self.checks:
             self._run_hooks(self.checks)
         self._expire_timers()
@@ -253,9 +264,16 @@ class LoopBase:
         """Tell whether fds of the loop's own were lost, after taking new ones. See `Loop`."""
         return False
 
+    def _dispatch(self, count: int) -> None:
+        # A signal handler has closed the loop, or has forked, and this is the child: the events are the parent's.
+        if self.backend is self._polled:
+            fds = self.fds
+            fds.dispatch(count)
+
     def _wait(self, limit: float) -> int:
-        backend = self.backend
-        timeout = self._timeout(limit)
+        backend = self._polled = self.backend
+        begin = self.clock.now()
+        timeout = self._timeout(limit, begin)
         wakeup = self.signal_wakeup
         if wakeup is None or 0.0 <= timeout <= NAP:
             count = backend.wait(timeout)
@@ -264,21 +282,40 @@ class LoopBase:
             if not count and backend is self.backend:
                 wakeup.arm()
                 try:
-                    # Of a signal that came before, nobody would tell until the sleep is over.
+                    # A signal that arrived before arming would go unnoticed until the poll ends.
                     check_signals()
                     if backend is self.backend:
-                        count = backend.wait(self._timeout(limit))
+                        begin = self.clock.now()
+                        timeout = self._timeout(limit, begin)
+                        count = backend.wait(timeout)
                 finally:
                     wakeup.disarm()
-        # A signal handler has forked, and this is the child: the batch is of the parent's.
+        self._note_poll(begin, timeout, count)
+        # A signal handler has forked, and this is the child: the events are the parent's.
         return count if backend is self.backend else 0
 
-    def _timeout(self, limit: float) -> float:
+    def _note_poll(self, begin: float, timeout: float, count: int) -> None:
+        """Take the time after a poll, and note up to when it has asked for the readiness of fds.
+
+        After a signal, a stopped process or a busy machine, the poll may end long after the kernel's last look at the
+        fds. Timers that are due by now then wait for the next turn, which begins with another poll.
+        """
+        now = self.clock.now()
+        self._now = now
+        if count >= FULL_BATCH and self._full_batches < FULL_BATCHES:
+            # There may be more events.
+            self._full_batches += 1
+            return
+        self._full_batches = 0
+        late = now - begin - timeout
+        self._polled_at = now if count == 0 and timeout > 0.0 and 0.0 <= late <= PROMPT else begin
+
+    def _timeout(self, limit: float, now: float) -> float:
         """Return how long the poll may sleep: seconds, negative for ever."""
         if limit <= 0.0 or len(self.ready) or self.foreign or self.idles or self.ranked:
             return 0.0
         timers = self.timers
-        wait = timers.first_deadline() - self.clock.now()
+        wait = timers.first_deadline() - now
         if wait > limit:
             wait = limit
         if wait <= 0.0:
@@ -287,7 +324,7 @@ class LoopBase:
 
     def _expire_timers(self) -> None:
         timers = self.timers
-        now = self._now
+        now = self._polled_at
         # At most those that are here now: a timer that a callback restarts with 0 waits for the next turn.
         most = min(len(timers), max(TIMERS_AT_LEAST, TIMERS_AT_MOST - len(self.ready)))
         for _ in range(most):

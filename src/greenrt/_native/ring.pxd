@@ -5,6 +5,7 @@ cdef class Ring:
     cdef Py_ssize_t mask
 
     cpdef append(self, object item)
+    cpdef appendleft(self, object item)
     cpdef object popleft(self)
     cpdef object peek(self)
     cpdef clear(self)

@@ -25,6 +25,14 @@ cdef class Ring:
         self.slots[(self.head + self.count) & self.mask] = item
         self.count += 1
 
+    cpdef appendleft(self, object item):
+        """Add `item` before the first one. Not between a `peek` and its `popleft`."""
+        if self.count > self.mask - (self.mask >> 2):
+            self._grow()
+        self.head = (self.head - 1) & self.mask
+        self.slots[self.head] = item
+        self.count += 1
+
     cpdef object popleft(self):
         """Remove and return the first item; raise IndexError when there is none."""
         if self.count == 0:

@@ -6,15 +6,17 @@ next one, as no native thread is ever interrupted. Only if the next signal finds
 thread itself interrupted: it may be in an endless loop.
 
 While all greenlets wait, the hub runs, and nothing on top of it can wait; so the handler is called in a new greenlet,
-as soon as the hub lets others run. What it raises there is raised in the main greenlet, as from any handler that
-interrupts the hub. In that greenlet `threading.current_thread()` is not the main thread, and in the compiled build
-the handler's frame is None, since the hub has none.
+before any other that is ready: whatever woke those may have been done after the signal was sent. What it raises there
+is raised in the main greenlet, as from any handler that interrupts the hub. In that greenlet
+`threading.current_thread()` is not the main thread, and in the compiled build the handler's frame is None, since the
+hub has none.
 
 A handler that was set by the standard library's own function, unpatched, runs on top of the hub: a call in it that
 would have to wait raises BlockingInHub. `greenrt.signal_handler` is the other way to handle signals there.
 """
 
 import _signal
+from collections import deque
 from collections.abc import Callable
 from types import FrameType
 
@@ -43,7 +45,7 @@ class _Handler:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         hub = get_hub_if_exists()
         if hub is not None and current() is hub:
-            Greenlet.spawn(_call, hub, self.handler, number, frame)
+            _call_in_greenlet(hub, self.handler, number, frame)
         elif hub is not None and is_green_thread(current()):
             self.call_in_thread(hub, number, frame)
         else:
@@ -67,7 +69,16 @@ class _Handler:
         return repr(self.handler)
 
 
-def _call(hub: Any, handler: Callable[..., object], number: int, frame: FrameType | None) -> None:
+def _call_in_greenlet(hub: Any, handler: Any, number: int, frame: FrameType | None) -> None:
+    """Have a new greenlet call the handler, before any other that is ready."""
+    # Handlers of several signals run in the order of the signals, though the last greenlet is the first to run.
+    calls: deque[Any] = vars(hub).setdefault("interruptions", deque())
+    calls.append((handler, number, frame))
+    Greenlet(_call_next, hub, calls).start_first()
+
+
+def _call_next(hub: Any, calls: deque[Any]) -> None:
+    handler, number, frame = calls.popleft()
     try:
         handler(number, frame)
     except GreenletExit:
