@@ -27,9 +27,9 @@ from greenrt._loop.signals import on_arrival
 from greenrt._native.switch import current
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
-from greenrt.green.thread import is_green_thread
+from greenrt.green.thread import counts_as_main, is_green_thread
 
-__all__ = ["adopt_handlers", "getsignal", "signal"]
+__all__ = ["adopt_handlers", "getsignal", "set_wakeup_fd", "signal"]
 
 
 class _Handler:
@@ -53,6 +53,8 @@ class _Handler:
 
     def call_in_thread(self, hub: Any, number: int, frame: FrameType | None) -> None:
         """Call the handler on top of a green thread."""
+        thread: Any = current()
+        thread.handling += 1
         try:
             self.handler(number, frame)
         except BaseException as error:
@@ -61,6 +63,8 @@ class _Handler:
             self.passing = True
             hub.loop.run_callback(self.has_passed)
             hub.handle_system_error(type(error), error, error.__traceback__)
+        finally:
+            thread.handling -= 1
 
     def has_passed(self) -> None:
         self.passing = False
@@ -109,10 +113,20 @@ def _unwrapped(handler: Any) -> Any:
 def signal(signalnum: int, handler: Any) -> Any:
     """Set the handler of a signal, and return the one before. See `signal.signal`.
 
-    The handler may wait also when it interrupts the hub.
+    The handler may wait also when it interrupts the hub. ValueError in threads other than the main one, green ones
+    included; greenlets that are spawned in the main thread count as the main thread.
     """
+    if not counts_as_main():
+        raise ValueError("signal only works in main thread of the main interpreter")
     given = int(handler) if isinstance(handler, int) else _wrapped(handler)
     return _unwrapped(_original.set_signal(signalnum, given))
+
+
+def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
+    """Set the fd to which the numbers of signals are written. See `signal.set_wakeup_fd`; ValueError as `signal`."""
+    if not counts_as_main():
+        raise ValueError("set_wakeup_fd only works in main thread of the main interpreter")
+    return int(_original.set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer))
 
 
 def getsignal(signalnum: int) -> Any:

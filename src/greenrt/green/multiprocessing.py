@@ -23,6 +23,8 @@ _SHORTEST, _LONGEST = 0.0005, 0.02
 class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
     """A semaphore or recursive lock that processes share; owned by green threads, not by native ones."""
 
+    # Its standard name.
+    __module__ = "_multiprocessing"
     # The green thread of this process that has the recursive lock.
     _owner: int | None = None
     _freed: Event | None = None

@@ -26,12 +26,24 @@ globals().update({name: getattr(_module, name) for name in __all__})
 class SimpleQueue(_SimpleQueue):
     """`queue.SimpleQueue`: unlimited, first in, first out, and safe to `put` from finalizers."""
 
+    __slots__ = ()
+    # Its standard name.
+    __module__ = _stdlib.SimpleQueue.__module__
+
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Take the next item; `queue.Empty` if there is none in time. ValueError for a negative timeout."""
         if block and timeout is not None and timeout < 0:
             raise ValueError("'timeout' must be a non-negative number")
         return super().get(block, timeout)
 
+    def __repr__(self) -> str:
+        return object.__repr__(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("cannot pickle '_queue.SimpleQueue' object")
+
+
+SimpleQueue.__doc__ = _stdlib.SimpleQueue.__doc__
 
 # What patching replaces in the standard module's dict; its other classes get green locks, and METHODS.
 FUNCTIONS: dict[str, Any] = {"SimpleQueue": SimpleQueue}

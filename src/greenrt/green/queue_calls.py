@@ -9,6 +9,7 @@ import queue as _stdlib
 
 from greenrt._hub.io import give_way
 from greenrt._typing import Any
+from greenrt.green.thread import lock
 from greenrt.sync.lock import Lock
 
 __all__ = ["METHODS"]
@@ -22,18 +23,21 @@ _SHUTS = hasattr(_stdlib, "ShutDown")
 
 _NOTHING: Any = object()
 
+# What patched and private copies of `threading` make, and what programs may set. Subclasses may act otherwise.
+_GREEN_LOCK: Any = lock
+
 
 def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
     """Put an item into the queue. See `queue.Queue.put`."""
     mutex = self.mutex
-    if timeout is not None or type(mutex) is not Lock or not _put_now(self, mutex, item):
+    if timeout is not None or not _is_green(mutex) or not _put_now(self, mutex, item):
         _wait_put(self, item, block, timeout)
 
 
 def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
     """Remove and return an item from the queue. See `queue.Queue.get`."""
     mutex = self.mutex
-    if timeout is None and type(mutex) is Lock:
+    if timeout is None and _is_green(mutex):
         item = _get_now(self, mutex)
         if item is not _NOTHING:
             return item
@@ -43,8 +47,12 @@ def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
 def task_done(self: Any) -> None:
     """Indicate that an item that was put is dealt with. See `queue.Queue.task_done`."""
     mutex = self.mutex
-    if type(mutex) is not Lock or not _done_now(self, mutex):
+    if not _is_green(mutex) or not _done_now(self, mutex):
         _wait_task_done(self)
+
+
+def _is_green(mutex: Any) -> bool:
+    return type(mutex) is _GREEN_LOCK or type(mutex) is Lock
 
 
 def _put_now(queue: Any, mutex: Any, item: Any) -> bool:

@@ -128,12 +128,19 @@ def poll() -> "_Poll":
 class _Poll:
     """What `poll` returns; as in the standard module, a type that can't be called."""
 
+    # Its standard name.
+    __module__ = "select"
+
     _native: Any
     _masks: dict[int, int]
     _polling: bool
 
     def __new__(cls) -> Any:
         raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances")
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse to be pickled or copied, as the standard type."""
+        raise TypeError("cannot pickle 'select.poll' object")
 
     def register(self, fd: Any, eventmask: int = _POLLIN | _POLLPRI | _POLLOUT) -> None:
         """Wait for `eventmask` of `fd` too, or instead of what it was registered for."""

@@ -23,7 +23,7 @@ from greenrt._loop.entry import READ
 from greenrt._native.signalfd import signalfd
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.green.handlers import getsignal, signal
+from greenrt.green.handlers import getsignal, set_wakeup_fd, signal
 from greenrt.green.sigmask import pthread_sigmask
 from greenrt.green.thread import native_ident
 from greenrt.green.twins import standing
@@ -117,6 +117,7 @@ FUNCTIONS: dict[str, Any] = standing(
     pause=pause,
     pthread_kill=pthread_kill,
     pthread_sigmask=pthread_sigmask,
+    set_wakeup_fd=set_wakeup_fd,
     signal=signal,
     sigtimedwait=sigtimedwait,
     sigwait=sigwait,

@@ -24,7 +24,7 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.io import give_way
 from greenrt._hub.local import local
 from greenrt._hub.park import freeze, yield_now
-from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread
+from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread, threads_with_hub
 from greenrt._hub.wakers import idle_threads
 from greenrt._loop.fork import in_child
 from greenrt._native.switch import current_or_last
@@ -49,6 +49,36 @@ class lock(Lock):
     def __init_subclass__(cls) -> None:
         raise TypeError("type '_thread.lock' is not an acceptable base type")
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("cannot pickle '_thread.lock' object")
+
+
+class RLock(_GreenRLock):
+    """`greenrt.RLock` under its standard name."""
+
+    __slots__ = ()
+    __module__ = "_thread"
+
+    def __repr__(self) -> str:
+        owner = self._owner()
+        state = "unlocked" if owner is None else "locked"
+        number = 0 if owner is None else _ident_of(owner)
+        kind = f"{type(self).__module__}.{type(self).__qualname__}"
+        return f"<{state} {kind} object owner={number} count={self._depth()} at {id(self):#x}>"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("cannot pickle '_thread.RLock' object")
+
+
+def _ident_of(owner: greenlet) -> int:
+    """Return the identity of the thread that `owner` stands for."""
+    if owner.parent is not None:
+        return id(owner)
+    for ident, hub in list(threads_with_hub.items()):
+        if hub.parent is owner:
+            return ident
+    return _original.get_ident() if owner is current_or_last() else id(owner)
+
 
 class _local(local):
     """`greenrt.local` under its standard name."""
@@ -56,9 +86,23 @@ class _local(local):
     __slots__ = ()
     __module__ = "_thread"
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("cannot pickle '_thread._local' object")
+
+    def __copy__(self) -> Any:
+        # As CPython's; `greenrt.local` can be copied, as gevent's.
+        raise TypeError("cannot pickle '_thread._local' object")
+
+
+for _made, _standard in (
+    (lock, type(_original.allocate_lock())),
+    (RLock, _original.RLock),
+    (_local, _stdlib._local),
+):
+    _made.__doc__ = _standard.__doc__
+del _made, _standard
 
 allocate_lock = allocate = LockType = lock
-RLock = _GreenRLock
 
 # Green threads that have not finished; those that hold up the end of the process are in `_ThreadHandle`.
 _running: WeakSet[Any] = WeakSet()
@@ -77,6 +121,8 @@ class _GreenThread(Greenlet):
     # What `_set_sentinel` handed out (up to 3.12), and what the thread was started with (3.13): for those that join.
     sentinel: Any = None
     handle: Any = None
+    # How many signal handlers run on top of it: these run on behalf of the main thread.
+    handling = 0
     # Signals that it blocks, and the native thread doesn't: see `sigmask`.
     blocked: Any = frozenset()
 
@@ -122,6 +168,16 @@ def throw_into(ident: int, kind: type[BaseException]) -> bool:
 def is_green_thread(target: greenlet) -> bool:
     """Tell whether `target` was started as a thread, not spawned."""
     return isinstance(target, _GreenThread)
+
+
+def counts_as_main() -> bool:
+    """Tell whether the calling greenlet may do what CPython allows in the main thread only.
+
+    Green threads may not. Spawned greenlets may, as they belong to no thread of `threading`; so may signal handlers,
+    and a green thread that a fork has made the main thread of the child.
+    """
+    current = current_or_last()
+    return not isinstance(current, _GreenThread) or current.handling > 0 or _main_is_gone
 
 
 def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -215,6 +215,12 @@ class RLock(Mutex):
         self._take_back()
         self._count, self._holder = state
 
+    def _owner(self) -> Any:
+        return self._holder
+
+    def _depth(self) -> int:
+        return self._count
+
     def _recursion_count(self) -> int:
         return self._count if self._holder is current_or_last() else 0
 
