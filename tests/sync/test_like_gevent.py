@@ -416,3 +416,45 @@ def test_hooks_of_threading_reach_pool_threads(kind):
     # Nor do they stay.
     assert pool.apply(traced) is before
     pool.close()
+
+
+# -- Arguments
+
+
+@pytest.mark.parametrize("wrong", ["1", b"1", bytearray(b"1"), [1], object()])
+def test_a_text_is_no_number_of_seconds(wrong):
+    for call in (*FETCH.values(), *WAIT.values()):
+        with pytest.raises(TypeError):
+            call(wrong)
+    for call in (Timeout, greenrt.sleep, lambda seconds: greenrt.spawn_later(seconds, int)):
+        with pytest.raises(TypeError):
+            call(wrong)
+    with pytest.raises(TypeError):
+        greenrt.sleep(None)
+
+
+@pytest.mark.parametrize("wrong", [5, None, "greenlet"])
+def test_what_is_no_greenlet_is_refused(wrong):
+    waiting = greenrt.spawn(greenrt.sleep, 0.001)
+    for call in (greenrt.killall, greenrt.joinall, greenrt.wait, Group):
+        with pytest.raises(TypeError, match=repr(wrong)):
+            call([waiting, wrong])
+    for group in (Group(), Pool(1)):
+        with pytest.raises(TypeError, match=repr(wrong)):
+            group.add(wrong)
+        assert len(group) == 0
+        assert group.join(timeout=0)
+        group.apply(int)
+    # None was killed.
+    waiting.join()
+    assert waiting.value is None
+
+
+def test_keywords_of_gevent():
+    import signal
+
+    greenrt.signal_handler(signalnum=signal.SIGUSR1, handler=int).cancel()
+    assert greenrt.RLock(hub=None).acquire(blocking=True, timeout=None)
+    assert Semaphore(value=1, hub=None).acquire(blocking=True, timeout=None)
+    assert Semaphore(0).linkcount() == 0
+    assert Greenlet(run=int).args == ()

@@ -2,7 +2,7 @@ import cython
 
 from greenrt._hub cimport slot
 from greenrt._hub.delivery cimport deliver
-from greenrt._hub.park cimport new_park
+from greenrt._hub.park cimport as_seconds, new_park
 from greenrt._native.thread cimport get_slot
 from greenrt._native.framecache cimport begin_frames
 from greenrt._native.switch cimport current, execute_current, is_active, place, resume, throw_into

@@ -10,7 +10,7 @@ from greenrt._hub.delivery import deliver
 from greenrt._hub.idents import ident_of
 from greenrt._hub.latch import Latch
 from greenrt._hub.links import GreenLink, Notifier
-from greenrt._hub.park import TIMED_OUT, Park, new_park, parked
+from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park, parked
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
 from greenrt._native.framecache import begin_frames
@@ -158,9 +158,7 @@ class Greenlet(Fiber):
         if self._state == UNSTARTED:
             loop = self.hub.loop
             loop.check_owner("Greenlet.start_later")
-            wait = float(seconds)
-            if wait != wait:
-                raise ValueError("start_later takes a number of seconds, not nan")
+            wait = as_seconds(seconds)
             self._state = QUEUED
             start = Start(self)
             self._start = start

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from math import inf
 
+from greenlet import greenlet
+
 from greenrt._hub import slot
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.links import Notifier
@@ -199,6 +201,9 @@ def killall(
     Those that haven't run yet never will. Raises `greenrt.Timeout` after `timeout` seconds.
     """
     targets = list(greenlets)
+    for target in targets:
+        if not isinstance(target, greenlet):
+            raise TypeError(f"killall takes greenlets, not {target!r}")
     for target in targets:
         kill(target, exception)
     if not block:

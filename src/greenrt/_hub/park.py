@@ -58,6 +58,7 @@ class _TimedOut:
 TIMED_OUT: Any = _TimedOut()
 
 _TIMER = TIMER
+_TEXTS = (str, bytes, bytearray)
 # C variables, if compiled: at the very end of the interpreter modules lose their names.
 _allocate_lock = _original.allocate_lock
 _LONGEST = _original.TIMEOUT_MAX  # Some 292 years: what a lock can wait for.
@@ -172,6 +173,9 @@ def as_seconds(timeout: Any) -> float:
 
     ValueError if it is not a number, TypeError if it is nothing like one.
     """
+    if isinstance(timeout, _TEXTS):
+        # float() would read it.
+        raise TypeError(f"a timeout must be None or a number of seconds, not {timeout!r}")
     seconds = float(timeout)
     if seconds != seconds:
         raise ValueError(f"a timeout must be None or a number of seconds, not {timeout!r}")

@@ -12,7 +12,7 @@ def sleep(seconds: Any = 0, ref: bool = True) -> None:
     0 and less: let all that are ready run once. `ref` false: the sleep does not keep ``greenrt.wait()`` waiting.
     ValueError on NaN. In a thread without a hub: CPython's time.sleep.
     """
-    if not seconds:
+    if not seconds and seconds is not None:
         yield_now()
     else:
         _sleep_for(seconds, ref)

@@ -11,7 +11,7 @@ __all__ = ["signal_handler"]
 
 
 class signal_handler:
-    """Call ``handler(*args, **kwargs)`` in a new greenlet of this thread each time signal `number` arrives.
+    """Call ``handler(*args, **kwargs)`` in a new greenlet of this thread each time `signalnum` arrives.
 
     As gevent.signal_handler. Unlike a handler of signal.signal, it may block, and it interrupts nothing: it runs when
     the greenlet that runs now lets others run. What it raises is raised in the main greenlet. Until `cancel`, it
@@ -21,13 +21,13 @@ class signal_handler:
     be handled.
     """
 
-    def __init__(self, number: int, handler: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, signalnum: int, handler: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         if not callable(handler):
             raise TypeError(f"a signal handler must be callable, not {handler!r}")
         self.handler = handler
         self.args = args
         self.kwargs = kwargs
-        self.watcher = get_hub().loop.signal(number, ref=False)
+        self.watcher = get_hub().loop.signal(signalnum, ref=False)
         self.watcher.start(self._spawn)
 
     @property

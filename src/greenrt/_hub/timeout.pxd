@@ -2,7 +2,7 @@ import cython
 
 from greenrt._hub.greenlet cimport throw_soon
 from greenrt._hub.delivery cimport deliver, take_back
-from greenrt._hub.park cimport HubCore
+from greenrt._hub.park cimport HubCore, as_seconds
 from greenrt._loop.clock cimport Clock
 from greenrt._loop.entry cimport Entry
 from greenrt._loop.loop cimport Loop

@@ -7,6 +7,7 @@ from types import TracebackType
 from greenrt._hub import slot
 from greenrt._hub.delivery import deliver, take_back
 from greenrt._hub.greenlet import throw_soon
+from greenrt._hub.park import as_seconds
 from greenrt._loop.entry import Entry
 from greenrt._native.switch import current
 from greenrt._native.thread import get_slot
@@ -65,8 +66,9 @@ class Timeout(BaseException):
         ref: bool = True,
         priority: int = -1,
     ) -> None:
-        if seconds is not None and seconds != seconds:
-            raise ValueError("a timeout must be None or a number of seconds, not nan")
+        if seconds is not None:
+            # Refuses what is no number.
+            as_seconds(seconds)
         if not (
             exception is None or exception is False or isinstance(exception, (str, BaseException))
         ) and not (isinstance(exception, type) and issubclass(exception, BaseException)):

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from greenlet import greenlet as raw_greenlet
+
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.joining import joinall, killall, wait
 from greenrt._hub.links import Notifier
@@ -67,6 +69,8 @@ class Group(Mapping):
         if greenlet in self.greenlets:
             return
         rawlink = getattr(greenlet, "rawlink", None)
+        if rawlink is None and not isinstance(greenlet, raw_greenlet):
+            raise TypeError(f"{type(self).__name__} takes greenlets, not {greenlet!r}")
         self.greenlets.add(greenlet)
         self._empty.clear()
         if rawlink is not None:
