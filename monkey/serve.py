@@ -5,6 +5,7 @@ import dataclasses
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 from greenrt.monkey.patches import patch_all
@@ -13,7 +14,8 @@ from greenrt._typing import Any
 
 __all__ = ["serve"]
 
-# Numbers of listening sockets that the process before this one, with the same id, left open.
+# Numbers of listening sockets that the process before this one, with the same id, left open. After a number, "file":
+# this process removes the socket's file at its end.
 INHERITED = "GREENRT_SERVE_FDS"
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -90,10 +92,12 @@ def serve(arguments: list[str]) -> None:
         parser.error(str(error))
     asked.event.wait()
     anew = asked.numbers[0] == signal.SIGHUP
-    inherited = [os.dup(server.socket.fileno()) for server in servers] if anew else []
+    inherited = [_Inherited(server) for server in servers] if anew else []
     _stop(servers, options.graceful, signal.Signals(asked.numbers[0]).name)
     if anew:
         _start_anew(arguments, inherited, asked)
+        for listener in inherited:
+            listener.give_up()
 
 
 class _Wrong(Exception):
@@ -120,15 +124,33 @@ class _Asked:
         self.event.set()
 
 
-def _start_anew(arguments: list[str], inherited: list[int], asked: _Asked) -> None:
+class _Inherited:
+    """A listening socket, and its file if there is one, for the process that is started anew."""
+
+    def __init__(self, server: Any) -> None:
+        self.fd = os.dup(server.socket.fileno())
+        # Its end does not remove the file.
+        self.file, server.socket_file = server.socket_file, None
+
+    def __str__(self) -> str:
+        return f"{self.fd}file" if self.file is not None else f"{self.fd}"
+
+    def give_up(self) -> None:
+        """The process ends instead."""
+        os.close(self.fd)
+        if self.file is not None:
+            self.file.remove()
+
+
+def _start_anew(arguments: list[str], inherited: list[_Inherited], asked: _Asked) -> None:
     """Replace the process by a new one that has the sockets `inherited`, unless it was asked to end meanwhile."""
     # The new program has no handlers yet, and a signal would kill it; blocked, it waits for them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     if any(number != signal.SIGHUP for number in asked.numbers):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return
-    for fd in inherited:
-        os.set_inheritable(fd, True)
+    for listener in inherited:
+        os.set_inheritable(listener.fd, True)
     os.environ[INHERITED] = ",".join(map(str, inherited))
     os.execv(sys.executable, [sys.executable, "-m", "greenrt.monkey.cli", "serve", *arguments])
 
@@ -177,13 +199,17 @@ def _application(given: str) -> Any:
 def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
     from greenrt.green import socket
     from greenrt.serve import WSGIServer, inherited_sockets
+    from greenrt.serve.socket_file import SocketFile
 
     left_open = os.environ.pop(INHERITED, "")
     if left_open:
-        listeners: list[Any] = [socket.socket(fileno=int(fd)) for fd in left_open.split(",")]
+        fds = left_open.split(",")
+        listeners: list[Any] = [socket.socket(fileno=int(fd.removesuffix("file"))) for fd in fds]
+        files = {sock for sock, fd in zip(listeners, fds, strict=True) if fd.endswith("file")}
         for listener in listeners:
             os.set_inheritable(listener.fileno(), False)
     else:
+        files = set()
         listeners = options.bind or [sock for _, sock in inherited_sockets()] or ["127.0.0.1:8000"]
     log = sys.stdout if options.access_log else None
     tls = {"certfile": options.tls_cert, "keyfile": options.tls_key}
@@ -194,10 +220,13 @@ def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
         try:
             server = WSGIServer(listener, application, limits=limits, log=log, **tls)
         except (OSError, ValueError) as error:
-            files = f", {options.tls_cert}" if options.tls_cert is not None else ""
-            raise _Wrong(f"{listener}{files}: {error}") from None
+            tls_files = f", {options.tls_cert}" if options.tls_cert is not None else ""
+            raise _Wrong(f"{listener}{tls_files}: {error}") from None
         # Our handlers of signals don't raise.
         server.may_exit = False
+        if listener in files:
+            with suppress(OSError):
+                server.socket_file = SocketFile(server.address)
         servers.append(server)
     return servers
 
@@ -208,7 +237,7 @@ def _start(servers: list[Any], options: Any) -> None:
             server.start()
         except OSError as error:
             raise _Wrong(f"can't listen: {error}") from None
-        print(f"greenrt serves {options.application} at {_shown(server)}, pid {os.getpid()}", flush=True)
+        _say(f"greenrt serves {options.application} at {_shown(server)}, pid {os.getpid()}")
 
 
 def _shown(server: Any) -> str:
@@ -223,9 +252,17 @@ def _shown(server: Any) -> str:
 def _stop(servers: list[Any], seconds: float, why: str) -> None:
     from greenrt import joinall, spawn
 
-    print(
-        f"greenrt: {why}: {sum(server.connections for server in servers)} connections to finish", flush=True
-    )
+    _say(f"greenrt: {why}: {sum(server.connections for server in servers)} connections to finish")
     joinall([spawn(server.stop, seconds) for server in servers])
     given_up = sum(server.given_up for server in servers)
-    print(f"greenrt: done; {given_up} requests given up" if given_up else "greenrt: done", flush=True)
+    _say(f"greenrt: done; {given_up} requests given up" if given_up else "greenrt: done")
+
+
+def _say(line: str) -> None:
+    """Write a line to stdout, if that can be written: it never decides whether the server lives."""
+    try:
+        print(line, flush=True)
+    except (OSError, ValueError):
+        # A closed pipe, a full disk, a closed stdout. What it has in its buffer would fail again at the end.
+        with suppress(OSError, ValueError):
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (it stays open)

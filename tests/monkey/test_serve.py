@@ -1,5 +1,6 @@
 """greenrt serve, as a process with signals."""
 
+import os
 import signal
 import socket
 import ssl
@@ -123,6 +124,87 @@ def test_a_signal_to_end_while_it_is_about_to_start_anew(tmp_path: Path) -> None
         asking.join(30)
         assert answers == [f"pid {process.pid}"]
         assert process.wait(30) == 0
+
+
+def ask_at_path(path: Path) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return b"".join(iter(lambda: client.recv(1000), b""))
+
+
+@pytest.mark.parametrize("restarts", [0, 2])
+def test_the_file_of_a_unix_socket_is_removed_at_the_end(tmp_path: Path, restarts: int) -> None:
+    path = tmp_path / "s"
+    with served(tmp_path, bind=f"unix:{path}") as (process, _):
+        for _ in range(restarts):
+            process.send_signal(signal.SIGHUP)
+            for _ in range(3):
+                process.stdout.readline()
+        assert b"pid" in ask_at_path(path)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert not path.exists()
+
+
+@pytest.mark.parametrize("output", ["closed pipe", "full disk", "none"])
+def test_an_output_that_cannot_be_written_changes_nothing(tmp_path: Path, output: str) -> None:
+    (tmp_path / "program.py").write_text(
+        APPLICATION.replace('print("slow", flush=True)', 'open("slow", "w")')
+    )
+    path = tmp_path / "s"
+    reader, writer = os.pipe()
+    os.close(reader)
+    if output == "full disk":
+        os.close(writer)
+        writer = os.open("/dev/full", os.O_WRONLY)
+    command = [
+        sys.executable,
+        "-m",
+        "greenrt.monkey.cli",
+        "serve",
+        "--access-log",
+        "--bind",
+        f"unix:{path}",
+        "program:app",
+    ]
+    if output == "none":
+        command = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=writer, stderr=subprocess.DEVNULL
+    )
+    os.close(writer)
+    with process:
+        wait_until(path.exists)
+        assert b"pid" in ask_at_path(path)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+        assert b"pid" in ask_at_path(path)
+        # A request in flight is answered.
+        answers: list[bytes] = []
+
+        def ask() -> None:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+                client.sendall(b"GET /slow HTTP/1.0\r\n\r\n")
+                answers.append(b"".join(iter(lambda: client.recv(1000), b"")))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        wait_until((tmp_path / "slow").exists)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        (tmp_path / "go").touch()
+        asking.join(30)
+        assert b"pid" in answers[0]
+        assert process.wait(30) == 0
+
+
+def wait_until(condition: Any) -> None:
+    give_up = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.005)
 
 
 def test_a_socket_that_was_passed(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from greenrt._hub.slot import get_hub
 from greenrt._loop import log
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
+from greenrt.green.socket import AF_UNIX
 from greenrt.serve.listeners import adopt, parse_address
+from greenrt.serve.socket_file import SocketFile
 from greenrt.sync.event import Event
 from greenrt.sync.group import Group
 from greenrt.sync.pool import Pool
@@ -77,6 +79,8 @@ class BaseServer:
     ) -> None:
         self._given: Any = None
         self.socket: Any = None
+        # The file of a Unix socket that this server has bound, which `close` removes.
+        self.socket_file: SocketFile | None = None
         self.reuse_port = reuse_port
         self._accepting: Greenlet | None = None
         # Whether a handler runs in the greenlet that accepts.
@@ -157,6 +161,8 @@ class BaseServer:
         if self.socket is None:
             self.socket = self._open(self.family, self._given)
             self.address = self.socket.getsockname()
+            if self.family == AF_UNIX and not self._given.startswith("\0"):
+                self.socket_file = SocketFile(self._given)
         self._stopped.clear()
         self._accepting = Greenlet.spawn(self._accept_forever)
 
@@ -174,6 +180,9 @@ class BaseServer:
         self._take_no_more()
         sock, self.socket = self.socket, None
         self._stopped.set()
+        file, self.socket_file = self.socket_file, None
+        if file is not None:
+            file.remove()
         if sock is not None:
             sock.close()
 

@@ -1,10 +1,11 @@
 """From what a user calls an address to a listening socket."""
 
 import os
-from errno import ECONNREFUSED
+from errno import EINVAL
 
 from greenrt._typing import Any
 from greenrt.green import socket
+from greenrt.serve.socket_file import make_way
 
 __all__ = ["adopt", "inherited_sockets", "open_datagram", "open_stream", "parse_address"]
 
@@ -94,8 +95,9 @@ def _bound(family: Any, kind: Any, address: Any, reuse_port: bool) -> Any:
     sock = socket.socket(family, kind)
     try:
         if family == socket.AF_UNIX:
-            if os.path.exists(address) and _is_dead(address, kind):
-                os.unlink(address)
+            # An abstract name has no file.
+            if not address.startswith("\0"):
+                make_way(address, kind)
         elif kind == socket.SOCK_STREAM:
             # With datagrams it would let any process of anybody take the port over.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -107,15 +109,9 @@ def _bound(family: Any, kind: Any, address: Any, reuse_port: bool) -> Any:
         sock.bind(address)
     except OSError as error:
         sock.close()
-        error.strerror = f"{error.strerror}: {address!r}"
-        raise
+        # A path that is too long has no errno.
+        raise OSError(error.errno or EINVAL, f"{error.strerror or error}: {address!r}") from None
     return sock
-
-
-def _is_dead(path: str, kind: Any) -> bool:
-    """Tell whether `path` is the socket of a server that is gone."""
-    with socket.socket(socket.AF_UNIX, kind) as probe:
-        return probe.connect_ex(path) == ECONNREFUSED
 
 
 def open_stream(family: Any, address: Any, backlog: int | None, reuse_port: bool = False) -> Any:

@@ -1,0 +1,64 @@
+"""The file of a Unix socket: what may be replaced by a new one, and what is removed at the end. See unix(7)."""
+
+import os
+import stat
+from errno import EADDRINUSE, ECONNREFUSED
+
+from greenrt._typing import Any
+from greenrt.green import socket
+
+__all__ = ["SocketFile", "make_way"]
+
+
+class SocketFile:
+    """The file of a socket that this process has bound. OSError if there is none at `path`."""
+
+    __slots__ = ("_identity", "_pid", "path")
+
+    def __init__(self, path: str) -> None:
+        # The program may change its directory.
+        self.path = os.path.abspath(path)
+        self._identity = _identity(self.path)
+        # The child of a fork has the socket too, but the file is its parent's.
+        self._pid = os.getpid()
+
+    def remove(self) -> None:
+        """Remove the file, unless another process has put its own there, or this is the child of a fork."""
+        try:
+            if os.getpid() == self._pid and _identity(self.path) == self._identity:
+                os.unlink(self.path)
+        except OSError:
+            # The file is gone, or the directory has become read-only: the next start replaces a dead socket.
+            pass
+
+
+def make_way(path: str, kind: Any) -> None:
+    """Remove the socket of a server that is gone, so that `path` can be bound.
+
+    OSError (EADDRINUSE) if anything else is there: a file, a FIFO, a symbolic link, the socket of a living server.
+    """
+    try:
+        found = os.lstat(path)
+    except OSError:
+        # bind(2) says what is wrong with the directory.
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise OSError(
+            EADDRINUSE, "address in use by a file that is no socket; choose another path, or remove it"
+        )
+    with socket.socket(socket.AF_UNIX, kind) as probe:
+        # A living server's backlog may be full: connect(2) would wait for it.
+        probe.settimeout(0.0)
+        error = probe.connect_ex(path)
+    if error != ECONNREFUSED:
+        raise OSError(
+            EADDRINUSE, "address in use by a server that is running; stop it, or choose another path"
+        )
+    # Another process that starts now may have been here first.
+    if _identity(path) == (found.st_dev, found.st_ino):
+        os.unlink(path)
+
+
+def _identity(path: str) -> tuple[int, int]:
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino
