@@ -32,6 +32,18 @@ def end_of_stream(side: Side) -> Any:
 
 
 @scenario
+def the_real_length_of_truncated_datagrams(side: Side) -> Any:
+    near, far = side.socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with near, far:
+        found = []
+        for size in (5, 50, 200_000):
+            near.send(b"x" * size)
+            data = far.recv(10, socket.MSG_TRUNC)
+            found.append((len(data), data[:10]))
+        return found
+
+
+@scenario
 def shutdown_wakes_a_reader(side: Side) -> Any:
     client, server = side.pair()
     with client, server:

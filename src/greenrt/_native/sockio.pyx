@@ -12,7 +12,7 @@ import _socket
 cdef extern from "<sys/socket.h>" nogil:
     ssize_t c_recv "recv"(int fd, void *buffer, size_t size, int flags)
     ssize_t c_send "send"(int fd, const void *buffer, size_t size, int flags)
-    int MSG_DONTWAIT, SOCK_STREAM, AF_INET, AF_INET6
+    int MSG_DONTWAIT, MSG_TRUNC, SOCK_STREAM, AF_INET, AF_INET6
 
 cdef extern from "<netinet/in.h>" nogil:
     int IPPROTO_TCP
@@ -118,7 +118,8 @@ cpdef object receive(object sock, Py_ssize_t size, int flags):
         raise ValueError("negative buffersize in recv")
     if size == 0:
         return b""
-    if size > GREENRT_SCRATCH:
+    # With MSG_TRUNC the kernel returns a datagram's real length, which may exceed the scratch buffer.
+    if size > GREENRT_SCRATCH or flags & MSG_TRUNC:
         return _receive_much(fd, size, flags)
     while True:
         # With the GIL: giving it up costs more than a call that doesn't wait.
