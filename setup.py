@@ -19,7 +19,8 @@ _hub.pausing _hub.proxy _hub.raw _hub.slot _hub.timeout
 sync.event sync.lock sync.permits sync.queue sync.result sync.semaphore
 dns.exchange dns.front dns.sources dns.stub dns.wire
 green.fdio green.queue_calls green.select green.socket_calls green.time
-serve.http.exchange serve.http.fields serve.http.head serve.http.request serve.http.wire
+serve.http.chunks serve.http.exchange serve.http.fields serve.http.head serve.http.request
+serve.http.scanner serve.http.wire
 """.split()
 # Debug information is most of a module's size, and a quarter of the time that it takes to compile. The unwinder finds
 # the clean-up of greenrt_run_guarded (_native/finalizing.h) only with -fexceptions.

@@ -13,7 +13,7 @@ BASE = {"SERVER_NAME": "here"}
 
 
 def heads() -> Heads:
-    return Heads(BASE, 10)
+    return Heads(BASE)
 
 
 def fresh(head: bytes) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Given:
 
 
 def read_here(data: bytes, step: int) -> Found:
-    wire, heads = Wire(Given(data, step), LIMITS), Heads({}, LIMITS.fields)
+    wire, heads = Wire(Given(data, step), LIMITS), Heads({})
     found: list[tuple[str, str, bytes]] = []
     try:
         while (request := read_request(wire, heads)) is not None:

@@ -168,7 +168,7 @@ class WSGIServer(StreamServer):
         application = self.application
         access = self._access
         left = self.limits.requests
-        heads = Heads(base, self.limits.fields)
+        heads = Heads(base)
         while True:
             try:
                 exchange = read_request(wire, heads)

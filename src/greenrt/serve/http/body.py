@@ -1,21 +1,15 @@
 """The body of a request, as ``wsgi.input``: read as the application asks for it, never beyond its end."""
 
 import io
-import re
 
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.serve.http.errors import BAD_REQUEST, RequestError
-from greenrt.serve.http.grammar import QUOTED, TEXT, TOKEN
+from greenrt.serve.http.chunks import ChunkDecoder
+from greenrt.serve.http.errors import RequestError
 from greenrt.serve.http.wire import Wire
 
 __all__ = ["NO_BODY", "Body", "ChunkedBody", "LengthBody"]
 
-TOO_LARGE = "413 Content Too Large"
-
-# RFC 9112 7.1 and 7.1.1, with a limit on the digits, and without the white space that only recipients must know.
-_SIZE = re.compile(f"([0-9A-Fa-f]{{1,16}})((?:;{TOKEN}(?:=(?:{TOKEN}|{QUOTED}))?)*)".encode())
-_FIELD = re.compile(f"{TOKEN}:{TEXT}".encode())
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -96,12 +90,13 @@ class Body(io.RawIOBase):
         """Read into `view` from what has come, or wait for more; return the count, never 0."""
         return self.wire.take(view) or self.wait_for(view)
 
-    def wait_for(self, view: memoryview) -> int:
-        """Receive into `view` from the client; return the count, never 0."""
+    def wait_for(self, view: memoryview | None) -> int:
+        """Receive into `view`, or into the buffer of the connection; return the count, never 0."""
         seconds = self.seconds_left()
         began = monotonic()
+        wire = self.wire
         try:
-            count = self.wire.receive_into(view, seconds)
+            count = wire.receive(seconds) if view is None else wire.receive_into(view, seconds)
         except TimeoutError:
             raise RequestError("408 Request Timeout", "the body didn't come in time") from None
         self._waited += monotonic() - began
@@ -118,8 +113,9 @@ class Body(io.RawIOBase):
         scratch = bytearray(4096)
         left = self.wire.limits.unread
         try:
-            while not self.finished and left > 0:
-                left -= self.readinto(scratch)
+            # One byte more than allowed: where the reads end must not decide.
+            while not self.finished and left >= 0:
+                left -= self.readinto(memoryview(scratch)[: left + 1])
         except OSError:
             return False
         return self.finished
@@ -144,60 +140,27 @@ class LengthBody(Body):
 
 
 class ChunkedBody(Body):
-    """A body in chunks, of which the last is empty. Extensions and trailer fields are checked and dropped."""
+    """A body in chunks. See `ChunkDecoder`."""
 
     def __init__(self, wire: Wire, expected: bool) -> None:
         super().__init__(wire, expected)
-        # Of the chunk that is being read.
-        self._left = 0
-        self._total = 0
+        self._decoder = ChunkDecoder(wire.limits)
 
     def _read(self, view: memoryview) -> int:
-        if self._left == 0:
-            self._next_chunk()
-            if self.finished:
-                return 0
-        count = self.take(view[: self._left])
-        self._left -= count
-        if self._left == 0 and self._line(2) != b"":
-            raise RequestError(BAD_REQUEST, "a chunk that doesn't end in CRLF")
-        return count
-
-    def _next_chunk(self) -> None:
-        limits = self.wire.limits
-        found = _SIZE.fullmatch(self._line(16 + limits.chunk_extension))
-        if found is None:
-            raise RequestError(BAD_REQUEST, "a chunk without a proper size")
-        if len(found[2]) > limits.chunk_extension:
-            raise RequestError(BAD_REQUEST, "an extension of a chunk that is too long")
-        self._left = int(found[1], 16)
-        self._total += self._left
-        if limits.body is not None and self._total > limits.body:
-            raise RequestError(TOO_LARGE, f"a body of more than {limits.body} bytes")
-        if self._left == 0:
-            self._trailers()
-            self.finished = True
-
-    def _trailers(self) -> None:
-        left = self.wire.limits.trailers
-        while line := self._line(left):
-            left -= len(line)
-            if _FIELD.fullmatch(line) is None:
-                raise RequestError(BAD_REQUEST, "a trailer field that is none")
-            if line.partition(b":")[0].lower() in (b"content-length", b"transfer-encoding"):
-                # RFC 9110 6.5.1. Nobody sends these there but to confuse a proxy.
-                raise RequestError(BAD_REQUEST, "a trailer field about the framing")
-
-    def _line(self, limit: int) -> bytes:
-        """Return the next line, without the CRLF that ends it; `limit` is for what comes before that."""
-        wire = self.wire
-        while (end := wire.buffer.find(b"\n")) < 0 and len(wire.buffer) <= limit + 2:
-            view = memoryview(bytearray(4096))
-            wire.buffer += view[: self.wait_for(view)]
-        if end < 0 or end > limit + 1:
-            raise RequestError(BAD_REQUEST, "a line in a chunked body that is too long")
-        line = wire.buffer[:end]
-        if not line.endswith(b"\r") or b"\r" in line[:-1]:
-            raise RequestError(BAD_REQUEST, "a line in a chunked body that doesn't end in CRLF")
-        wire.buffer = wire.buffer[end + 1 :]
-        return line[:-1]
+        wire, decoder = self.wire, self._decoder
+        while True:
+            if wire.buffer:
+                try:
+                    count = decoder.decode(wire.buffer, wire.position, view)
+                finally:
+                    wire.advance(decoder.position)
+                self.finished = decoder.done
+                if count or decoder.done:
+                    return count
+            elif decoder.left:
+                # Straight to where the application wants it.
+                count = self.wait_for(view[: decoder.left])
+                decoder.take(count)
+                return count
+            if not wire.buffer and not decoder.left:
+                self.wait_for(None)

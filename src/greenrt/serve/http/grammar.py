@@ -1,14 +1,43 @@
-"""What RFC 9110 calls a token and the text of a field: one grammar for what comes in and what goes out."""
+"""The characters of RFC 9110 and RFC 9112: tokens, field values, targets. One grammar for requests and responses."""
 
 import re
 
-__all__ = ["QUOTED", "TEXT", "TOKEN", "is_token"]
+__all__ = [
+    "CLASSES",
+    "IN_QUOTES",
+    "IN_TARGET",
+    "IN_TEXT",
+    "IN_TOKEN",
+    "TEXT",
+    "TOKEN",
+    "is_token",
+]
 
 # RFC 9110 5.6.2, for a regular expression.
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # RFC 9110 5.5: no control characters but the tab. With empty text, and with spaces around it.
 TEXT = r"[^\x00-\x08\x0a-\x1f\x7f]*"
-# RFC 9110 5.6.4.
-QUOTED = r'"(?:[^\x00-\x08\x0a-\x1f\x7f"\\]|\\[^\x00-\x08\x0a-\x1f\x7f])*"'
 
 is_token = re.compile(TOKEN).fullmatch
+
+# The bits of `CLASSES`: a character of a token, of a field value, of a request target (RFC 3986 without the "#"), and
+# of a quoted string (RFC 9110 5.6.4) other than the quote and the backslash.
+IN_TOKEN, IN_TEXT, IN_TARGET, IN_QUOTES = 1, 2, 4, 8
+
+
+def _classes_of(byte: int) -> int:
+    char = chr(byte)
+    found = 0
+    if is_token(char):
+        found |= IN_TOKEN
+    if re.fullmatch(TEXT, char):
+        found |= IN_TEXT
+        if char not in '"\\':
+            found |= IN_QUOTES
+    if "!" <= char <= "~" and char != "#":
+        found |= IN_TARGET
+    return found
+
+
+# For each byte, the bits of what it may be a part of.
+CLASSES = bytes(map(_classes_of, range(256)))

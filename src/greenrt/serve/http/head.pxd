@@ -6,15 +6,12 @@ cdef frozenset _SINGLE, _SPECIAL
 cdef Py_ssize_t _REMEMBERED
 
 cdef str _key_of(str name)
-@cython.locals(before=cython.uchar, byte=cython.uchar)
-cdef _check_bytes(bytes head)
-cdef _repeated(dict environ, str key, str value)
 cdef str _other_form(dict environ, str target)
 
 cdef class Heads:
     cdef dict _base, _environ
     cdef bytes _tail
-    cdef Py_ssize_t _most, _query
+    cdef Py_ssize_t _query
     cdef bint _escaped, _hosted
     cdef readonly bint modern, plain
     cdef readonly str method, target
@@ -28,5 +25,5 @@ cdef class Heads:
     cdef bint _read_line(self, bytes data, Py_ssize_t stop) except -1
     @cython.locals(target=str)
     cdef dict _completed(self, dict environ)
-    @cython.locals(lines=list, environ=dict, line=str, name=str, colon=str, value=str, key=str)
+    @cython.locals(environ=dict, repeated=dict, lines=list, line=str, name=str, value=str, key=str)
     cdef dict _parse_fields(self, bytes fields)

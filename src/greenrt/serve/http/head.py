@@ -1,8 +1,4 @@
-"""The head of a request: from raw bytes to the WSGI environ, or a refusal.
-
-The grammar is RFC 9112's with none of its leniencies: lines end in CRLF, parts of the request line are separated by
-one space, a field is ``name:value`` with nothing before the colon and no folding, and there is exactly one Host.
-"""
+"""The head of a request, which a `HeadScanner` has scanned: from bytes to the WSGI environ, or a refusal."""
 
 import re
 from urllib.parse import unquote_to_bytes
@@ -47,8 +43,6 @@ _SINGLE = frozenset(("HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSF
 
 def _key_of(name: str) -> str:
     """Return the environ key for a field that came by this name, "" if the application must not see it."""
-    if is_token(name) is None:
-        raise RequestError(BAD_REQUEST, "a header field without a proper name")
     # X_Forwarded_For would pass for X-Forwarded-For; HTTP_PROXY is taken for a setting by programs run by the
     # application ("httpoxy").
     key = "" if "_" in name else "HTTP_" + name.upper().replace("-", "_")
@@ -64,9 +58,9 @@ def _key_of(name: str) -> str:
 class Heads:
     """Reads the heads of one connection. Its requests mostly repeat their fields, which are then read only twice.
 
-    `base`: what all environs have. `most`: how many fields there may be. After `parse` or `parse_again`, `method`
-    and `target` are those of the request line, `modern` tells whether the version is HTTP/1.1, not 1.0, and `plain`
-    whether the head says nothing of a body, nor of the connection.
+    `base`: what all environs have. After `parse` or `parse_again`, `method` and `target` are those of the request
+    line, `modern` tells whether the version is HTTP/1.1, not 1.0, and `plain` whether the head says nothing of a
+    body, nor of the connection.
     """
 
     __slots__ = (
@@ -74,7 +68,6 @@ class Heads:
         "_environ",
         "_escaped",
         "_hosted",
-        "_most",
         "_query",
         "_tail",
         "method",
@@ -83,9 +76,8 @@ class Heads:
         "target",
     )
 
-    def __init__(self, base: dict[str, Any], most: int) -> None:
+    def __init__(self, base: dict[str, Any]) -> None:
         self._base = {**_EACH, **base}
-        self._most = most
         # How the last request ended, from the CRLF of its first line to the empty line, and, once it came again, an
         # environ with these fields.
         self._tail = b""
@@ -112,11 +104,12 @@ class Heads:
     def parse(self, head: bytes) -> dict[str, Any]:
         """Return the environ for `head`, the bytes before the empty line: a copy of `base` and what the head says.
 
-        RequestError for a head that RFC 9112 calls wrong or leaves to the server to refuse.
+        A `HeadScanner` has scanned the head. RequestError for what it does not judge: fields that contradict each
+        other, and the forms of the target and the host.
         """
         line, end, fields = head.partition(b"\r\n")
         if not self._read_line(line, len(line)):
-            raise _bad_line(line)
+            raise RequestError(BAD_REQUEST, "a malformed request line")
         tail = end + fields + b"\r\n\r\n"
         if tail != self._tail:
             environ = self._parse_fields(fields)
@@ -185,66 +178,36 @@ class Heads:
 
     def _parse_fields(self, fields: bytes) -> dict[str, Any]:
         """Return a copy of the base with these fields, a line each."""
-        _check_bytes(fields)
-        lines = fields.decode("latin-1").split("\r\n") if fields else []
-        if len(lines) > self._most:
-            raise RequestError("431 Request Header Fields Too Large", f"more than {self._most} header fields")
         environ = self._base.copy()
+        # Values of fields that come more than once. Joined at the end, they cost no more than their length.
+        repeated: dict[str, list[str]] | None = None
+        lines = fields.decode("latin-1").split("\r\n") if fields else []
         for line in lines:
-            name, colon, value = line.partition(":")
+            name, _, value = line.partition(":")
             key = _keys.get(name)
             if key is None:
                 key = _key_of(name)
-            if not colon:
-                raise RequestError(BAD_REQUEST, "a header field without a colon")
-            if key in environ:
-                _repeated(environ, key, value.strip(" \t"))
-            elif key:
-                environ[key] = value.strip(" \t")
+            if key not in environ:
+                if key:
+                    environ[key] = value.strip(" \t")
+                continue
+            if repeated is None:
+                repeated = {}
+            if key not in repeated:
+                if key in _SINGLE:
+                    raise RequestError(BAD_REQUEST, f"two fields for {key}")
+                repeated[key] = [environ[key]]
+            repeated[key].append(value.strip(" \t"))
+        if repeated is not None:
+            for key, values in repeated.items():
+                # RFC 9110 5.3, and RFC 6265 5.4 for cookies.
+                environ[key] = ("; " if key == "HTTP_COOKIE" else ", ").join(values)
         self.plain = _SPECIAL.isdisjoint(environ)
         host = environ.get("HTTP_HOST")
         self._hosted = host is not None
         if host is not None and host not in _hosts:
             _check_host(host)
         return environ
-
-
-def _check_bytes(head: bytes) -> None:
-    """Refuse control characters, and CR and LF that don't belong together: one pass over the bytes, in C."""
-    before = 0
-    for byte in head:
-        if byte < 0x20 or byte == 0x7F or before == 0x0D:
-            if (byte == 0x0A) != (before == 0x0D):
-                raise RequestError(BAD_REQUEST, "a line that doesn't end in CRLF")
-            if byte != 0x0A and byte != 0x0D and byte != 0x09:
-                raise RequestError(BAD_REQUEST, "a control character in the head")
-        before = byte
-    if before == 0x0D:
-        raise RequestError(BAD_REQUEST, "a line that doesn't end in CRLF")
-
-
-def _bad_line(line: bytes) -> RequestError:
-    """Return what is wrong with a request line."""
-    parts = line.decode("latin-1").split(" ")
-    if len(parts) != 3:
-        return RequestError(BAD_REQUEST, "a request line that is not of three parts")
-    method, _, version = parts
-    if version not in ("HTTP/1.1", "HTTP/1.0"):
-        if re.fullmatch(r"HTTP/[0-9]\.[0-9]", version):
-            return RequestError(
-                "505 HTTP Version Not Supported", "a version other than HTTP/1.1 and HTTP/1.0"
-            )
-        return RequestError(BAD_REQUEST, "a request line without a version")
-    if is_token(method) is None:
-        return RequestError(BAD_REQUEST, "a method that is not a token")
-    return RequestError(BAD_REQUEST, "a target with characters that can't be in one")
-
-
-def _repeated(environ: dict[str, Any], key: str, value: str) -> None:
-    """Add a field that came before, as RFC 9110 5.3 says, where it may come again."""
-    if key in _SINGLE:
-        raise RequestError(BAD_REQUEST, f"two fields for {key}")
-    environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
 
 
 def _check_host(host: str) -> None:

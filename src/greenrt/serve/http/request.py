@@ -17,7 +17,9 @@ def read_request(wire: Wire, heads: Heads) -> Exchange | None:
     """Wait for the next request; None if there is none. RequestError if it must be refused."""
     if not wire.begin():
         return None
-    environ = heads.parse_again(wire.buffer) if len(wire.buffer) <= wire.short else None
+    environ = None
+    if wire.position == 0 and len(wire.buffer) <= wire.short:
+        environ = heads.parse_again(wire.buffer)
     if environ is not None:
         wire.buffer = b""
     else:

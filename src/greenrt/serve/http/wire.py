@@ -6,13 +6,13 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import socket
 from greenrt.green.socket_calls import receive_bytes, send_bytes
-from greenrt.serve.http.errors import BAD_REQUEST, RequestError
+from greenrt.serve.http.errors import RequestError
 from greenrt.serve.http.limits import Limits
+from greenrt.serve.http.scanner import HeadScanner
 
 __all__ = ["FIRST_TIME", "LAST_TIME", "Wire"]
 
 TOO_SLOW = "408 Request Timeout"
-TOO_LARGE = "431 Request Header Fields Too Large"
 
 # How much is asked of the socket at once: what a connection holds of requests to come is no more than this.
 CHUNK = 16384
@@ -23,7 +23,6 @@ LAST_TIME = 0.1
 # away, and one more if a packet was lost. nginx waits as long as for any head, but browsers also connect without a
 # request to make.
 FIRST_TIME = 1.0
-END = b"\r\n\r\n"
 # SO_LINGER with a time of 0: close(2) resets the connection.
 RESET = struct.pack("ii", 1, 0)
 
@@ -34,6 +33,7 @@ class Wire:
     __slots__ = (
         "_direct",
         "_idle_time",
+        "_scanner",
         "_timeout",
         "buffer",
         "error",
@@ -42,6 +42,7 @@ class Wire:
         "last",
         "limits",
         "new",
+        "position",
         "short",
         "sock",
     )
@@ -52,10 +53,12 @@ class Wire:
         self._direct = type(sock) is socket.socket
         self.limits = limits
         self._idle_time = limits.idle_time
-        # A head that is no longer than this breaks no limit of length.
+        # A head that is no longer than this exceeds no limit.
         self.short = min(limits.request_line, limits.field, limits.head)
-        # What came after the head, or the part of the body, that was asked for.
+        self._scanner = HeadScanner(limits)
+        # What was received; unless it is empty, some of it was not used: what is at `position` and after it.
         self.buffer = b""
+        self.position = 0
         # Whether it waits for a request of which nothing has come: whoever stops the server may close it.
         self.idle = True
         # Whether nothing has ever come.
@@ -78,7 +81,7 @@ class Wire:
     # -- Receiving
 
     def begin(self) -> bool:
-        """Wait for the first bytes of a request, and put them into `buffer`; False if the client has no more."""
+        """Wait for the first bytes of a request; return False if the client sends no more."""
         if self.buffer:
             return True
         seconds = self._idle_time
@@ -100,84 +103,82 @@ class Wire:
         return True
 
     def read_head(self) -> bytes | None:
-        """Return the head that `begin` found, without the empty line after it; None if it is only an empty line.
+        """Return the head that `begin` found, without the empty line after it; None if the client breaks it off.
 
-        RequestError for one that is too long or too slow.
+        RequestError for one that is malformed, too long or too slow.
         """
-        head, end, rest = self.buffer.partition(END)
-        if not end or self.buffer[0] == 13:
-            # Nothing is held twice while the rest is waited for.
-            del head, rest
+        scanner = self._scanner
+        scanner.restart()
+        start = self.position
+        end = scanner.scan(self.buffer, start)
+        if end < 0:
             return self._rest_of_head()
-        if len(head) > self.short:
-            self._check_lengths(head)
-        self.buffer = rest
+        head = self.buffer[start + 2 if scanner.skipped else start : end - 4]
+        self.advance(end)
         return head
 
     def _rest_of_head(self) -> bytes | None:
+        """Return the head of which `buffer` has the first part, and receive the others."""
+        scanner = self._scanner
         limits = self.limits
         deadline = None if limits.head_time is None else monotonic() + limits.head_time
-        head = bytearray(self.buffer)
-        self.buffer = b""
-        searched = 0
-        while True:
-            # RFC 9112 2.2: an empty line before the request line is ignored; clients of old sent one.
-            if head.startswith(b"\r\n"):
-                del head[:2]
-                if head.startswith((b"\r", b"\n")):
-                    raise RequestError(BAD_REQUEST, "more than one empty line before a request")
-            end = head.find(END, max(0, searched - 3))
-            if end >= 0:
-                break
-            searched = len(head)
-            # What can't become a request is refused now, not when its time is over.
-            if head and head != b"\r" and not head[:1].isalpha():
-                raise RequestError(BAD_REQUEST, "no request")
-            if head.count(b"\n") != head.count(b"\r\n"):
-                raise RequestError(BAD_REQUEST, "a line that doesn't end in CRLF")
-            self._check_lengths(head)
-            if not self._add_to(head, deadline):
+        head = bytearray()
+        end = -1
+        while end < 0:
+            head += self.rest()
+            # An empty line alone begins no request.
+            if not self._receive_more(deadline, begun=len(head) > 2 * scanner.skipped):
                 return None
-        self._check_lengths(head[:end])
-        self.buffer = bytes(head[end + 4 :])
-        return bytes(head[:end])
+            end = scanner.scan(self.buffer, 0)
+        head += self.buffer[:end]
+        self.advance(end)
+        return bytes(head[2 if scanner.skipped else 0 : -4])
 
-    def _add_to(self, head: bytearray, deadline: float | None) -> bool:
-        """Receive more of a head that has come in part; False if the client is gone, or has begun nothing."""
+    def _receive_more(self, deadline: float | None, begun: bool) -> bool:
+        """Receive into `buffer` more of a head; return False if the client is gone, or has not `begun` a request."""
         left = None if deadline is None else deadline - monotonic()
         try:
             if left is not None and left <= 0:
                 raise TimeoutError
             self.wait_at_most(left)
-            data: bytes = self.sock.recv(CHUNK)
+            self.buffer = self.sock.recv(CHUNK)
         except TimeoutError:
-            if not head:
+            if not begun:
                 return False
             raise RequestError(TOO_SLOW, "the head didn't come in time") from None
         except ConnectionError:
             return False
-        head += data
-        return bool(data)
+        return bool(self.buffer)
 
-    def _check_lengths(self, head: bytes | bytearray) -> None:
-        limits = self.limits
-        if len(head) <= self.short:
-            return
-        line, _, fields = head.partition(b"\r\n")
-        if len(line) > limits.request_line:
-            raise RequestError("414 URI Too Long", f"a request line of more than {limits.request_line} bytes")
-        if len(head) > limits.head:
-            raise RequestError(TOO_LARGE, f"a head of more than {limits.head} bytes")
-        if max(map(len, fields.split(b"\r\n"))) > limits.field:
-            raise RequestError(TOO_LARGE, f"a header field of more than {limits.field} bytes")
+    def rest(self) -> bytes:
+        """Remove from `buffer` what was not used, and return it."""
+        data = self.buffer[self.position :] if self.position else self.buffer
+        self.buffer = b""
+        self.position = 0
+        return data
+
+    def advance(self, position: int) -> None:
+        """Drop what is before `position` in `buffer`. The cost does not depend on what comes after it."""
+        if position < len(self.buffer):
+            self.position = position
+        else:
+            self.buffer = b""
+            self.position = 0
 
     def take(self, view: memoryview) -> int:
-        """Copy what has come already into `view`, and return the count."""
-        data = self.buffer[: len(view)]
-        if data:
-            view[: len(data)] = data
-            self.buffer = self.buffer[len(data) :]
-        return len(data)
+        """Move the first bytes of `buffer` into `view`, and return their count."""
+        position = self.position
+        count = min(len(view), len(self.buffer) - position)
+        if count:
+            view[:count] = self.buffer[position : position + count]
+            self.advance(position + count)
+        return count
+
+    def receive(self, seconds: float | None) -> int:
+        """Receive into `buffer`, which is empty, and return the count; 0 at the end. TimeoutError after `seconds`."""
+        self.wait_at_most(seconds)
+        self.buffer = self.sock.recv(CHUNK)
+        return len(self.buffer)
 
     def receive_into(self, view: memoryview, seconds: float | None) -> int:
         """Receive some bytes into `view` and return the count; 0 at the end. TimeoutError after `seconds`."""
@@ -253,8 +254,7 @@ class Wire:
         """Return the socket, without a timeout, and what came after the head: another protocol begins there."""
         self.handed_over = True
         self.wait_at_most(None)
-        early, self.buffer = self.buffer, b""
-        return self.sock, early
+        return self.sock, self.rest()
 
     def finish(self) -> None:
         """Let the next response be the last one; without a request under way, serve one only if it has come."""
