@@ -135,7 +135,7 @@ def _places_in(holder: Any, owner: Any, known: Known) -> Iterator[Place]:
     elif kind is CellType:
         yield holder.cell_contents, "in a closure", _setter(holder, "cell_contents")
     else:
-        found = list(_attributes(holder, known))
+        found = list(_defaults(holder, known) if kind is tuple else _attributes(holder, known))
         yield from found or [
             (thing, f"in {_name(holder)}", None) for thing in known.values() if _refers(holder, thing)
         ]
@@ -153,6 +153,16 @@ def _attributes(holder: Any, known: Known) -> Iterator[Place]:
             value = getattr(holder, name, None)
             if slot is not None and id(value) in known:
                 yield value, f"{_name(holder)}.{name}", _slot_setter(slot, holder)
+
+
+def _defaults(holder: tuple[Any, ...], known: Known) -> Iterator[Place]:
+    """Yield the places in a tuple that holds the defaults of a function's parameters."""
+    for function in _holders([holder]):
+        if type(function) is FunctionType and function.__defaults__ is holder:
+            for index, value in enumerate(holder):
+                if id(value) in known:
+                    where = f"in a default of {function.__module__}.{function.__qualname__}"
+                    yield value, where, _default_setter(function, index)
 
 
 def _namespace(thing: Any) -> dict[str, Any] | None:
@@ -187,3 +197,12 @@ def _setter(owner: Any, name: str) -> Callable[[Any], object]:
 
 def _slot_setter(slot: Any, holder: Any) -> Callable[[Any], object]:
     return lambda new: slot.__set__(holder, new)
+
+
+def _default_setter(function: FunctionType, index: int) -> Callable[[Any], object]:
+    def put(new: Any) -> None:
+        defaults = list(function.__defaults__ or ())
+        defaults[index] = new
+        function.__defaults__ = tuple(defaults)
+
+    return put

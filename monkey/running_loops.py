@@ -12,28 +12,35 @@ from greenrt.green import thread
 
 __all__ = ["patch_asyncio"]
 
-NO_HOOKS = (None, None)
+# Until CPython 3.13 asyncio keeps one running task for each loop, which needs no exchange.
+TASK_BELONGS_TO_THREAD = sys.version_info >= (3, 14)
+# The loop, its task and the hooks for asynchronous generators.
+NOTHING_RUNS = (None, None, (None, None))
 
 
 def patch_asyncio(asyncio: ModuleType) -> None:
     """Let each green thread run, and set, an event loop of its own.
 
-    asyncio keeps the loop that runs with the native thread, in C, and the interpreter the hooks for asynchronous
-    generators that a running loop has set. Both are put aside while their greenlet is suspended, from the first loop
-    on that runs in a thread with a hub. A loop that is never idle lets others run now and then, whatever its selector
-    does.
+    The native thread holds asyncio's running loop and, from CPython 3.14 on, the running task. The interpreter holds
+    the hooks for asynchronous generators that a running loop has set. All of them are put aside while their greenlet
+    is suspended, from the first loop on that runs in a thread with a hub. A loop that is never idle yields now and
+    then, whatever its selector does.
     """
     events: Any = asyncio.events
     get_running, set_running = events._get_running_loop, events._set_running_loop
+    swap_task = asyncio.tasks._swap_current_task if TASK_BELONGS_TO_THREAD else _keep_task
 
     def swap(new: Any) -> Any:
         running = get_running()
         if running is None and new is None:
             return None
-        old = None if running is None else (running, sys.get_asyncgen_hooks())
-        loop, hooks = (None, NO_HOOKS) if new is None else new
+        # The task comes first and goes last: asyncio exchanges it for the running loop only.
+        old = None if running is None else (running, swap_task(running, None), sys.get_asyncgen_hooks())
+        loop, task, hooks = NOTHING_RUNS if new is None else new
         set_running(loop)
         sys.set_asyncgen_hooks(*hooks)
+        if loop is not None:
+            swap_task(loop, task)
         return old
 
     def _set_running_loop(loop: Any, /) -> None:
@@ -49,6 +56,10 @@ def patch_asyncio(asyncio: ModuleType) -> None:
     _make_polite(asyncio.base_events)
 
 
+def _keep_task(loop: Any, task: Any) -> None:
+    pass
+
+
 def _make_polite(base_events: Any) -> None:
     run_once = base_events.BaseEventLoop._run_once
 
@@ -61,7 +72,9 @@ def _make_polite(base_events: Any) -> None:
 
 def _renew_policy(events: Any) -> None:
     """Make the loops that were set each green thread's own, if asyncio was imported before patching."""
-    kind = events.BaseDefaultEventLoopPolicy
+    # CPython 3.14 deprecated policies, and made the name private.
+    private = sys.version_info >= (3, 14)
+    kind = events._BaseDefaultEventLoopPolicy if private else events.BaseDefaultEventLoopPolicy
     if issubclass(kind._Local, thread._local):
         return
 

@@ -275,6 +275,7 @@ def test_locks_made_before() -> None:
         "things['lock']",
         "things['list'][0]",
         "closed()",
+        "by_default()",
         "box.cached",
     ],
 )
@@ -296,6 +297,8 @@ def test_locks_of_objects_made_before(place: str) -> None:
             lock = threading.RLock()
             return lambda: lock
         closed = closing()
+        def by_default(other=None, lock=threading.RLock()):
+            return lock
         from greenrt import monkey
         monkey.patch_all()
         lock = eval(sys.argv[1])
