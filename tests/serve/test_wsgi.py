@@ -1,11 +1,16 @@
 """WSGIServer: responses, connections, time, and the end."""
 
+import bz2
+import enum
+import gzip
 import io
 import logging
+import lzma
 import os
 import re
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,19 +137,119 @@ def test_a_file(length: str | None, tmp_path: Path) -> None:
     assert all(file.closed for file in closed)
 
 
-def test_a_file_is_sent_by_the_kernel(tmp_path: Path) -> None:
-    class Unread(io.FileIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            raise AssertionError("its bytes came through Python")
-
+@pytest.mark.parametrize("opened", [lambda path: path.open("rb"), io.FileIO, lambda path: path.open("r+b")])
+def test_a_file_is_sent_by_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Any) -> None:
     (tmp_path / "file").write_bytes(b"abc" * 100_000)
+    sendfile, sent = os.sendfile, []
+
+    def counting(*args: Any) -> int:
+        sent.append(sendfile(*args))
+        return sent[-1]
+
+    monkeypatch.setattr(os, "sendfile", counting)
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
         start_response("200 OK", [])
-        return environ["wsgi.file_wrapper"](Unread(tmp_path / "file"))
+        return environ["wsgi.file_wrapper"](opened(tmp_path / "file"))
 
     with serving(application) as server:
         assert split(talk(server, request()))[2] == b"abc" * 100_000
+    assert sum(sent) == 300_000
+
+
+class Upper(io.FileIO):
+    """Has a descriptor, and reads other bytes than those that lie there."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(-1 if size is None else size).upper()
+
+
+class UpperInto(io.FileIO):
+    def readinto(self, buffer: Any, /) -> int:
+        count = super().readinto(buffer)
+        buffer[:count] = bytes(buffer[:count]).upper()
+        return count
+
+
+def zipped(path: Path) -> Any:
+    return zipfile.ZipFile(path).open("member")
+
+
+READERS = {
+    "bz2": (lambda path, data: path.write_bytes(bz2.compress(data)), bz2.open),
+    "gzip": (lambda path, data: path.write_bytes(gzip.compress(data)), gzip.open),
+    "lzma": (lambda path, data: path.write_bytes(lzma.compress(data)), lzma.open),
+    "zip": (lambda path, data: zipfile.ZipFile(path, "w").writestr("member", data), zipped),
+    "a subclass": (lambda path, data: path.write_bytes(data.lower()), Upper),
+    "a buffer over a subclass": (
+        lambda path, data: path.write_bytes(data.lower()),
+        lambda path: io.BufferedReader(UpperInto(path)),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.parametrize("reader", READERS)
+def test_what_a_file_reads_is_sent_not_what_lies_on_the_disk(tmp_path: Path, reader: str) -> None:
+    write, opened = READERS[reader]
+    data = b"ABC" * 50_000
+    write(tmp_path / "f", data)
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](opened(tmp_path / "f"))
+
+    with serving(application) as server:
+        answer = split(talk(server, request(line="GET / HTTP/1.0")))
+        assert answer[0].split()[1] == "200"
+        assert answer[2] == data
+
+
+class Text(str):
+    """As Django's SafeString: prints as something else than what it is compared by."""
+
+    def __str__(self) -> str:
+        return "injected\r\nEvil: 1"
+
+    __format__ = __str__  # type: ignore[assignment]
+
+
+class Word(enum.StrEnum):
+    STATUS = "200 OK"
+    NAME = "X-Name"
+    VALUE = "value"
+
+
+class Octets(bytes):
+    def __bytes__(self) -> bytes:
+        return b"other"
+
+    def __len__(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [Octets(b"abcdef")],
+        [bytearray(b"abcdef")],
+        [memoryview(b"abcdef")],
+        [Octets(b"abc"), bytearray(b"def")],
+    ],
+)
+@pytest.mark.parametrize("made", [list, iter])
+@pytest.mark.parametrize("kind", [Text, Word])
+def test_subclasses_of_str_and_bytes(kind: Any, made: Any, body: Any) -> None:
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
+        start_response(kind("200 OK"), [(kind("X-Name"), kind("value"))])
+        return made(body)
+
+    with serving(application) as server:
+        status, fields, answer = split(talk(server, request()))
+        assert status == "HTTP/1.1 200 OK"
+        assert fields["x-name"] == "value"
+        assert "evil" not in fields
+        assert b"abcdef" in answer or b"abc\r\n3\r\ndef" in answer
 
 
 def test_what_only_looks_like_a_file() -> None:

@@ -6,6 +6,7 @@ from greenrt.serve.http.wire cimport Wire
 
 
 cdef bint _is_bodiless(int code)
+cdef bytes _as_bytes(object part)
 
 cdef class Exchange:
     cdef public Wire wire

@@ -1,5 +1,6 @@
 """One request and its response: what PEP 3333 asks of a server."""
 
+import io
 import os
 import stat
 from collections.abc import Callable
@@ -20,7 +21,7 @@ COPIED = 16384
 
 
 class FileWrapper:
-    """``wsgi.file_wrapper``: an iterable over a file; one with a descriptor is sent with sendfile(2)."""
+    """``wsgi.file_wrapper``: an iterable over a file; a plain binary file of `io` is sent with sendfile(2)."""
 
     def __init__(self, file: Any, block_size: int = 65536) -> None:
         self.file = file
@@ -105,12 +106,11 @@ class Exchange:
 
     def write(self, data: bytes) -> None:
         """Send a part of the body, after the head if that has not gone out. See PEP 3333."""
-        if not isinstance(data, bytes):
-            raise _no_bytes(data)
+        part = data if type(data) is bytes else _as_bytes(data)
         if self.started:
-            self._send(b"", data)
+            self._send(b"", part)
         else:
-            self._send(self._start(-1), data)
+            self._send(self._start(-1), part)
 
     # -- The course of a response
 
@@ -154,16 +154,13 @@ class Exchange:
     def _send_list(self, parts: Any) -> None:
         """Send a body that is there as a whole: its length is known, and a short one goes out with the head."""
         if len(parts) == 1:
-            body = parts[0]
-            if type(body) is not bytes:
-                raise _no_bytes(body)
+            part = parts[0]
+            body = part if type(part) is bytes else _as_bytes(part)
             self._send(self._start(len(body)), body)
             if self.left > 0:
                 self._check_length()
             return
-        for part in parts:
-            if not isinstance(part, bytes):
-                raise _no_bytes(part)
+        parts = [part if type(part) is bytes else _as_bytes(part) for part in parts]
         size = sum(map(len, parts))
         if size <= JOINED:
             self._send(self._start(size), b"".join(parts))
@@ -175,7 +172,9 @@ class Exchange:
     def _send_parts(self, parts: Any) -> None:
         for part in parts:
             # An empty part says nothing; but one of a wrong type says that something is wrong.
-            if part or not isinstance(part, bytes):
+            if type(part) is not bytes:
+                part = _as_bytes(part)
+            if part:
                 self.write(part)
                 if self.is_head:
                     return
@@ -196,11 +195,14 @@ class Exchange:
         """Send a file, with sendfile(2) where the file is one of the kernel's."""
         head, file = self.head, wrapper.file
         assert head is not None
-        try:
-            status = os.fstat(file.fileno())
-            offset = file.tell()
-        except (AttributeError, OSError):
-            status = None
+        status = None
+        # Readers that decompress or decrypt, and text, have descriptors too.
+        if _is_plain_file(file):
+            try:
+                status = os.fstat(file.fileno())
+                offset = file.tell()
+            except (AttributeError, OSError, ValueError):
+                status = None
         if status is None or not stat.S_ISREG(status.st_mode) or self.is_head or _is_bodiless(head.code):
             self._send_parts(wrapper)
             return
@@ -295,5 +297,16 @@ def _is_bodiless(code: int) -> bool:
     return code < 200 or code == 204 or code == 304
 
 
-def _no_bytes(data: Any) -> TypeError:
-    return TypeError(f"the body must be in bytes, not {type(data).__name__}")
+def _as_bytes(part: Any) -> bytes:
+    """Return a part of the body as plain bytes: TypeError unless it is bytes, a bytearray or a memoryview."""
+    if isinstance(part, bytes | bytearray | memoryview):
+        # By the buffer protocol, whatever a subclass says of itself.
+        return bytes(memoryview(part))
+    raise TypeError(f"the body must be in bytes, not {type(part).__name__}")
+
+
+def _is_plain_file(file: Any) -> bool:
+    """Tell whether reading `file` gives the bytes of its descriptor, unchanged."""
+    if type(file) is io.BufferedReader or type(file) is io.BufferedRandom:
+        file = file.raw
+    return type(file) is io.FileIO

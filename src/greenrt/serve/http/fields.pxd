@@ -10,8 +10,9 @@ cdef double _date_ends
 
 @cython.locals(now=double, second=double)
 cdef str _dated()
-cdef tuple _status_of(object status)
-cdef int _kind_of(object name) except -1
+cdef str _as_str(object value, str what)
+cdef tuple _status_of(str status)
+cdef int _kind_of(str name) except -1
 @cython.locals(char=cython.Py_UCS4)
 cdef _check_value(str value)
 

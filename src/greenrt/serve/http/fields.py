@@ -43,9 +43,16 @@ def _dated() -> str:
     return _date
 
 
-def _status_of(status: Any) -> tuple[int, str]:
-    if type(status) is not str:
-        raise TypeError(f"the status must be a str such as '200 OK', not {status!r}")
+def _as_str(value: Any, what: str) -> str:
+    """Return the text of `value` as a plain str: a subclass may print as something else than what is checked."""
+    if type(value) is str:
+        return value
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be a str, not {value!r}")
+    return str.__str__(value)
+
+
+def _status_of(status: str) -> tuple[int, str]:
     found = _STATUS.fullmatch(status)
     if found is None:
         raise ValueError(f"the status must be three digits, a space and a reason, not {status!r}")
@@ -59,9 +66,7 @@ def _status_of(status: Any) -> tuple[int, str]:
     return read
 
 
-def _kind_of(name: Any) -> int:
-    if type(name) is not str:
-        raise TypeError(f"the name of a header must be a str, not {name!r}")
+def _kind_of(name: str) -> int:
     if is_token(name) is None:
         raise ValueError(f"{name!r} can't be the name of a header")
     kind = _SPECIAL.get(name.lower(), PLAIN)
@@ -92,8 +97,9 @@ class Head:
         self._set(status, headers)
 
     def _set(self, status: str, headers: list[tuple[str, str]]) -> None:
-        # A subclass of str may print as something else than what was checked.
-        read = _statuses.get(status) if type(status) is str else None
+        if type(status) is not str:
+            status = _as_str(status, "the status (such as '200 OK')")
+        read = _statuses.get(status)
         if read is None:
             read = _status_of(status)
         self.code = read[0]
@@ -101,10 +107,12 @@ class Head:
         self.lines = lines = [read[1]]
         dated = False
         for name, value in headers:
-            known = _kinds.get(name) if type(name) is str else None
+            if type(name) is not str:
+                name = _as_str(name, "the name of a header")
+            known = _kinds.get(name)
             kind = _kind_of(name) if known is None else known
             if type(value) is not str:
-                raise TypeError(f"the value of the header {name} must be a str, not {value!r}")
+                value = _as_str(value, f"the value of the header {name}")
             if kind != PLAIN:
                 if kind == LENGTH:
                     self._set_length(value)
