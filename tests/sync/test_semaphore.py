@@ -71,7 +71,7 @@ def test_several_at_once():
 @pytest.mark.parametrize("timeout", [math.nan, "soon"])
 def test_a_bad_timeout_loses_nothing(timeout: object):
     semaphore = greenrt.Semaphore(0)
-    with pytest.raises(ValueError, match=r"nan|soon"):
+    with pytest.raises(TypeError if timeout == "soon" else ValueError, match=r"nan|soon"):
         semaphore.acquire(timeout=timeout)
     semaphore.release()
     assert semaphore.counter == 1
