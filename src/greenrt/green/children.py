@@ -11,7 +11,7 @@ SIGCHLD and its handler are left alone. Where this thread has no hub, the calls 
 import os
 
 from greenrt import _original
-from greenrt._hub.io import forget_fd, park_on_fd
+from greenrt._hub.io import forget_fd, give_way, park_on_fd
 from greenrt._hub.park import new_park, yield_now
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._loop.entry import READ
@@ -117,9 +117,17 @@ def _park_for(pid: int, options: int) -> None:
 # -- The functions
 
 
+def _never_waits(options: int) -> bool:
+    """Tell whether a call only asks; then let others run first, as the caller may be in a loop."""
+    if not options & os.WNOHANG:
+        return False
+    give_way()
+    return True
+
+
 def waitpid(pid: int, options: int, /) -> tuple[int, int]:
     """Wait for a change of a child, and return its pid and status. See `os.waitpid`."""
-    if options & os.WNOHANG or hub_for_waiting() is None:
+    if _never_waits(options) or hub_for_waiting() is None:
         return _original.waitpid(pid, options)
     while not (found := _original.waitpid(pid, options | os.WNOHANG))[0]:
         _park_for(pid, options)
@@ -128,7 +136,7 @@ def waitpid(pid: int, options: int, /) -> tuple[int, int]:
 
 def wait4(pid: int, options: int) -> tuple[int, int, Any]:
     """Wait for a change of a child, and return its pid, status and usage of resources. See `os.wait4`."""
-    if options & os.WNOHANG or hub_for_waiting() is None:
+    if _never_waits(options) or hub_for_waiting() is None:
         return _original.wait4(pid, options)  # type: ignore[no-any-return]
     while not (found := _original.wait4(pid, options | os.WNOHANG))[0]:
         _park_for(pid, options)
@@ -147,7 +155,7 @@ def wait3(options: int) -> tuple[int, int, Any]:
 
 def waitid(idtype: int, id: int, options: int, /) -> Any:
     """Wait for a change of a child, and return its description. See `os.waitid`."""
-    if options & os.WNOHANG or hub_for_waiting() is None:
+    if _never_waits(options) or hub_for_waiting() is None:
         return _original.waitid(idtype, id, options)
     while (found := _original.waitid(idtype, id, options | os.WNOHANG)) is None:
         if idtype == os.P_PID and not options & (os.WSTOPPED | os.WCONTINUED):

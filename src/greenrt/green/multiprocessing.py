@@ -7,6 +7,7 @@ in its own process. Source: CPython's Modules/_multiprocessing/semaphore.c, sem_
 
 import _multiprocessing  # type: ignore[import-not-found]
 
+from greenrt._hub.io import give_way
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
@@ -31,6 +32,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
         """Take it; return False if it isn't free and `block` is false, or after `timeout` seconds."""
+        give_way()
         if self._try():
             return True
         if not block:
@@ -85,6 +87,14 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
 
     def _is_mine(self) -> bool:
         return not self._is_others() and bool(super()._is_mine())
+
+    def _get_value(self) -> int:
+        give_way()
+        return int(super()._get_value())
+
+    def _is_zero(self) -> bool:
+        give_way()
+        return bool(super()._is_zero())
 
     def _after_fork(self) -> None:
         self._owner = self._freed = None

@@ -5,7 +5,7 @@ import queue as _stdlib
 from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green import threading as _threading
-from greenrt.green.queue_calls import METHODS
+from greenrt.green.queue_calls import METHODS, SIMPLE_METHODS
 from greenrt.sync.queue import SimpleQueue as _SimpleQueue
 
 _module: Any = _original.private_module("queue")
@@ -30,11 +30,7 @@ class SimpleQueue(_SimpleQueue):
     # Its standard name.
     __module__ = _stdlib.SimpleQueue.__module__
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take the next item; `queue.Empty` if there is none in time. ValueError for a negative timeout."""
-        if block and timeout is not None and timeout < 0:
-            raise ValueError("'timeout' must be a non-negative number")
-        return super().get(block, timeout)
+    locals().update(SIMPLE_METHODS)
 
     def __repr__(self) -> str:
         return object.__repr__(self)

@@ -3,6 +3,9 @@
 The standard methods enter and leave a condition, and notify another, in Python. These take the same lock and keep the
 same attributes, so that both kinds may be mixed, and subclasses' `_put`, `_get` and `_qsize` are called as ever; what
 has to wait, or is an error, is left to the standard ones.
+
+SIMPLE_METHODS are those of the standard SimpleQueue in which a loop that polls, or always finds an item, yields.
+Finalizers call `put`, so it never switches.
 """
 
 import queue as _stdlib
@@ -11,8 +14,9 @@ from greenrt._hub.io import give_way
 from greenrt._typing import Any
 from greenrt.green.thread import lock
 from greenrt.sync.lock import Lock
+from greenrt.sync.queue import SimpleQueue
 
-__all__ = ["METHODS"]
+__all__ = ["METHODS", "SIMPLE_METHODS"]
 
 _wait_put = _stdlib.Queue.put
 _wait_get = _stdlib.Queue.get
@@ -102,4 +106,40 @@ def _done_now(queue: Any, mutex: Any) -> bool:
         mutex._give_back()
 
 
+def simple_get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
+    """Take the next item; `queue.Empty` if there is none in time. ValueError for a negative timeout."""
+    if block and timeout is not None and timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    give_way()
+    return _take_next(self, block, timeout)
+
+
+def simple_get_nowait(self: Any) -> Any:
+    """Take the next item; `queue.Empty` if there is none."""
+    give_way()
+    return _take_next(self, False, None)
+
+
+def _take_next(queue: SimpleQueue, block: bool, timeout: Any) -> Any:
+    return queue._next(block, timeout, None)
+
+
+def simple_qsize(self: Any) -> int:
+    """Return the number of items."""
+    give_way()
+    return len(self)
+
+
+def simple_empty(self: Any) -> bool:
+    """Tell whether there is no item."""
+    give_way()
+    return not len(self)
+
+
 METHODS: dict[str, Any] = {"get": get, "put": put, "task_done": task_done}
+SIMPLE_METHODS: dict[str, Any] = {
+    "empty": simple_empty,
+    "get": simple_get,
+    "get_nowait": simple_get_nowait,
+    "qsize": simple_qsize,
+}

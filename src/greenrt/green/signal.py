@@ -15,7 +15,7 @@ import signal as _stdlib
 from signal import *  # noqa: F403
 
 from greenrt import _original
-from greenrt._hub.io import forget_fd, park_on_fd
+from greenrt._hub.io import forget_fd, give_way, park_on_fd
 from greenrt._hub.park import new_park
 from greenrt._hub.pausing import sleep
 from greenrt._hub.slot import hub_for_waiting
@@ -76,6 +76,7 @@ def sigwaitinfo(sigset: Any, /) -> Any:
 def sigtimedwait(sigset: Any, timeout: Any, /) -> Any:
     """Wait for one of the signals, for at most `timeout` seconds: then None. See `signal.sigtimedwait`."""
     waits = isinstance(timeout, int | float) and timeout > 0
+    give_way()
     if not waits or hub_for_waiting() is None:
         return _original.sigtimedwait(sigset, timeout)
     return _take(list(sigset), monotonic() + timeout)

@@ -86,8 +86,7 @@ def wait_for(sock: Any, event: int, deadline: float, flags: int) -> float:
 
 def until_done(sock: Any, event: int, method: Any, args: tuple[Any, ...], flags: int) -> Any:
     """Call one of `_socket.socket`'s methods until it doesn't have to wait."""
-    if timeout_of(sock) != 0.0:
-        give_way()
+    give_way()
     result = attempt(sock, method, args)
     deadline = 0.0
     while result is WOULD_BLOCK:
@@ -107,7 +106,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
 def receive_bytes(sock: Any, size: int, flags: int) -> Any:
     """`recv`, for compiled callers."""
     fd = plain_stream(sock) if flags == 0 and size > 0 else -1
-    if fd < 0 and timeout_of(sock) != 0.0:
+    if fd < 0:
         give_way()
     data = None if fd >= 0 and read_would_wait(fd) else receive(sock, size, flags)
     deadline = 0.0
@@ -163,7 +162,7 @@ def _recv_into(sock: Any, buffer: Any, size: int, flags: int) -> int:
     got = 0
     deadline = 0.0
     fd = plain_stream(sock) if flags == 0 else -1
-    if fd < 0 and timeout_of(sock) != 0.0:
+    if fd < 0:
         give_way()
     known_dry = fd >= 0 and read_would_wait(fd)
     while True:
@@ -221,8 +220,7 @@ def send(self: Any, data: Any, flags: int = 0, /) -> int:
 def send_bytes(sock: Any, data: Any, flags: int) -> int:
     """`send`, for compiled callers."""
     limit = timeout_of(sock)
-    if limit != 0.0:
-        give_way()
+    give_way()
     data = _held(data)
     count = transmit(sock, data, 0, flags)
     deadline = 0.0
@@ -269,8 +267,7 @@ def _sendall(sock: Any, data: Any, flags: int) -> None:
     size = _size(data)
     sent = 0
     deadline = 0.0
-    if timeout_of(sock) != 0.0:
-        give_way()
+    give_way()
     while True:
         count = transmit(sock, data, sent, flags)
         if count < 0:
@@ -329,6 +326,7 @@ def _pushed(sock: Any, method: Any, args: tuple[Any, ...], flags: int) -> int:
     if family_of(sock) != _socket.AF_UNIX or type_of(sock) & 0xF == _socket.SOCK_STREAM:
         return until_done(sock, WRITE, method, args, flags)  # type: ignore[no-any-return]
     # unix(7): a datagram to a full peer that this socket is not connected to. The socket itself is writable.
+    give_way()
     pause = 0.001
     limit = timeout_of(sock)
     deadline = monotonic() + limit

@@ -47,6 +47,7 @@ def connect_ex(self: Any, address: Any, /) -> int:
 
 def _connect(sock: Any, address: Any, limit: float) -> int:
     """Connect within `limit` seconds (0: don't wait; negative: no limit); return 0, an errno or _TIMED_OUT."""
+    give_way()
     address = resolved(sock, address)
     if limit == 0.0 or descriptor(sock) < 0:
         return _native.connect_ex(sock, address)
@@ -119,8 +120,7 @@ def _was_established(sock: Any) -> bool:
 def accept_fd(sock: Any) -> tuple[int, Any]:
     """Wait for a connection; return its fd and the peer's address."""
     limit = timeout_of(sock)
-    if limit != 0.0:
-        give_way()
+    give_way()
     deadline = 0.0
     while True:
         fd = descriptor(sock)

@@ -12,6 +12,7 @@ import subprocess as _stdlib
 from subprocess import *  # noqa: F403
 from types import FunctionType, ModuleType
 
+from greenrt._hub.io import give_way
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import fileobject, os, selectors, time  # noqa: F401
@@ -46,8 +47,17 @@ def _wait(self: Any, timeout: float | None) -> int:
     return self.returncode  # type: ignore[no-any-return]
 
 
+def poll(self: Any) -> int | None:
+    """Return the child's exit code, or None while it runs. See `subprocess.Popen.poll`.
+
+    Not in `_internal_poll`, which finalizers call: these never switch.
+    """
+    give_way()
+    return self._internal_poll()  # type: ignore[no-any-return]
+
+
 # What is installed on the standard class by patching, and carried by the class below.
-METHODS: dict[str, Any] = {"_wait": _wait}
+METHODS: dict[str, Any] = {"_wait": _wait, "poll": poll}
 
 # What patching binds in the standard module, and nowhere else.
 NAMES: dict[str, Any] = {"io": io}

@@ -46,6 +46,13 @@ class lock(Lock):
     # Up to 3.12 there is but the other name.
     __qualname__ = "lock" if hasattr(_stdlib, "lock") else "LockType"
 
+    def locked(self) -> bool:
+        """Tell whether it is held. Programs ask in loops, so it yields as `acquire` does."""
+        give_way()
+        return Lock.locked(self)
+
+    locked_lock = locked
+
     def __init_subclass__(cls) -> None:
         raise TypeError("type '_thread.lock' is not an acceptable base type")
 
@@ -58,6 +65,11 @@ class RLock(_GreenRLock):
 
     __slots__ = ()
     __module__ = "_thread"
+
+    def locked(self) -> bool:
+        """Tell whether it is held; see `lock.locked`."""
+        give_way()
+        return _GreenRLock.locked(self)
 
     def __repr__(self) -> str:
         owner = self._owner()
@@ -314,6 +326,7 @@ in_child(_leave_others_behind)
 
 def _count() -> int:
     """Return how many threads run, green and native, greenrt's own idle ones excepted."""
+    give_way()
     return len(_running) + _stdlib_count() - len(idle_threads)
 
 

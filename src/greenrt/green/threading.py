@@ -7,6 +7,7 @@ from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green import thread
 from greenrt.green.dummies import forget_dummies
+from greenrt.green.polling import yield_in_polls
 from greenrt.green.sentinel import Sentinel, wait_for_tstate_lock
 
 _module = _original.private_module("threading")
@@ -40,6 +41,7 @@ def settle(module: Any) -> None:
     _renew_module_locks(module)
     _renew_threads(module)
     forget_dummies(module, thread.is_green_thread)
+    yield_in_polls(module)
     if hasattr(module.Thread, "_wait_for_tstate_lock"):
         module.Thread._wait_for_tstate_lock = wait_for_tstate_lock
 

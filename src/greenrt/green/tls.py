@@ -93,8 +93,7 @@ def _until_done(
 
     `event` is what the call waits for by itself, where only one greenlet may wait; 0: it shares all waits.
     """
-    if limit != 0.0:
-        give_way()
+    give_way()
     try:
         deadline = 0.0
         while (wanted := _try(sock, limit, call, args)).__class__ is _Wanted:

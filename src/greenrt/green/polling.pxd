@@ -1,0 +1,1 @@
+from greenrt._hub.io cimport give_way
