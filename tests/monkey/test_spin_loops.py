@@ -39,7 +39,7 @@ def call_in_loop(end):
     def call():
         # The loop itself never waits for a lock, which the spinner may hold while it yields.
         try: end()
-        except greenrt.BlockingInHub: return
+        except greenrt.errors.BlockingInHub: return
         timer.stop()
     timer.start(call)
 

@@ -2,8 +2,8 @@
 
 CPython calls a handler in the main thread, on top of whatever runs there. On top of a greenlet it may wait as that
 greenlet may. On top of a green thread, too; but what it raises is raised in the main greenlet, at its wait or its
-next one, as no native thread is ever interrupted. Only if the next signal finds that the hub has not run since is the
-thread itself interrupted: it may be in an endless loop.
+next one, as no native thread is ever interrupted. The green thread yields at once, also where it computes without
+end, and goes on when the main greenlet has the error.
 
 While all greenlets wait, the hub runs, and nothing on top of it can wait; so the handler is called in a new greenlet,
 before any other that is ready: whatever woke those may have been done after the signal was sent. What it raises there
@@ -18,16 +18,18 @@ would have to wait raises BlockingInHub. `greenrt.signal_handler` is the other w
 import _signal
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from types import FrameType
 
 from greenrt import _original
 from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.park import yield_now
 from greenrt._hub.slot import get_hub_if_exists
 from greenrt._loop.signals import on_arrival
 from greenrt._native.switch import current
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
-from greenrt.green.thread import counts_as_main, is_green_thread
+from greenrt.green.thread import counts_as_main
 
 __all__ = ["adopt_handlers", "getsignal", "set_wakeup_fd", "signal"]
 
@@ -35,42 +37,38 @@ __all__ = ["adopt_handlers", "getsignal", "set_wakeup_fd", "signal"]
 class _Handler:
     """What CPython calls in the place of a program's handler."""
 
-    __slots__ = ("handler", "passing")
+    __slots__ = ("handler",)
 
     def __init__(self, handler: Callable[[int, FrameType | None], object]) -> None:
         self.handler = handler
-        # Whether an error is on its way to the main greenlet: the hub has not run since.
-        self.passing = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         hub = get_hub_if_exists()
         if hub is not None and current() is hub:
             _call_in_greenlet(hub, self.handler, number, frame)
-        elif hub is not None and is_green_thread(current()):
-            self.call_in_thread(hub, number, frame)
+        elif hub is not None and not counts_as_main():
+            _call_in_thread(hub, self.handler, number, frame)
         else:
             self.handler(number, frame)
 
-    def call_in_thread(self, hub: Any, number: int, frame: FrameType | None) -> None:
-        """Call the handler on top of a green thread."""
-        thread: Any = current()
-        thread.handling += 1
-        try:
-            self.handler(number, frame)
-        except BaseException as error:
-            if self.passing:
-                raise
-            self.passing = True
-            hub.loop.run_callback(self.has_passed)
-            hub.handle_system_error(type(error), error, error.__traceback__)
-        finally:
-            thread.handling -= 1
-
-    def has_passed(self) -> None:
-        self.passing = False
-
     def __repr__(self) -> str:
         return repr(self.handler)
+
+
+def _call_in_thread(hub: Any, handler: Any, number: int, frame: FrameType | None) -> None:
+    """Call the handler on top of a green thread; what it raises is for the main greenlet, which runs next."""
+    thread: Any = current()
+    thread.handling += 1
+    try:
+        handler(number, frame)
+        return
+    except BaseException as error:
+        hub.handle_system_error(type(error), error, error.__traceback__)
+    finally:
+        thread.handling -= 1
+    # Not in the handler above: a greenlet that is suspended there keeps the error. During a fork nothing switches.
+    if hub.poll_due < inf:
+        yield_now()
 
 
 def _call_in_greenlet(hub: Any, handler: Any, number: int, frame: FrameType | None) -> None:
