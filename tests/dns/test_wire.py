@@ -114,3 +114,46 @@ def test_any_answer_is_read_or_refused():
         except BadMessage:
             pass
     assert time.monotonic() - started < 60
+
+
+def _hostile(ladder: bytes, last: int) -> bytes:
+    """Return the data of one record of an unread type that begins with `ladder`, and records that point into it.
+
+    ladder: the names. last: the place of the name that every owner points to.
+    """
+    head = b"\0\0\x10\0\1\0\0\0\0" + len(ladder).to_bytes(2, "big")
+    owner = (0xC000 | last).to_bytes(2, "big")
+    return head + ladder + (owner + b"\0\x10\0\1\0\0\0\0\0\0") * ((65000 - len(ladder)) // 12)
+
+
+@pytest.mark.parametrize("shape", ["one long ladder", "short ladders", "many labels"])
+def test_work_for_a_hostile_answer_is_bounded(shape: str):
+    question = Question("a.test", 1)
+    start = len(reply_to(question, b"")) + 11
+    if shape == "many labels":
+        ladder = b"\1x" * 126 + b"\0"
+        last = start
+    else:
+        rungs = 8000 if shape == "one long ladder" else 120
+        ladder = b"\0" + b"\0" + b"".join(
+            (0xC000 | (start + 2 * rung)).to_bytes(2, "big") for rung in range(rungs)
+        )
+        last = start + 2 * rungs
+    answer = _hostile(ladder, last)
+    count = ((65000 - len(ladder)) // 12 + 1).to_bytes(2, "big")
+    reply = reply_to(question, answer, b"\x81\x80\0\1" + count + b"\0\0\0\0")
+    with pytest.raises(BadMessage, match="labels and pointers" if "long" not in shape else "pointers"):
+        question.records(reply)
+
+
+def test_a_name_may_point_after_every_label():
+    question = Question("a.test", 1)
+    start = len(reply_to(question, b"")) + 11
+    chain = b"\1z\0" + b"".join(
+        b"\1y" + (0xC000 | (start if not rung else start + 3 + 4 * (rung - 1))).to_bytes(2, "big")
+        for rung in range(100)
+    )
+    owner = (0xC000 | (start + 3 + 4 * 99)).to_bytes(2, "big")
+    answer = b"\0\0\x10\0\1\0\0\0\0" + len(chain).to_bytes(2, "big") + chain + owner + ADDRESS[2:]
+    reply = reply_to(question, answer, b"\x81\x80\0\1\0\2\0\0\0\0")
+    assert question.records(reply) == [("y." * 100 + "z", 1, 60, "192.0.2.1")]

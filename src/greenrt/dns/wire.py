@@ -26,6 +26,10 @@ RECURSIVE, RCODE = 0x80, 0x0F
 HEAD = struct.Struct("!HHIH")
 QUESTION_AT = 12
 MAX_NAME = 255
+# Pointers that one name may follow: it has at most 127 labels, and honest servers point once after each.
+MAX_HOPS = 127
+# Labels and pointers that all names of an answer may have together. A datagram of 1232 bytes has at most 77 records.
+MAX_STEPS = 16384
 # As the .pxd declares: a C integer in the compiled build.
 _DOT = 0x2E
 
@@ -48,7 +52,7 @@ class Question:
     name: absolute, ASCII, without its last dot, and short enough. data: what to send.
     """
 
-    __slots__ = ("_end", "_folded", "data", "edns", "name")
+    __slots__ = ("_end", "_folded", "_steps", "data", "edns", "name")
 
     def __init__(self, name: str, rtype: int) -> None:
         self.name = name
@@ -56,6 +60,7 @@ class Question:
         random = urandom(2 + len(plain))
         asked = _spelled(plain, random)
         self.edns = True
+        self._steps = 0
         self._end = QUESTION_AT + len(asked) + 4
         self.data = b"".join((random[:2], QUERY, b"\1", asked, rtype.to_bytes(2, "big"), b"\0\1", OPT))
 
@@ -103,6 +108,7 @@ class Question:
     def _records(self, reply: bytes) -> list[Record]:
         found: list[Record] = []
         at = self._end
+        self._steps = 0
         for _ in range(reply[6] << 8 | reply[7]):
             owner, at = self._name(reply, at)
             kind, group, ttl, size = HEAD.unpack_from(reply, at)
@@ -132,14 +138,21 @@ class Question:
             return self.name, at + 2
         labels: list[bytes] = []
         length = after = 0
+        hops = 0
         limit = at
         while size := reply[at]:
+            self._steps += 1
+            if self._steps > MAX_STEPS:
+                raise BadMessage(f"names of more than {MAX_STEPS} labels and pointers")
             if size >= 0xC0:
                 after = after or at + 2
                 at = (size & 0x3F) << 8 | reply[at + 1]
                 if at >= limit:
                     raise BadMessage("a compressed name does not point back")
                 limit = at
+                hops += 1
+                if hops > MAX_HOPS:
+                    raise BadMessage(f"a name of more than {MAX_HOPS} pointers")
             elif size > 63:
                 raise BadMessage(f"a label of the unknown kind {size >> 6}")
             else:
