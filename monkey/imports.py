@@ -12,7 +12,7 @@ __all__ = ["when_imported"]
 
 
 def when_imported(name: str, act: Callable[[ModuleType], object], lasting: bool = False) -> None:
-    """Call `act(module)` once the top-level module `name` has been executed; now, if it has been by now.
+    """Call `act(module)` once the module `name`, dotted for a submodule, has been executed; now, if it has been.
 
     With `lasting` again each time a new copy of the module has been made. What `act` raises, the import raises.
     """

@@ -11,7 +11,7 @@ from greenrt.monkey.hooks import announcing
 from greenrt.monkey.imports import when_imported
 from greenrt.monkey.psycopg import subscribe_psycopg
 from greenrt.monkey.psycopg2 import subscribe_psycopg2
-from greenrt.monkey.rivals import refuse_rivals
+from greenrt.monkey.rivals import guard_against_rivals, refuse_rivals
 from greenrt.monkey.running_loops import patch_asyncio
 from greenrt.monkey.thread_locals import renew_thread_locals
 
@@ -55,6 +55,7 @@ def _patcher(name: str) -> Callable[[F], F]:
                     f"patching is for the main thread, before others run; {thread!r} is another"
                 )
             refuse_rivals()
+            guard_against_rivals()
             # Now, and not in the program's first wait: a KeyboardInterrupt in the middle of an import may be lost, as
             # the import system has callbacks of weak references, out of which no exception comes.
             backend_class()

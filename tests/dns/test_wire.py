@@ -135,8 +135,10 @@ def test_work_for_a_hostile_answer_is_bounded(shape: str):
         last = start
     else:
         rungs = 8000 if shape == "one long ladder" else 120
-        ladder = b"\0" + b"\0" + b"".join(
-            (0xC000 | (start + 2 * rung)).to_bytes(2, "big") for rung in range(rungs)
+        ladder = (
+            b"\0"
+            + b"\0"
+            + b"".join((0xC000 | (start + 2 * rung)).to_bytes(2, "big") for rung in range(rungs))
         )
         last = start + 2 * rungs
     answer = _hostile(ladder, last)

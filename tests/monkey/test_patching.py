@@ -1,5 +1,7 @@
 """The patching API, in child processes: what is replaced, what is told, what can be had back."""
 
+from pathlib import Path
+
 import pytest
 from support.child import run_script
 from support.tls import CERTIFICATE
@@ -124,6 +126,45 @@ def test_another_runtime_has_patched(rival: str, early: bool) -> None:
         """,
         rival,
         str(early),
+    )
+
+
+@pytest.mark.parametrize("rival", ["gevent.monkey", "eventlet.patcher"])
+@pytest.mark.parametrize("imported", ["before", "after"])
+def test_another_runtime_patches_later(rival: str, imported: str, tmp_path: Path) -> None:
+    """A library that patches on import gets an error that names it. Importing the runtime is harmless."""
+    package, module = rival.split(".")
+    function = {"gevent": "patch_all", "eventlet": "monkey_patch"}[package]
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text(f"from {rival} import {function}\n")
+    (tmp_path / package / f"{module}.py").write_text(
+        f"saved = {{}}\nalready_patched = {{}}\ndef {function}(**options):\n    import time; time.sleep = None\n"
+    )
+    (tmp_path / "library.py").write_text(f"from {rival} import {function}\n{function}(thread=False)\n")
+    (tmp_path / "other.py").write_text(f"import {package}\n{package}.{function}()\n")
+    run_script(
+        """
+        import importlib, sys, time
+        rival, imported, folder = sys.argv[1:]
+        sys.path.insert(0, folder)
+        if imported == "before":
+            importlib.import_module(rival)
+        from greenrt import monkey
+        monkey.patch_all()
+        sleep = time.sleep
+        importlib.import_module(rival)
+        for culprit in ("library", "other"):
+            try:
+                importlib.import_module(culprit)
+                raise AssertionError(culprit)
+            except RuntimeError as error:
+                for part in ("greenrt has patched", culprit, rival, "drop greenrt's patching"):
+                    assert part in str(error), error
+        assert time.sleep is sleep
+        """,
+        rival,
+        imported,
+        str(tmp_path),
     )
 
 
