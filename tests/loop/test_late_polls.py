@@ -20,15 +20,11 @@ WAITS = {
     "epoll": "p = select.epoll(); p.register(sock, 1); p.poll(0.5) and print(sock.recv(5))",
     "selectors": "s = selectors.DefaultSelector(); s.register(sock, 1); s.select(0.5) and print(sock.recv(5))",
     "hub.wait": "greenrt.wait_read(sock.fileno(), 0.5); print(sock.recv(5))",
-    "asyncio": (
-        "loop = asyncio.new_event_loop(); sock.setblocking(False); "
-        "print(loop.run_until_complete(asyncio.wait_for(loop.sock_recv(sock, 5), 0.5)))"
-    ),
     "a socket file": "sock.settimeout(0.5); print(sock.makefile('rb').read(5))",
 }
 
 CHILD = """
-import asyncio, select, selectors, socket, subprocess, sys
+import select, selectors, socket, subprocess, sys
 from greenrt import monkey
 monkey.patch_all()
 import greenrt

@@ -84,10 +84,6 @@ def guarded(lock):
 @case
 def with_lock(): return guarded(threading.Lock())
 @case
-def with_rlock(): return guarded(threading.RLock())
-@case
-def with_condition(): return guarded(threading.Condition())
-@case
 def with_semaphore(): return guarded(threading.Semaphore())
 
 def held_elsewhere(lock, poll):
@@ -159,11 +155,6 @@ def thread_join_zero():
         return thread not in threading._active.values()
     return poll, end
 
-@case
-def active_count():
-    thread, end = waiting_thread()
-    # The ender may be a thread too.
-    return lambda: thread not in threading.enumerate() and threading.active_count(), end
 
 @case
 def thread_count():
@@ -223,26 +214,6 @@ def simple_queue_always_full():
         items.put(1); items.get()
         return bool(done)
     return poll, lambda: done.append(1)
-@case
-def scheduler_empty():
-    tasks = sched.scheduler()
-    return lambda: not tasks.empty(), lambda: tasks.enter(1, 1, print)
-@case
-def scheduler_run_false():
-    tasks, done = sched.scheduler(), []
-    return lambda: tasks.run(False) and done, lambda: (tasks.enter(1000, 1, print), done.append(1))
-@case
-def future_done():
-    future = concurrent.futures.Future()
-    return future.done, lambda: future.set_result(1)
-@case
-def future_running():
-    future = concurrent.futures.Future()
-    return future.running, future.set_running_or_notify_cancel
-@case
-def future_cancelled():
-    future = concurrent.futures.Future()
-    return future.cancelled, future.cancel
 @case
 def future_result_zero():
     future = concurrent.futures.Future()
@@ -487,5 +458,5 @@ def test_a_loop_that_polls_is_ended_by(ender: str):
     script = f"TESTS, LIMIT = {TESTS!r}, 8.0\n{script}\nos._exit(0)\n"
     output, _ = run_script(script)
     count, starved = output.split(" ", 1)
-    assert int(count) >= 70
+    assert int(count) >= 60
     assert starved.strip() == "[]"

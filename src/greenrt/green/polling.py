@@ -35,7 +35,8 @@ def broken(self: Any) -> bool:
 def yield_in_polls(module: Any) -> None:
     """Install the methods on the classes of a `threading` module.
 
-    `Thread.is_alive` needs none: it asks an Event. `active_count` and `enumerate` take a lock, which yields.
+    `Thread.is_alive` needs none: it asks an Event. What only takes a free RLock (`active_count`, `Future.done`, a
+    Condition, `sched`) does not yield, as RLocks do not.
     """
     module.Event.is_set = is_set
     module.Barrier.n_waiting = property(n_waiting, doc=n_waiting.__doc__)

@@ -150,7 +150,8 @@ class RLock(Mutex):
     """threading.RLock: the greenlet that holds it may take it again; what was taken n times is released n times.
 
     Arguments are ignored, as by `_thread.RLock`; gevent's takes a hub. Any thread may use it; its owner is a
-    greenlet, or a native thread. Taking it for the first time yields as `Lock.acquire` does.
+    greenlet, or a native thread. Taking a free one does not yield: the standard library takes RLocks in places where
+    another thread must not run.
     """
 
     __slots__ = ("_count", "_holder")
@@ -166,8 +167,6 @@ class RLock(Mutex):
         if self._holder is me:
             self._count += 1
             return True
-        if blocking:
-            give_way()
         if not self._obtain(blocking, timeout):
             if not blocking:
                 give_way()
