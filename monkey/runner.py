@@ -88,6 +88,12 @@ def run_source(source: str | bytes, name: str, argument: str, args: list[str]) -
     module = _new_main()
     if name == "<stdin>":
         module.__file__ = name
+    elif sys.version_info >= (3, 13):
+        # From 3.13 on, tracebacks show the lines of a program given by -c.
+        import linecache
+
+        text = str(source)
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     patch_all()
     _guarded(lambda: exec(compile(source, name, "exec"), module.__dict__))
 

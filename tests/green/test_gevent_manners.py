@@ -25,23 +25,24 @@ def test_the_word_for_all_hosts_is_no_host(function, kind, given):
 @pytest.mark.parametrize("spawn", [greenrt.spawn, greenrt.spawn_raw])
 def test_a_dummy_thread_ends_with_its_greenlet(spawn):
     """Even while its greenlet is still referred to."""
-    before = len(threading._active)
     seen = []
+    go = greenrt.Event()
 
     def ask():
         seen.append(threading.current_thread())
-        greenrt.sleep(0.001)
+        go.wait()
 
     greenlet = spawn(ask)
     greenrt.sleep(0)
-    assert len(threading._active) == before + 1
+    assert seen[0] in threading._active.values()
+    go.set()
     if spawn is greenrt.spawn:
         greenlet.join()
     else:
-        greenrt.sleep(0.01)
-        assert greenlet.dead
+        while not greenlet.dead:
+            greenrt.sleep(0.001)
         del greenlet
-    assert len(threading._active) == before
+    assert seen[0] not in threading._active.values()
     assert seen[0] not in threading.enumerate()
 
 

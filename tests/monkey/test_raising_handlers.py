@@ -112,6 +112,8 @@ def outer(number, frame):
 seen = []
 signal.signal(signal.SIGUSR1, outer)
 spinner = Spinner()
+# Patched, the main greenlet sees the outcome when the thread ends.
+spinner.limit = time.monotonic() + 2
 thread = threading.Thread(target=spinner); thread.start()
 sender = subprocess.Popen(["sh", "-c", f"sleep 0.1; kill -USR1 {os.getpid()}"])
 while not seen: time.sleep(0.01)

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -192,7 +193,9 @@ def test_no_handler_starts_after_close(monkeypatch: pytest.MonkeyPatch) -> None:
         return accepted
 
     monkeypatch.setattr(kind, "accept", late)
-    assert ask(server.address) == b""
+    # The close resets the connection if what the client sent has come by then.
+    with suppress(ConnectionResetError):
+        assert ask(server.address) == b""
     server.stop()
     assert handled == []
 
