@@ -14,7 +14,7 @@ SOURCES := $(shell find src monkey -name '*.py' -o -name '*.py[xd]' -o -name '*.
 NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); e = p['project']['optional-dependencies']; print(*e.get(sys.argv[1], p['build-system']['requires']), sep='\n')"
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test build pure lint types bench stress stress-full test-stdlib test-real install-check clean
+.PHONY: demo test build pure lint types bench stress stress-full test-stdlib test-real test-thirdparty install-check clean
 
 demo: build
 	$(VENV)/bin/python examples/demo.py $(ARGS)
@@ -55,6 +55,11 @@ test-stdlib: build
 # Real programs, patched, against the servers that are installed here.
 test-real: $(VENV)/real
 	$(VENV)/bin/python -m pytest -m real -rs $(ARGS)
+
+# Libraries' own tests, unpatched and patched: all, or some (LIBRARIES="redis urllib3"). It needs PyPI and Debian.
+LIBRARIES ?=
+test-thirdparty: build
+	$(VENV)/bin/python -m pytest -m thirdparty $(LIBRARIES:%='tests/thirdparty/test_thirdparty.py::test_library[%]') $(ARGS)
 
 # Every way of installing, each in a fresh environment.
 install-check: build

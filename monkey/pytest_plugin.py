@@ -1,18 +1,25 @@
-"""A plugin of pytest: ``pytest -p greenrt.monkey.pytest_plugin`` patches before conftest files and tests come in.
+"""A plugin of pytest that patches: ``pytest -p greenrt.monkey.pytest_plugin``.
 
-There is no entry point for it: only who names it gets it.
+It patches before pytest imports conftest files, tests, and the plugins that have an entry point. Some of these
+plugins import libraries that keep references to what patching replaces: anyio's plugin imports trio, whose generated
+functions hold `queue.SimpleQueue`. This plugin has no entry point, so it is active only where ``-p`` names it.
 """
+
+from functools import cache
 
 from greenrt.monkey.patches import patch_all
 
-__all__ = ["pytest_load_initial_conftests", "pytest_report_header"]
+__all__ = ["pytest_plugin_registered", "pytest_report_header"]
+
+# Once in a process: a test may end or change the patches.
+_patch = cache(patch_all)
 
 
-def pytest_load_initial_conftests() -> None:
-    """Patch. pytest calls its own function of this name, which imports the first conftest files, last."""
-    patch_all()
+def pytest_plugin_registered() -> None:
+    """Patch. pytest calls this for each plugin, and for this one as soon as it has imported it."""
+    _patch()
 
 
 def pytest_report_header() -> str:
-    """Say so in the header."""
+    """Return the line of the header that says so."""
     return "greenrt: the standard library is patched"

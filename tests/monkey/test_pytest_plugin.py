@@ -34,3 +34,32 @@ def test_patched_before_collection(tmp_path: Path, named: bool) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(f"patched: {named} {named}") == 2, done.stdout
     assert ("greenrt: the standard library is patched" in done.stdout) == named, done.stdout
+
+
+def test_patched_before_plugins_of_entry_points(tmp_path: Path) -> None:
+    """Such a plugin may keep references that patching would not find later."""
+    (tmp_path / "early.py").write_text(TEST.replace("def test_it", "def pytest_configure"))
+    metadata = tmp_path / "early-1.dist-info"
+    metadata.mkdir()
+    metadata.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: early\nVersion: 1\n")
+    metadata.joinpath("entry_points.txt").write_text("[pytest11]\nearly = early\n")
+    (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-s",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "greenrt.monkey.pytest_plugin",
+        ],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=40,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("patched: True True") == 1, done.stdout

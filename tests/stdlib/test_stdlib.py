@@ -2,6 +2,7 @@
 
 import pytest
 from stdlib import expected, harness
+from support.suite_run import PATIENCE
 
 
 @pytest.mark.stdlib
@@ -13,7 +14,7 @@ def test_module(module: str):
     if not harness.has_module(module):
         pytest.skip(f"this version of Python has no test.{module}")
     busy = frozenset(name for name, reason in expected.DIFFERENCES.items() if reason == expected.BUSY)
-    patience = expected.PATIENCE.get(module, harness.PATIENCE)
+    patience = expected.PATIENCE.get(module, PATIENCE)
     patched, found = harness.differences(module, busy, patience)
     surprises = {name: detail for name, detail in found.items() if name not in expected.DIFFERENCES}
     report = [f"{name}\n{detail}" for name, detail in surprises.items()]
