@@ -262,7 +262,8 @@ def _say(line: str) -> None:
     """Write a line to stdout, if that can be written: it never decides whether the server lives."""
     try:
         print(line, flush=True)
-    except (OSError, ValueError):
-        # A closed pipe, a full disk, a closed stdout. What it has in its buffer would fail again at the end.
+    except Exception:
+        # A closed pipe, a full disk, a closed stdout, or what the application has put there. What it has in its
+        # buffer would fail again at the end.
         with suppress(OSError, ValueError):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (it stays open)

@@ -1,14 +1,19 @@
 """The file of a Unix socket: a server replaces nothing but a dead socket, and removes nothing but its own."""
 
+import fcntl
 import os
 import socket
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.child import run_script
+from support.child import environment, run_script
 
+import greenrt
 from greenrt.green import socket as green
 from greenrt.serve import DatagramServer, StreamServer
 
@@ -113,6 +118,77 @@ def test_a_dead_socket_is_replaced_and_the_own_one_removed(path: str, kind: Any)
     server.start()
     server.stop()
     assert not os.path.lexists(path)
+
+
+@pytest.mark.parametrize("given", ["s", "folder/s"])
+def test_a_server_that_is_bound_and_about_to_listen_keeps_its_file(path: str, given: str) -> None:
+    """Its socket looks like a dead one: another starter waits until it listens."""
+    os.mkdir("folder")
+    directory = os.open(os.path.dirname(given) or ".", os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    with socket.socket(socket.AF_UNIX) as first:
+        first.bind(given)
+        server = StreamServer(f"unix:{given}", ignore)
+        starting = greenrt.spawn(server.start)
+        greenrt.sleep(0.05)
+        assert not starting.ready()
+        first.listen()
+        os.close(directory)
+        with pytest.raises(OSError, match="server that is running"):
+            starting.get(timeout=10)
+        assert os.path.lexists(given)
+
+
+def test_of_many_starters_one_has_the_path(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+    script = """
+        import sys
+        from greenrt.serve import StreamServer
+        server = StreamServer("unix:s", lambda sock, address: sock.sendall(sys.argv[1].encode()))
+        sys.stdin.read()
+        try:
+            server.start()
+        except OSError:
+            print("refused", flush=True)
+        else:
+            print("started", flush=True)
+            server.serve_forever()
+        """
+    reader, writer = os.pipe()
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script), str(number)],
+            stdin=reader,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
+        for number in range(4)
+    ]
+    os.close(reader)
+    os.close(writer)
+    try:
+        said = [starter.stdout.readline() for starter in starters if starter.stdout]
+        assert sorted(said) == ["refused\n"] * 3 + ["started\n"]
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            assert said[int(client.recv(1))] == "started\n"
+    finally:
+        for starter in starters:
+            starter.kill()
+            starter.communicate()
+
+
+def test_a_lock_of_another_program_on_the_directory_does_not_keep_a_server_from_its_start(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("greenrt.serve.socket_file.PATIENCE", 0.05)
+    directory = os.open(".", os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    with StreamServer(f"unix:{path}", ignore) as server:
+        assert server.started
+    os.close(directory)
 
 
 def test_the_path_is_that_of_the_start_whatever_the_directory_is_now(path: str, tmp_path: Path) -> None:

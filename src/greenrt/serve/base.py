@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 
 from greenlet import getcurrent
 
@@ -162,7 +163,9 @@ class BaseServer:
             self.socket = self._open(self.family, self._given)
             self.address = self.socket.getsockname()
             if self.family == AF_UNIX and not self._given.startswith("\0"):
-                self.socket_file = SocketFile(self._given)
+                with suppress(FileNotFoundError):
+                    # Gone already, if another program has removed it.
+                    self.socket_file = SocketFile(self._given)
         self._stopped.clear()
         self._accepting = Greenlet.spawn(self._accept_forever)
 

@@ -1,11 +1,12 @@
 """From what a user calls an address to a listening socket."""
 
 import os
+from contextlib import nullcontext
 from errno import EINVAL
 
 from greenrt._typing import Any
 from greenrt.green import socket
-from greenrt.serve.socket_file import make_way
+from greenrt.serve.socket_file import make_way, sole_starter
 
 __all__ = ["adopt", "inherited_sockets", "open_datagram", "open_stream", "parse_address"]
 
@@ -91,36 +92,47 @@ def inherited_sockets() -> list[tuple[str, Any]]:
     return found
 
 
-def _bound(family: Any, kind: Any, address: Any, reuse_port: bool) -> Any:
+def _opened(family: Any, kind: Any, address: Any, reuse_port: bool, backlog: int | None) -> Any:
+    """Return a socket that is bound, and listens unless `backlog` is None. OSError, which names the address."""
+    # An abstract name has no file.
+    has_file = family == socket.AF_UNIX and not address.startswith("\0")
     sock = socket.socket(family, kind)
     try:
-        if family == socket.AF_UNIX:
-            # An abstract name has no file.
-            if not address.startswith("\0"):
+        with sole_starter(address) if has_file else nullcontext():
+            if has_file:
                 make_way(address, kind)
-        elif kind == socket.SOCK_STREAM:
-            # With datagrams it would let any process of anybody take the port over.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            # Whatever /proc/sys/net/ipv6/bindv6only says.
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
-        sock.bind(address)
+            elif family != socket.AF_UNIX:
+                _set_options(sock, family, kind, address)
+            if reuse_port:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind(address)
+            if backlog is not None:
+                sock.listen(backlog)
     except OSError as error:
         sock.close()
         # A path that is too long has no errno.
         raise OSError(error.errno or EINVAL, f"{error.strerror or error}: {address!r}") from None
+    except BaseException:
+        sock.close()
+        raise
     return sock
+
+
+def _set_options(sock: Any, family: Any, kind: Any, address: Any) -> None:
+    if kind == socket.SOCK_STREAM:
+        # With datagrams it would let any process of anybody take the port over.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        # Whatever /proc/sys/net/ipv6/bindv6only says.
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
 
 
 def open_stream(family: Any, address: Any, backlog: int | None, reuse_port: bool = False) -> Any:
     """Return a listening TCP or Unix socket. OSError, which names the address, if it can't be had."""
-    sock = _bound(family, socket.SOCK_STREAM, address, reuse_port)
-    sock.listen(DEFAULT_BACKLOG if backlog is None else backlog)
-    return sock
+    most = DEFAULT_BACKLOG if backlog is None else backlog
+    return _opened(family, socket.SOCK_STREAM, address, reuse_port, most)
 
 
 def open_datagram(family: Any, address: Any, reuse_port: bool = False) -> Any:
     """Return a bound datagram socket. OSError, which names the address, if it can't be had."""
-    return _bound(family, socket.SOCK_DGRAM, address, reuse_port)
+    return _opened(family, socket.SOCK_DGRAM, address, reuse_port, None)

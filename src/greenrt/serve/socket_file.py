@@ -1,13 +1,23 @@
 """The file of a Unix socket: what may be replaced by a new one, and what is removed at the end. See unix(7)."""
 
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EADDRINUSE, ECONNREFUSED
 
+from greenrt import _original
+from greenrt._hub.pausing import sleep
+from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import socket
 
-__all__ = ["SocketFile", "make_way"]
+__all__ = ["SocketFile", "make_way", "sole_starter"]
+
+# How long a starter waits for another one in the same directory; seconds. A start takes less than a millisecond, so
+# after this time the lock belongs to another program.
+PATIENCE = 2.0
 
 
 class SocketFile:
@@ -30,6 +40,39 @@ class SocketFile:
         except OSError:
             # The file is gone, or the directory has become read-only: the next start replaces a dead socket.
             pass
+
+
+@contextmanager
+def sole_starter(path: str) -> Iterator[None]:
+    """Let one server at a time make way at `path`, bind and listen.
+
+    A socket that is bound and does not listen yet looks like a dead one: another starter would remove its file. The
+    lock is on the directory, so it leaves no file behind. It is advisory: without it the server starts nevertheless.
+    """
+    try:
+        directory = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        # Only writable and searchable; or bind(2) says what is wrong with it.
+        yield
+        return
+    try:
+        deadline = monotonic() + PATIENCE
+        while not _locked(directory) and monotonic() < deadline:
+            sleep(0.005)
+        yield
+    finally:
+        _original.close(directory)
+
+
+def _locked(directory: int) -> bool:
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # The file system has no locks.
+        pass
+    return True
 
 
 def make_way(path: str, kind: Any) -> None:

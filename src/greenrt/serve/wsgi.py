@@ -1,6 +1,5 @@
 """WSGIServer: HTTP/1.1 for WSGI applications (PEP 3333)."""
 
-import logging
 from collections.abc import Callable
 
 from greenrt._hub.pausing import sleep
@@ -16,6 +15,7 @@ from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.log import AccessLog, ErrorStream
 from greenrt.serve.http.request import read_request
 from greenrt.serve.http.wire import FIRST_TIME, LAST_TIME, Wire
+from greenrt.serve.outputs import ErrorLog, line_writer
 from greenrt.serve.stream import StreamServer
 
 __all__ = ["WSGIServer"]
@@ -29,9 +29,10 @@ class WSGIServer(StreamServer):
     """Serves a WSGI application over HTTP/1.1 and 1.0; a greenlet for each connection. See `StreamServer`.
 
     `limits`: what a client may cost; on by default, see `Limits`. `log`: where the access log in the common format
-    goes: None (nowhere), a file, or a callable that takes a str of whole lines. `error_log`: a `logging.Logger`, by
-    default ``greenrt.serve``. `on_error`: called with the environ and the exception when the application fails.
-    `environ`: what each request's environ has besides.
+    goes: None (nowhere), a text stream, a logger (each line at INFO), a callable that takes a str of whole lines, or
+    ``"default"`` (stderr). `error_log`: a logger or a text stream; None and ``"default"``: the logger
+    ``greenrt.serve``. A log that can't be written loses its lines and nothing else. `on_error`: called with the
+    environ and the exception when the application fails. `environ`: what each request's environ has besides.
 
     What the application raises is logged and, if nothing has been sent, answered with 500; a response cut short ends
     with a reset. SystemExit ends the program unless `may_exit` is False.
@@ -59,7 +60,7 @@ class WSGIServer(StreamServer):
         *,
         limits: Limits | None = None,
         log: Any = None,
-        error_log: logging.Logger | None = None,
+        error_log: Any = None,
         on_error: Callable[[dict[str, Any], BaseException], Any] | None = None,
         environ: dict[str, Any] | None = None,
         **tls: Any,
@@ -73,11 +74,12 @@ class WSGIServer(StreamServer):
         if application is not None and not callable(application):
             raise TypeError(f"the application must be callable, not {application!r}")
         self.application = application
-        self.error_log = logging.getLogger("greenrt.serve") if error_log is None else error_log
+        self.error_log = ErrorLog(error_log)
         self.on_error = on_error
         self._access: AccessLog | None = None
-        if log is not None:
-            self._access = AccessLog(_writer(log))
+        write = line_writer(log)
+        if write is not None:
+            self._access = AccessLog(write)
         self._environ = environ or {}
         self._wires: set[Wire] = set()
         # Requests that were not answered to the end because `stop`, or somebody else, killed their greenlets.
@@ -236,16 +238,3 @@ class WSGIServer(StreamServer):
             except Exception:
                 self.error_log.exception("on_error failed")
         exchange.fail("500 Internal Server Error")
-
-
-def _writer(log: Any) -> Callable[[str], Any]:
-    if callable(log):
-        return log  # type: ignore[no-any-return]
-    if not hasattr(log, "write"):
-        raise TypeError(f"log must be a file, a callable that takes a str, or None, not {log!r}")
-
-    def write(text: str) -> None:
-        log.write(text)
-        log.flush()
-
-    return write

@@ -52,7 +52,7 @@ class AccessLog:
 class ErrorStream:
     """``wsgi.errors``: a text stream whose lines go to a logger."""
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, logger: "logging.Logger | logging.LoggerAdapter[Any]") -> None:
         self._logger = logger
 
     def write(self, text: str) -> int:
