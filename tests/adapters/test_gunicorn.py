@@ -6,19 +6,14 @@ import re
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.child import environment
 from support.frameworks import DJANGO, FLASK
+from support.gunicorn import gunicorn
 from support.tls import CERTIFICATE
 
 PLAIN = """
@@ -37,37 +32,6 @@ def app(environ, start_response):
     start_response("200 OK", [])
     return [b"pid %d patched %d" % (os.getpid(), monkey.is_module_patched("threading"))]
 """
-
-
-@contextmanager
-def gunicorn(folder: Path, program: str, *options: str) -> Iterator[tuple[Any, str]]:
-    """Run gunicorn and yield its process and the address, once it serves."""
-    (folder / "program.py").write_text(program)
-    worker = ["-k", "greenrt.adapters.gunicorn.Worker", "-b", "127.0.0.1:0", "--no-control-socket"]
-    command = [sys.executable, "-m", "gunicorn", *worker, *options, "program:app"]
-    process = subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True)
-    lines: list[str] = []
-    assert process.stderr is not None
-    for line in process.stderr:
-        lines.append(line)
-        if found := re.search(r"Listening at: (https?://\S+)", line):
-            break
-    else:
-        raise AssertionError("".join(lines))
-    reading = threading.Thread(target=lambda: lines.extend(process.stderr))
-    reading.start()
-    process.lines = lines  # type: ignore[attr-defined]
-    try:
-        yield process, found[1]
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        finally:
-            process.kill()
-            process.wait()
-            reading.join()
-            process.stderr.close()
 
 
 def get(url: str, data: bytes | None = None) -> str:

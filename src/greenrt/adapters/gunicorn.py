@@ -1,30 +1,52 @@
 """A gunicorn worker: ``gunicorn -k greenrt.adapters.gunicorn.Worker module:app``.
 
-gunicorn manages the processes; in each, the standard library is patched and a `WSGIServer` answers. gunicorn's
-settings that mean the same are taken over: worker_connections, keepalive, graceful_timeout, max_requests,
-limit_request_line, limit_request_fields, limit_request_field_size, all about TLS (certfile, keyfile, ca_certs,
-cert_reqs, ciphers, the hook ssl_context), accesslog (in the common format only), reload. Proxy headers and the PROXY
-protocol are not read, and the hooks pre_request and post_request not called.
+gunicorn manages the processes; in each, the standard library is patched and a `WSGIServer` answers.
+``docs/gunicorn.md`` lists each of gunicorn's settings and says whether this worker honours it. A setting that the
+worker can't honour, and that differs from its default, keeps gunicorn from starting.
 """
 
 import os
 import signal
+from datetime import timedelta
 
 from gunicorn import sock
+from gunicorn.config import make_settings
 from gunicorn.workers import base
 
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.pausing import sleep
+from greenrt._native.thread import monotonic
 from greenrt._typing import Any
+from greenrt.adapters.gunicorn_views import Request, Response, escaping
 from greenrt.green import socket
 from greenrt.monkey import patch_all
 from greenrt.serve import Limits, WSGIServer
 from greenrt.sync.event import Event
 
-__all__ = ["Worker"]
+__all__ = ["REFUSED", "Worker", "limits_of"]
 
-# What gunicorn makes of a limit_request_fields of 0.
+# gunicorn's own bounds (gunicorn/http/message.py).
 MOST_FIELDS = 32768
+LONGEST_LINE = 8190
+# Where gunicorn's setting says "unlimited".
+UNLIMITED = 1 << 48
+
+# Settings that change what is read from a connection, which greenrt's parser does not offer: why they are refused.
+REFUSED = {
+    "casefold_http_method": "methods are case-sensitive (RFC 9110 9.1)",
+    "forwarder_headers": "fields with an underscore in their name are dropped",
+    "header_map": "fields with an underscore in their name are dropped",
+    "http2_cleartext": "greenrt speaks HTTP/1.1",
+    "http_protocols": "greenrt speaks HTTP/1.1",
+    "permit_obsolete_folding": "proxies understand folded fields differently (RFC 9112 5.2)",
+    "permit_unconventional_http_version": "greenrt speaks HTTP/1.1 and 1.0",
+    "protocol": "greenrt does not speak uWSGI's protocol",
+    "proxy_protocol": "the PROXY protocol is not read",
+    "strip_header_spaces": "proxies understand such fields differently (RFC 9112 5.1)",
+    "suppress_ragged_eofs": "an end of TLS without close_notify is an end of the connection",
+}
+# Where the request began, in the environ; of the monotonic clock.
+BEGAN = "greenrt.began"
 
 
 class Worker(base.Worker):  # type: ignore[misc]
@@ -32,6 +54,18 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     # Seconds between two signs of life to the master.
     tick = 0.5
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuse settings that would have no effect. RuntimeError, which gunicorn shows as a line."""
+        defaults = make_settings()
+        for name, reason in REFUSED.items():
+            # Older gunicorns have fewer.
+            if name in defaults and cfg.settings[name].get() != defaults[name].get():
+                raise RuntimeError(
+                    f"{name} = {cfg.settings[name].get()!r} has no effect with greenrt's worker: {reason}; "
+                    f"leave it at {defaults[name].get()!r}, or choose another worker_class"
+                )
 
     def init_process(self) -> None:
         """Patch, before the application is imported, and go on as gunicorn does."""
@@ -46,6 +80,9 @@ class Worker(base.Worker):  # type: ignore[misc]
             signal.signal(number, handler)
         patch_all()
         self.sockets: list[Any] = [socket.socket(fileno=listener.sock.detach()) for listener in self.sockets]
+        atoms = getattr(self.log, "atoms_wrapper_class", None)
+        if atoms is not None:
+            self.log.atoms_wrapper_class = escaping(atoms)
         super().init_process()
 
     def run(self) -> None:
@@ -69,44 +106,149 @@ class Worker(base.Worker):  # type: ignore[misc]
         """End at once: requests under way are given up."""
         # gunicorn's own sleeps and exits here, in whatever greenlet the signal came upon.
         self.cfg.set("graceful_timeout", 0)
-        self._end()
+        try:
+            self.cfg.worker_int(self)
+        finally:
+            self._end()
 
     def _end(self) -> None:
         self.alive = False
         self._ended.set()
 
-    def _server(self, listener: Any) -> WSGIServer:
+    def _server(self, listener: Any) -> "Server":
         cfg = self.cfg
-        server = WSGIServer(
+        server = Server(
+            self,
             listener,
-            self._application,
-            limits=Limits(
-                request_line=cfg.limit_request_line or 1 << 16,
-                field=cfg.limit_request_field_size or 1 << 16,
-                fields=cfg.limit_request_fields if cfg.limit_request_fields > 0 else MOST_FIELDS,
-                idle_time=cfg.keepalive or None,
-                requests=None if cfg.keepalive else 1,
-                connections=cfg.worker_connections,
-            ),
-            log=self._log_access if cfg.accesslog else None,
-            error_log=self.log.error_log,
-            environ={"wsgi.multiprocess": cfg.workers > 1},
+            limits=limits_of(cfg),
+            environ=self._environ(),
             ssl_context=_tls(cfg) if cfg.is_ssl else None,
         )
         # Our handlers of signals don't raise, and with some codes gunicorn's master would end as well.
         server.may_exit = False
         return server
 
-    def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
-        self.nr += 1
-        if self.nr >= self.max_requests and self.alive:
-            self.log.info("restarting after %d requests", self.nr)
-            self._end()
-        return self.wsgi(environ, start_response)
+    def _environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = {"wsgi.multiprocess": self.cfg.workers > 1}
+        if self.cfg.sendfile is False:
+            environ["wsgi.file_wrapper"] = _Iterated
+        return environ
 
-    def _log_access(self, lines: str) -> None:
-        for line in lines.splitlines():
-            self.log.access_log.info("%s", line)
+
+class Server(WSGIServer):
+    """The server of one of gunicorn's listeners, with what gunicorn asks for around each request."""
+
+    def __init__(self, worker: Worker, listener: Any, **options: Any) -> None:
+        self._worker = worker
+        self._has_hooks = {
+            name: worker.cfg.settings[name].get() is not worker.cfg.settings[name].default
+            for name in ("pre_request", "post_request")
+        }
+        super().__init__(listener, self.answer, error_log=worker.log.error_log, **options)
+        if self._has_hooks["post_request"] or getattr(worker.log, "access_log_enabled", worker.cfg.accesslog):
+            self._access = self  # type: ignore[assignment]
+
+    def _base_environ(self, sock: Any, peer: Any) -> dict[str, Any]:
+        environ = super()._base_environ(sock, peer)
+        environ["gunicorn.socket"] = sock
+        return environ
+
+    def answer(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Call the application. RuntimeError if the path is not under SCRIPT_NAME."""
+        worker = self._worker
+        environ[BEGAN] = monotonic()
+        environ["RAW_URI"] = environ["REQUEST_URI"]
+        if not self._set_scheme(environ):
+            start_response("400 Bad Request", [("Content-Type", "text/plain"), ("Connection", "close")])
+            return [b"Contradictory scheme headers\n"]
+        _set_script_name(environ)
+        if self._has_hooks["pre_request"]:
+            worker.cfg.pre_request(worker, Request(environ))
+        worker.nr += 1
+        if worker.nr >= worker.max_requests and worker.alive:
+            worker.log.info("Autorestarting worker after current request.")
+            worker._end()
+        return worker.wsgi(environ, start_response)
+
+    def _set_scheme(self, environ: dict[str, Any]) -> bool:
+        """Take the scheme from a trusted proxy's fields; return False if they contradict each other."""
+        cfg = self._worker.cfg
+        schemes = set()
+        for name, value in cfg.secure_scheme_headers.items():
+            found = environ.get("HTTP_" + name.replace("-", "_"))
+            if found is not None:
+                schemes.add("https" if found == value else "http")
+        if not schemes or not _is_trusted(environ["REMOTE_ADDR"], cfg):
+            return True
+        environ["wsgi.url_scheme"] = schemes.pop()
+        return not schemes
+
+    def add(self, exchange: Any) -> None:
+        """Log a request that was answered, and call post_request."""
+        worker, environ = self._worker, exchange.environ
+        began = environ.get(BEGAN)
+        if began is None:
+            # The application has emptied it.
+            return
+        request, response = Request(environ), Response(exchange)
+        worker.log.access(response, request, environ, timedelta(seconds=monotonic() - began))
+        if self._has_hooks["post_request"]:
+            try:
+                worker.cfg.post_request(worker, request, environ, response)
+            except Exception:
+                worker.log.exception("Exception in post_request hook")
+
+
+class _Iterated:
+    """``wsgi.file_wrapper`` where sendfile is switched off."""
+
+    def __init__(self, file: Any, block_size: int = 65536) -> None:
+        self._blocks = iter(lambda: file.read(block_size), b"")
+        if hasattr(file, "close"):
+            self.close = file.close
+
+    def __iter__(self) -> Any:
+        return self._blocks
+
+
+def limits_of(cfg: Any) -> Limits:
+    """Return the limits that gunicorn's settings ask for."""
+    line = min(cfg.limit_request_line, LONGEST_LINE) or UNLIMITED
+    field = cfg.limit_request_field_size or UNLIMITED
+    fields = min(cfg.limit_request_fields, MOST_FIELDS) or MOST_FIELDS
+    own = Limits()
+    return Limits(
+        request_line=line,
+        field=field,
+        head=min(line + fields * (field + 2) + 4, UNLIMITED),
+        fields=fields,
+        # Without keep-alive the first request has its time nevertheless: silent clients would fill the server.
+        idle_time=cfg.keepalive or own.idle_time,
+        requests=None if cfg.keepalive else 1,
+        connections=cfg.worker_connections or None,
+    )
+
+
+def _is_trusted(peer: str, cfg: Any) -> bool:
+    """Tell whether the peer is one of forwarded_allow_ips; a peer at a Unix socket is."""
+    if not peer or "*" in cfg.forwarded_allow_ips:
+        return True
+    import ipaddress
+
+    address = ipaddress.ip_address(peer.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    networks = [ipaddress.ip_network(each) for each in cfg.forwarded_allow_ips]
+    return any((mapped or address) in network for network in networks)
+
+
+def _set_script_name(environ: dict[str, Any]) -> None:
+    """Split the path as the environment variable SCRIPT_NAME says."""
+    name = os.environ.get("SCRIPT_NAME")
+    if name:
+        if not environ["PATH_INFO"].startswith(name):
+            raise RuntimeError(f"the path {environ['PATH_INFO']!r} does not start with SCRIPT_NAME {name!r}")
+        environ["SCRIPT_NAME"] = name
+        environ["PATH_INFO"] = environ["PATH_INFO"][len(name) :]
 
 
 def _tls(cfg: Any) -> Any:

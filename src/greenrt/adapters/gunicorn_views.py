@@ -1,0 +1,61 @@
+"""What gunicorn's hooks and its access log are given: views of a request and a response, and safe atoms."""
+
+from greenrt._typing import Any
+
+__all__ = ["Request", "Response", "escaping"]
+
+# What ends a line in some reader, or controls a terminal.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+_CONTROLS |= {code: f"\\u{code:04x}" for code in (0x2028, 0x2029)}
+
+
+class Request:
+    """A request with the attributes of `gunicorn.http.message.Request` that hooks use."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.method = environ["REQUEST_METHOD"]
+        self.uri = environ["REQUEST_URI"]
+        # As the client has sent it: not decoded, and with SCRIPT_NAME.
+        self.path = self.uri.partition("?")[0]
+        self.query = environ["QUERY_STRING"]
+        self.fragment = ""
+        self.version = (1, 1) if environ["SERVER_PROTOCOL"] == "HTTP/1.1" else (1, 0)
+        self.scheme = environ["wsgi.url_scheme"]
+        self.body = environ["wsgi.input"]
+        port = environ["REMOTE_PORT"]
+        self.peer_addr: Any = (environ["REMOTE_ADDR"], int(port)) if port else ""
+        self.remote_addr = self.peer_addr
+        # (name in upper case, value).
+        self.headers = [
+            (key.removeprefix("HTTP_").replace("_", "-"), value)
+            for key, value in environ.items()
+            if key.startswith("HTTP_") or (key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value)
+        ]
+
+
+class Response:
+    """A response with the attributes of `gunicorn.http.wsgi.Response` that hooks and loggers use."""
+
+    def __init__(self, exchange: Any) -> None:
+        lines = [] if exchange.head is None else exchange.head.lines
+        # "HTTP/1.1 200 OK"; none if the connection broke before an answer.
+        self.status = lines[0][9:] if lines else "-"
+        self.status_code = None if exchange.head is None else exchange.head.code
+        self.headers = [tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line]
+        self.headers_sent = exchange.started
+        self.sent = exchange.sent
+
+
+def escaping(atoms: Any) -> Any:
+    """Return a subclass of a logger's atoms whose texts have no line breaks and no controls in them."""
+
+    class Escaped(atoms):  # type: ignore[misc]
+        def __init__(self, found: dict[str, Any]) -> None:
+            super().__init__(
+                {
+                    name: value.translate(_CONTROLS) if isinstance(value, str) else value
+                    for name, value in found.items()
+                }
+            )
+
+    return Escaped
