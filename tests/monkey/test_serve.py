@@ -174,8 +174,9 @@ def test_an_output_that_cannot_be_written_changes_nothing(tmp_path: Path, output
         command, cwd=tmp_path, env=environment(), stdout=writer, stderr=subprocess.DEVNULL
     )
     os.close(writer)
-    with process:
-        wait_until(path.exists)
+    with process, killed(process):
+        # The file is there before the socket listens.
+        wait_until(lambda: listens(path))
         assert b"pid" in ask_at_path(path)
         process.send_signal(signal.SIGHUP)
         time.sleep(0.1)
@@ -198,6 +199,20 @@ def test_an_output_that_cannot_be_written_changes_nothing(tmp_path: Path, output
         asking.join(30)
         assert b"pid" in answers[0]
         assert process.wait(30) == 0
+
+
+@contextmanager
+def killed(process: Any) -> Iterator[None]:
+    """Kill the process at the end: where an assertion fails, it would go on for ever."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
+def listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 def wait_until(condition: Any) -> None:

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from contextlib import suppress
+from types import MappingProxyType
 
 from greenlet import getcurrent
 
@@ -15,6 +16,8 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green.socket import AF_UNIX
 from greenrt.serve.listeners import adopt, parse_address
+from greenrt.serve.reserve import is_crowded
+from greenrt.serve.settings import check_callable, check_class, check_flag, check_seconds, check_whole
 from greenrt.serve.socket_file import SocketFile
 from greenrt.sync.event import Event
 from greenrt.sync.group import Group
@@ -69,6 +72,14 @@ class BaseServer:
     handle: Any = None
     # How many are taken in before handlers get to run.
     max_accept: int = 100
+    reuse_port: bool = False
+
+    # Attributes that are set otherwise, and how; a subclass that defines one is refused.
+    _settled: Any = MappingProxyType({})
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_class(cls, cls._settled)
 
     def __init__(
         self,
@@ -76,14 +87,17 @@ class BaseServer:
         handle: Callable[..., Any] | None = None,
         spawn: Any = "default",
         *,
-        reuse_port: bool = False,
+        reuse_port: bool | None = None,
     ) -> None:
         self._given: Any = None
         self.socket: Any = None
         # The file of a Unix socket that this server has bound, which `close` removes.
         self.socket_file: SocketFile | None = None
-        self.reuse_port = reuse_port
+        if reuse_port is not None:
+            self.reuse_port = reuse_port
         self._accepting: Greenlet | None = None
+        # Whether what was taken in last has a descriptor of the reserve.
+        self._crowded = False
         # Whether a handler runs in the greenlet that accepts.
         self._inside = False
         self._stopped = Event()
@@ -94,15 +108,30 @@ class BaseServer:
         self._own = Group()
         if handle is not None:
             self.handle = handle
+        self._check_settings()
         self.set_spawn(spawn)
         adopted = adopt(listener)
         if adopted is not None:
+            if self.reuse_port:
+                raise TypeError(
+                    f"reuse_port must be set before {adopted!r} is bound, and it is; set SO_REUSEPORT there, "
+                    "or give an address"
+                )
             self.socket = adopted
             self.family = adopted.family
             self.address = adopted.getsockname()
         else:
             self.family, self.address = parse_address(listener)
             self._given = self.address
+
+    def _check_settings(self) -> None:
+        """TypeError and ValueError for a setting that can't be, be it an argument or an attribute of the class."""
+        check_callable("handle", self.handle)
+        check_flag("reuse_port", self.reuse_port)
+        check_seconds("stop_timeout", self.stop_timeout, zero=True)
+        check_seconds("min_delay", self.min_delay)
+        check_seconds("max_delay", self.max_delay)
+        check_whole("max_accept", self.max_accept, 1)
 
     def set_spawn(self, spawn: Any) -> None:
         """Choose what handlers run in; see the class."""
@@ -113,6 +142,7 @@ class BaseServer:
         elif spawn == "raw":
             self._spawn = spawn_raw
         elif isinstance(spawn, int) and not isinstance(spawn, bool):
+            check_whole("spawn", spawn, 1)
             self.pool = Pool(spawn)
             self._spawn = self.pool.spawn
         elif hasattr(spawn, "spawn"):
@@ -267,12 +297,26 @@ class BaseServer:
                 self._drop(taken)
                 return
             self._hand_on(taken, address)
+            if self._crowded:
+                self._wait_for_room(sock)
             # More may have been waiting, and there was no switch then.
             burst += 1
             if burst >= self.max_accept:
                 burst = 0
                 sleep(0)
             del taken
+
+    def _wait_for_room(self, sock: Any) -> None:
+        """Take nothing in while the process has only the reserve of descriptors left."""
+        self._crowded = False
+        warned = False
+        delay = self.min_delay
+        while self.socket is sock and is_crowded(sock.fileno()):
+            if not warned:
+                warned = True
+                log.warn("%r takes nothing in: the rest of RLIMIT_NOFILE is for the application", self)
+            sleep(delay)
+            delay = min(delay * 2, self.max_delay)
 
     def _take_rest(self, sock: Any, deadline: float) -> None:
         """Take in what waits in the kernel; no longer than until `deadline`, with `spawn` as it is."""

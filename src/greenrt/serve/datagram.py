@@ -1,9 +1,12 @@
 """DatagramServer: UDP and Unix datagrams."""
 
+from collections.abc import Callable
+
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.serve.base import BaseServer
 from greenrt.serve.listeners import open_datagram
+from greenrt.serve.settings import check_whole
 
 __all__ = ["DatagramServer"]
 
@@ -16,6 +19,20 @@ class DatagramServer(BaseServer):
 
     # The largest UDP payload.
     max_datagram: int = 65535
+
+    def __init__(
+        self,
+        listener: Any,
+        handle: Callable[..., Any] | None = None,
+        spawn: Any = "default",
+        *,
+        reuse_port: bool | None = None,
+    ) -> None:
+        super().__init__(listener, handle, spawn, reuse_port=reuse_port)
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        check_whole("max_datagram", self.max_datagram, 1)
 
     def _open(self, family: Any, address: Any) -> Any:
         return open_datagram(family, address, self.reuse_port)

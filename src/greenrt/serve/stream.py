@@ -8,6 +8,8 @@ from greenrt.errors import GreenletExit
 from greenrt.green import socket
 from greenrt.serve.base import BaseServer
 from greenrt.serve.listeners import open_stream
+from greenrt.serve.reserve import ceiling
+from greenrt.serve.settings import check_seconds, check_whole
 
 __all__ = ["StreamServer"]
 
@@ -30,6 +32,10 @@ class StreamServer(BaseServer):
     idle_timeout: float | None = None
     # Connections of one client at once: one IPv4 address, or one /64 network of IPv6. None for no limit.
     max_per_peer: int | None = None
+    # Connections that wait in the kernel to be taken in; None for 1024.
+    backlog: int | None = None
+    # May be replaced while the server runs: connections to come use the new one.
+    ssl_context: Any = None
 
     def __init__(
         self,
@@ -41,26 +47,49 @@ class StreamServer(BaseServer):
         ssl_context: Any = None,
         certfile: Any = None,
         keyfile: Any = None,
-        reuse_port: bool = False,
+        reuse_port: bool | None = None,
         idle_timeout: float | None = None,
         max_per_peer: int | None = None,
     ) -> None:
-        super().__init__(listener, handle, spawn, reuse_port=reuse_port)
-        self.backlog = backlog
+        if backlog is not None:
+            self.backlog = backlog
         if idle_timeout is not None:
             self.idle_timeout = idle_timeout
         if max_per_peer is not None:
             self.max_per_peer = max_per_peer
+        if ssl_context is not None:
+            self.ssl_context = ssl_context
+        super().__init__(listener, handle, spawn, reuse_port=reuse_port)
+        if backlog is not None and self._given is None:
+            raise TypeError(
+                f"backlog must be None where the listener is a socket, not {backlog!r}; it listens already"
+            )
+        self._reserve = ceiling()
         self._peers: dict[Any, int] = {}
-        if certfile is not None and ssl_context is not None:
+        if certfile is not None and self.ssl_context is not None:
             raise TypeError("give either ssl_context or certfile, which makes one")
         if keyfile is not None and certfile is None:
             raise TypeError("a keyfile needs its certfile")
         self._certificate = (certfile, keyfile)
-        # May be replaced while the server runs: connections to come use the new one.
-        self.ssl_context: Any = ssl_context
         if certfile is not None:
             self.reload_certificate()
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        check_whole("backlog", self.backlog, 0)
+        check_whole("max_per_peer", self.max_per_peer, 1)
+        check_seconds("idle_timeout", self.idle_timeout)
+        check_seconds("handshake_timeout", self.handshake_timeout)
+        context = self.ssl_context
+        if context is not None:
+            protocol = getattr(context, "protocol", None)
+            if protocol is None or not hasattr(context, "wrap_socket"):
+                raise TypeError(f"ssl_context must be an ssl.SSLContext or None, not {context!r}")
+            if getattr(protocol, "name", "") == "PROTOCOL_TLS_CLIENT":
+                raise ValueError(
+                    f"ssl_context must be one for servers, and {context!r} has PROTOCOL_TLS_CLIENT; "
+                    "make it with PROTOCOL_TLS_SERVER"
+                )
 
     def reload_certificate(self) -> None:
         """Read `certfile` and `keyfile` again, for connections to come.
@@ -79,7 +108,11 @@ class StreamServer(BaseServer):
         return open_stream(family, address, self.backlog, self.reuse_port)
 
     def _take(self, sock: Any) -> tuple[Any, Any]:
-        return sock.accept()  # type: ignore[no-any-return]
+        connection, address = sock.accept()
+        # The kernel hands out the lowest number that is free: so many descriptors are in use, whatever for.
+        if connection.fileno() >= self._reserve:
+            self._crowded = True
+        return connection, address
 
     def _drop(self, taken: Any) -> None:
         taken.close()

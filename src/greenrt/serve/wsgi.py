@@ -16,6 +16,7 @@ from greenrt.serve.http.log import AccessLog, ErrorStream
 from greenrt.serve.http.request import read_request
 from greenrt.serve.http.wire import FIRST_TIME, LAST_TIME, Wire
 from greenrt.serve.outputs import ErrorLog, line_writer
+from greenrt.serve.settings import check_callable
 from greenrt.serve.stream import StreamServer
 
 __all__ = ["WSGIServer"]
@@ -23,6 +24,12 @@ __all__ = ["WSGIServer"]
 # What the kernel takes of a response before the client has taken in what came before it; bytes. More is no faster,
 # also for 1 MB, and thousands of slow readers would keep the server busy with filling the kernel's memory.
 UNSENT = 65_536
+# Settings of a StreamServer's that follow from the limits here.
+SETTLED = {
+    "max_per_peer": "limits=Limits(connections_per_peer=...)",
+    "idle_timeout": "limits=Limits(idle_time=...)",
+    "handshake_timeout": "limits=Limits(head_time=...)",
+}
 
 
 class WSGIServer(StreamServer):
@@ -50,6 +57,13 @@ class WSGIServer(StreamServer):
     # Whether SystemExit and KeyboardInterrupt, raised while the application runs, end the program: they may come from
     # a signal's handler. False where no handler raises: then they are failures of the application like any other.
     may_exit: bool = True
+    # Arguments of the constructor that a subclass may define, as attributes or, where they are called, as methods.
+    application: Any = None
+    limits: Any = None
+    error_log: Any = None
+    on_error: Any = None
+
+    _settled = SETTLED
 
     def __init__(
         self,
@@ -63,27 +77,58 @@ class WSGIServer(StreamServer):
         error_log: Any = None,
         on_error: Callable[[dict[str, Any], BaseException], Any] | None = None,
         environ: dict[str, Any] | None = None,
-        **tls: Any,
+        ssl_context: Any = None,
+        certfile: Any = None,
+        keyfile: Any = None,
+        reuse_port: bool | None = None,
+        **unknown: Any,
     ) -> None:
-        self.limits = Limits() if limits is None else limits
+        for name in unknown:
+            instead = f"; use {self._settled[name]}" if name in self._settled else ""
+            raise TypeError(f"{type(self).__name__} has no argument {name!r}{instead}")
+        if limits is not None:
+            self.limits = limits
+        elif self.limits is None:
+            self.limits = Limits()
+        if application is not None:
+            self.application = application
+        if on_error is not None:
+            self.on_error = on_error
+        self._check_own(environ)
         if spawn == "default" and self.limits.connections is not None:
             spawn = self.limits.connections
-        super().__init__(listener, None, backlog, spawn, **tls)
+        # Before they are checked: these are the limits' own.
         self.handshake_timeout = self.limits.head_time
         self.max_per_peer = self.limits.connections_per_peer
-        if application is not None and not callable(application):
-            raise TypeError(f"the application must be callable, not {application!r}")
-        self.application = application
-        self.error_log = ErrorLog(error_log)
-        self.on_error = on_error
+        super().__init__(
+            listener,
+            None,
+            backlog,
+            spawn,
+            ssl_context=ssl_context,
+            certfile=certfile,
+            keyfile=keyfile,
+            reuse_port=reuse_port,
+        )
+        self.error_log = ErrorLog(self.error_log if error_log is None else error_log)
         self._access: AccessLog | None = None
         write = line_writer(log)
         if write is not None:
             self._access = AccessLog(write)
-        self._environ = environ or {}
+        self._environ = dict(environ or {})
         self._wires: set[Wire] = set()
         # Requests that were not answered to the end because `stop`, or somebody else, killed their greenlets.
         self.given_up = 0
+
+    def _check_own(self, environ: Any) -> None:
+        if not isinstance(self.limits, Limits):
+            raise TypeError(f"limits must be a greenrt.serve.Limits or None, not {self.limits!r}")
+        check_callable("application", self.application)
+        check_callable("on_error", self.on_error)
+        if environ is not None and (
+            not isinstance(environ, dict) or not all(isinstance(key, str) for key in environ)
+        ):
+            raise TypeError(f"environ must be a dict whose keys are str, or None, not {environ!r}")
 
     # -- Life
 

@@ -9,6 +9,10 @@ __all__ = ["Limits"]
 # Where 0 says something: what is allowed is none.
 _MAY_BE_0 = frozenset(("body", "chunk_extension", "trailers", "unread"))
 
+# Counts and sizes are added to each other in C integers; no socket waits longer than a few centuries (seconds).
+_MOST_WHOLE = 1 << 60
+_LONGEST = 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -64,3 +68,6 @@ def _check(name: str, kind: Any, value: Any) -> None:
         raise TypeError(f"the limit {name} must be {'an int' if whole else 'a number'}, not {value!r}")
     if not (value > 0 or (value == 0 and name in _MAY_BE_0)):
         raise ValueError(f"the limit {name} must be more than 0, not {value!r}")
+    most = _MOST_WHOLE if whole else _LONGEST
+    if value > most:
+        raise ValueError(f"the limit {name} must be at most {most:_}, not {value!r}")

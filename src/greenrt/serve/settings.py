@@ -1,0 +1,74 @@
+"""Checks of what a server is given: each error has the setting's name, its value and what is allowed."""
+
+from math import isfinite
+
+from greenrt._typing import Any
+
+__all__ = ["LONGEST", "check_callable", "check_class", "check_flag", "check_seconds", "check_whole"]
+
+# The longest time that a socket can wait; seconds.
+LONGEST = 1e9
+
+# Hooks and attributes of gevent's servers that greenrt's never call or read.
+UNCALLED = frozenset(
+    """
+    do_read do_close init_socket is_fatal_error pre_start set_listener start_accepting stop_accepting
+    wrap_socket_and_handle environ_class get_environ handler_class secure_environ_class set_environ set_max_accept
+    update_environ
+    """.split()
+)
+
+
+def check_callable(name: str, value: Any) -> None:
+    """Check that `value` can be called, or is None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable or None, not {value!r}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Check that `value` is True or False."""
+    if value is not True and value is not False and value != 0 and value != 1:
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Check that `value` is an int of at least `least`, or None."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int of at least {least}, or None, not {value!r}")
+    if not least <= value < 1 << 31:
+        raise ValueError(f"{name} must be from {least} to {(1 << 31) - 1}, or None, not {value!r}")
+
+
+def check_seconds(name: str, value: Any, zero: bool = False) -> None:
+    """Check that `value` is a finite number of seconds, more than 0 unless `zero`, or None."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds, or None, not {value!r}")
+    if not isfinite(value) or value > LONGEST or value < 0 or (value == 0 and not zero):
+        least = "from 0" if zero else "more than 0"
+        raise ValueError(f"{name} must be {least} and at most {LONGEST:.0e} seconds, or None, not {value!r}")
+
+
+def check_class(kind: type, settled: dict[str, str]) -> None:
+    """Refuse a subclass of a server that defines what the server never reads; TypeError.
+
+    `settled`: names of attributes that its constructor sets, with what to use in their place.
+    """
+    for base in kind.__mro__:
+        if base.__module__.startswith("greenrt.serve."):
+            break
+        for name in vars(base):
+            if name in UNCALLED:
+                raise TypeError(
+                    f"{base.__name__}.{name} is never called or read by greenrt's {_server_of(kind)}; "
+                    "override handle or do_handle, or wrap the application"
+                )
+            if name in settled:
+                raise TypeError(f"{base.__name__}.{name} has no effect; use {settled[name]}")
+
+
+def _server_of(kind: type) -> str:
+    return next(base.__name__ for base in kind.__mro__ if base.__module__.startswith("greenrt.serve."))

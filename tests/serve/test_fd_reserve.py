@@ -1,0 +1,85 @@
+"""Connections leave descriptors to the application, however many clients there are."""
+
+import socket
+import subprocess
+import sys
+import textwrap
+from contextlib import ExitStack
+
+import pytest
+from support.child import environment
+
+MOST = 64
+SERVER = """
+    import resource, sys
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    import greenrt
+    from greenrt.serve import StreamServer, WSGIServer
+
+    def app(environ, start_response):
+        files = [open("/dev/null") for _ in range(8)]
+        for file in files:
+            file.close()
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"fine"]
+
+    def handle(sock, address):
+        while sock.recv(1000):
+            files = [open("/dev/null") for _ in range(8)]
+            for file in files:
+                file.close()
+            sock.sendall(b"fine")
+
+    # Two servers share the descriptors of the process.
+    kind, handler = {"wsgi": (WSGIServer, app), "stream": (StreamServer, handle)}[sys.argv[1]]
+    servers = [kind(("127.0.0.1", 0), handler) for _ in range(2)]
+    for server in servers:
+        server.start()
+    print(*(server.server_port for server in servers), flush=True)
+    servers[0].serve_forever()
+    """
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "stream"])
+def test_an_application_opens_files_whatever_clients_there_are(kind: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SERVER), kind],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    assert process.stdout is not None
+    try:
+        with ExitStack() as stack:
+            ports = [int(port) for port in process.stdout.readline().split()]
+
+            def connect(port: int) -> socket.socket:
+                return stack.enter_context(socket.create_connection(("127.0.0.1", port), 30))
+
+            first = [connect(port) for port in ports]
+            for sock in first:
+                assert ask(sock)
+            idle = [connect(port) for port in ports * MOST]
+            for _ in range(3):
+                for sock in first:
+                    assert ask(sock)
+            # Places that become free go to those that wait.
+            for sock in idle:
+                sock.close()
+            assert ask(connect(ports[0]))
+    finally:
+        process.kill()
+        _, errors = process.communicate()
+    assert errors.count("the rest of RLIMIT_NOFILE is for the application") >= 1
+    assert "Too many open files" not in errors
+
+
+def ask(sock: socket.socket) -> bool:
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    received = b""
+    while not received.endswith(b"fine"):
+        data = sock.recv(1000)
+        assert data, received
+        received += data
+    return True

@@ -1,0 +1,175 @@
+"""Settings of servers: each is checked at construction, has one way to be given, and has an effect or is refused."""
+
+import math
+import ssl
+from typing import Any
+
+import pytest
+from support.tls import CERTIFICATE
+from support.wsgi import hello, request, talk
+
+import greenrt
+from greenrt.green import socket
+from greenrt.serve import BaseServer, DatagramServer, Limits, StreamServer, WSGIServer
+
+ADDRESS = ("127.0.0.1", 0)
+
+WHOLE = ["5", 1.5, True, -1, 1 << 40]
+SECONDS = ["5", True, -1, 0, math.nan, math.inf, 1e12]
+
+# (class, setting, values that are refused)
+WRONG: list[tuple[Any, str, list[Any]]] = [
+    (StreamServer, "handle", [3, "handle"]),
+    (DatagramServer, "handle", [3]),
+    (StreamServer, "spawn", [0, -1, True, "sideways", 1.5]),
+    (WSGIServer, "spawn", [0, -1, "sideways"]),
+    (StreamServer, "reuse_port", ["yes", 2]),
+    (DatagramServer, "reuse_port", ["yes"]),
+    (WSGIServer, "reuse_port", ["yes"]),
+    (StreamServer, "backlog", WHOLE),
+    (WSGIServer, "backlog", WHOLE),
+    (StreamServer, "max_per_peer", [*WHOLE, 0]),
+    (StreamServer, "idle_timeout", SECONDS),
+    (StreamServer, "ssl_context", [3, "cert.pem", ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)]),
+    (WSGIServer, "ssl_context", [3]),
+    (WSGIServer, "limits", [{}, {"body": 5}, 3]),
+    (WSGIServer, "application", [3, "module:app"]),
+    (WSGIServer, "on_error", [3]),
+    (WSGIServer, "environ", [3, [("a", "b")], {3: 4}]),
+    (WSGIServer, "log", [3, "file"]),
+    (WSGIServer, "error_log", [3, "file"]),
+    # Settings of another class, or of none.
+    (WSGIServer, "max_per_peer", [3]),
+    (WSGIServer, "idle_timeout", [3]),
+    (WSGIServer, "handle", [hello]),
+    (WSGIServer, "nonsense", [3]),
+    (StreamServer, "nonsense", [3]),
+    (DatagramServer, "backlog", [3]),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [(kind, name, value) for kind, name, values in WRONG for value in values],
+    ids=lambda value: value.__name__ if isinstance(value, type) else repr(value)[:20],
+)
+def test_what_is_refused_at_construction(kind: Any, name: str, value: Any) -> None:
+    with pytest.raises((TypeError, ValueError)) as raised:
+        kind(ADDRESS, **{name: value})
+    said = str(raised.value)
+    assert name in said
+    unknown = "argument" in said
+    assert unknown or (" must be " in said and repr(value) in said)
+    assert not unknown or kind.__name__ in said
+
+
+ATTRIBUTES: list[tuple[Any, str, Any]] = [
+    (StreamServer, "stop_timeout", -1),
+    (StreamServer, "min_delay", "x"),
+    (DatagramServer, "max_delay", 0),
+    (StreamServer, "max_accept", 0),
+    (DatagramServer, "max_datagram", 0),
+    (StreamServer, "handshake_timeout", -5),
+    (StreamServer, "backlog", "x"),
+    (StreamServer, "idle_timeout", -5),
+    (StreamServer, "reuse_port", "x"),
+    (WSGIServer, "limits", {}),
+    (WSGIServer, "application", 3),
+    (WSGIServer, "on_error", 3),
+    (WSGIServer, "error_log", 3),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), ATTRIBUTES)
+def test_attributes_of_classes_are_checked_too(kind: Any, name: str, value: Any) -> None:
+    sub = type("Sub", (kind,), {name: value})
+    with pytest.raises((TypeError, ValueError), match=f"^{name} must be "):
+        sub(ADDRESS)
+
+
+@pytest.mark.parametrize("name", ["max_per_peer", "idle_timeout", "handshake_timeout"])
+def test_attributes_that_have_no_effect_name_what_has(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^Sub\.{name} has no effect; use limits=Limits\("):
+        type("Sub", (WSGIServer,), {name: 3})
+    with pytest.raises(TypeError, match=rf"WSGIServer has no argument '{name}'") as raised:
+        WSGIServer(ADDRESS, hello, **{name: 3})
+    assert ("use limits=Limits(" in str(raised.value)) == (name != "nonsense")
+
+
+@pytest.mark.parametrize("kind", [BaseServer, StreamServer, DatagramServer, WSGIServer])
+@pytest.mark.parametrize("name", ["pre_start", "init_socket", "do_close", "handler_class", "update_environ"])
+def test_hooks_that_are_never_called_are_refused(kind: Any, name: str) -> None:
+    with pytest.raises(
+        TypeError, match=rf"^Sub\.{name} is never called or read by greenrt's {kind.__name__}"
+    ):
+        type("Sub", (kind,), {name: lambda self: None})
+    mixin = type("Mixin", (), {name: lambda self: None})
+    with pytest.raises(TypeError, match=rf"^Mixin\.{name} is never called"):
+        type("Sub", (mixin, kind), {})
+
+
+@pytest.mark.parametrize("name", ["body", "head_time", "connections", "fields"])
+@pytest.mark.parametrize("value", ["5", True, -1, math.nan, 1 << 70], ids=repr)
+def test_limits_are_checked(name: str, value: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^the limit {name} must be ") as raised:
+        Limits(**{name: value})
+    assert repr(value) in str(raised.value)
+
+
+class WithMethod(WSGIServer):
+    def application(self, environ: dict[str, Any], start_response: Any) -> Any:
+        return hello(environ, start_response)
+
+
+class WithAttribute(WSGIServer):
+    application = staticmethod(hello)
+    limits = Limits(requests=1)
+
+
+class WithHook(WSGIServer):
+    seen: Any = None
+
+    def application(self, environ: dict[str, Any], start_response: Any) -> Any:
+        raise ZeroDivisionError
+
+    def on_error(self, environ: dict[str, Any], error: BaseException) -> None:
+        self.seen = (environ["PATH_INFO"], error)
+
+
+def test_a_subclass_has_an_application() -> None:
+    for kind in (WithMethod, WithAttribute):
+        with kind(ADDRESS) as server:
+            assert talk(server, request()).endswith(b"hello")
+    # One that is given wins.
+    with WithMethod(ADDRESS, WithAttribute.application) as server:
+        assert talk(server, request()).endswith(b"hello")
+    with WithAttribute(ADDRESS) as server:
+        assert talk(server, request(close=False)).endswith(b"hello")
+
+
+def test_a_subclass_has_hooks() -> None:
+    with WithHook(ADDRESS) as server:
+        assert b" 500 " in talk(server, request(line="GET /p HTTP/1.1"))
+        path, error = server.seen
+    assert path == "/p"
+    assert isinstance(error, ZeroDivisionError)
+
+
+def test_attributes_of_stream_servers_are_settings() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    kind = type("Sub", (StreamServer,), {"ssl_context": context, "backlog": 7, "reuse_port": True})
+    server: Any = kind(ADDRESS, print)
+    assert (server.ssl_context, server.backlog, server.reuse_port) == (context, 7, True)
+    with pytest.raises(TypeError, match="either ssl_context or certfile"):
+        kind(ADDRESS, print, certfile=CERTIFICATE)
+
+
+@pytest.mark.parametrize("setting", ["backlog", "reuse_port"])
+def test_settings_that_come_too_late_for_a_socket(setting: str) -> None:
+    with socket.socket() as sock:
+        sock.bind(ADDRESS)
+        sock.listen()
+        with pytest.raises(TypeError, match=f"^{setting} must be "):
+            StreamServer(sock, print, **{setting: 1})  # type: ignore[arg-type]
+    assert greenrt.get_hub() is not None
