@@ -75,6 +75,39 @@ def test_an_application_opens_files_whatever_clients_there_are(kind: str) -> Non
     assert "Too many open files" not in errors
 
 
+HOLDER = """
+    import resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    from greenrt.serve import StreamServer
+
+    files = [open("/dev/null") for _ in range(50)]
+    server = StreamServer(("127.0.0.1", 0), lambda sock, address: sock.sendall(sock.recv(1000)))
+    server.start()
+    print(server.server_port, flush=True)
+    server.serve_forever()
+    """
+
+
+def test_a_server_serves_though_the_application_itself_holds_the_reserve() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(HOLDER)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(),
+    )
+    with process:
+        assert process.stdout is not None
+        try:
+            port = int(process.stdout.readline())
+            for _ in range(3):
+                with socket.create_connection(("127.0.0.1", port), 30) as sock:
+                    sock.sendall(b"fine")
+                    assert sock.recv(1000) == b"fine"
+        finally:
+            process.kill()
+
+
 def ask(sock: socket.socket) -> bool:
     sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     received = b""

@@ -98,6 +98,8 @@ class BaseServer:
         self._accepting: Greenlet | None = None
         # Whether what was taken in last has a descriptor of the reserve.
         self._crowded = False
+        # How many handlers run; kept only by servers whose handlers hold descriptors.
+        self._running = 0
         # Whether a handler runs in the greenlet that accepts.
         self._inside = False
         self._stopped = Event()
@@ -307,15 +309,21 @@ class BaseServer:
             del taken
 
     def _wait_for_room(self, sock: Any) -> None:
-        """Take nothing in while the process has only the reserve of descriptors left."""
+        """Take nothing in while the process has only the reserve of descriptors left.
+
+        Where no handler of this server runs, the descriptors are not its own: it serves one connection at a time.
+        """
         self._crowded = False
         warned = False
         delay = self.min_delay
         while self.socket is sock and is_crowded(sock.fileno()):
-            if not warned:
+            if self._running and not warned:
                 warned = True
                 log.warn("%r takes nothing in: the rest of RLIMIT_NOFILE is for the application", self)
+            # Also the time in which the handler of the last connection begins.
             sleep(delay)
+            if not self._running:
+                return
             delay = min(delay * 2, self.max_delay)
 
     def _take_rest(self, sock: Any, deadline: float) -> None:

@@ -118,6 +118,14 @@ class StreamServer(BaseServer):
         taken.close()
 
     def _run_handler(self, connection: Any, address: Any) -> None:
+        self._running += 1
+        try:
+            self._count_peer(connection, address)
+        finally:
+            self._running -= 1
+
+    def _count_peer(self, connection: Any, address: Any) -> None:
+        """Serve a connection, unless its client has as many as it may have."""
         most = self.max_per_peer
         peer = None if most is None else peer_of(address)
         if most is None or peer is None:
