@@ -16,7 +16,6 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class NoBody(io.RawIOBase):
     """The body of a request that has none; all requests share one."""
 
-    expected = False
     finished = True
 
     def readable(self) -> bool:
@@ -39,8 +38,10 @@ class Body(io.RawIOBase):
 
     def __init__(self, wire: Wire, expected: bool) -> None:
         self.wire = wire
-        # Whether the client waits for a "100 Continue".
+        # Whether the client waits for a "100 Continue"; and whether that can't be sent any more, since the final
+        # response has begun.
         self.expected = expected
+        self.answered = False
         # Whether all of it has been read.
         self.finished = False
         self.received = 0
@@ -62,7 +63,7 @@ class Body(io.RawIOBase):
             return 0
         if self.error is not None:
             raise self.error
-        if self.expected:
+        if self.expected and not self.answered:
             self.expected = False
             self.wire.send(CONTINUE)
         try:
@@ -105,10 +106,18 @@ class Body(io.RawIOBase):
         self.received += count
         return count
 
+    def answer(self, whole: bool) -> bool:
+        """Note that the final response begins; `whole`: the application has produced all of it.
+
+        Return whether another request can follow on the connection. False is what the response must announce.
+        """
+        self.answered = True
+        # A client that was never told to go on may send the body all the same, or not.
+        return self.finished or (not self.expected and self.error is None)
+
     def discard(self) -> bool:
         """Read and drop what is left, `Limits.unread` bytes at most; tell whether that was all of it."""
         if self.expected or self.error is not None:
-            # A client that was never told to go on may send the body all the same, or not.
             return self.finished
         scratch = bytearray(4096)
         left = self.wire.limits.unread
@@ -133,6 +142,12 @@ class LengthBody(Body):
         self._left -= count
         self.finished = self._left == 0
         return count
+
+    def answer(self, whole: bool) -> bool:
+        """See `Body`."""
+        # Before the response is whole, the application may read the rest of the body.
+        kept = super().answer(whole)
+        return kept and not (whole and self._left > self.wire.limits.unread)
 
     def discard(self) -> bool:
         """See `Body`. Nothing is read of one that is longer than what would be dropped."""

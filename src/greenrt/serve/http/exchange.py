@@ -250,6 +250,9 @@ class Exchange:
         # After 101 another protocol begins, and nothing of it must be read as a request.
         if head.wants_close or self.wire.last or head.code == 101:
             self.reusable = False
+        body = self.body
+        if body is not NO_BODY and not body.answer(whole >= 0):
+            self.reusable = False
         if self.reusable and not self.modern:
             lines.append("Connection: keep-alive")
         elif not self.reusable and head.code != 101:
