@@ -19,6 +19,9 @@ servfail, refused, formerr   that code
 tc          truncated over UDP, whole over TCP
 halftcp     truncated over UDP; over TCP half of the answer, then the end of the connection
 rst         truncated over UDP; the TCP connection is reset
+drip        truncated over UDP; over TCP the answer arrives byte by byte
+endless, zeros, void  truncated over UDP; over TCP messages without end: with a wrong id, of 0 bytes, of 12 bytes
+storm       datagrams with a wrong id without end; over TCP the true answer
 many        forty addresses: truncated over UDP unless EDNS allows for it
 oversize    200 addresses and a UDP datagram with all of them, whatever EDNS says
 cname       a chain of three CNAMEs, then the address
@@ -44,6 +47,7 @@ reorder     the answer is held back until the next packet came (or for 50 ms)
 import contextlib
 import heapq
 import ipaddress
+import itertools
 import json
 import random
 import selectors
@@ -53,7 +57,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import dns.flags
@@ -116,6 +120,8 @@ class FakeServer:
         # Seconds before each answer.
         self.delay = delay
         self.forgeries = 3
+        # The fault of all names, whatever their first label is.
+        self.fault = ""
         # Called with each UDP answer; returns the datagrams to send in its place.
         self.mangle: Callable[[bytes, random.Random], list[bytes]] | None = None
         self.packets: list[Packet] = []
@@ -232,7 +238,7 @@ class FakeServer:
             question = bytes(buffer[2 : 2 + size])
             del buffer[: 2 + size]
             peer = stream.getpeername()
-            self._question(question, peer, "tcp", lambda reply: self._stream_out(stream, reply))
+            self._question(question, peer, "tcp", lambda reply: self._stream_out(stream, reply), stream)
             if stream not in self._streams:
                 return
         if not data:
@@ -259,7 +265,14 @@ class FakeServer:
 
     # -- Answers
 
-    def _question(self, data: bytes, source: Any, protocol: str, answer: Callable[[bytes], object]) -> None:
+    def _question(
+        self,
+        data: bytes,
+        source: Any,
+        protocol: str,
+        answer: Callable[[bytes], object],
+        stream: socket.socket | None = None,
+    ) -> None:
         if protocol == "udp" and self.loss and self.random.random() < self.loss:
             return
         try:
@@ -274,7 +287,7 @@ class FakeServer:
         if name.lower() in self.zone:
             verb = ""
         else:
-            verb = name.partition(".")[0].lower()
+            verb = self.fault or name.partition(".")[0].lower()
         if verb.startswith("slow"):
             self._later(
                 int(verb[4:] or 200) / 1000, lambda: answer(self._reply(data, name, rtype, end, verb))
@@ -282,7 +295,7 @@ class FakeServer:
             return
         fault = getattr(self, f"_do_{verb}", None)
         if fault is not None:
-            fault(Ask(self, data, name, rtype, end, protocol, source, answer))
+            fault(Ask(self, data, name, rtype, end, protocol, source, answer, stream))
             return
         replies = [self._reply(data, name, rtype, end, verb, protocol)]
         if self.mangle is not None and protocol == "udp":
@@ -371,6 +384,65 @@ class FakeServer:
 
     def _do_halftcp(self, ask: "Ask") -> None:
         ask.answer(ask.truncated() if ask.protocol == "udp" else HALF + ask.true())
+
+    def _do_drip(self, ask: "Ask") -> None:
+        if ask.protocol == "udp":
+            ask.answer(ask.truncated())
+            return
+        reply = ask.true()
+        self._push(ask.stream, [bytes((byte,)) for byte in struct.pack("!H", len(reply)) + reply])
+
+    def _do_endless(self, ask: "Ask") -> None:
+        self._without_end(ask, bytes((ask.data[0] ^ 0x55,)) + ask.true()[1:])
+
+    def _do_zeros(self, ask: "Ask") -> None:
+        self._without_end(ask, b"")
+
+    def _do_void(self, ask: "Ask") -> None:
+        self._without_end(ask, bytes((ask.data[0] ^ 0x55,)) + ask.data[1:2] + b"\x81\x80" + bytes(8))
+
+    def _without_end(self, ask: "Ask", message: bytes) -> None:
+        if ask.protocol == "udp":
+            ask.answer(ask.truncated())
+            return
+        message = struct.pack("!H", len(message)) + message
+        self._push(ask.stream, itertools.repeat(message * (65536 // len(message))))
+
+    def _push(self, stream: socket.socket, pieces: Iterable[bytes]) -> None:
+        """Send the pieces one by one, as fast as the peer takes them."""
+        rest = iter(pieces)
+
+        def go_on(late: bytes = b"") -> None:
+            if stream not in self._streams:
+                return
+            try:
+                for piece in itertools.chain((late,), itertools.islice(rest, 20)):
+                    late = piece[stream.send(piece) :]
+                    if late:
+                        break
+            except BlockingIOError:
+                late = piece
+            except OSError:
+                self._hang_up(stream)
+                return
+            self._later(0.001, lambda: go_on(late))
+
+        go_on()
+
+    def _do_storm(self, ask: "Ask") -> None:
+        if ask.protocol == "tcp":
+            ask.reply()
+            return
+        forged = bytes((ask.data[0] ^ 0x55,)) + ask.true()[1:]
+        end = time.monotonic() + 3
+
+        def blow() -> None:
+            for _ in range(100):
+                ask.answer(forged)
+            if time.monotonic() < end:
+                self._later(0.001, blow)
+
+        blow()
 
     def _do_rst(self, ask: "Ask") -> None:
         ask.answer(ask.truncated() if ask.protocol == "udp" else RESET)
@@ -462,6 +534,8 @@ class Ask(NamedTuple):
     protocol: str
     source: Any
     answer: Callable[[bytes], object]
+    # The connection of a question over TCP.
+    stream: Any
 
     def true(self) -> bytes:
         """Return the right answer."""

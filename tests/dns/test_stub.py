@@ -62,7 +62,7 @@ def test_addresses(stub, name, rtype):
         ("formerr.test", Malformed),
         ("wrongowner.test", NoData),
         ("rst.test", ServFail),
-        ("halftcp.test", TimedOut),
+        ("halftcp.test", ServFail),
     ],
 )
 def test_errors(stub, name, error):
@@ -103,7 +103,8 @@ def test_each_question_has_a_port_an_id_and_a_spelling_of_its_own(stub, server):
     greenrt.joinall([greenrt.spawn(stub.query, name, "A") for name in names], raise_error=True)
     packets = list(server.packets)
     assert len({packet.source for packet in packets}) == 40
-    assert len({packet.id for packet in packets}) == 40
+    # 40 random ids of 16 bits: one time in a hundred, two are equal.
+    assert len({packet.id for packet in packets}) > 35
     assert len({packet.name[:16] for packet in packets}) > 35
     assert all(packet.edns for packet in packets)
 

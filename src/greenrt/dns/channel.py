@@ -16,6 +16,7 @@ from greenrt import _original
 from greenrt._loop.entry import READ, WRITE
 from greenrt._loop.loop import Loop
 from greenrt._typing import Any
+from greenrt.dns.budget import RECEIVE_BUFFER, ReadBudget
 
 __all__ = ["TYPES", "Channel", "Settings"]
 
@@ -94,6 +95,7 @@ class Channel:
         self._arrived: list[tuple[Any, Any, int | None]] = []
         self._changes: list[tuple[int, bool, bool]] = []
         self._watchers: dict[int, Any] = {}
+        self._budgets: dict[int, ReadBudget] = {}
         self._timer: Any = None
         changes = self._changes
         self._ares = _make(settings, lambda fd, r, w: changes.append((fd, r, w)))
@@ -154,6 +156,7 @@ class Channel:
             watcher.close()
             _original.close(fd)
         self._watchers.clear()
+        self._budgets.clear()
         self._changes.clear()
         self._arrived.clear()
         self._stop_timer()
@@ -168,7 +171,15 @@ class Channel:
     # -- Events
 
     def _ready(self, events: int, fd: int) -> None:
+        budget = self._budgets[fd]
+        if events & READ and not budget.spend():
+            # c-ares closes the socket when its questions time out.
+            self._watchers[fd].stop()
+            budget.cut_off()
+            return
         self._ares.process_fd(fd if events & READ else -1, fd if events & WRITE else -1)
+        if self._arrived:
+            budget.refill()
         self._settle()
 
     def _tick(self) -> None:
@@ -212,13 +223,16 @@ class Channel:
         for fd, readable, writable in changes:
             if fd in self._watchers and not readable and not writable:
                 self._watchers.pop(fd).close()
+                del self._budgets[fd]
                 self._loop.fds.forget(fd)
             wanted[fd] = (READ if readable else 0) | (WRITE if writable else 0)
         for fd, events in wanted.items():
             watcher = self._watchers.get(fd)
             if not events or (watcher is not None and watcher.events == events):
                 continue
-            if watcher is not None:
+            if watcher is None:
+                self._budgets[fd] = ReadBudget(fd)
+            else:
                 watcher.close()
             watcher = self._watchers[fd] = self._loop.io(fd, events)
             watcher.start(self._ready, fd, pass_events=True)
@@ -256,12 +270,13 @@ def _make(settings: Settings, on_socket: Callable[[int, bool, bool], object]) ->
     options.sock_state_cb = _lib._sock_state_cb
     options.sock_state_cb_data = ares._sock_state_cb_handle
     options.udp_max_queries = 1
+    options.socket_receive_buffer_size = RECEIVE_BUFFER
     options.qcache_max_ttl = CACHE_TTL if settings.cache else 0
     # Neither hosts file nor resolv.conf: both are read elsewhere.
     lookups = options.lookups = _ffi.new("char[]", b"b")
     nothing = options.resolvconf_path = _ffi.new("char[]", b"/dev/null")
     mask = _lib.ARES_OPT_FLAGS | _lib.ARES_OPT_TIMEOUTMS | _lib.ARES_OPT_TRIES | _lib.ARES_OPT_SOCK_STATE_CB
-    mask |= _lib.ARES_OPT_LOOKUPS | _lib.ARES_OPT_RESOLVCONF
+    mask |= _lib.ARES_OPT_LOOKUPS | _lib.ARES_OPT_RESOLVCONF | _lib.ARES_OPT_SOCK_RCVBUF
     mask |= _OPT_UDP_MAX_QUERIES | _OPT_MAXTIMEOUTMS | _OPT_QUERY_CACHE
     mask |= _lib.ARES_OPT_ROTATE if settings.rotate else _OPT_NOROTATE
     channel = _ffi.new("ares_channel *")

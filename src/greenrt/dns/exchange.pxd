@@ -19,6 +19,7 @@ cdef class Asked(Entry):
     cdef int fd
     cdef bint queued
     cdef bint gone
+    cdef int vain
 
 
 cdef class Exchange(Entry):
@@ -30,11 +31,13 @@ cdef class Exchange(Entry):
     cdef tuple _failure
     cdef list _asked
     cdef Py_ssize_t _asked_at, _turns, _waits
-    cdef bint _other_case, _ended
+    cdef bint _ended, _flooded, _other_case
 
     cpdef start(self)
-    @cython.locals(fds=FdTable, asked=Asked)
+    @cython.locals(asked=Asked)
     cpdef close(self)
+    @cython.locals(fds=FdTable)
+    cdef _close_socket(self, Asked asked)
     @cython.locals(asked=Asked)
     cpdef abandon(self)
     @cython.locals(fds=FdTable, asked=Asked)
@@ -54,6 +57,8 @@ cdef class Exchange(Entry):
     cpdef run(self)
     @cython.locals(loop=Loop, fds=FdTable)
     cdef arrived(self, Asked asked)
+    @cython.locals(fds=FdTable)
+    cdef _shut_out(self, Asked asked)
     @cython.locals(question=Question)
     cdef _read(self, Asked asked, bytes reply)
     cdef _failed(self, Asked asked, tuple failure)

@@ -25,6 +25,8 @@ Server = tuple[int, tuple[Any, ...]]
 Failure = tuple[type[ResolverError], str]
 
 MAX_DATAGRAM = 65535
+# How many datagrams a server's socket may get that do not end the exchange.
+MAX_VAIN = 100
 KIND = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
 # Errors that pass when others give something back, and how long to wait for that (seconds).
 PASSING = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
@@ -54,7 +56,7 @@ class Asker:
 class Asked(Entry):
     """A server that was asked, number `at` of its `exchange`: waits for what comes to its socket."""
 
-    __slots__ = ("at", "exchange", "fd", "gone", "queued", "sock")
+    __slots__ = ("at", "exchange", "fd", "gone", "queued", "sock", "vain")
 
     def __init__(self, exchange: "Exchange", at: int, sock: Any) -> None:
         self.exchange = exchange
@@ -64,6 +66,8 @@ class Asked(Entry):
         self.queued = False
         # Whether the socket was closed by others, and its number may be another file's.
         self.gone = False
+        # How many datagrams came that did not end the exchange.
+        self.vain = 0
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
@@ -92,6 +96,7 @@ class Exchange(Entry):
         "_asker",
         "_ended",
         "_failure",
+        "_flooded",
         "_loop",
         "_other_case",
         "_question",
@@ -125,6 +130,8 @@ class Exchange(Entry):
         self._waits = 0
         self._failure: Failure | None = None
         self._other_case = False
+        # Whether so many datagrams came that others may forge answers.
+        self._flooded = False
 
     def start(self) -> None:
         """Ask."""
@@ -132,13 +139,16 @@ class Exchange(Entry):
 
     def close(self) -> None:
         """Wait no more; idempotent."""
-        fds = self._loop.fds
         for asked in self._end_all():
-            if asked.gone:
-                asked.sock.detach()
-            else:
-                fds.forget(asked.fd)
-                asked.sock.close()
+            self._close_socket(asked)
+
+    def _close_socket(self, asked: Asked) -> None:
+        if asked.gone:
+            asked.sock.detach()
+        else:
+            fds = self._loop.fds
+            fds.forget(asked.fd)
+            asked.sock.close()
 
     def abandon(self) -> None:
         """Close in the child of a fork, whose loop may still share its kernel object: nothing is said to that."""
@@ -179,7 +189,11 @@ class Exchange(Entry):
                     self._wait(RETRY, failure)
                     return
                 failure = UNREACHABLE
-        self._end(None, failure)
+        if self._flooded:
+            # An answer by TCP cannot be forged from afar.
+            self._end_truncated()
+        else:
+            self._end(None, failure)
 
     def _send(self) -> None:
         asked = self._server(self._asked_at)
@@ -255,9 +269,23 @@ class Exchange(Entry):
             self._failed(asked, UNREACHABLE)
         else:
             self._read(asked, reply)
-        if asked in self._asked:
-            # There may be more, and the loop tells only of what is new.
+        if asked not in self._asked:
+            return
+        asked.vain += 1
+        if asked.vain <= MAX_VAIN:
+            # More may have arrived, and the loop reports only what is new.
             asked.fire(READ)
+        else:
+            self._shut_out(asked)
+
+    def _shut_out(self, asked: Asked) -> None:
+        """Close the socket of a server that never stops sending; its next turn has another port."""
+        fds = self._loop.fds
+        self._asked.remove(asked)
+        fds.withdraw(asked.fd, asked)
+        self._close_socket(asked)
+        self._flooded = True
+        self._failed(asked, FAILED)
 
     def _read(self, asked: Asked, reply: bytes) -> None:
         question = self._question

@@ -1,0 +1,169 @@
+"""Servers that never stop sending: the process reads a bounded amount, and the server counts as failed."""
+
+import contextlib
+import os
+import socket
+import time
+from types import SimpleNamespace
+
+import pycares
+import pytest
+
+import greenrt
+from greenrt.dns import budget, exchange
+from greenrt.dns.errors import Malformed, ResolverError, ServFail, TimedOut
+
+from .fake_server import FakeServer, address_of
+
+# What a lookup may cost (seconds of processor time). Reading all that a server sends takes the whole time limit.
+COST = 0.25
+
+
+@pytest.fixture
+def one_try(stub, configuration):
+    """The stub asks a server once, for half a second."""
+    configuration.timeout, configuration.attempts = 0.5, 1
+    stub.configure(configuration)
+    return stub
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """What each read of a socket by c-ares finds: the sizes in bytes."""
+    found = []
+    original = budget.ReadBudget.spend
+
+    def spend(self):
+        before = self._bytes
+        go_on = original(self)
+        found.append(before - self._bytes)
+        return go_on
+
+    monkeypatch.setattr(budget.ReadBudget, "spend", spend)
+    return found
+
+
+def sockets() -> set[int]:
+    """Return the numbers of this process's sockets."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
+                found.add(int(name))
+    return found
+
+
+@pytest.mark.parametrize("verb", ["endless", "zeros", "halftcp"])
+@pytest.mark.parametrize("rtype", ["A", "MX"])
+def test_a_stream_without_end(one_try, reads, verb, rtype):
+    """c-ares 1.34 reads on for as long as its buffer fills, and keeps a connection that ends within a message."""
+    spent = time.thread_time()
+    with pytest.raises((TimedOut, ServFail, Malformed)):
+        one_try.query(f"{verb}.test", rtype)
+    assert time.thread_time() - spent < COST
+    # The sockets of the UDP question and of the stream; every read of the stream costs at least a byte.
+    assert sum(reads) <= budget.MAX_STREAM_BYTES + 65536 * 2
+    assert len(reads) <= budget.MAX_STREAM_READS + 10
+
+
+def test_a_stream_of_empty_messages_is_refused(one_try):
+    with pytest.raises(Malformed):
+        one_try.query("void.test", "A")
+
+
+def test_the_next_server_answers(stub, configuration):
+    with FakeServer() as hostile, FakeServer() as good:
+        hostile.fault = "endless"
+        configuration.servers = [hostile.server, good.server]
+        configuration.use_vc = True
+        configuration.timeout = 0.3
+        stub.configure(configuration)
+        assert stub.query("a.test", "A").records == [address_of("a.test")]
+        assert hostile.asked("a.test")
+
+
+def test_other_greenlets_run_during_a_stream_without_end(one_try):
+    lookup = greenrt.spawn(one_try.query, "endless.test", "A")
+    longest = 0.0
+    while not lookup.ready():
+        spent = time.thread_time()
+        greenrt.sleep(0.001)
+        longest = max(longest, time.thread_time() - spent)
+    assert longest < COST
+    assert isinstance(lookup.exception, ResolverError)
+
+
+def test_answers_that_arrive_byte_by_byte(one_try):
+    assert one_try.query("drip.test", "A").records == [address_of("drip.test")]
+
+
+def test_each_answer_refills_the_budget_of_its_connection(stub, configuration, server, reads):
+    configuration.use_vc = True
+    configuration.timeout = 10.0
+    stub.configure(configuration)
+    # The connection stays open for as long as a question is.
+    held = stub.submit("drop.test", "A")
+    for _ in range(50):
+        assert len(stub.query("oversize.test", "AAAA").records) == 200
+    held.cancel()
+    assert sum(reads) > budget.MAX_STREAM_BYTES
+    assert len({packet.source for packet in server.packets}) == 1
+
+
+@pytest.mark.parametrize("rtype", ["A", "PTR"])
+def test_a_storm_of_datagrams_makes_the_stub_ask_over_tcp(one_try, server, rtype):
+    """An answer over TCP cannot be forged by a host that does not see the connection."""
+    spent = time.thread_time()
+    if rtype == "A":
+        assert one_try.query("storm.test", "A").records == [address_of("storm.test")]
+    else:
+        with pytest.raises(ResolverError):
+            one_try.query("storm.test", "PTR")
+    assert time.thread_time() - spent < COST
+    assert [packet.protocol for packet in server.asked("storm.test")] == ["udp", "tcp"]
+
+
+def test_a_storm_of_datagrams_ends_a_question_to_one_server_only(stub, configuration):
+    with FakeServer() as hostile, FakeServer() as good:
+        hostile.fault = "storm"
+        configuration.servers = [hostile.server, good.server]
+        stub.configure(configuration)
+        assert stub.query("a.test", "A").records == [address_of("a.test")]
+        assert [packet.protocol for packet in hostile.asked("a.test")] == ["udp"]
+
+
+def test_a_storm_of_failures_from_a_server_that_was_asked_before(stub, configuration):
+    """Its answers are not those that the exchange waits for; their number is bounded all the same."""
+    with FakeServer() as hostile, FakeServer() as slow:
+        hostile.fault = "refused"
+        hostile.mangle = lambda reply, random: [reply] * (3 * exchange.MAX_VAIN)
+        slow.delay = 0.1
+        configuration.servers = [hostile.server, slow.server]
+        stub.configure(configuration)
+        before = sockets()
+        lookup = stub.submit("a.test", "A")
+        greenrt.sleep(0.05)
+        assert len(sockets() - before) == 1
+        assert lookup.result().records == [address_of("a.test")]
+
+
+def test_a_storm_of_datagrams_at_a_socket_of_c_ares(one_try, reads):
+    spent = time.thread_time()
+    with pytest.raises((TimedOut, ServFail)):
+        one_try.query("storm.test", "MX")
+    assert time.thread_time() - spent < COST
+    assert len(reads) == budget.MAX_DATAGRAM_READS + 1
+    assert not pycares._handle_to_channel
+
+
+def test_a_peer_that_takes_connections_and_says_nothing(stub):
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    stub.configure(
+        SimpleNamespace(servers=[f"127.0.0.1:{port}"], timeout=0.2, attempts=1, rotate=False, use_vc=True)
+    )
+    spent = time.thread_time()
+    with pytest.raises(TimedOut):
+        stub.query("a.test", "A")
+    assert time.thread_time() - spent < COST
+    listener.close()
