@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import os
+import re
 import signal
 import sys
 from contextlib import suppress
@@ -19,6 +20,16 @@ __all__ = ["serve"]
 INHERITED = "GREENRT_SERVE_FDS"
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+# Where it listens if nothing else is said.
+HOST = "127.0.0.1"
+PORT = 8000
+ADDRESSES = (
+    f"host:port, [IPv6]:port, :port (of all IPv4 addresses), a port (of {HOST}), an IP address (port {PORT}), "
+    "unix:/path or fd:3"
+)
+# The options for the settings of a server.
+OPTIONS = {"certfile": "--tls-cert", "keyfile": "--tls-key"}
 
 DESCRIPTION = """Serve a WSGI application over HTTP/1.1. SIGTERM and SIGINT: answer what has come, then end.
 SIGHUP: answer what has come, then start anew in the same process; no connection is refused meanwhile. If the
@@ -46,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         "--bind",
         action="append",
         metavar="ADDRESS",
-        help="host:port, port, unix:/path, or fd:3; may be repeated [the sockets systemd passes, or 127.0.0.1:8000]",
+        help=f"{ADDRESSES}; may be repeated [the sockets systemd passes, or {HOST}:{PORT}]",
     )
     parser.add_argument("--tls-cert", metavar="FILE", help="the certificate chain in PEM; makes it https")
     parser.add_argument("--tls-key", metavar="FILE", help="its key, unless that is in the same file")
@@ -199,7 +210,9 @@ def _application(given: str) -> Any:
 def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
     from greenrt.green import socket
     from greenrt.serve import WSGIServer, inherited_sockets
+    from greenrt.serve.listeners import AddressError
     from greenrt.serve.socket_file import SocketFile
+    from greenrt.serve.tls import CertificateError
 
     left_open = os.environ.pop(INHERITED, "")
     if left_open:
@@ -210,7 +223,8 @@ def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
             os.set_inheritable(listener.fileno(), False)
     else:
         files = set()
-        listeners = options.bind or [sock for _, sock in inherited_sockets()] or ["127.0.0.1:8000"]
+        listeners = [_completed(each) for each in options.bind or ()]
+        listeners = listeners or [sock for _, sock in inherited_sockets()] or [f"{HOST}:{PORT}"]
     log = sys.stdout if options.access_log else None
     tls = {"certfile": options.tls_cert, "keyfile": options.tls_key}
     if options.tls_key is not None and options.tls_cert is None:
@@ -219,9 +233,12 @@ def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
     for listener in listeners:
         try:
             server = WSGIServer(listener, application, limits=limits, log=log, **tls)
+        except CertificateError as error:
+            raise _Wrong(f"{OPTIONS[error.setting]} {error.path!r} {_in_options(error.reason)}") from None
+        except AddressError as error:
+            raise _Wrong(f"--bind {listener!r} is no address: {error.reason}; use {ADDRESSES}") from None
         except (OSError, ValueError) as error:
-            tls_files = f", {options.tls_cert}" if options.tls_cert is not None else ""
-            raise _Wrong(f"{listener}{tls_files}: {error}") from None
+            raise _Wrong(f"{listener}: {error}") from None
         # Our handlers of signals don't raise.
         server.may_exit = False
         if listener in files:
@@ -229,6 +246,30 @@ def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
                 server.socket_file = SocketFile(server.address)
         servers.append(server)
     return servers
+
+
+def _completed(address: str) -> str:
+    """Return an address of --bind with the host or the port that it leaves out."""
+    from greenrt.green import socket
+    from greenrt.serve.listeners import is_ipv6
+
+    if address.isascii() and address.isdigit():
+        return f"{HOST}:{address}"
+    bare = address[1:-1] if address.startswith("[") and address.endswith("]") else address
+    if is_ipv6(bare):
+        return f"[{bare}]:{PORT}"
+    try:
+        socket.inet_pton(socket.AF_INET, address)
+    except OSError:
+        return address
+    return f"{address}:{PORT}"
+
+
+def _in_options(reason: str) -> str:
+    """Return what is wrong with a file in the names of our options."""
+    # Not within a path, which has quotes around it.
+    named = re.sub(r"(?<![\w/.'-])(certfile|keyfile)(?![\w/.'-])", lambda found: OPTIONS[found[1]], reason)
+    return named.replace(", or give an ssl_context with its password", "")
 
 
 def _start(servers: list[Any], options: Any) -> None:

@@ -222,6 +222,15 @@ def wait_until(condition: Any) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.parametrize(
+    ("bind", "start"), [("0", "http://127.0.0.1:"), ("[::1]:0", "http://[::1]:"), (":0", "http://0.0.0.0:")]
+)
+def test_the_first_line_says_which_address_it_takes(tmp_path: Path, bind: str, start: str) -> None:
+    with served(tmp_path, bind=bind) as (_, line):
+        assert f" at {start}" in line
+        assert get(line)
+
+
 def test_a_socket_that_was_passed(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         fd = listener.fileno()
@@ -280,8 +289,9 @@ def test_the_standard_library_is_patched_unless_that_is_not_wanted(
         (["--graceful", "-1"], "must be 0 or more"),
         (["--nonsense"], "unrecognized arguments"),
         (["--tls-key", "program.py"], "--tls-key needs --tls-cert"),
-        (["--tls-cert", "program.py"], "program.py: "),
-        (["--bind", "nowhere"], "'nowhere' is no address"),
+        (["--tls-cert", "program.py"], "--tls-cert 'program.py' has no certificate in PEM"),
+        (["--bind", "nowhere"], "--bind 'nowhere' is no address: the port must be a number"),
+        (["--bind", "::1:80:x"], "use host:port, [IPv6]:port, "),
         (["--bind", "unix:/nowhere/socket"], "No such file or directory: '/nowhere/socket'"),
     ],
 )

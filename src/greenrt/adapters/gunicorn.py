@@ -21,6 +21,7 @@ from greenrt.adapters.gunicorn_views import Request, Response, escaping
 from greenrt.green import socket
 from greenrt.monkey import patch_all
 from greenrt.serve import Limits, WSGIServer
+from greenrt.serve.tls import check_authorities, check_files
 from greenrt.sync.event import Event
 
 __all__ = ["REFUSED", "Worker", "limits_of"]
@@ -57,7 +58,7 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
-        """Refuse settings that would have no effect. RuntimeError, which gunicorn shows as a line."""
+        """Refuse settings without effect and unusable files. RuntimeError, which gunicorn shows as a line."""
         defaults = make_settings()
         for name, reason in REFUSED.items():
             # Older gunicorns have fewer.
@@ -66,6 +67,10 @@ class Worker(base.Worker):  # type: ignore[misc]
                     f"{name} = {cfg.settings[name].get()!r} has no effect with greenrt's worker: {reason}; "
                     f"leave it at {defaults[name].get()!r}, or choose another worker_class"
                 )
+        try:
+            _check_files(cfg)
+        except OSError as error:
+            raise RuntimeError(str(error)) from None
 
     def init_process(self) -> None:
         """Patch, before the application is imported, and go on as gunicorn does."""
@@ -251,8 +256,20 @@ def _set_script_name(environ: dict[str, Any]) -> None:
         environ["PATH_INFO"] = environ["PATH_INFO"][len(name) :]
 
 
+def _check_files(cfg: Any) -> None:
+    """Raise CertificateError, an OSError, if a file can't be used: gunicorn's own errors name none."""
+    if cfg.settings["ssl_context"].get() is not make_settings()["ssl_context"].get():
+        # A hook of the user's may read other files.
+        return
+    if cfg.certfile:
+        check_files(cfg.certfile, cfg.keyfile)
+    if cfg.certfile and cfg.ca_certs:
+        check_authorities("ca_certs", cfg.ca_certs)
+
+
 def _tls(cfg: Any) -> Any:
     """Return gunicorn's context, which asks clients for certificates where the settings say so."""
+    _check_files(cfg)
     context = sock.ssl_context(cfg)
     # gunicorn would also offer the HTTP/2 of its own workers.
     context.set_alpn_protocols(["http/1.1"])

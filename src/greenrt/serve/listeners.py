@@ -8,7 +8,15 @@ from greenrt._typing import Any
 from greenrt.green import socket
 from greenrt.serve.socket_file import make_way, sole_starter
 
-__all__ = ["adopt", "inherited_sockets", "open_datagram", "open_stream", "parse_address"]
+__all__ = [
+    "AddressError",
+    "adopt",
+    "inherited_sockets",
+    "is_ipv6",
+    "open_datagram",
+    "open_stream",
+    "parse_address",
+]
 
 DEFAULT_BACKLOG = 1024
 # SD_LISTEN_FDS_START.
@@ -16,32 +24,81 @@ FIRST_INHERITED = 3
 STANDARD: Any = socket.socket.__base__
 
 
-def parse_address(listener: Any) -> tuple[Any, Any]:
-    """Return (family, address) of ``(host, port)``, a port, ``"host:port"``, ``":port"`` or ``"unix:/path"``.
+class AddressError(ValueError):
+    """A value is no address to listen on; `reason` says why, or is empty."""
 
-    ValueError, with the forms that are understood, for anything else.
+    def __init__(self, listener: Any, reason: str) -> None:
+        because = f"{reason}; " if reason else ""
+        super().__init__(
+            f"{listener!r} is no address to listen on: {because}"
+            "use (host, port), a port, 'host:port', '[::1]:port', 'unix:/path', 'fd:3' or a socket"
+        )
+        self.reason = reason
+
+
+def parse_address(listener: Any) -> tuple[Any, Any]:
+    """Return (family, address) of the address to listen on.
+
+    `listener`: ``(host, port)``, a port, ``"host:port"``, ``":port"``, ``"[::1]:port"`` or ``"unix:/path"``. No host
+    and ``"*"`` mean all IPv4 addresses. AddressError, a ValueError, for anything else.
     """
     if isinstance(listener, str) and listener.startswith("unix:"):
+        if len(listener) == 5:
+            raise AddressError(listener, "the path is empty")
         return socket.AF_UNIX, listener[5:]
+    rest: Any = ()
     if isinstance(listener, str):
-        host, colon, port = listener.rpartition(":")
-        if not colon:
-            host, port = "", listener
-        host = host.strip("[]")
+        host, port = _split(listener)
     elif isinstance(listener, int):
         host, port = "", str(listener)
     elif isinstance(listener, tuple | list) and len(listener) >= 2:
-        host, port = listener[0] or "", str(listener[1])
+        host, port, rest = listener[0] or "", str(listener[1]), tuple(listener[2:])
     else:
-        port = ""
-    if not port.isdigit() or int(port) > 65535:
-        raise ValueError(
-            f"{listener!r} is no address to listen on; "
-            "use (host, port), a port, 'host:port', 'unix:/path', 'fd:3' or a socket"
-        )
+        raise AddressError(listener, "")
+    if not isinstance(host, str):
+        raise AddressError(listener, "the host must be a str")
+    if not (port.isascii() and port.isdigit() and len(port) <= 5) or int(port) > 65535:
+        raise AddressError(listener, f"the port must be a number from 0 to 65535, not {port!r}")
+    if "/" in host or any(char.isspace() for char in host):
+        raise AddressError(listener, f"{host!r} is no host")
     if host in ("", "*"):
         host = "0.0.0.0"
-    return (socket.AF_INET6 if ":" in host else socket.AF_INET), (host, int(port))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if rest and (family != socket.AF_INET6 or len(rest) > 2):
+        # IPv6 addresses have a flow and a scope besides.
+        raise AddressError(listener, "it has too many items")
+    return family, (host, int(port), *rest)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the host, "" if there is none, and the port in a text; AddressError if it is ambiguous."""
+    if text.startswith("["):
+        host, bracket, port = text[1:].partition("]")
+        if not bracket or not is_ipv6(host):
+            raise AddressError(text, "the brackets must have an IPv6 address in them")
+        if not port.startswith(":"):
+            raise AddressError(text, "a colon and the port must follow the brackets, as in '[::1]:8000'")
+        return host, port[1:]
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        return "", text
+    if ":" in host:
+        if is_ipv6(text) or is_ipv6(host):
+            raise AddressError(text, "an IPv6 address needs brackets before its port, as in '[::1]:8000'")
+        raise AddressError(text, "the host has a colon")
+    return host, port
+
+
+def is_ipv6(host: str) -> bool:
+    """Tell whether `host` is an IPv6 address, with or without a zone."""
+    address, percent, zone = host.partition("%")
+    if percent and not zone:
+        return False
+    try:
+        socket.inet_pton(socket.AF_INET6, address)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def adopt(listener: Any) -> Any:

@@ -1,19 +1,118 @@
 """TLS for the connections of a server."""
 
+import errno
+import os
+
 from greenrt._typing import Any
 from greenrt.green import ssl
 
-__all__ = ["make_context", "secure"]
+__all__ = ["CertificateError", "check_authorities", "check_files", "make_context", "secure"]
+
+
+# RFC 7468, and OpenSSL's own form.
+CERTIFICATES = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN TRUSTED CERTIFICATE-----")
+# What OpenSSL calls a key that is not the certificate's: of the same type, or of another one.
+MISMATCHES = frozenset(("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"))
+
+
+class CertificateError(OSError):
+    """A file with a certificate or a key can't be used. `setting` is the argument that names it."""
+
+    def __init__(self, number: int, setting: str, path: Any, reason: str) -> None:
+        # Two arguments: OSError chooses no class, and strerror has the whole text.
+        super().__init__(number, f"{setting} {os.fspath(path)!r} {reason}")
+        self.setting = setting
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class _MissingError(CertificateError, FileNotFoundError):
+    """The file is not there."""
 
 
 def make_context(certfile: Any, keyfile: Any) -> Any:
-    """Return a context for servers with the certificate chain in `certfile`. OSError if the files can't be used."""
+    """Return a context for servers with the certificate chain in `certfile`.
+
+    CertificateError, an OSError, if a file can't be used; TypeError for what is no path.
+    """
+    check_files(certfile, keyfile)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certfile, keyfile)
     # A ticket is a twentieth of a handshake. OpenSSL sends two, for clients that resume on several connections at
     # once; Go sends one. A resumed connection gets the next one either way.
     context.num_tickets = 1
     return context
+
+
+def check_files(certfile: Any, keyfile: Any) -> None:
+    """Raise CertificateError, which says which file is wrong, unless they have a chain and its key."""
+    chain = _read("certfile", certfile)
+    key = chain if keyfile is None else _read("keyfile", keyfile)
+    if not any(marker in chain for marker in CERTIFICATES):
+        reason = "has no certificate in PEM"
+        if b"PRIVATE KEY-----" in chain:
+            reason = "has a private key and no certificate"
+            if any(marker in key for marker in CERTIFICATES):
+                reason += "; certfile and keyfile are swapped"
+        raise CertificateError(errno.EINVAL, "certfile", certfile, reason)
+    if b"PRIVATE KEY-----" not in key:
+        if keyfile is None:
+            raise CertificateError(errno.EINVAL, "certfile", certfile, "has no private key; give keyfile too")
+        raise CertificateError(errno.EINVAL, "keyfile", keyfile, "has no private key in PEM")
+    named = ("certfile", certfile) if keyfile is None else ("keyfile", keyfile)
+    if b"BEGIN ENCRYPTED PRIVATE KEY-----" in key or b"Proc-Type: 4,ENCRYPTED" in key:
+        raise CertificateError(
+            errno.EINVAL,
+            *named,
+            "has an encrypted private key; decrypt it, or give an ssl_context with its password",
+        )
+    _load(certfile, keyfile, named)
+
+
+def _load(certfile: Any, keyfile: Any, named: tuple[str, Any]) -> None:
+    """Let OpenSSL read the files; CertificateError for its errors."""
+    try:
+        # No prompt for a password, whatever the key looks like.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile, password="")
+    except ssl.SSLError as error:
+        if error.reason in MISMATCHES:
+            reason = f"has a private key that does not match the certificate in {os.fspath(certfile)!r}"
+            raise CertificateError(errno.EINVAL, *named, reason) from None
+        # Which of them OpenSSL could not read, it does not say: only the chain is needed for this.
+        try:
+            ssl.create_default_context(cafile=certfile)
+        except ssl.SSLError:
+            named = ("certfile", certfile)
+        what = error.reason or str(error)
+        raise CertificateError(errno.EINVAL, *named, f"can't be read by OpenSSL: {what}") from None
+
+
+def check_authorities(setting: str, path: Any) -> None:
+    """Raise CertificateError unless a file has certificates of authorities. `setting` names the file's argument."""
+    content = _read(setting, path)
+    if not any(marker in content for marker in CERTIFICATES):
+        raise CertificateError(errno.EINVAL, setting, path, "has no certificate in PEM")
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError as error:
+        what = error.reason or str(error)
+        raise CertificateError(errno.EINVAL, setting, path, f"can't be read by OpenSSL: {what}") from None
+
+
+def _read(setting: str, path: Any) -> bytes:
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(f"{setting} must be a path, not {path!r}")
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        number = getattr(error, "errno", None) or errno.EINVAL
+        kind = _MissingError if number == errno.ENOENT else CertificateError
+        why = getattr(error, "strerror", None) or error
+        raise kind(number, setting, path, f"can't be read: {why}") from None
 
 
 def secure(connection: Any, context: Any, timeout: float | None) -> Any:
