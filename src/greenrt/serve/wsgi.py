@@ -49,8 +49,9 @@ class WSGIServer(StreamServer):
 
     The environ has, besides what PEP 3333 asks for, ``REQUEST_URI`` (the target as it came), ``REMOTE_ADDR`` and
     ``REMOTE_PORT``, ``wsgi.input_terminated``, and for a request that asks for another protocol ``greenrt.upgrade``:
-    call it to get ``(socket, bytes)``, the connection and what came after the request. Nothing more is sent then, and
-    the socket is closed when the application returns.
+    call it to get ``(socket, bytes)``, the connection and what came after the request. The call first reads and drops
+    what is left of the request's body. Nothing more is sent then, and the socket is closed when the application
+    returns.
     """
 
     stop_timeout = 30.0

@@ -115,6 +115,21 @@ class Body(io.RawIOBase):
         # A client that was never told to go on may send the body all the same, or not.
         return self.finished or (not self.expected and self.error is None)
 
+    def drain(self) -> None:
+        """Read and drop what is left. OSError as with `readinto`."""
+        scratch = bytearray(4096)
+        while not self.finished:
+            self.readinto(scratch)
+
+    def hand_over(self) -> tuple[Any, bytes]:
+        """See `Wire.hand_over`. The rest of the body is dropped first: the new protocol begins after it.
+
+        OSError if the body does not come to its end.
+        """
+        # RFC 9110 7.8: a client that expects "100 Continue" gets it before the other protocol.
+        self.drain()
+        return self.wire.hand_over()
+
     def discard(self) -> bool:
         """Read and drop what is left, `Limits.unread` bytes at most; tell whether that was all of it."""
         if self.expected or self.error is not None:

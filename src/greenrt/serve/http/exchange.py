@@ -143,8 +143,9 @@ class Exchange:
         """Answer that it failed, if nothing has been answered; else make the client see that the rest is missing."""
         self.reusable = False
         if self.started:
-            # With all that was announced sent, the response is whole whatever else went wrong.
-            if self.left != 0:
+            # With all that was announced sent, the response is whole whatever else went wrong. The answer to HEAD is
+            # whole with its head.
+            if self.left != 0 and not self.is_head:
                 self.wire.reset()
             return
         body = status.encode() + b"\n"
@@ -226,11 +227,18 @@ class Exchange:
         head = self.head
         if head is None:
             raise AssertionError("the application sends a body before it called start_response")
+        body = self.body
+        if head.code == 101 and body is not NO_BODY:
+            # The other protocol begins after the body, and RFC 9110 7.8 wants "100 Continue" before 101.
+            body.drain()
         lines = head.lines
         length = head.length
         if _is_bodiless(head.code):
             self.left = 0
-            if head.code != 304:
+            if head.code == 205:
+                # RFC 9110 15.3.6: no content, in the framing of other statuses.
+                length = 0
+            elif head.code != 304:
                 # RFC 9110 8.6: none with 1xx and 204.
                 length = -1
         else:
@@ -250,7 +258,6 @@ class Exchange:
         # After 101 another protocol begins, and nothing of it must be read as a request.
         if head.wants_close or self.wire.last or head.code == 101:
             self.reusable = False
-        body = self.body
         if body is not NO_BODY and not body.answer(whole >= 0):
             self.reusable = False
         if self.reusable and not self.modern:
@@ -296,8 +303,8 @@ class Exchange:
 
 
 def _is_bodiless(code: int) -> bool:
-    """Tell whether a response with this status has no body; RFC 9110 6.4.1."""
-    return code < 200 or code == 204 or code == 304
+    """Tell whether a response with this status has no body; RFC 9110 6.4.1 and 15.3.6."""
+    return code < 200 or code == 204 or code == 205 or code == 304
 
 
 def _as_bytes(part: Any) -> bytes:

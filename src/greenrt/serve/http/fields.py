@@ -11,10 +11,12 @@ __all__ = ["Head"]
 
 _STATUS = re.compile(f"([1-9][0-9][0-9]) {TEXT}")
 
-# PEP 3333: these belong to the server.
+# PEP 3333: hop-by-hop fields belong to the server. Proxy-Authenticate is none since RFC 7235, and 407 must have it.
 _HOP_BY_HOP = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
+    "connection keep-alive proxy-authorization te trailer transfer-encoding upgrade".split()
 )
+# RFC 9110 15.2.2 and 15.5.22: the statuses that must have Upgrade.
+_UPGRADES = (101, 426)
 # What a header is to the server.
 PLAIN, LENGTH, DATE, HOP = 0, 1, 2, 3
 _SPECIAL = {"content-length": LENGTH, "date": DATE, **dict.fromkeys(_HOP_BY_HOP, HOP)}
@@ -141,7 +143,12 @@ class Head:
         self.length = length
 
     def _is_ours(self, lower: str, value: str) -> bool:
-        """Tell whether a header about the connection is dropped: all are, but in the answer to an upgrade."""
-        if lower == "connection" and value.strip().lower() == "close":
+        """Tell whether a header of the connection is dropped: all but the Upgrade of statuses that must have it."""
+        if lower == "connection" and "close" in [option.strip(" \t") for option in value.lower().split(",")]:
             self.wants_close = True
-        return not (self.code == 101 and lower in ("connection", "upgrade"))
+        if lower != "upgrade" or self.code not in _UPGRADES:
+            return True
+        if "Connection: Upgrade" not in self.lines:
+            # RFC 9110 7.8.
+            self.lines.append("Connection: Upgrade")
+        return False

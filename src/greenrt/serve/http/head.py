@@ -165,6 +165,8 @@ class Heads:
         elif not self._hosted:
             raise RequestError(BAD_REQUEST, "no Host")
         if self.method != "GET":
+            if self.method == "CONNECT":
+                raise _connect_error(self.target)
             environ["REQUEST_METHOD"] = self.method
         target = self.target
         environ["REQUEST_URI"] = target
@@ -218,16 +220,30 @@ def _check_host(host: str) -> None:
 
 
 def _other_form(environ: dict[str, Any], target: str) -> str:
-    """Return the path of a target that is a whole URL, or ``*`` of OPTIONS."""
-    if target == "*" and environ["REQUEST_METHOD"] == "OPTIONS":
+    """Return the path and query of a target in absolute form, or the ``*`` of OPTIONS (RFC 9112 3.2)."""
+    options = environ["REQUEST_METHOD"] == "OPTIONS"
+    if target == "*" and options:
         return target
-    if environ["REQUEST_METHOD"] == "CONNECT":
-        raise RequestError("501 Not Implemented", "CONNECT")
     found = _ABSOLUTE.fullmatch(target)
-    if found is None or not found[1]:
+    if found is None:
         raise RequestError(BAD_REQUEST, "a target that is neither a path nor a URL")
-    _check_host(found[1])
+    authority = found[1]
+    if not authority or authority[0] == ":":
+        # RFC 9110 4.2.1: such a URL is invalid.
+        raise RequestError(BAD_REQUEST, "a target with an empty host")
+    _check_host(authority)
     # RFC 9112 3.2.2: the Host field is ignored then.
-    environ["HTTP_HOST"] = found[1]
+    environ["HTTP_HOST"] = authority
     rest = found[2]
+    if not rest and options:
+        # RFC 9112 3.2.4: the URL of the whole server.
+        return "*"
     return rest if rest.startswith("/") else "/" + rest
+
+
+def _connect_error(target: str) -> RequestError:
+    """Return the error for a request with the method CONNECT: its target is a host and a port (RFC 9112 3.2.3)."""
+    host, _, port = target.rpartition(":")
+    if host and _HOST.fullmatch(target) and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536:
+        return RequestError("501 Not Implemented", "CONNECT")
+    return RequestError(BAD_REQUEST, "a target of CONNECT that is not a host and a port")

@@ -31,17 +31,21 @@ def read_request(wire: Wire, heads: Heads) -> Exchange | None:
     if heads.plain:
         return Exchange(wire, heads, environ, NO_BODY, modern)
     body = _framed(environ, modern, wire)
-    return Exchange(wire, heads, environ, body, _persistent(environ, modern, wire))
+    reusable = _persistent(environ, modern, wire if body is NO_BODY else body)
+    return Exchange(wire, heads, environ, body, reusable)
 
 
-def _persistent(environ: dict[str, Any], modern: bool, wire: Wire) -> bool:
-    """Tell whether the client wants to go on with the connection, and set how it gets another protocol if it does."""
+def _persistent(environ: dict[str, Any], modern: bool, holder: Any) -> bool:
+    """Tell whether the client wants to go on with the connection, and set how it gets another protocol if it does.
+
+    `holder` hands the connection over to that protocol.
+    """
     options = environ.get("HTTP_CONNECTION")
     if options is None or (modern and options == "keep-alive"):
         return modern
     listed = {option.strip(" \t") for option in options.lower().split(",")}
     if "upgrade" in listed and modern and "HTTP_UPGRADE" in environ:
-        environ["greenrt.upgrade"] = wire.hand_over
+        environ["greenrt.upgrade"] = holder.hand_over
     return "close" not in listed and (modern or "keep-alive" in listed)
 
 
