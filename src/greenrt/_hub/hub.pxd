@@ -1,6 +1,6 @@
 from greenrt._native.thread cimport coarse, set_slot
-from greenrt._native.switch cimport Fiber, current, execute, is_active, throw_into
-from greenrt._hub.park cimport HubCore, Park, run_fiber
+from greenrt._native.switch cimport Fiber, current, execute, is_active, resume, throw_into
+from greenrt._hub.park cimport HubCore, Park, admit, run_fiber
 from greenrt._loop.entry cimport Entry
 from greenrt._native.ring cimport Ring
 import cython

@@ -16,14 +16,14 @@ from greenrt._hub.ending import end_greenlets
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.idents import ident_of
 from greenrt._hub.overdue import hasten
-from greenrt._hub.park import TIMED_OUT, HubCore, new_park, parked, run_fiber, wake_park
+from greenrt._hub.park import TIMED_OUT, HubCore, Park, admit, new_park, parked, run_fiber, wake_park
 from greenrt._hub.report import parks_of, render_parked
 from greenrt._hub.wakers import possible_wakers
 from greenrt._loop.entry import Callback
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop, set_tracer_factory
 from greenrt._loop.ticket import set_park_factory
 from greenrt._native import framecache
-from greenrt._native.switch import Fiber, current, execute, is_active, throw_into
+from greenrt._native.switch import Fiber, current, execute, is_active, resume, throw_into
 from greenrt._native.thread import coarse, set_slot
 from greenrt._render import render
 from greenrt._typing import Any
@@ -164,6 +164,11 @@ class Hub(HubCore):
             try:
                 if isinstance(item, Fiber):
                     run_fiber(item)
+                elif type(item) is Park and inspector is None:
+                    # While the hub is suspended here, its frame must not keep what the greenlet waited for.
+                    item = admit(item)
+                    if item is not None:
+                        resume(item)
                 else:
                     entry = item
                     if inspector is None:
@@ -173,6 +178,7 @@ class Hub(HubCore):
             except BaseException as error:
                 # A raw greenlet's error ends here too: the hub is its parent.
                 self.report_error(item, error)
+            entry = None
             if coarse() >= self.poll_due:
                 break
         # Nobody but the hub resumes anyone while it polls.

@@ -31,6 +31,7 @@ __all__ = [
     "NativePark",
     "Park",
     "Shadow",
+    "admit",
     "as_seconds",
     "freeze",
     "in_hub",
@@ -283,11 +284,8 @@ class Park(Entry):
 
     def run(self) -> None:
         """See `Entry.run`: resume the greenlet, from the hub."""
-        if self.done:
-            return
-        self.done = True
-        target = self.greenlet
-        if is_active(target):
+        target = admit(self)
+        if target is not None:
             resume(target)
 
     def wait(self, timeout: Any = None, ref: bool = True) -> Any:
@@ -594,6 +592,15 @@ def _yield_slowly(hub: HubCore, running: greenlet) -> None:
     if holder.pending:
         # This was the main greenlet's chance to hear of a KeyboardInterrupt. Nothing was granted that could be lost.
         raise holder.pending.pop(0)
+
+
+def admit(park: Park) -> Any:
+    """Note that a queued park is done; return the greenlet to resume, or None if that has gone on or died."""
+    if park.done:
+        return None
+    park.done = True
+    target = park.greenlet
+    return target if is_active(target) else None
 
 
 def run_fiber(fiber: Fiber) -> None:
