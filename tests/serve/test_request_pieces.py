@@ -16,9 +16,7 @@ from support.http_vectors import (
     SMUGGLED,
     post,
 )
-from support.wsgi import limits, request
-
-from greenrt.serve import WSGIServer
+from support.wsgi import InMemory, Pieces, limits, request
 
 ODD = {
     "method that begins with a digit": request(line="1GET /p HTTP/1.1", close=False),
@@ -43,39 +41,7 @@ VECTORS = {
     **{name: sent for name, (sent, _) in (ACCEPTED | REFUSED_OTHERWISE).items()},
     **{f"chunks: {name}": post(CHUNKED, body=body) for name, body in BAD_CHUNKS.items()},
 }
-SERVER = WSGIServer(("127.0.0.1", 0), limits=limits(body=1000))
-
-
-class Pieces:
-    """A socket that receives these pieces, then the end of the stream."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self.pieces = pieces
-        self.held = b""
-        self.sent = b""
-
-    def recv(self, size: int) -> bytes:
-        data = self.held or next(self.pieces, b"")
-        self.held = data[size:]
-        return data[:size]
-
-    def recv_into(self, view: memoryview) -> int:
-        data = self.recv(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def send(self, data: bytes) -> int:
-        self.sent += data
-        return len(data)
-
-    def getsockname(self) -> tuple[str, int]:
-        return "127.0.0.1", 80
-
-    def settimeout(self, seconds: float | None) -> None: ...
-
-    def shutdown(self, how: int) -> None: ...
-
-    def setsockopt(self, *options: Any) -> None: ...
+SERVER = InMemory(limits=limits(body=1000))
 
 
 def outcome(pieces: Iterator[bytes], read: str) -> tuple[list[Any], list[Any]]:

@@ -79,3 +79,44 @@ def split(response: bytes) -> tuple[str, dict[str, str], bytes]:
     head, _, body = response.partition(b"\r\n\r\n")
     line, *fields = head.decode("latin-1").split("\r\n")
     return line, {name.lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)}, body
+
+
+class InMemory(WSGIServer):
+    """A server that is given its connections by calls of `handle`."""
+
+    started = True
+
+    def __init__(self, application: Application | None = None, **options: Any) -> None:
+        super().__init__(("127.0.0.1", 0), application, **options)
+
+
+class Pieces:
+    """A socket that receives these pieces, then the end of the stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces = pieces
+        self.held = b""
+        self.sent = bytearray()
+
+    def recv(self, size: int) -> bytes:
+        data = self.held or next(self.pieces, b"")
+        self.held = data[size:]
+        return data[:size]
+
+    def recv_into(self, view: memoryview) -> int:
+        data = self.recv(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def send(self, data: bytes) -> int:
+        self.sent += data
+        return len(data)
+
+    def getsockname(self) -> tuple[str, int]:
+        return "127.0.0.1", 80
+
+    def settimeout(self, seconds: float | None) -> None: ...
+
+    def shutdown(self, how: int) -> None: ...
+
+    def setsockopt(self, *options: Any) -> None: ...

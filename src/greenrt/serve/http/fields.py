@@ -6,6 +6,7 @@ from time import gmtime, time
 from greenrt._native.thread import coarse
 from greenrt._typing import Any
 from greenrt.serve.http.grammar import TEXT, is_token
+from greenrt.serve.http.memo import remember
 
 __all__ = ["Head"]
 
@@ -24,7 +25,6 @@ _SPECIAL = {"content-length": LENGTH, "date": DATE, **dict.fromkeys(_HOP_BY_HOP,
 _kinds: dict[str, int] = {}
 # Statuses to their code and line.
 _statuses: dict[str, tuple[int, str]] = {}
-_MOST = 1000
 
 _DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -63,8 +63,7 @@ def _status_of(status: str) -> tuple[int, str]:
         raise ValueError(f"{status!r} is no answer, but one that comes before it")
     _check_value(status)
     read = (int(found[1]), "HTTP/1.1 " + status)
-    if len(_statuses) < _MOST:
-        _statuses[status] = read
+    remember(_statuses, status, read)
     return read
 
 
@@ -72,8 +71,7 @@ def _kind_of(name: str) -> int:
     if is_token(name) is None:
         raise ValueError(f"{name!r} can't be the name of a header")
     kind = _SPECIAL.get(name.lower(), PLAIN)
-    if len(_kinds) < _MOST:
-        _kinds[name] = kind
+    remember(_kinds, name, kind)
     return kind
 
 

@@ -7,6 +7,7 @@ from greenrt._typing import Any
 from greenrt.serve.http.body import NO_BODY
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.grammar import is_token
+from greenrt.serve.http.memo import remember
 
 __all__ = ["Heads"]
 
@@ -18,8 +19,6 @@ _ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
 
 # Field names as they came to environ keys; "" for fields that are dropped.
 _keys: dict[str, str] = {}
-# Clients choose the names: no more than these are kept.
-_MOST_KEYS = 1000
 # Fields are remembered up to this length, in bytes; a connection holds them and their environ while it is idle.
 _REMEMBERED = 2048
 # What differs from request to request, with places for it, so that the copy of an environ need not grow.
@@ -50,8 +49,7 @@ def _key_of(name: str) -> str:
         key = key[5:]
     elif key == "HTTP_PROXY":
         key = ""
-    if len(_keys) < _MOST_KEYS:
-        _keys[name] = key
+    remember(_keys, name, key)
     return key
 
 
@@ -215,8 +213,7 @@ class Heads:
 def _check_host(host: str) -> None:
     if _HOST.fullmatch(host) is None:
         raise RequestError(BAD_REQUEST, "a Host that is none")
-    if len(_hosts) < _MOST_KEYS:
-        _hosts[host] = True
+    remember(_hosts, host, True)
 
 
 def _other_form(environ: dict[str, Any], target: str) -> str:
