@@ -18,7 +18,8 @@ _hub.delivery _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch 
 _hub.pausing _hub.proxy _hub.raw _hub.slot _hub.timeout
 sync.event sync.lock sync.permits sync.queue sync.result sync.semaphore
 dns.exchange dns.front dns.sources dns.stub dns.wire
-green.fdio green.polling green.queue_calls green.select green.socket_calls green.time
+green.fdio green.polling green.queue_calls green.select green.socket_calls green.socket_waits
+green.time
 serve.http.chunks serve.http.exchange serve.http.fields serve.http.head serve.http.request
 serve.http.scanner serve.http.wire
 """.split()

@@ -4,7 +4,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
 
 import _socket
 
@@ -196,7 +196,8 @@ cpdef Py_ssize_t transmit(object sock, object data, Py_ssize_t start, int flags)
                 count = c_send(fd, <char *>view.buf + start, view.len - start, flags | MSG_DONTWAIT)
             if count >= 0:
                 return count
-            if errno == EAGAIN:
+            # EINPROGRESS: with TCP_FASTOPEN_CONNECT the first send connects the socket.
+            if errno == EAGAIN or errno == EINPROGRESS:
                 return -1
             if errno != EINTR:
                 PyErr_SetFromErrno(OSError)

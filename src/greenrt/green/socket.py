@@ -13,7 +13,7 @@ from socket import *  # noqa: F403
 
 from greenrt._hub.io import forget_fd, new_fd
 from greenrt._typing import Any
-from greenrt.green import names, socket_calls, socket_life
+from greenrt.green import names, socket_calls, socket_life, socket_options, socket_waits
 from greenrt.green.twins import rebound
 
 __all__ = list(_stdlib.__all__)
@@ -26,13 +26,16 @@ def _init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: 
     _stdlib_init(self, family, type, proto, fileno)
     # The number may have been another file's, which was closed behind our back.
     new_fd(self.fileno())
+    if socket_options.special or (fileno is not None and family == -1):
+        # Options outlive a socket object, and accepted sockets inherit them.
+        socket_options.note(self)
 
 
 def _accept(self: Any) -> tuple[Any, Any]:
     """accept() -> (socket, address): wait for a connection. See `socket.socket.accept`."""
     fd, address = socket_life.accept_fd(self)
     kind = socket if isinstance(self, socket) else _StdlibSocket
-    connection = kind(socket_calls.family_of(self), socket_calls.type_of(self), self.proto, fileno=fd)
+    connection = kind(socket_waits.family_of(self), socket_waits.type_of(self), self.proto, fileno=fd)
     # As CPython: where accept(2) hands down O_NONBLOCK (not on Linux), a listener's timeout must not come with it.
     if _stdlib.getdefaulttimeout() is None and self.gettimeout():
         connection.setblocking(True)
@@ -62,6 +65,7 @@ METHODS: dict[str, Any] = {
     "sendall": socket_calls.sendall,
     "sendmsg": socket_calls.sendmsg,
     "sendto": socket_calls.sendto,
+    "setsockopt": socket_options.setsockopt,
 }
 
 

@@ -12,7 +12,7 @@ import _socket
 import errno
 import os
 
-from greenrt._hub.io import give_way, note_short_read, park_on_socket, read_would_wait
+from greenrt._hub.io import give_way, note_short_read, read_would_wait
 from greenrt._hub.pausing import sleep
 from greenrt._native.sockio import (
     WOULD_BLOCK,
@@ -26,10 +26,10 @@ from greenrt._native.sockio import (
 )
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.green import names
+from greenrt.green import names, receive_target, socket_options
+from greenrt.green.socket_waits import DONTWAIT, NEVER_WAIT, family_of, type_of, until_done, wait_for
 
 __all__ = [
-    "family_of",
     "receive_bytes",
     "recv",
     "recv_into",
@@ -43,56 +43,16 @@ __all__ = [
     "sendall",
     "sendmsg",
     "sendto",
-    "type_of",
-    "until_done",
-    "wait_for",
 ]
 
 READ = 1
 WRITE = 2
 
-DONTWAIT: int = getattr(_socket, "MSG_DONTWAIT", 0)
-# With one of these the user asks not to wait; the queue of errors never makes anyone wait.
-NEVER_WAIT: int = DONTWAIT | getattr(_socket, "MSG_ERRQUEUE", 0)
 WAITALL: int = _socket.MSG_WAITALL
+FASTOPEN: int = getattr(_socket, "MSG_FASTOPEN", 0)
 
 _native = _socket.socket
-# As plain numbers: the properties `family` and `type` look up members of enumerations, which takes longer than a
-# short system call.
-family_of: Any = _native.family.__get__
-type_of: Any = _native.type.__get__
-
-
-def wait_for(sock: Any, event: int, deadline: float, flags: int) -> float:
-    """Park until another try is worth while; return the deadline, which the first call (0) sets from the timeout.
-
-    BlockingIOError if the socket is non-blocking or the user's `flags` ask for it, TimeoutError when the deadline is
-    past. -1: no deadline.
-    """
-    if deadline == 0.0:
-        limit = timeout_of(sock)
-        # As in CPython, whose timeouts are waits before the system call, and have no regard for its flags.
-        if limit == 0.0 or (limit < 0.0 and flags & NEVER_WAIT):
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        deadline = -1.0 if limit < 0.0 else monotonic() + limit
-    if deadline < 0.0:
-        park_on_socket(sock, descriptor(sock), event, None)
-        return deadline
-    left = deadline - monotonic()
-    if left <= 0.0 or not park_on_socket(sock, descriptor(sock), event, left):
-        raise TimeoutError("timed out")
-    return deadline
-
-
-def until_done(sock: Any, event: int, method: Any, args: tuple[Any, ...], flags: int) -> Any:
-    """Call one of `_socket.socket`'s methods until it doesn't have to wait."""
-    give_way()
-    result = attempt(sock, method, args)
-    deadline = 0.0
-    while result is WOULD_BLOCK:
-        deadline = wait_for(sock, event, deadline, flags)
-        result = attempt(sock, method, args)
-    return result
+_special = socket_options.special
 
 
 # -- Receiving
@@ -105,6 +65,10 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
 
 def receive_bytes(sock: Any, size: int, flags: int) -> Any:
     """`recv`, for compiled callers."""
+    if _may_have_target(sock, flags):
+        target: int = receive_target.prepare(sock, size, flags)
+        if target:
+            return receive_target.recv(sock, size, flags, target)
     fd = plain_stream(sock) if flags == 0 and size > 0 else -1
     if fd < 0:
         give_way()
@@ -115,30 +79,12 @@ def receive_bytes(sock: Any, size: int, flags: int) -> Any:
         data = receive(sock, size, flags)
     if fd >= 0 and len(data) < size:
         note_short_read(fd)
-    if flags & WAITALL and len(data) < size and not flags & DONTWAIT and timeout_of(sock) < 0.0:
-        return _recv_all(sock, data, size, flags)
     return data
 
 
-def _recv_all(sock: Any, data: Any, size: int, flags: int) -> Any:
-    # Without a timeout the kernel waits for all of it, unless the stream ends. (Not for a datagram, and we not for a
-    # peek: nothing tells when more has come.)
-    if type_of(sock) & 0xF != _socket.SOCK_STREAM or flags & _socket.MSG_PEEK:
-        return data
-    parts = [data]
-    missing = size - len(data)
-    while data is None or (data and missing):
-        if data is None:
-            wait_for(sock, READ, -1.0, 0)
-        try:
-            data = receive(sock, missing, flags)
-        except OSError:
-            # What has come is not lost; the error comes again with the next call.
-            break
-        if data is not None:
-            parts.append(data)
-            missing -= len(data)
-    return b"".join(parts)
+def _may_have_target(sock: Any, flags: int) -> bool:
+    """Tell whether `receive_target` has to look at a read."""
+    return bool(flags & WAITALL) or (bool(_special) and descriptor(sock) in _special)
 
 
 def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
@@ -159,38 +105,41 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
 def _recv_into(sock: Any, buffer: Any, size: int, flags: int) -> int:
     if size == 0:
         return 0
-    got = 0
+    if _may_have_target(sock, flags):
+        target: int = receive_target.prepare(sock, size, flags)
+        if target:
+            return receive_target.recv_into(sock, buffer, size, flags, target)
     deadline = 0.0
     fd = plain_stream(sock) if flags == 0 else -1
     if fd < 0:
         give_way()
-    known_dry = fd >= 0 and read_would_wait(fd)
-    while True:
-        count = -1 if known_dry else receive_into(sock, buffer, got, size - got, flags)
-        known_dry = False
-        if count < 0:
-            deadline = wait_for(sock, READ, deadline, flags)
-            continue
-        if fd >= 0 and count < size:
-            note_short_read(fd)
-        got += count
-        if count == 0 or got == size or not flags & WAITALL or not _waits_for_all(sock, flags):
-            return got
-
-
-def _waits_for_all(sock: Any, flags: int) -> bool:
-    """Tell whether the kernel would regard MSG_WAITALL; see `_recv_all`."""
-    stream: bool = type_of(sock) & 0xF == _socket.SOCK_STREAM
-    return stream and not flags & (DONTWAIT | _socket.MSG_PEEK) and timeout_of(sock) < 0.0
+    count = -1 if fd >= 0 and read_would_wait(fd) else receive_into(sock, buffer, 0, size, flags)
+    while count < 0:
+        deadline = wait_for(sock, READ, deadline, flags)
+        count = receive_into(sock, buffer, 0, size, flags)
+    if fd >= 0 and count < size:
+        note_short_read(fd)
+    return count
 
 
 def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
     """Receive a datagram and its sender's address. See `socket.socket.recvfrom`."""
+    if (flags or _special) and _may_have_target(self, flags):
+        target: int = receive_target.prepare(self, bufsize, flags)
+        if target:
+            return receive_target.recvfrom(self, bufsize, flags, target)
     return until_done(self, READ, _native.recvfrom, (bufsize, flags | DONTWAIT), flags)  # type: ignore[no-any-return]
 
 
 def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
     """Receive a datagram into `buffer`; return its size and sender. See `socket.socket.recvfrom_into`."""
+    if (flags or _special) and _may_have_target(self, flags):
+        size = _size_of_all([buffer])
+        if 0 <= nbytes <= size:
+            size = nbytes or size
+            target: int = receive_target.prepare(self, size, flags)
+            if target:
+                return receive_target.recvfrom_into(self, buffer, size, flags, target)
     return until_done(self, READ, _native.recvfrom_into, (buffer, nbytes, flags | DONTWAIT), flags)  # type: ignore[no-any-return]
 
 
@@ -198,6 +147,10 @@ def recvmsg(
     self: Any, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
 ) -> tuple[bytes, list[Any], int, Any]:
     """Receive data and ancillary data. See `socket.socket.recvmsg`."""
+    if (flags or _special) and _may_have_target(self, flags):
+        target: int = receive_target.prepare(self, bufsize, flags)
+        if target:
+            return receive_target.recvmsg(self, bufsize, ancbufsize, flags, target)
     return until_done(self, READ, _native.recvmsg, (bufsize, ancbufsize, flags | DONTWAIT), flags)  # type: ignore[no-any-return]
 
 
@@ -206,7 +159,25 @@ def recvmsg_into(
 ) -> tuple[int, list[Any], int, Any]:
     """Receive data into several buffers, and ancillary data. See `socket.socket.recvmsg_into`."""
     buffers = list(buffers)
+    if (flags or _special) and _may_have_target(self, flags):
+        target: int = receive_target.prepare(self, _size_of_all(buffers), flags)
+        if target:
+            return receive_target.recvmsg_into(self, buffers, ancbufsize, flags, target)
     return until_done(self, READ, _native.recvmsg_into, (buffers, ancbufsize, flags | DONTWAIT), flags)  # type: ignore[no-any-return]
+
+
+def _size_of_all(buffers: list[Any]) -> int:
+    """Return the bytes that `buffers` hold; -1 if one is no contiguous buffer that can be written."""
+    size = 0
+    for buffer in buffers:
+        try:
+            with memoryview(buffer) as view:
+                if view.readonly or not view.c_contiguous:
+                    return -1
+                size += view.nbytes
+        except TypeError:
+            return -1
+    return size
 
 
 # -- Sending
@@ -228,7 +199,7 @@ def send_bytes(sock: Any, data: Any, flags: int) -> int:
         deadline = wait_for(sock, WRITE, deadline, flags)
         count = transmit(sock, data, 0, flags)
     if limit < 0.0 and count < _size(data) and not flags & DONTWAIT:
-        return _send_rest(sock, data, count, flags)
+        return _send_rest(sock, data, count, flags, deadline)
     return count
 
 
@@ -241,8 +212,9 @@ def _size(data: Any) -> int:
     return len(data) if type(data) is bytes else data.nbytes
 
 
-def _send_rest(sock: Any, data: Any, sent: int, flags: int) -> int:
-    # What the kernel does without a timeout: it waits until all is sent, and reports a later error as a short count.
+def _send_rest(sock: Any, data: Any, sent: int, flags: int, deadline: float) -> int:
+    # What the kernel does without a timeout: it waits until all is sent, and reports a later error, also the end of
+    # SO_SNDTIMEO, as a short count.
     size = _size(data)
     while sent < size:
         try:
@@ -250,10 +222,16 @@ def _send_rest(sock: Any, data: Any, sent: int, flags: int) -> int:
         except OSError:
             # The error comes again with the next call. (What is thrown at us while we wait is not caught.)
             break
-        if count < 0:
-            wait_for(sock, WRITE, -1.0, 0)
-        else:
+        if count >= 0:
             sent += count
+            if deadline > 0.0 and family_of(sock) == _socket.AF_UNIX:
+                # There the limit is for each piece.
+                deadline = 0.0
+            continue
+        try:
+            deadline = wait_for(sock, WRITE, deadline, 0)
+        except BlockingIOError:
+            break
     return sent
 
 
@@ -265,13 +243,20 @@ def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
 def _sendall(sock: Any, data: Any, flags: int) -> None:
     data = _held(data)
     size = _size(data)
-    sent = 0
+    sent = before = 0
     deadline = 0.0
     give_way()
     while True:
         count = transmit(sock, data, sent, flags)
         if count < 0:
-            deadline = wait_for(sock, WRITE, deadline, flags)
+            try:
+                deadline = wait_for(sock, WRITE, deadline, flags)
+            except BlockingIOError:
+                if sent == before:
+                    raise
+                # SO_SNDTIMEO limits each send(2), of which CPython makes another one after a short count.
+                deadline = 0.0
+                before = sent
             continue
         sent += count
         if sent >= size:
@@ -286,7 +271,33 @@ def sendto(self: Any, data: Any, /, *args: Any) -> int:
         flags, address = args
     else:
         raise TypeError(f"sendto() takes 2 or 3 arguments ({1 + len(args)} given)")
-    return _pushed(self, _native.sendto, (data, flags | DONTWAIT, resolved(self, address)), flags)
+    address = resolved(self, address)
+    if flags & FASTOPEN:
+        return _send_connecting(self, data, flags, address)
+    sent = _pushed(self, _native.sendto, (data, flags | DONTWAIT, address), flags)
+    return _all_of(self, data, sent, flags)
+
+
+def _all_of(sock: Any, data: Any, sent: int, flags: int) -> int:
+    """Send what remains of `data` after a first piece, if the kernel would."""
+    if type_of(sock) & 0xF != _socket.SOCK_STREAM or timeout_of(sock) >= 0.0 or flags & DONTWAIT:
+        return sent
+    data = _held(data)
+    return _send_rest(sock, data, sent, flags, 0.0) if sent < _size(data) else sent
+
+
+def _send_connecting(sock: Any, data: Any, flags: int, address: Any) -> int:
+    """``sendto(data, flags, address)`` with MSG_FASTOPEN, which connects the socket too."""
+    give_way()
+    try:
+        # Without a wait: the first packet of the handshake carries data, or asks for a cookie.
+        sent = _native.sendto(sock, data, flags | DONTWAIT, address)
+    except BlockingIOError:
+        if timeout_of(sock) >= 0.0 or flags & DONTWAIT:
+            raise
+        # Being connected: the socket is writable when the handshake has ended.
+        return send_bytes(sock, data, flags & ~FASTOPEN)
+    return _all_of(sock, data, sent, flags & ~FASTOPEN)
 
 
 def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
@@ -302,7 +313,7 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
             if skipped >= view.nbytes:
                 skipped -= view.nbytes
                 continue
-            done = _send_rest(self, view, skipped, flags)
+            done = _send_rest(self, view, skipped, flags, 0.0)
             sent += done - skipped
             skipped = 0
             if done < view.nbytes:

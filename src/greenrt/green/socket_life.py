@@ -12,11 +12,14 @@ import os
 from greenrt import _original
 from greenrt._hub.io import forget_fd, give_way
 from greenrt._hub.pausing import sleep
+from greenrt._hub.slot import hub_for_waiting
 from greenrt._loop.entry import READ, WRITE
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.green.socket_calls import family_of, resolved, wait_for
+from greenrt.green import socket_options
+from greenrt.green.socket_calls import resolved
+from greenrt.green.socket_waits import family_of, wait_for
 
 __all__ = ["accept_fd", "connect", "connect_ex", "detach", "real_close", "sendfile"]
 
@@ -51,6 +54,10 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
     address = resolved(sock, address)
     if limit == 0.0 or descriptor(sock) < 0:
         return _native.connect_ex(sock, address)
+    # What the kernel's call returns when SO_SNDTIMEO is over.
+    late = _TIMED_OUT if limit > 0.0 else errno.EINPROGRESS
+    if limit < 0.0 and descriptor(sock) in socket_options.special:
+        limit = socket_options.time_limit(sock, WRITE)
     deadline = monotonic() + limit if limit > 0.0 else -1.0
     error = _connect_now(sock, address)
     pause = 0.001
@@ -59,7 +66,7 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
         if limit > 0.0:
             left = deadline - monotonic()
             if left <= 0.0:
-                return _TIMED_OUT
+                return _TIMED_OUT if late == _TIMED_OUT else errno.EAGAIN
             pause = min(pause, left)
         sleep(pause)
         pause = min(pause * 2, 0.02)
@@ -71,13 +78,13 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
     while (error := _outcome_of_connect(sock)) == errno.EINPROGRESS:
         try:
             wait_for(sock, WRITE, deadline, 0)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             # Its own, unless the time is not up: then it was thrown at this greenlet.
             if deadline < 0.0 or monotonic() < deadline:
                 raise
             # The connection may have been established while other greenlets ran.
             error = _outcome_of_connect(sock)
-            return _TIMED_OUT if error == errno.EINPROGRESS else error
+            return late if error == errno.EINPROGRESS else error
     return error
 
 
@@ -135,9 +142,28 @@ def accept_fd(sock: Any) -> tuple[int, Any]:
 
 
 def real_close(self: Any, _ss: Any = _socket.socket) -> None:
-    """Close the fd, after waking whoever waits for it."""
-    forget_fd(self.fileno())
+    """Close the file descriptor, after waking its waiters. With SO_LINGER wait as the kernel does."""
+    fd = self.fileno()
+    forget_fd(fd)
+    if fd in socket_options.special:
+        socket_options.special.discard(fd)
+        hub = hub_for_waiting()
+        if hub is not None and socket_options.lingers(self):
+            _close_lingering(_native.detach(self), hub.threadpool)
+            return
     _ss.close(self)
+
+
+def _close_lingering(fd: int, threadpool: Any) -> None:
+    try:
+        closed = threadpool.spawn(_socket.close, fd)
+    except BaseException:
+        # Killed while all threads of the pool were busy. The file descriptor must not leak; close without a wait.
+        sock = _native(fileno=fd)
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, bytes(8))
+        sock.close()
+        raise
+    closed.get()
 
 
 def detach(self: Any, /) -> int:
@@ -177,8 +203,8 @@ def sendfile(sock: Any, file: Any, offset: int, count: int | None, give_up: type
         while count is None or sent < count:
             # At most 1 GiB: more overflows on some systems.
             step = min(size if count is None else count - sent, 1 << 30)
-            # CPython's timeout, too, is for each step.
-            deadline = 0.0
+            # CPython's timeout, too, is for each step. It repeats a step that SO_SNDTIMEO has ended.
+            deadline = 0.0 if timeout_of(sock) > 0.0 else -1.0
             while (done := _sendfile_now(sock, source, offset + sent, step, None if sent else give_up)) < 0:
                 deadline = wait_for(sock, WRITE, deadline, 0)
             if done == 0:

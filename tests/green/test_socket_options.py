@@ -1,0 +1,366 @@
+"""Socket options that end or prolong the kernel's blocking calls: green calls regard them too."""
+
+import os
+import socket
+import struct
+import tempfile
+import threading
+import time
+from typing import Any
+
+import pytest
+from support.child import run_script
+from support.sides import Scenarios, Side, attempt
+
+import greenrt
+from greenrt.green import socket as green_socket
+from greenrt.green import socket_options
+
+scenario = Scenarios()
+
+SHORT = struct.pack("@ll", 0, 30_000)
+# Of SO_RCVTIMEO_NEW and SO_SNDTIMEO_NEW.
+NEW_RECEIVE_LIMIT, NEW_SEND_LIMIT = 66, 67
+FULL = 10_000_000
+
+
+def limit_reads(sock: Any) -> Any:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, SHORT)
+    return sock
+
+
+def limit_writes(sock: Any) -> Any:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, SHORT)
+    return sock
+
+
+@scenario
+def reads_with_a_limit(side: Side) -> Any:
+    client, server = side.pair()
+    with client, server:
+        limit_reads(client)
+        found = [
+            attempt(client.recv, 5),
+            attempt(client.recv_into, bytearray(5)),
+            attempt(client.recvfrom, 5),
+            attempt(client.recvfrom_into, bytearray(5)),
+            attempt(client.recvmsg, 5),
+            attempt(client.recvmsg_into, [bytearray(5)]),
+            attempt(client.recv, 5, socket.MSG_WAITALL),
+            attempt(client.recv, 5, socket.MSG_WAITALL | socket.MSG_PEEK),
+        ]
+        server.sendall(b"abc")
+        # What came in time is not lost.
+        found += [
+            client.recv(5, socket.MSG_WAITALL | socket.MSG_PEEK),
+            client.recv(5, socket.MSG_WAITALL),
+            attempt(client.recv, 5),
+        ]
+        with client.makefile("rb") as file:
+            found.append(attempt(file.readline))
+        return found
+
+
+@scenario
+def the_new_format(side: Side) -> Any:
+    client, server = side.pair()
+    with client, server:
+        client.setsockopt(socket.SOL_SOCKET, NEW_RECEIVE_LIMIT, struct.pack("=qq", 0, 30_000))
+        client.setsockopt(socket.SOL_SOCKET, NEW_SEND_LIMIT, struct.pack("=qq", 0, 30_000))
+        return [attempt(client.recv, 5), attempt(client.sendall, bytes(FULL))]
+
+
+@scenario
+def datagrams_with_a_limit(side: Side) -> Any:
+    with side.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        limit_reads(sock)
+        return [attempt(sock.recvfrom, 5), attempt(sock.recv, 5)]
+
+
+@scenario
+def accepted_sockets_inherit_a_limit(side: Side) -> Any:
+    with side.socket.create_server(("127.0.0.1", 0)) as listener:
+        found = [attempt(limit_reads(listener).accept)]
+        with side.socket.create_connection(listener.getsockname()):
+            connection, _ = listener.accept()
+            with connection:
+                return [*found, attempt(connection.recv, 1)]
+
+
+@scenario
+def a_copy_has_the_limit_of_its_original(side: Side) -> Any:
+    client, server = side.pair()
+    with server, client:
+        limit_reads(client)
+        with client.dup() as copy, side.socket.socket(fileno=os.dup(client.fileno())) as other:
+            return [attempt(copy.recv, 1), attempt(other.recv, 1)]
+
+
+@scenario
+def a_limit_that_is_taken_back(side: Side) -> Any:
+    client, server = side.pair()
+    with server, client:
+        limit_reads(client).setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bytes(16))
+        task = side.spawn(client.recv, 5)
+        side.sleep(0.1)
+        server.sendall(b"late")
+        return task.result()
+
+
+@scenario
+def a_timeout_prevails_over_a_limit(side: Side) -> Any:
+    client, server = side.pair()
+    with server, client:
+        limit_reads(client).settimeout(0.2)
+        task = side.spawn(client.recv, 5)
+        side.sleep(0.1)
+        server.sendall(b"late")
+        return [task.result(), attempt(client.recv, 5)]
+
+
+@scenario
+def writes_with_a_limit(side: Side) -> Any:
+    found = []
+    for kind in ("tcp", "unix"):
+        client, server = side.pair() if kind == "tcp" else side.socket.socketpair()
+        with server, client:
+            limit_writes(client)
+            # A part is sent, then nothing.
+            found += [
+                0 < client.send(bytes(FULL)) < FULL,
+                attempt(client.send, bytes(FULL)),
+                attempt(client.sendall, bytes(FULL)),
+                attempt(client.sendmsg, [bytes(FULL)]),
+                attempt(client.sendto, bytes(FULL), server.getsockname()) if kind == "tcp" else None,
+            ]
+    return found
+
+
+@scenario
+def sendall_goes_on_while_something_is_sent(side: Side) -> Any:
+    client, server = side.pair()
+
+    def read() -> int:
+        total = 0
+        while data := server.recv(1 << 18):
+            total += len(data)
+            if total % 5 == 0:
+                side.sleep(0.01)
+        return total
+
+    with server, client:
+        task = side.spawn(read)
+        limit_writes(client).sendall(bytes(FULL * 2))
+        client.shutdown(socket.SHUT_WR)
+        return task.result()
+
+
+@scenario
+def unix_datagrams_to_a_full_peer(side: Side) -> Any:
+    near, far = side.socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with near, far:
+        near.setblocking(False)
+        while attempt(near.send, b"x") == 1:
+            pass
+        near.setblocking(True)
+        return attempt(limit_writes(near).send, b"x")
+
+
+@scenario
+def connections_with_a_limit(side: Side) -> Any:
+    with tempfile.TemporaryDirectory() as folder, side.socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(folder + "/full")
+        listener.listen(0)
+        with side.socket.socket(socket.AF_UNIX) as first, side.socket.socket(socket.AF_UNIX) as second:
+            first.connect(folder + "/full")
+            limit_writes(second)
+            return [attempt(second.connect, folder + "/full"), second.connect_ex(folder + "/full")]
+
+
+@scenario
+def tcp_connections_with_a_limit(side: Side) -> Any:
+    with side.socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        fillers = [side.socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        side.sleep(0.05)
+        found = []
+        for method in ("connect", "connect_ex"):
+            with side.socket.socket() as sock:
+                found.append(attempt(getattr(limit_writes(sock), method), listener.getsockname()))
+        for filler in fillers:
+            filler.close()
+        return found
+
+
+@scenario
+def a_low_mark_with_a_timeout(side: Side) -> Any:
+    # CPython then waits in poll(2), which regards the mark for TCP only.
+    found = []
+    for pair in (side.pair, side.socket.socketpair):
+        client, server = pair()
+        with client, server:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 4)
+            client.settimeout(0.03)
+            server.sendall(b"ab")
+            found += [attempt(client.recv, 9), attempt(client.recv, 9, socket.MSG_WAITALL)]
+            server.sendall(b"cd")
+            found.append(attempt(client.recv, 9))
+    return found
+
+
+@scenario
+def reads_of_urgent_data_never_wait(side: Side) -> Any:
+    client, server = side.pair()
+    with client, server:
+        return attempt(client.recv, 1, socket.MSG_OOB)
+
+
+@scenario
+def data_that_connects(side: Side) -> Any:
+    fast = socket.MSG_FASTOPEN
+    with side.socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+
+        def serve() -> int:
+            connection, _ = listener.accept()
+            with connection:
+                total = 0
+                while data := connection.recv(1 << 20):
+                    total += len(data)
+                return total
+
+        found = []
+        for size in (5, FULL):
+            task = side.spawn(serve)
+            with side.socket.socket() as sock:
+                found.append(sock.sendto(bytes(size), fast, address))
+            found.append(task.result())
+    with side.socket.socket() as sock:
+        return [*found, attempt(sock.sendto, b"x", fast, address)]
+
+
+@scenario
+def sendto_of_a_stream_sends_all(side: Side) -> Any:
+    client, server = side.pair()
+
+    def read() -> int:
+        total = 0
+        while data := server.recv(1 << 20):
+            total += len(data)
+        return total
+
+    with client, server:
+        task = side.spawn(read)
+        found = client.sendto(bytes(FULL), 0, server.getsockname())
+        client.shutdown(socket.SHUT_WR)
+        return [found, task.result()]
+
+
+@scenario
+def close_waits_for_a_peer_that_reads_late(side: Side) -> Any:
+    client, server = side.pair()
+    with server:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("@ii", 1, 20))
+        client.setblocking(False)
+        while isinstance(attempt(client.send, bytes(100_000)), int):
+            pass
+        client.setblocking(True)
+        ended: list[str] = []
+        task = side.spawn(lambda: (client.close(), ended.append("closed")))
+        side.sleep(0.05)
+        ended.append("reads")
+        found = [client.fileno()]
+        while server.recv(1 << 20):
+            pass
+        task.result()
+        return [*found, ended]
+
+
+test_same = scenario.test()
+
+
+def test_a_lingering_close_lets_others_run_and_leaks_nothing_when_it_is_killed() -> None:
+    with green_socket.create_server(("127.0.0.1", 0)) as listener:
+        client = green_socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("@ii", 1, 2))
+    client.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            client.send(bytes(100_000))
+    fd = client.fileno()
+    closer = greenrt.spawn(client.close)
+    greenrt.sleep(0.02)
+    assert not closer.dead
+    closer.kill()
+    server.close()
+    deadline = time.monotonic() + 20
+    while os.path.exists(f"/proc/self/fd/{fd}") and time.monotonic() < deadline:
+        greenrt.sleep(0.01)
+    assert not os.path.exists(f"/proc/self/fd/{fd}")
+    assert fd not in socket_options.special
+
+
+def test_a_lingering_close_that_is_killed_while_the_pool_is_full_closes() -> None:
+    near, far = green_socket.socketpair()
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("@ii", 1, 2))
+    fd = near.fileno()
+    pool = greenrt.get_hub().threadpool
+    gate = threading.Event()
+    calls = [pool.spawn(gate.wait, 20) for _ in range(pool.maxsize)]
+    closer = greenrt.spawn(near.close)
+    greenrt.sleep(0.02)
+    closer.kill()
+    assert not os.path.exists(f"/proc/self/fd/{fd}")
+    assert far.recv(1) == b""
+    far.close()
+    gate.set()
+    for call in calls:
+        call.get()
+
+
+def test_a_closed_socket_leaves_nothing_to_the_next_one_with_its_number() -> None:
+    near, far = green_socket.socketpair()
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 5)
+    assert socket_options.special == {near.fileno()}
+    near.close()
+    far.close()
+    assert not socket_options.special
+
+
+def test_native_threads_regard_the_options() -> None:
+    near, far = green_socket.socketpair()
+    found: list[Any] = []
+
+    def work() -> None:
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, SHORT)
+        found.append(attempt(near.recv, 5))
+        far.send(b"ab")
+        found.append(attempt(near.recv, 5, socket.MSG_WAITALL))
+
+    with near, far:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(20)
+    assert found == [("BlockingIOError", 11), b"ab"]
+
+
+def test_a_patched_program_has_the_same_limits() -> None:
+    out, _ = run_script("""
+        from greenrt.monkey import patch_all; patch_all()
+        import socket, struct, threading
+        near, far = socket.socketpair()
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 50_000))
+        try:
+            near.recv(5)
+        except BlockingIOError:
+            print("limited")
+        threading.Timer(0.02, far.send, [b"abc"]).start()
+        print(near.recvfrom(5, socket.MSG_WAITALL)[0])
+    """)
+    assert out.split() == ["limited", "b'abc'"]
