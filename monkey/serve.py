@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from greenrt.monkey.patches import patch_all
+from greenrt.monkey.serve_log import LEVELS, log_to_stderr
 
 from greenrt._typing import Any
 
@@ -73,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--access-log", action="store_true", help="a line for each request, to stdout")
     parser.add_argument(
+        "--log-level",
+        choices=LEVELS,
+        default="warning",
+        help="the least level of the error log: to stderr, or where the application logs to [warning]",
+    )
+    parser.add_argument(
         "--patch",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -95,7 +102,9 @@ def serve(arguments: list[str]) -> None:
         asked.listen()
     try:
         limits = _limits(options.limit)
+        log_to_stderr(options.log_level)
         application = _application(options.application)
+        log_to_stderr(options.log_level)
         servers = _servers(options, limits, application)
         asked.listen()
         _start(servers, options)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.wsgi import answering, hello, limits, request, serving, split, talk, until_end
+from support.wsgi import answering, hello, limits, logged, request, serving, split, talk, until_end
 
 import greenrt
 from greenrt.green import socket
@@ -72,7 +72,7 @@ def test_an_application_that_gives_no_answer(name: str, caplog: pytest.LogCaptur
     assert body == b"500 Internal Server Error\n"
     assert fields["connection"] == "close"
     assert len(failures) == 1
-    assert [record.getMessage() for record in caplog.records] == ["GET / failed"]
+    assert logged(caplog) == ["GET / from PEER failed"]
 
 
 def test_an_application_that_fails_half_way(caplog: pytest.LogCaptureFixture) -> None:
@@ -82,7 +82,7 @@ def test_an_application_that_fails_half_way(caplog: pytest.LogCaptureFixture) ->
             with pytest.raises(ConnectionResetError), socket.create_connection(server.address) as sock:
                 sock.sendall(request(line=f"GET / HTTP/{version}"))
                 until_end(sock)
-    assert [record.getMessage() for record in caplog.records] == ["GET / failed"] * 2
+    assert logged(caplog) == ["GET / from PEER failed"] * 2
 
 
 def test_too_much_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
@@ -152,7 +152,7 @@ def test_an_application_that_fails_in_its_close(headers: Any, caplog: pytest.Log
         answer = talk(server, request(close=False) * 2)
     assert answer.count(b"HTTP/1.1 ") == 1
     assert answer.endswith(b"hello" if headers else b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n")
-    assert [record.getMessage() for record in caplog.records] == ["GET / failed"]
+    assert logged(caplog) == ["GET / from PEER failed"]
 
 
 ERRORS = [
@@ -329,6 +329,4 @@ def test_an_application_that_never_ends_is_killed_at_the_end(caplog: pytest.LogC
                 until_end(sock)
         assert server.given_up == 1
     assert killed == [1]
-    assert [record.getMessage() for record in caplog.records] == [
-        "GET / was given up: its greenlet was killed"
-    ]
+    assert logged(caplog) == ["GET / from PEER was given up: its greenlet was killed"]

@@ -1,5 +1,6 @@
 """A raw HTTP client: what a test writes goes out as it is, and all that comes back is returned."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -120,3 +121,8 @@ class Pieces:
     def shutdown(self, how: int) -> None: ...
 
     def setsockopt(self, *options: Any) -> None: ...
+
+
+def logged(caplog: Any) -> list[str]:
+    """Return the messages of the error log, with PEER in place of a client's address and port."""
+    return [re.sub(r"\b127\.0\.0\.1:\d+\b", "PEER", record.getMessage()) for record in caplog.records]

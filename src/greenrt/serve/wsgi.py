@@ -180,11 +180,11 @@ class WSGIServer(StreamServer):
             # Taken in at the last moment.
             wire.last = True
         try:
-            self._converse(wire, self._base_environ(sock, peer))
+            self._converse(wire, self._base_environ(sock, peer), peer)
         except OSError as error:
             # The client is gone, or takes nothing in: there is nobody to answer.
             wire.reset()
-            self.error_log.debug("a connection from %s broke: %s", peer, error)
+            self.error_log.debug("a connection from %s broke: %s", _shown_peer(peer), error)
         finally:
             self._wires.discard(wire)
 
@@ -211,7 +211,7 @@ class WSGIServer(StreamServer):
         environ.update(self._environ)
         return environ
 
-    def _converse(self, wire: Wire, base: dict[str, Any]) -> None:
+    def _converse(self, wire: Wire, base: dict[str, Any], peer: Any) -> None:
         """Answer requests until the connection is to be closed."""
         application = self.application
         access = self._access
@@ -221,7 +221,7 @@ class WSGIServer(StreamServer):
             try:
                 exchange = read_request(wire, heads)
             except RequestError as error:
-                self._refuse(wire, error)
+                self._refuse(wire, peer, error)
                 return
             if exchange is None:
                 return
@@ -236,13 +236,17 @@ class WSGIServer(StreamServer):
                 wire.reset()
                 if not wire.handed_over:
                     self.given_up += 1
-                    self.error_log.warning("%s was given up: its greenlet was killed", exchange.shown())
+                    self.error_log.warning(
+                        "%s from %s was given up: its greenlet was killed",
+                        exchange.shown(),
+                        _shown_peer(peer),
+                    )
                 raise
             except BaseException as error:
                 if self.may_exit and isinstance(error, KeyboardInterrupt | SystemExit):
                     wire.reset()
                     raise
-                self._failed(exchange, error)
+                self._failed(exchange, peer, error)
             if access is not None:
                 access.add(exchange)
             if plain:
@@ -257,9 +261,9 @@ class WSGIServer(StreamServer):
                 wire.linger()
                 return
 
-    def _refuse(self, wire: Wire, error: RequestError) -> None:
+    def _refuse(self, wire: Wire, peer: Any, error: RequestError) -> None:
         """Answer a request that is not served; nothing of it goes into the answer or the log."""
-        self.error_log.info("a request was refused: %s", error)
+        self.error_log.info("a request from %s was refused: %s", _shown_peer(peer), error)
         body = error.status.encode() + b"\n"
         wire.send(
             b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
@@ -267,20 +271,28 @@ class WSGIServer(StreamServer):
         )
         wire.linger()
 
-    def _failed(self, exchange: Exchange, error: BaseException) -> None:
+    def _failed(self, exchange: Exchange, peer: Any, error: BaseException) -> None:
         """Report what the application raised, and answer for it if nothing has been answered."""
         body = exchange.body
         if isinstance(error, OSError) and body is not NO_BODY and error is body.error:
             # The client's fault, of which the application knew no better than to pass it on.
-            self.error_log.info("a request was given up: %s", error)
+            self.error_log.info("%s from %s was given up: %s", exchange.shown(), _shown_peer(peer), error)
             exchange.fail(error.status if isinstance(error, RequestError) else BAD_REQUEST)
             return
         if isinstance(error, OSError) and error is exchange.wire.error:
             raise error
-        self.error_log.error("%s failed", exchange.shown(), exc_info=error)
+        self.error_log.error("%s from %s failed", exchange.shown(), _shown_peer(peer), exc_info=error)
         if self.on_error is not None:
             try:
                 self.on_error(exchange.environ, error)
             except Exception:
                 self.error_log.exception("on_error failed")
         exchange.fail("500 Internal Server Error")
+
+
+def _shown_peer(address: Any) -> str:
+    """Return what logs call the other side of a connection: its address and port."""
+    if not isinstance(address, tuple):
+        return "a Unix socket"
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{host}:{address[1]}"
