@@ -182,6 +182,16 @@ def test_no_entry_of_the_access_log_can_be_forged(name: str, tmp_path: Path) -> 
         assert '\\"b"' in line
 
 
+def test_refused_requests_are_in_the_access_log(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, PROGRAM, "--access-logfile", "access") as (_, url):
+        assert b" 400 " in ask(url, request("/", "a b: c"))
+        assert b" 417 " in ask(url, request("/p?q", "Expect: a miracle"))
+        first, second = lines_of(tmp_path / "access", 2)
+        assert first.startswith("127.0.0.1 - - [")
+        assert '] "- - -" 400 16 "' in first
+        assert '] "GET /p?q HTTP/1.1" 417 23 "' in second
+
+
 @WORKERS
 def test_the_scheme_that_a_trusted_proxy_says(worker: str, tmp_path: Path) -> None:
     with gunicorn(tmp_path, PROGRAM, worker=worker) as (_, url):

@@ -17,7 +17,7 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.pausing import sleep
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.adapters.gunicorn_views import Request, Response, escaping
+from greenrt.adapters.gunicorn_views import Refused, Request, Response, escaping
 from greenrt.green import socket
 from greenrt.monkey import patch_all
 from greenrt.serve import Limits, WSGIServer
@@ -202,6 +202,22 @@ class Server(WSGIServer):
                 worker.cfg.post_request(worker, request, environ, response)
             except Exception:
                 worker.log.exception("Exception in post_request hook")
+
+    def add_refusal(self, refusal: Any) -> None:
+        """Log a request that was refused."""
+        worker = self._worker
+        if not getattr(worker.log, "access_log_enabled", worker.cfg.accesslog):
+            return
+        target = refusal.target or "-"
+        environ = {
+            "REMOTE_ADDR": refusal.address,
+            "REQUEST_METHOD": refusal.method or "-",
+            "RAW_URI": target,
+            "PATH_INFO": target.partition("?")[0],
+            "QUERY_STRING": target.partition("?")[2],
+            "SERVER_PROTOCOL": f"HTTP/1.{int(refusal.modern)}" if refusal.target else "-",
+        }
+        worker.log.access(Refused(refusal), [], environ, timedelta())
 
 
 class _Iterated:

@@ -2,7 +2,7 @@
 
 from greenrt._typing import Any
 
-__all__ = ["Request", "Response", "escaping"]
+__all__ = ["Refused", "Request", "Response", "escaping"]
 
 # What ends a line in some reader, or controls a terminal.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
@@ -44,6 +44,16 @@ class Response:
         self.headers = [tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line]
         self.headers_sent = exchange.started
         self.sent = exchange.sent
+
+
+class Refused:
+    """The response to a request that did not reach the application, with the attributes that loggers use."""
+
+    def __init__(self, refusal: Any) -> None:
+        self.status = refusal.status
+        self.status_code = int(refusal.status[:3])
+        self.headers: list[Any] = []
+        self.sent = refusal.sent
 
 
 def escaping(atoms: Any) -> Any:

@@ -159,7 +159,7 @@ class StreamServer(BaseServer):
             pass
         except BaseException as error:
             if isinstance(error, TimeoutError) and self.idle_timeout is not None:
-                LOG.info("a connection from %s was closed: idle", address, exc_info=True)
+                LOG.info("a connection from %r was closed: idle", address, exc_info=True)
                 return
             self._report()
         finally:

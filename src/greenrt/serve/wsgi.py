@@ -12,7 +12,7 @@ from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.exchange import Exchange, FileWrapper
 from greenrt.serve.http.head import Heads
 from greenrt.serve.http.limits import Limits
-from greenrt.serve.http.log import AccessLog, ErrorStream
+from greenrt.serve.http.log import AccessLog, ErrorStream, Refusal, RefusalLog
 from greenrt.serve.http.request import read_request
 from greenrt.serve.http.wire import FIRST_TIME, LAST_TIME, Wire
 from greenrt.serve.outputs import ErrorLog, line_writer
@@ -45,7 +45,9 @@ class WSGIServer(StreamServer):
     with a reset. SystemExit ends the program unless `may_exit` is False.
 
     Strict where servers and proxies may understand a request differently (RFC 9112): it is answered with 400 and the
-    connection closed. Header fields with an underscore in their name, and ``Proxy``, are dropped.
+    connection closed. Header fields with an underscore in their name, and ``Proxy``, are dropped. A refused
+    request has its line in the access log, and a warning with the address of its client in the error log, where a
+    minute has at most ten of them and then their count.
 
     The environ has, besides what PEP 3333 asks for, ``REQUEST_URI`` (the target as it came), ``REMOTE_ADDR`` and
     ``REMOTE_PORT``, ``wsgi.input_terminated``, and for a request that asks for another protocol ``greenrt.upgrade``:
@@ -112,6 +114,7 @@ class WSGIServer(StreamServer):
             reuse_port=reuse_port,
         )
         self.error_log = ErrorLog(self.error_log if error_log is None else error_log)
+        self._refusals = RefusalLog(self.error_log)
         self._access: AccessLog | None = None
         write = line_writer(log)
         if write is not None:
@@ -143,6 +146,13 @@ class WSGIServer(StreamServer):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # Else the kernel holds megabytes for each client that is slow to read.
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+
+    def stop(self, timeout: float | None = None) -> None:
+        """See `BaseServer.stop`."""
+        try:
+            super().stop(timeout)
+        finally:
+            self._refusals.report(True)
 
     def _wind_down(self) -> None:
         # Each connection gets one more answer.
@@ -187,6 +197,7 @@ class WSGIServer(StreamServer):
             self.error_log.debug("a connection from %s broke: %s", _shown_peer(peer), error)
         finally:
             self._wires.discard(wire)
+            self._refusals.report(False)
 
     def _base_environ(self, sock: Any, peer: Any) -> dict[str, Any]:
         """Return what the environs of all requests on a connection have in common."""
@@ -221,7 +232,7 @@ class WSGIServer(StreamServer):
             try:
                 exchange = read_request(wire, heads)
             except RequestError as error:
-                self._refuse(wire, peer, error)
+                self._refuse(wire, peer, error, Refusal(base["REMOTE_ADDR"], error.status, heads))
                 return
             if exchange is None:
                 return
@@ -247,8 +258,9 @@ class WSGIServer(StreamServer):
                     wire.reset()
                     raise
                 self._failed(exchange, peer, error)
-            if access is not None:
-                access.add(exchange)
+            finally:
+                if access is not None:
+                    access.add(exchange)
             if plain:
                 continue
             if wire.handed_over:
@@ -261,14 +273,19 @@ class WSGIServer(StreamServer):
                 wire.linger()
                 return
 
-    def _refuse(self, wire: Wire, peer: Any, error: RequestError) -> None:
-        """Answer a request that is not served; nothing of it goes into the answer or the log."""
-        self.error_log.info("a request from %s was refused: %s", _shown_peer(peer), error)
+    def _refuse(self, wire: Wire, peer: Any, error: RequestError, refusal: Refusal) -> None:
+        """Answer a request that is not served; nothing of it goes into the answer or the error log."""
+        self._refusals.warn("a request", _shown_peer(peer), error)
         body = error.status.encode() + b"\n"
-        wire.send(
-            b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
-            % (error.status.encode(), len(body), body)
-        )
+        try:
+            wire.send(
+                b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+                % (error.status.encode(), len(body), body)
+            )
+            refusal.sent = len(body)
+        finally:
+            if self._access is not None:
+                self._access.add_refusal(refusal)
         wire.linger()
 
     def _failed(self, exchange: Exchange, peer: Any, error: BaseException) -> None:
@@ -276,8 +293,13 @@ class WSGIServer(StreamServer):
         body = exchange.body
         if isinstance(error, OSError) and body is not NO_BODY and error is body.error:
             # The client's fault, of which the application knew no better than to pass it on.
-            self.error_log.info("%s from %s was given up: %s", exchange.shown(), _shown_peer(peer), error)
-            exchange.fail(error.status if isinstance(error, RequestError) else BAD_REQUEST)
+            status = BAD_REQUEST
+            if isinstance(error, RequestError):
+                status = error.status
+                self._refusals.warn(exchange.shown(), _shown_peer(peer), error)
+            else:
+                self.error_log.info("%s from %s was given up: %s", exchange.shown(), _shown_peer(peer), error)
+            exchange.fail(status)
             return
         if isinstance(error, OSError) and error is exchange.wire.error:
             raise error

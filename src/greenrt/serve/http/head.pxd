@@ -16,6 +16,7 @@ cdef class Heads:
     cdef readonly bint modern, plain
     cdef readonly str method, target
 
+    cpdef forget(self)
     cpdef dict parse_again(self, bytes data)
     @cython.locals(line=bytes, end=bytes, fields=bytes, tail=bytes, environ=dict)
     cpdef dict parse(self, bytes head)

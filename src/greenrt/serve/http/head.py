@@ -87,6 +87,10 @@ class Heads:
         self._query = 0
         self._escaped = False
 
+    def forget(self) -> None:
+        """Forget the request line: the next one may not be read."""
+        self.method = self.target = ""
+
     def parse_again(self, data: bytes) -> dict[str, Any] | None:
         """Return the environ if `data` is one request and no more, with the fields of the last two; else None.
 

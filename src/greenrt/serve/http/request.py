@@ -23,6 +23,7 @@ def read_request(wire: Wire, heads: Heads) -> Exchange | None:
     if environ is not None:
         wire.buffer = b""
     else:
+        heads.forget()
         head = wire.read_head()
         if head is None:
             return None
