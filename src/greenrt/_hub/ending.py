@@ -1,6 +1,8 @@
 """The end of a hub: its greenlets are told, and have a little time to clean up. The end of the process."""
 
 import atexit
+import sys
+from contextlib import suppress
 
 from greenlet import greenlet
 
@@ -131,6 +133,26 @@ def _sleep_for_ever(stopped: Any) -> None:
     forever.acquire()
 
 
+def keep_interrupt() -> None:
+    """At the end of the process: have it die of SIGINT if a KeyboardInterrupt has ended the main module.
+
+    CPython notes such a KeyboardInterrupt, and forgets it when `exec` or `eval` runs a text. Every import of a module
+    with a dataclass or a namedtuple does so, also in a green thread that runs at the end: its first look-up of a host
+    name imports several. The process would end with the exit code 1, and a shell would go on with its script.
+    """
+    # The latter before CPython 3.12.
+    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if type(error) is not KeyboardInterrupt or error.__traceback__ is None:
+        return
+    # One with a caller was printed by a console, say, and the program went on.
+    if error.__traceback__.tb_frame.f_back is None:
+        with suppress(KeyboardInterrupt):
+            # CPython notes a KeyboardInterrupt that leaves a text.
+            exec("raise KeyboardInterrupt")
+
+
+# Runs last.
+atexit.register(keep_interrupt)
 if not SURVIVES_FINALIZATION:
     atexit.register(stop_other_hubs)
 # Runs first.
