@@ -52,6 +52,8 @@ class Workshop:
                 *self.library.needs,
             )
             stamp.write_text(wanted)
+        # pytest looks for its configuration in all parents, and greenrt's is not meant for these tests.
+        HOME.joinpath("pytest.ini").touch()
         (packages,) = self.home.glob("venv/lib/python*/site-packages")
         link = packages / "greenrt"
         link.unlink(missing_ok=True)
