@@ -3,6 +3,7 @@
 import _socket
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from greenrt._typing import Any, Protocol
 from greenrt.dns.answer import Answer
@@ -62,14 +63,14 @@ class Dns:
 
     def __init__(self, stub: Any, servers: Sequence[str] | None = None, trace: Trace = None) -> None:
         self._stub = stub
-        self._servers = servers
+        self._servers = None if servers is None else tuple(servers)
         self._trace = trace
         self._conf: ResolvConf | None = None
 
     def _configured(self) -> ResolvConf:
         conf = resolv_conf.get()
         if conf is not self._conf:
-            self._stub.configure(conf)
+            self._stub.configure(conf if self._servers is None else replace(conf, servers=self._servers))
             self._conf = conf
         return conf
 
@@ -135,7 +136,7 @@ class Dns:
     def _submit(self, name: str, rtype: str) -> Any:
         if self._trace:
             self._trace(f"dns: ask for {rtype} of {name}")
-        return self._stub.submit(name, rtype, servers=self._servers)
+        return self._stub.submit(name, rtype)
 
     def _result(self, lookup: Any) -> Answer:
         try:

@@ -1,0 +1,74 @@
+"""Lookups that need no name server ask none, and files are read once. See tests/hub/test_fast_paths.py."""
+
+import os
+import socket
+
+import pytest
+
+from greenrt import _original
+from greenrt.dns import hosts, numeric, rfc6724
+from greenrt.dns.reloaded import Reloaded
+from greenrt.dns.resolvers import AresResolver
+
+
+def slow(*args: object, **kwargs: object) -> object:
+    raise AssertionError("the slow path")
+
+
+@pytest.fixture
+def resolver(server):
+    made = AresResolver(servers=[server.server])
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "127.1", None])
+def test_addresses_reach_no_source(resolver, server, host, monkeypatch):
+    monkeypatch.setattr(hosts.hosts, "get", slow)
+    assert resolver.getaddrinfo(host, 80)
+    assert not server.packets
+
+
+def test_addresses_in_their_usual_form_are_recognized_without_the_c_library(monkeypatch):
+    monkeypatch.setattr(numeric, "getaddrinfo", slow)
+    assert numeric.is_plain("127.0.0.1")
+    assert numeric.is_plain("::1")
+    assert numeric.is_numeric("127.0.0.1")
+    assert numeric.is_numeric("::1")
+    assert not numeric.is_plain("example.test")
+
+
+def test_hosts_of_the_file_reach_no_name_server(resolver, server, tmp_path, monkeypatch):
+    (tmp_path / "hosts").write_text("192.0.2.7 known.test\n")
+    monkeypatch.setattr(hosts.hosts, "path", str(tmp_path / "hosts"))
+    assert resolver.gethostbyname("known.test") == "192.0.2.7"
+    assert not server.packets
+
+
+def test_a_single_address_is_not_sorted(monkeypatch):
+    monkeypatch.setattr(rfc6724, "_ranked", slow)
+    one = [(socket.AF_INET, b"\x7f\0\0\1")]
+    assert rfc6724.sort_addresses(one) is one
+    with pytest.raises(AssertionError, match="the slow path"):
+        rfc6724.sort_addresses(one * 2)
+
+
+def test_a_file_that_stays_the_same_is_neither_opened_nor_parsed_again(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_text("text")
+    reloaded = Reloaded(str(path), bytes.decode)
+    assert reloaded.get() == "text"
+    monkeypatch.setattr(os, "open", slow)
+    monkeypatch.setattr(_original, "read", slow)
+    reloaded.parse = slow
+    assert reloaded.get() == "text"
+
+
+def test_a_cached_answer_reaches_no_name_server(server):
+    cached = AresResolver(servers=[server.server], cache=True)
+    try:
+        for _ in range(3):
+            cached.gethostbyname("a.test")
+        assert len(server.asked("a.test", "A")) == 1
+    finally:
+        cached.close()

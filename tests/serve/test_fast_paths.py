@@ -1,0 +1,126 @@
+"""Each fast path of the HTTP server is taken: a test for each. See tests/hub/test_fast_paths.py."""
+
+import os
+from typing import Any
+
+import pytest
+from support.wsgi import answering, serving, talk
+
+from greenrt.green import socket, socket_life
+from greenrt.serve import Limits
+from greenrt.serve.http import fields, request
+from greenrt.serve.http.exchange import FileWrapper
+from greenrt.serve.http.head import Heads
+from greenrt.serve.http.wire import Wire
+
+GET = b"GET / HTTP/1.1\r\nHost: here\r\nX-Color: red\r\n\r\n"
+LAST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+
+
+class Unscanned(Wire):
+    """A connection on which no head may be scanned."""
+
+    def read_head(self) -> bytes | None:
+        raise AssertionError("the slow path")
+
+
+def connection(kind: type[Wire], data: bytes) -> tuple[Wire, Any]:
+    client, sock = socket.socketpair()
+    client.sendall(data)
+    return kind(sock, Limits()), client
+
+
+def test_a_request_with_the_fields_of_the_last_is_not_scanned() -> None:
+    heads = Heads({})
+    for _ in range(2):
+        heads.parse(GET[:-4])
+    wire, client = connection(Unscanned, GET)
+    found = request.read_request(wire, heads)
+    assert found is not None
+    assert found.environ["HTTP_X_COLOR"] == "red"
+    client.sendall(GET.replace(b"red", b"blue"))
+    with pytest.raises(AssertionError, match="the slow path"):
+        request.read_request(wire, heads)
+    client.close()
+    wire.sock.close()
+
+
+def test_fields_that_come_again_are_not_read_again() -> None:
+    """The values are the same objects, also where the head is scanned: pipelined requests."""
+    wire, client = connection(Wire, GET * 4)
+    heads = Heads({})
+    values = []
+    for _ in range(4):
+        found = request.read_request(wire, heads)
+        assert found is not None
+        values.append(found.environ["HTTP_X_COLOR"])
+    # They are read twice.
+    assert len({id(value) for value in values}) == 2
+    client.close()
+    wire.sock.close()
+
+
+def test_a_server_does_not_look_up_the_methods_of_its_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    received = []
+    with serving() as server:
+        # The client's socket is a standard one.
+        client = socket.create_connection(server.address)
+        for name in ("recv", "send", "sendall"):
+            original = getattr(socket.socket, name)
+
+            def looked_up(self: Any, *args: Any, original: Any = original) -> Any:
+                if self is not client:
+                    raise AssertionError("the slow path")
+                return original(self, *args)
+
+            monkeypatch.setattr(socket.socket, name, looked_up)
+        client.sendall(GET)
+        received.append(client.recv(1000))
+        client.close()
+    assert received[0].startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_short_response_is_sent_at_once() -> None:
+    """The head and a body that is there as a whole are one write, and so one message between these sockets."""
+    for parts in ([b"hello"], (b"hello",), [b"hel", b"lo"]):
+        client, sock = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        client.sendall(GET)
+        wire = Wire(sock, Limits())
+        found = request.read_request(wire, Heads({}))
+        assert found is not None
+        found.run(answering(parts))
+        assert client.recv(1000).endswith(b"\r\n\r\nhello")
+        client.close()
+        sock.close()
+
+
+def test_a_plain_file_is_sent_by_the_kernel(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 1000)
+    sent = []
+    original = os.sendfile
+    monkeypatch.setattr(socket_life.os, "sendfile", lambda *args: sent.append(args) or original(*args))
+    for mode, buffering in (("rb", -1), ("rb", 0), ("r+b", -1)):
+        sent.clear()
+        with open(path, mode, buffering) as file, serving(answering(FileWrapper(file))) as server:
+            assert talk(server, LAST).endswith(b"x" * 1000)
+        assert sent
+
+
+def test_the_status_line_and_the_date_are_made_once() -> None:
+    """The heads of two responses share these lines."""
+    headers = [("Content-Type", "text/plain"), ("X-Color", "red")]
+    pairs = []
+    # Between two of them a second may begin.
+    for _ in range(5):
+        first, second = fields.Head("200 OK", headers).lines, fields.Head("200 OK", headers).lines
+        pairs.append((second[0] is first[0], second[-1] is first[-1]))
+    assert (True, True) in pairs
+
+
+def test_names_of_request_fields_are_made_once() -> None:
+    one, other = Heads({}), Heads({})
+    first = one.parse(b"GET / HTTP/1.1\r\nHost: here\r\nX-Rather-Unusual: 1")
+    second = other.parse(b"GET / HTTP/1.1\r\nHost: here\r\nX-Rather-Unusual: 2")
+    keys = [next(key for key in environ if key == "HTTP_X_RATHER_UNUSUAL") for environ in (first, second)]
+    assert keys[0] is keys[1]
