@@ -5,6 +5,9 @@ from importlib.util import find_spec
 
 __all__ = ["installed", "loaded"]
 
+RIVAL = (
+    "a runtime of its own, whose greenlets greenrt does not run; its patching is refused: use one of the two"
+)
 THREADS = "call it by get_hub().threadpool.apply(function, args)"
 
 # By module: what to do about it.
@@ -16,8 +19,8 @@ REMEDIES = {
     "confluent_kafka": f"poll(0) and sleep in a loop, or {THREADS}",
     "couchbase": THREADS,
     "cx_Oracle": f"use oracledb in its thin mode, or {THREADS}",
-    "eventlet": "a runtime of its own; use one of the two",
-    "gevent": "a runtime of its own; use one of the two",
+    "eventlet": RIVAL,
+    "gevent": RIVAL,
     "grpc": f"its calls wait in C: {THREADS}",
     "ibm_db": THREADS,
     "oracledb": "don't call init_oracle_client(): its thin mode cooperates",

@@ -39,6 +39,17 @@ def test_a_program(tmp_path: Path) -> None:
     assert "beware: pyodbc: call it by get_hub().threadpool.apply(function, args)" in lines
 
 
+@pytest.mark.parametrize("rival", ["gevent", "eventlet"])
+def test_another_runtime_that_a_program_imports(rival: str, tmp_path: Path) -> None:
+    (tmp_path / f"{rival}.py").write_text("")
+    script = tmp_path / "program.py"
+    script.write_text(f"import {rival}\n")
+    out, _ = greenrt_doctor("--check", str(script), code=1)
+    (line,) = [line for line in out.splitlines() if line.startswith(f"beware: {rival}: ")]
+    assert "a runtime of its own" in line
+    assert "its patching is refused" in line
+
+
 def test_what_was_not_reached() -> None:
     out, _ = run_script("""
         import logging, sys, types

@@ -132,33 +132,50 @@ def test_another_runtime_has_patched(rival: str, early: bool) -> None:
 @pytest.mark.parametrize("rival", ["gevent.monkey", "eventlet.patcher"])
 @pytest.mark.parametrize("imported", ["before", "after"])
 def test_another_runtime_patches_later(rival: str, imported: str, tmp_path: Path) -> None:
-    """A library that patches on import gets an error that names it. Importing the runtime is harmless."""
+    """A library that patches gets an error that names it, however it got hold of the function.
+
+    Importing the runtime is harmless.
+    """
     package, module = rival.split(".")
     function = {"gevent": "patch_all", "eventlet": "monkey_patch"}[package]
     (tmp_path / package).mkdir()
     (tmp_path / package / "__init__.py").write_text(f"from {rival} import {function}\n")
-    (tmp_path / package / f"{module}.py").write_text(
-        f"saved = {{}}\nalready_patched = {{}}\ndef {function}(**options):\n    import time; time.sleep = None\n"
+    (tmp_path / package / f"{module}.py").write_text(f"""
+saved = already_patched = {{}}
+def decorated(function):
+    def wrapper(first=1, *, second=2, **options): return function(first, **options)
+    return wrapper
+def _patch_inside(): {function}_time()
+@decorated
+def {function}_time(first, **options):
+    import time; time.sleep = None
+def {function}(socket=True, *, thread=True, **options): _patch_inside()
+""")
+    (tmp_path / "early.py").write_text(
+        f"from {rival} import {function}, {function}_time\ndef patch(): {function}(thread=False)\n"
+        f"def patch_time(): {function}_time(5)\n"
     )
-    (tmp_path / "library.py").write_text(f"from {rival} import {function}\n{function}(thread=False)\n")
+    (tmp_path / "library.py").write_text(f"from {rival} import {function}\n{function}(False, thread=False)\n")
     (tmp_path / "other.py").write_text(f"import {package}\n{package}.{function}()\n")
+    (tmp_path / "inner.py").write_text(f"import {rival}\n{rival}._patch_inside()\n")
     run_script(
         """
         import importlib, sys, time
         rival, imported, folder = sys.argv[1:]
         sys.path.insert(0, folder)
         if imported == "before":
-            importlib.import_module(rival)
+            importlib.import_module("early")
         from greenrt import monkey
         monkey.patch_all()
         sleep = time.sleep
-        importlib.import_module(rival)
-        for culprit in ("library", "other"):
+        early = importlib.import_module("early")
+        culprits = {name: lambda name=name: importlib.import_module(name) for name in ("library", "other", "inner")}
+        for culprit, patch in (*culprits.items(), ("early", early.patch), ("early", early.patch_time)):
             try:
-                importlib.import_module(culprit)
+                patch()
                 raise AssertionError(culprit)
             except RuntimeError as error:
-                for part in ("greenrt has patched", culprit, rival, "drop greenrt's patching"):
+                for part in ("greenrt has patched", f"and {culprit} (", f"{culprit}.py:", rival, "drop greenrt's"):
                     assert part in str(error), error
         assert time.sleep is sleep
         """,

@@ -175,13 +175,28 @@ def _holder():
     holder.join()
 
 
-@pytest.mark.parametrize("name", FETCH)
-@pytest.mark.parametrize("silent", [None, False, "a text"])
-@pytest.mark.parametrize("runs", [False, True])
-def test_what_fetches_raises_the_timeout_it_was_given(name, silent, runs):
+def each_kind(names: object):
+    """Run a test with each of `names`, and with a timeout of each kind, which runs already or not."""
+    marks = {"name": names, "silent": [None, False, "a text"], "runs": [False, True]}
+
+    def marked(test):
+        for argument, values in marks.items():
+            test = pytest.mark.parametrize(argument, values)(test)
+        return test
+
+    return marked
+
+
+def new_timeout(silent, runs):
     timeout = Timeout(0.005, silent)
     if runs:
         timeout.start()
+    return timeout
+
+
+@each_kind(FETCH)
+def test_what_fetches_raises_the_timeout_it_was_given(name, silent, runs):
+    timeout = new_timeout(silent, runs)
     with pytest.raises(Timeout) as raised:
         FETCH[name](timeout)
     assert raised.value is timeout
@@ -189,13 +204,9 @@ def test_what_fetches_raises_the_timeout_it_was_given(name, silent, runs):
     timeout.cancel()
 
 
-@pytest.mark.parametrize("name", WAIT)
-@pytest.mark.parametrize("silent", [None, False, "a text"])
-@pytest.mark.parametrize("runs", [False, True])
+@each_kind(WAIT)
 def test_what_waits_returns_as_after_any_timeout(name, silent, runs):
-    timeout = Timeout(0.005, silent)
-    if runs:
-        timeout.start()
+    timeout = new_timeout(silent, runs)
     assert not WAIT[name](timeout)
     timeout.cancel()
 

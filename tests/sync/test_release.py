@@ -40,13 +40,19 @@ class Waiters:
         return self.order
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_released_one_is_free(kind: Any):
+def waited_for(kind: Any, count: int) -> tuple[Any, Waiters]:
+    """Return a lock that the caller holds, and `count` waiters, which are named by their numbers."""
     lock = kind()
     lock.acquire()
     waiters = Waiters(lock)
-    for name in range(5):
+    for name in range(count):
         waiters.add(name)
+    return lock, waiters
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_released_one_is_free(kind: Any):
+    lock, waiters = waited_for(kind, 5)
     for _ in range(10):
         lock.release()
         if hasattr(lock, "locked"):
@@ -58,11 +64,7 @@ def test_a_released_one_is_free(kind: Any):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_call_that_may_wait_queues_behind_the_waiters(kind: Any):
-    lock = kind()
-    lock.acquire()
-    waiters = Waiters(lock)
-    for name in range(3):
-        waiters.add(name)
+    lock, waiters = waited_for(kind, 3)
     for turn in range(3):
         lock.release()
         lock.acquire()
@@ -74,11 +76,7 @@ def test_a_call_that_may_wait_queues_behind_the_waiters(kind: Any):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_waiter_that_was_woken_in_vain_keeps_its_place(kind: Any):
-    lock = kind()
-    lock.acquire()
-    waiters = Waiters(lock)
-    for name in range(3):
-        waiters.add(name)
+    lock, waiters = waited_for(kind, 3)
     for turn in range(3):
         lock.release()
         assert lock.acquire(False)

@@ -101,17 +101,11 @@ class Group(Mapping):
     def _runs_inside(self) -> bool:
         return current() in self.greenlets
 
-    def apply_async(
-        self,
-        func: Callable[..., Any],
-        args: tuple[Any, ...] | None = None,
-        kwds: dict[str, Any] | None = None,
-        callback: Callable[[Any], object] | None = None,
-    ) -> Greenlet:
-        """See `Mapping.apply_async`. The greenlet is a member, if there is room now."""
+    def _start_async(self, func: Any, args: Any, kwds: Any, callback: Any) -> Greenlet:
+        """See `Mapping._start_async`. The greenlet is a member, if there is room now."""
         if self.full():
-            return super().apply_async(func, args, kwds, callback)
-        greenlet: Greenlet = self.spawn(func, *(args or ()), **(kwds or {}))
+            return super()._start_async(func, args, kwds, callback)
+        greenlet: Greenlet = self.spawn(func, *args, **kwds)
         if callback is not None:
             greenlet.link_value(lambda finished: callback(finished.value))
         return greenlet

@@ -157,6 +157,10 @@ class Mapping:
 
         `join` waits for it too. `callback`, if given, is called with the result, unless the call failed.
         """
+        return self._start_async(func, args or (), kwds or {}, callback)
+
+    def _start_async(self, func: Any, args: Any, kwds: Any, callback: Any) -> Greenlet:
+        """Start the greenlet of `apply_async`."""
         return self._track(Greenlet(self.apply_cb, func, args, kwds, callback))
 
     def map(self, func: Callable[..., Any], iterable: Iterable[Any]) -> list[Any]:
