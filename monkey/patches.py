@@ -175,8 +175,13 @@ def patch_os() -> None:
     from greenrt.green import opening
     from greenrt.green import os as green
 
+    # shutil and others ask by the function itself whether it takes dir_fd.
+    takes_dir_fd = os.open in os.supports_dir_fd
+    os.supports_dir_fd.discard(os.open)
     replace(os, green.FUNCTIONS)
-    # The builtin is a copy.
+    if takes_dir_fd:
+        os.supports_dir_fd.add(os.open)
+    # The builtin is a copy, and so are the names of `_io`.
     replace(io, opening.FUNCTIONS)
 
 

@@ -21,6 +21,7 @@ from greenrt._typing import Any
 __all__ = [
     "TIMEOUT_MAX",
     "Empty",
+    "FileIO",
     "Full",
     "RLock",
     "ShutDown",
@@ -29,6 +30,8 @@ __all__ = [
     "dup2",
     "epoll",
     "epoll_poll",
+    "eventfd_read",
+    "eventfd_write",
     "get_ident",
     "get_native_id",
     "get_signal",
@@ -41,15 +44,20 @@ __all__ = [
     "late_module",
     "make_native_handle",
     "open",
+    "os_open",
     "pause",
     "poll",
+    "preadv",
     "private_module",
     "pthread_kill",
     "pthread_sigmask",
+    "pwritev",
     "read",
+    "readinto",
     "readv",
     "renew_lock",
     "select",
+    "sendfile",
     "set_sentinel",
     "set_signal",
     "set_wakeup_fd",
@@ -58,6 +66,7 @@ __all__ = [
     "sigwaitinfo",
     "sleep",
     "socket_type",
+    "splice",
     "start_joinable_thread",
     "start_new_thread",
     "system",
@@ -101,10 +110,20 @@ gethostbyname = _socket.gethostbyname
 gethostbyname_ex = _socket.gethostbyname_ex
 getnameinfo = _socket.getnameinfo
 open = io.open
+FileIO = io.FileIO
+os_open = os.open
 close = os.close
 dup2 = os.dup2
 read = os.read
 readv: Any = getattr(os, "readv", None)
+preadv: Any = getattr(os, "preadv", None)
+pwritev: Any = getattr(os, "pwritev", None)
+sendfile: Any = getattr(os, "sendfile", None)
+splice: Any = getattr(os, "splice", None)
+eventfd_read: Any = getattr(os, "eventfd_read", None)
+eventfd_write: Any = getattr(os, "eventfd_write", None)
+# New in 3.14.
+readinto: Any = getattr(os, "readinto", None)
 write = os.write
 writev: Any = getattr(os, "writev", None)
 system = os.system

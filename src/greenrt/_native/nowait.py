@@ -1,12 +1,13 @@
 """Reads and writes of file descriptors that never wait, and what kind of file a descriptor is (plain twin)."""
 
 import os
-from errno import EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE
+from errno import EAGAIN, EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE
 from stat import S_IFMT, S_IFREG
 
+from greenrt import _original
 from greenrt._typing import Any
 
-__all__ = ["kind_of", "read_now", "readv_now", "write_now"]
+__all__ = ["has_writer", "kind_of", "read_now", "readv_now", "write_now"]
 
 # Missing where the C library has no preadv2.
 NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
@@ -53,3 +54,18 @@ def _attempt(call: Any, fd: int, buffers: Any) -> Any:
         if error.errno in _NOT_SUPPORTED:
             return NotImplemented
         raise
+
+
+def has_writer(fd: int, scratch: int) -> bool:
+    """Tell whether a pipe has data or a writer, by tee(2), which takes no data out.
+
+    `scratch` is the writing end of an empty pipe, which may then hold a byte. OSError as tee(2).
+    """
+    ctypes = _original.late_module("ctypes")
+    count = ctypes.CDLL(None, use_errno=True).tee(fd, scratch, 1, os.SPLICE_F_NONBLOCK)
+    if count >= 0:
+        return bool(count)
+    error = ctypes.get_errno()
+    if error == EAGAIN:
+        return True
+    raise OSError(error, os.strerror(error))

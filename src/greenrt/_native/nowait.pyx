@@ -19,6 +19,7 @@ cdef extern from "Python.h":
 cdef extern from *:
     """
     #include <errno.h>
+    #include <fcntl.h>
     #include <sys/stat.h>
     #include <sys/uio.h>
 
@@ -28,6 +29,12 @@ cdef extern from *:
         struct stat status;
         return fstat(fd, &status) < 0 ? -1 : (int)(status.st_mode & S_IFMT);
     }
+
+    #ifdef SPLICE_F_NONBLOCK
+    static ssize_t greenrt_tee(int from, int to) { return tee(from, to, 1, SPLICE_F_NONBLOCK); }
+    #else
+    static ssize_t greenrt_tee(int from, int to) { errno = ENOSYS; return -1; }
+    #endif
 
     #ifdef RWF_NOWAIT
     static ssize_t greenrt_read(int fd, char *start, size_t size)
@@ -46,6 +53,7 @@ cdef extern from *:
     #endif
     """
     int greenrt_kind(int fd) nogil
+    ssize_t greenrt_tee(int source, int target)
     ssize_t greenrt_read(int fd, char *start, size_t size)
     ssize_t greenrt_write(int fd, const char *start, size_t size)
     int S_IFREG
@@ -138,3 +146,16 @@ def write_now(int fd, data, Py_ssize_t start):
                 return answer()
     finally:
         PyBuffer_Release(&view)
+
+
+def has_writer(int fd, int scratch):
+    """Tell whether a pipe has data or a writer, by tee(2), which takes no data out.
+
+    `scratch` is the writing end of an empty pipe, which may then hold a byte. OSError as tee(2).
+    """
+    cdef ssize_t count = greenrt_tee(fd, scratch)
+    if count >= 0:
+        return count > 0
+    if errno == EAGAIN:
+        return True
+    PyErr_SetFromErrno(OSError)

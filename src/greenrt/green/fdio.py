@@ -23,6 +23,7 @@ from greenrt._loop.entry import READ, WRITE
 from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
 from greenrt._native.switch import ending
 from greenrt._typing import Any
+from greenrt.green.twins import standing
 
 __all__ = ["FUNCTIONS", "may_wait", "read", "readv", "write"]
 
@@ -100,6 +101,20 @@ def _readv_now(fd: int, buffers: Any) -> int | None:
     return count  # type: ignore[no-any-return]
 
 
+def readinto(fd: int, buffer: Any, /) -> int:
+    """Read into `buffer`; return the number of bytes. See `os.readinto`."""
+    if not may_wait(fd):
+        return _original.readinto(fd, buffer)  # type: ignore[no-any-return]
+    return readv(fd, [buffer])
+
+
+def preadv(fd: int, buffers: Any, offset: int, flags: int = 0, /) -> int:
+    """Read into several buffers; only at the current position (-1) this may wait. See `os.preadv`."""
+    if offset != -1 or flags:
+        return _original.preadv(fd, buffers, offset, flags)  # type: ignore[no-any-return]
+    return readv(fd, buffers) if may_wait(fd) else _original.preadv(fd, buffers, offset)
+
+
 # -- Writing
 
 
@@ -157,6 +172,13 @@ def writev(fd: int, buffers: Any, /) -> int:
     return _write_all(fd, memoryview(data), kind)
 
 
+def pwritev(fd: int, buffers: Any, offset: int, flags: int = 0, /) -> int:
+    """Write several buffers; only at the current position (-1) this may wait. See `os.pwritev`."""
+    if offset != -1 or flags:
+        return _original.pwritev(fd, buffers, offset, flags)  # type: ignore[no-any-return]
+    return writev(fd, buffers) if may_wait(fd) else _original.pwritev(fd, buffers, offset)
+
+
 # -- The end of an fd
 
 
@@ -175,11 +197,15 @@ def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
 
 
 # What patching replaces in `os`.
-FUNCTIONS: dict[str, Any] = {
-    "close": close,
-    "dup2": dup2,
-    "read": read,
-    "readv": readv,
-    "write": write,
-    "writev": writev,
-}
+FUNCTIONS: dict[str, Any] = standing(
+    os,
+    close=close,
+    dup2=dup2,
+    preadv=preadv,
+    pwritev=pwritev,
+    read=read,
+    readinto=readinto,
+    readv=readv,
+    write=write,
+    writev=writev,
+)

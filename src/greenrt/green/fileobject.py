@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from functools import wraps
 
+from greenrt import _original
 from greenrt._hub.io import forget_fd
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._typing import Any
@@ -24,13 +25,15 @@ from greenrt.sync.lock import RLock
 __all__ = ["BufferedRandom", "BufferedReader", "BufferedWriter", "FileIO", "open"]
 
 
-class FileIO(_stdlib.FileIO):
+class FileIO(_original.FileIO):
     """`io.FileIO`, whose reads and writes suspend the greenlet only."""
+
+    # Whether a finalizer is at work, which must not switch.
+    _blocks = False
+    _may_wait = False
 
     def __init__(self, file: Any, mode: str = "r", closefd: bool = True, opener: Any = None) -> None:
         super().__init__(file, mode, closefd, opener)
-        # A finalizer is at work, or there is nobody else to run.
-        self._blocks = False
         self._may_wait = fdio.may_wait(self.fileno())
 
     def _call(self, plain: Callable[..., Any], green: Callable[..., Any], *args: Any) -> Any:
@@ -49,7 +52,7 @@ class FileIO(_stdlib.FileIO):
         """Read into `buffer`; return the number of bytes. See `io.FileIO.readinto`."""
         if not self.readable():
             return super().readinto(buffer)
-        return self._call(_stdlib.FileIO.readinto, _read_into, buffer)  # type: ignore[no-any-return]
+        return self._call(_original.FileIO.readinto, _read_into, buffer)  # type: ignore[no-any-return]
 
     def read(self, size: int | None = -1, /) -> bytes | None:
         """Read at most `size` bytes in one call; all of the rest without it. See `io.FileIO.read`."""
@@ -57,19 +60,19 @@ class FileIO(_stdlib.FileIO):
             return super().read(-1)
         if size is None or size < 0:
             return self.readall()
-        return self._call(_stdlib.FileIO.read, fdio.read, size)  # type: ignore[no-any-return]
+        return self._call(_original.FileIO.read, fdio.read, size)  # type: ignore[no-any-return]
 
     def readall(self) -> bytes | None:
         """Read until the end. See `io.FileIO.readall`."""
         if not self.readable():
             return super().readall()
-        return self._call(_stdlib.FileIO.readall, _read_all)  # type: ignore[no-any-return]
+        return self._call(_original.FileIO.readall, _read_all)  # type: ignore[no-any-return]
 
     def write(self, data: Any, /) -> int | None:
         """Write `data`; return the number of bytes. See `io.FileIO.write`."""
         if not self.writable():
             return super().write(data)
-        return self._call(_stdlib.FileIO.write, fdio.write, data)  # type: ignore[no-any-return]
+        return self._call(_original.FileIO.write, fdio.write, data)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Close the fd, after waking whoever waits for it. See `io.FileIO.close`."""

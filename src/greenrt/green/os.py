@@ -7,12 +7,17 @@ import os as _stdlib
 from os import *  # noqa: F403
 
 from greenrt._typing import Any
-from greenrt.green import children, fdio
+from greenrt.green import children, fdio, fifo, transfer
 
 __all__ = list(_stdlib.__all__)
 
 # What patching replaces in the standard module's dict.
-FUNCTIONS: dict[str, Any] = {**fdio.FUNCTIONS, **children.FUNCTIONS}
+FUNCTIONS: dict[str, Any] = {
+    **fdio.FUNCTIONS,
+    **children.FUNCTIONS,
+    **fifo.FUNCTIONS,
+    **transfer.FUNCTIONS,
+}
 
 globals().update(FUNCTIONS)
 
