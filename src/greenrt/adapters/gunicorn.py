@@ -21,6 +21,7 @@ from greenrt.adapters.gunicorn_views import Refused, Request, Response, escaping
 from greenrt.green import socket
 from greenrt.monkey import patch_all
 from greenrt.serve import Limits, WSGIServer
+from greenrt.serve.http.connection_socket import ConnectionSocket
 from greenrt.serve.tls import check_authorities, check_files
 from greenrt.sync.event import Event
 
@@ -153,9 +154,9 @@ class Server(WSGIServer):
         if self._has_hooks["post_request"] or getattr(worker.log, "access_log_enabled", worker.cfg.accesslog):
             self._access = self  # type: ignore[assignment]
 
-    def _base_environ(self, sock: Any, peer: Any) -> dict[str, Any]:
-        environ = super()._base_environ(sock, peer)
-        environ["gunicorn.socket"] = sock
+    def _base_environ(self, wire: Any, peer: Any) -> dict[str, Any]:
+        environ = super()._base_environ(wire, peer)
+        environ["gunicorn.socket"] = ConnectionSocket(wire.sock, wire.hand_over)
         return environ
 
     def answer(self, environ: dict[str, Any], start_response: Any) -> Any:

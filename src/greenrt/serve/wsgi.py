@@ -53,7 +53,8 @@ class WSGIServer(StreamServer):
     ``REMOTE_PORT``, ``wsgi.input_terminated``, and for a request that asks for another protocol ``greenrt.upgrade``:
     call it to get ``(socket, bytes)``, the connection and what came after the request. The call first reads and drops
     what is left of the request's body. Nothing more is sent then, and the socket is closed when the application
-    returns.
+    returns. Such a request also has ``gunicorn.socket`` and ``werkzeug.socket``, a `ConnectionSocket`, in which
+    libraries for WebSockets find the connection.
     """
 
     stop_timeout = 30.0
@@ -190,7 +191,7 @@ class WSGIServer(StreamServer):
             # Taken in at the last moment.
             wire.last = True
         try:
-            self._converse(wire, self._base_environ(sock, peer), peer)
+            self._converse(wire, self._base_environ(wire, peer), peer)
         except OSError as error:
             # The client is gone, or takes nothing in: there is nobody to answer.
             wire.reset()
@@ -199,8 +200,9 @@ class WSGIServer(StreamServer):
             self._wires.discard(wire)
             self._refusals.report(False)
 
-    def _base_environ(self, sock: Any, peer: Any) -> dict[str, Any]:
+    def _base_environ(self, wire: Wire, peer: Any) -> dict[str, Any]:
         """Return what the environs of all requests on a connection have in common."""
+        sock = wire.sock
         here = sock.getsockname()
         named = isinstance(here, tuple)
         environ: dict[str, Any] = {
@@ -290,6 +292,12 @@ class WSGIServer(StreamServer):
 
     def _failed(self, exchange: Exchange, peer: Any, error: BaseException) -> None:
         """Report what the application raised, and answer for it if nothing has been answered."""
+        if exchange.wire.handed_over and isinstance(error, StopIteration | ConnectionError):
+            # Libraries for WebSockets say so that gunicorn or werkzeug must not answer; or the client is gone.
+            self.error_log.debug(
+                "%s from %s ended its connection: %r", exchange.shown(), _shown_peer(peer), error
+            )
+            return
         body = exchange.body
         if isinstance(error, OSError) and body is not NO_BODY and error is body.error:
             # The client's fault, of which the application knew no better than to pass it on.

@@ -142,6 +142,8 @@ class Exchange:
     def fail(self, status: str) -> None:
         """Answer that it failed, if nothing has been answered; else make the client see that the rest is missing."""
         self.reusable = False
+        if self.wire.handed_over:
+            return
         if self.started:
             # With all that was announced sent, the response is whole whatever else went wrong. The answer to HEAD is
             # whole with its head.
@@ -179,6 +181,9 @@ class Exchange:
                 self.write(part)
                 if self.is_head:
                     return
+        if self.wire.handed_over:
+            # A generator has taken the connection.
+            return
         if not self.started:
             if self.head is None:
                 raise AssertionError("the application returned without calling start_response")
@@ -225,6 +230,8 @@ class Exchange:
     def _start(self, whole: int) -> bytes:
         """Return the head as it is sent; `whole` is the length of the body, -1 where that is not known."""
         head = self.head
+        if self.wire.handed_over:
+            raise AssertionError("the connection was handed over to another protocol; send with its socket")
         if head is None:
             raise AssertionError("the application sends a body before it called start_response")
         body = self.body

@@ -7,5 +7,5 @@ from greenrt.serve.http.wire cimport Wire
 
 @cython.locals(head=bytes, environ=dict, modern=cython.bint)
 cpdef read_request(Wire wire, Heads heads)
-cdef bint _persistent(dict environ, bint modern, object holder) except -1
+cdef bint _persistent(dict environ, bint modern, Wire wire, object body) except -1
 cdef _framed(dict environ, bint modern, Wire wire)

@@ -4,6 +4,7 @@ import io
 
 from greenrt._typing import Any
 from greenrt.serve.http.body import NO_BODY, ChunkedBody, LengthBody
+from greenrt.serve.http.connection_socket import ConnectionSocket
 from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.exchange import Exchange
 from greenrt.serve.http.head import Heads
@@ -32,21 +33,21 @@ def read_request(wire: Wire, heads: Heads) -> Exchange | None:
     if heads.plain:
         return Exchange(wire, heads, environ, NO_BODY, modern)
     body = _framed(environ, modern, wire)
-    reusable = _persistent(environ, modern, wire if body is NO_BODY else body)
+    reusable = _persistent(environ, modern, wire, body)
     return Exchange(wire, heads, environ, body, reusable)
 
 
-def _persistent(environ: dict[str, Any], modern: bool, holder: Any) -> bool:
-    """Tell whether the client wants to go on with the connection, and set how it gets another protocol if it does.
-
-    `holder` hands the connection over to that protocol.
-    """
+def _persistent(environ: dict[str, Any], modern: bool, wire: Wire, body: Any) -> bool:
+    """Tell whether the client wants to go on with the connection, and set how it gets another protocol if it does."""
     options = environ.get("HTTP_CONNECTION")
     if options is None or (modern and options == "keep-alive"):
         return modern
     listed = {option.strip(" \t") for option in options.lower().split(",")}
     if "upgrade" in listed and modern and "HTTP_UPGRADE" in environ:
-        environ["greenrt.upgrade"] = holder.hand_over
+        hand_over = wire.hand_over if body is NO_BODY else body.hand_over
+        environ["greenrt.upgrade"] = hand_over
+        # Where libraries for WebSockets look for the connection.
+        environ["gunicorn.socket"] = environ["werkzeug.socket"] = ConnectionSocket(wire.sock, hand_over)
     return "close" not in listed and (modern or "keep-alive" in listed)
 
 
