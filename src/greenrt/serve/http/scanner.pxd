@@ -16,6 +16,7 @@ cdef class HeadScanner:
     @cython.locals(
         raw="const unsigned char*",
         classes="const unsigned char*",
+        runs="const unsigned char*",
         size=Py_ssize_t,
         state=cython.int,
         position=Py_ssize_t,
@@ -26,7 +27,8 @@ cdef class HeadScanner:
         byte=cython.uchar,
     )
     cpdef Py_ssize_t scan(self, bytes data, Py_ssize_t start) except -2
-    cdef Py_ssize_t _bound(self)
+    @cython.locals(limit=Py_ssize_t)
+    cdef Py_ssize_t _bound(self) noexcept
     cdef _too_long(self)
     cdef int _step(self, int state, cython.uchar byte) except -1
     cdef int _step_in_line(self, int state, cython.uchar byte) except -1

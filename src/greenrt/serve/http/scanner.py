@@ -67,6 +67,7 @@ class HeadScanner:
         """
         raw = data
         classes = CLASSES
+        runs = RUNS
         size = len(data)
         state = self._state
         position = start
@@ -74,7 +75,7 @@ class HeadScanner:
         shift = self._scanned - start
         bound = self._bound() - shift
         while True:
-            run = RUNS[state]
+            run = runs[state]
             stop = min(size, bound)
             while position < stop and classes[raw[position]] & run:
                 position += 1
@@ -83,7 +84,13 @@ class HeadScanner:
             byte = raw[position]
             if position >= bound and byte != 0x0D and byte != 0x0A:
                 raise self._too_long()
-            state = self._step(state, byte)
+            # Each field has these two: no call for them.
+            if state == NAME and byte == 0x3A:
+                state = VALUE
+            elif state == VALUE and byte == 0x0D:
+                state = LINE
+            else:
+                state = self._step(state, byte)
             position += 1
             if byte == 0x0A:
                 if state == DONE:
@@ -110,17 +117,12 @@ class HeadScanner:
         return RequestError("414 URI Too Long", f"a request line of more than {limit} bytes")
 
     def _step(self, state: int, byte: int) -> int:
-        """Return the state after a byte that ends a run, or stands alone."""
+        """Return the state after a byte that ends a run, or stands alone. `scan` ends names and values itself."""
         if state == NAME:
-            if byte == 0x3A:
-                return VALUE
             raise _bad(
                 "a header field without a colon" if byte == 0x0D else "a header field without a proper name"
             )
-        if state == VALUE:
-            if byte == 0x0D:
-                return LINE
-        elif state == LINE:
+        if state == LINE:
             if byte == 0x0A:
                 return FIELD
         elif state == FIELD:
@@ -135,7 +137,7 @@ class HeadScanner:
         elif state == HEAD:
             if byte == 0x0A:
                 return DONE
-        else:
+        elif state != VALUE:
             return self._step_in_line(state, byte)
         raise _bad_text(byte)
 
