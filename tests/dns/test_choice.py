@@ -159,3 +159,59 @@ def test_getfqdn_asks_the_resolver():
         assert green.getfqdn("192.0.2.1") == "host.name.test"
     finally:
         hub.resolver = before
+
+
+@pytest.fixture
+def hub():
+    hub = greenrt.get_hub()
+    before, pool = hub.resolver, hub.threadpool
+    yield hub
+    hub.resolver, hub.threadpool = before, pool
+
+
+@pytest.mark.parametrize("name", RESOLVERS)
+def test_a_hub_takes_a_resolver_by_its_name(hub: Any, name: str):
+    hub.resolver = name
+    try:
+        assert type(hub.resolver) is RESOLVERS[name]
+        assert green.gethostbyname("127.0.0.1") == "127.0.0.1"
+        assert green.getaddrinfo("localhost", 80)
+    finally:
+        hub.resolver.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "words"),
+    [
+        ("carrier-pigeon", ValueError, "no resolver 'carrier-pigeon'.* auto, ares, thread, block"),
+        ("", ValueError, "one of auto, ares, thread, block, not ''"),
+        (3, TypeError, "resolver must be one of auto, ares, thread, block, .* not 3"),
+        (AutoResolver, TypeError, "resolver must be .* not <class"),
+        (object(), TypeError, "resolver must be .* not <object"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_resolver_is_refused_at_once(hub: Any, value: Any, kind: type[Exception], words: str):
+    before = hub.resolver
+    with pytest.raises(kind, match=words):
+        hub.resolver = value
+    assert hub.resolver is before
+
+
+@pytest.mark.parametrize("value", ["thread", 3, greenrt.ThreadPool, object()], ids=repr)
+def test_what_is_no_thread_pool_is_refused_at_once(hub: Any, value: Any):
+    before = hub.threadpool
+    with pytest.raises(TypeError, match="threadpool must be a ThreadPool"):
+        hub.threadpool = value
+    assert hub.threadpool is before
+
+
+def test_none_stands_for_a_new_resolver_and_a_new_pool(hub: Any):
+    before = hub.resolver, hub.threadpool
+    hub.resolver = hub.threadpool = None
+    try:
+        assert hub.resolver is not before[0]
+        assert hub.threadpool is not before[1]
+    finally:
+        hub.resolver.close()
+        hub.threadpool.kill()

@@ -11,7 +11,7 @@ SETUP = """
     made = []
     real = resolvers.new_resolver
     from greenrt._hub.hub import set_resolver_factory
-    set_resolver_factory(lambda hub: made.append(hub) or real(hub))
+    set_resolver_factory(lambda hub, setting: made.append(hub) or real(hub))
 """
 
 

@@ -39,7 +39,7 @@ SAY_SO_AFTER = 10.0
 # How often the hub tries to report an error of its own.
 REPORT_TRIES = 3
 
-_factories: dict[str, Callable[[Any], Any]] = {}
+_factories: dict[str, Callable[..., Any]] = {}
 
 
 def set_threadpool_factory(factory: Callable[[Any], Any]) -> None:
@@ -47,8 +47,8 @@ def set_threadpool_factory(factory: Callable[[Any], Any]) -> None:
     _factories["threadpool"] = factory
 
 
-def set_resolver_factory(factory: Callable[[Any], Any]) -> None:
-    """Register what makes ``hub.resolver``, which belongs to a higher floor."""
+def set_resolver_factory(factory: Callable[[Any, Any], Any]) -> None:
+    """Register what makes ``hub.resolver`` of the value it is set to, None for the default; of a higher floor."""
     _factories["resolver"] = factory
 
 
@@ -403,18 +403,22 @@ class Hub(HubCore):
 
     @threadpool.setter
     def threadpool(self, value: Any) -> None:
+        if value is not None and (isinstance(value, type) or not callable(getattr(value, "apply", None))):
+            raise TypeError(
+                f"threadpool must be a ThreadPool, another object with its methods, or None, not {value!r}"
+            )
         self._threadpool = value
 
     @property
     def resolver(self) -> Any:
-        """The hub's resolver of names; made at the first look, can be set and deleted."""
+        """The hub's resolver of names; made at the first look, can be set, also by its name, and deleted."""
         if self._resolver is None:
-            self._resolver = _factories["resolver"](self)
+            self._resolver = _factories["resolver"](self, None)
         return self._resolver
 
     @resolver.setter
     def resolver(self, value: Any) -> None:
-        self._resolver = value
+        self._resolver = None if value is None else _factories["resolver"](self, value)
 
     @resolver.deleter
     def resolver(self) -> None:

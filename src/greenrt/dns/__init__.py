@@ -38,11 +38,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _new_resolver(hub: Any) -> Any:
+def _resolver_of(hub: Any, setting: Any) -> Any:
     # Late as well: many programs never look a name up.
-    from greenrt.dns.resolvers import new_resolver
+    from greenrt.dns.resolvers import resolver_of
 
-    return new_resolver(hub)
+    return resolver_of(hub, setting)
 
 
-set_resolver_factory(_new_resolver)
+set_resolver_factory(_resolver_of)

@@ -186,6 +186,7 @@ class AutoResolver(AresResolver):
         return super()._for_name(name, port, flags) if nsswitch.get().plain else self._by_thread()
 
 
+FUNCTIONS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo")
 RESOLVERS: dict[str, type[Resolver]] = {
     "auto": AutoResolver,
     "ares": AresResolver,
@@ -201,5 +202,24 @@ def new_resolver(hub: Any = None, name: str | None = None) -> Resolver:
     """
     name = name or os.environ.get("GREENRT_RESOLVER") or "auto"
     if name not in RESOLVERS:
-        raise ValueError(f"there is no resolver {name!r}; GREENRT_RESOLVER is one of {', '.join(RESOLVERS)}")
+        raise ValueError(
+            f"there is no resolver {name!r}; GREENRT_RESOLVER and hub.resolver may be one of {', '.join(RESOLVERS)}"
+        )
     return RESOLVERS[name](hub)  # type: ignore[call-arg]
+
+
+def resolver_of(hub: Any, setting: Any) -> Any:
+    """Return the resolver that `setting` says: None (the default), a name of `RESOLVERS`, or a resolver.
+
+    ValueError for an unknown name, TypeError for an object without any of the name functions.
+    """
+    if setting is None or isinstance(setting, str):
+        if setting == "":
+            raise ValueError(f"the name of a resolver must be one of {', '.join(RESOLVERS)}, not ''")
+        return new_resolver(hub, setting)
+    if isinstance(setting, type) or not any(callable(getattr(setting, name, None)) for name in FUNCTIONS):
+        raise TypeError(
+            f"resolver must be one of {', '.join(RESOLVERS)}, or an object with getaddrinfo and the like, "
+            f"not {setting!r}"
+        )
+    return setting
