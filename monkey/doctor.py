@@ -58,7 +58,7 @@ def _versions() -> str:
 
 
 def _findings() -> list[str]:
-    remedies = sorted(extensions.loaded().items())
+    remedies = sorted((extensions.loaded() | extensions.calls()).items())
     return report() + [f"beware: {name}: {remedy}" for name, remedy in remedies]
 
 
@@ -142,7 +142,8 @@ class _Observer:
     def __init__(self, path: str) -> None:
         self.path = path
         self.process = os.getpid()
-        self.modules = 0
+        # Of modules and noted calls.
+        self.seen = 0
         # Re-entrant: the hook of `os.kill` may be called while this writes.
         self.lock = _original.RLock()
 
@@ -151,7 +152,7 @@ class _Observer:
         if os.getpid() != self.process:
             return
         with self.lock:
-            self.modules = len(sys.modules)
+            self.seen = len(sys.modules) + len(extensions.calls())
             # The versions are the doctor's to say: nothing may be imported here. A module with a namedtuple
             # evaluates a string, after which CPython has forgotten that Ctrl-C ended the program.
             text = "\n".join([*_findings(), last, ""])
@@ -161,10 +162,10 @@ class _Observer:
             os.replace(new, self.path)
 
     def watch(self) -> None:
-        """Write again and again while the program imports modules, for a signal may kill it. In a native thread."""
+        """Write again after each import and noted call, for a signal may kill the program. In a native thread."""
         while True:
             _original.sleep(INTERVAL)
-            if len(sys.modules) != self.modules:
+            if len(sys.modules) + len(extensions.calls()) != self.seen:
                 try:
                     self.write(SNAPSHOT)
                 except RuntimeError:
@@ -182,7 +183,8 @@ class _Observer:
         setattr(module, name, ends)
 
     def audit(self, event: str, args: tuple[Any, ...]) -> None:
-        """Write before the program sends a signal, perhaps to itself."""
+        """Note calls that wait in C, and write before the program sends a signal, perhaps to itself."""
+        extensions.note_call(event, args)
         if event in ("os.kill", "os.killpg", "signal.pthread_kill"):
             self.write(SNAPSHOT)
 

@@ -1,9 +1,12 @@
 """Modules that wait in C, where patching does not reach: while one does, all greenlets of the thread stand still."""
 
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 
-__all__ = ["installed", "loaded"]
+from greenrt._typing import Any
+
+__all__ = ["calls", "installed", "loaded", "note_call"]
 
 RIVAL = (
     "a runtime of its own, whose greenlets greenrt does not run; its patching is refused: use one of the two"
@@ -14,6 +17,7 @@ THREADS = "call it by get_hub().threadpool.apply(function, args)"
 REMEDIES = {
     "MySQLdb": f"use PyMySQL (pymysql.install_as_MySQLdb()), or {THREADS}",
     "_mysql_connector": "pass use_pure=True to mysql.connector.connect",
+    "_curses": f"reads of the keyboard wait in C: use nodelay(True) and greenrt.sleep, or {THREADS}",
     "_sqlite3": f"waits for disks and for locks of other processes; where that is long, {THREADS}",
     "aerospike": THREADS,
     "confluent_kafka": f"poll(0) and sleep in a loop, or {THREADS}",
@@ -29,9 +33,46 @@ REMEDIES = {
     "pylibmc": f"use pymemcache, or {THREADS}",
     "pymssql": f"give pymssql.set_wait_callback a function that calls greenrt.wait_read, or {THREADS}",
     "pyodbc": THREADS,
+    "readline": f"input() then waits in C: {THREADS}",
+    "syslog": "waits if the system's logger is slow; use logging.handlers.SysLogHandler",
     "uvloop": "its loop waits in C; run it in a native thread of its own",
     "zmq": "send and receive with NOBLOCK, and greenrt.wait_read(socket.FD) in between",
 }
+
+_FILE_LOCK = (
+    f"waits for other processes in C: ask without waiting and use greenrt.sleep in between, or {THREADS}"
+)
+# Of <fcntl.h> and <sys/file.h>; the module fcntl itself may not be there.
+_LOCK_NB = 4
+_LOCK_UN = 8
+_SET_AND_WAIT = (7, 38)
+_F_LOCK = 1
+
+# By audit event: how its arguments tell that the call may wait, and its name for the report.
+_CALLS: dict[str, tuple[Callable[..., bool], str]] = {
+    "fcntl.fcntl": (lambda fd, command, arg: command in _SET_AND_WAIT, "fcntl.fcntl with F_SETLKW"),
+    "fcntl.flock": (lambda fd, operation: not operation & (_LOCK_NB | _LOCK_UN), "fcntl.flock"),
+    "fcntl.lockf": (lambda fd, operation, *_: not operation & (_LOCK_NB | _LOCK_UN), "fcntl.lockf"),
+    "os.lockf": (lambda fd, command, length: command == _F_LOCK, "os.lockf"),
+}
+
+# Calls that may wait and were made, with the place of the first one of a kind: {name: "file:line"}.
+_made: dict[str, str] = {}
+
+
+def note_call(event: str, args: tuple[Any, ...]) -> None:
+    """Take note of a call that may wait for a lock on a file. For an audit hook that calls this directly."""
+    known = _CALLS.get(event)
+    if known is None or known[1] in _made or not known[0](*args):
+        return
+    # Of the hook, then of what made the call.
+    frame = sys._getframe(2)
+    _made[known[1]] = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def calls() -> dict[str, str]:
+    """Return which calls that wait in C this process has made and noted: {name and place: remedy}."""
+    return {f"{name} at {place}": _FILE_LOCK for name, place in _made.items()}
 
 
 def loaded() -> dict[str, str]:

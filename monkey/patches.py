@@ -168,12 +168,22 @@ def patch_thread(
 
 @_patcher("os")
 def patch_os() -> None:
-    """Patch what `os` has to read, write and close fds, and to wait for child processes; and `open`, for fds."""
+    """Patch what `os` and `termios` have to wait for fds and child processes; `open` and `io.FileIO` for pipes."""
     import io
     import os
 
     from greenrt.green import opening
     from greenrt.green import os as green
+
+    try:
+        import termios
+    except ImportError:
+        # A Python built without.
+        pass
+    else:
+        from greenrt.green import terminal
+
+        replace(termios, terminal.FUNCTIONS)
 
     # shutil and others ask by the function itself whether it takes dir_fd.
     takes_dir_fd = os.open in os.supports_dir_fd

@@ -39,6 +39,37 @@ def test_a_program(tmp_path: Path) -> None:
     assert "beware: pyodbc: call it by get_hub().threadpool.apply(function, args)" in lines
 
 
+def test_locks_on_files_that_a_program_waits_for(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import fcntl, os, struct\n"
+        "fd = os.open(__file__, os.O_RDWR)\n"
+        "fcntl.flock(fd, fcntl.LOCK_EX)\n"
+        "fcntl.flock(fd, fcntl.LOCK_UN)\n"
+        "fcntl.lockf(fd, fcntl.LOCK_SH)\n"
+        "fcntl.fcntl(fd, fcntl.F_SETLKW, struct.pack('hhlli4x', fcntl.F_UNLCK, 0, 0, 0, 0))\n"
+        "os.lockf(fd, os.F_LOCK, 1)\n"
+    )
+    out, _ = greenrt_doctor("--check", str(script), code=1)
+    found = [line.split(": ")[1] for line in out.splitlines() if "waits for other processes in C" in line]
+    assert found == [
+        f"fcntl.fcntl with F_SETLKW at {script}:6",
+        f"fcntl.flock at {script}:3",
+        f"fcntl.lockf at {script}:5",
+        f"os.lockf at {script}:7",
+    ]
+
+
+def test_locks_that_are_asked_for_without_a_wait_are_no_findings(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import fcntl\nfile = open(__file__, 'r+')\nfcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)\nfcntl.fcntl(file, fcntl.F_GETFD)\n"
+    )
+    out, _ = greenrt_doctor(str(script))
+    assert "waits for other processes" not in out
+
+
 @pytest.mark.parametrize("rival", ["gevent", "eventlet"])
 def test_another_runtime_that_a_program_imports(rival: str, tmp_path: Path) -> None:
     (tmp_path / f"{rival}.py").write_text("")
