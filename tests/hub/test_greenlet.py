@@ -1,7 +1,9 @@
 """Greenlet: starting, results, links, killing, states, names."""
 
 import contextvars
+import functools
 import gc
+import io
 import sys
 import threading
 import weakref
@@ -527,7 +529,7 @@ def test_repr():
     assert ": fail(1, text='xxx" in text
     assert "..." in text
     greenlet.kill()
-    assert repr(greenlet).endswith(f"{id(greenlet):#x}>")
+    assert repr(greenlet).endswith(f"{id(greenlet):#x}: fail>")
 
 
 def test_where_it_was_spawned():
@@ -550,3 +552,109 @@ def test_a_raw_greenlet_that_is_killed_before_its_start_never_runs():
     greenrt.sleep(0.01)
     assert ran == []
     assert raw.dead
+
+
+class Unprintable:
+    def __init__(self, error):
+        self.error = error
+
+    def __repr__(self):
+        raise self.error
+
+
+class Failing(greenrt.Greenlet):
+    def _run(self):
+        raise ZeroDivisionError
+
+
+def _fail(*args, **kwargs):
+    raise ZeroDivisionError
+
+
+class Service:
+    def fail(self, number):
+        raise ZeroDivisionError
+
+
+FAILURES = {
+    "function": (lambda: greenrt.Greenlet(_fail, 1, "two", key=[3]), "_fail(1, 'two', key=[3])"),
+    "no arguments": (lambda: greenrt.Greenlet(_fail), "_fail"),
+    "method": (lambda: greenrt.Greenlet(Service().fail, 1), "<bound method Service.fail of "),
+    "partial": (lambda: greenrt.Greenlet(functools.partial(_fail, 1)), "functools.partial("),
+    "subclass": (Failing, "_run"),
+    "long argument": (lambda: greenrt.Greenlet(_fail, "x" * 1000), f"_fail('{'x' * 46}...)"),
+    "repr that raises": (
+        lambda: greenrt.Greenlet(_fail, Unprintable(ValueError())),
+        "_fail(<Unprintable object at ",
+    ),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("how", ["run", "killed unstarted"])
+def test_a_failure_names_the_call_also_after_the_end(hub, monkeypatch, failure, how):
+    stream = io.StringIO()
+    monkeypatch.setattr(hub, "exception_stream", stream)
+    make, call = FAILURES[failure]
+    greenlet = make()
+    greenlet.start()
+    if how == "killed unstarted":
+        greenlet.kill(ZeroDivisionError)
+    greenlet.join()
+    assert f'<{type(greenlet).__name__} "{greenlet.name}" at {id(greenlet):#x}: {call}' in stream.getvalue()
+    assert call in repr(greenlet)
+    assert greenlet.args == ()
+    assert greenlet.kwargs == {}
+
+
+def test_a_failure_keeps_no_argument(hub, monkeypatch):
+    monkeypatch.setattr(hub, "exception_stream", None)
+    service = Service()
+    found = weakref.ref(service)
+    # Killed before its start, so that no traceback keeps the argument.
+    greenlet = greenrt.spawn(_fail, service)
+    del service
+    greenlet.kill(ZeroDivisionError)
+    assert "_fail(<" in repr(greenlet)
+    assert found() is None
+
+
+def test_a_repr_that_interrupts_does_not_keep_the_greenlet_from_ending(hub, monkeypatch):
+    monkeypatch.setattr(hub, "exception_stream", io.StringIO())
+    greenlet = greenrt.spawn(_fail, Unprintable(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        greenlet.join()
+        greenrt.sleep(0.01)
+    assert isinstance(greenlet.exception, ZeroDivisionError)
+    assert "failed with ZeroDivisionError" in hub.exception_stream.getvalue()
+
+
+class Nameless:
+    @property
+    def __name__(self):
+        raise ValueError
+
+    def __call__(self):
+        raise ZeroDivisionError
+
+
+def test_a_function_whose_attributes_raise_does_not_keep_the_greenlet_from_ending(hub, monkeypatch):
+    monkeypatch.setattr(hub, "exception_stream", io.StringIO())
+    greenlet = greenrt.spawn(Nameless())
+    with pytest.raises(ZeroDivisionError):
+        greenlet.get()
+    assert f'<Greenlet "{greenlet.name}" at {id(greenlet):#x}> failed' in hub.exception_stream.getvalue()
+
+
+def test_a_success_names_the_function_after_the_end():
+    def work(number):
+        return number
+
+    for function in (work, functools.partial(work), len):
+        greenlet = greenrt.spawn(function, [1])
+        greenlet.join()
+        end = ": work>" if function is work else f"{id(greenlet):#x}>"
+        assert repr(greenlet).endswith(end)
+    killed = greenrt.spawn(work, 1)
+    killed.kill()
+    assert repr(killed).endswith(": work>")

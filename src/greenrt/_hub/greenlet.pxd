@@ -5,7 +5,7 @@ from greenrt._hub.delivery cimport deliver
 from greenrt._hub.park cimport as_seconds, new_park
 from greenrt._native.thread cimport get_slot
 from greenrt._native.framecache cimport begin_frames
-from greenrt._native.switch cimport current, execute_current, is_active, place, resume, throw_into
+from greenrt._native.switch cimport code_of, current, execute_current, is_active, place, resume, throw_into
 from greenrt._loop.loop cimport Loop
 from greenrt._hub.latch cimport Latch
 from greenrt._hub.links cimport Notifier
@@ -46,7 +46,8 @@ cdef class Greenlet(Fiber):
     cdef _finish(self, object result, object error)
     @cython.locals(latch=Latch)
     cdef _tell_end(self)
-    cdef _tell_error(self, object error)
+    cdef _tell_error(self, object error, object function, tuple args, dict kwargs)
+    cdef _report(self, object error, object function, tuple args, dict kwargs)
     cpdef bint ready(self)
     cpdef bint _cancel_start(self)
 

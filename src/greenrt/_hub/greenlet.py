@@ -14,7 +14,16 @@ from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park, parked
 from greenrt._hub.site import render_site
 from greenrt._loop.entry import Entry
 from greenrt._native.framecache import begin_frames
-from greenrt._native.switch import Fiber, current, execute_current, is_active, place, resume, throw_into
+from greenrt._native.switch import (
+    Fiber,
+    code_of,
+    current,
+    execute_current,
+    is_active,
+    place,
+    resume,
+    throw_into,
+)
 from greenrt._native.thread import get_slot
 from greenrt._render import render_call
 from greenrt._typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -91,7 +100,7 @@ class Greenlet(Fiber):
                 )
         elif not callable(self._run):
             raise TypeError(f"{type(self).__name__}._run must be callable, not {self._run!r}")
-        # None: `_run`, which a subclass may also set after this.
+        # None: `_run`, which a subclass may also set after this. After the end: what `__repr__` still says of it.
         self._function: Any = run
         hub = get_slot()
         place(self, hub if hub is not None else slot.get_hub())
@@ -229,15 +238,19 @@ class Greenlet(Fiber):
         if error is not None:
             self._traceback = error.__traceback__
         self._state = FINISHED
-        # What the function was called with must not live as long as the handle.
-        self._function = None
-        self._args = ()
-        self._kwargs = None
         self.pending = None
         if error is None:
+            # What the function was called with must not live as long as the handle.
+            self._function = code_of(self._function)
+            self._args = ()
+            self._kwargs = None
             self._tell_end()
         else:
-            self._tell_error(error)
+            function, args, kwargs = self._function, self._args, self.kwargs
+            self._function = None
+            self._args = ()
+            self._kwargs = None
+            self._tell_error(error, function, args, kwargs)
 
     def _tell_end(self) -> None:
         try:
@@ -262,12 +275,14 @@ class Greenlet(Fiber):
             if self.locals is not None:
                 self.locals = None
 
-    def _tell_error(self, error: BaseException) -> None:
+    def _tell_error(
+        self, error: BaseException, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         hub = self.hub
         if isinstance(error, hub.SYSTEM_ERROR):
             # Before the end: a main greenlet that waits for that would be woken by it, and might never wait again.
             try:
-                hub.report_error(self, error)
+                self._report(error, function, args, kwargs)
             finally:
                 self._tell_end()
         else:
@@ -275,7 +290,23 @@ class Greenlet(Fiber):
             try:
                 self._tell_end()
             finally:
-                hub.report_error(self, error)
+                self._report(error, function, args, kwargs)
+
+    def _report(
+        self, error: BaseException, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        hub = self.hub
+        try:
+            if not isinstance(error, hub.NOT_ERROR):
+                called = function if function is not None else self._run
+                self._function = render_call(called, args, kwargs, self)
+        except KeyboardInterrupt as interrupt:
+            # Of a repr.
+            hub.report_error(self, interrupt)
+        except BaseException:
+            # Of an attribute of the function's. The report goes without the call.
+            pass
+        hub.report_error(self, error)
 
     def _end(self) -> Latch:
         """Return the latch that the end sets."""
@@ -516,10 +547,12 @@ class Greenlet(Fiber):
     def __repr__(self) -> str:
         text = f'<{type(self).__name__} "{self.name}" at {id(self):#x}'
         function = self._function
-        if function is None and self._state != FINISHED:
-            function = self._run
+        if self._state == FINISHED:
+            # The text of the call that failed, the code that succeeded, or None.
+            call = getattr(function, "co_name", function)
+            return f"{text}: {call}>" if call else f"{text}>"
         if function is None:
-            return text + ">"
+            function = self._run
         return f"{text}: {render_call(function, self._args, self.kwargs, self)}>"
 
 

@@ -3,6 +3,7 @@
 import sys
 from contextvars import copy_context
 from sys import is_finalizing as ending
+from types import FunctionType, MethodType
 
 from greenlet import getcurrent as current
 from greenlet import greenlet
@@ -13,6 +14,7 @@ __all__ = [
     "SURVIVES_FINALIZATION",
     "Fiber",
     "as_fiber",
+    "code_of",
     "current",
     "current_or_last",
     "current_or_none",
@@ -115,6 +117,13 @@ def is_active(target: greenlet) -> bool:
 def has_started(target: greenlet) -> bool:
     """Tell whether `target` has ever run, or was thrown into before it could: it can't be started any more."""
     return is_active(target) or bool(_dead(target))
+
+
+def code_of(function: Any) -> Any:
+    """Return the code of a Python function or method, else None."""
+    if isinstance(function, MethodType):
+        function = function.__func__
+    return function.__code__ if isinstance(function, FunctionType) else None
 
 
 def place(target: Fiber, hub: Any) -> None:

@@ -1,6 +1,7 @@
 """Greenlet switching through greenlet's C API, and the greenlet base class that carries our per-greenlet state."""
 
 from cpython.exc cimport PyErr_Clear
+from cpython.method cimport PyMethod_Check
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_XDECREF
 from greenlet import getcurrent
@@ -33,6 +34,11 @@ cdef extern from "Python.h":
 
     ctypedef struct PyFrameObject:
         pass
+
+    # These return borrowed references.
+    PyObject *PyMethod_GET_FUNCTION(object method)
+    PyObject *PyFunction_GET_CODE(object function)
+    bint PyFunction_Check(object function)
 
     PyThreadState *PyThreadState_Get()
     PyFrameObject *PyThreadState_GetFrame(PyThreadState *state)
@@ -144,6 +150,13 @@ cpdef bint is_active(greenlet target):
 cpdef bint has_started(greenlet target):
     """Tell whether `target` has ever run, or was thrown into before it could: it can't be started any more."""
     return PyGreenlet_STARTED(target)
+
+
+cpdef object code_of(object function):
+    """Return the code of a Python function or method, else None."""
+    if PyMethod_Check(function):
+        function = <object>PyMethod_GET_FUNCTION(function)
+    return <object>PyFunction_GET_CODE(function) if PyFunction_Check(function) else None
 
 
 cpdef place(Fiber target, object hub):
