@@ -181,6 +181,8 @@ PROGRAM = """
     print(repr(mine).replace("__main__.", ""), attempt(mine.write, b"x"), attempt(other.read))
     print(io.FileIO.__module__, io.FileIO.__qualname__, repr(io.FileIO), io.FileIO.__doc__[:20])
     print(pickle.loads(pickle.dumps(io.FileIO)) is io.FileIO, isinstance(3, io.FileIO))
+    with io.FileIO(name) as standard: print(repr(standard).replace(name, "NAME"), repr(standard)[:5])
+    print(repr(standard))
     empty = io.FileIO.__new__(io.FileIO)
     print(attempt(empty.read), attempt(empty.close))
     print(os.open in os.supports_dir_fd, shutil.rmtree.avoids_symlink_attacks)

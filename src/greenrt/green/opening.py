@@ -61,6 +61,10 @@ class FileIO(fileobject.FileIO, metaclass=_StandardKind):
             opener = fifo.open_for_file
         super().__init__(file, mode, closefd, opener)
 
+    def __repr__(self) -> str:
+        # From CPython 3.13 on it begins with the C name of the class, which has no module here.
+        return super().__repr__().replace("<FileIO ", "<_io.FileIO ", 1)
+
     def _call(self, plain: Callable[..., Any], green: Callable[..., Any], *args: Any) -> Any:
         return super()._call(plain, green, *args) if self._may_wait else plain(self, *args)
 
