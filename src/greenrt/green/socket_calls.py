@@ -65,7 +65,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
 
 def receive_bytes(sock: Any, size: int, flags: int) -> Any:
     """`recv`, for compiled callers."""
-    if _may_have_target(sock, flags):
+    if (flags & WAITALL or _special) and _may_have_target(sock, flags):
         target: int = receive_target.prepare(sock, size, flags)
         if target:
             return receive_target.recv(sock, size, flags, target)
@@ -105,7 +105,7 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
 def _recv_into(sock: Any, buffer: Any, size: int, flags: int) -> int:
     if size == 0:
         return 0
-    if _may_have_target(sock, flags):
+    if (flags & WAITALL or _special) and _may_have_target(sock, flags):
         target: int = receive_target.prepare(sock, size, flags)
         if target:
             return receive_target.recv_into(sock, buffer, size, flags, target)
