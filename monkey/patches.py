@@ -116,7 +116,8 @@ def patch_ssl() -> None:
 def patch_select(aggressive: bool = True) -> None:
     """Patch `select.select` and `select.poll`, and `select.epoll` in place; `selectors` follows.
 
-    What `select.poll()` has returned before, also to a `selectors.PollSelector`, stays as it is, and blocks.
+    Objects that `select.poll()` has returned before, also to a `selectors.PollSelector`, stay as they are and block
+    the native thread. On CPython 3.15 and later the same holds for epoll objects: their type can't be changed.
     `aggressive` is gevent's, which removes epoll; here it stays, and cooperates.
     """
     import select

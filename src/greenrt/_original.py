@@ -60,6 +60,7 @@ __all__ = [
     "sendfile",
     "set_sentinel",
     "set_signal",
+    "set_thread_name",
     "set_wakeup_fd",
     "sigtimedwait",
     "sigwait",
@@ -93,6 +94,8 @@ set_sentinel: Any = getattr(_thread, "_set_sentinel", None)
 # New in 3.13.
 make_native_handle: Any = getattr(_thread, "_ThreadHandle", None)
 start_joinable_thread: Any = getattr(_thread, "start_joinable_thread", None)
+# New in 3.14.
+set_thread_name: Any = getattr(_thread, "set_name", None)
 get_signal = _signal.getsignal
 set_signal = _signal.signal
 set_wakeup_fd = _signal.set_wakeup_fd

@@ -201,12 +201,15 @@ def _events(mask: int) -> int:
 
 _Poll.__name__ = _Poll.__qualname__ = "poll"
 
+# Py_TPFLAGS_IMMUTABLETYPE: the attributes of such a type can't be set.
+_IMMUTABLE_TYPE = 1 << 8
+
 # What patching replaces in the standard module's dict, and the methods that it replaces on standard classes.
 FUNCTIONS: dict[str, Any] = {"select": select, "poll": poll}
 METHODS: dict[type, dict[str, Any]] = {}
 
 if hasattr(_stdlib, "epoll"):
-    _native_poll = _stdlib.epoll.poll
+    _native_poll = _original.epoll_poll
 
     def _epoll_poll(self: Any, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Return (fd, events) of what is ready, after at most `timeout` seconds (None or negative: no limit)."""
@@ -229,14 +232,20 @@ if hasattr(_stdlib, "epoll"):
     class epoll:
         """An epoll instance whose `poll` suspends the greenlet only. As `select.epoll`, which has no subclasses."""
 
+        __slots__ = ("_native",)
+        __module__ = "select"
+
+        def __init_subclass__(cls) -> None:
+            raise TypeError("type 'select.epoll' is not an acceptable base type")
+
         def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
-            self._native = _stdlib.epoll(sizehint, flags)
+            self._native = _original.epoll(sizehint, flags)
 
         @classmethod
         def fromfd(cls, fd: int) -> Any:
             """Return an epoll object for the epoll instance `fd`, which it owns from now on."""
             made = cls.__new__(cls)
-            made._native = _stdlib.epoll.fromfd(fd)
+            made._native = _original.epoll.fromfd(fd)
             return made
 
         def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
@@ -254,4 +263,9 @@ if hasattr(_stdlib, "epoll"):
         def __exit__(self, *exc_info: object) -> None:
             self._native.close()
 
-    METHODS[_stdlib.epoll] = {"poll": _epoll_poll}
+    epoll.__qualname__ = "epoll"
+    if _stdlib.epoll.__flags__ & _IMMUTABLE_TYPE:
+        # From CPython 3.15 on.
+        FUNCTIONS["epoll"] = epoll
+    else:
+        METHODS[_stdlib.epoll] = {"poll": _epoll_poll}

@@ -269,6 +269,17 @@ def start_new_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs
 start_new = start_new_thread
 
 
+def set_name(name: str) -> None:
+    """Give the current native thread a name that the system shows; see `_thread.set_name` (3.14).
+
+    A green thread has no name in the system: with that of its native thread the whole process would be renamed.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"set_name() argument 'name' must be str, not {type(name).__name__}")
+    if not is_green_thread(getcurrent()):
+        _original.set_thread_name(name)
+
+
 def interrupt_main(signum: Any = SIGINT, /) -> None:
     """Act as if signal `signum` had arrived; what its handler raises is raised in the main thread.
 
@@ -515,6 +526,7 @@ FUNCTIONS: dict[str, Any] = {
         "get_ident",
         "interrupt_main",
         "lock",
+        "set_name",
         "start_joinable_thread",
         "start_new",
         "start_new_thread",

@@ -22,6 +22,7 @@ _BENEATH: dict[str, str] = {
     # Called for the main thread of a fork's child only: the thread that forked.
     "_get_main_thread_ident": "get_ident",
     "_make_thread_handle": "_make_thread_handle",
+    "_set_name": "set_name",
     "_set_sentinel": "_set_sentinel",
     "_start_joinable_thread": "start_joinable_thread",
     "_start_new_thread": "start_new_thread",
@@ -29,6 +30,12 @@ _BENEATH: dict[str, str] = {
     "get_ident": "get_ident",
     "local": "_local",
 }
+
+
+# The attribute of a Thread that holds CPython's handle of the native thread; None up to 3.12, which has no handles.
+HANDLE: Any = next(
+    (name for name in ("_os_thread_handle", "_handle") if hasattr(_module._main_thread, name)), None
+)
 
 
 def beneath(module: Any) -> dict[str, Any]:
@@ -49,6 +56,9 @@ def settle(module: Any) -> None:
 def _renew_module_locks(module: Any) -> None:
     # Held for moments only, and by nobody now: this thread is the only one that is green.
     module._active_limbo_lock = module.RLock()
+    if isinstance(getattr(module, "_DeleteDummyThreadOnDel", None), type):
+        # A finalizer, whose argument has the lock for its default.
+        module._DeleteDummyThreadOnDel.__del__.__defaults__ = (module._active_limbo_lock, module._active)
     if hasattr(module, "_shutdown_locks_lock"):
         module._shutdown_locks_lock = module._allocate_lock()
     for name in ("_excepthook_lock",):
@@ -60,7 +70,7 @@ def _renew_threads(module: Any) -> None:
     """Let green threads wait for the main thread, and for threads that were made or started before."""
     main = module._main_thread
     for known in list(module._dangling):
-        if hasattr(known, "_handle"):
+        if HANDLE is not None:
             _renew_handle(known, known is main)
         elif known._tstate_lock is not None:
             _renew_sentinel(module, known, known is main)
@@ -73,13 +83,14 @@ def _renew_threads(module: Any) -> None:
 
 def _renew_handle(known: Any, is_main: bool) -> None:
     """Replace CPython's handle of a thread (3.13)."""
-    native = known._handle
+    native = getattr(known, HANDLE)
     if is_main:
-        known._handle = thread._make_thread_handle(native.ident)
+        handle = thread._make_thread_handle(native.ident)
     elif not native.ident:
-        known._handle = thread._ThreadHandle()
+        handle = thread._ThreadHandle()
     else:
-        known._handle = thread.adopt_handle(native, known.daemon)
+        handle = thread.adopt_handle(native, known.daemon)
+    setattr(known, HANDLE, handle)
 
 
 def _renew_sentinel(module: Any, known: Any, is_main: bool) -> None:
