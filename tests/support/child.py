@@ -14,6 +14,8 @@ __all__ = ["environment", "run_script"]
 HOME = str(Path(greenrt.__file__).absolute().parents[1])
 TESTS = str(Path(__file__).absolute().parents[1])
 LIMIT = 40.0
+# The time limit of faulthandler is a native thread, of which CPython 3.12 and later warn at a fork.
+WARNINGS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -29,7 +31,7 @@ def run_script(text: str, *arguments: str, code: int | None = 0, **variables: st
     """
     script = "import faulthandler; faulthandler.dump_traceback_later(30, exit=True)\n" + textwrap.dedent(text)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script, *arguments],
+        [sys.executable, *WARNINGS, "-c", script, *arguments],
         env=environment(**variables),
         stdin=subprocess.DEVNULL,
         capture_output=True,

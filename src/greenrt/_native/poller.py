@@ -65,8 +65,13 @@ class Poller:
 
     def close(self) -> None:
         """Close the epoll instance; idempotent."""
-        self._epoll.close()
         self.fd = -1
+        try:
+            self._epoll.close()
+        except OSError as error:
+            # From CPython 3.15 on, if the program has closed the fd itself.
+            if error.errno != errno.EBADF:
+                raise
 
     def ready_fd(self, index: int) -> int:
         """Return the fd of event number `index` of the batch."""
