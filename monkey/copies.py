@@ -9,20 +9,20 @@ from greenrt._typing import Any
 
 __all__ = ["BENEATH", "left"]
 
-# C modules under the patched ones: nobody's copies, and what the runtime itself calls.
+# C modules under the patched ones: they hold the originals, which the runtime itself calls.
 BENEATH = frozenset(("_socket", "_queue", "_signal", "posix"))
 
 
 def left(saved: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return, in words, where the functions among `saved`, what was replaced, still are, and block.
 
-    That is in containers, instances, closures and partials: who made them may count on what they are.
+    These are in containers, instances, closures and partials: their makers may count on what they are.
     """
     names: dict[int, str] = {}
     functions = []
     for module, items in saved.items():
         for name, function in items.items():
-            # Nobody has copies of a module's private functions.
+            # Other modules have no copies of a module's private functions.
             if type(function) in (BuiltinFunctionType, FunctionType) and not name.startswith("_"):
                 names.setdefault(id(function), f"{module}.{name}")
                 functions.append(function)

@@ -1,4 +1,4 @@
-"""Who is told before and after patching: callbacks, and entry points of other packages."""
+"""Announcements before and after patching: to callbacks, and to entry points of other packages."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ __all__ = ["announcing", "subscribe"]
 WHEN = ("will_patch", "did_patch")
 GROUPS = {when: f"greenrt.{when}" for when in WHEN}
 
-# What is told the name of what is patched.
+# Callables that get the name of each patched module.
 Callback = Callable[[str], object]
 
 _subscribed: dict[str, list[tuple[Callback, str | None]]] = {when: [] for when in WHEN}
@@ -28,7 +28,7 @@ def subscribe(when: str, callback: Callback, name: str | None = None) -> None:
     """Have `callback(name)` called before (`when="will_patch"`) or after (``"did_patch"``) something is patched.
 
     `name` is that of one patch function without ``patch_`` (``"socket"``, ``"dns"``, ``"all"``...), or of a module
-    given to `patch_module`; None: each. Each name is announced once; what was patched before is told to a
+    given to `patch_module`; None: each. Each name is announced once; what was patched before is announced to a
     ``"did_patch"`` callback at once. What a callback raises goes to the caller of the patch function; raised before,
     it stops that from patching. Main thread only, as patching.
 
@@ -42,9 +42,9 @@ def subscribe(when: str, callback: Callback, name: str | None = None) -> None:
         raise TypeError(f"the callback must be callable: {callback!r}")
     _subscribed[when].append((callback, name))
     if when == "did_patch":
-        for told in list(_announced[when]):
-            if name in (None, told):
-                callback(told)
+        for announced in list(_announced[when]):
+            if name in (None, announced):
+                callback(announced)
 
 
 def announcing(name: str, patch: Callable[[], Any]) -> Any:

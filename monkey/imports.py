@@ -52,7 +52,7 @@ class _Finder:
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            # As it was, for who asks the module for its loader.
+            # Restored, for code that asks the module for its loader.
             del loader.exec_module
             execute(module)
             if self in sys.meta_path:

@@ -22,7 +22,7 @@ _OF_THREADS = "._tstate_lock"
 
 
 def renew_locks(logging: bool) -> None:
-    """Put green locks where native ones are that nobody holds; without `logging`, not for logging's.
+    """Put green locks in the places of native ones that are free; without `logging`, not for logging's.
 
     Locks in the local variables of running functions can't be reached.
     """

@@ -143,7 +143,7 @@ def patch_thread(
     """Patch `_thread` and what lies beneath `threading`, whose classes stay its own.
 
     `threading`, `_threading_local` and `Event` are gevent's, and change nothing: all of it is patched. With
-    `existing_locks` green ones take the places of native locks that nobody holds; with `logging` of its handlers'
+    `existing_locks` green ones take the places of native locks that are free; with `logging` of its handlers'
     locks too. What can't be replaced is in the report.
     """
     import _thread
@@ -204,7 +204,7 @@ def patch_subprocess() -> None:
     from greenrt.green import subprocess as green
 
     patch_methods(subprocess, "Popen", green.METHODS)
-    # Its own name for the module `io`: nobody else's.
+    # Its own name for the module `io`, which no other module uses.
     replace(subprocess, green.NAMES, copies=False)
 
 

@@ -18,6 +18,6 @@ def subscribe_psycopg() -> None:
 def _choose_wait(psycopg: ModuleType) -> None:
     # The package has imported it: a submodule. psycopg chooses in the same way, but under gevent's patching only.
     waiting: Any = psycopg.waiting
-    # Anything else, by PSYCOPG_WAIT_FUNC, is somebody's choice; and without the part in C there is no wait_c.
+    # The program chose anything else, by PSYCOPG_WAIT_FUNC; and without the part in C there is no wait_c.
     if waiting.wait is getattr(waiting, "wait_c", None):
         waiting.wait = getattr(waiting, "wait_poll", waiting.wait_selector)

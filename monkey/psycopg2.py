@@ -20,7 +20,7 @@ def subscribe_psycopg2() -> None:
 def _set_callback(psycopg2: ModuleType) -> None:
     # The package has imported it: a submodule.
     extensions: Any = psycopg2.extensions
-    # Another one is somebody's choice.
+    # The program has chosen another one.
     if extensions.get_wait_callback() is None:
         extensions.set_wait_callback(wait)
 

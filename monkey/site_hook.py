@@ -1,4 +1,4 @@
-"""The command ``greenrt install-hook``: a file in site-packages by which each Python patches itself, if told to.
+"""The command ``greenrt install-hook``: a file in site-packages by which each Python patches itself, on demand.
 
 The `site` module executes the lines of ``.pth`` files that begin with ``import`` when Python starts
 (https://docs.python.org/3/library/site.html). Ours acts only if the environment has ``GREENRT_PATCH=1``, and costs a

@@ -1,7 +1,7 @@
 """The names that annotations use, without the import of `typing`, which would take a third of greenrt's own.
 
-A type checker sees the real ones. At run time they are empty stand-ins: annotations stay readable, and whoever
-evaluates them (`typing.get_type_hints`) gets these.
+A type checker sees the real ones. At run time they are empty stand-ins: annotations stay readable, and code
+that evaluates them (`typing.get_type_hints`) gets these.
 """
 
 __all__ = ["TYPE_CHECKING", "Any", "ClassVar", "Generic", "Literal", "Protocol", "Self", "TypeVar"]

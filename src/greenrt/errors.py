@@ -69,7 +69,7 @@ class Cancelled(RuntimeError):
 
 
 class Finalized(RuntimeError):
-    """The watcher has been finalized; make a new one. Raised also in who waits on it at that time."""
+    """The watcher has been finalized; make a new one. Raised also in its waiters at that time."""
 
 
 class WouldDeadlock(RuntimeError):

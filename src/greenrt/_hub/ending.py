@@ -1,4 +1,4 @@
-"""The end of a hub: its greenlets are told, and have a little time to clean up. The end of the process."""
+"""The end of a hub: its greenlets get an error, and have a little time to clean up. The end of the process."""
 
 import atexit
 import sys
@@ -23,7 +23,7 @@ from greenrt.errors import HubDestroyed, LoopClosed
 
 __all__ = ["end_greenlets"]
 
-# How often a greenlet that waits again is told again, and how long it may take each time (seconds).
+# How often a greenlet that waits again gets the error again, and how long it may take each time (seconds).
 ROUNDS = 10
 ROUND_SECONDS = 0.1
 
@@ -85,7 +85,7 @@ def run_what_is_due() -> None:
     """At the end of the process: have the main thread's hub run posts and finalizers, and what these post.
 
     The hubs of other threads end with their threads. This one stays: what comes after may still wait. Greenlets that
-    are parked are not told, as daemon threads are not.
+    are parked get no error, as daemon threads get none.
     """
     hub = slot.get_hub_if_exists()
     if hub is None or hub.loop.closed or current() is hub:

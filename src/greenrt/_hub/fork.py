@@ -16,8 +16,8 @@ __all__ = ["install"]
 
 
 def _run_alone() -> None:
-    """Give way to nobody from here on: what the at-fork hooks of others use, a lock, would let run in the child who
-    is the parent's, before they are left behind. (A fork takes some milliseconds, so a turn is due.)
+    """Disable yielding: a lock that another at-fork hook uses could run the parent's greenlets in the child, before
+    they are left behind. (A fork takes some milliseconds, so a turn is due.)
     """
     hub = slot.get_hub_if_exists()
     if hub is not None:

@@ -491,7 +491,7 @@ class Greenlet(Fiber):
         self._end().link(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, False))
 
     def unlink(self, callback: Callable[["Greenlet"], object]) -> None:
-        """Take back one link or rawlink of `callback`, which is not called any more; no-op if there is none."""
+        """Remove one link or rawlink of `callback`, so that it is not called. Does nothing if it has none."""
         latch = self.latch
         if latch is not None:
             latch.unlink(callback)

@@ -98,8 +98,8 @@ class WaitList:
 class Guarded(Gate):
     """State that any greenlet of any thread may change, one operation at a time.
 
-    A thread never waits for itself: a finalizer or a signal handler can run inside any critical section. Who finds
-    that its own thread has the gate leaves its operation in a list, and who holds the gate works the list off before
+    A thread never waits for itself: a finalizer or a signal handler can run inside any critical section. Code that
+    finds its own thread in the gate leaves its operation in a list, and the gate's holder works the list off before
     and after giving the gate back. Other threads' critical sections are waited for. Two rules keep them short and
     safe: nothing in them switches, and nothing of the user's is dropped in them.
 
@@ -141,7 +141,7 @@ class Guarded(Gate):
                     self._leave()
                     raise
             self._leave()
-            # Left after the last look, by someone who found the gate taken.
+            # Left after the last look, by code that found the gate taken.
             if not self._deferred or not self._enter():
                 return
 

@@ -1,4 +1,4 @@
-"""The hub: the greenlet that runs a thread's loop, resumes who is ready, and reports what goes wrong."""
+"""The hub: the greenlet that runs a thread's loop, resumes ready greenlets, and reports what goes wrong."""
 
 import os
 import sys
@@ -181,7 +181,7 @@ class Hub(HubCore):
             entry = None
             if coarse() >= self.poll_due:
                 break
-        # Nobody but the hub resumes anyone while it polls.
+        # Only the hub resumes greenlets while it polls.
         self.budget = 0
 
     def _nothing_left(self) -> float:
@@ -214,7 +214,7 @@ class Hub(HubCore):
         return 0.0
 
     def _loop_closed(self) -> None:
-        """Somebody closed the loop under the hub: whoever waits in the main greenlet is told."""
+        """Other code closed the loop under the hub: raise an error in a main greenlet that waits."""
         error = LoopClosed(f"{self.loop!r} of {self!r} is closed; nothing can be waited for in this thread")
         self.handle_system_error(LoopClosed, error)
 
@@ -279,7 +279,7 @@ class Hub(HubCore):
 
     def thread_ended(self) -> None:
         """The hub's thread is at its end, and calls this itself, in its main greenlet: `destroy`."""
-        # The slot may be gone already, and whoever parks or cleans up now must not get a new hub.
+        # The slot may be gone already, and a greenlet that parks or cleans up now must not get a new hub.
         set_slot(self)
         try:
             self._end(True)
@@ -341,7 +341,7 @@ class Hub(HubCore):
     def handle_error(
         self, context: Any, type: Any, value: Any = None, tb: TracebackType | None = None
     ) -> None:
-        """Report an error that nobody caught: print it, and raise it in the main greenlet if it is a system error."""
+        """Report an uncaught error: print it, and raise it in the main greenlet if it is a system error."""
         if isinstance(value, str):
             value = type(value)
         if value is None:

@@ -69,7 +69,7 @@ def _share(what: Any, fd: int, event: int, park: Any, occupant: Any) -> None:
         # Killed or timed out: it only has not yet run to leave.
         fds.park(fd, event, park)
     elif what.type & 0xF != _socket.SOCK_STREAM or what.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
-        # Datagrams and connections come whole: each is for whoever gets it, as with threads.
+        # Datagrams and connections come whole: each is for the first taker, as with threads.
         fds.add(fd, event, park)
     else:
         raise ConcurrentObjectUseError(
@@ -122,7 +122,7 @@ def new_fd(fd: int) -> None:
 
 
 def forget_fd(fd: int) -> None:
-    """Note that `fd` is about to be closed: whoever waits for it, in any thread, gets OSError (EBADF)."""
+    """Note that `fd` is about to be closed: its waiters, in any thread, get OSError (EBADF)."""
     if fd < 0:
         return
     hub = get_slot()

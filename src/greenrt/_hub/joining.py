@@ -32,7 +32,7 @@ class Collector(Notifier):
         try:
             self.ready.append(source)
         except MemoryError:
-            # For who waits, who would wait for ever; the source has others to tell.
+            # For the waiter, which would wait for ever; the source has others to notify.
             self.lost = True
         park = self.park
         if park is not None and (self.lost or len(self.ready) >= self.needed):

@@ -60,8 +60,8 @@ class Latch(Guarded):
         self._submit(CALL_LINKS, None)
 
     def reset(self) -> None:
-        """Unset; who was woken stays woken."""
-        # One store, which needs no gate: who looks at the flag under the gate finds it set or unset, as if this had
+        """Unset; woken waiters stay woken."""
+        # One store, which needs no gate: a look at the flag under the gate finds it set or unset, as if this had
         # come after or before.
         self._set = False
 

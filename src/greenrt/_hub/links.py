@@ -1,4 +1,4 @@
-"""Links: who is told, without waiting, that something has ended or was set."""
+"""Links: callbacks that run, without a waiter, when something has ended or was set."""
 
 from collections.abc import Callable
 
@@ -62,7 +62,7 @@ class Link(Notifier):
     def __init__(self, callback: Callable[[Any], object]) -> None:
         self.loop = slot.get_hub().loop
         self.callback = callback
-        # Made now: an end must be told when there is no memory, too.
+        # Made now: an end must be announced when there is no memory, too.
         self.call = LinkCall(callback)
 
     def notify(self, source: Any) -> None:
@@ -123,7 +123,7 @@ class LinkList:
         link.notify(source)
 
     def take_out(self, callback: Any) -> None:
-        """Remove the first link that is of `callback`, unless its call has been made; no-op if there is none."""
+        """Remove the first link of `callback` that has not been called. Does nothing if none is left."""
         for link in self.queued or ():
             call = link.call
             if not call.over and link.is_of(callback):

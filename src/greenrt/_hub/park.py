@@ -1,7 +1,7 @@
 """The one gate to park, and the one gate to wake.
 
-A `Park` is one wait of one greenlet (or of one native thread that has no hub). It ends exactly once, by whoever
-claims it first: its wake, its timeout, or an error thrown at it. The others learn that they came too late, and
+A `Park` is one wait of one greenlet (or of one native thread that has no hub). It ends exactly once, by the
+first that claims it: its wake, its timeout, or an error thrown at it. The others learn that they came too late, and
 nothing is ever taken back: a greenlet that was woken gets what it was woken with, and a kill or a Timeout that
 comes between its wake and its resumption waits for the greenlet's next park. So what is handed to a waiter
 (an item, a lock) can't be lost, and no primitive has to undo anything.
@@ -186,7 +186,7 @@ def as_seconds(timeout: Any) -> float:
 class Park(Entry):
     """One wait of one greenlet. Owner: the greenlet; `wake` and `fail`: any thread.
 
-    `what` says what is waited on (an object, or a tuple that the report renders); `guard`, if set, is told when the
+    `what` says what is waited on (an object, or a tuple that the report renders); `guard`, if set, hears when the
     wait ends otherwise than by a wake; `counted` says whether the loop must go on while the park is suspended
     (waits with a timeout and for fds set it; what else wakes a park keeps the loop going itself); `previous`,
     `following` and `queue` belong to the WaitList the park is in. Until it ends, `outcome` may carry what the waiter
@@ -219,7 +219,7 @@ class Park(Entry):
     following: Any
 
     def claim(self) -> bool:
-        """See `HeapNode.claim`. In the child of a fork nobody can claim what another thread's greenlet waits in."""
+        """See `HeapNode.claim`. In the child of a fork a park of another thread's greenlet cannot be claimed."""
         if _forked and self.hub is not None and self.hub.loop.closed:
             return False
         return HeapNode.claim(self)
@@ -354,7 +354,7 @@ class Park(Entry):
         try:
             seconds = as_seconds(timeout)
         except Exception as error:
-            # Who was woken already gets that.
+            # A waiter that was woken already gets that.
             if not self.claim():
                 return True
             self.failed = True
@@ -458,18 +458,18 @@ class NativePark(Park):
 
 
 class LastPark(NativePark):
-    """A wait in a finalizer at the very end of the interpreter: only time ends it, as nobody else runs."""
+    """A wait in a finalizer at the very end of the interpreter: only time ends it, as no other code runs."""
 
     __slots__ = ()
 
     def _block(self, timeout: Any) -> None:
         if timeout is None:
-            raise RuntimeError(f"the interpreter ends: nobody is left to end a wait on {self.what!r}")
+            raise RuntimeError(f"the interpreter ends: no code is left to end a wait on {self.what!r}")
         NativePark._block(self, timeout)
 
 
 def note_fork() -> None:
-    """Have nobody wake what waits in other threads, in the child of a fork: a lock would go to it and be lost."""
+    """Disable wakes of other threads' waiters in the child of a fork: a lock would go to it and be lost."""
     global _forked
     _forked = True
     for park in _native_parks:

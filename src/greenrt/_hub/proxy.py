@@ -41,7 +41,7 @@ class _Request(Entry):
             raise
         except BaseException as error:
             if not park.fail(error):
-                # Nobody waits any more: it is reported, as what a post raises.
+                # No waiter is left: the error is reported, as what a post raises.
                 raise
         else:
             park.wake(value)
@@ -130,7 +130,7 @@ class LoopProxy:
 
 
 def _fail_calls_to_lost_threads() -> None:
-    """In the child of a fork, nobody answers what the forking thread asked of other threads."""
+    """In the child of a fork, what the forking thread asked of other threads gets no answer."""
     for park, proxy in list(_underway.items()):
         try:
             proxy.post(int)

@@ -44,7 +44,7 @@ class RawGreenlet(Fiber):
 
 
 def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGreenlet:
-    """Start a greenlet that nobody can join or link to: the cheapest kind."""
+    """Start a greenlet without join and links: the cheapest kind."""
     if not callable(function):
         raise TypeError(f"a greenlet runs something callable, not {function!r}; write spawn_raw(fn, *args)")
     made = RawGreenlet(function, args, kwargs)

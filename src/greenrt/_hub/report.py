@@ -51,7 +51,7 @@ class _Rendered:
 
 
 def render_parked(hub: Any) -> list[str]:
-    """Return a line for each parked greenlet: who, on what, spawned where."""
+    """Return a line for each parked greenlet: its name, what it waits for, where it was spawned."""
     return [_render(hub, park) for park in parked_greenlets(hub)]
 
 

@@ -1,6 +1,6 @@
 """A run queue whose order is an input: for tests, when ``GREENRT_SEED`` is set.
 
-Greenlets that were woken run in a random order, since the order of unrelated wakes is promised to nobody. The
+Greenlets that were woken run in a random order, since the order of unrelated wakes is not promised. The
 order in which greenlets start and callbacks run is promised, and stays.
 """
 

@@ -31,7 +31,7 @@ enable_optional_cleanup(False)
 _factory: Callable[[], Any] | None = None
 _timeout_class: Any = None
 
-# Ends with its thread, and ends the thread's hub: the C slot has nobody to tell.
+# Ends with its thread, and ends the thread's hub: the C slot has no callback.
 _at_thread_end = _original.thread_local()
 
 

@@ -1,4 +1,4 @@
-"""Who else could wake a greenlet: other native threads and Python signal handlers."""
+"""What else could wake a greenlet: other native threads and Python signal handlers."""
 
 import _signal
 import sys
@@ -10,7 +10,7 @@ from greenrt._typing import Any
 
 __all__ = ["calls_underway", "idle_threads", "possible_wakers"]
 
-# Native threads of greenrt's own that do nothing without being asked: they wake nobody.
+# Native threads of greenrt's own that act only on request: they wake no greenlet.
 idle_threads: set[int] = set()
 
 # Calls that such threads have been asked for and have not answered yet.

@@ -2,7 +2,7 @@
 
     signals -> posts -> prepare -> poll -> fds -> check -> timers -> idle
 
-A turn only fills the run queue (`ready`); whoever called `gather` then runs it. No code of the user runs under
+A turn only fills the run queue (`ready`); the caller of `gather` then runs it. No code of the user runs under
 the poll. What runs inside a turn are Python's signal handlers and the callbacks of prepare and check watchers:
 they exist to run at just that point.
 
@@ -57,7 +57,7 @@ class Drain(Entry):
         self.fds = fds
         self.source = source
         self.fd = source.fd
-        # Under a sticky registration each write to an eventfd is an event of its own; nobody has to read it.
+        # Under a sticky registration each write to an eventfd is an event of its own, and need not be read.
         self.needed = needed
         fds.park(self.fd, READ, self)
 
@@ -92,7 +92,7 @@ class LoopBase:
         self.prepares: list[Any] = []
         self.checks: list[Any] = []
         self.idles: list[Any] = []
-        # The active watchers that hold something besides the loop: they are told of its end, and of a fork.
+        # The active watchers that hold something besides the loop: they learn of its end, and of a fork.
         self.holders: list[Any] = []
         # Looks for mistakes, while `Loop.debug` is true.
         self.inspector: Any = None
@@ -121,7 +121,7 @@ class LoopBase:
             if self.watches_signals:
                 self.watch_signals()
         except BaseException:
-            # Nobody gets this loop, to close it.
+            # No caller gets this loop, to close it.
             self._detach(False)
             raise
 
@@ -167,7 +167,7 @@ class LoopBase:
         if not self.armed:
             self.armed = True
             self.wake()
-        # Closed between the two looks: if the close did not find the entry, nobody will.
+        # Closed between the two looks: if the close did not find the entry, no later step will.
         if self.closed and self._take_back(entry):
             raise LoopClosed(f"{self!r} was closed; nothing posted to it can run")
 

@@ -1,7 +1,7 @@
 """The end of child processes: by pidfd_open(2), or by a native thread that waits for just that child.
 
-Any thread and any loop can watch any child. SIGCHLD and its handler are left alone, and no child is touched that
-nobody asked for: there is no ``waitpid(-1)`` here.
+Any thread and any loop can watch any child. SIGCHLD and its handler are left alone, and only children
+that are watched are touched: there is no ``waitpid(-1)`` here.
 """
 
 import os
@@ -21,8 +21,8 @@ from greenrt.errors import LoopClosed
 
 __all__ = ["Child"]
 
-# All active watchers by pid: whoever reaps a child tells all who watch it. The lock also makes reaping and telling
-# one step. Re-entrant, since a signal handler of the same thread may start a watcher inside.
+# All active watchers by pid: the watcher that reaps a child informs the others. The lock also makes reaping and
+# informing one step. Re-entrant, since a signal handler of the same thread may start a watcher inside.
 _lock = _original.RLock()
 _watched: dict[int, list["Child"]] = {}
 
@@ -34,7 +34,7 @@ class Child(Holder):
     """Calls back once when child process `pid` has ended, after reaping it; then the watcher is stopped.
 
     `rpid` is then the pid, and `rstatus` the status as os.waitpid(2) returns it (see os.waitstatus_to_exitcode), or
-    None if somebody else has taken it: another waitpid, a SIGCHLD that is ignored (wait(2), ECHILD), or the process
+    None if other code has taken it: another waitpid, a SIGCHLD that is ignored (wait(2), ECHILD), or the process
     is no child of this one. A process that does not exist counts as one that ended. With `trace`, stops and
     continuations call back too (WUNTRACED, WCONTINUED), and only the end stops the watcher.
 
@@ -58,7 +58,7 @@ class Child(Holder):
         self.rstatus: int | None = None
         self._trace = bool(trace)
         self._fd = -1
-        # What has been seen and not been told yet.
+        # What has been seen and not been reported yet.
         self._statuses: deque[int | None] = deque()
 
     # -- What Holder asks for
@@ -125,7 +125,7 @@ class Child(Holder):
         if events & CLOSED or self._fd < 0:
             return
         with _lock:
-            # Else another watcher of the same child has reaped it, and told us.
+            # Else another watcher of the same child has reaped it, and reported it here.
             if self in _watched.get(self.pid, ()):
                 _tell_all(self.pid, _reap(self._fd))
 
@@ -211,7 +211,7 @@ def _wait(pid: int, trace: bool) -> None:
     while more:
         gone = False
         try:
-            # Takes nothing: who watches it may have changed while this thread slept.
+            # Takes nothing: the watchers may have changed while this thread slept.
             _original.waitid(os.P_PID, pid, flags)
         except ChildProcessError:
             gone = True
@@ -235,7 +235,7 @@ def _take(pid: int, trace: bool, gone: bool) -> bool:
         except ChildProcessError:
             found, status = pid, None
         if not found:
-            # Somebody else took it in between.
+            # Other code took it in between.
             return True
     if status is not None and (os.WIFSTOPPED(status) or os.WIFCONTINUED(status)):
         for watcher in watchers:

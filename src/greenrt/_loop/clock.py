@@ -16,7 +16,7 @@ class Clock:
 
 
 class VirtualClock(Clock):
-    """A clock that moves only when told to: time becomes an input of a test."""
+    """A clock that moves only on demand: time becomes an input of a test."""
 
     __slots__ = ("_time",)
 

@@ -26,7 +26,7 @@ class Entry(HeapNode):
     """Something that waits for the loop, and that the run queue can run.
 
     `fire` is called by the loop when what the entry waits for has happened. It only queues: no code of the
-    user runs in it. `run` is called later by whoever drains the run queue, and may run anything.
+    user runs in it. `run` is called later by the code that drains the run queue, and may run anything.
     """
 
     __slots__ = ()

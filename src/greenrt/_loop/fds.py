@@ -1,11 +1,11 @@
-"""The fd table: who waits for which fd, and what the kernel was told about it.
+"""The fd table: the waiters for each fd, and what the kernel knows of it.
 
 Two kinds of users share an fd:
 
 - A *socket operation* parks one reader and one writer at most, and only when there is nothing to do. For these the
-  epoll backend keeps one edge-triggered registration for the life of the fd: no system call for a wait. Whoever has
-  emptied such an fd says so (`note_dry`), and saves the next read a call that would only say EAGAIN.
-- A *level user* (an io watcher, `wait_read`, select, poll, a resolver) wants to be told of readiness that may be
+  epoll backend keeps one edge-triggered registration for the life of the fd: no system call for a wait. A reader
+  that has emptied such an fd says so (`note_dry`), and saves the next read a call that would only say EAGAIN.
+- A *level user* (an io watcher, `wait_read`, select, poll, a resolver) wants reports of readiness that may be
   old. While an fd has one, its registration is one-shot: arming reports the present state.
 """
 
@@ -46,9 +46,9 @@ class FdEntry:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        # Counts the files that had this number, as far as we were told.
+        # Counts the files that had this number, as far as is known.
         self.generation = 1
-        # How often one of them was closed, as far as we were told.
+        # How often one of them was closed, as far as is known.
         self.closes = 0
         self.reader: Entry | None = None
         self.writer: Entry | None = None
@@ -79,7 +79,7 @@ class FdEntry:
         return events
 
     def waiters(self) -> list[Entry]:
-        """Return all who wait."""
+        """Return all waiters."""
         found: list[Entry] = [] if self.watchers is None else list(self.watchers)
         if self.reader is not None:
             found.append(self.reader)
@@ -98,8 +98,8 @@ class FdEntry:
             watchers.pop(waiter, None)
             if not watchers:
                 self.watchers = None
-        # A one-shot registration that is still armed reports at most once more, to nobody. It is not counted on:
-        # while nobody waits, the fd may be closed and its number used again without our notice.
+        # A one-shot registration that is still armed reports at most once more, to no waiter. It is not counted on:
+        # while it has no waiter, the fd may be closed and its number used again without our notice.
         if self.armed and not self.wanted():
             self.armed = 0
 
@@ -206,13 +206,13 @@ class FdTable:
         self._deliver(entry, _CLOSED)
 
     def closes(self, fd: int) -> int:
-        """Return how often the file of this number was closed: who comes later knows by it that his is gone."""
+        """Return how often the file of this number was closed: a later caller knows by it that its file is gone."""
         return self.entry(fd).closes
 
     def reset(self, fd: int) -> None:
         """The number `fd` may belong to a new file: nothing that is known of it holds any more.
 
-        Who waits for it goes on waiting: it may also be a second socket object on the same file.
+        Waiters for it go on waiting: it may also be a second socket object on the same file.
         """
         if fd < 0 or fd >= len(self.entries):
             return
@@ -237,7 +237,7 @@ class FdTable:
             entry.void = True
 
     def forget_elsewhere(self, fd: int) -> list[Entry]:
-        """`forget` by a thread that does not own this table; return who waits, for `evict` to be told of."""
+        """`forget` by a thread that does not own this table; return the waiters, for `evict`."""
         entry = self._known(fd)
         if entry is None:
             return []
@@ -320,7 +320,7 @@ class FdTable:
                 entry.dry = False
             self._deliver(entry, events)
             if not entry.stuck:
-                # The one-shot registration is spent; who still waits needs a new one.
+                # The one-shot registration is spent; a remaining waiter needs a new one.
                 entry.armed = 0
                 if entry.wanted():
                     try:

@@ -1,4 +1,4 @@
-"""The end of watchers: a last call, once, when nobody uses them any more."""
+"""The end of watchers: a last call, once, when they are in use no more."""
 
 from collections.abc import Callable, Sequence
 
@@ -50,7 +50,7 @@ def _claim(watchers: Sequence[Any]) -> None:
 
 
 class Finalizer(Entry):
-    """Waits in the run queue until its watchers are quiet: no callback runs, and nobody is parked on them."""
+    """Waits in the run queue until its watchers are quiet: no callback runs, and no greenlet is parked on them."""
 
     __slots__ = ("_fn", "_loop", "_subject", "_watchers")
 

@@ -30,7 +30,7 @@ AT_EXIT = 5.0
 # (level, text, time of day, thread)
 _records: deque[tuple[int, str, float, int]] = deque()
 
-# Held while a thread passes records on. Nobody waits for it but `flush`.
+# Held while a thread passes records on. Only `flush` waits for it.
 _busy = _original.allocate_lock()
 
 _at_exit: list[Any] = []
@@ -88,7 +88,7 @@ def _pass_on(busy: Any) -> None:
         while _records:
             _emit(*_records.popleft())
         busy.release()
-        # Whoever added one meanwhile may have found the lock taken.
+        # A thread that added one meanwhile may have found the lock taken.
         if not _records or not busy.acquire(blocking=False):
             return
 
@@ -119,7 +119,7 @@ def _write(text: str) -> None:
     try:
         _original.write(2, f"greenrt: {text}\n".encode(errors="backslashreplace"))
     except OSError:
-        # Nobody is left to be told.
+        # No handler is left.
         pass
 
 

@@ -58,7 +58,7 @@ class Loop(LoopBase):
         # What `stop` asked for, from any thread.
         self._stops: deque[float] = deque()
         self._running = False
-        # Who waits for the close, and an item for the one thread that may do it.
+        # The waiters for the close, and an item for the one thread that may do it.
         self._closings: deque[Closing] = deque()
         self._right_to_close = [None]
         self._gone = False
@@ -290,7 +290,7 @@ class Loop(LoopBase):
         """Whether the loop looks for mistakes, and reports them to the log ``greenrt``; can be set at any time.
 
         That is: callbacks in the hub that take longer than 50 ms, greenlets that run for so long without a switch
-        (told at the switch, with the place), fds that are closed while someone waits for them, idle watchers that
+        (reported at the switch, with the place), fds that are closed under a waiting greenlet, idle watchers that
         keep the loop busy for long. Each turn then looks at all fds that are waited for, each switch at the clock.
         Calls from a wrong thread raise WrongThread always.
         """
@@ -350,7 +350,7 @@ class Loop(LoopBase):
     def reinit(self) -> None:
         """Give the loop kernel objects of its own, in the child of a fork; done by itself for the forking thread.
 
-        The inherited ones are closed, never told to forget an fd: the parent shares them. Other threads' loops are
+        The inherited ones are closed, and never forget an fd: the parent shares them. Other threads' loops are
         closed in the child, and raise LoopClosed.
         """
         self._check_open("loop.reinit")
@@ -361,7 +361,7 @@ class Loop(LoopBase):
             holder.forked()
 
     def _renew(self) -> None:
-        """Take new objects of the kernel's. Who waits for an fd goes on waiting, or hears that it is closed."""
+        """Take new objects of the kernel's. Waiters for an fd go on waiting, or learn that it is closed."""
         own = self._own_fds()
         waiting = [entry for entry in self.fds.all_entries() if entry.fd not in own]
         self._detach(False)
@@ -411,7 +411,7 @@ class Loop(LoopBase):
             holder.quiesce()
         self._detach(False)
         self._gone = True
-        # Who waits for it in the child waits for what will not happen.
+        # Waiters for it in the child wait for what will not happen.
         for entry in list(self.foreign):
             if isinstance(entry, Ticket):
                 entry.finish()
@@ -460,7 +460,7 @@ class Loop(LoopBase):
     def end(self, finalizers: bool = True) -> None:
         """Close at once; for `Closing` and for the end of the loop's thread. Owner thread, outside of callbacks."""
         try:
-            # One thread closes, whoever else would.
+            # One thread closes, however many would.
             self._right_to_close.pop()
         except IndexError:
             return
@@ -500,7 +500,7 @@ class Loop(LoopBase):
             closing.finish()
 
     def _drain(self, finalizers: bool) -> BaseException | None:
-        """Run all that is queued, and what that queues; return the first error that nobody took."""
+        """Run all that is queued, and what that queues; return the first error that was not handled."""
         ready = self.ready
         failure = None
         for _ in range(CLOSING_ROUNDS):
@@ -511,7 +511,7 @@ class Loop(LoopBase):
         self.collect_posts()
         left = len(ready)
         self.ended = True
-        # Who was about to hand something over may not have seen the end; nobody can after this.
+        # A thread that was about to hand something over may not have seen the end; none can after this.
         self.collect_posts()
         failure = self._run_last(finalizers and not left) or failure
         if left:

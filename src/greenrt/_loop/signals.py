@@ -51,7 +51,7 @@ class Signal(Holder):
         super().__init__(loop, ref)
         self.number = int(number)
         self.count = 0
-        # How many the main thread has seen, and how many the owner has been told of: each is written by one thread.
+        # How many the main thread has seen, and how many the owner has got: each is written by one thread.
         self._seen = 0
         self._told = 0
         self._posted = False

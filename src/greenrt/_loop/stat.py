@@ -3,7 +3,7 @@
 No inotify(7) besides, as libev has it. It would only tell sooner than the interval, which can be 0.1 s: the looks
 would have to go on, since it says nothing of changes that other hosts make in a network file system, nor of those in
 /proc and /sys. A path that does not exist yet, or that leads through links, needs a watch on each directory on its
-way; and a user has 128 instances in all (max_user_instances). Who wants that may watch an inotify fd by `loop.io`.
+way; and a user has 128 instances in all (max_user_instances). `loop.io` can watch an inotify fd.
 """
 
 import os

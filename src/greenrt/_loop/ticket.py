@@ -91,7 +91,7 @@ class Ticket(Entry):
         return self._wait_in_callback(blocked, park, timeout)
 
     def _wait_here(self) -> None:
-        """The loop's own thread waits: nobody else will do it."""
+        """The loop's own thread waits: no other thread will do it."""
         self.run()
 
     def _wait_in_callback(self, blocked: list[Any], park: Any, timeout: float | None) -> bool:
@@ -160,7 +160,7 @@ class Closing(Ticket):
 
 
 class _Done(Ticket):
-    """What is done already; shared by all who ask on the loop's own thread."""
+    """What is done already; shared by all callers on the loop's own thread."""
 
     __slots__ = ()
 

@@ -10,7 +10,7 @@ from greenrt._typing import Any
 
 __all__ = ["SignalWakeup", "Wakeup"]
 
-# How many items `Wakeup._senders` has while nobody sends.
+# How many items `Wakeup._senders` has while no thread sends.
 IDLE = 8
 
 
@@ -67,7 +67,7 @@ class Wakeup:
         if read_fd < 0:
             return
         self.fd = self.write_fd = -1
-        # Who is in `send` has the fd still. Not for ever: this thread itself may be, in a frame below.
+        # A thread in `send` has the fd still. Not for ever: this thread itself may be, in a frame below.
         for _ in range(100):
             if len(self._senders) == IDLE or not await_senders:
                 break
@@ -105,7 +105,7 @@ class SignalWakeup:
         self._armed = True
 
     def disarm(self) -> None:
-        """Give the program its place back, unless somebody listens."""
+        """Give the program its place back, unless a loop listens."""
         if not self._armed:
             return
         # Now: the program may close its fd as soon as it has it back.
@@ -113,7 +113,7 @@ class SignalWakeup:
         if self._listeners:
             return
         self._armed = False
-        # Whether a full pipe is to be mentioned is not told; it is not.
+        # CPython does not say whether the program wanted warnings of a full pipe: it gets none.
         try:
             replaced = _original.set_wakeup_fd(self._program_fd, warn_on_full_buffer=False)
         except (OSError, ValueError):
@@ -151,7 +151,7 @@ class SignalWakeup:
         try:
             _original.write(self._program_fd, data)
         except OSError:
-            # Full: who reads it is told of signals anyway. Or closed by another thread in the sleep.
+            # Full: its reader learns of signals anyway. Or closed by another thread in the sleep.
             pass
 
     def close(self) -> None:

@@ -155,7 +155,7 @@ class Watcher(Entry):
     # -- Finalizing
 
     def finalize(self, fn: Callable[[Any], object] | None = None, immediate: bool = False) -> bool:
-        """Stop for good, and call ``fn(watcher)`` exactly once on the loop's thread when nobody uses the watcher.
+        """Stop for good, and call ``fn(watcher)`` exactly once on the loop's thread when the watcher is not in use.
 
         That is: when its callback has returned, and a greenlet that waits on it has been resumed with Finalized.
         No callback starts after this call. `callback` and `args` are kept until `fn` has returned. What `fn` raises
@@ -184,7 +184,7 @@ class Watcher(Entry):
         self.unclaim()
 
     def quiesce(self) -> None:
-        """For `finalizer`: stop, but keep what the callback uses; wake who waits. Owner thread, idempotent."""
+        """For `finalizer`: stop, but keep what the callback uses; wake the waiters. Owner thread, idempotent."""
         self._deactivate()
         self._pending = False
         waiter = self.waiter
@@ -542,16 +542,16 @@ class Async(Watcher):
     def send(self) -> None:
         """Have the callback called by the loop's thread, once for all sends until then.
 
-        ValueError if the watcher isn't active: nobody would be called. LoopClosed if the loop is closed.
+        ValueError if the watcher isn't active: it would call nothing. LoopClosed if the loop is closed.
         """
         if not self._active:
-            raise ValueError(f"{self!r} is not started; nobody would be called")
+            raise ValueError(f"{self!r} is not started; call start() first")
         if not self._pending:
             self._pending = True
             try:
                 self.loop.post(self)
             except LoopClosed:
-                # The next one is told too.
+                # The next call gets it too.
                 self._pending = False
                 raise
 

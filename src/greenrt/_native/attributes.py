@@ -1,4 +1,4 @@
-"""An object whose attributes are in a dict of somebody else's: what a greenlet-local object is (plain twin)."""
+"""An object whose attributes are in a dict of another object: what a greenlet-local object is (plain twin)."""
 
 from greenrt._typing import Any, Self
 

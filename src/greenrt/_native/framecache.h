@@ -17,7 +17,7 @@
  *   anywhere else, or a header that shifts chunks off the page boundary, would cost every greenlet another
  *   4 KiB.
  * - Memory handed out is not zeroed. allocate_chunk() sets the three header words, push_chunk() skips data[0]
- *   of a root chunk, and frames initialise their own slots: nobody reads what was there before.
+ *   of a root chunk, and frames initialise their own slots: no code reads what was there before.
  */
 #ifndef GREENRT_FRAMECACHE_H
 #define GREENRT_FRAMECACHE_H
@@ -45,7 +45,7 @@
 #define FRAMES_LEAF ((size_t)1 << FRAMES_LEAF_BITS)
 
 typedef struct frame_slab {
-    uint64_t free; /* chunks that nobody uses */
+    uint64_t free; /* unused chunks */
     uint64_t kept; /* those of them with memory behind them; the others were never used, or purged */
     struct frame_slab *prev, *next;
     char *base; /* NULL: there is no slab at this place of the table */
@@ -301,7 +301,7 @@ static int frames_put(frame_pool *pool, void *address)
     size_t offset = (uintptr_t)address & (frames_length(pool) - 1);
     pthread_mutex_lock(&frames.lock);
     frame_slab *slab = frames_record((uintptr_t)address - offset, 0);
-    /* A slab can have holes: who takes us out by setting an older allocator unmaps chunks of ours with it, and
+    /* A slab can have holes: code that sets an older allocator takes us out, unmaps chunks of ours with it, and
      * may be given those addresses again, at any page boundary. */
     if (slab == NULL || slab->base == NULL || slab->pool != pool || offset % pool->chunk) {
         pthread_mutex_unlock(&frames.lock);
@@ -401,7 +401,7 @@ static int frames_install(void)
         frames.ready = 1;
     }
     else if (!frames_current_is(&frames.below)) {
-        /* In place, or below somebody's wrapper: a second copy of us on top of that wrapper would pass on to
+        /* In place, or below another wrapper: a second copy of us on top of that wrapper would pass on to
          * itself. */
         return 0;
     }

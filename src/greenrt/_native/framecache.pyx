@@ -43,7 +43,7 @@ cdef extern from "framecache.h":
 def install() -> bool:
     """Put the cache on top of the current arena allocator; tell whether it is in place.
 
-    Any thread. Once in place it stays: later calls return True and change nothing, also when somebody has
+    Any thread. Once in place it stays: later calls return True and change nothing, also when other code has
     put an allocator on top of it since. It is put back only when the very allocator it was put on is the
     current one again. With GREENRT_FRAME_CACHE=0 in the environment it does nothing and returns False.
     Raises ValueError when that variable is anything but 0, 1 or empty, and MemoryError when
@@ -113,7 +113,7 @@ def statistics(roots=False) -> dict[str, int]:
 def fill_free(byte) -> int:
     """Overwrite each kept free chunk with `byte` (0 to 255) and return how many there were; for tests.
 
-    Any thread. Whoever relies on zeroed or stale memory in a chunk then fails at once.
+    Any thread. Code that relies on zeroed or stale memory in a chunk then fails at once.
     """
     cdef unsigned char value = byte
     cdef uint64_t filled

@@ -37,7 +37,7 @@ class Gate:
         self = super().__new__(cls)
         blank(self)
         # Knows its thread from the moment it is taken. A plain lock and a field beside it would not: a signal handler
-        # between the two would see the gate held by nobody, and wait for it.
+        # between the two would see the gate without a holder, and wait for it.
         self._lock = RLock()
         self._deferred = []
         self._age = _age
@@ -65,7 +65,7 @@ class Gate:
         self._lock.release()
 
     def _reopen(self) -> None:
-        """Free the gate, whoever held it: in the child of a fork, where nobody does any more."""
+        """Free the gate, whatever thread held it: the child of a fork has no such thread."""
         self._lock._at_fork_reinit()
 
     def _held_here(self) -> bool:
@@ -73,5 +73,5 @@ class Gate:
         return bool(self._lock._is_owned())
 
     def _defer(self, code: int, operand: Any) -> None:
-        """Leave an operation to whoever holds the gate."""
+        """Leave an operation to the holder of the gate."""
         self._deferred.append((code, operand))

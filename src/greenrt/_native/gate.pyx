@@ -52,7 +52,7 @@ cdef class Gate:
         greenrt_open(&self.held)
 
     cpdef _reopen(self):
-        """Free the gate, whoever held it: in the child of a fork, where nobody does any more."""
+        """Free the gate, whatever thread held it: the child of a fork has no such thread."""
         self._leave()
 
     cpdef bint _held_here(self) noexcept:
@@ -60,9 +60,9 @@ cdef class Gate:
         return self.held and self.owner == PyThread_get_thread_ident() and not self._deserted()
 
     cpdef _defer(self, int code, object operand):
-        """Leave an operation to whoever holds the gate."""
+        """Leave an operation to the holder of the gate."""
         # Made before the look: allocating can run a finalizer that comes here too, and between a look and a store
-        # with nothing but C between them nobody can.
+        # with nothing but C between them no thread can.
         cdef list fresh = []
         if self._deferred is None:
             self._deferred = fresh

@@ -36,7 +36,7 @@ class HeapNode:
         return True
 
     def unclaim(self) -> None:
-        """Undo the claim; for who has made it."""
+        """Undo the claim; for its maker."""
         self._claims.append(None)
 
 

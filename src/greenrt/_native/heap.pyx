@@ -39,7 +39,7 @@ cdef class HeapNode:
         return True
 
     def unclaim(self):
-        """Undo the claim; for who has made it."""
+        """Undo the claim; for its maker."""
         self.claimed = False
 
 

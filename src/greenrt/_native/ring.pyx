@@ -6,7 +6,7 @@ cdef class Ring:
     """A first-in first-out queue; owner thread only.
 
     The slots are a Python list, not a C array, so that the cyclic garbage collector sees what is queued. It grows
-    before it is full: who is woken while memory has run out finds a place.
+    before it is full: a wake while memory has run out finds a place.
     """
 
     def __cinit__(self):

@@ -40,7 +40,7 @@ cdef extern from *:
         int64_t timeout;
     } greenrt_sock;
     #define GREENRT_SCRATCH 65536
-    /* One is enough: whoever uses it holds the GIL, and copies out of it at once. */
+    /* One is enough: its user holds the GIL, and copies out of it at once. */
     static char greenrt_scratch[GREENRT_SCRATCH];
     """
     ctypedef struct greenrt_sock:

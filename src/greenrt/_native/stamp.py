@@ -1,4 +1,4 @@
-"""How a file looks now, so that who has read it knows whether to read it again (plain twin)."""
+"""How a file looks now, so that its reader knows whether to read it again (plain twin)."""
 
 import os
 import struct

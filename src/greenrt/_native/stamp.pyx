@@ -1,4 +1,4 @@
-"""How a file looks now, so that who has read it knows whether to read it again.
+"""How a file looks now, so that its reader knows whether to read it again.
 
 os.stat makes thirty objects to say it, in three microseconds; this takes as long as the system call.
 """

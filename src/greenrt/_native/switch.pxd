@@ -11,7 +11,7 @@ cdef class Fiber(greenlet):
     cdef public object park
     cdef public object pending
     cdef public object locals
-    # What its end sets; made when somebody waits for the end.
+    # What its end sets; made when a greenlet waits for the end.
     cdef public object latch
     # Where it was spawned: the code and the instruction, rendered when asked for.
     cdef public object site_code

@@ -36,7 +36,7 @@ SURVIVES_FINALIZATION = sys.version_info >= (3, 14)
 
 _dead = greenlet.dead.__get__
 
-# Who runs while the interpreter is being finalized, when greenlet doesn't tell any more.
+# What runs while the interpreter is being finalized, when greenlet doesn't say any more.
 _last = current()
 
 
@@ -87,7 +87,7 @@ def current_or_none() -> greenlet | None:
 def current_or_last() -> greenlet:
     """Return the running greenlet; the main one of the main thread once the interpreter is being finalized.
 
-    For what only asks whose something is. Who may switch asks the others: daemon threads don't go on at the end.
+    For ownership checks only. Code that may switch uses the others: daemon threads don't go on at the end.
     """
     running = current_or_none()
     return _last if running is None else running

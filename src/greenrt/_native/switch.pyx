@@ -14,7 +14,7 @@ cdef extern from "greenlet.h":
         pass
 
     greenlet PyGreenlet_GetCurrent()
-    # The same, for who wants a NULL.
+    # The same, for callers that want a NULL.
     CGreenlet *try_current "PyGreenlet_GetCurrent"()
     object PyGreenlet_Switch(greenlet target, PyObject *args, PyObject *kwargs)
     object PyGreenlet_Throw(greenlet target, PyObject *type, PyObject *value, PyObject *traceback)
@@ -55,7 +55,7 @@ PyGreenlet_Import()
 # See the plain twin: there, the hubs of other threads must be stopped before.
 SURVIVES_FINALIZATION = True
 
-# Who runs while the interpreter is being finalized, when greenlet doesn't tell any more.
+# What runs while the interpreter is being finalized, when greenlet doesn't say any more.
 cdef greenlet _last = getcurrent()
 
 
@@ -115,14 +115,14 @@ cpdef greenlet current_or_none():
 cpdef greenlet current_or_last():
     """Return the running greenlet; the main one of the main thread once the interpreter is being finalized.
 
-    For what only asks whose something is. Who may switch asks the others: daemon threads don't go on at the end.
+    For ownership checks only. Code that may switch uses the others: daemon threads don't go on at the end.
     """
     cdef greenlet running = current_or_none()
     return _last if running is None else running
 
 
 cpdef bint ending() noexcept:
-    """Tell whether the interpreter is being finalized: nobody else runs any more, and modules lose their names."""
+    """Tell whether the interpreter is being finalized: no other code runs any more, and modules lose their names."""
     return Py_IsFinalizing()
 
 

@@ -11,7 +11,7 @@ from greenrt._typing import Any
 __all__ = ["check_signals", "coarse", "get_slot", "ident", "monotonic", "run_soon", "set_slot", "untrack"]
 
 # Not a thread-local: set at the very end of a thread, as a hub does, that would leave something behind each time.
-# Whoever sets an object clears it before the thread is gone.
+# The setter of an object clears it before the thread is gone.
 _slots: dict[int, Any] = {}
 
 coarse = monotonic

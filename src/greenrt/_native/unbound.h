@@ -2,7 +2,7 @@
  * attribute it is. As functools.partial, which stops being one of those with 3.14, and as staticmethod, whose calls
  * take the slow road: tp_call, with a tuple and without the interpreter's help.
  *
- * What it is called and who it stands for is in its dict, which functools.update_wrapper fills.
+ * Its name and the function that it stands for are in its dict, which functools.update_wrapper fills.
  */
 
 #include <Python.h>

@@ -97,7 +97,7 @@ class Job(Greenlet):
         """Nothing: Celery calls this after `TaskPool.terminate_job`, and before the task is accepted."""
 
     def stop_task(self) -> None:
-        """Raise GreenletExit in the task, and tell Celery nothing of its end: whoever calls this has done so."""
+        """Raise GreenletExit in the task, and tell Celery nothing of its end: the caller has done so."""
         self._terminated = True
         # Not in the callbacks: an acknowledgement cut in two breaks the connection.
         if self._in_task:

@@ -105,7 +105,7 @@ class Channel:
         return len(self._asked)
 
     def ask(self, token: Any, name: str, rtype: str) -> None:
-        """Ask for the records of an absolute ASCII name; `answered` is told, maybe before this returns."""
+        """Ask for the records of an absolute ASCII name; `answered` is called, maybe before this returns."""
         self._asked.add(token)
         # Only this list is held: what is called from inside c-ares must not be able to do more than take notes.
         arrived = self._arrived

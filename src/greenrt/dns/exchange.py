@@ -1,6 +1,6 @@
 """One question asked by UDP, until a name server answers it.
 
-Its sockets are its own, and so are their ports: who forges an answer has to guess a port, an id and the case of all
+Its sockets are its own, and so are their ports: a forger has to guess a port, an id and the case of all
 letters. What is not the answer is skipped, as by the C library: a stray datagram ends nothing. The servers are asked
 in turn; the socket of each stays open, so that a late answer is one too.
 """

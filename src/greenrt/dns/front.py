@@ -2,7 +2,7 @@
 
 What needs no name service is left to the C library itself: numeric hosts, hints, services. The rest follows
 getaddrinfo(3), gethostbyname(3), getnameinfo(3) of glibc 2.36: which source is asked in which order, what ends the
-search, which error is told, and how the addresses are sorted.
+search, which error is raised, and how the addresses are sorted.
 """
 
 import _socket
@@ -217,7 +217,7 @@ def _mapped(source: HostSource, name: str, every: bool) -> Host | Failure:
     """Return a host's IPv6 addresses, and if there are none, or `every`, its IPv4 addresses written as IPv6 ones."""
     six = source.by_name(name, AF_INET6)
     if isinstance(six, Host) and not every:
-        # Written as IPv6 addresses already; they are only for those who want all.
+        # Written as IPv6 addresses already; they are only for callers that want all.
         real = [pair for pair in six.addresses if not pair[1].startswith(V4MAPPED)]
         return Host(six.canonical, six.aliases, real) if real else Failure()
     four = source.by_name(name, AF_INET)
@@ -228,7 +228,7 @@ def _mapped(source: HostSource, name: str, every: bool) -> Host | Failure:
         return Host(four.canonical, four.aliases, mapped)
     if isinstance(six, Host):
         return six
-    told = {TRY_AGAIN, NO_DATA}
-    if six.herrno in told and four.herrno in told:
+    known = {TRY_AGAIN, NO_DATA}
+    if six.herrno in known and four.herrno in known:
         return Failure(max(six.herrno, four.herrno), six.unavailable or four.unavailable)
     return Failure(HOST_NOT_FOUND, six.unavailable or four.unavailable)

@@ -81,7 +81,7 @@ class Hosts:
 
 
 def _entry(line: bytes, family: int) -> Host | None:
-    """Return what one line says to those who ask for `family`; None for a line that says nothing to them."""
+    """Return what one line says about hosts of `family`; None for a line that says nothing about them."""
     words = line.partition(b"#")[0].partition(b"\0")[0].split()
     if not words:
         return None

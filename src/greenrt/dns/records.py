@@ -1,7 +1,7 @@
 """What the records of a DNS answer say, checked: nothing hostile gets past here.
 
-A name server, or who forges its answers, chooses every byte of an answer. Records of another owner than the name that
-was asked for, or than the end of its chain of CNAMEs, are ignored (RFC 2181, 5.4.1). So are names that no host can
+A name server, or a forger of its answers, chooses every byte of an answer. Records of another owner than the name
+asked for, or than the end of its chain of CNAMEs, are ignored (RFC 2181, 5.4.1). So are names that no host can
 have (RFC 952, RFC 1123, and the underscore, as glibc's res_hnok) and texts with control characters. What is left of
 an answer is either useful or Malformed.
 """
@@ -212,7 +212,7 @@ def _texts(*texts: Any) -> bool:
 
 
 def _read_name(data: Any, asked: str) -> str | None:
-    # The root is no answer to who hosts or serves a domain.
+    # The root hosts and serves no domain.
     return _host(data, asked) or None
 
 

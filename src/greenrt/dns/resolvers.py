@@ -118,7 +118,7 @@ class AresResolver:
     from other sources than files.
 
     cache: answers of name servers are used again while they live; off, as in the C library. servers: addresses of
-    name servers to ask instead of those in resolv.conf. trace: told each step.
+    name servers to ask instead of those in resolv.conf. trace: called with the text of each step.
     """
 
     def __init__(

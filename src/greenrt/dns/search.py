@@ -1,4 +1,4 @@
-"""The search list: which absolute names a name may stand for, and which failure is told when none exists."""
+"""The search list: which absolute names a name may stand for, and which failure is reported when none exists."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

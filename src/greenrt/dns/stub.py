@@ -1,10 +1,10 @@
-"""Questions to name servers: who waits for which, how long, and how they are asked.
+"""Questions to name servers: the waiters for each, how long they wait, and how servers are asked.
 
 A question that is under way already is not asked again: its askers share a `Flight`, each with a timeout of its own.
 
 Addresses and the names of addresses are asked for by an `Exchange` of our own, all else by c-ares: other types, TCP,
-and a cache. c-ares can't take one question back, only all of a channel's. So a channel whose questions nobody waits
-for any more is emptied at once, and one in which such orphans pile up is replaced, and closed when the last awaited
+and a cache. c-ares can't take one question back, only all of a channel's. So a channel whose questions have no
+waiters any more is emptied at once, and one in which such orphans pile up is replaced, closed when the last awaited
 answer is in.
 """
 
@@ -53,7 +53,7 @@ _stubs: "weakref.WeakSet[Stub]" = weakref.WeakSet()
 
 
 class Flight(Asker):
-    """One question under way, and those who wait for its end: owned by a line of channels."""
+    """One question under way, and the waiters for its end: owned by a line of channels."""
 
     __slots__ = (
         "askers",
@@ -77,7 +77,7 @@ class Flight(Asker):
         # What it is asked by, of the two.
         self.exchange: Exchange | None = None
         self.channel: Channel | None = None
-        # Who has not cancelled, and those of them who wait now.
+        # The askers that have not cancelled, and those of them that wait now.
         self.askers = 0
         self.parks: list[Any] = []
         # Whether it ever had more askers than one.
@@ -103,7 +103,7 @@ class Flight(Asker):
         self.shared = self.shared or self.askers > 1
 
     def land(self, outcome: Answer | None, error: Failure | None) -> None:
-        """Note the end, and wake who waits for it."""
+        """Note the end, and wake the waiters."""
         self.outcome = outcome
         self.error = error
         parks, self.parks = self.parks, []
@@ -180,7 +180,7 @@ class Line:
         channel.ask(flight, flight.name, flight.rtype)
 
     def orphan(self, flight: Flight) -> None:
-        """Nobody waits for `flight` any more."""
+        """The last waiter for `flight` has gone."""
         if self.flights.get(flight.key) is flight:
             del self.flights[flight.key]
         exchange, flight.exchange = flight.exchange, None
@@ -224,7 +224,7 @@ class Line:
         return [flight for flight in (*exchanging, *flights) if flight.askers]
 
     def close(self) -> None:
-        """Give back all sockets; who waits gets ServFail."""
+        """Give back all sockets; waiters get ServFail."""
         self.retired = True
         for flight in list(self._exchanging):
             if flight.exchange is not None:
@@ -236,7 +236,7 @@ class Line:
             channel.close()
 
     def _tidy(self, channel: Channel) -> None:
-        """Cancel or close a channel in which nobody waits for anything."""
+        """Cancel or close a channel that has no waiters."""
         if self._awaited.get(channel):
             return
         if self.retired or channel not in self._channels.values():
@@ -319,7 +319,7 @@ class Lookup:
             raise TimedOut(flight.name, flight.rtype)
 
     def cancel(self) -> None:
-        """Wait no more; idempotent. The question is given up when nobody waits for it."""
+        """Wait no more; idempotent. The question is given up when its last waiter has gone."""
         if self._left:
             return
         self._left = True
@@ -424,7 +424,7 @@ class Stub:
         return self.submit(name, rtype, servers=servers).result(timeout)
 
     def close(self) -> None:
-        """Give back all sockets; whoever waits gets ServFail. Idempotent."""
+        """Give back all sockets; waiters get ServFail. Idempotent."""
         self._closed = True
         self._current = None
         lines, self._lines = self._lines, {}

@@ -1,6 +1,6 @@
 """DNS messages: a question as it is sent, which datagram answers it, and what the answer says (RFC 1035, 6891).
 
-Only for the types whose data is an address or a name. Who sends an answer chooses every byte of it: nothing is read
+Only for the types whose data is an address or a name. Its sender chooses every byte of an answer: nothing is read
 out of bounds, and a compressed name only ever points back.
 """
 

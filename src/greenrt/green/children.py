@@ -1,9 +1,9 @@
 """The functions of `os` that wait for child processes, cooperative.
 
-Each asks the kernel without waiting (WNOHANG), and parks while there is nothing to tell. The end of one process is
-told by its pidfd_open(2). For the end of any child, and for stops and continuations, a native thread waits without
-taking anything (WNOWAIT): it asks waitid(2) for the same as the caller, and all who ask for the same share it. It
-outlives a caller who is killed, until the next change of such a child.
+Each asks the kernel without waiting (WNOHANG), and parks while there is nothing to tell. The pidfd_open(2) of one
+process reports its end. For the end of any child, and for stops and continuations, a native thread waits without
+taking anything (WNOWAIT): it asks waitid(2) for the same as the caller, and callers that ask the same share it. It
+outlives a caller that is killed, until the next change of such a child.
 
 SIGCHLD and its handler are left alone. Where this thread has no hub, the calls are the original ones.
 """
@@ -26,7 +26,7 @@ __all__ = ["FUNCTIONS", "park_until_exit"]
 # Options with which a call tells more than the end.
 _CHANGES = os.WUNTRACED | os.WCONTINUED
 
-# What native threads wait for, (idtype, id, options), and who is to be woken.
+# What native threads wait for, (idtype, id, options), and the parks to wake.
 _lock = _original.RLock()
 _watched: dict[tuple[int, int, int], list[Any]] = {}
 
@@ -82,11 +82,11 @@ def _park_until_change(idtype: int, ident: int, options: int, timeout: float | N
 
 
 def _watch(idtype: int, ident: int, options: int) -> None:
-    """Wait in a native thread, and wake who asked."""
+    """Wait in a native thread, and wake the callers."""
     try:
         _original.waitid(idtype, ident, options | os.WNOWAIT)
     except OSError:
-        # No such child any more: who asks again is told.
+        # No such child any more: a caller that asks again gets the error.
         pass
     with _lock:
         parks = _watched.pop((idtype, ident, options), ())

@@ -183,7 +183,7 @@ def pwritev(fd: int, buffers: Any, offset: int, flags: int = 0, /) -> int:
 
 
 def close(fd: int) -> None:
-    """Close an fd, after waking whoever waits for it. See `os.close`."""
+    """Close an fd, after waking its waiters. See `os.close`."""
     if not ending():
         forget_fd(index(fd))
     _close(fd)

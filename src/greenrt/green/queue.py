@@ -10,7 +10,7 @@ from greenrt.sync.queue import SimpleQueue as _SimpleQueue
 
 _module: Any = _original.private_module("queue")
 _module.threading = _threading
-# One set of exceptions: who catches queue.Empty catches this one.
+# One set of exceptions: code that catches queue.Empty catches this one.
 _module.Empty = _stdlib.Empty
 _module.Full = _stdlib.Full
 if hasattr(_stdlib, "ShutDown"):

@@ -107,7 +107,7 @@ def _done_now(queue: Any, mutex: Any) -> bool:
 
 
 def simple_get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
-    """Take the next item; `queue.Empty` if there is none in time. ValueError for a negative timeout."""
+    """Remove and return the next item. Raises `queue.Empty` after `timeout`, ValueError if that is negative."""
     if block and timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
     give_way()
@@ -115,7 +115,7 @@ def simple_get(self: Any, block: bool = True, timeout: float | None = None) -> A
 
 
 def simple_get_nowait(self: Any) -> Any:
-    """Take the next item; `queue.Empty` if there is none."""
+    """Remove and return the next item. Raises `queue.Empty` if the queue is empty."""
     give_way()
     return _take_next(self, False, None)
 

@@ -74,7 +74,7 @@ def select(
     try:
         found: tuple[list[Any], list[Any], list[Any]] = _original.select(*lists, 0)
     except ValueError:
-        # An fd beyond the limit of select(2); or one that is negative, which is told below.
+        # An fd beyond the limit of select(2); or one that is negative, which is reported below.
         pass
     else:
         if timeout == 0 or found[0] or found[1] or found[2]:

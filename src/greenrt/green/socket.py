@@ -95,7 +95,7 @@ getnameinfo = names.getnameinfo
 
 
 def close(fd: int) -> None:
-    """Close a socket's fd, after waking whoever waits for it. See `socket.close`."""
+    """Close a socket's fd, after waking its waiters. See `socket.close`."""
     forget_fd(fd)
     _stdlib_close(fd)
 

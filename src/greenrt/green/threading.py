@@ -54,7 +54,7 @@ def settle(module: Any) -> None:
 
 
 def _renew_module_locks(module: Any) -> None:
-    # Held for moments only, and by nobody now: this thread is the only one that is green.
+    # Held for moments only, and free now: this thread is the only one that is green.
     module._active_limbo_lock = module.RLock()
     if isinstance(getattr(module, "_DeleteDummyThreadOnDel", None), type):
         # A finalizer, whose argument has the lock for its default.

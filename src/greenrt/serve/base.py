@@ -202,7 +202,7 @@ class BaseServer:
         self._accepting = Greenlet.spawn(self._accept_forever)
 
     def serve_forever(self, stop_timeout: float | None = None) -> None:
-        """Start, unless started, and wait until somebody calls `stop`."""
+        """Start, unless started, and wait for a call of `stop`."""
         if not self.started:
             self.start()
         try:
@@ -279,7 +279,7 @@ class BaseServer:
         burst = 0
         while self._accepting is not None and self.socket is sock:
             if self.pool is not None:
-                # Who is not taken in waits in the kernel, or goes to another process.
+                # A client that is not accepted waits in the kernel, or another process accepts it.
                 self.pool.wait_available()
             try:
                 taken, address = self._take(sock)
@@ -295,7 +295,7 @@ class BaseServer:
                 continue
             delay = self.min_delay
             if self.socket is not sock:
-                # Closed, and told so too late to stop this.
+                # Closed; the news came too late to stop this.
                 self._drop(taken)
                 return
             self._hand_on(taken, address)
@@ -337,7 +337,7 @@ class BaseServer:
             except OSError as error:
                 if error.errno in PASSING:
                     continue
-                # EAGAIN: that was all. Or there are no fds; then nothing can be done for those who wait.
+                # EAGAIN: that was all. Or there are no fds; then nothing can be done for waiting clients.
                 return
             self._hand_on(taken, address)
             if monotonic() >= deadline:

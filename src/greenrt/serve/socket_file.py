@@ -21,7 +21,7 @@ PATIENCE = 2.0
 
 
 class SocketFile:
-    """The file of a socket that this process has bound. OSError if there is none at `path`."""
+    """The file of a socket that this process has bound. Raises OSError if `path` does not exist."""
 
     __slots__ = ("_identity", "_pid", "path")
 

@@ -122,7 +122,7 @@ class WSGIServer(StreamServer):
             self._access = AccessLog(write)
         self._environ = dict(environ or {})
         self._wires: set[Wire] = set()
-        # Requests that were not answered to the end because `stop`, or somebody else, killed their greenlets.
+        # Requests that were not answered to the end because `stop`, or other code, killed their greenlets.
         self.given_up = 0
 
     def _check_own(self, environ: Any) -> None:
@@ -193,7 +193,7 @@ class WSGIServer(StreamServer):
         try:
             self._converse(wire, self._base_environ(wire, peer), peer)
         except OSError as error:
-            # The client is gone, or takes nothing in: there is nobody to answer.
+            # The client is gone, or takes nothing in: no client is left to answer.
             wire.reset()
             self.error_log.debug("a connection from %s broke: %s", _shown_peer(peer), error)
         finally:

@@ -21,7 +21,7 @@ _AGAIN: Any = object()
 class Channel(Guarded):
     """A rendezvous: `put` waits for a `get`, and `get` for a `put`. gevent's class of the same name.
 
-    Any thread may use it. Who waits is served in the order of arrival.
+    Any thread may use it. Waiters are served in the order of arrival.
     """
 
     __slots__ = ("getters", "putters")
@@ -32,7 +32,7 @@ class Channel(Guarded):
         # gevent checks this, and uses it for nothing.
         if maxsize != 1:
             raise ValueError(f"a Channel has no size; maxsize must be 1, not {maxsize!r}")
-        # Those who wait; never both. Read only.
+        # The waiters; never both. Read only.
         self.getters = WaitList()
         self.putters = WaitList()
 

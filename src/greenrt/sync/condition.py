@@ -12,9 +12,9 @@ __all__ = ["Condition"]
 
 
 class Condition:
-    """Wait, with a lock given up meanwhile, until someone who holds it notifies. threading.Condition's interface.
+    """Wait, with a lock given up meanwhile, until a holder of it notifies. threading.Condition's interface.
 
-    `lock`: a Lock or RLock, of greenrt or compatible; a new RLock unless given. Who waits is notified in the order
+    `lock`: a Lock or RLock, of greenrt or compatible; a new RLock unless given. Waiters are notified in the order
     of arrival. When `wait` ends, by an error too, the lock is held again; what is thrown at a greenlet while it takes
     the lock back is raised at its next wait. A notification wakes one that is not woken by an error at that moment.
     """
@@ -23,7 +23,7 @@ class Condition:
         self._lock = lock = RLock() if lock is None else lock
         self.acquire = lock.acquire
         self.release = lock.release
-        # Changed only by who holds the lock.
+        # Only the holder of the lock changes it.
         self._waiters = WaitList()
 
     def __enter__(self) -> Any:
@@ -82,19 +82,19 @@ class Condition:
         return result
 
     def notify(self, n: int = 1) -> None:
-        """Wake `n` of those who wait. RuntimeError if the caller doesn't hold the lock."""
+        """Wake `n` waiters. RuntimeError if the caller doesn't hold the lock."""
         if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
         while n > 0:
             park = self._waiters.popleft()
             if park is None:
                 break
-            # One whose time is up, or who was killed, doesn't count.
+            # A waiter that has timed out, or was killed, doesn't count.
             if park.wake(True):
                 n -= 1
 
     def notify_all(self) -> None:
-        """Wake all who wait. RuntimeError if the caller doesn't hold the lock."""
+        """Wake all waiters. RuntimeError if the caller doesn't hold the lock."""
         self.notify(len(self._waiters))
 
     notifyAll = notify_all

@@ -10,7 +10,7 @@ class Event(Latch):
     """A flag; `wait` suspends until it is set. threading.Event's interface, and gevent's.
 
     Any thread may set, clear and wait, also from a finalizer or a signal handler. Waiters are woken in the order
-    of their arrival; a `set` that is followed at once by `clear` still wakes all who wait.
+    of their arrival; a `set` that is followed at once by `clear` still wakes all waiters.
     """
 
     __slots__ = ()
@@ -28,7 +28,7 @@ class Event(Latch):
         return self._set
 
     def set(self) -> None:
-        """Set the flag and wake all who wait."""
+        """Set the flag and wake all waiters."""
         self.fire()
 
     def clear(self) -> None:

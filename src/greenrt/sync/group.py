@@ -17,7 +17,7 @@ __all__ = ["Group"]
 
 
 class _Leaving(Notifier):
-    """Takes a greenlet out of its group at its very end: whoever waits for the end finds it gone."""
+    """Takes a greenlet out of its group at its very end: a greenlet that waits for the end finds it gone."""
 
     __slots__ = ("group",)
 

@@ -84,7 +84,7 @@ class Mutex(Permits):
         return not self._left
 
     def _at_fork_reinit(self) -> None:
-        # Free, whoever held it.
+        # Free, whatever greenlet held it.
         Permits._at_fork_reinit(self)
         self._left = 1
 
@@ -94,8 +94,8 @@ class Lock(Mutex):
 
     Any thread may use it, also from a finalizer or a signal handler. Waiters get it in the order of arrival, before
     calls that may wait; a call that may not takes a lock that has just been released (see `permits`).
-    Taking a free lock lets others run first if none has for some milliseconds: who polls a queue in a loop, or fills
-    one that has no bound, never waits for anything.
+    Taking a free lock lets others run first if none has for some milliseconds: a greenlet that polls a queue in a
+    loop, or fills one that has no bound, never waits for anything.
     """
 
     __slots__ = ()
@@ -111,7 +111,7 @@ class Lock(Mutex):
             return self._obtain(True, limit)
         if self._obtain(False, None):
             return True
-        # A lock may be polled too, by who has been promised not to wait if it is free.
+        # A lock may be polled too. A free one is taken without a yield, as promised.
         give_way()
         return False
 

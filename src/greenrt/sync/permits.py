@@ -186,7 +186,7 @@ class Permits(Guarded):
             self._call_waiters()
 
     def _at_fork_reinit(self) -> None:
-        # threading calls this in the child of a fork: who waited isn't there.
+        # threading calls this in the child of a fork: the waiters aren't there.
         self._renew()
         self._waiters = self._called = None
         self._vain = 0

@@ -60,7 +60,7 @@ class SimpleQueue(Guarded):
     """A FIFO queue of at most `maxsize` items (None, 0 and less: no limit) that holds `items` at first.
 
     gevent's class of the same name, and the standard library's. Any thread may use it, also from a finalizer or a
-    signal handler. Who waits is served in the order of arrival: an item goes to the getter that waits longest at
+    signal handler. Waiters are served in the order of arrival: an item goes to the getter that waits longest at
     the moment it is put, and that one gets it even if it is killed at the same moment (the kill waits for its next
     blocking call). `len` is the number of items, but a queue is always true.
 
@@ -77,7 +77,7 @@ class SimpleQueue(Guarded):
 
     def _set_up(self, maxsize: int | None, items: Iterable[Any]) -> None:
         self._limit = _limit_of(maxsize)
-        # Those who wait; read only.
+        # The waiters; read only.
         self.getters = WaitList()
         self.putters = WaitList()
         self.joiners = WaitList()
@@ -175,7 +175,7 @@ class SimpleQueue(Guarded):
     @maxsize.setter
     def maxsize(self, value: int | None) -> None:
         self._limit = _limit_of(value)
-        # There may be room now for who waits.
+        # There may be room now for waiters.
         self._submit(SERVE, None)
 
     @property
@@ -228,7 +228,7 @@ class SimpleQueue(Guarded):
     # -- The uncontended paths. Called with the gate held; they give it back.
 
     def _put_now(self, item: Any) -> bool:
-        """Store `item` if there is room, and give it to who waits for one."""
+        """Store `item` if there is room, and give it to a waiter for one."""
         try:
             self._refuse_if_shut()
             if self._limit > 0 and self._qsize() >= self._limit:
@@ -296,11 +296,11 @@ class SimpleQueue(Guarded):
             Guarded._apply(self, code, operand)
 
     def _serve(self) -> None:
-        """Give items to who waits for them, and room to who waits for that, for as long as there is both."""
+        """Give items to getters that wait, and room to putters that wait, for as long as there is both."""
         getters = self.getters
         putters = self.putters
         while True:
-            # Claimed first: an item that is taken for a waiter who is gone would be lost.
+            # Claimed first: an item that is taken for a waiter that is gone would be lost.
             if getters.count and self._qsize():
                 park = getters.popleft()
                 if park.claim():
@@ -322,7 +322,7 @@ class SimpleQueue(Guarded):
         try:
             item = self._peek() if park.outcome is _PEEK else self._get()
         except BaseException as error:
-            # From a subclass's method: it belongs to who asked for the item.
+            # From a subclass's method: it belongs to the getter of the item.
             park.finish_failed(error)
         else:
             park.finish(item)
@@ -341,7 +341,7 @@ class SimpleQueue(Guarded):
         try:
             self._put(item)
         except BaseException as error:
-            # Who put it is gone, and who works for it here is not to blame.
+            # Its putter is gone, and the greenlet that works for it here is not to blame.
             sys.unraisablehook(
                 SimpleNamespace(
                     exc_type=type(error),
@@ -420,7 +420,7 @@ class Queue(SimpleQueue):
     def shutdown(self, immediate: bool = False) -> None:
         """Let no more be put in; `get` raises `ShutDown` once the queue is empty, or, `immediate`, at once.
 
-        Whoever waits to put gets `ShutDown`. With `immediate` the items are dropped, and count as done.
+        Putters that wait get `ShutDown`. With `immediate` the items are dropped, and count as done.
         """
         dropped: list[Any] | None = [] if immediate else None
         self._submit(SHUT, dropped)

@@ -10,7 +10,7 @@ __all__ = ["AsyncResult"]
 
 
 class AsyncResult(Latch):
-    """A value or an error that is set later, once or again; all who wait get it. gevent's class of the same name.
+    """A value or an error that is set later, once or again; all waiters get it. gevent's class of the same name.
 
     Any thread may set and wait. It can be called with a finished greenlet or another result, whose outcome it
     takes over: ``greenlet.link(result)``.
@@ -29,7 +29,7 @@ class AsyncResult(Latch):
     # -- Setting
 
     def set(self, value: Any = None) -> None:
-        """Set the value and wake all who wait."""
+        """Set the value and wake all waiters."""
         self._value = value
         self._error = self._traceback = None
         self.fire()

@@ -1,4 +1,4 @@
-"""Semaphores: a count of what is left, and who waits for more."""
+"""Semaphores: a count of what is left, and the waiters for more."""
 
 from greenrt._hub.links import LinkList, as_link
 from greenrt._typing import Any
@@ -10,7 +10,7 @@ __all__ = ["BoundedSemaphore", "DummySemaphore", "Semaphore"]
 LINK = 4
 UNLINK = 5
 
-# As an object: what most calls pass is told from the rest by its identity.
+# As an object: what most calls pass is recognized by its identity.
 ONE = 1
 
 
@@ -18,7 +18,7 @@ class Semaphore(Permits):
     """A counter that `acquire` takes one from, waiting while it is 0, and `release` adds one to.
 
     threading.Semaphore's interface, and gevent's (`hub` is accepted for its sake). Any thread may use it, also from
-    a finalizer or a signal handler. Who waits is served in the order of arrival.
+    a finalizer or a signal handler. Waiters are served in the order of arrival.
     """
 
     __slots__ = ("_links",)
@@ -48,7 +48,7 @@ class Semaphore(Permits):
         return self._obtain(blocking, timeout)
 
     def release(self, n: int = ONE) -> int:
-        """Give `n` back, to who waits first; return the counter."""
+        """Give `n` back, to the first waiters; return the counter."""
         if n is ONE:
             self._give_back()
         else:

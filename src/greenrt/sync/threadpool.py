@@ -85,14 +85,14 @@ class _Job:
         self.hand_over(value, error)
 
     def hand_over(self, value: Any, error: BaseException | None) -> None:
-        """Have the result set on the thread of who waits for it."""
+        """Have the result set on the waiter's thread."""
         try:
             if self.loop is None:
                 self.settle(value, error)
             else:
                 self.loop.run_callback_threadsafe(self.settle, value, error)
         except LoopClosed:
-            # Nobody is left to wait for it.
+            # No waiter is left.
             self.settled(self)
         finally:
             calls_underway.discard(self)
@@ -113,7 +113,7 @@ class ThreadPool(Mapping):
 
     Any thread may `spawn`. A greenlet that is killed while it waits leaves the call running; its result is dropped.
     Threads without a job for `idle_task_timeout` seconds end (-1: never). They don't hold up the end of the process.
-    The child of a fork has threads of its own, and who waits there for a job of the parent's threads gets Cancelled.
+    The child of a fork has threads of its own. Waiters there for a job of the parent's threads get Cancelled.
     """
 
     def __init__(self, maxsize: int = DEFAULT_SIZE, hub: Any = None, idle_task_timeout: float = -1) -> None:
@@ -218,7 +218,7 @@ class ThreadPool(Mapping):
             room.acquire()
             if room is self._room:
                 return room
-            # Forked while this waited: the next one that did is told as well.
+            # The process forked while this waited: wake the next waiter too.
             room.release()
 
     def _check_open(self) -> None:
@@ -319,7 +319,7 @@ class ThreadPool(Mapping):
             self.join()
 
     def kill(self) -> None:
-        """End the threads, after the calls they are at; who waits for a call that was not begun gets Cancelled.
+        """End the threads, after the calls they are at; waiters for a call that was not begun get Cancelled.
 
         Never waits. What is spawned after that has new threads.
         """

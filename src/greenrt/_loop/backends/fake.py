@@ -1,4 +1,4 @@
-"""A backend without a kernel, for tests: readiness is told to it, and sleeping moves a virtual clock."""
+"""A backend without a kernel, for tests: a test sets what is ready, and sleeping moves a virtual clock."""
 
 from greenrt._loop.backends.base import Backend
 from greenrt._loop.clock import VirtualClock
@@ -8,7 +8,7 @@ __all__ = ["FakeBackend"]
 
 
 class FakeBackend(Backend):
-    """Reports what `make_ready` told it; a wait takes no real time but moves `clock`."""
+    """Reports what `make_ready` set; a wait takes no real time but moves `clock`."""
 
     __slots__ = ("_batch", "armed", "clock", "ready", "sleeps")
 

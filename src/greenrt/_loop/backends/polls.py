@@ -121,7 +121,7 @@ class SelectBackend(_TableBackend):
         except OSError as error:
             if error.errno != errno.EBADF:
                 raise
-            # One of them was closed behind our back: tell its waiter, who will meet the error.
+            # One of them was closed behind our back: wake its waiter, which will meet the error.
             return self._report({fd: READ | WRITE for fd in self._armed if _check_open(fd)})
         for fd in r:
             ready[fd] = READ

@@ -34,7 +34,7 @@ NO_BODY = NoBody()
 
 
 class Body(io.RawIOBase):
-    """What both forms of a body share: the wait for the client, and what is done with what nobody read."""
+    """What both forms of a body share: the wait for the client, and the treatment of unread bytes."""
 
     def __init__(self, wire: Wire, expected: bool) -> None:
         self.wire = wire
@@ -112,7 +112,7 @@ class Body(io.RawIOBase):
         Return whether another request can follow on the connection. False is what the response must announce.
         """
         self.answered = True
-        # A client that was never told to go on may send the body all the same, or not.
+        # A client that got no 100 Continue may send the body all the same, or not.
         return self.finished or (not self.expected and self.error is None)
 
     def drain(self) -> None:
@@ -146,7 +146,7 @@ class Body(io.RawIOBase):
 
 
 class LengthBody(Body):
-    """A body whose length the client told."""
+    """A body whose length the client announced."""
 
     def __init__(self, wire: Wire, expected: bool, length: int) -> None:
         super().__init__(wire, expected)

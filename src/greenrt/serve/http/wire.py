@@ -59,7 +59,7 @@ class Wire:
         # What was received; unless it is empty, some of it was not used: what is at `position` and after it.
         self.buffer = b""
         self.position = 0
-        # Whether it waits for a request of which nothing has come: whoever stops the server may close it.
+        # Whether it waits for a request of which nothing has come: a server that stops may close it.
         self.idle = True
         # Whether nothing has ever come.
         self.new = True
@@ -239,7 +239,7 @@ class Wire:
                 self.wait_at_most(1)
                 self.sock.unwrap()
             self.sock.shutdown(socket.SHUT_WR)
-            # A limit of its own: who goes on sending doesn't keep us.
+            # A limit of its own: a client that goes on sending cannot keep the server.
             for _ in range(64):
                 left = deadline - monotonic()
                 if left <= 0:
