@@ -9,6 +9,7 @@ Modules/selectmodule.c.
 # mypy: disable-error-code="no-redef,attr-defined,return-value"
 
 import select as _stdlib
+from collections.abc import Callable
 from select import *  # noqa: F403
 
 from greenrt import _original
@@ -209,7 +210,7 @@ FUNCTIONS: dict[str, Any] = {"select": select, "poll": poll}
 METHODS: dict[type, dict[str, Any]] = {}
 
 if hasattr(_stdlib, "epoll"):
-    _native_poll = _original.epoll_poll
+    _native_poll: Callable[..., list[tuple[int, int]]] = _original.epoll_poll
 
     def _epoll_poll(self: Any, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Return (fd, events) of what is ready, after at most `timeout` seconds (None or negative: no limit)."""
