@@ -49,3 +49,30 @@ def test_what_was_waited_for_and_what_the_wait_returned(attribute):
         greenrt.sleep(0.01)
         del item
     assert log == ["finalized"]
+
+
+@pytest.mark.parametrize("how", ["kill", "timeout"])
+def test_what_the_traceback_of_a_handled_error_refers_to(how):
+    def waits_with_an_object():
+        owned = Finalized(log)
+        greenrt.sleep(10)
+        return owned
+
+    def handles():
+        try:
+            if how == "timeout":
+                with greenrt.Timeout(0.01):
+                    waits_with_an_object()
+            else:
+                waits_with_an_object()
+        except (greenrt.GreenletExit, greenrt.Timeout):
+            pass
+        seen.extend(log)
+
+    log, seen = [], []
+    handler = greenrt.spawn(handles)
+    if how == "kill":
+        greenrt.sleep(0.01)
+        handler.kill()
+    handler.join()
+    assert seen == ["finalized"]

@@ -533,6 +533,8 @@ class Greenlet(Fiber):
             loop.ready.append(_Throw(self, error))
         else:
             loop.post(_Throw(self, error))
+        # While this frame waits, it must not keep what the traceback will refer to.
+        error = None
         if block and current() is not self:
             self.join(timeout)
 
@@ -600,7 +602,8 @@ def _resume_failed(target: Any, error: BaseException) -> None:
     """Resume a greenlet whose wait `error` has just ended, ahead of what is queued. In the hub."""
     park = parked(target)
     if park is not None and park.failed and park.outcome is error:
-        park.run()
+        # Not here: until the greenlet parks again, this frame would keep the error, and what its traceback refers to.
+        park.hub.loop.ready.appendleft(park)
 
 
 def _bury(target: Any) -> None:

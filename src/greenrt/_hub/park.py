@@ -163,6 +163,8 @@ class HubCore(Fiber):
                 else:
                     resume_apart(self.swap, target)
             return
+        # Neither does it keep what it has looked at.
+        entry = park = fiber = None
         if self.swap is None:
             resume(self)
         else:
