@@ -187,6 +187,8 @@ def _sweep_class(kind: type, swept: Mapping[int, tuple[Any, Any]]) -> None:
     for key, value in list(vars(kind).items()):
         if is_a(value, FunctionType):
             _sweep_defaults(value, swept)
+        elif type(value) is dict:
+            _sweep_registry(value, swept)
         pair = swept.get(id(value))
         if pair is None or pair[0] is not value:
             continue
@@ -196,15 +198,25 @@ def _sweep_class(kind: type, swept: Mapping[int, tuple[Any, Any]]) -> None:
             note(f"not reached: {kind.__module__}.{kind.__qualname__}.{key}, of an immutable class")
 
 
+def _sweep_registry(registry: dict[Any, Any], swept: Mapping[int, tuple[Any, Any]]) -> None:
+    """Rebind the copies in a class's dict and in its tuples: so multiprocessing's managers keep what they can make."""
+    for key, value in list(registry.items()):
+        if type(value) is tuple and any(id(part) in swept for part in value):
+            registry[key] = tuple(_current(part, swept) for part in value)
+        elif id(value) in swept:
+            registry[key] = _current(value, swept)
+
+
+def _current(value: Any, swept: Mapping[int, tuple[Any, Any]]) -> Any:
+    """Return what has replaced the value, or the value itself."""
+    pair = swept.get(id(value))
+    return pair[1] if pair is not None and pair[0] is value else value
+
+
 def _sweep_defaults(function: FunctionType, swept: Mapping[int, tuple[Any, Any]]) -> None:
     """Rebind the copies among a function's default values (``def send(data, write=os.write)``)."""
-
-    def current(value: Any) -> Any:
-        pair = swept.get(id(value))
-        return pair[1] if pair is not None and pair[0] is value else value
-
     if function.__defaults__ and any(id(value) in swept for value in function.__defaults__):
-        function.__defaults__ = tuple(map(current, function.__defaults__))
+        function.__defaults__ = tuple(_current(value, swept) for value in function.__defaults__)
     named = function.__kwdefaults__
     if named:
-        named.update({key: current(value) for key, value in named.items()})
+        named.update({key: _current(value, swept) for key, value in named.items()})

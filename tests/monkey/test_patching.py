@@ -627,6 +627,7 @@ def test_defaults_follow_and_classes_may_hold_patched_functions() -> None:
                 return sleep, again
             class Napper:
                 rest = time.sleep
+                registry = {"nap": time.sleep, "made by": ("nap", time.sleep)}
                 def nap(self, sleep=time.sleep):
                     return sleep
         ''', early.__dict__)
@@ -635,6 +636,7 @@ def test_defaults_follow_and_classes_may_hold_patched_functions() -> None:
         assert early.nap(0) == (time.sleep, time.sleep)
         assert early.Napper().nap() is time.sleep
         early.Napper().rest(0)
+        assert early.Napper.registry == {"nap": time.sleep, "made by": ("nap", time.sleep)}
         class Late:
             # As with the builtin: an attribute, not a method.
             rest = time.sleep
