@@ -199,7 +199,7 @@ def _sweep_class(kind: type, swept: Mapping[int, tuple[Any, Any]]) -> None:
 
 
 def _sweep_registry(registry: dict[Any, Any], swept: Mapping[int, tuple[Any, Any]]) -> None:
-    """Rebind the copies in a class's dict and in its tuples: so multiprocessing's managers keep what they can make."""
+    """Rebind the copies in a class's dict and in its tuples, as in the registry of multiprocessing's managers."""
     for key, value in list(registry.items()):
         if type(value) is tuple and any(id(part) in swept for part in value):
             registry[key] = tuple(_current(part, swept) for part in value)

@@ -288,6 +288,21 @@ def close_waits_for_a_peer_that_reads_late(side: Side) -> Any:
         return [*found, ended]
 
 
+@scenario
+def datagrams_to_a_full_peer_with_a_limit(side: Side) -> Any:
+    sender = limit_writes(side.socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    receiver = side.socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with sender, receiver:
+        receiver.bind("")
+        found = []
+        for send in (sender.sendto, lambda data, to: sender.sendmsg([data], [], 0, to)):
+            for _ in range(100_000):
+                found = [*found[:1], attempt(send, b"x", receiver.getsockname())]
+                if found[-1] != 1 and found[-1] != ("returned", 1):
+                    break
+        return found
+
+
 test_same = scenario.test()
 
 
@@ -371,3 +386,50 @@ def test_a_patched_program_has_the_same_limits() -> None:
         print(near.recvfrom(5, socket.MSG_WAITALL)[0])
     """)
     assert out.split() == ["limited", "b'abc'"]
+
+
+@pytest.mark.parametrize("into", [False, True])
+def test_data_below_the_low_mark_is_read_without_an_event(into: bool) -> None:
+    ours, theirs = green_socket.socketpair()
+    with ours, theirs, greenrt.Timeout(20):
+        # A wait and a short read: the loop knows that nothing is there until an event comes.
+        greenrt.spawn_later(0.01, theirs.send, bytes(50))
+        assert len(ours.recv(100)) == 50
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 100)
+        theirs.send(b"early")
+        greenrt.sleep(0.01)
+        assert (ours.recv_into(bytearray(1)) == 1) if into else (ours.recv(1) == b"e")
+
+
+def test_a_close_during_a_read_with_a_target_is_an_os_error() -> None:
+    ours, theirs = green_socket.socketpair()
+    with theirs, greenrt.Timeout(20):
+        reading = greenrt.spawn(ours.recv, 10, socket.MSG_WAITALL)
+        theirs.send(b"abc")
+        greenrt.sleep(0.01)
+        ours.close()
+        with pytest.raises(OSError, match="closed"):
+            reading.get()
+
+
+def test_a_lingering_close_at_the_end_of_the_process() -> None:
+    """CPython 3.12 starts no threads once the functions of atexit run."""
+    out, _ = run_script("""
+        from greenrt import monkey
+        monkey.patch_all()
+        import atexit, socket, time
+        ours, theirs = socket.socketpair()
+        listener = socket.create_server(("127.0.0.1", 0))
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, (1).to_bytes(4, "little") + (2).to_bytes(4, "little"))
+        server.send(b"bye")
+        def end():
+            server.close()
+            print(client.recv(10), client.recv(10))
+            for sock in (ours, theirs, listener, client):
+                sock.close()
+        atexit.register(end)
+        time.sleep(0)
+    """)
+    assert out == "b'bye' b''\n"

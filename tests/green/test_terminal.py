@@ -67,3 +67,22 @@ def test_results_and_errors_are_the_standard_ones() -> None:
     patched, _ = run_script(PROGRAM, "patched")
     plain, _ = run_script(PROGRAM, "plain")
     assert patched.splitlines() == plain.splitlines()
+
+
+def test_at_the_end_of_the_process() -> None:
+    """CPython 3.12 starts no threads once the functions of atexit run."""
+    out, _ = run_script("""
+        from greenrt import monkey
+        monkey.patch_all()
+        import atexit, os, pty, termios, time
+        master, slave = pty.openpty()
+        old, new = termios.tcgetattr(slave), termios.tcgetattr(slave)
+        new[3] &= ~termios.ECHO
+        termios.tcsetattr(slave, termios.TCSANOW, new)
+        def restore():
+            termios.tcsetattr(slave, termios.TCSADRAIN, old)
+            print(termios.tcgetattr(slave) == old)
+        atexit.register(restore)
+        time.sleep(0)
+    """)
+    assert out == "True\n"

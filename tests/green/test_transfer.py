@@ -246,3 +246,34 @@ def test_results_and_errors_are_the_standard_ones() -> None:
     patched, _ = run_script(PROGRAM, "patched")
     plain, _ = run_script(PROGRAM, "plain")
     assert patched.splitlines() == plain.splitlines()
+
+
+def test_an_os_error_that_is_thrown_at_a_waiting_sendfile_is_raised(much: Any) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(TimeoutError, match="mine"), greenrt.Timeout(0.05, TimeoutError("mine")):
+        os.sendfile(ours.fileno(), much.fileno(), 0, MUCH)
+
+
+def test_an_eventfd_stays_blocking_for_other_threads() -> None:
+    """Three threads with hubs of their own read what this one writes."""
+    fd = stdlib_os.eventfd(0, stdlib_os.EFD_SEMAPHORE)
+    counts = []
+
+    def read() -> None:
+        greenrt.get_hub()
+        count = 0
+        while count < 300:
+            os.eventfd_read(fd)
+            count += 1
+        counts.append(count)
+
+    pool = greenrt.ThreadPool(3)
+    readers = [pool.spawn(read) for _ in range(3)]
+    for number in range(900):
+        os.eventfd_write(fd, 1)
+        if number % 50 == 0:
+            greenrt.sleep(0.001)
+    greenrt.joinall(readers, timeout=30)
+    assert counts == [300] * 3
+    pool.kill()
+    stdlib_os.close(fd)

@@ -1,9 +1,11 @@
 """The exit code of a process does not depend on what green threads do while it ends."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
-from support.child import run_script
+from support.child import environment, run_script
 
 # Each runs first while the interpreter waits for the threads that are no daemons.
 LATE = {
@@ -92,3 +94,19 @@ def test_an_interrupt_that_a_console_has_shown(name):
         greenrt.sleep(0)
         """
     )
+
+
+def test_an_interactive_session_that_went_on_after_a_keyboard_interrupt() -> None:
+    text = "raise KeyboardInterrupt\nprint('on')\n"
+    ends = []
+    for first in ("", "import greenrt\n"):
+        done = subprocess.run(
+            [sys.executable, "-i", "-q"],
+            input=first + text,
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert "on" in done.stdout
+        ends.append(done.returncode)
+    assert ends[0] == ends[1]

@@ -144,6 +144,9 @@ def keep_interrupt() -> None:
     error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
     if type(error) is not KeyboardInterrupt or error.__traceback__ is None:
         return
+    if hasattr(sys, "ps1"):
+        # An interactive session, which goes on after a KeyboardInterrupt: how it ends decides, which CPython knows.
+        return
     # One with a caller was printed by a console, say, and the program went on.
     if error.__traceback__.tb_frame.f_back is None:
         with suppress(KeyboardInterrupt):

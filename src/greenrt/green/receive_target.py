@@ -211,6 +211,8 @@ def _wait_for_event(sock: Any, deadline: float) -> float:
 def _at_urgent_data(sock: Any) -> bool:
     """Tell whether the next byte to be read is urgent data, or the first one after it."""
     fd = descriptor(sock)
+    if fd < 0:
+        raise OSError(EBADF, f"{sock!r} was closed while a greenlet waited in a read")
     try:
         return any(_original.late_module("fcntl").ioctl(fd, _SIOCATMARK, bytes(4)))
     except OSError:

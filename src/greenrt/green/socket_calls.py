@@ -65,11 +65,14 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
 
 def receive_bytes(sock: Any, size: int, flags: int) -> Any:
     """`recv`, for compiled callers."""
+    fd = -1
     if (flags & WAITALL or _special) and _may_have_target(sock, flags):
         target: int = receive_target.prepare(sock, size, flags)
         if target:
             return receive_target.recv(sock, size, flags, target)
-    fd = plain_stream(sock) if flags == 0 and size > 0 else -1
+        # Below SO_RCVLOWAT data arrives without an event: the kernel must be asked.
+    elif flags == 0 and size > 0:
+        fd = plain_stream(sock)
     if fd < 0:
         give_way()
     data = None if fd >= 0 and read_would_wait(fd) else receive(sock, size, flags)
@@ -105,12 +108,14 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
 def _recv_into(sock: Any, buffer: Any, size: int, flags: int) -> int:
     if size == 0:
         return 0
+    fd = -1
     if (flags & WAITALL or _special) and _may_have_target(sock, flags):
         target: int = receive_target.prepare(sock, size, flags)
         if target:
             return receive_target.recv_into(sock, buffer, size, flags, target)
+    elif flags == 0:
+        fd = plain_stream(sock)
     deadline = 0.0
-    fd = plain_stream(sock) if flags == 0 else -1
     if fd < 0:
         give_way()
     count = -1 if fd >= 0 and read_would_wait(fd) else receive_into(sock, buffer, 0, size, flags)
@@ -340,6 +345,9 @@ def _pushed(sock: Any, method: Any, args: tuple[Any, ...], flags: int) -> int:
     give_way()
     pause = 0.001
     limit = timeout_of(sock)
+    is_kernels = limit < 0.0 and not flags & NEVER_WAIT and bool(_special) and descriptor(sock) in _special
+    if is_kernels:
+        limit = socket_options.time_limit(sock, WRITE)
     deadline = monotonic() + limit
     while True:
         result = attempt(sock, method, args)
@@ -348,6 +356,8 @@ def _pushed(sock: Any, method: Any, args: tuple[Any, ...], flags: int) -> int:
         if limit == 0.0 or (limit < 0.0 and flags & NEVER_WAIT):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         if limit > 0.0 and monotonic() >= deadline:
+            if is_kernels:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
             raise TimeoutError("timed out")
         sleep(pause if limit < 0.0 else min(pause, max(deadline - monotonic(), 0.0)))
         pause = min(pause * 2, 0.02)

@@ -157,6 +157,10 @@ def real_close(self: Any, _ss: Any = _socket.socket) -> None:
 def _close_lingering(fd: int, threadpool: Any) -> None:
     try:
         closed = threadpool.spawn(_socket.close, fd)
+    except RuntimeError:
+        # CPython 3.12 starts no threads once the functions of atexit run.
+        _socket.close(fd)
+        return
     except BaseException:
         # Killed while all threads of the pool were busy. The file descriptor must not leak; close without a wait.
         sock = _native(fileno=fd)

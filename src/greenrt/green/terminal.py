@@ -60,8 +60,14 @@ def _aside(function: Any, *args: Any) -> None:
     hub = None if ending() else hub_for_waiting()
     if hub is None:
         function(*args)
+        return
+    try:
+        called = hub.threadpool.spawn(function, *args)
+    except RuntimeError:
+        # CPython 3.12 starts no threads once the functions of atexit run.
+        function(*args)
     else:
-        hub.threadpool.apply(function, args)
+        called.get()
 
 
 def _unsent(fd: Any) -> int:

@@ -5,6 +5,7 @@ during the system call only, which does not wait. Sources: sendfile(2), splice(2
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from stat import S_IFIFO
@@ -14,7 +15,7 @@ from greenrt._hub.io import give_way, park_on_fd
 from greenrt._hub.pausing import sleep
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._loop.entry import READ, WRITE
-from greenrt._native.nowait import kind_of
+from greenrt._native.nowait import kind_of, read_now
 from greenrt._native.switch import ending
 from greenrt._typing import Any
 from greenrt.green.fdio import ALWAYS_READY, NO_KIND, may_wait
@@ -90,12 +91,16 @@ def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
     while True:
         args = (out_fd, in_fd, None if offset is None else offset + sent, count - sent)
         try:
-            step = _until_done(_original.sendfile, args, (out_fd,), _wait_to_write, out_fd)
+            step = _attempt(_original.sendfile, args, (out_fd,))
         except OSError:
             if not sent:
                 raise
             # As sendfile(2): the error comes again with the next call.
             return sent
+        if step is NotImplemented:
+            # Outside the `try`: an exception that is thrown at the waiting greenlet may be an OSError too.
+            _wait_to_write(out_fd)
+            continue
         sent += step
         if not step or sent >= count:
             return sent  # type: ignore[no-any-return]
@@ -140,6 +145,11 @@ def eventfd_read(fd: int) -> int:
     if _is_plain(fd) or kind_of(fd) != NO_KIND or not os.get_blocking(fd):
         return _original.eventfd_read(fd)  # type: ignore[no-any-return]
     give_way()
+    # O_NONBLOCK belongs to all threads that use the eventfd, so it is the second choice.
+    while (data := read_now(fd, 8)) is None:
+        _wait_to_read(fd)
+    if data is not NotImplemented:
+        return int.from_bytes(data, sys.byteorder)
     return _until_done(_original.eventfd_read, (fd,), (fd,), _wait_to_read, fd)  # type: ignore[no-any-return]
 
 
@@ -149,6 +159,10 @@ def eventfd_write(fd: int, value: int) -> None:
         _original.eventfd_write(fd, value)
         return
     give_way()
+    if value == 1 and _is_ready(fd, _POLLOUT):
+        # eventfd(2): writable means that 1 can be added without a wait.
+        _original.eventfd_write(fd, value)
+        return
     _until_done(_original.eventfd_write, (fd, value), (fd,), _wait_for_room, fd)
 
 
