@@ -524,7 +524,7 @@ class Greenlet(Fiber):
         """
         if self._state == FINISHED:
             return
-        error = as_exception(exception)
+        error: Any = as_exception(exception)
         loop = self.hub.loop
         if loop.on_owner_thread():
             if self._cancel_start():
