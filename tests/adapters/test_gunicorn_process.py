@@ -1,8 +1,10 @@
 """What gunicorn's settings do to a worker's process, its logs and its end: greenrt's worker beside gunicorn's own."""
 
 import os
+import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,7 +16,8 @@ from typing import Any
 
 import pytest
 from support.child import environment
-from support.gunicorn import WORKER
+from support.gunicorn import WORKER, gunicorn
+from support.tls import CERTIFICATE
 
 WORKERS = pytest.mark.parametrize("worker", [WORKER, "sync"], ids=["greenrt", "sync"])
 CONFIGURATION = """
@@ -168,3 +171,57 @@ def test_logs_process_hooks_and_end(worker: str, tmp_path: Path) -> None:
     assert called("pre_fork") >= 3
     assert called("nworkers_changed") >= 1
     assert not (tmp_path / "pid").exists()
+
+
+SECURE = """
+import ssl
+from gunicorn.glogging import Logger
+
+certfile, keyfile = "certificate", "key"
+ciphers = "AES256-GCM-SHA384"
+reload, reload_engine, reload_extra_files = True, "poll", ["extra"]
+max_requests, max_requests_jitter = 1000, 5
+
+def ssl_context(conf, default_ssl_context_factory):
+    context = default_ssl_context_factory()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+class Mine(Logger):
+    def access(self, resp, req, environ, request_time):
+        with open("access", "a") as file:
+            file.write(f"{resp.status} {req.path} {environ['wsgi.url_scheme']}\\n")
+
+logger_class = Mine
+
+def post_worker_init(worker):
+    with open("most", "a") as file:
+        file.write(f"{worker.max_requests}\\n")
+"""
+
+
+@WORKERS
+def test_tls_logger_class_and_extra_files(worker: str, tmp_path: Path) -> None:
+    pem = CERTIFICATE.read_text()
+    for name, kind in (("certificate", "CERTIFICATE"), ("key", "PRIVATE KEY")):
+        found = re.search(rf"-----BEGIN [A-Z ]*{kind}-----.*?-----END [A-Z ]*{kind}-----\n", pem, re.DOTALL)
+        assert found
+        (tmp_path / name).write_text(found[0])
+    (tmp_path / "extra").write_text("")
+    (tmp_path / "gunicorn.conf.py").write_text(SECURE)
+    client = ssl.create_default_context(cafile=str(CERTIFICATE))
+    client.set_ciphers("ALL")
+    with gunicorn(tmp_path, PROGRAM, worker=worker) as (_, url):
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30) as plain:
+            with client.wrap_socket(plain, server_hostname="localhost") as sock:
+                sock.sendall(b"GET /one HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                assert sock.recv(1000).startswith(b"HTTP/1.1 200 ")
+                cipher = sock.cipher()
+        assert cipher is not None
+        assert cipher[:2] == ("AES256-GCM-SHA384", "TLSv1.2")
+        access, most = tmp_path / "access", tmp_path / "most"
+        assert until(lambda: access.exists() and access.read_text()) == "200 OK /one https\n"
+        # The poller compares times of whole seconds.
+        os.utime(tmp_path / "extra", (1, time.time() + 5))
+        until(lambda: len(most.read_text().split()) > 1)
+    assert all(1000 <= int(number) <= 1005 for number in most.read_text().split())

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from gunicorn import sock
 from gunicorn.config import make_settings
+from gunicorn.glogging import Logger
 from gunicorn.workers import base
 
 from greenrt._hub.greenlet import Greenlet
@@ -151,7 +152,7 @@ class Server(WSGIServer):
             for name in ("pre_request", "post_request")
         }
         super().__init__(listener, self.answer, error_log=worker.log.error_log, **options)
-        if self._has_hooks["post_request"] or getattr(worker.log, "access_log_enabled", worker.cfg.accesslog):
+        if self._has_hooks["post_request"] or _takes_access(worker):
             self._access = self  # type: ignore[assignment]
 
     def _base_environ(self, wire: Any, peer: Any) -> dict[str, Any]:
@@ -207,7 +208,7 @@ class Server(WSGIServer):
     def add_refusal(self, refusal: Any) -> None:
         """Log a request that was refused."""
         worker = self._worker
-        if not getattr(worker.log, "access_log_enabled", worker.cfg.accesslog):
+        if not _takes_access(worker):
             return
         target = refusal.target or "-"
         environ = {
@@ -219,6 +220,12 @@ class Server(WSGIServer):
             "SERVER_PROTOCOL": f"HTTP/1.{int(refusal.modern)}" if refusal.target else "-",
         }
         worker.log.access(Refused(refusal), [], environ, timedelta())
+
+
+def _takes_access(worker: Any) -> bool:
+    """Tell whether the logger does something with requests; loggers with their own `access` do without a log too."""
+    own = getattr(type(worker.log), "access", None) is not Logger.access
+    return own or bool(getattr(worker.log, "access_log_enabled", worker.cfg.accesslog))
 
 
 class _Iterated:
