@@ -92,7 +92,7 @@ def serve(arguments: list[str]) -> None:
     """Run ``greenrt serve``; SystemExit with 2 for wrong arguments."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.graceful < 0:
+    if not options.graceful >= 0:
         parser.error("--graceful must be 0 or more seconds")
     if options.patch:
         patch_all()
@@ -269,7 +269,7 @@ def _completed(address: str) -> str:
         return f"[{bare}]:{PORT}"
     try:
         socket.inet_pton(socket.AF_INET, address)
-    except OSError:
+    except (OSError, ValueError):
         return address
     return f"{address}:{PORT}"
 

@@ -287,6 +287,8 @@ def test_the_standard_library_is_patched_unless_that_is_not_wanted(
         (["--limit", "fields=none"], "the limit fields can't be switched off"),
         (["--limit", "body_rate=0"], "the limit body_rate must be more than 0"),
         (["--graceful", "-1"], "must be 0 or more"),
+        (["--graceful", "nan"], "must be 0 or more"),
+        (["--bind", "\udcff"], "is no address"),
         (["--nonsense"], "unrecognized arguments"),
         (["--tls-key", "program.py"], "--tls-key needs --tls-cert"),
         (["--tls-cert", "program.py"], "--tls-cert 'program.py' has no certificate in PEM"),

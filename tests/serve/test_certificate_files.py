@@ -1,7 +1,9 @@
 """Files for TLS that can't be used: the error names the file that is wrong, and the setting."""
 
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +186,15 @@ def test_options_replace_settings_outside_of_paths_only() -> None:
 def test_what_is_no_path(value: Any) -> None:
     with pytest.raises(TypeError, match="certfile must be a path, not "):
         WSGIServer(("127.0.0.1", 0), hello, certfile=value)
+
+
+def test_a_key_in_a_pipe_is_read_once(tmp_path: Path) -> None:
+    """As a shell's process substitution gives it."""
+    certificate, key = tmp_path / "certificate", tmp_path / "key"
+    certificate.write_text(part("CERTIFICATE"))
+    os.mkfifo(key)
+    writer = threading.Thread(target=key.write_text, args=(part("PRIVATE KEY"),))
+    writer.start()
+    server = StreamServer(("127.0.0.1", 0), print, certfile=str(certificate), keyfile=str(key))
+    writer.join()
+    server.close()

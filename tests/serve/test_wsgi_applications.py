@@ -75,6 +75,17 @@ def test_an_application_that_gives_no_answer(name: str, caplog: pytest.LogCaptur
     assert logged(caplog) == ["GET / from PEER failed"]
 
 
+@pytest.mark.parametrize("raised", [greenrt.Timeout, SystemExit, OSError])
+def test_a_hook_for_errors_that_raises(raised: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def on_error(environ: Any, error: BaseException) -> None:
+        raise raised
+
+    with serving(failing("before"), on_error=on_error) as server:
+        status, _, _ = split(talk(server, request(close=False)))
+    assert status == "HTTP/1.1 500 Internal Server Error"
+    assert logged(caplog) == ["GET / from PEER failed", "on_error failed"]
+
+
 def test_an_application_that_fails_half_way(caplog: pytest.LogCaptureFixture) -> None:
     """The client must not take the part for the whole, also where the end of the connection ends the body."""
     with serving(failing("later")) as server:

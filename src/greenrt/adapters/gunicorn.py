@@ -191,7 +191,13 @@ class Server(WSGIServer):
         return not schemes
 
     def add(self, exchange: Any) -> None:
-        """Log a request that was answered, and call post_request."""
+        """Log a request that was answered, and call post_request. Their errors go to the error log."""
+        try:
+            self._add(exchange)
+        except Exception:
+            self.error_log.exception("%s could not be logged", exchange.shown())
+
+    def _add(self, exchange: Any) -> None:
         worker, environ = self._worker, exchange.environ
         began = environ.get(BEGAN)
         if began is None:
@@ -219,7 +225,10 @@ class Server(WSGIServer):
             "QUERY_STRING": target.partition("?")[2],
             "SERVER_PROTOCOL": f"HTTP/1.{int(refusal.modern)}" if refusal.target else "-",
         }
-        worker.log.access(Refused(refusal), [], environ, timedelta())
+        try:
+            worker.log.access(Refused(refusal), [], environ, timedelta())
+        except Exception:
+            self.error_log.exception("a refused request could not be logged")
 
 
 def _takes_access(worker: Any) -> bool:

@@ -38,8 +38,9 @@ class Response:
 
     def __init__(self, exchange: Any) -> None:
         lines = [] if exchange.head is None else exchange.head.lines
-        # "HTTP/1.1 200 OK"; none if the connection broke before an answer.
-        self.status = lines[0][9:] if lines else "-"
+        # "HTTP/1.1 200 OK"; none if the application took the connection, or it broke before an answer. Loggers take
+        # the status for a number.
+        self.status = lines[0][9:] if lines else "101" if exchange.wire.handed_over else "000"
         self.status_code = None if exchange.head is None else exchange.head.code
         self.headers = [tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line]
         self.headers_sent = exchange.started

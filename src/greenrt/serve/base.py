@@ -130,10 +130,10 @@ class BaseServer:
         """TypeError and ValueError for a setting that can't be, be it an argument or an attribute of the class."""
         check_callable("handle", self.handle)
         check_flag("reuse_port", self.reuse_port)
-        check_seconds("stop_timeout", self.stop_timeout, zero=True)
-        check_seconds("min_delay", self.min_delay)
-        check_seconds("max_delay", self.max_delay)
-        check_whole("max_accept", self.max_accept, 1)
+        check_seconds("stop_timeout", self.stop_timeout, zero=True, optional=False)
+        check_seconds("min_delay", self.min_delay, optional=False)
+        check_seconds("max_delay", self.max_delay, optional=False)
+        check_whole("max_accept", self.max_accept, 1, optional=False)
 
     def set_spawn(self, spawn: Any) -> None:
         """Choose what handlers run in; see the class."""

@@ -32,7 +32,7 @@ class DatagramServer(BaseServer):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        check_whole("max_datagram", self.max_datagram, 1)
+        check_whole("max_datagram", self.max_datagram, 1, optional=False)
 
     def _open(self, family: Any, address: Any) -> Any:
         return open_datagram(family, address, self.reuse_port)

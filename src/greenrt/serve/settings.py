@@ -31,25 +31,27 @@ def check_flag(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
-def check_whole(name: str, value: Any, least: int) -> None:
-    """Check that `value` is an int of at least `least`, or None."""
-    if value is None:
+def check_whole(name: str, value: Any, least: int, optional: bool = True) -> None:
+    """Check that `value` is an int of at least `least`, or None if it is `optional`."""
+    if value is None and optional:
         return
+    or_none = ", or None" if optional else ""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int of at least {least}, or None, not {value!r}")
+        raise TypeError(f"{name} must be an int of at least {least}{or_none}, not {value!r}")
     if not least <= value < 1 << 31:
-        raise ValueError(f"{name} must be from {least} to {(1 << 31) - 1}, or None, not {value!r}")
+        raise ValueError(f"{name} must be from {least} to {(1 << 31) - 1}{or_none}, not {value!r}")
 
 
-def check_seconds(name: str, value: Any, zero: bool = False) -> None:
-    """Check that `value` is a finite number of seconds, more than 0 unless `zero`, or None."""
-    if value is None:
+def check_seconds(name: str, value: Any, zero: bool = False, optional: bool = True) -> None:
+    """Check that `value` is a finite number of seconds, more than 0 unless `zero`, or None if it is `optional`."""
+    if value is None and optional:
         return
+    or_none = ", or None" if optional else ""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number of seconds, or None, not {value!r}")
+        raise TypeError(f"{name} must be a number of seconds{or_none}, not {value!r}")
     if not isfinite(value) or value > LONGEST or value < 0 or (value == 0 and not zero):
         least = "from 0" if zero else "more than 0"
-        raise ValueError(f"{name} must be {least} and at most {LONGEST:.0e} seconds, or None, not {value!r}")
+        raise ValueError(f"{name} must be {least} and at most {LONGEST:.0e} seconds{or_none}, not {value!r}")
 
 
 def check_class(kind: type, settled: dict[str, str]) -> None:

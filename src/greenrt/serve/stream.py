@@ -1,6 +1,5 @@
 """StreamServer: TCP and Unix stream connections."""
 
-import logging
 from collections.abc import Callable
 
 from greenrt._typing import Any
@@ -8,12 +7,13 @@ from greenrt.errors import GreenletExit
 from greenrt.green import socket
 from greenrt.serve.base import BaseServer
 from greenrt.serve.listeners import open_stream
+from greenrt.serve.outputs import ErrorLog
 from greenrt.serve.reserve import ceiling
 from greenrt.serve.settings import check_seconds, check_whole
 
 __all__ = ["StreamServer"]
 
-LOG = logging.getLogger("greenrt.serve")
+LOG = ErrorLog(None)
 
 
 class StreamServer(BaseServer):

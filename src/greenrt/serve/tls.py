@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 from greenrt._typing import Any
 from greenrt.green import ssl
@@ -48,7 +49,12 @@ def make_context(certfile: Any, keyfile: Any) -> Any:
 
 
 def check_files(certfile: Any, keyfile: Any) -> None:
-    """Raise CertificateError, which says which file is wrong, unless they have a chain and its key."""
+    """Raise CertificateError, which says which file is wrong, unless they have a chain and its key.
+
+    A pipe is left to OpenSSL unread, since it can be read once only.
+    """
+    if _is_pipe(certfile) or _is_pipe(keyfile):
+        return
     chain = _read("certfile", certfile)
     key = chain if keyfile is None else _read("keyfile", keyfile)
     if not any(marker in chain for marker in CERTIFICATES):
@@ -100,6 +106,10 @@ def check_authorities(setting: str, path: Any) -> None:
     except ssl.SSLError as error:
         what = error.reason or str(error)
         raise CertificateError(errno.EINVAL, setting, path, f"can't be read by OpenSSL: {what}") from None
+
+
+def _is_pipe(path: Any) -> bool:
+    return isinstance(path, str | bytes | os.PathLike) and Path(os.fsdecode(path)).is_fifo()
 
 
 def _read(setting: str, path: Any) -> bytes:

@@ -315,7 +315,11 @@ class WSGIServer(StreamServer):
         if self.on_error is not None:
             try:
                 self.on_error(exchange.environ, error)
-            except Exception:
+            except GreenletExit:
+                raise
+            except BaseException as failure:
+                if self.may_exit and isinstance(failure, KeyboardInterrupt | SystemExit):
+                    raise
                 self.error_log.exception("on_error failed")
         exchange.fail("500 Internal Server Error")
 
