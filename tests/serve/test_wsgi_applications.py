@@ -75,7 +75,7 @@ def test_an_application_that_gives_no_answer(name: str, caplog: pytest.LogCaptur
     assert logged(caplog) == ["GET / from PEER failed"]
 
 
-@pytest.mark.parametrize("raised", [greenrt.Timeout, SystemExit, OSError])
+@pytest.mark.parametrize("raised", [greenrt.Timeout, OSError])
 def test_a_hook_for_errors_that_raises(raised: Any, caplog: pytest.LogCaptureFixture) -> None:
     def on_error(environ: Any, error: BaseException) -> None:
         raise raised
