@@ -107,7 +107,7 @@ def test_a_pipe_is_read_without_asking_for_readiness(monkeypatch: pytest.MonkeyP
         os.close(reader)
         os.close(writer)
         return
-    monkeypatch.setattr(fdio, "_is_ready", slow)
+    monkeypatch.setattr(fdio, "ready_for", slow)
     green_os.write(writer, b"text")
     assert green_os.read(reader, 4) == b"text"
     os.close(reader)

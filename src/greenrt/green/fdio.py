@@ -23,6 +23,7 @@ from greenrt._loop.entry import READ, WRITE
 from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
 from greenrt._native.switch import ending
 from greenrt._typing import Any
+from greenrt.green.readiness import POLLIN, POLLOUT, ready_for
 from greenrt.green.twins import standing
 
 __all__ = ["FUNCTIONS", "may_wait", "read", "readv", "write"]
@@ -39,9 +40,6 @@ _MOST = 1 << 20
 _close = _original.close
 _read = _original.read
 _write = _original.write
-
-_POLLIN = 1
-_POLLOUT = 4
 
 
 def may_wait(fd: int) -> bool:
@@ -62,12 +60,6 @@ def _wait(fd: int, event: int) -> None:
     park_on_fd(fd, event, None)
 
 
-def _is_ready(fd: int, poll_event: int) -> bool:
-    poller = _original.poll()
-    poller.register(fd, poll_event)
-    return bool(poller.poll(0))
-
-
 # -- Reading
 
 
@@ -82,7 +74,7 @@ def read(fd: int, length: int, /) -> bytes:
 def _read_now(fd: int, length: int) -> bytes | None:
     found = read_now(fd, length if length < _MOST else _MOST)
     if found is NotImplemented:
-        return _read(fd, length) if _is_ready(fd, _POLLIN) else None
+        return _read(fd, length) if ready_for(fd, POLLIN) else None
     return found  # type: ignore[no-any-return]
 
 
@@ -97,7 +89,7 @@ def readv(fd: int, buffers: Any, /) -> int:
 def _readv_now(fd: int, buffers: Any) -> int | None:
     count = readv_now(fd, buffers)
     if count is NotImplemented:
-        return _original.readv(fd, buffers) if _is_ready(fd, _POLLIN) else None
+        return _original.readv(fd, buffers) if ready_for(fd, POLLIN) else None
     return count  # type: ignore[no-any-return]
 
 
@@ -155,7 +147,7 @@ def _write_now(fd: int, view: memoryview, start: int) -> int | None:
     count = write_now(fd, view, start)
     if count is NotImplemented:
         piece = view[start : start + _PIECE]
-        return _write(fd, piece) if _is_ready(fd, _POLLOUT) else None
+        return _write(fd, piece) if ready_for(fd, POLLOUT) else None
     return count  # type: ignore[no-any-return]
 
 

@@ -26,6 +26,7 @@ from greenrt._loop.entry import READ, URGENT
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
+from greenrt.green.readiness import POLLIN, ready_for
 from greenrt.green.socket_options import low_mark, special, time_limit
 from greenrt.green.socket_waits import DONTWAIT, NEVER_WAIT_TO_READ, family_of, type_of, wait_for
 
@@ -38,7 +39,6 @@ _UNIX: int = getattr(_socket, "AF_UNIX", -1)
 _PASS_CREDENTIALS: int = getattr(_socket, "SO_PASSCRED", -1)
 # The ancillary data that a UNIX socket with SO_PASSCRED always receives; a struct ucred.
 _ROOM_FOR_CREDENTIALS = _socket.CMSG_SPACE(12)
-_POLLIN = 1
 _POLLPRI = 2
 _POLLRDHUP = 0x2000
 # Of Linux's asm-generic/sockios.h.
@@ -83,7 +83,7 @@ def prepare(sock: Any, size: Any, flags: Any) -> int:
 def _wait_for_low_mark(sock: Any) -> None:
     """Wait as CPython does before a read of a socket with a timeout: until poll(2) finds it readable."""
     deadline = 0.0
-    while not _is_readable(descriptor(sock)):
+    while not ready_for(descriptor(sock), POLLIN):
         deadline = wait_for(sock, READ, deadline, 0)
 
 
@@ -108,22 +108,21 @@ def _wait_for_amount(sock: Any, target: int) -> None:
 
 def _has_ended(sock: Any, amount: int) -> bool:
     """Tell whether nothing follows the `amount` bytes that can be read: an end, an error or urgent data."""
-    poller = _original.poll()
-    poller.register(descriptor(sock), _POLLIN | _POLLPRI | _POLLRDHUP)
-    return any(mask & ~_POLLIN for _, mask in poller.poll(0)) and _amount(sock) == amount
+    found = ready_for(descriptor(sock), POLLIN | _POLLPRI | _POLLRDHUP)
+    return bool(found & ~POLLIN) and _amount(sock) == amount
 
 
-def _is_readable(fd: int, events: int = _POLLIN) -> bool:
-    poller = _original.poll()
-    poller.register(fd, events)
-    return bool(poller.poll(0))
+def _open_descriptor(sock: Any) -> int:
+    """Return the file descriptor; OSError (EBADF) if the socket has been closed since the read began."""
+    fd = descriptor(sock)
+    if fd < 0:
+        raise OSError(EBADF, f"{sock!r} was closed while a greenlet read it")
+    return fd
 
 
 def _amount(sock: Any) -> int:
     """Return how many bytes can be read, up to urgent data; -1 if this kind of socket doesn't say."""
-    fd = descriptor(sock)
-    if fd < 0:
-        raise OSError(EBADF, f"{sock!r} was closed while a greenlet read it")
+    fd = _open_descriptor(sock)
     try:
         answer = _original.late_module("fcntl").ioctl(fd, _original.late_module("termios").FIONREAD, bytes(4))
     except OSError:
@@ -186,7 +185,7 @@ def _wait_for_more(sock: Any, deadline: float) -> tuple[float, bool]:
         amount = _amount(sock)
         if amount > 0:
             return deadline, True
-        if amount == 0 and _is_readable(descriptor(sock)):
+        if amount == 0 and ready_for(descriptor(sock), POLLIN):
             # An end or an error, unless data has come in between.
             return deadline, _amount(sock) > 0
         deadline = _wait_for_event(sock, deadline)
@@ -210,9 +209,7 @@ def _wait_for_event(sock: Any, deadline: float) -> float:
 
 def _at_urgent_data(sock: Any) -> bool:
     """Tell whether the next byte to be read is urgent data, or the first one after it."""
-    fd = descriptor(sock)
-    if fd < 0:
-        raise OSError(EBADF, f"{sock!r} was closed while a greenlet waited in a read")
+    fd = _open_descriptor(sock)
     try:
         return any(_original.late_module("fcntl").ioctl(fd, _SIOCATMARK, bytes(4)))
     except OSError:

@@ -9,7 +9,6 @@ import _socket
 import errno
 import os
 
-from greenrt import _original
 from greenrt._hub.io import forget_fd, give_way
 from greenrt._hub.pausing import sleep
 from greenrt._hub.slot import hub_for_waiting
@@ -18,6 +17,7 @@ from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import socket_options
+from greenrt.green.readiness import POLLOUT, ready_for
 from greenrt.green.socket_calls import resolved
 from greenrt.green.socket_waits import family_of, wait_for
 
@@ -26,7 +26,6 @@ __all__ = ["accept_fd", "connect", "connect_ex", "detach", "real_close", "sendfi
 _native = _socket.socket
 
 _TIMED_OUT = -1
-_POLLOUT = 4
 _POLLERR_OR_HUP = 8 | 16
 _TCP_INFO: int = getattr(_socket, "TCP_INFO", -1)
 # Where tcpi_bytes_acked lies in the kernel's struct tcp_info. Kernels before 4.1 return less.
@@ -104,12 +103,10 @@ def _outcome_of_connect(sock: Any) -> int:
     The result is that of the handshake. An error of the established connection is left in the socket, for the call
     after `connect`. (SO_ERROR reports either, and clears it.)
     """
-    poller = _original.poll()
-    poller.register(descriptor(sock), _POLLOUT)
-    ready = poller.poll(0)
-    if not ready:
+    found = ready_for(descriptor(sock), POLLOUT)
+    if not found:
         return errno.EINPROGRESS
-    if not ready[0][1] & _POLLERR_OR_HUP or _was_established(sock):
+    if not found & _POLLERR_OR_HUP or _was_established(sock):
         return 0
     return sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # type: ignore[no-any-return]
 

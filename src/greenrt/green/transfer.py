@@ -19,12 +19,11 @@ from greenrt._native.nowait import kind_of, read_now
 from greenrt._native.switch import ending
 from greenrt._typing import Any
 from greenrt.green.fdio import ALWAYS_READY, NO_KIND, may_wait
+from greenrt.green.readiness import POLLIN, POLLOUT, ready_for
 from greenrt.green.twins import standing
 
 __all__ = ["FUNCTIONS"]
 
-_POLLIN = 1
-_POLLOUT = 4
 _PAUSE = 0.005
 _SPLICE_WITHOUT_WAIT: int = getattr(os, "SPLICE_F_NONBLOCK", 0)
 
@@ -39,12 +38,6 @@ def _not_blocking(*fds: int) -> Iterator[None]:
     finally:
         for fd in changed:
             os.set_blocking(fd, True)
-
-
-def _is_ready(fd: int, poll_event: int) -> bool:
-    poller = _original.poll()
-    poller.register(fd, poll_event)
-    return bool(poller.poll(0))
 
 
 def _is_plain(*fds: Any) -> bool:
@@ -131,9 +124,9 @@ def splice(
 
 def _wait_for_either(src: int, dst: int) -> None:
     """Wait for that end of a transfer which is not ready."""
-    if may_wait(src) and not _is_ready(src, _POLLIN):
+    if may_wait(src) and not ready_for(src, POLLIN):
         park_on_fd(src, READ, None)
-    elif may_wait(dst) and not _is_ready(dst, _POLLOUT):
+    elif may_wait(dst) and not ready_for(dst, POLLOUT):
         park_on_fd(dst, WRITE, None)
     else:
         # Room for less than what is to be moved, or ready meanwhile.
@@ -159,7 +152,7 @@ def eventfd_write(fd: int, value: int) -> None:
         _original.eventfd_write(fd, value)
         return
     give_way()
-    if value == 1 and _is_ready(fd, _POLLOUT):
+    if value == 1 and ready_for(fd, POLLOUT):
         # eventfd(2): writable means that 1 can be added without a wait.
         _original.eventfd_write(fd, value)
         return
@@ -168,7 +161,7 @@ def eventfd_write(fd: int, value: int) -> None:
 
 def _wait_for_room(fd: int) -> None:
     # Writable means that there is room for 1; more gives no event.
-    if _is_ready(fd, _POLLOUT):
+    if ready_for(fd, POLLOUT):
         sleep(_PAUSE)
     else:
         park_on_fd(fd, WRITE, None)

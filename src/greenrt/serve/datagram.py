@@ -28,6 +28,7 @@ class DatagramServer(BaseServer):
         *,
         reuse_port: bool | None = None,
     ) -> None:
+        # Defined here, so that the TypeError for a wrong argument names this class.
         super().__init__(listener, handle, spawn, reuse_port=reuse_port)
 
     def _check_settings(self) -> None:

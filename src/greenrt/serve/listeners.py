@@ -71,7 +71,7 @@ def parse_address(listener: Any) -> tuple[Any, Any]:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Return the host, "" if there is none, and the port in a text; AddressError if it is ambiguous."""
+    """Return the host and the port of an address; the host is "" in a port alone. AddressError if it is ambiguous."""
     if text.startswith("["):
         host, bracket, port = text[1:].partition("]")
         if not bracket or not is_ipv6(host):
