@@ -10,8 +10,8 @@ STRESS_SECONDS ?= 20
 
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 SOURCES := $(shell find src monkey -name '*.py' -o -name '*.py[xd]' -o -name '*.h') pyproject.toml setup.py
-# Prints what pyproject.toml requires: for "build", or for an extra.
-NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); e = p['project']['optional-dependencies']; print(*e.get(sys.argv[1], p['build-system']['requires']), sep='\n')"
+# Prints what pyproject.toml requires: for "build", or in a dependency group. pip reads groups itself from 25.1 only.
+NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); g = {'build': p['build-system']['requires'], **p['dependency-groups']}; print(*g[sys.argv[1]], sep='\n')"
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test build pure lint types bench stress stress-full test-stdlib test-real test-thirdparty install-check clean
@@ -75,7 +75,7 @@ clean:
 $(VENV)/made-$(VERSION) $(PURE)/made-$(VERSION) $(TOOLS)/made-$(VERSION): pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'greenrt needs Python 3.11 or newer; make PYTHON=...')"
 	$(PYTHON) -m venv --clear $(@D)
-	for extra in $(if $(findstring $(TOOLS),$@),lint,build test); do $(NEEDS) $$extra; done | $(@D)/bin/python $(PIP) -r /dev/stdin
+	for group in $(if $(findstring $(TOOLS),$@),lint,build test); do $(NEEDS) $$group; done | $(@D)/bin/python $(PIP) -r /dev/stdin
 	touch $@
 
 $(VENV)/built: $(VENV)/made-$(VERSION) $(SOURCES)
