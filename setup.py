@@ -24,8 +24,8 @@ serve.http.chunks serve.http.exchange serve.http.fields serve.http.head serve.ht
 serve.http.scanner serve.http.wire
 """.split()
 # They come after the interpreter's own flags and CFLAGS, and win. Debug information is most of a module's size, and a
-# quarter of the time that it takes to compile. -O3 takes a fifth longer than -O2 for no fewer instructions. The unwinder
-# finds the clean-up of greenrt_run_guarded (_native/finalizing.h) only with -fexceptions.
+# quarter of the time that it takes to compile. -O3 takes a fifth longer than -O2 for no fewer instructions. The
+# unwinder finds the clean-up of greenrt_run_guarded (_native/finalizing.h) only with -fexceptions.
 FLAGS = ["-O2", "-g0", "-fexceptions"]
 # What Cython otherwise repeats in each module; cythonize() writes its source.
 SHARED = "greenrt._native._shared"
