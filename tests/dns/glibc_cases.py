@@ -23,6 +23,9 @@ HOSTS = """\
 fe80::1 order.test
 2001:db8::9 order.test
 ::ffff:192.0.2.66 mapped.test
+192.0.2.66 unmapped.test
+192.0.2.67 first.test
+::ffff:192.0.2.67 second.test
 nonsense broken.test
 192.0.2.300 broken.test
 192.0.2.5
@@ -162,9 +165,11 @@ ADDRESSES = [
     "2001:db8::77",
     "::",
     "0.0.0.0",
+    *("::ffff:192.0.2.1", "::ffff:192.0.2.66", "::ffff:192.0.2.67", "::ffff:192.0.2.77", "::192.0.2.1"),
+    *("::ffff:127.0.0.1", "::ffff:0.0.0.0", "192.0.2.66"),
 ]
 BY_ADDRESS: list[Case] = [
-    *(("gethostbyaddr", address) for address in [*ADDRESSES, "four.test", "six", "nope", "::ffff:192.0.2.1"]),
+    *(("gethostbyaddr", address) for address in [*ADDRESSES, "four.test", "six", "nope"]),
     *(
         ("getnameinfo", (address, 80), flags)
         for address in [*ADDRESSES, "fe80::5", "nope"]

@@ -255,6 +255,20 @@ def test_hosts_by_every_way_to_write_an_address():
     ] == ["", "ten", "loop", "loop", None, None]
 
 
+@pytest.mark.parametrize(("counts", "name"), [(True, "four"), (False, "mapped")])
+def test_hosts_by_an_ipv4_mapped_address(counts: bool, name: str):
+    table = hosts.Hosts(b"::1 loop\n192.0.2.1 four\n::ffff:192.0.2.1 mapped\n127.0.0.1 local")
+    mapped = b"\0" * 10 + b"\xff\xff"
+    found = table.by_address(V6, mapped + b"\xc0\0\2\1", counts)
+    assert found is not None
+    assert found.canonical == name
+    assert found.addresses == [(V6, mapped + b"\xc0\0\2\1")]
+    # The line of ::1 is one of 127.0.0.1, but none of ::ffff:127.0.0.1.
+    local = table.by_address(V6, mapped + b"\x7f\0\0\1", counts)
+    assert (local.canonical if local else None) == ("local" if counts else None)
+    assert table.by_address(V6, bytes(12) + b"\xc0\0\2\1", counts) is None
+
+
 def test_a_new_address_is_known_at_once(monkeypatch: pytest.MonkeyPatch):
     told = [{b"one": interfaces.NOWHERE}]
     place = interfaces.Interface(24, 2, False, False)

@@ -1,6 +1,7 @@
 """``/etc/hosts``: names and addresses of this machine and its neighbours (hosts(5), and glibc's nss_files)."""
 
 import _socket
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,21 @@ AF_INET, AF_INET6, AF_UNSPEC = _socket.AF_INET, _socket.AF_INET6, _socket.AF_UNS
 V4MAPPED = b"\0" * 10 + b"\xff\xff"
 LOOPBACK6 = b"\0" * 15 + b"\1"
 LOOPBACK4 = b"\x7f\0\0\1"
+
+
+def _mapped_lines_count() -> bool:
+    """Tell whether the C library finds an IPv4-mapped address in the line of its IPv4 address."""
+    try:
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+        numbers = tuple(map(int, version.split(".")[:2]))
+    except (ValueError, OSError):
+        # Another C library: as glibc does now.
+        return True
+    # glibc 2.30 to 2.37 does not (its bug 25457).
+    return name != "glibc" or not (2, 30) <= numbers < (2, 38)
+
+
+MAPPED_LINES_COUNT = _mapped_lines_count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +71,21 @@ class Hosts:
                 break
         return found
 
-    def by_address(self, family: int, packed: bytes) -> Host | None:
-        """Return what the first line with the address says, or None if there is none."""
+    def by_address(
+        self, family: int, packed: bytes, mapped_lines_count: bool = MAPPED_LINES_COUNT
+    ) -> Host | None:
+        """Return what the first line with the address says, or None if there is none.
+
+        mapped_lines_count: a line with an IPv4 address is one with its IPv4-mapped address too.
+        """
+        mapped = mapped_lines_count and family == AF_INET6 and packed.startswith(V4MAPPED)
         # Most lines are of other IPv4 addresses, each of which can be written in one way only.
         text = rb"[^\s#:]*+:"
-        if family == AF_INET:
-            text += b"|" + re.escape(_socket.inet_ntop(family, packed).encode()) + rb"(?![^\s#\0])"
+        if family == AF_INET or mapped:
+            four = _socket.inet_ntop(AF_INET, packed[-4:]).encode()
+            text += b"|" + re.escape(four) + rb"(?![^\s#\0])"
         for line in re.finditer(rb"(?m)^[^\S\n]*+(?:" + text + b").*", self._data):
-            entry = _entry(line[0], family)
+            entry = _entry(line[0], family, mapped)
             if entry is not None and entry.addresses[0][1] == packed:
                 return entry
         return None
@@ -80,14 +103,19 @@ class Hosts:
             yield self._data[start:end]
 
 
-def _entry(line: bytes, family: int) -> Host | None:
-    """Return what one line says about hosts of `family`; None for a line that says nothing about them."""
+def _entry(line: bytes, family: int, mapped: bool = False) -> Host | None:
+    """Return what one line says about hosts of `family`; None for a line that says nothing about them.
+
+    mapped: an IPv4 address is written as an IPv4-mapped one.
+    """
     words = line.partition(b"#")[0].partition(b"\0")[0].split()
     if not words:
         return None
-    address = _address(words[0], family)
+    address = _address(words[0], AF_UNSPEC if mapped else family)
     if address is None:
         return None
+    if mapped and address[0] == AF_INET:
+        address = AF_INET6, V4MAPPED + address[1]
     names = [decode(word) for word in words[1:]]
     return Host(names[0] if names else "", names[1:], [address])
 
