@@ -63,9 +63,13 @@ def extensions() -> list[Extension]:
         pyx = Path("src/greenrt", *name.split(".")).with_suffix(".pyx")
         source = pyx if pyx.exists() else pyx.with_suffix(".py")
         modules.append(
-            Extension(f"greenrt.{name}", [str(source)], include_dirs=include, extra_compile_args=FLAGS)
+            Extension(
+                f"greenrt.{name}", [str(source)], include_dirs=include, extra_compile_args=FLAGS, depends=[__file__]
+            )
         )
-    modules.append(Extension(SHARED, ["src/greenrt/_native/_shared.c"], extra_compile_args=FLAGS))
+    modules.append(
+        Extension(SHARED, ["src/greenrt/_native/_shared.c"], extra_compile_args=FLAGS, depends=[__file__])
+    )
     return cythonize(
         modules,
         shared_utility_qualified_name=SHARED,
