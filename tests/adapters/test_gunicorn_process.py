@@ -225,3 +225,15 @@ def test_tls_logger_class_and_extra_files(worker: str, tmp_path: Path) -> None:
         os.utime(tmp_path / "extra", (1, time.time() + 5))
         until(lambda: len(most.read_text().split()) > 1)
     assert all(1000 <= int(number) <= 1005 for number in most.read_text().split())
+
+
+@WORKERS
+def test_statsd_counts_requests_without_an_access_log(worker: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    with datagrams(tmp_path / "statsd") as statsd:
+        options = ["--statsd-host", f"unix://{tmp_path}/statsd"]
+        with gunicorn(tmp_path, PROGRAM, *options, worker=worker, bind=f"unix:{path}"):
+            assert b" 200 " in ask(path, "/one")
+            assert having(statsd, b"requests").startswith(b"gunicorn.requests:1|c")
+            assert having(statsd, b"request.duration")
+            assert having(statsd, b"status.200")

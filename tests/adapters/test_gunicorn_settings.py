@@ -209,6 +209,53 @@ def test_refused_requests_are_in_the_access_log(tmp_path: Path) -> None:
         assert '] "GET /p?q HTTP/1.1" 417 23 "' in second
 
 
+# `info` and `exception` of gunicorn's own workers may not raise: they end the worker.
+RAISING = """
+from gunicorn.glogging import Logger
+
+class Raising(Logger):
+    def access(self, *args):
+        raise ZeroDivisionError("access")
+
+class RaisingAlways(Raising):
+    def info(self, message, *args, **others):
+        if "Autorestarting" in message:
+            raise ZeroDivisionError("info")
+        super().info(message, *args, **others)
+
+    def exception(self, *args, **others):
+        raise ZeroDivisionError("exception")
+
+def post_request(worker, req, environ, resp):
+    with open("hooks", "a") as file:
+        file.write(f"post_request {worker.pid} {resp.status}\\n")
+    raise ZeroDivisionError("post_request")
+
+accesslog = "access"
+max_requests = 2
+logger_class = %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("worker", "kind"),
+    [("sync", "Raising"), (WORKER, "Raising"), (WORKER, "RaisingAlways")],
+    ids=["sync", "greenrt", "greenrt, always"],
+)
+def test_a_logger_that_raises_changes_nothing_else(worker: str, kind: str, tmp_path: Path) -> None:
+    """Requests are answered, post_request is called, and max_requests replaces the worker."""
+    (tmp_path / "gunicorn.conf.py").write_text(RAISING % kind)
+    with gunicorn(tmp_path, PROGRAM, worker=worker) as (_, url):
+        workers: list[str] = []
+        # The worker that ends may still answer what has come meanwhile.
+        while len(set(workers)) < 2:
+            assert ask(url, request("/")).startswith(b"HTTP/1.1 200 ")
+            _, worker_id, status = hooks_of(tmp_path, "post_request", len(workers) + 1)[-1].split(" ", 2)
+            assert status == "200 OK"
+            workers.append(worker_id)
+        assert len(workers) > 2
+
+
 @WORKERS
 def test_the_scheme_that_a_trusted_proxy_says(worker: str, tmp_path: Path) -> None:
     with gunicorn(tmp_path, PROGRAM, worker=worker) as (_, url):

@@ -1,5 +1,6 @@
 """Where a server's logs may go, and what happens to requests when a log can't be written."""
 
+import errno
 import io
 import logging
 import os
@@ -11,7 +12,9 @@ import pytest
 from support.wsgi import hello, request, serving, talk
 
 import greenrt
-from greenrt.serve import WSGIServer
+from greenrt._loop import log
+from greenrt.green import socket
+from greenrt.serve import StreamServer, WSGIServer
 
 
 class Stream:
@@ -69,6 +72,47 @@ def test_failures_are_answered_though_the_error_log_fails(error: BaseException) 
     with serving(failing, error_log=logger) as server:
         assert talk(server, request()).startswith(b"HTTP/1.1 500 ")
         assert talk(server, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("spawn", ["default", "raw", 1, None], ids=str)
+def test_a_stream_server_goes_on_though_logging_fails(
+    spawn: Any, error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether the program logs in its connection handler, or greenrt does: here that the server can't accept."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise error
+
+    def handle(sock: Any, address: Any) -> None:
+        sock.sendall(b"hello")
+        logger.error("this fails")
+
+    class Exhausted(StreamServer):
+        exhausted = True
+
+        def _take(self, sock: Any) -> Any:
+            if self.exhausted:
+                self.exhausted = False
+                raise OSError(errno.EMFILE, "Too many open files")
+            return super()._take(sock)
+
+    logger = logging.getLogger("greenrt")
+    failing = Handler()
+    logger.addHandler(failing)
+    try:
+        with Exhausted(("127.0.0.1", 0), handle, spawn=spawn) as server:
+            for _ in range(3):
+                with socket.create_connection(server.address, 10) as sock:
+                    assert sock.recv(10) == b"hello"
+                    assert sock.recv(10) == b""
+            assert not server.exhausted
+            assert log.flush(10)
+    finally:
+        logger.removeHandler(failing)
+    written = capsys.readouterr().err
+    assert written.count(type(error).__name__) >= 3
 
 
 def test_the_access_log_of_a_full_disk() -> None:

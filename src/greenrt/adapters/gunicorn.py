@@ -173,8 +173,9 @@ class Server(WSGIServer):
             worker.cfg.pre_request(worker, Request(environ))
         worker.nr += 1
         if worker.nr >= worker.max_requests and worker.alive:
-            worker.log.info("Autorestarting worker after current request.")
+            # First: a logger that raises must not keep the worker alive, or fail the request.
             worker._end()
+            self._note("info", "Autorestarting worker after current request.")
         return worker.wsgi(environ, start_response)
 
     def _set_scheme(self, environ: dict[str, Any]) -> bool:
@@ -191,25 +192,39 @@ class Server(WSGIServer):
         return not schemes
 
     def add(self, exchange: Any) -> None:
-        """Log a request that was answered, and call post_request. Their errors go to the error log."""
-        try:
-            self._add(exchange)
-        except Exception:
-            self.error_log.exception("%s could not be logged", exchange.shown())
-
-    def _add(self, exchange: Any) -> None:
+        """Log a request that was answered, then call post_request. Their errors go to the error log."""
         worker, environ = self._worker, exchange.environ
         began = environ.get(BEGAN)
         if began is None:
             # The application has emptied it.
             return
-        request, response = Request(environ), Response(exchange)
-        worker.log.access(response, request, environ, timedelta(seconds=monotonic() - began))
-        if self._has_hooks["post_request"]:
-            try:
-                worker.cfg.post_request(worker, request, environ, response)
-            except Exception:
-                worker.log.exception("Exception in post_request hook")
+        try:
+            request, response = Request(environ), Response(exchange)
+        except Exception:
+            self.error_log.exception("%s could not be logged", exchange.shown())
+            return
+        try:
+            worker.log.access(response, request, environ, timedelta(seconds=monotonic() - began))
+        except Exception:
+            self.error_log.exception("%s could not be logged", exchange.shown())
+        finally:
+            # Also after a kill: gunicorn promises the hook for each request.
+            if self._has_hooks["post_request"]:
+                self._call_post_request(request, environ, response)
+
+    def _call_post_request(self, *args: Any) -> None:
+        worker = self._worker
+        try:
+            worker.cfg.post_request(worker, *args)
+        except Exception:
+            self._note("exception", "Exception in post_request hook")
+
+    def _note(self, level: str, message: str) -> None:
+        """Call a method of gunicorn's logger. Its class may be the program's, and raise."""
+        try:
+            getattr(self._worker.log, level)(message)
+        except Exception:
+            getattr(self.error_log, level)(message)
 
     def add_refusal(self, refusal: Any) -> None:
         """Log a request that was refused."""
