@@ -1,11 +1,24 @@
 """The computed part of the build: which modules are compiled, and where greenlet.h is."""
 
 import os
+import shutil
 import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
+from setuptools.command.editable_wheel import editable_wheel
+
+# After setuptools, which brings it.
+from distutils.ccompiler import new_compiler  # isort: skip
+from distutils.errors import CompileError  # isort: skip
+from distutils.sysconfig import customize_compiler  # isort: skip
 
 # Below greenrt. X.pyx is preferred to X.py; X.pxd types either of them.
 COMPILED = """
@@ -32,8 +45,34 @@ SHARED = "greenrt._native._shared"
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "auto_pickle": False, "embedsignature": False}
 
 
+REMEDY = """
+greenrt is built as plain Python: it runs at about half of gevent's speed.
+For the compiled build, install a C compiler and Python's headers (Debian: apt install gcc python3-dev), then run
+    pip install --force-reinstall --no-deps --no-cache-dir greenrt
+GREENRT_PURE=0 turns this warning into an error, GREENRT_PURE=1 asks for the plain build."""
+
+
+class Build(build):
+    """A build of what there is now: files that an earlier build has left are in no wheel."""
+
+    def run(self) -> None:
+        super().run()
+        commands = [self.get_finalized_command(name) for name in self.get_sub_commands()]
+        made = [name for command in commands for name in command.get_outputs()]
+        remove_others(Path(self.build_lib).rglob("*"), made)
+
+
+class Editable(editable_wheel):
+    """An editable install, where an extension that an earlier one has left would hide a newer .py file."""
+
+    def run(self) -> None:
+        super().run()
+        made = self.get_finalized_command("build_ext").get_output_mapping().values()
+        remove_others(Path("src").rglob("*" + sysconfig.get_config_var("EXT_SUFFIX")), made)
+
+
 class AllOrNothing(build_ext):
-    """Compiled classes extend each other: with no working compiler, none is compiled and the install goes on."""
+    """Compiled classes extend each other: where one can't be compiled, none is and the install goes on."""
 
     def finalize_options(self) -> None:
         super().finalize_options()
@@ -41,43 +80,118 @@ class AllOrNothing(build_ext):
 
     def run(self) -> None:
         try:
-            super().run()
+            check_compiler()
+            # What a killed compiler or linker has left is newer than its source.
+            with interruptions(Path(self.build_temp)) as interrupted:
+                self.force = self.force or interrupted
+                translate(self.extensions)
+                super().run()
         except Exception as error:
             if os.environ.get("GREENRT_PURE") == "0":
                 raise
-            print(f"greenrt: building without compiled modules: {error}", file=sys.stderr)
-            for extension in self.extensions:
-                Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+            print(f"\nWARNING: {error}{REMEDY}\n", file=sys.stderr, flush=True)
+            # Build removes what was compiled before the error.
             self.extensions.clear()
+
+
+class Wheel(bdist_wheel):
+    """A wheel whose tag says what was built."""
+
+    def run(self) -> None:
+        # An interrupted build leaves this folder; its files would be in the wheel.
+        shutil.rmtree(self.bdist_dir, ignore_errors=True)
+        super().run()
+
+    def run_command(self, command: str) -> None:
+        super().run_command(command)
+        if command == "build":
+            # It was set before the build, from the extensions that were to be built.
+            self.root_is_pure = not self.distribution.has_ext_modules()
+
+
+def remove_others(found: Iterable[Path], made: Iterable[str]) -> None:
+    """Remove the files that are found, but for those that were made."""
+    keep = {Path(name).absolute() for name in made}
+    for path in found:
+        if path.is_file() and path.absolute() not in keep:
+            path.unlink()
+
+
+@contextmanager
+def interruptions(folder: Path) -> Iterator[bool]:
+    """Yield whether the process was killed in the middle when this was last entered for that folder."""
+    mark = folder / "unfinished"
+    interrupted = mark.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    try:
+        yield interrupted
+    except Exception:
+        # The tools have removed what they had not finished.
+        mark.unlink(missing_ok=True)
+        raise
+    mark.unlink(missing_ok=True)
+
+
+def check_compiler() -> None:
+    """Raise CompileError if an extension that includes Python.h can't be compiled and linked."""
+    compiler = new_compiler()
+    customize_compiler(compiler)
+    with tempfile.TemporaryDirectory() as folder:
+        probe = Path(folder, "probe.c")
+        probe.write_text("#include <Python.h>\n")
+        include = [sysconfig.get_path("include"), sysconfig.get_path("platinclude")]
+        try:
+            objects = compiler.compile([str(probe)], output_dir="/", include_dirs=include)
+            compiler.link_shared_object(objects, str(probe.with_suffix(".so")))
+        except Exception as error:
+            raise CompileError(f"there is no C compiler that works, or no Python.h: {error}") from None
 
 
 def extensions() -> list[Extension]:
     if os.environ.get("GREENRT_PURE") == "1":
         return []
-    import greenlet
-    from Cython.Build import cythonize
-
-    include = [str(Path(greenlet.__file__).parent), "src/greenrt/_native"]
     modules = []
     for name in COMPILED:
         pyx = Path("src/greenrt", *name.split(".")).with_suffix(".pyx")
         source = pyx if pyx.exists() else pyx.with_suffix(".py")
-        modules.append(
-            Extension(
-                f"greenrt.{name}", [str(source)], include_dirs=include, extra_compile_args=FLAGS, depends=[__file__]
-            )
+        modules.append(extension(f"greenrt.{name}", str(source)))
+    return [*modules, extension(SHARED, "src/greenrt/_native/_shared.c")]
+
+
+def extension(name: str, source: str) -> Extension:
+    # Changed flags rebuild every module.
+    return Extension(name, [source], extra_compile_args=FLAGS, depends=[__file__])
+
+
+def translate(modules: list[Extension]) -> None:
+    """Replace the sources of the extensions by C files, which Cython writes where they are missing or old."""
+    try:
+        import greenlet
+        from Cython.Build import cythonize
+    except ImportError as error:
+        raise SystemExit(
+            f"greenrt: {error}; pip installs what the build needs, unless --no-build-isolation is given"
+        ) from None
+    for module in modules:
+        module.include_dirs = [str(Path(greenlet.__file__).parent), "src/greenrt/_native"]
+    folder = Path("build/cython")
+    with interruptions(folder) as interrupted:
+        translated = cythonize(
+            modules,
+            shared_utility_qualified_name=SHARED,
+            build_dir=str(folder),
+            include_path=["src"],
+            compiler_directives=DIRECTIVES,
+            nthreads=os.cpu_count() or 1,
+            force=interrupted or None,
         )
-    modules.append(
-        Extension(SHARED, ["src/greenrt/_native/_shared.c"], extra_compile_args=FLAGS, depends=[__file__])
-    )
-    return cythonize(
-        modules,
-        shared_utility_qualified_name=SHARED,
-        build_dir="build/cython",
-        include_path=["src"],
-        compiler_directives=DIRECTIVES,
-        nthreads=os.cpu_count() or 1,
-    )
+    for module, one in zip(modules, translated, strict=True):
+        assert module.name == one.name
+        vars(module).update(vars(one))
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": AllOrNothing})
+setup(
+    ext_modules=extensions(),
+    cmdclass={"build": Build, "build_ext": AllOrNothing, "bdist_wheel": Wheel, "editable_wheel": Editable},
+)

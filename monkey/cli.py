@@ -4,8 +4,6 @@ import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 
-import greenrt
-
 __all__ = ["main"]
 
 HELP = """usage: greenrt COMMAND [ARGUMENT ...]
@@ -79,7 +77,9 @@ def main() -> None:
         if code is not None:
             raise SystemExit(code)
     elif first in ("--version", "-V"):
-        print(f"greenrt {greenrt.__version__} ({greenrt.__build__}, Python {sys.version.split()[0]})")
+        from greenrt.monkey.versions import version_lines
+
+        print(*version_lines(), sep="\n")
     elif first in ("-h", "--help", "help"):
         print(HELP, end="")
     else:

@@ -6,14 +6,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 
 from greenrt.monkey import extensions
 from greenrt.monkey.api import report
 from greenrt.monkey.patches import patch_all
 from greenrt.monkey.runner import run
+from greenrt.monkey.versions import doctor_lines
 
-import greenrt
 from greenrt import _original
 from greenrt._native.helper import start_helper
 from greenrt._typing import Any
@@ -48,25 +47,12 @@ OBSERVE = "import sys; from greenrt.monkey.doctor import observe; observe(sys.ar
 
 def diagnose() -> list[str]:
     """Return, one a line: the versions, the report of patching, and what else may block in this process."""
-    return [_versions(), *_findings()]
-
-
-def _versions() -> str:
-    stand_on = [f"{name} {_version(name)}" for name in ("greenlet", "pycares")]
-    python = f"{sys.implementation.name} {sys.version.split()[0]}"
-    return ", ".join([f"greenrt {greenrt.__version__} ({greenrt.__build__})", python, *stand_on])
+    return [*doctor_lines(), *_findings()]
 
 
 def _findings() -> list[str]:
     remedies = sorted((extensions.loaded() | extensions.calls()).items())
     return report() + [f"beware: {name}: {remedy}" for name, remedy in remedies]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _verdict(findings: list[str]) -> tuple[str, int]:
@@ -93,7 +79,7 @@ def doctor(arguments: list[str]) -> int:
         return _examine(arguments, check)
     patch_all()
     findings = _findings()
-    print(_versions(), *findings, sep="\n")
+    print(*doctor_lines(), *findings, sep="\n")
     for name in extensions.installed():
         print(f"installed; beware when it is used: {name}: {extensions.REMEDIES[name]}")
     verdict, problems = _verdict(findings)
@@ -120,7 +106,7 @@ def _examine(arguments: list[str], check: bool) -> int:
         print(f"greenrt doctor: no report: the program did not begin ({_ending(code)})", file=sys.stderr)
         return _exit_code(code)
     complete = findings.pop() == COMPLETE
-    print(_versions(), *findings, sep="\n")
+    print(*doctor_lines(), *findings, sep="\n")
     if not complete:
         print(f"the program was {_ending(code)}: this is what was found shortly before")
     verdict, problems = _verdict(findings)

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from greenrt.monkey.versions import REMEDY
 from support.build import ROOT
 
 pytestmark = [pytest.mark.install, pytest.mark.time_limit(600)]
@@ -59,26 +60,51 @@ def environment(tmp_path: Path) -> Environment:
     return Environment(tmp_path / "environment")
 
 
+def without_compiler(folder: Path) -> dict[str, str]:
+    """Return the variables under which a process finds no C compiler, but all other programs that a build calls."""
+    folder.mkdir()
+    for name in ("sh", "uname", "ldd", "id", "env"):
+        if found := shutil.which(name):
+            (folder / name).symlink_to(found)
+    return {"PATH": str(folder)}
+
+
 @pytest.fixture
-def no_compiler(environment: Environment) -> dict[str, str]:
-    """Variables under which no C compiler is to be found."""
-    return {"PATH": str(environment.python.parent), "CC": "/bin/false"}
+def no_compiler(tmp_path: Path) -> dict[str, str]:
+    return without_compiler(tmp_path / "bin")
 
 
-def test_without_a_compiler(checkout: Path, environment: Environment, no_compiler: dict[str, str]):
-    done = environment.pip("install", "-v", checkout, **no_compiler)
+@pytest.mark.parametrize("compiler", ["missing", "failing"])
+def test_without_a_compiler(
+    checkout: Path, environment: Environment, tmp_path: Path, no_compiler: dict[str, str], compiler: str
+):
+    """The install succeeds, the wheel's tag is that of plain Python, and a warning names the remedy."""
+    variables = no_compiler if compiler == "missing" else {"CC": "/bin/false"}
+    done = environment.pip("wheel", "-v", "--no-deps", "-w", tmp_path / "wheels", checkout, **variables)
     assert done.returncode == 0, done.stdout
-    assert "building without compiled modules" in done.stdout
+    warning = done.stdout.partition("WARNING: there is no C compiler that works")[2]
+    assert REMEDY in warning
+    assert "WARNING: there is no" not in warning, "it was printed twice"
+    (wheel,) = (tmp_path / "wheels").glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    done = environment.pip("install", wheel)
+    assert done.returncode == 0, done.stdout
     build, package, monkey = environment.ask()
     assert build == "pure"
     assert monkey.parent == package.parent / "monkey"
     assert not list(package.parent.rglob("*.so"))
+    for command in ("--version", "doctor"):
+        out = environment.run("-m", "greenrt", command).stdout
+        assert "half of gevent's speed" in out
+        assert REMEDY in out
 
 
 def test_without_a_compiler_when_compiled_is_demanded(
     checkout: Path, environment: Environment, no_compiler: dict[str, str]
 ):
-    assert environment.pip("install", checkout, GREENRT_PURE="0", **no_compiler).returncode != 0
+    done = environment.pip("install", checkout, GREENRT_PURE="0", **no_compiler)
+    assert done.returncode != 0
+    assert "there is no C compiler that works" in done.stdout
 
 
 def test_pure_on_demand(checkout: Path, environment: Environment, tmp_path: Path):

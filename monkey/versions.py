@@ -1,0 +1,41 @@
+"""What ``greenrt --version`` and ``greenrt doctor`` print of this installation."""
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import greenrt
+
+__all__ = ["REMEDY", "doctor_lines", "version_lines"]
+
+# setup.py prints it too, when it finds no compiler.
+REMEDY = "pip install --force-reinstall --no-deps --no-cache-dir greenrt"
+PLAIN = (
+    "build: plain Python, at about half of gevent's speed; for the compiled build, install a C compiler and Python's"
+    f" headers, then: {REMEDY}"
+)
+
+
+def version_lines() -> list[str]:
+    """Return the version of greenrt, and what its build costs."""
+    return [
+        f"greenrt {greenrt.__version__} ({greenrt.__build__}, Python {sys.version.split()[0]})",
+        *_build(),
+    ]
+
+
+def doctor_lines() -> list[str]:
+    """Return the versions of greenrt, Python and the packages that greenrt depends on, and what the build costs."""
+    needs = [f"{name} {_version(name)}" for name in ("greenlet", "pycares")]
+    python = f"{sys.implementation.name} {sys.version.split()[0]}"
+    return [", ".join([f"greenrt {greenrt.__version__} ({greenrt.__build__})", python, *needs]), *_build()]
+
+
+def _build() -> list[str]:
+    return [PLAIN] if greenrt.__build__ == "pure" else []
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
