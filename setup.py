@@ -1,6 +1,7 @@
-"""The computed part of the build: which modules are compiled, and where greenlet.h is."""
+"""The computed part of the build: the modules that are compiled, the wheel's tag, the text for package indexes."""
 
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -191,7 +192,14 @@ def translate(modules: list[Extension]) -> None:
         vars(module).update(vars(one))
 
 
+def index_readme() -> str:
+    """Return the README for a package index, which has none of the pictures that it shows from the repository."""
+    return re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n*", "", Path("README.md").read_text())
+
+
 setup(
+    long_description=index_readme(),
+    long_description_content_type="text/markdown",
     ext_modules=extensions(),
     cmdclass={"build": Build, "build_ext": AllOrNothing, "bdist_wheel": Wheel, "editable_wheel": Editable},
 )

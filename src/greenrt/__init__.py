@@ -76,7 +76,7 @@ __all__ = [
     "with_timeout",
 ]
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.2.0"
 
 # Which build this is: "compiled", or "pure" (plain Python). All modules are of one build.
 __build__ = "pure" if (_switch.__file__ or "").endswith(".py") else "compiled"
