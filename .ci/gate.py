@@ -1,0 +1,243 @@
+"""Everything that must hold, in stages that run side by side; a table of them comes last.
+
+Most stages wait for sockets, children and clocks more than they compute, so as many run at once as there are
+processors, and each suite uses two processes. A stage starts when those that it is `after` have ended and those that
+it `needs` have succeeded. What cannot run here (an interpreter that is not there and cannot be downloaded, and all
+that needs it) is NOT RUN, loudly, and no failure.
+
+The budget is 45 minutes on two processors.
+"""
+
+import glob
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Seconds after which a stage counts as hanging.
+LIMIT = 1500
+SIDE_BY_SIDE = os.cpu_count() or 2
+# Pytest's processes in each suite.
+JOBS = 2
+
+COMPILED = ["3.11", "3.14", "3.15"]
+PLAIN = ["3.14"]
+# Of these two only the layers that touch the interpreter's internals.
+LAYERS_ONLY = ["3.12", "3.13"]
+LAYERS = "tests/native tests/loop tests/hub tests/sync tests/green"
+# Those that Debian's unstable suite has.
+DOWNLOADABLE = {"3.14", "3.15"}
+
+# CPython's own tests of what is patched. `make test-stdlib` runs more modules, for half an hour.
+STDLIB = (
+    "test_epoll test_file test_fileio test_fork1 test_io test_poll test_queue test_select test_selectors test_signal"
+    " test_socket test_ssl test_subprocess test_thread test_threading test_threading_local test_time test_timeout"
+)
+
+# What tests/real and the tests of Celery's pool talk to. Tests whose server is missing are skipped, with its name.
+SERVERS = "mariadb-server openssh-server postgresql rabbitmq-server redis-server"
+INSTALL_SERVERS = (
+    "DEBIAN_FRONTEND=noninteractive timeout 150 sh -c "
+    f"'apt-get -qq update && apt-get -qq install -y --no-install-recommends {SERVERS}' >build/servers.log 2>&1"
+    " || { tail -n 3 build/servers.log; exit 1; }"
+)
+
+
+@dataclass
+class Stage:
+    name: str
+    command: str
+    # Names of stages.
+    needs: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+    # Whether the machine may lack what it takes.
+    optional: bool = False
+    result: str = ""
+    seconds: float = 0.0
+    processor_seconds: float = 0.0
+    log: Path = Path(os.devnull)
+
+    @property
+    def failed(self) -> bool:
+        return self.result.startswith("FAILED")
+
+
+def interpreter(version: str) -> str | None:
+    """Return the path of a CPython of that version, from PATH or pyenv."""
+    ask = f"import sys; sys.exit('%d.%d' % sys.version_info[:2] != '{version}' or print(sys.executable))"
+    for candidate in [
+        f"python{version}",
+        *glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python3")),
+    ]:
+        if shutil.which(candidate):
+            done = subprocess.run([candidate, "-c", ask], capture_output=True, text=True)
+            if done.returncode == 0:
+                return done.stdout.strip()
+    return None
+
+
+def stages() -> Iterator[Stage]:
+    python = {}
+    sudo = "" if os.getuid() == 0 else "sudo -n "
+    yield Stage("servers", f"mkdir -p build && {sudo}{INSTALL_SERVERS}", optional=True)
+    for version in sorted({*COMPILED, *PLAIN, *LAYERS_ONLY}):
+        found = interpreter(version)
+        python[version] = found or f"{os.getcwd()}/build/pythons/{version}/usr/bin/python{version}"
+        if found:
+            command = "true"
+        elif version in DOWNLOADABLE:
+            command = f".ci/newer-python {version} build/pythons/{version}"
+        else:
+            command = f"echo 'no CPython {version} on this machine' && false"
+        yield Stage(f"CPython {version}", command, optional=True)
+
+    main = COMPILED[0]
+    yield Stage("lint", f"make lint PYTHON={python[main]}")
+    # One after the other: each uses all processors, and they share the C sources.
+    previous: list[str] = []
+    for version in [*COMPILED, *LAYERS_ONLY]:
+        make = f"make build PYTHON={python[version]} VENV=.venv-{version}"
+        yield Stage(f"build {version}", make, needs=[f"CPython {version}"], after=previous)
+        previous = [f"build {version}"]
+        tests, what = (LAYERS, "layers") if version in LAYERS_ONLY else ("", "suite")
+        yield Stage(
+            f"{what} {version} compiled",
+            f"make test PYTHON={python[version]} VENV=.venv-{version} JOBS={JOBS} ARGS='{tests}'",
+            needs=[f"build {version}"],
+            after=["servers"],
+        )
+        if version == main:
+            yield Stage("types", f"make types PYTHON={python[main]}", after=["lint"])
+    for version in PLAIN:
+        yield Stage(
+            f"suite {version} plain, coverage",
+            f"make coverage PYTHON={python[version]} PURE=.venv-pure-{version} JOBS={JOBS}",
+            needs=[f"CPython {version}"],
+            after=[f"build {version}", "servers"],
+        )
+    built = f"PYTHON={python[main]} VENV=.venv-{main}"
+    alone = [f"suite {main} compiled"]
+    yield Stage("installs", f"make install-check {built}", needs=[f"build {main}"], after=previous)
+    yield Stage("stress, boxed", f"make stress {built} STRESS_SECONDS=10", needs=[f"build {main}"])
+    yield Stage(
+        "real programs", f"make test-real {built}", needs=[f"build {main}"], after=["servers", *alone]
+    )
+    for version in COMPILED:
+        yield Stage(
+            f"CPython's tests {version}",
+            f"make test-stdlib PYTHON={python[version]} VENV=.venv-{version} MODULES='{STDLIB}'",
+            needs=[f"build {version}"],
+        )
+    yield Stage("demo", f"make demo {built} ARGS=--quick", needs=[f"build {main}"])
+    yield Stage(
+        "benchmarks, smoke",
+        f"make bench {built} ARGS='--smoke --rivals greenrt,gevent,c'",
+        needs=[f"build {main}"],
+        after=["real programs"],
+    )
+
+
+def run(stage: Stage, logs: Path) -> None:
+    """Run the stage's command; set its result, times and log."""
+    stage.log = logs / stage.name.replace("/", "-")
+    began = time.monotonic()
+    with stage.log.open("w") as log:
+        process = subprocess.Popen(
+            ["bash", "-o", "pipefail", "-c", stage.command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        hanging = threading.Timer(LIMIT, os.killpg, (process.pid, signal.SIGKILL))
+        hanging.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        hanging.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+    stage.seconds = time.monotonic() - began
+    stage.processor_seconds = usage.ru_utime + usage.ru_stime
+    if process.returncode == 0:
+        stage.result = "ok"
+    elif stage.optional:
+        stage.result = "NOT RUN: see its output"
+    else:
+        killed = process.returncode == -signal.SIGKILL
+        stage.result = f"FAILED: no end within {LIMIT} s" if killed else "FAILED"
+
+
+class Gate:
+    """Runs stages, as many at once as there are processors."""
+
+    def __init__(self, stages: list[Stage], logs: Path) -> None:
+        self.stages = {stage.name: stage for stage in stages}
+        self.logs = logs
+        self.waiting = list(stages)
+        self.running = 0
+        self.changed = threading.Condition()
+
+    def run(self) -> None:
+        with self.changed:
+            while self.waiting or self.running:
+                stage = self._next() if self.running < SIDE_BY_SIDE else None
+                if stage is not None:
+                    self.waiting.remove(stage)
+                    self.running += 1
+                    threading.Thread(target=self._run, args=(stage,)).start()
+                elif self.running:
+                    self.changed.wait()
+
+    def _next(self) -> Stage | None:
+        """Return the first stage that can start; settle those that never will."""
+        for stage in list(self.waiting):
+            needed = [self.stages[name] for name in stage.needs]
+            missing = next((other for other in needed if other.result not in ("", "ok")), None)
+            if missing is not None:
+                stage.result = f"NOT RUN: {missing.name}: {missing.result.partition(':')[0]}"
+                self.waiting.remove(stage)
+            elif all(self.stages[name].result for name in [*stage.needs, *stage.after]):
+                return stage
+        return None
+
+    def _run(self, stage: Stage) -> None:
+        run(stage, self.logs)
+        with self.changed:
+            print(f"\n=== {stage.name}: {stage.command}", flush=True)
+            sys.stdout.write(stage.log.read_text(errors="replace"))
+            print(f"=== {stage.name}: {stage.result}, {stage.seconds:.0f} s", flush=True)
+            self.running -= 1
+            self.changed.notify()
+
+
+def main() -> int:
+    os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    with tempfile.TemporaryDirectory() as logs:
+        gate = Gate(list(stages()), Path(logs))
+        gate.run()
+        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+        computed = spent.ru_utime + spent.ru_stime
+        print(f"\n=== summary: {time.monotonic() - BEGAN:.0f} s in all, {computed:.0f} s of processor time")
+        print(f"{'stage':<28} {'seconds':>7} {'processor':>9}  result")
+        for stage in gate.stages.values():
+            print(f"{stage.name:<28} {stage.seconds:7.0f} {stage.processor_seconds:9.0f}  {stage.result}")
+        failed = [stage for stage in gate.stages.values() if stage.failed]
+        # A log may be read from its end: what failed comes last.
+        for stage in failed:
+            lines = [line[:300] for line in stage.log.read_text(errors="replace").splitlines()]
+            print(f"\n=== the end of what failed: {stage.name}")
+            print("\n".join(lines[-60:]))
+            print("\n".join(line for line in lines if line.startswith(("FAILED ", "ERROR "))))
+    return 1 if failed else 0
+
+
+BEGAN = time.monotonic()
+
+if __name__ == "__main__":
+    sys.exit(main())

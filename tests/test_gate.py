@@ -1,0 +1,87 @@
+"""What `.ci/run` makes of stages that fail, that the machine cannot run, and that hang."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from support.build import ROOT
+
+
+@pytest.fixture(scope="module")
+def gate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("gate", ROOT / ".ci" / "gate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up.
+    sys.modules["gate"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["gate"]
+
+
+def results(gate: ModuleType, logs: Path, *stages: object) -> dict[str, str]:
+    run = gate.Gate(list(stages), logs)
+    run.run()
+    return {stage.name: stage.result for stage in run.stages.values()}
+
+
+def test_a_stage_runs_when_what_it_needs_has_succeeded(gate: ModuleType, tmp_path: Path):
+    made = tmp_path / "made"
+    assert results(
+        gate,
+        tmp_path,
+        gate.Stage("use", f"test -e {made}", needs=["make"]),
+        gate.Stage("make", f"sleep 0.1 && touch {made}"),
+    ) == {"make": "ok", "use": "ok"}
+
+
+def test_what_needs_a_failed_stage_is_not_run_and_the_others_go_on(gate: ModuleType, tmp_path: Path):
+    assert results(
+        gate,
+        tmp_path,
+        gate.Stage("build", "exit 3"),
+        gate.Stage("suite", "true", needs=["build"]),
+        gate.Stage("report", "true", needs=["suite"]),
+        gate.Stage("lint", "true", after=["build"]),
+    ) == {
+        "build": "FAILED",
+        "suite": "NOT RUN: build: FAILED",
+        "report": "NOT RUN: suite: NOT RUN",
+        "lint": "ok",
+    }
+
+
+def test_what_the_machine_lacks_is_no_failure(gate: ModuleType, tmp_path: Path):
+    missing = gate.Stage("CPython 3.99", "echo none here; false", optional=True)
+    suite = gate.Stage("suite 3.99", "true", needs=["CPython 3.99"])
+    assert results(gate, tmp_path, missing, suite)["suite 3.99"].startswith("NOT RUN: CPython 3.99")
+    assert not missing.failed
+    assert not suite.failed
+    assert missing.log.read_text() == "none here\n"
+
+
+def test_a_stage_that_hangs_ends(gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gate, "LIMIT", 0.5)
+    assert results(gate, tmp_path, gate.Stage("hang", "sleep 100 & wait")) == {
+        "hang": "FAILED: no end within 0.5 s"
+    }
+
+
+def test_the_interpreter_that_runs_is_found_by_its_version(gate: ModuleType):
+    version = "{}.{}".format(*sys.version_info[:2])
+    found = gate.interpreter(version)
+    if found is None:
+        pytest.skip(f"CPython {version} is neither on PATH nor one of pyenv's")
+    assert gate.interpreter("3.99") is None
+    assert Path(found).exists()
+
+
+def test_each_stage_names_stages_that_exist(gate: ModuleType):
+    stages = list(gate.stages())
+    names = {stage.name for stage in stages}
+    assert len(names) == len(stages)
+    for stage in stages:
+        assert {*stage.needs, *stage.after} <= names
