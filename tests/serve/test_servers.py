@@ -65,9 +65,7 @@ def test_every_form_of_address(form: str) -> None:
                 assert ask(("127.0.0.1", server.server_port)) == b"hello"
 
 
-@pytest.mark.parametrize(
-    "listener", ["nowhere", ("host", "http"), 70000, None, ..., ("127.0.0.1",)], ids=str
-)
+@pytest.mark.parametrize("listener", ["nowhere", ("host", "http"), 70000, None, ..., ("127.0.0.1",)], ids=str)
 def test_what_is_no_address(listener: Any) -> None:
     with pytest.raises(ValueError, match="no address to listen on"):
         StreamServer(listener, echo)
