@@ -24,6 +24,8 @@ from greenlet import getcurrent, greenlet
 from greenrt._native import framecache
 
 CHUNK, SLAB = 16384, 1 << 20
+# From the late versions of 3.13 on a thread state keeps the chunk that was popped last.
+KEPT = 1 if sys.version_info >= (3, 13) else 0
 
 def stats():
     return framecache.statistics()
@@ -214,6 +216,23 @@ def test_environment_leaves_it_on(choice: str) -> None:
     )
 
 
+@pytest.mark.parametrize("choice", ["", "1"])
+def test_off_under_an_interpreter_that_was_not_checked(choice: str) -> None:
+    run(
+        """
+        assert sys.hexversion < framecache.CHECKED_BELOW
+        framecache.CHECKED_BELOW = sys.hexversion
+        before = current_arena().key()
+        assert framecache.install() is framecache.installed() is False
+        assert current_arena().key() == before
+        import greenrt
+        assert greenrt.spawn(sum, [1, 2]).get() == 3
+        assert stats()["allocations"] == framecache.statistics(roots=True)["allocations"] == 0
+        """,
+        GREENRT_FRAME_CACHE=choice,
+    )
+
+
 @pytest.mark.parametrize("module", [framecache, plain_twin()], ids=["imported", "plain twin"])
 @pytest.mark.parametrize("choice", ["yes", "00", " 1", "off"])
 def test_environment_is_checked(module: ModuleType, choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +256,7 @@ def test_plain_twin_is_inert(monkeypatch: pytest.MonkeyPatch) -> None:
     assert twin.fill_free(1) == 0
     assert set(twin.statistics().values()) == {0}
     assert list(twin.statistics()) == list(framecache.statistics())
+    assert twin.CHECKED_BELOW == framecache.CHECKED_BELOW
     assert all(callable(getattr(framecache, name)) for name in twin.__all__)
 
 
@@ -318,7 +338,47 @@ def test_deep_recursion() -> None:
                     one.switch()
         got = stats()
         assert done == [1, 1, 1]
-        assert got["allocations"] > 1000 and got["chunks_in_use"] == 0, got
+        assert got["allocations"] > 1000 and got["chunks_in_use"] <= KEPT, got
+        del three
+        gc.collect()
+        # It is the thread state's, and used again.
+        greenlet(deep).switch(1000)
+        assert stats()["chunks_in_use"] <= KEPT
+    """)
+
+
+@compiled_only
+def test_a_popped_chunk_that_a_thread_state_keeps_is_freed_with_the_thread() -> None:
+    run("""
+        framecache.install()
+
+        def deep(n):
+            return deep(n - 1) + 1 if n else 0
+
+        def work():
+            assert deep(900) == 900
+            made = [greenlet(deep) for _ in range(3)]
+            assert [one.switch(900) for one in made] == [900] * 3
+            # The last chunk of one greenlet is the first one of the next.
+            parked_deep = [greenlet(switch_deep) for _ in range(3)]
+            for _ in range(2):
+                for one in parked_deep:
+                    one.switch(900)
+            assert stats()["chunks_in_use"] > 3
+
+        def switch_deep(n):
+            getcurrent().parent.switch() if n == 0 else switch_deep(n - 1)
+
+        for _ in range(20):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+        deadline = time.monotonic() + 20
+        # join() returns a little before the thread state is deleted.
+        while stats()["chunks_in_use"] > KEPT and time.monotonic() < deadline:
+            time.sleep(0.01)
+        got = stats()
+        assert got["chunks_in_use"] <= KEPT and got["hits"] > 0, got
     """)
 
 

@@ -18,6 +18,8 @@
  *   4 KiB.
  * - Memory handed out is not zeroed. allocate_chunk() sets the three header words, push_chunk() skips data[0]
  *   of a root chunk, and frames initialise their own slots: no code reads what was there before.
+ * - From the late versions of 3.13 on, the thread state keeps the chunk that was popped last, for whichever greenlet
+ *   pushes next. A root chunk is never popped, so it is never kept.
  */
 #ifndef GREENRT_FRAMECACHE_H
 #define GREENRT_FRAMECACHE_H
@@ -29,9 +31,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* DATA_STACK_CHUNK_SIZE of Python/pystate.c, not exported. Should it change, no request matches and all is
- * passed on. */
+/* The first version whose Python/pystate.c and thread state were not compared with what this file assumes. */
+#define FRAMES_CHECKED_BELOW 0x03100000
+
+/* The interpreter's own constant, from 3.14 on; before, DATA_STACK_CHUNK_SIZE of Python/pystate.c, not exported.
+ * A request of another size is passed on. */
+#ifdef _PY_DATA_STACK_CHUNK_SIZE
+#define FRAMES_CHUNK ((size_t)_PY_DATA_STACK_CHUNK_SIZE)
+#else
 #define FRAMES_CHUNK ((size_t)16 * 1024)
+#endif
 #define FRAMES_ROOT_CHUNK ((size_t)2 * 1024)
 #define FRAMES_IN_SLAB 64 /* one bit of a word each */
 #define FRAMES_ALL UINT64_MAX
@@ -345,6 +354,7 @@ static void frames_free(void *Py_UNUSED(ctx), void *address, size_t size)
  * is held. greenlet frees it by its size when the greenlet ends. */
 static void frames_begin(void)
 {
+#if PY_VERSION_HEX < FRAMES_CHECKED_BELOW
     PyThreadState *state = PyThreadState_Get();
     PyObjectArenaAllocator current;
     PyObject_GetArenaAllocator(&current);
@@ -360,6 +370,7 @@ static void frames_begin(void)
     /* A root chunk is never popped: the first slot stays empty. */
     state->datastack_top = &chunk->data[1];
     state->datastack_limit = (PyObject **)((char *)chunk + FRAMES_ROOT_CHUNK);
+#endif
 }
 
 /* -- fork ------------------------------------------------------------------------------------------------ */

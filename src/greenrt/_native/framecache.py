@@ -4,6 +4,9 @@ import os
 
 __all__ = ["begin_frames", "fill_free", "install", "installed", "set_limit", "statistics"]
 
+# As in the compiled module.
+CHECKED_BELOW = 0x03100000
+
 
 def install() -> bool:
     """Return False: nothing can be put in place. Checks GREENRT_FRAME_CACHE as the compiled module does."""

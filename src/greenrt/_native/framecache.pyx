@@ -12,6 +12,7 @@ chunk pins a slab, the memory of its free chunks is given back by madvise(2).
 """
 
 import os
+import sys
 
 from libc.stdint cimport uint64_t
 
@@ -20,6 +21,7 @@ cdef extern from "framecache.h" nogil:
     const uint64_t FRAMES_IN_SLAB
     const int FRAMES_WHOLE
     const int FRAMES_ROOTS
+    const int FRAMES_CHECKED_BELOW
 
     ctypedef struct frame_counts:
         uint64_t allocations
@@ -40,19 +42,24 @@ cdef extern from "framecache.h":
     void frames_begin()
 
 
+# The first interpreter that was not checked, as sys.hexversion; see framecache.h.
+CHECKED_BELOW = FRAMES_CHECKED_BELOW
+
+
 def install() -> bool:
     """Put the cache on top of the current arena allocator; tell whether it is in place.
 
     Any thread. Once in place it stays: later calls return True and change nothing, also when other code has
     put an allocator on top of it since. It is put back only when the very allocator it was put on is the
-    current one again. With GREENRT_FRAME_CACHE=0 in the environment it does nothing and returns False.
+    current one again. With GREENRT_FRAME_CACHE=0 in the environment, or under an interpreter from CHECKED_BELOW on,
+    it does nothing and returns False.
     Raises ValueError when that variable is anything but 0, 1 or empty, and MemoryError when
     pthread_atfork(3) has no memory.
     """
     choice = os.environ.get("GREENRT_FRAME_CACHE", "")
     if choice not in ("", "0", "1"):
         raise ValueError(f"GREENRT_FRAME_CACHE is {choice!r}; use 0 (no frame-stack cache) or 1 (default)")
-    if choice == "0":
+    if choice == "0" or sys.hexversion >= CHECKED_BELOW:
         return False
     if frames_install() != 0:
         raise MemoryError("pthread_atfork has no memory for the frame-stack cache's fork handlers")
