@@ -8,13 +8,13 @@ import socket
 import ssl
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 from support.frameworks import DJANGO, FLASK
 from support.gunicorn import gunicorn
 from support.tls import CERTIFICATE
+from support.url_request import request
 
 PLAIN = """
 import os, sys, threading, time
@@ -35,8 +35,7 @@ def app(environ, start_response):
 
 
 def get(url: str, data: bytes | None = None) -> str:
-    with urllib.request.urlopen(url, data, timeout=30) as response:
-        return str(response.read().decode())
+    return request(url, data)[1]
 
 
 def test_a_signal_ends_it_after_what_has_come(tmp_path: Path) -> None:

@@ -1,16 +1,15 @@
 """The guest book, as its guests see it."""
 
 import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 from example_child import LIMIT, example
+from support.url_request import request
 
 
 def ask(port: int, body: bytes | None = None) -> tuple[int, str]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", body, LIMIT) as response:
-        return response.status, response.read().decode()
+    return request(f"http://127.0.0.1:{port}/", body, LIMIT)
 
 
 def test_entries_are_kept_and_sent_in_batches(tmp_path: Path) -> None:

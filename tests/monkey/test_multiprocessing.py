@@ -88,14 +88,17 @@ def test_each_way_of_starting(method: str, tmp_path: Path) -> None:
 
 
 EARLY = """
-import multiprocessing.managers, threading
+import multiprocessing.managers, sys, threading
 from greenrt import monkey
 monkey.patch_all()
 
 def main():
     wrong = []
-    with multiprocessing.Manager() as manager:
+    with multiprocessing.get_context(sys.argv[1]).Manager() as manager:
         shared = manager.dict()
+        # What makes these was registered before patching, and is pickled for a server that is not a fork.
+        with manager.Lock(), manager.RLock(), manager.Condition(), manager.Semaphore():
+            manager.Event().set()
         def work(number):
             for turn in range(20):
                 shared[number] = (number, turn)
@@ -111,12 +114,13 @@ if __name__ == "__main__":
 """
 
 
-def test_each_thread_has_its_own_connection_to_a_manager(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
+def test_each_thread_has_its_own_connection_to_a_manager(method: str, tmp_path: Path) -> None:
     """Also where multiprocessing, which keeps it in a thread-local, was imported before patching."""
     program = tmp_path / "program.py"
     program.write_text(EARLY)
     done = subprocess.run(
-        [sys.executable, str(program)],
+        [sys.executable, str(program), method],
         env=environment(),
         capture_output=True,
         text=True,

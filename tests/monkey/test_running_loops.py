@@ -86,6 +86,68 @@ def test_a_loop_set_before_patching_stays() -> None:
     """)
 
 
+def test_tasks_of_two_loops_block_at_the_same_time() -> None:
+    """From CPython 3.14 on the running task belongs to the native thread, and each loop has its own here."""
+    out, _ = run_script("""
+        from greenrt import monkey
+        monkey.patch_all()
+        import asyncio, greenrt, threading, time
+
+        async def numbers(count):
+            for number in range(count):
+                time.sleep(0.002)
+                yield number
+
+        async def step(number):
+            task = asyncio.current_task()
+            for pause in 0.002, 0:
+                time.sleep(pause)
+                assert asyncio.current_task() is task
+                await asyncio.sleep(0)
+                assert asyncio.current_task() is task
+            return number
+
+        def in_callback(found):
+            found.append(asyncio.current_task())
+            time.sleep(0.002)
+            found.append(asyncio.current_task())
+
+        async def main(name):
+            me, loop = asyncio.current_task(), asyncio.get_running_loop()
+            if hasattr(asyncio, "eager_task_factory") and name % 2:
+                loop.set_task_factory(asyncio.eager_task_factory)
+            async with asyncio.TaskGroup() as group:
+                steps = [group.create_task(step(number)) for number in range(4)]
+                assert asyncio.current_task() is me
+            assert [one.result() for one in steps] == [0, 1, 2, 3]
+            assert [number async for number in numbers(3)] == [0, 1, 2]
+            found = []
+            loop.call_soon(in_callback, found)
+            # A greenlet that a task starts has no task; one that it waits for runs a loop of its own.
+            assert greenrt.spawn(asyncio._get_running_loop).get() is None
+            assert greenrt.spawn(lambda: asyncio.run(step(9))).get() == 9
+            assert asyncio.current_task() is me
+            # An error that ends a blocking call leaves the task in its place.
+            with greenrt.Timeout(0.005, False):
+                time.sleep(20)
+            assert asyncio.current_task() is me
+            while len(found) < 2:
+                await asyncio.sleep(0.001)
+            assert found == [None, None] and asyncio.all_tasks() == {me}
+            done.append(name)
+
+        done = []
+        threads = [threading.Thread(target=lambda name=name: asyncio.run(main(name))) for name in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        asyncio.run(main(6))
+        print(sorted(done), asyncio._get_running_loop())
+    """)
+    assert out == "[0, 1, 2, 3, 4, 5, 6] None\n"
+
+
 def test_what_is_thrown_into_a_loop_leaves_no_loop_behind() -> None:
     out, _ = run_script("""
         from greenrt import monkey

@@ -18,6 +18,7 @@ import pytest
 from support.child import environment
 from support.frameworks import DJANGO, FLASK
 from support.tls import CERTIFICATE
+from support.url_request import request
 
 APPLICATION = """
 import os, sys, time
@@ -66,8 +67,7 @@ def served(
 
 def get(line: str, path: str = "/", data: bytes | None = None) -> str:
     address = line.split("http://")[1].split(",")[0]
-    with urllib.request.urlopen(f"http://{address}{path}", data, timeout=30) as response:
-        return str(response.read().decode())
+    return request(f"http://{address}{path}", data)[1]
 
 
 def ask_slowly(process: Any, line: str) -> tuple[threading.Thread, list[str]]:
