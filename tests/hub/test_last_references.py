@@ -1,11 +1,15 @@
 """Objects die with their last reference, even if the hub has not run since a greenlet waited on them."""
 
+import gc
 import weakref
 
 import pytest
 
 import greenrt
-from greenrt.green import socket
+from greenrt.dns import NoData, NxDomain, direct
+from greenrt.dns.search import Failure
+from greenrt.dns.sources import Dns
+from greenrt.green import happy, socket
 
 
 class Finalized:
@@ -51,10 +55,6 @@ def test_what_was_waited_for_and_what_the_wait_returned(attribute):
     assert log == ["finalized"]
 
 
-@pytest.mark.skipif(
-    greenrt.__build__ != "compiled",
-    reason="the traceback has the frame of Park.wait, which refers to the error: a cycle, left to the collector",
-)
 @pytest.mark.parametrize("how", ["kill", "timeout"])
 def test_what_the_traceback_of_a_handled_error_refers_to(how):
     def waits_with_an_object():
@@ -80,3 +80,93 @@ def test_what_the_traceback_of_a_handled_error_refers_to(how):
         handler.kill()
     handler.join()
     assert seen == ["finalized"]
+
+
+def own_error_of_a_timeout_argument():
+    with pytest.raises(KeyError):
+        greenrt.Event().wait(greenrt.Timeout(0.001, KeyError))
+
+
+def function_under_a_timeout():
+    with pytest.raises(greenrt.Timeout):
+        greenrt.with_timeout(0.001, greenrt.sleep, 10)
+
+
+def iterable_of_imap():
+    def items():
+        yield 1
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        list(greenrt.Group().imap(int, items()))
+
+
+def connection_to_nowhere():
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(ConnectionRefusedError):
+            happy.create_connection(bound.getsockname(), 10)
+
+
+def missing_name():
+    class Stub:
+        hub = greenrt.get_hub()
+
+        def query(self, name, rtype, **options):
+            raise NxDomain(name, rtype)
+
+        def configure(self, configuration):
+            pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(direct._here, "stub", Stub(), raising=False)
+        with pytest.raises(NxDomain):
+            direct.query("missing.test")
+
+
+def missing_host():
+    class Lookup:
+        def result(self):
+            raise NoData("missing.test", "A")
+
+        def cancel(self):
+            pass
+
+    class Stub:
+        def submit(self, name, rtype):
+            return Lookup()
+
+        def configure(self, configuration):
+            pass
+
+    assert isinstance(Dns(Stub()).by_name("missing.test.", socket.AF_UNSPEC), Failure)
+
+
+@pytest.mark.parametrize(
+    "fails",
+    [
+        own_error_of_a_timeout_argument,
+        function_under_a_timeout,
+        iterable_of_imap,
+        connection_to_nowhere,
+        missing_name,
+        missing_host,
+    ],
+)
+def test_no_handled_error_is_left_to_the_collector(fails):
+    """No frame of greenrt's that is in the traceback refers to the error."""
+    fails()
+    gc.collect()
+    gc.disable()
+    try:
+        fails()
+        # Let greenlets that were killed end.
+        greenrt.sleep(0.001)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [repr(each) for each in gc.garbage if isinstance(each, BaseException)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == []

@@ -304,13 +304,20 @@ class Park(Entry):
         if self.failed or outcome is TIMED_OUT:
             self._withdraw()
             if self.failed:
-                self.outcome = None
                 if outcome is not timeout:
-                    raise outcome
+                    # No variable refers to the error: its traceback refers to this frame, and both would outlive it.
+                    outcome = None
+                    raise self._take_error()
+                self.outcome = None
                 return TIMED_OUT
             if timeout is not None:
                 slot.raise_own_error(timeout)
         return outcome
+
+    def _take_error(self) -> Any:
+        error = self.outcome
+        self.outcome = None
+        return error
 
     def _withdraw(self) -> None:
         """Have the guard forget this park."""

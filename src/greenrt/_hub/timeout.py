@@ -183,10 +183,15 @@ class Timeout(BaseException):
 
     def raise_own_error(self) -> None:
         """Raise `exception` if that is an exception or a class of one."""
-        error = self.make_error()
+        error: BaseException | None = self.make_error()
         self._thrown = None
         if error is not self:
-            raise error
+            assert error is not None
+            try:
+                raise error
+            finally:
+                # The error's traceback refers to this frame: a cycle.
+                error = None
 
     def __enter__(self) -> "Timeout":
         if not self._runs():
@@ -229,6 +234,8 @@ def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, 
         raise
     finally:
         timeout.cancel()
+        # The frame must not refer to what its caller handles.
+        del timeout
 
 
 slot.set_timeout_class(Timeout)

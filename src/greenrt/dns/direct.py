@@ -53,7 +53,11 @@ def query(
             if failure is None or isinstance(failure, NxDomain):
                 failure = error
     assert failure is not None
-    raise failure
+    try:
+        raise failure
+    finally:
+        # The error's traceback refers to this frame: a cycle.
+        failure = None
 
 
 def _in_ascii(name: str, rtype: str) -> str:

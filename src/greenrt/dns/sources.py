@@ -122,7 +122,7 @@ class Dns:
             for lookup in lookups:
                 lookup.cancel()
         if not found:
-            raise min(errors, key=_rank)
+            raise _take_worst(errors)
         return Host(
             found[0][1].canonical,
             list(found[0][1].cnames),
@@ -151,6 +151,13 @@ class Dns:
                 f"dns:{way} {answer.canonical}: {', '.join(map(str, answer.records))} (ttl {answer.ttl})"
             )
         return answer
+
+
+def _take_worst(errors: list[ResolverError]) -> ResolverError:
+    """Return the error that counts, and empty the list: the errors' tracebacks refer to the frame that has it."""
+    worst = min(errors, key=_rank)
+    errors.clear()
+    return worst
 
 
 def _rank(error: ResolverError) -> int:

@@ -141,10 +141,12 @@ class _Race:
 
     def _look_up(self, family: int) -> None:
         try:
-            found: Any = green.getaddrinfo(self.host, self.port, family, _stdlib.SOCK_STREAM)
+            found = green.getaddrinfo(self.host, self.port, family, _stdlib.SOCK_STREAM)
         except OSError as error:
-            found = error
-        self.events.put((family, found))
+            # In no other variable: the error's traceback refers to this frame.
+            self.events.put((family, error))
+        else:
+            self.events.put((family, found))
 
     def _try(self, found: Any) -> None:
         family, kind, protocol, _, address = found
@@ -178,3 +180,5 @@ class _Race:
         killall(self.runners)
         for sock in self.sockets:
             sock.close()
+        # Their tracebacks refer to frames that refer to the race.
+        self.errors.clear()

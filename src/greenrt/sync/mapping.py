@@ -53,7 +53,11 @@ class _Results:
         except Exception as raised:
             # The iterable's error is the iterator's, after the results before it.
             error = raised
-        self._arrived.put((_END, (count, error)))
+        try:
+            self._arrived.put((_END, (count, error)))
+        finally:
+            # The error's traceback refers to this frame: a cycle.
+            error = None
 
     def _arrive(self, index: int, task: Any) -> None:
         self._arrived.put((index, task))
@@ -76,10 +80,15 @@ class _Results:
             if self._room is not None:
                 self._room.release()
             return task.get()
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+        if self._error is not None:
+            # No variable refers to the error, and its traceback to this frame.
+            raise self._take_error()
         raise StopIteration
+
+    def _take_error(self) -> BaseException:
+        error, self._error = self._error, None
+        assert error is not None
+        return error
 
     _error: BaseException | None = None
 
