@@ -48,6 +48,25 @@ def test_read_waits_for_data(pipe: tuple[int, int]) -> None:
 
 
 @pytest.mark.usefixtures("way")
+def test_reads_into_nothing_or_into_no_buffer_end_at_once(pipe: tuple[int, int]) -> None:
+    readable, _ = pipe
+    calls: list[Callable[[Any], int]] = [
+        lambda buffer: os.readv(readable, [buffer]),
+        lambda buffer: os.preadv(readable, [buffer], -1),
+    ]
+    # New in 3.14.
+    if hasattr(stdlib_os, "readinto"):
+        calls.append(lambda buffer: os.readinto(readable, buffer))
+    with greenrt.Timeout(20):
+        for call in calls:
+            assert call(bytearray()) == 0
+            for wrong in b"read-only", "text", memoryview(bytearray(4))[::2]:
+                with pytest.raises((TypeError, BufferError)):
+                    call(wrong)
+        assert os.readv(readable, []) == 0
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("vectored", [False, True])
 def test_write_writes_all(pipe: tuple[int, int], vectored: bool) -> None:
     readable, writable = pipe

@@ -235,9 +235,18 @@ PROGRAM = """
     print(attempt(os.preadv, r, [bytearray(3)], 0), attempt(os.preadv, name, [bytearray(3)], 5),
           attempt(os.preadv, r, [bytearray(3)], -1), attempt(os.pwritev, w, [b"x"], 0),
           attempt(os.pwritev, w, [b"x"], -1, os.RWF_NOWAIT), attempt(os.preadv, 999, [], -1))
+    released = memoryview(bytearray(2))
+    released.release()
+    unusable = b"x", "x", None, bytearray(0), memoryview(bytearray(4))[::2], released
     if hasattr(os, "readinto"):
         print(attempt(os.readinto, r, bytearray(2)), attempt(os.readinto, name, bytearray(2)),
-              attempt(os.readinto, 999, bytearray(2)), attempt(os.readinto, r, b"x"))
+              attempt(os.readinto, 999, bytearray(2)))
+        empty, _ = os.pipe()
+        print(*[attempt(os.readinto, empty, target) for target in unusable])
+    empty, _ = os.pipe()
+    print(*[attempt(os.readv, empty, [target]) for target in unusable], attempt(os.readv, empty, []),
+          attempt(os.readv, empty, iter([bytearray(2)])), attempt(os.readv, empty, [bytearray(2), b"x"]),
+          attempt(os.preadv, empty, [b"x"], -1), attempt(os.preadv, empty, [], -1))
     threading.Timer(0.05, far.close).start()
     print(attempt(os.splice, near.fileno(), other_w, 9))
 """

@@ -80,10 +80,24 @@ def _read_now(fd: int, length: int) -> bytes | None:
 
 def readv(fd: int, buffers: Any, /) -> int:
     """Read into several buffers; return the number of bytes. See `os.readv`."""
-    if not may_wait(fd):
+    if not may_wait(fd) or not _can_take(buffers):
         return _original.readv(fd, buffers)  # type: ignore[no-any-return]
+    return _readv(fd, buffers)
+
+
+def _readv(fd: int, buffers: Any) -> int:
     give_way()
     return _until_done(fd, READ, _readv_now, buffers)  # type: ignore[no-any-return]
+
+
+def _can_take(buffers: Any) -> bool:
+    """Tell whether a read into `buffers` may wait: not if they have no room, or if one of them is no buffer."""
+    try:
+        views = [memoryview(buffer) for buffer in buffers]
+    except (TypeError, ValueError, BufferError):
+        return False
+    usable = all(view.c_contiguous and not view.readonly for view in views)
+    return usable and any(view.nbytes for view in views)
 
 
 def _readv_now(fd: int, buffers: Any) -> int | None:
@@ -95,16 +109,18 @@ def _readv_now(fd: int, buffers: Any) -> int | None:
 
 def readinto(fd: int, buffer: Any, /) -> int:
     """Read into `buffer`; return the number of bytes. See `os.readinto`."""
-    if not may_wait(fd):
+    if not may_wait(fd) or not _can_take((buffer,)):
         return _original.readinto(fd, buffer)  # type: ignore[no-any-return]
-    return readv(fd, [buffer])
+    return _readv(fd, [buffer])
 
 
 def preadv(fd: int, buffers: Any, offset: int, flags: int = 0, /) -> int:
     """Read into several buffers; only at the current position (-1) this may wait. See `os.preadv`."""
     if offset != -1 or flags:
         return _original.preadv(fd, buffers, offset, flags)  # type: ignore[no-any-return]
-    return readv(fd, buffers) if may_wait(fd) else _original.preadv(fd, buffers, offset)
+    if not may_wait(fd) or not _can_take(buffers):
+        return _original.preadv(fd, buffers, offset)  # type: ignore[no-any-return]
+    return _readv(fd, buffers)
 
 
 # -- Writing
