@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shutil
 import sys
 import sysconfig
@@ -21,22 +22,7 @@ from distutils.ccompiler import new_compiler  # isort: skip
 from distutils.errors import CompileError  # isort: skip
 from distutils.sysconfig import customize_compiler  # isort: skip
 
-# Below greenrt. X.pyx is preferred to X.py; X.pxd types either of them.
-COMPILED = """
-_native.attributes _native.framecache _native.gate _native.heap _native.helper _native.nowait _native.ping
-_native.poller _native.ring _native.signalfd _native.sockio _native.stamp _native.switch _native.thread
-_native.unbound
-_loop.backends.base _loop.backends.epoll _loop.base _loop.clock _loop.entry _loop.fds _loop.loop _loop.wakeup
-_loop.watchers
-_hub.delivery _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park
-_hub.pausing _hub.proxy _hub.raw _hub.slot _hub.timeout
-sync.event sync.lock sync.permits sync.queue sync.result sync.semaphore
-dns.exchange dns.front dns.sources dns.stub dns.wire
-green.fdio green.polling green.queue_calls green.select green.socket_calls green.socket_waits
-green.time
-serve.http.chunks serve.http.exchange serve.http.fields serve.http.head serve.http.request
-serve.http.scanner serve.http.wire
-""".split()
+COMPILED = runpy.run_path("src/greenrt/_build.py")["COMPILED"]
 # They come after the interpreter's own flags and CFLAGS, and win. Debug information is most of a module's size, and a
 # quarter of the time that it takes to compile. -O3 takes a fifth longer than -O2 for no fewer instructions. The
 # unwinder finds the clean-up of greenrt_run_guarded (_native/finalizing.h) only with -fexceptions.

@@ -1,5 +1,12 @@
 """A green-thread runtime: blocking-style code, thousands of greenlets on one OS thread."""
 
+# ruff: noqa: E402
+from greenrt import _build, _interpreter
+
+# First: what follows can't be imported in the interpreters that this refuses, and must not be imported lazily.
+_interpreter.prepare()
+_build.check_build()
+
 # It registers what makes hub.resolver.
 from greenrt import dns as _dns  # noqa: F401
 from greenrt._hub.greenlet import Greenlet, kill
@@ -80,6 +87,9 @@ __version__ = "0.2.0"
 
 # Which build this is: "compiled", or "pure" (plain Python). All modules are of one build.
 __build__ = "pure" if (_switch.__file__ or "").endswith(".py") else "compiled"
+
+# Last, since the import of a compiled module turns the GIL on.
+_interpreter.require_gil()
 
 spawn = Greenlet.spawn
 spawn_later = Greenlet.spawn_later

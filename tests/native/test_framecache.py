@@ -16,7 +16,8 @@ from greenrt._native import framecache
 COMPILED = not (framecache.__file__ or "").endswith(".py")
 compiled_only = pytest.mark.skipif(not COMPILED, reason="the plain twin has no cache: nothing to observe")
 
-# What every child script starts with. `direct` reaches the allocator as C code does, without the GIL.
+# What every child script starts with. `direct` reaches the allocator as C code does; with the GIL, which
+# the interpreter's own allocator needs for what the cache passes on (from CPython 3.15 on).
 PRELUDE = """
 import ctypes, faulthandler, gc, os, random, signal, sys, threading, time
 faulthandler.dump_traceback_later(100, exit=True)
@@ -59,8 +60,8 @@ def set_arena(arena):
 
 def direct():
     arena = current_arena()
-    alloc = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(arena.alloc)
-    free = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(arena.free)
+    alloc = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(arena.alloc)
+    free = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(arena.free)
     return (lambda size: alloc(arena.ctx, size)), (lambda address, size: free(arena.ctx, address, size))
 """
 

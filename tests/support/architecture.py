@@ -28,6 +28,8 @@ Tree = dict[str, str]
 # Modules and packages directly below greenrt. The facade, greenrt itself, stands above the runtime.
 FLOORS = {
     "errors": 0,
+    "_build": 0,
+    "_interpreter": 0,
     "_original": 0,
     "_render": 0,
     "_typing": 0,

@@ -8,7 +8,8 @@
  *
  * Rules of this file:
  * - No Python API and no GIL inside alloc and free. A dying thread frees its chunk when its thread state is
- *   already detached, and interpreters with a GIL of their own run in here at the same time.
+ *   already detached, and interpreters with a GIL of their own run in here at the same time. The allocator below may
+ *   need the GIL for an allocation (from CPython 3.15 on it does): it is called only as CPython would have called it.
  * - A chunk goes back to whom it came from. Only the address can tell: chunks made before installation, or
  *   while no slab could be had, are returned through the same function as ours.
  * - Root chunks are given only while this allocator is the current one: another would unmap whole pages, and two
@@ -31,8 +32,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The first version whose Python/pystate.c and thread state were not compared with what this file assumes. */
+/* The first version whose Python/pystate.c and thread state were not compared with what this file assumes. Those of no
+ * free-threaded build were. */
+#ifdef Py_GIL_DISABLED
+#define FRAMES_CHECKED_BELOW 0
+#else
 #define FRAMES_CHECKED_BELOW 0x03100000
+#endif
 
 /* The interpreter's own constant, from 3.14 on; before, DATA_STACK_CHUNK_SIZE of Python/pystate.c, not exported.
  * A request of another size is passed on. */

@@ -1,0 +1,46 @@
+"""The modules that Cython compiles, which `setup.py` reads here, and a check that all or none are there."""
+
+import os
+from importlib.machinery import EXTENSION_SUFFIXES
+
+__all__ = ["COMPILED", "check_build"]
+
+# Below greenrt. X.pyx is preferred to X.py; X.pxd types either of them.
+COMPILED = """
+_native.attributes _native.framecache _native.gate _native.heap _native.helper _native.nowait _native.ping
+_native.poller _native.ring _native.signalfd _native.sockio _native.stamp _native.switch _native.thread
+_native.unbound
+_loop.backends.base _loop.backends.epoll _loop.base _loop.clock _loop.entry _loop.fds _loop.loop _loop.wakeup
+_loop.watchers
+_hub.delivery _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park
+_hub.pausing _hub.proxy _hub.raw _hub.slot _hub.timeout
+sync.event sync.lock sync.permits sync.queue sync.result sync.semaphore
+dns.exchange dns.front dns.sources dns.stub dns.wire
+green.fdio green.polling green.queue_calls green.select green.socket_calls green.socket_waits
+green.time
+serve.http.chunks serve.http.exchange serve.http.fields serve.http.head serve.http.request
+serve.http.scanner serve.http.wire
+""".split()
+
+
+def check_build() -> None:
+    """Raise ImportError if some of the compiled modules are missing: the others would crash on plain classes."""
+    folder = os.path.dirname(__file__)
+    suffix = EXTENSION_SUFFIXES[0]
+    listed: dict[str, list[str]] = {}
+    missing = []
+    for name in COMPILED:
+        package, _, stem = name.rpartition(".")
+        if package not in listed:
+            try:
+                listed[package] = os.listdir(os.path.join(folder, *package.split(".")))
+            except OSError:
+                # Imported from an archive, which holds no compiled modules.
+                return
+        if stem + suffix not in listed[package]:
+            missing.append(name)
+    if missing and len(missing) < len(COMPILED):
+        raise ImportError(
+            f"greenrt in {folder} is half built: {len(missing)} of its {len(COMPILED)} compiled modules are missing, "
+            f"as greenrt.{missing[0]}; build or install it again, or delete all its *{suffix} for the plain build"
+        )
