@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +50,49 @@ def test_a_missing_encoding_is_blamed_on_the_caller(what: str, tmp_path: Path):
     )
     warned = [line for line in done.stderr.splitlines() if "EncodingWarning" in line]
     assert [line.split(": ")[0] for line in warned if "program.py" in line] == [f"{program}:4"], done.stderr
+
+
+def test_the_type_of_raw_files_is_immutable() -> None:
+    for change in (
+        lambda kind: setattr(kind, "foo", 1),
+        lambda kind: setattr(kind, "read", None),
+        lambda kind: delattr(kind, "read"),
+        lambda kind: delattr(kind, "foo"),
+    ):
+        with pytest.raises(TypeError) as mine:
+            change(opening.FileIO)
+        with pytest.raises(TypeError) as theirs:
+            change(io.FileIO)
+        assert str(mine.value) == str(theirs.value)
+
+    class Mine(opening.FileIO):
+        pass
+
+    Mine.foo = 1  # type: ignore[attr-defined]
+    del Mine.foo  # type: ignore[attr-defined]
+    assert not hasattr(Mine, "foo")
+
+
+def test_the_type_of_raw_files_is_the_standard_one() -> None:
+    with io.FileIO(os.devnull) as standard, opening.FileIO(os.devnull) as green:
+        for kind in (opening.FileIO, fileobject.FileIO):
+            assert issubclass(kind, io.FileIO)
+            assert issubclass(kind, io.RawIOBase)
+        assert isinstance(standard, opening.FileIO)
+        assert isinstance(green, io.FileIO)
+        assert repr(green) == repr(standard)
+        assert repr(opening.FileIO) == repr(io.FileIO)
+
+        # Its own name is printed, as of a subclass of the standard type.
+        def subclass(base: type) -> type:
+            return type("FileIO", (base,), {"__module__": "elsewhere"})
+
+        with subclass(io.FileIO)(os.devnull) as theirs, subclass(opening.FileIO)(os.devnull) as mine:
+            assert repr(mine) == repr(theirs)
+        with pytest.raises(TypeError) as refused:
+            pickle.dumps(green)
+        with pytest.raises(TypeError) as refused_too:
+            pickle.dumps(standard)
+        # 3.11 prints the C name of the class, with its module.
+        assert str(refused.value).replace("_io.", "") == str(refused_too.value).replace("_io.", "")
+    assert repr(green) == repr(standard)

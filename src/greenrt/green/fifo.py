@@ -16,6 +16,7 @@ from greenrt._hub.slot import hub_for_waiting
 from greenrt._native.nowait import has_writer
 from greenrt._native.switch import ending
 from greenrt._typing import Any
+from greenrt.green.bool_fds import without_bool
 
 __all__ = ["FUNCTIONS", "open", "open_for_file", "waits"]
 
@@ -34,6 +35,7 @@ _LONGEST_PAUSE = 0.02
 
 def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     """Open a file; return its file descriptor. See `os.open`."""
+    dir_fd = without_bool(dir_fd)
     if _waits_for_partner(path, flags, dir_fd) and not ending() and hub_for_waiting() is not None:
         return _open_fifo(path, flags, mode, dir_fd)
     return _original.os_open(path, flags, mode, dir_fd=dir_fd)
@@ -59,6 +61,9 @@ def waits(path: Any) -> bool:
 def _waits_for_partner(path: Any, flags: Any, dir_fd: int | None) -> bool:
     try:
         if flags & _NEVER_WAITS or flags & _NEW == _NEW or flags & _ACCESS == os.O_RDWR:
+            return False
+        if isinstance(path, int):
+            # os.stat takes file descriptors; os.open refuses them.
             return False
         status = os.stat(path, dir_fd=dir_fd, follow_symlinks=not flags & _NO_LINK)
     except (OSError, TypeError, ValueError):

@@ -20,6 +20,7 @@ from greenrt._hub.io import forget_fd
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._typing import Any
 from greenrt.green import fdio
+from greenrt.green.bool_fds import without_bool
 from greenrt.sync.lock import RLock
 
 __all__ = ["BufferedRandom", "BufferedReader", "BufferedWriter", "FileIO", "open"]
@@ -33,7 +34,10 @@ class FileIO(_original.FileIO):
     _may_wait = False
 
     def __init__(self, file: Any, mode: str = "r", closefd: bool = True, opener: Any = None) -> None:
-        super().__init__(file, mode, closefd, opener)
+        number = without_bool(file)
+        super().__init__(number, mode, closefd, opener)
+        if number is not file:
+            self.name = file
         self._may_wait = fdio.may_wait(self.fileno())
 
     def _call(self, plain: Callable[..., Any], green: Callable[..., Any], *args: Any) -> Any:
@@ -177,8 +181,10 @@ def open(
         raise ValueError("can't have text and binary mode at once")
     if text and buffering == 0:
         raise ValueError("can't have unbuffered text I/O")
-    if not text and (encoding, errors, newline) != (None, None, None):
-        raise ValueError("binary mode doesn't take an encoding, errors or newline argument")
+    if not text:
+        for value, what in ((encoding, "an encoding"), (errors, "an errors"), (newline, "a newline")):
+            if value is not None:
+                raise ValueError(f"binary mode doesn't take {what} argument")
     if not text and buffering == 1:
         warnings.warn(
             "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used",

@@ -4,6 +4,7 @@ Regular files, which have no readiness, are opened, read and written as always.
 """
 
 import sys
+import warnings
 from abc import ABCMeta
 from collections.abc import Callable
 from io import text_encoding
@@ -11,8 +12,15 @@ from io import text_encoding
 from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green import fdio, fifo, fileobject
+from greenrt.green.bool_fds import without_bool
 
 __all__ = ["FUNCTIONS", "FileIO", "open"]
+
+_BINARY_MODES = {frozenset("b" + kind + update) for kind in "rwxa" for update in ("", "+")}
+# As the interpreter puts it.
+_NO_LINES = (
+    "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"
+)
 
 
 def open(
@@ -26,21 +34,56 @@ def open(
     opener: Any = None,
 ) -> Any:
     """Open a path, or a file object over an fd. See `io.open`."""
+    # Warnings must name the line of the caller, not the one below.
     if encoding is None and sys.flags.warn_default_encoding and "b" not in mode:
-        # The warning must name the line of the caller, not the one below.
         encoding = text_encoding(encoding)
+    if buffering == 1 and _is_binary(mode, encoding, errors, newline):
+        warnings.warn(_NO_LINES, RuntimeWarning, stacklevel=2)
+        buffering = -1
+    number = without_bool(file)
     make = _original.open
-    if isinstance(file, int):
-        if fdio.may_wait(file):
+    if isinstance(number, int):
+        if fdio.may_wait(number):
             make = fileobject.open
     elif opener is None and fifo.waits(file):
         make = fileobject.open
         opener = fifo.open_for_file
-    return make(file, mode, buffering, encoding, errors, newline, closefd, opener)
+    made = make(number, mode, buffering, encoding, errors, newline, closefd, opener)
+    if number is not file:
+        _raw(made).name = file
+    return made
+
+
+def _is_binary(mode: Any, *of_text: Any) -> bool:
+    """Tell whether `mode` is a valid one of binary files, without the arguments `of_text`."""
+    return (
+        isinstance(mode, str)
+        and frozenset(mode) in _BINARY_MODES
+        and len(mode) == len(set(mode))
+        and not any(value is not None for value in of_text)
+    )
+
+
+def _raw(file: Any) -> Any:
+    """Return the raw file below the buffers of `file`."""
+    file = getattr(file, "buffer", file)
+    return getattr(file, "raw", file)
 
 
 class _StandardKind(ABCMeta):
-    """The type of `FileIO`, which counts the standard FileIO's instances and subclasses as its own."""
+    """The type of `FileIO`: it counts the standard FileIO's instances and subclasses as its own, and is immutable."""
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        # While the class is made, it has no name yet.
+        if cls is globals().get("FileIO"):
+            # TypeError, with the words of this version.
+            setattr(_original.FileIO, name, value)
+        super().__setattr__(name, value)
+
+    def __delattr__(cls, name: str) -> None:
+        if cls is FileIO:
+            delattr(_original.FileIO, name)
+        super().__delattr__(name)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return super().__instancecheck__(instance) or (
@@ -63,7 +106,8 @@ class FileIO(fileobject.FileIO, metaclass=_StandardKind):
 
     def __repr__(self) -> str:
         # From CPython 3.13 on it begins with the C name of the class, which has no module here.
-        return super().__repr__().replace("<FileIO ", "<_io.FileIO ", 1)
+        text = super().__repr__()
+        return text.replace("<FileIO ", "<_io.FileIO ", 1) if type(self) is FileIO else text
 
     def _call(self, plain: Callable[..., Any], green: Callable[..., Any], *args: Any) -> Any:
         return super()._call(plain, green, *args) if self._may_wait else plain(self, *args)

@@ -18,6 +18,7 @@ from greenrt._hub.slot import hub_for_waiting
 from greenrt._native.thread import monotonic
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
+from greenrt.green.bool_fds import any_bool, without_bool
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
@@ -42,7 +43,7 @@ _NUMBERS = (int, float)
 def _number(thing: Any) -> int:
     """Return the fd of an int or of an object with ``fileno()``, with the errors of CPython."""
     if isinstance(thing, int):
-        number = int(thing)
+        number = int(without_bool(thing))
     else:
         fileno = getattr(thing, "fileno", None)
         if fileno is None:
@@ -72,6 +73,9 @@ def select(
             raise ValueError("timeout must be non-negative")
     lists = (_repeatable(rlist), _repeatable(wlist), _repeatable(xlist))
     give_way()
+    milliseconds = None if timeout is None else timeout * 1000
+    if any(map(any_bool, lists)):
+        return _select_by_poll(lists, milliseconds)
     try:
         found: tuple[list[Any], list[Any], list[Any]] = _original.select(*lists, 0)
     except ValueError:
@@ -80,7 +84,7 @@ def select(
     else:
         if timeout == 0 or found[0] or found[1] or found[2]:
             return found
-    return _select_by_poll(lists, None if timeout is None else timeout * 1000)
+    return _select_by_poll(lists, milliseconds)
 
 
 def _repeatable(things: Any) -> Any:

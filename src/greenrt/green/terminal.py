@@ -13,6 +13,7 @@ from greenrt._hub.pausing import sleep
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._native.switch import ending
 from greenrt._typing import Any
+from greenrt.green.bool_fds import without_bool
 from greenrt.green.twins import standing
 
 __all__ = ["FUNCTIONS"]
@@ -27,16 +28,18 @@ _LONGEST_PAUSE = 0.02
 
 def tcdrain(fd: Any, /) -> None:
     """Wait until the terminal has sent its output. See `termios.tcdrain`."""
+    fd = without_bool(fd)
     _after_output(fd, _tcdrain, fd)
 
 
 def tcsendbreak(fd: Any, duration: int, /) -> None:
     """Send a break. See `termios.tcsendbreak`."""
-    _aside(_tcsendbreak, fd, duration)
+    _aside(_tcsendbreak, without_bool(fd), duration)
 
 
 def tcsetattr(fd: Any, when: int, attributes: Any, /) -> None:
     """Set the attributes of a terminal; with TCSADRAIN and TCSAFLUSH after its output. See `termios.tcsetattr`."""
+    fd = without_bool(fd)
     if when in (_stdlib.TCSADRAIN, _stdlib.TCSAFLUSH):
         _after_output(fd, _tcsetattr, fd, when, attributes)
     else:

@@ -18,6 +18,7 @@ from greenrt._loop.entry import READ, WRITE
 from greenrt._native.nowait import kind_of, read_now
 from greenrt._native.switch import ending
 from greenrt._typing import Any
+from greenrt.green.bool_fds import without_bool
 from greenrt.green.fdio import ALWAYS_READY, NO_KIND, may_wait
 from greenrt.green.readiness import POLLIN, POLLOUT, ready_for
 from greenrt.green.twins import standing
@@ -135,6 +136,7 @@ def _wait_for_either(src: int, dst: int) -> None:
 
 def eventfd_read(fd: int) -> int:
     """Read the value of an eventfd, waiting until there is one. See `os.eventfd_read`."""
+    fd = without_bool(fd)
     if _is_plain(fd) or kind_of(fd) != NO_KIND or not os.get_blocking(fd):
         return _original.eventfd_read(fd)  # type: ignore[no-any-return]
     give_way()
@@ -148,6 +150,7 @@ def eventfd_read(fd: int) -> int:
 
 def eventfd_write(fd: int, value: int) -> None:
     """Add `value` to an eventfd, waiting until there is room for it. See `os.eventfd_write`."""
+    fd = without_bool(fd)
     if _is_plain(fd) or kind_of(fd) != NO_KIND or not os.get_blocking(fd):
         _original.eventfd_write(fd, value)
         return
