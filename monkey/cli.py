@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 
+from greenrt.dns.choice import check_environment
+
 __all__ = ["main"]
 
 HELP = """usage: greenrt COMMAND [ARGUMENT ...]
@@ -73,6 +75,8 @@ def main() -> None:
     """The console script ``greenrt``."""
     first, *rest = sys.argv[1:] or [""]
     if first in COMMANDS:
+        if rest[:1] not in (["-h"], ["--help"]):
+            _check_environment()
         code = COMMANDS[first](rest)
         if code is not None:
             raise SystemExit(code)
@@ -85,6 +89,14 @@ def main() -> None:
     else:
         print(_complaint(first) if first else HELP, end="", file=sys.stderr)
         raise SystemExit(2)
+
+
+def _check_environment() -> None:
+    try:
+        check_environment()
+    except ValueError as error:
+        print(f"greenrt: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def _complaint(word: str) -> str:

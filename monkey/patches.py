@@ -18,6 +18,7 @@ from greenrt.monkey.thread_locals import renew_thread_locals
 from greenrt._hub.slot import on_main_thread
 from greenrt._loop.backends import backend_class
 from greenrt._typing import Any, TypeVar
+from greenrt.dns.choice import check_environment
 
 __all__ = [
     "patch_all",
@@ -54,6 +55,8 @@ def _patcher(name: str) -> Callable[[F], F]:
                 raise RuntimeError(
                     f"patching is for the main thread, before others run; {thread!r} is another"
                 )
+            # Now, and not at the first lookup.
+            check_environment()
             refuse_rivals()
             guard_against_rivals()
             # Now, and not in the program's first wait: a KeyboardInterrupt in the middle of an import may be lost, as

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.child import run_script
 
 import greenrt
 from greenrt.dns import nsswitch, resolvconf
 from greenrt.dns.answer import Answer
+from greenrt.dns.choice import RESOLVER_NAMES
 from greenrt.dns.resolvers import RESOLVERS, AresResolver, AutoResolver, ThreadResolver, new_resolver
 from greenrt.dns.sources import Dns
 from greenrt.green import socket as green
@@ -56,6 +58,28 @@ def test_the_default_is_auto(name: str | None, monkeypatch: pytest.MonkeyPatch):
         assert type(resolver) is AutoResolver
     finally:
         resolver.close()
+
+
+def test_an_unknown_name_in_the_environment_is_refused_by_patching_and_by_the_first_hub() -> None:
+    assert tuple(RESOLVERS) == RESOLVER_NAMES
+    out, _ = run_script("""
+        import os
+        os.environ["GREENRT_RESOLVER"] = "carrier-pigeon"
+        import greenrt
+        from greenrt import monkey
+
+        starts = [monkey.patch_all, monkey.patch_time, greenrt.get_hub, lambda: greenrt.spawn(print)]
+        for start in (*starts, greenrt.Event().wait):
+            try:
+                start()
+            except ValueError as error:
+                print(error)
+        assert not monkey.is_anything_patched()
+        os.environ["GREENRT_RESOLVER"] = "block"
+        greenrt.spawn(print, "and then it starts").join()
+    """)
+    refusal = "GREENRT_RESOLVER is 'carrier-pigeon'; use one of auto, ares, thread, block"
+    assert out.splitlines() == [refusal] * 5 + ["and then it starts"]
 
 
 @pytest.mark.parametrize(

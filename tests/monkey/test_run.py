@@ -134,3 +134,16 @@ def test_no_command(folder: Path) -> None:
     out, _ = greenrt("--version", cwd=folder)
     assert out.startswith("greenrt ")
     assert os.linesep in out
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "ok.py"], ["serve", "no:app"], ["resolve", "localhost"], ["doctor"]]
+)
+def test_an_unknown_resolver_is_a_wrong_environment(
+    folder: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENRT_RESOLVER", "c")
+    out, err = greenrt(*command, cwd=folder, code=2)
+    assert out == ""
+    assert err == "greenrt: GREENRT_RESOLVER is 'c'; use one of auto, ares, thread, block\n"
+    assert "usage:" in greenrt(command[0], "--help", cwd=folder)[0]

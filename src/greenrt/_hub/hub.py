@@ -29,7 +29,7 @@ from greenrt._render import render
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed, LoopExit
 
-__all__ = ["Hub", "set_resolver_factory", "set_threadpool_factory"]
+__all__ = ["Hub", "set_environment_check", "set_resolver_factory", "set_threadpool_factory"]
 
 # How often the hub looks whether another native thread or a signal handler may still wake someone, and after how
 # long it says that it waits for that only (seconds).
@@ -52,6 +52,11 @@ def set_resolver_factory(factory: Callable[[Any, Any], Any]) -> None:
     _factories["resolver"] = factory
 
 
+def set_environment_check(check: Callable[[], None]) -> None:
+    """Register what each new hub calls first; it raises ValueError for a wrong variable of the environment."""
+    _factories["environment check"] = check
+
+
 class Hub(HubCore):
     """The hub of one native thread; its parent is the thread's main greenlet.
 
@@ -64,6 +69,7 @@ class Hub(HubCore):
     NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit, KeyboardInterrupt)
 
     def __init__(self, loop: Loop | None = None) -> None:
+        _factories["environment check"]()
         main = current()
         while main.parent is not None:
             main = main.parent

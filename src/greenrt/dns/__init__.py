@@ -1,7 +1,8 @@
 """Names of hosts, resolved without blocking and exactly as the C library does; and any record of name servers."""
 
-from greenrt._hub.hub import set_resolver_factory
+from greenrt._hub.hub import set_environment_check, set_resolver_factory
 from greenrt._typing import Any
+from greenrt.dns.choice import check_environment
 
 __all__ = [
     "CAA",
@@ -46,3 +47,4 @@ def _resolver_of(hub: Any, setting: Any) -> Any:
 
 
 set_resolver_factory(_resolver_of)
+set_environment_check(check_environment)

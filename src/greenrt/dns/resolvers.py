@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from greenrt import _original
 from greenrt._typing import Any, Protocol
+from greenrt.dns.choice import check_environment
 from greenrt.dns.front import Front
 from greenrt.dns.nsswitch import nsswitch
 from greenrt.dns.services import leaves_machine
@@ -200,11 +201,11 @@ def new_resolver(hub: Any = None, name: str | None = None) -> Resolver:
 
     Its calls are for greenlets of `hub` (default: the calling thread's). ValueError for an unknown name.
     """
-    name = name or os.environ.get("GREENRT_RESOLVER") or "auto"
+    if not name:
+        check_environment()
+        name = os.environ.get("GREENRT_RESOLVER") or "auto"
     if name not in RESOLVERS:
-        raise ValueError(
-            f"there is no resolver {name!r}; GREENRT_RESOLVER and hub.resolver may be one of {', '.join(RESOLVERS)}"
-        )
+        raise ValueError(f"there is no resolver {name!r}; use one of {', '.join(RESOLVERS)}")
     return RESOLVERS[name](hub)  # type: ignore[call-arg]
 
 
