@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PURE ?= .venv-pure
 TOOLS ?= .venv-tools
+RELEASE ?= .venv-release
 ARGS ?=
 # Processes among which the tests of `make test`, `pure` and `coverage` are distributed. Tests mostly wait.
 JOBS ?= 4
@@ -17,7 +18,7 @@ NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.tom
 PIP := -m pip --disable-pip-version-check install --quiet
 PYTEST := -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test build pure coverage lint types bench stress stress-full test-stdlib test-real test-thirdparty install-check clean
+.PHONY: demo test build pure coverage lint types bench stress stress-full test-stdlib test-real test-thirdparty install-check wheels clean
 
 demo: build
 	$(VENV)/bin/python examples/demo.py $(ARGS)
@@ -72,6 +73,11 @@ test-thirdparty: build
 install-check: build
 	$(VENV)/bin/python -m pytest -m install $(ARGS)
 
+# The sdist and a wheel for every interpreter in PATH and ~/.pyenv (and PYTHONS="..."), audited and tried, in dist/.
+PYTHONS ?=
+wheels: $(RELEASE)/made-$(VERSION)
+	$(RELEASE)/bin/python .ci/wheels.py $(PYTHONS)
+
 clean:
 	rm -rf build dist .venv* src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -83,6 +89,11 @@ $(VENV)/made-$(VERSION) $(PURE)/made-$(VERSION) $(TOOLS)/made-$(VERSION): pyproj
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'greenrt needs Python 3.11 or newer; make PYTHON=...')"
 	$(PYTHON) -m venv --clear $(@D)
 	for group in $(if $(findstring $(TOOLS),$@),lint,build test); do $(NEEDS) $$group; done | $(@D)/bin/python $(PIP) -r /dev/stdin
+	touch $@
+
+$(RELEASE)/made-$(VERSION): pyproject.toml
+	$(PYTHON) -m venv --clear $(@D)
+	$(NEEDS) release | $(@D)/bin/python $(PIP) -r /dev/stdin
 	touch $@
 
 $(VENV)/built: $(VENV)/made-$(VERSION) $(SOURCES)
