@@ -72,10 +72,10 @@ def _make_polite(base_events: Any) -> None:
 
 def _renew_policy(events: Any) -> None:
     """Make the loops that were set each green thread's own, if asyncio was imported before patching."""
-    # CPython 3.14 deprecated policies, and made the name private.
-    private = sys.version_info >= (3, 14)
-    kind = events._BaseDefaultEventLoopPolicy if private else events.BaseDefaultEventLoopPolicy
-    if issubclass(kind._Local, thread._local):
+    # CPython 3.14 deprecated policies, made the name private, and announced that 3.16 has none.
+    names = "_BaseDefaultEventLoopPolicy", "BaseDefaultEventLoopPolicy"
+    kind = next((getattr(events, name) for name in names if hasattr(events, name)), None)
+    if kind is None or issubclass(kind._Local, thread._local):
         return
 
     class _Local(thread._local):

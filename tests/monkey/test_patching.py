@@ -569,6 +569,33 @@ def test_dummy_threads_do_not_pile_up() -> None:
     assert out == "True True\n"
 
 
+@pytest.mark.parametrize("before", ["", "import threading, logging, queue, concurrent.futures, asyncio"])
+def test_dummy_threads_of_native_threads_go_with_these(before: str) -> None:
+    """From CPython 3.13 on a finalizer forgets them, with a lock that it has for a default."""
+    out, _ = run_script(f"""
+        {before}
+        from greenrt import monkey
+        monkey.patch_all()
+        import sys, threading, time
+
+        print([line for line in monkey.report() if not line.startswith("patched:")])
+        start = monkey.get_original("_thread", "start_new_thread")
+        went = []
+        def native():
+            went.append(threading.current_thread())
+        for _ in range(5):
+            start(native, ())
+        def known():
+            return [thread for thread in threading.enumerate() if thread in went]
+        deadline = time.monotonic() + 20
+        while len(went) < 5 or (sys.version_info >= (3, 13) and known() and time.monotonic() < deadline):
+            time.sleep(0.01)
+        print([type(thread).__name__ for thread in went] == ["_DummyThread"] * 5)
+        print(sys.version_info < (3, 13) or known() == [])
+    """)
+    assert out == "[]\nTrue\nTrue\n"
+
+
 def test_threads_start_with_an_empty_context() -> None:
     run_script("""
         from greenrt import monkey

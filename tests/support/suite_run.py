@@ -18,7 +18,8 @@ from pathlib import Path
 
 __all__ = ["CRASH", "FAILED", "HANG", "PASSED", "PATIENCE", "SKIPPED", "Outcome", "Run", "Suite"]
 
-# Seconds without a new line in the log after which the test that began last hangs.
+# Seconds without a new line in the log after which the test that began last hangs. The start of a child, before the
+# first line, may always take as long: a busy machine takes several seconds to import pytest and the tests.
 PATIENCE = 60.0
 
 PASSED = "passed"
@@ -127,7 +128,7 @@ def _watch(child: "subprocess.Popen[bytes]", log: Path, patience: float) -> bool
             time.sleep(0.1)
             if log.stat().st_size != size:
                 size, since = log.stat().st_size, time.monotonic()
-            elif time.monotonic() - since > patience:
+            elif time.monotonic() - since > (patience if size else max(patience, PATIENCE)):
                 return True
     finally:
         # The tests' own children end too.
