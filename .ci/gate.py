@@ -125,7 +125,9 @@ def stages() -> Iterator[Stage]:
         )
     built = f"PYTHON={python[main]} VENV=.venv-{main}"
     alone = [f"suite {main} compiled"]
-    yield Stage("installs", f"make install-check {built}", needs=[f"build {main}"], after=previous)
+    for version in LAYERS_ONLY:
+        make = f"make install-check PYTHON={python[version]} VENV=.venv-{version}"
+        yield Stage(f"installs {version}", make, needs=[f"build {version}"])
     yield Stage("stress, boxed", f"make stress {built} STRESS_SECONDS=10", needs=[f"build {main}"])
     yield Stage(
         "real programs", f"make test-real {built}", needs=[f"build {main}"], after=["servers", *alone]
