@@ -18,7 +18,7 @@ NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.tom
 PIP := -m pip --disable-pip-version-check install --quiet
 PYTEST := -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test build pure coverage lint types bench stress stress-full test-stdlib test-real test-thirdparty install-check wheels clean
+.PHONY: demo test build build-pure pure coverage lint types bench stress stress-full test-stdlib test-real test-thirdparty install-check wheels clean
 
 demo: build
 	$(VENV)/bin/python examples/demo.py $(ARGS)
@@ -28,12 +28,14 @@ test: build
 
 build: $(VENV)/built
 
+build-pure: build-pure
+
 # The suite on the plain Python build.
-pure: $(PURE)/built
+pure: build-pure
 	$(PURE)/bin/python $(PYTEST) $(ARGS)
 
 # The same, with the share of lines that ran, by module. In-process only: what runs in the tests' children is not seen.
-coverage: $(PURE)/built
+coverage: build-pure
 	$(PURE)/bin/python $(PYTEST) --cov --cov-report=term $(ARGS)
 
 lint: $(TOOLS)/made-$(VERSION)

@@ -29,6 +29,7 @@ SIDE_BY_SIDE = os.cpu_count() or 2
 JOBS = 2
 
 COMPILED = ["3.11", "3.14", "3.15"]
+# Also as plain Python.
 PLAIN = ["3.14"]
 # Of these two only the layers that touch the interpreter's internals.
 LAYERS_ONLY = ["3.12", "3.13"]
@@ -88,7 +89,7 @@ def stages() -> Iterator[Stage]:
     python = {}
     sudo = "" if os.getuid() == 0 else "sudo -n "
     yield Stage("servers", f"mkdir -p build && {sudo}{INSTALL_SERVERS}", optional=True)
-    for version in sorted({*COMPILED, *PLAIN, *LAYERS_ONLY}):
+    for version in sorted([*COMPILED, *LAYERS_ONLY]):
         found = interpreter(version)
         python[version] = found or f"{os.getcwd()}/build/pythons/{version}/usr/bin/python{version}"
         if found:
@@ -101,28 +102,26 @@ def stages() -> Iterator[Stage]:
 
     main = COMPILED[0]
     yield Stage("lint", f"make lint PYTHON={python[main]}")
-    # One after the other: each uses all processors, and they share the C sources.
+    # One after the other: each uses all processors, and they share the C sources and the folder of the wheel.
     previous: list[str] = []
     for version in [*COMPILED, *LAYERS_ONLY]:
-        make = f"make build PYTHON={python[version]} VENV=.venv-{version}"
-        yield Stage(f"build {version}", make, needs=[f"CPython {version}"], after=previous)
-        previous = [f"build {version}"]
+        make = f"PYTHON={python[version]} VENV=.venv-{version} PURE=.venv-pure-{version} JOBS={JOBS}"
+        build = Stage(f"build {version}", f"make build {make}", [f"CPython {version}"], previous)
+        previous = [build.name]
+        yield build
         tests, what = (LAYERS, "layers") if version in LAYERS_ONLY else ("", "suite")
-        yield Stage(
-            f"{what} {version} compiled",
-            f"make test PYTHON={python[version]} VENV=.venv-{version} JOBS={JOBS} ARGS='{tests}'",
-            needs=[f"build {version}"],
-            after=["servers"],
-        )
+        test = f"make test {make} ARGS='{tests}'"
+        yield Stage(f"{what} {version} compiled", test, needs=[build.name], after=["servers"])
         if version == main:
             yield Stage("types", f"make types PYTHON={python[main]}", after=["lint"])
-    for version in PLAIN:
-        yield Stage(
-            f"suite {version} plain, coverage",
-            f"make coverage PYTHON={python[version]} PURE=.venv-pure-{version} JOBS={JOBS}",
-            needs=[f"CPython {version}"],
-            after=[f"build {version}", "servers"],
-        )
+        if version in PLAIN:
+            plain = Stage(
+                f"build {version} plain", f"make build-pure {make}", [f"CPython {version}"], previous
+            )
+            previous = [plain.name]
+            yield plain
+            test = f"make coverage {make}"
+            yield Stage(f"suite {version} plain, coverage", test, needs=[plain.name], after=["servers"])
     built = f"PYTHON={python[main]} VENV=.venv-{main}"
     alone = [f"suite {main} compiled"]
     for version in LAYERS_ONLY:
