@@ -1,6 +1,8 @@
 """time.sleep, cooperative."""
 
 import time as stdlib_time
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -10,13 +12,27 @@ import greenrt
 from greenrt.green import time
 
 
-@pytest.mark.parametrize("value", ["x", None, -1, float("nan"), 1e30, [1], -0.5])
+@pytest.mark.parametrize(
+    "value", ["x", None, -1, float("nan"), 1e30, [1], -0.5, 1j, Fraction(-1, 2), object()]
+)
 def test_errors_are_the_standard_ones(value: Any) -> None:
     outcomes = []
     for module in (stdlib_time, time):
         with pytest.raises(Exception) as caught:
             module.sleep(value)
         outcomes.append(described(caught.value))
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("value", [Decimal("0.001"), Fraction(1, 1000)])
+def test_real_numbers(value: Any) -> None:
+    # They are taken from CPython 3.15 on.
+    outcomes = []
+    for module in (stdlib_time, time):
+        try:
+            outcomes.append(module.sleep(value))
+        except TypeError as error:
+            outcomes.append(described(error))
     assert outcomes[0] == outcomes[1]
 
 

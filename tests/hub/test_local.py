@@ -71,6 +71,29 @@ def test_dict_is_read_only():
     assert data.x == 5
 
 
+def test_names_that_are_no_strings():
+    class EqualToAll:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    data = greenrt.local()
+    # As threading.local: the name is compared before its type is checked.
+    with pytest.raises(AttributeError, match="read-only"):
+        data.__setattr__(EqualToAll(), 1)
+    with pytest.raises(AttributeError, match="read-only"):
+        data.__delattr__(EqualToAll())
+    for call in (
+        lambda: data.__setattr__(1, 1),
+        lambda: data.__delattr__(1),
+        lambda: data.__getattribute__(1),
+    ):
+        with pytest.raises((TypeError, AttributeError)):
+            call()
+    assert data.__dict__ == {}
+
+
 def test_init_runs_once_in_each_greenlet():
     calls: list[object] = []
 

@@ -56,11 +56,11 @@ class Attributes:
         return how.__get__(found, self, kind) if hasattr(how, "__get__") else found
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "__dict__":
+            raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
         if name.startswith("_local_"):
             object.__setattr__(self, name, value)
             return
-        if name == "__dict__":
-            raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
         namespace = self._local_namespace()
         found = _defined(type(self), name)
         if hasattr(type(found), "__set__"):

@@ -11,22 +11,24 @@ cdef extern from "Python.h":
 cdef class Attributes:
     """Looks its attributes up in the dict that `_local_namespace` returns; what a subclass's body defines is shared."""
 
+    # Names are not declared as str: a caller may pass anything to these methods, and the C functions refuse it.
+
     cdef dict _local_namespace(self):
         raise NotImplementedError
 
-    def __getattribute__(self, str name):
+    def __getattribute__(self, name):
         cdef dict namespace = self._local_namespace()
         if name == "__dict__":
             return namespace
         return _PyObject_GenericGetAttrWithDict(self, name, <PyObject *>namespace, 0)
 
-    def __setattr__(self, str name, value):
+    def __setattr__(self, name, value):
         if name == "__dict__":
             raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
         cdef dict namespace = self._local_namespace()
         _PyObject_GenericSetAttrWithDict(self, name, <PyObject *>value, <PyObject *>namespace)
 
-    def __delattr__(self, str name):
+    def __delattr__(self, name):
         if name == "__dict__":
             raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
         cdef dict namespace = self._local_namespace()

@@ -135,6 +135,8 @@ class _GreenThread(Greenlet):
     handle: Any = None
     # How many signal handlers run on top of it: these run on behalf of the main thread.
     handling = 0
+    # What `set_name` was called with.
+    name_of_system = ""
     # Signals that it blocks, and the native thread doesn't: see `sigmask`.
     blocked: Any = frozenset()
 
@@ -276,8 +278,21 @@ def set_name(name: str) -> None:
     """
     if not isinstance(name, str):
         raise TypeError(f"set_name() argument 'name' must be str, not {type(name).__name__}")
-    if not is_green_thread(getcurrent()):
+    current = getcurrent()
+    if isinstance(current, _GreenThread):
+        current.name_of_system = name
+    else:
         _original.set_thread_name(name)
+
+
+def _get_name() -> str:
+    """Return the name that the system shows of the current native thread; of a green thread, what it would show."""
+    current = getcurrent()
+    if isinstance(current, _GreenThread):
+        # As `_thread.set_name` makes bytes of it.
+        name = current.name_of_system.encode(sys.getfilesystemencoding(), "replace")
+        return os.fsdecode(name.split(b"\0", 1)[0][: getattr(_stdlib, "_NAME_MAXLEN", None)])
+    return _stdlib_get_name()  # type: ignore[no-any-return]
 
 
 def interrupt_main(signum: Any = SIGINT, /) -> None:
@@ -506,7 +521,8 @@ def _shutdown() -> None:
         _stdlib_shutdown()
 
 
-# Looked up now: patching puts the function above in its place.
+# Looked up now: patching puts the functions above in their places.
+_stdlib_get_name: Any = getattr(_stdlib, "_get_name", None)
 _stdlib_shutdown = getattr(_stdlib, "_shutdown", None)
 
 # What patching replaces: here and under threading's names for them. Those that this Python hasn't are left out.
@@ -517,6 +533,7 @@ FUNCTIONS: dict[str, Any] = {
         "RLock",
         "_ThreadHandle",
         "_count",
+        "_get_name",
         "_local",
         "_make_thread_handle",
         "_set_sentinel",

@@ -5,10 +5,12 @@
 # The names of the standard module are defined anew, which is the point.
 # mypy: disable-error-code="no-redef"
 
+import sys
 import time as _stdlib
 from operator import index
 from time import *  # noqa: F403
 
+from greenrt import _original
 from greenrt._hub.pausing import sleep as _sleep
 from greenrt._typing import Any
 
@@ -18,16 +20,30 @@ LONGEST = 2**63 / 1e9
 # `int | float` would make a new object with each call.
 _NUMBERS = (int, float)
 
+# Decimals and Fractions too.
+_TAKES_REAL_NUMBERS = sys.version_info >= (3, 15)
+
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 
 def sleep(seconds: Any, /) -> None:
     """Suspend the greenlet for `seconds`. ValueError if that is negative or NaN, as `time.sleep`."""
     if not isinstance(seconds, _NUMBERS):
-        seconds = index(seconds)
+        seconds = _converted(seconds)
     if not 0 <= seconds <= LONGEST:
         raise _refusal(seconds)
     _sleep(seconds)
+
+
+def _converted(seconds: Any) -> int | float:
+    """Return the number that `time.sleep` of this version makes of an object that is neither an int nor a float."""
+    if _TAKES_REAL_NUMBERS and hasattr(type(seconds), "__float__"):
+        return float(seconds)
+    if hasattr(type(seconds), "__index__"):
+        return index(seconds)
+    # TypeError, in the words of this version.
+    _original.sleep(seconds)
+    raise TypeError(f"{type(seconds).__name__} object is not a number of seconds")
 
 
 def _refusal(seconds: Any) -> Exception:
