@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from greenrt.monkey.versions import REMEDY
-from support.build import ROOT
 
 pytestmark = [pytest.mark.install, pytest.mark.time_limit(600)]
 
@@ -18,13 +17,6 @@ import sys, greenrt, greenrt.monkey
 assert "monkey" not in sys.modules
 print(greenrt.__build__, greenrt.__file__, greenrt.monkey.__file__)
 """
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of the sources, without anything that was built."""
-    names = shutil.ignore_patterns("build", "dist", ".*", "*.so", "__pycache__", "*.egg-info")
-    return shutil.copytree(ROOT, tmp_path / "checkout", ignore=names)
 
 
 class Environment:
@@ -132,6 +124,25 @@ def test_wheel_from_an_sdist(checkout: Path, environment: Environment, tmp_path:
     done = environment.pip("install", wheel)
     assert done.returncode == 0, done.stdout
     assert environment.ask()[0] == "compiled"
+
+
+def test_the_remedy_passes_by_the_plain_build_in_pips_cache(
+    checkout: Path, environment: Environment, tmp_path: Path, no_compiler: dict[str, str]
+):
+    """pip caches what it builds from an sdist: the wheel's tag is that of a plain one; the remedy avoids it."""
+    script = "from setuptools import build_meta; import sys; build_meta.build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", script, tmp_path], cwd=checkout, check=True, capture_output=True)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    cache = {"PIP_CACHE_DIR": str(tmp_path / "cache")}
+    done = environment.pip("install", sdist, **no_compiler, **cache)
+    assert done.returncode == 0, done.stdout
+    assert environment.ask()[0] == "pure"
+    (cached,) = (tmp_path / "cache").rglob("greenrt-*.whl")
+    assert cached.name.endswith("-py3-none-any.whl")
+    # The remedy builds again. What it builds does not matter here, and the plain build takes seconds.
+    done = environment.pip(*REMEDY.removeprefix("pip ").split()[:-1], sdist, GREENRT_PURE="1", **cache)
+    assert done.returncode == 0, done.stdout
+    assert "Building wheel for greenrt" in done.stdout
 
 
 def test_editable(checkout: Path, environment: Environment):

@@ -1,64 +1,16 @@
 """Builds in a tree where earlier builds have left files: wheels hold what the sources say, and nothing else."""
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
-import zipfile
 from pathlib import Path
 
 import pytest
-from support.build import ROOT, SUFFIX
+from support.build import SUFFIX
+from support.wheels import FAILS, IS_KILLED, build, built, compiler
 
 pytestmark = [pytest.mark.install, pytest.mark.time_limit(300)]
-
-# Compiles and links the probe of setup.py as usual. In place of every other file it writes the word "whole".
-COMPILER = """#!/bin/sh
-case "$*" in *"/probe."*) exec cc "$@" ;; esac
-while [ "$1" != -o ]; do shift; done
-{action}
-printf whole >"$2"
-"""
-FAILS = "exit 1"
-# Half of a file, and the end of the build, as by a loss of power.
-IS_KILLED = 'case "$2" in *.so) : >"$2"; kill -9 $PPID ;; esac'
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of the sources, and of the C files that Cython has made of them, if there are any."""
-    names = shutil.ignore_patterns("build", "dist", ".*", "*.so", "__pycache__", "*.egg-info")
-    folder = shutil.copytree(ROOT, tmp_path / "checkout", ignore=names)
-    if (ROOT / "build" / "cython").exists():
-        shutil.copytree(ROOT / "build" / "cython", folder / "build" / "cython")
-    return folder
-
-
-def build(checkout: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "setup.py", "-q", "bdist_wheel", "-d", "wheels", *options],
-        cwd=checkout,
-        env={**os.environ, "GREENRT_PURE": "", **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def built(checkout: Path, **variables: str) -> zipfile.ZipFile:
-    """Return the wheel that a build in this tree makes."""
-    shutil.rmtree(checkout / "wheels", ignore_errors=True)
-    done = build(checkout, **variables)
-    assert done.returncode == 0, done.stdout
-    (wheel,) = (checkout / "wheels").iterdir()
-    return zipfile.ZipFile(wheel)
-
-
-def compiler(path: Path, action: str = "") -> str:
-    path.write_text(COMPILER.format(action=action))
-    path.chmod(0o755)
-    return str(path)
 
 
 def test_deleted_modules_are_in_no_later_wheel(checkout: Path):
@@ -76,8 +28,9 @@ def test_deleted_modules_are_in_no_later_wheel(checkout: Path):
     assert not {"greenrt/gone.py", "greenrt/left.py"} & set(names)
 
 
-def test_a_module_that_cannot_be_compiled(checkout: Path, tmp_path: Path):
+def test_a_module_that_cannot_be_compiled(translated_checkout: Path, tmp_path: Path):
     """A plain wheel is made, without the extensions that an earlier build made."""
+    checkout = translated_checkout
     wheel = built(checkout, CC=compiler(tmp_path / "cc"))
     assert [name for name in wheel.namelist() if name.endswith(SUFFIX)]
     assert wheel.filename is not None
@@ -91,7 +44,8 @@ def test_a_module_that_cannot_be_compiled(checkout: Path, tmp_path: Path):
     assert not [name for name in wheel.namelist() if name.endswith(".so")]
 
 
-def test_an_interrupted_build_leaves_nothing_half_made(checkout: Path, tmp_path: Path):
+def test_an_interrupted_build_leaves_nothing_half_made(translated_checkout: Path, tmp_path: Path):
+    checkout = translated_checkout
     assert build(checkout, CC=compiler(tmp_path / "cc", IS_KILLED)).returncode != 0
     wheel = built(checkout, CC=compiler(tmp_path / "cc"))
     extensions = [name for name in wheel.namelist() if name.endswith(SUFFIX)]
