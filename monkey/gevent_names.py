@@ -20,4 +20,4 @@ def patch_selectors(aggressive: bool = True) -> None:
 
 
 def patch_sys(stdin: bool = True, stdout: bool = True, stderr: bool = True) -> None:
-    """Do nothing, as gevent's: the standard streams stay as they are. See `greenrt.green.fileobject`."""
+    """Do nothing: `patch_os` makes `sys.stdin` cooperative, the other streams stay as they are."""

@@ -88,8 +88,10 @@ def patch_socket(dns: bool = True, aggressive: bool = True) -> None:
     import socket
 
     from greenrt.green import socket as green
+    from greenrt.green.socket_options import note_existing
 
     patch_methods(socket, "socket", green.METHODS)
+    note_existing()
     replace(socket, {name: function for name, function in green.FUNCTIONS.items() if name not in DNS})
     if dns:
         patch_dns()
@@ -172,11 +174,12 @@ def patch_thread(
 
 @_patcher("os")
 def patch_os() -> None:
-    """Patch what `os` and `termios` have to wait for fds and child processes; `open` and `io.FileIO` for pipes."""
+    """Patch what `os` and `termios` have to wait for fds and child processes; `open`, `io.FileIO` and stdin."""
     import io
     import os
+    import sys
 
-    from greenrt.green import opening
+    from greenrt.green import opening, stdin
     from greenrt.green import os as green
 
     try:
@@ -197,6 +200,8 @@ def patch_os() -> None:
         os.supports_dir_fd.add(os.open)
     # The builtin is a copy, and so are the names of `_io`.
     replace(io, opening.FUNCTIONS)
+    for stream in (sys.stdin, sys.__stdin__):
+        stdin.make_green(stream)
 
 
 @_patcher("subprocess")

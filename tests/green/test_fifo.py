@@ -31,12 +31,15 @@ def open_and_close(function: Callable[..., Any], *args: Any) -> None:
         made.close()
 
 
+OPENER = ("rb", -1, None, None, None, True, os.open)
 WAYS: dict[str, Callable[[str], None]] = {
     "os.open to read": lambda path: open_and_close(os.open, path, stdlib_os.O_RDONLY),
     "os.open to write": lambda path: open_and_close(os.open, path, stdlib_os.O_WRONLY),
     "open to read": lambda path: open_and_close(opening.open, path),
     "open to write": lambda path: open_and_close(opening.open, path, "wb", 0),
     "open to append": lambda path: open_and_close(opening.open, path, "a"),
+    "open with an opener": lambda path: open_and_close(opening.open, path, *OPENER),
+    "open with an opener to write": lambda path: open_and_close(opening.open, path, "wb", *OPENER[1:]),
     "FileIO to read": lambda path: open_and_close(opening.FileIO, path),
     "FileIO to write": lambda path: open_and_close(opening.FileIO, path, "w"),
 }
@@ -194,3 +197,43 @@ def test_results_and_errors_are_the_standard_ones() -> None:
     patched, _ = run_script(PROGRAM, "patched")
     plain, _ = run_script(PROGRAM, "plain")
     assert patched.splitlines() == plain.splitlines()
+
+
+@pytest.mark.parametrize("kind", ["rb", "r", "raw"])
+def test_reads_of_a_fifo_that_an_opener_opens(kind: str, fifo: str) -> None:
+    folder = stdlib_os.open(stdlib_os.path.dirname(fifo), stdlib_os.O_RDONLY)
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags, dir_fd=folder)
+
+    writer = stdlib_os.open(fifo, stdlib_os.O_RDWR)
+    if kind == "raw":
+        file = opening.open("fifo", "rb", 0, opener=opener)
+    else:
+        file = opening.open("fifo", kind, opener=opener)
+    with file:
+        reading = greenrt.spawn(file.readline)
+        greenrt.sleep(0.01)
+        assert not reading.ready()
+        stdlib_os.write(writer, b"line\n")
+        assert reading.get(timeout=20) == ("line\n" if kind == "r" else b"line\n")
+    for fd in (writer, folder):
+        stdlib_os.close(fd)
+
+
+def test_a_regular_file_of_an_opener_has_the_standard_classes(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for mode, kind in [("wb", io.BufferedWriter), ("rb", io.BufferedReader), ("rb+", io.BufferedRandom)]:
+        with opening.open(path, mode, opener=stdlib_os.open) as file:
+            assert type(file) is kind
+            assert isinstance(file.raw, io.FileIO)
+            if mode != "rb":
+                file.write(b"text")
+    with opening.open(path, opener=stdlib_os.open) as text:
+        assert text.read() == "text"
+    for mode in ("z", "rw", "tb", "r" * 2):
+        with pytest.raises(ValueError, match=r".") as ours:
+            opening.open(path, mode, opener=stdlib_os.open)
+        with pytest.raises(ValueError, match=r".") as theirs:
+            open(path, mode, opener=stdlib_os.open)  # noqa: SIM115
+        assert ours.value.args == theirs.value.args

@@ -21,6 +21,8 @@ scenario = Scenarios()
 SHORT = struct.pack("@ll", 0, 30_000)
 # Of SO_RCVTIMEO_NEW and SO_SNDTIMEO_NEW.
 NEW_RECEIVE_LIMIT, NEW_SEND_LIMIT = 66, 67
+# Of Linux's tcp.h.
+FASTOPEN_CONNECT, FASTOPEN_NO_COOKIE = 30, 34
 FULL = 10_000_000
 
 
@@ -252,6 +254,34 @@ def data_that_connects(side: Side) -> Any:
 
 
 @scenario
+def a_connection_that_the_first_data_opens(side: Side) -> Any:
+    """With TCP_FASTOPEN_CONNECT: connect returns at once, and the first data opens the connection."""
+    with side.socket.create_server(("127.0.0.1", 0)) as listener:
+        # For several clients' data before they are accepted.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 5)
+        listener.settimeout(10)
+        address = listener.getsockname()
+        found: list[Any] = []
+        # With Linux's TCP_FASTOPEN_NO_COOKIE the first connection to a server is like the later ones.
+        for cookie, send in [(False, "send"), (False, "sendall"), (True, "send"), (True, "sendmsg")]:
+            with side.socket.socket() as sock:
+                sock.setsockopt(socket.IPPROTO_TCP, FASTOPEN_CONNECT, 1)
+                if not cookie:
+                    sock.setsockopt(socket.IPPROTO_TCP, FASTOPEN_NO_COOKIE, 1)
+                found.append(sock.connect(address))
+                if not cookie:
+                    # Nothing was sent yet.
+                    found.append(attempt(sock.getpeername))
+                found.append(getattr(sock, send)([b"hello"] if send == "sendmsg" else b"hello"))
+                connection, _ = listener.accept()
+                with connection:
+                    found.append(connection.recv(100))
+                    connection.sendall(b"answer")
+                    found.append(sock.recv(100))
+    return found
+
+
+@scenario
 def sendto_of_a_stream_sends_all(side: Side) -> Any:
     client, server = side.pair()
 
@@ -386,6 +416,29 @@ def test_a_patched_program_has_the_same_limits() -> None:
         print(near.recvfrom(5, socket.MSG_WAITALL)[0])
     """)
     assert out.split() == ["limited", "b'abc'"]
+
+
+def test_options_of_sockets_that_are_older_than_patching() -> None:
+    out, _ = run_script("""
+        import os, socket, struct
+        near, far = socket.socketpair()
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 50_000))
+        # As a C library's: no socket object refers to it.
+        bare, other = socket.socketpair()
+        bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 50_000))
+        bare = bare.detach()
+        before = os.listdir("/dev/fd")
+
+        from greenrt.monkey import patch_all; patch_all()
+        assert os.listdir("/dev/fd") == before
+        for sock in (near, socket.socket(fileno=bare)):
+            try:
+                sock.recv(5)
+            except BlockingIOError:
+                print("limited")
+            sock.close()
+    """)
+    assert out.split() == ["limited"] * 2
 
 
 @pytest.mark.parametrize("into", [False, True])

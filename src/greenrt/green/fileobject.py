@@ -23,7 +23,7 @@ from greenrt.green import fdio
 from greenrt.green.bool_fds import without_bool
 from greenrt.sync.lock import RLock
 
-__all__ = ["BufferedRandom", "BufferedReader", "BufferedWriter", "FileIO", "open"]
+__all__ = ["BufferedRandom", "BufferedReader", "BufferedWriter", "FileIO", "open", "open_with"]
 
 
 class FileIO(_original.FileIO):
@@ -176,6 +176,21 @@ def open(
 
     Arguments, results and errors are those of `io.open`.
     """
+    return open_with(FileIO, file, mode, buffering, encoding, errors, newline, closefd, opener)
+
+
+def open_with(
+    kind: type[FileIO],
+    file: Any,
+    mode: str,
+    buffering: int,
+    encoding: str | None,
+    errors: str | None,
+    newline: str | None,
+    closefd: bool,
+    opener: Any,
+) -> Any:
+    """Open as `open` does, with a raw file of the class `kind`."""
     text = "b" not in mode
     if not text and "t" in mode:
         raise ValueError("can't have text and binary mode at once")
@@ -189,21 +204,23 @@ def open(
         warnings.warn(
             "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-    raw = FileIO(file, mode.replace("b", "").replace("t", ""), closefd, opener)
+    raw = kind(file, mode.replace("b", "").replace("t", ""), closefd, opener)
     result: Any = raw
     try:
         line_buffering = buffering == 1 or (buffering < 0 and raw.isatty())
         if buffering == 0:
             return raw
         size = _stdlib.DEFAULT_BUFFER_SIZE if buffering <= 1 else buffering
+        # What neither waits nor goes to a thread has no turns.
+        turns = raw._may_wait or kind is FileIO
         if "+" in mode and raw.seekable():
-            result = BufferedRandom(raw, size)
+            result = (BufferedRandom if turns else _stdlib.BufferedRandom)(raw, size)
         elif "r" in mode and "+" not in mode:
-            result = BufferedReader(raw, size)
+            result = (BufferedReader if turns else _stdlib.BufferedReader)(raw, size)
         elif "+" not in mode:
-            result = BufferedWriter(raw, size)
+            result = (BufferedWriter if turns else _stdlib.BufferedWriter)(raw, size)
         else:
             raise _stdlib.UnsupportedOperation("File or stream is not seekable.")
         if text:

@@ -7,6 +7,7 @@ import sys
 import warnings
 from abc import ABCMeta
 from collections.abc import Callable
+from functools import partial
 from io import text_encoding
 
 from greenrt import _original
@@ -17,6 +18,9 @@ from greenrt.green.bool_fds import without_bool
 __all__ = ["FUNCTIONS", "FileIO", "open"]
 
 _BINARY_MODES = {frozenset("b" + kind + update) for kind in "rwxa" for update in ("", "+")}
+_MODES = _BINARY_MODES | {
+    frozenset(kind + update + text) for kind in "rwxa" for update in ("", "+") for text in ("", "t")
+}
 # As the interpreter puts it.
 _NO_LINES = (
     "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"
@@ -41,13 +45,18 @@ def open(
         warnings.warn(_NO_LINES, RuntimeWarning, stacklevel=2)
         buffering = -1
     number = without_bool(file)
-    make = _original.open
+    kind: type[fileobject.FileIO] | None = None
     if isinstance(number, int):
         if fdio.may_wait(number):
-            make = fileobject.open
-    elif opener is None and fifo.waits(file):
-        make = fileobject.open
-        opener = fifo.open_for_file
+            kind = fileobject.FileIO
+    elif opener is None:
+        if fifo.waits(file):
+            kind = fileobject.FileIO
+            opener = fifo.open_for_file
+    elif _is_one_of(_MODES, mode):
+        # Only the opener knows which file it is. This class cooperates if that one may wait.
+        kind = FileIO
+    make = _original.open if kind is None else partial(fileobject.open_with, kind)
     made = make(number, mode, buffering, encoding, errors, newline, closefd, opener)
     if number is not file:
         _raw(made).name = file
@@ -56,12 +65,11 @@ def open(
 
 def _is_binary(mode: Any, *of_text: Any) -> bool:
     """Tell whether `mode` is a valid one of binary files, without the arguments `of_text`."""
-    return (
-        isinstance(mode, str)
-        and frozenset(mode) in _BINARY_MODES
-        and len(mode) == len(set(mode))
-        and not any(value is not None for value in of_text)
-    )
+    return _is_one_of(_BINARY_MODES, mode) and all(value is None for value in of_text)
+
+
+def _is_one_of(modes: set[frozenset[str]], mode: Any) -> bool:
+    return isinstance(mode, str) and frozenset(mode) in modes and len(mode) == len(set(mode))
 
 
 def _raw(file: Any) -> Any:

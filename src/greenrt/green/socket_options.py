@@ -4,17 +4,20 @@ SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO and SO_LINGER concern calls that wait insi
 do: what these options ask for is done by `socket_waits`, `receive_target` and `socket_life`. The system calls that
 read the options are made only for file descriptors in `special`, so that other sockets pay nothing.
 
-Options that are set behind Python's back (by a C library, or before patching) stay unnoticed until the next
-`setsockopt` of one of them. Sources: socket(7), Linux's net/core/sock.c.
+Patching looks at the sockets that exist, and so does a socket object that is made for a file descriptor. Options that
+a C library sets later stay unnoticed until the next `setsockopt` of one of them. Sources: socket(7), Linux's
+net/core/sock.c.
 """
 
 import _socket
+import os
 import struct
+from stat import S_ISSOCK
 
 from greenrt._loop.entry import READ
 from greenrt._typing import Any
 
-__all__ = ["lingers", "low_mark", "note", "setsockopt", "special", "time_limit"]
+__all__ = ["lingers", "low_mark", "note", "note_existing", "setsockopt", "special", "time_limit"]
 
 # The numbers of sockets that may have one of the options. A closed socket's number may stay until it is used again.
 special: set[int] = set()
@@ -53,6 +56,24 @@ def note(sock: Any) -> None:
         special.add(fd)
     else:
         special.discard(fd)
+
+
+def note_existing() -> None:
+    """Keep `special` true of all sockets of the process: for sockets that were made before patching."""
+    try:
+        numbers = os.listdir("/dev/fd")
+    except OSError:
+        return
+    for number in map(int, numbers):
+        try:
+            if not S_ISSOCK(os.fstat(number).st_mode):
+                continue
+            sock = _native(fileno=number)
+        except OSError:
+            # Closed: the one that the list was read from, for instance.
+            continue
+        note(sock)
+        sock.detach()
 
 
 def low_mark(sock: Any) -> int:
