@@ -28,7 +28,7 @@ test: build
 
 build: $(VENV)/built
 
-build-pure: build-pure
+build-pure: $(PURE)/built
 
 # The suite on the plain Python build.
 pure: build-pure
