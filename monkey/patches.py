@@ -170,6 +170,18 @@ def patch_thread(
         locks.renew_locks(logging)
     when_imported("ctypes", patch_ctypes)
     when_imported("asyncio", patch_asyncio)
+    _patch_interpreters()
+
+
+def _patch_interpreters() -> None:
+    """Patch what runs code in subinterpreters: an InterpreterPoolExecutor has a thread for each."""
+    try:
+        import _interpreters  # type: ignore[import-not-found]
+    except ImportError:
+        return
+    from greenrt.green import interpreters as green
+
+    replace(_interpreters, green.FUNCTIONS)
 
 
 @_patcher("os")

@@ -38,8 +38,13 @@ def the_real_length_of_truncated_datagrams(side: Side) -> Any:
         found = []
         for size in (5, 50, 200_000):
             near.send(b"x" * size)
-            data = far.recv(10, socket.MSG_TRUNC)
-            found.append((len(data), data[:10]))
+            try:
+                data = far.recv(10, socket.MSG_TRUNC)
+            except ValueError as error:
+                # From CPython 3.15 on, whose buffer refuses to grow.
+                found.append(str(error))
+            else:
+                found.append((len(data), data[:10]))
         return found
 
 

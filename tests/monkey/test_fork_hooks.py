@@ -1,5 +1,6 @@
 """Patched: in the child of a fork nobody of the parent's runs, not even while the hooks of others do."""
 
+import pytest
 from support.child import run_script
 
 SCRIPT = """
@@ -42,3 +43,40 @@ print("done")
 def test_nobody_of_the_parents_runs() -> None:
     output, _ = run_script(SCRIPT)
     assert output == "done\n"
+
+
+@pytest.mark.parametrize("function", ["fork", "forkpty"])
+def test_a_fork_whose_warning_is_an_error_loses_nothing(function: str):
+    """From CPython 3.15 on os.fork raises in the parent then, though the child is there."""
+    run_script(
+        """
+        import os, sys, threading, time, warnings
+        from greenrt import monkey
+        monkey.patch_all()
+        import greenrt
+        # A native thread, of which the interpreter warns.
+        assert greenrt.get_hub().threadpool.apply(abs, (-1,)) == 1
+        warnings.simplefilter("error")
+        turns = []
+        thread = threading.Thread(target=lambda: [turns.append(time.sleep(0.001)) for _ in range(20)])
+        thread.start()
+        reader, writer = os.pipe()
+        try:
+            pid = getattr(os, sys.argv[1])()
+            if sys.argv[1] == "forkpty":
+                pid = pid[0]
+        except DeprecationWarning as warning:
+            assert sys.version_info >= (3, 12) and "multi-threaded" in str(warning)
+            pid = None
+        if pid == 0:
+            time.sleep(0.001)
+            greenrt.spawn(os.write, writer, b"lives").join()
+            os._exit(7)
+        assert os.read(reader, 10) == b"lives"
+        found, status = os.wait()
+        assert found == (pid or found) and os.waitstatus_to_exitcode(status) == 7
+        thread.join()
+        assert len(turns) == 20 and greenrt.get_hub().threadpool.apply(abs, (-2,)) == 2
+        """,
+        function,
+    )

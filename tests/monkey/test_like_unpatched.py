@@ -139,9 +139,15 @@ PROGRAMS: dict[str, str] = {
     """,
     "what locks and handles of threads refuse": """
         import _thread, threading
-        print(_thread.RLock(1, name=2).acquire())
+        class Mine(_thread.RLock):
+            def __init__(self, *args): self.args = args
+        # Before 3.15 they take any arguments.
+        for made in (lambda: _thread.RLock(1, name=2), lambda: _thread.RLock(name=2), lambda: Mine(1),
+                     lambda: threading.RLock(), lambda: _thread.RLock()):
+            try: print(made().acquire())
+            except TypeError as error: print(error)
         for wrong in (lambda: threading.Lock(1), lambda: _thread.allocate_lock(1)):
-            try: print(wrong())
+            try: print(wrong().acquire())
             except TypeError: print("TypeError")
         if hasattr(_thread, "_ThreadHandle"):
             handle = _thread._ThreadHandle()

@@ -9,16 +9,22 @@ from support.tls import CERTIFICATE
 
 def test_classes_stay_and_early_names_follow() -> None:
     out, _ = run_script("""
-        import select, socket, threading, time, queue, selectors, tempfile
+        import select, socket, sys, threading, time, queue, selectors, tempfile, weakref
         from time import sleep
         from socket import getaddrinfo
         def kinds_now():
-            return socket.socket, threading.Thread, threading.Event, threading.Condition, queue.Queue, select.epoll
+            return socket.socket, threading.Thread, threading.Event, threading.Condition, queue.Queue
         kinds = kinds_now()
+        from select import epoll
+        native = [weakref.ref(select.epoll)]
+        class Holder: kind = select.epoll
         from greenrt import monkey
         assert not monkey.is_anything_patched()
         assert monkey.patch_all() is True
         assert kinds == kinds_now()
+        # On CPython 3.15 and later its methods can't be replaced, so it is; what was made of it before stays.
+        assert (select.epoll is native[0]()) == (sys.version_info < (3, 15))
+        assert epoll is select.epoll and Holder.kind is select.epoll
         assert sleep is time.sleep and getaddrinfo is socket.getaddrinfo
         assert tempfile._allocate_lock is threading._allocate_lock
         assert vars(selectors.PollSelector)["_selector_cls"] is select.poll

@@ -299,11 +299,22 @@ def test_an_error_in_a_thread_without_a_thread_object() -> None:
             from greenrt import monkey
             monkey.patch_all()
         def fail(): 1 / 0
+        seen = []
+        class Errors:
+            def write(self, text): seen.append(text)
+            def flush(self): pass
+        errors, sys.stderr = sys.stderr, Errors()
         _thread.start_new_thread(fail, ())
-        time.sleep(0.1)
-        sys.unraisablehook = lambda args: print(args.exc_type, args.exc_value, args.err_msg, args.object)
+        # The hook has to import what formats a traceback.
+        while "ZeroDivisionError: division by zero\\n" not in "".join(seen): time.sleep(0.01)
+        sys.stderr = errors
+        errors.write("".join(seen))
+        def hook(args):
+            print(args.exc_type, args.exc_value, args.err_msg, args.object)
+            seen.clear()
+        sys.unraisablehook = hook
         _thread.start_new_thread(fail, ())
-        time.sleep(0.1)
+        while seen: time.sleep(0.01)
     """
 
     def ran(how: str) -> list[str]:

@@ -1,4 +1,4 @@
-from greenrt._hub.park cimport NativePark, new_park, yield_now
+from greenrt._hub.park cimport LastPark, NativePark, new_park, yield_now
 import cython
 
 from greenrt._hub.park cimport Park

@@ -1,6 +1,7 @@
 """sleep and idle."""
 
-from greenrt._hub.park import NativePark, new_park, wake_park, yield_now
+from greenrt import _original
+from greenrt._hub.park import LastPark, NativePark, new_park, wake_park, yield_now
 from greenrt._typing import Any
 
 __all__ = ["idle", "sleep"]
@@ -21,7 +22,11 @@ def sleep(seconds: Any = 0, ref: bool = True) -> None:
 def _sleep_for(seconds: Any, ref: bool) -> None:
     if seconds > 0:
         park = new_park(("sleep({} s)", seconds))
-        park.wait(seconds, ref)
+        if isinstance(park, LastPark):
+            # From CPython 3.15 on the lock of such a park refuses to be waited for.
+            _original.sleep(seconds)
+        else:
+            park.wait(seconds, ref)
     elif seconds != seconds:
         raise ValueError("sleep takes a number of seconds, not nan")
     else:

@@ -4,6 +4,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_XDECREF
+from cpython.version cimport PY_VERSION_HEX
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
 
 import _socket
@@ -145,6 +146,9 @@ cdef object _receive_much(int fd, Py_ssize_t size, int flags):
                 if count < size >> 1:
                     # Shrinking it would leave most of it allocated.
                     return PyBytes_FromStringAndSize(start, count)
+                if count > size and PY_VERSION_HEX >= 0x030F0000:
+                    # As CPython's socket.recv from 3.15 on; before, what follows the `size` bytes is left over.
+                    raise ValueError("size larger than allocated size")
                 _PyBytes_Resize(&whole, count)
                 return <object>whole
             if errno == EAGAIN:

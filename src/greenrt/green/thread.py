@@ -29,7 +29,7 @@ from greenrt._hub.wakers import idle_threads
 from greenrt._loop.fork import in_child
 from greenrt._native.switch import current_or_last
 from greenrt._native.thread import monotonic
-from greenrt._typing import Any
+from greenrt._typing import Any, Self
 from greenrt.green.sentinel import Sentinel, at_native_end, poll_until
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
@@ -66,6 +66,21 @@ class RLock(_GreenRLock):
     __slots__ = ()
     __module__ = "_thread"
 
+    if sys.version_info >= (3, 15):
+
+        def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+            """Refuse arguments that no __init__ takes, as the standard class does from 3.15 on."""
+            if (args or kwargs) and cls.__init__ is RLock.__init__:
+                kind = "positional" if args else "keyword"
+                raise TypeError(f"RLock() takes no {kind} arguments")
+            return super().__new__(cls)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Have a subclass's __new__ make the lock complete, as the standard class's does."""
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls) and "__new__" not in vars(cls):
+            cls.__new__ = _new_complete
+
     def locked(self) -> bool:
         """Tell whether it is held; see `lock.locked`."""
         give_way()
@@ -80,6 +95,13 @@ class RLock(_GreenRLock):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError("cannot pickle '_thread.RLock' object")
+
+
+def _new_complete(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    """Make an RLock of a class whose own __init__ may not call the one of RLock."""
+    made = _GreenRLock.__new__(cls)
+    _GreenRLock.__init__(made)
+    return made
 
 
 def _ident_of(owner: greenlet) -> int:
