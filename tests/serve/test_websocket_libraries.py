@@ -21,7 +21,8 @@ from flask_socketio import SocketIO, emit
 app = Flask("program")
 app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": 25}
 sock = Sock(app)
-socketio = SocketIO(app, async_mode="threading", logger=False)
+# A client that loses its CLOSE, as its write loop may end first, waits for the next ping.
+socketio = SocketIO(app, async_mode="threading", logger=False, ping_interval=2)
 
 @app.route("/plain")
 def plain():
