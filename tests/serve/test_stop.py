@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from greenlet import greenlet
 from support.wsgi import hello, request, serving, until_end
 
 import greenrt
@@ -47,6 +48,29 @@ def test_who_waits_in_the_kernel_is_served(spawn: Any) -> None:
     assert answers(clients) == [b"served"] * 8
     with pytest.raises(ConnectionRefusedError):
         connect(server)
+
+
+@pytest.mark.parametrize("spawn", ["default", 1, None, greenrt.spawn], ids=str)
+def test_what_is_accepted_while_the_server_stops_is_served(spawn: Any) -> None:
+    """The kill of the greenlet that accepts may come between its wait and its accept."""
+
+    class Stopping(StreamServer):
+        def _take(self, sock: Any) -> tuple[Any, Any]:
+            taken = super()._take(sock)
+            greenlet(self._take_no_more).switch()
+            return taken
+
+    def slow(sock: Any, address: Any) -> None:
+        greenrt.sleep(0.01)
+        sock.sendall(b"served")
+
+    server = Stopping(("127.0.0.1", 0), slow, spawn=spawn)
+    server.start()
+    client = connect(server)
+    while server.started:
+        greenrt.sleep(0.001)
+    server.stop(30)
+    assert answers([client]) == [b"served"]
 
 
 def test_requests_that_wait_in_the_kernel_are_answered() -> None:

@@ -298,6 +298,10 @@ class BaseServer:
                 # Closed; the news came too late to stop this.
                 self._drop(taken)
                 return
+            if self._accepting is None:
+                # `stop` has killed this greenlet, which ends at its next switch. That must not be the handler's.
+                self._own.spawn(self._hand_on, taken, address)
+                return
             self._hand_on(taken, address)
             if self._crowded:
                 self._wait_for_room(sock)
