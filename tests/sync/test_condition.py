@@ -9,6 +9,7 @@ import pytest
 from support.crowd import everywhere
 
 import greenrt
+from greenrt._hub.park import parked
 
 
 class Standard(threading.Condition):
@@ -54,12 +55,16 @@ def test_notified_in_order(condition: Any):
             assert condition.wait() is True
             order.append(number)
 
-    workers = [greenrt.spawn(work, number) for number in range(6)]
-    greenrt.sleep(0.001)
+    workers = []
+    for number in range(6):
+        workers.append(greenrt.spawn(work, number))
+        # On a busy machine it yields before it waits.
+        while not parked(workers[-1]):
+            greenrt.sleep(0)
     workers[1].kill()
     with condition:
         condition.notify(2)
-    greenrt.sleep(0.001)
+    greenrt.joinall([workers[0], workers[2]])
     assert sorted(order) == [0, 2]
     with condition:
         condition.notify_all()
