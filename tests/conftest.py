@@ -133,7 +133,7 @@ def hub() -> greenrt.Hub:
 
 
 @pytest.fixture
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Errors of greenlets that the test causes on purpose are not printed."""
     hub = greenrt.get_hub()
     before = hub.exception_stream

@@ -17,7 +17,7 @@ def report(complaints: list[str]) -> None:
         pytest.fail("\n".join(complaints), pytrace=False)
 
 
-def test_floors_import_only_downwards():
+def test_floors_import_only_downwards() -> None:
     report(architecture.upward_imports(TREE))
 
 
@@ -36,12 +36,12 @@ def test_floors_import_only_downwards():
         ("errors.py", "from greenrt._hub.park import Park"),
     ],
 )
-def test_an_upward_import_is_caught(path: str, text: str):
+def test_an_upward_import_is_caught(path: str, text: str) -> None:
     files = {"_hub/park.py": "", "dns/hosts.py": "", "monkey/__init__.py": "", "__init__.py": "", path: text}
     assert len(architecture.upward_imports(files)) == 1
 
 
-def test_downward_imports_pass():
+def test_downward_imports_pass() -> None:
     files = {
         "_hub/park.py": "from greenrt._loop.loop import Loop\nfrom greenrt import _original",
         "_hub/hub.py": "from . import park",
@@ -52,7 +52,7 @@ def test_downward_imports_pass():
     assert architecture.upward_imports(files) == []
 
 
-def test_there_are_no_cycles():
+def test_there_are_no_cycles() -> None:
     report(architecture.cycles(TREE))
 
 
@@ -67,11 +67,11 @@ def test_there_are_no_cycles():
         {"_hub/a.py": "from . import b", "_hub/b.py": "from . import c", "_hub/c.py": "from . import a"},
     ],
 )
-def test_a_cycle_is_caught(files: architecture.Tree):
+def test_a_cycle_is_caught(files: architecture.Tree) -> None:
     assert len(architecture.cycles(files)) == 1
 
 
-def test_the_loop_knows_no_greenlets():
+def test_the_loop_knows_no_greenlets() -> None:
     report(architecture.greenlets_in_loop(TREE))
 
 
@@ -84,12 +84,12 @@ def test_the_loop_knows_no_greenlets():
         "from greenrt._native import switch",
     ],
 )
-def test_a_greenlet_in_the_loop_is_caught(text: str):
+def test_a_greenlet_in_the_loop_is_caught(text: str) -> None:
     assert len(architecture.greenlets_in_loop({"_loop/loop.py": text})) == 1
     assert architecture.greenlets_in_loop({"_hub/hub.py": text}) == []
 
 
-def test_patchable_names_come_from_original():
+def test_patchable_names_come_from_original() -> None:
     report(architecture.patchable_names(TREE))
 
 
@@ -104,31 +104,31 @@ def test_patchable_names_come_from_original():
         "import os\nos.read(0, 1)",
     ],
 )
-def test_a_patchable_name_is_caught(text: str):
+def test_a_patchable_name_is_caught(text: str) -> None:
     assert len(architecture.patchable_names({"_hub/hub.py": text})) == 1
     assert architecture.patchable_names({"green/socket.py": text}) == []
 
 
-def test_the_exceptions_are_needed():
+def test_the_exceptions_are_needed() -> None:
     without = " ".join(architecture.patchable_names(TREE, allowed={}))
     for path, module in architecture.ALLOWED:
         assert f"{path} imports {module}" in without
 
 
-def test_files_and_functions_are_small():
+def test_files_and_functions_are_small() -> None:
     tree = dict(TREE)
     for folder in ("benchmarks", "examples"):
         tree |= {str(path): path.read_text() for path in Path(ROOT, folder).rglob("*.py")}
     report(architecture.oversized(tree))
 
 
-def test_a_giant_is_caught():
+def test_a_giant_is_caught() -> None:
     assert len(architecture.oversized({"_hub/hub.py": "x = 1\n" * 701})) == 1
     assert len(architecture.oversized({"_hub/hub.py": "def f():\n" + "    x = 1\n" * 60})) == 1
     assert architecture.oversized({"_hub/hub.py": "def f():\n" + "    x = 1\n" * 59}) == []
 
 
-def test_the_documented_floors_are_those_of_the_code():
+def test_the_documented_floors_are_those_of_the_code() -> None:
     standing = {path.split("/")[0].removesuffix(".py") for path in TREE if path.endswith(".py")} - {
         "__init__"
     }
@@ -137,14 +137,14 @@ def test_the_documented_floors_are_those_of_the_code():
     assert documented == {name: floor for name, floor in architecture.FLOORS.items() if name in standing}
 
 
-def test_the_packages_are_those_of_the_tree():
+def test_the_packages_are_those_of_the_tree() -> None:
     """setuptools is told the packages by hand: `monkey` belongs inside `greenrt`, discovery cannot know."""
     setup = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     folders = {Path("greenrt", path).parent for path in TREE if path.endswith("__init__.py")}
     assert sorted(setup["packages"]) == sorted(".".join(folder.parts) for folder in folders)
 
 
-def test_what_is_declared_is_compiled():
+def test_what_is_declared_is_compiled() -> None:
     """A .pxd beside a module that is not compiled would be slow, not wrong: nobody would notice."""
     declared = {
         ".".join(path.relative_to(SOURCE).with_suffix("").parts)

@@ -48,25 +48,25 @@ def declared(module: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_what_a_module_exports_exists(name: str):
+def test_what_a_module_exports_exists(name: str) -> None:
     module = importlib.import_module(name)
     exported = getattr(module, "__all__", [])
     assert len(set(exported)) == len(exported)
     assert [item for item in exported if not hasattr(module, item)] == []
 
 
-def test_what_the_facade_exports_exists():
+def test_what_the_facade_exports_exists() -> None:
     assert sorted(greenrt.__all__) == sorted(set(greenrt.__all__))
     assert [name for name in greenrt.__all__ if not hasattr(greenrt, name)] == []
 
 
-def test_the_facade_exports_what_it_imports():
+def test_the_facade_exports_what_it_imports() -> None:
     public = {name for name in facade_imports() if not name.startswith("_")}
     assert public - set(greenrt.__all__) == set()
 
 
 @pytest.mark.parametrize("name", greenrt.__all__)
-def test_a_name_comes_from_its_home(name: str):
+def test_a_name_comes_from_its_home(name: str) -> None:
     imports = facade_imports()
     if name not in imports:
         # Defined by the facade itself: a shorthand such as spawn.
@@ -77,7 +77,7 @@ def test_a_name_comes_from_its_home(name: str):
     assert getattr(importlib.import_module(module), original) is getattr(greenrt, name)
 
 
-def test_a_thing_has_one_home():
+def test_a_thing_has_one_home() -> None:
     homes: dict[int, set[str]] = {}
     names: dict[int, str] = {}
     for module_name in MODULES:
@@ -96,7 +96,7 @@ def test_a_thing_has_one_home():
     assert {names[key]: sorted(found) for key, found in homes.items() if len(found) > 1} == {}
 
 
-def test_importing_makes_no_hub_and_no_thread():
+def test_importing_makes_no_hub_and_no_thread() -> None:
     """And loads nothing that a program might want to patch first, but what greenrt itself needs.
 
     The standard library's `typing` is the price of a third of the import: annotations go by `greenrt._typing`.

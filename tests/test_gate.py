@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -10,7 +11,7 @@ from support.build import ROOT
 
 
 @pytest.fixture(scope="module")
-def gate() -> ModuleType:
+def gate() -> Iterator[ModuleType]:
     spec = importlib.util.spec_from_file_location("gate", ROOT / ".ci" / "gate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -28,7 +29,7 @@ def results(gate: ModuleType, logs: Path, *stages: object) -> dict[str, str]:
     return {stage.name: stage.result for stage in run.stages.values()}
 
 
-def test_a_stage_runs_when_what_it_needs_has_succeeded(gate: ModuleType, tmp_path: Path):
+def test_a_stage_runs_when_what_it_needs_has_succeeded(gate: ModuleType, tmp_path: Path) -> None:
     made = tmp_path / "made"
     assert results(
         gate,
@@ -38,7 +39,7 @@ def test_a_stage_runs_when_what_it_needs_has_succeeded(gate: ModuleType, tmp_pat
     ) == {"make": "ok", "use": "ok"}
 
 
-def test_what_needs_a_failed_stage_is_not_run_and_the_others_go_on(gate: ModuleType, tmp_path: Path):
+def test_what_needs_a_failed_stage_is_not_run_and_the_others_go_on(gate: ModuleType, tmp_path: Path) -> None:
     assert results(
         gate,
         tmp_path,
@@ -54,7 +55,7 @@ def test_what_needs_a_failed_stage_is_not_run_and_the_others_go_on(gate: ModuleT
     }
 
 
-def test_what_the_machine_lacks_is_no_failure(gate: ModuleType, tmp_path: Path):
+def test_what_the_machine_lacks_is_no_failure(gate: ModuleType, tmp_path: Path) -> None:
     missing = gate.Stage("CPython 3.99", "echo none here; false", optional=True)
     suite = gate.Stage("suite 3.99", "true", needs=["CPython 3.99"])
     assert results(gate, tmp_path, missing, suite)["suite 3.99"].startswith("NOT RUN: CPython 3.99")
@@ -63,14 +64,14 @@ def test_what_the_machine_lacks_is_no_failure(gate: ModuleType, tmp_path: Path):
     assert missing.log.read_text() == "none here\n"
 
 
-def test_a_stage_that_hangs_ends(gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_stage_that_hangs_ends(gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "LIMIT", 0.5)
     assert results(gate, tmp_path, gate.Stage("hang", "sleep 100 & wait")) == {
         "hang": "FAILED: no end within 0.5 s"
     }
 
 
-def test_the_interpreter_that_runs_is_found_by_its_version(gate: ModuleType):
+def test_the_interpreter_that_runs_is_found_by_its_version(gate: ModuleType) -> None:
     version = "{}.{}".format(*sys.version_info[:2])
     found = gate.interpreter(version)
     if found is None:
@@ -79,7 +80,7 @@ def test_the_interpreter_that_runs_is_found_by_its_version(gate: ModuleType):
     assert Path(found).exists()
 
 
-def test_each_stage_names_stages_that_exist(gate: ModuleType):
+def test_each_stage_names_stages_that_exist(gate: ModuleType) -> None:
     stages = list(gate.stages())
     names = {stage.name for stage in stages}
     assert len(names) == len(stages)

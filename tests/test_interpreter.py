@@ -42,17 +42,17 @@ def refusal(preparation: str, statement: str = "import greenrt", **variables: st
 
 
 @pytest.mark.parametrize("version", ["(3, 10, 13, 'final', 0)", "(3, 6, 15, 'final', 0)"])
-def test_an_old_interpreter_is_refused(version: str):
+def test_an_old_interpreter_is_refused(version: str) -> None:
     message = refusal(f"import sys; sys.version_info = {version}")
     assert "needs Python 3.11 or newer, and this is 3." in message
 
 
 @pytest.mark.parametrize("name", ["__init__.py", "_interpreter.py", "_build.py", "_typing.py"])
-def test_what_refuses_an_old_interpreter_has_syntax_of_such(name: str):
+def test_what_refuses_an_old_interpreter_has_syntax_of_such(name: str) -> None:
     ast.parse((PACKAGE / name).read_text(), feature_version=(3, 6))
 
 
-def test_a_new_interpreter_gets_one_warning_and_no_frame_stack_cache():
+def test_a_new_interpreter_gets_one_warning_and_no_frame_stack_cache() -> None:
     done = run(
         """
         import sys
@@ -68,18 +68,18 @@ def test_a_new_interpreter_gets_one_warning_and_no_frame_stack_cache():
     assert "not been tested on Python 3.99, and runs with the frame-stack cache off" in done.stderr
 
 
-def test_an_interpreter_without_the_gil_is_refused():
+def test_an_interpreter_without_the_gil_is_refused() -> None:
     message = refusal("import sys; sys._is_gil_enabled = lambda: False")
     assert "needs the GIL" in message
     assert "PYTHON_GIL=1" in message
 
 
-def test_an_interpreter_whose_gil_is_on_is_not():
+def test_an_interpreter_whose_gil_is_on_is_not() -> None:
     run_script("import sys; sys._is_gil_enabled = lambda: True; import greenrt; greenrt.sleep(0)")
 
 
 @compiled_only
-def test_an_import_that_turns_the_gil_on_is_not_refused():
+def test_an_import_that_turns_the_gil_on_is_not_refused() -> None:
     run_script(
         """
         import sys
@@ -90,14 +90,14 @@ def test_an_import_that_turns_the_gil_on_is_not_refused():
 
 
 @pytest.mark.parametrize("version", ["2.0.2", "4.0.0"])
-def test_a_greenlet_of_another_major_version_is_refused(version: str):
+def test_a_greenlet_of_another_major_version_is_refused(version: str) -> None:
     message = refusal(f"import greenlet; greenlet.__version__ = {version!r}")
     assert f"needs greenlet 3, and {version} is installed; run: pip install" in message
 
 
 @compiled_only
 @pytest.mark.parametrize("missing", [["_native.switch"], ["green.time"], COMPILED[1:]])
-def test_a_half_built_tree_is_refused(missing: list[str], tmp_path: Path):
+def test_a_half_built_tree_is_refused(missing: list[str], tmp_path: Path) -> None:
     tree = tmp_path / "greenrt"
     shutil.copytree(PACKAGE, tree, ignore=shutil.ignore_patterns("__pycache__"))
     for name in missing:
@@ -110,7 +110,7 @@ def test_a_half_built_tree_is_refused(missing: list[str], tmp_path: Path):
 
 
 @compiled_only
-def test_a_tree_with_no_compiled_module_is_the_plain_build(tmp_path: Path):
+def test_a_tree_with_no_compiled_module_is_the_plain_build(tmp_path: Path) -> None:
     tree = tmp_path / "greenrt"
     shutil.copytree(PACKAGE, tree, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     done = run(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import greenrt; print(greenrt.__build__)")
@@ -142,7 +142,7 @@ interpreters.destroy(one)
 
 
 @pytest.mark.parametrize("before", ["", "import greenrt; greenrt.sleep(0)"])
-def test_a_subinterpreter_is_refused(before: str):
+def test_a_subinterpreter_is_refused(before: str) -> None:
     done = run(before + "\n" + SUBINTERPRETER)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("greenrt works in the main interpreter only, and this is a subinterpreter;")
@@ -164,13 +164,13 @@ LAZY = ("-X", "lazy_imports=all")
         "import greenrt.green.socket as socket; socket.socketpair()",
     ],
 )
-def test_the_runtime_works_with_lazy_imports(script: str):
+def test_the_runtime_works_with_lazy_imports(script: str) -> None:
     done = run(script, *LAZY, "-W", "error")
     assert done.returncode == 0, done.stderr
 
 
 @lazy_only
-def test_patching_works_with_lazy_imports():
+def test_patching_works_with_lazy_imports() -> None:
     done = run(
         """
         import asyncio, queue, select, socket, ssl, subprocess, threading, time
@@ -212,7 +212,7 @@ def test_patching_works_with_lazy_imports():
 
 
 @lazy_only
-def test_the_programs_own_filter_of_lazy_imports_stays():
+def test_the_programs_own_filter_of_lazy_imports_stays() -> None:
     done = run(
         """
         import sys

@@ -1,6 +1,7 @@
 """Which resolver is chosen, what of greenrt's own is left to the C library, and what is asked one by one."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def was_left(resolver: type[AresResolver], function: str, *arguments: Any) -> bo
 
 
 @pytest.mark.parametrize("name", RESOLVERS)
-def test_the_environment_chooses(name: str, monkeypatch: pytest.MonkeyPatch):
+def test_the_environment_chooses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GREENRT_RESOLVER", name)
     resolver = new_resolver()
     try:
@@ -49,7 +50,7 @@ def test_the_environment_chooses(name: str, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("name", [None, ""])
-def test_the_default_is_auto(name: str | None, monkeypatch: pytest.MonkeyPatch):
+def test_the_default_is_auto(name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GREENRT_RESOLVER", raising=False)
     if name is not None:
         monkeypatch.setenv("GREENRT_RESOLVER", name)
@@ -92,7 +93,7 @@ def test_an_unknown_name_in_the_environment_is_refused_by_patching_and_by_the_fi
         ("hosts: resolve files dns", True),
     ],
 )
-def test_auto_leaves_other_sources_to_the_c_library(etc: Path, line: str, left: bool):
+def test_auto_leaves_other_sources_to_the_c_library(etc: Path, line: str, left: bool) -> None:
     (etc / "nsswitch.conf").write_text(line + "\n")
     assert was_left(AutoResolver, "gethostbyname", "localhost") is left
     # Asked at each call.
@@ -100,7 +101,7 @@ def test_auto_leaves_other_sources_to_the_c_library(etc: Path, line: str, left: 
     assert was_left(AutoResolver, "gethostbyname", "localhost") is False
 
 
-def test_what_is_rare_is_left_to_the_c_library(etc: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_is_rare_is_left_to_the_c_library(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (etc / "nsswitch.conf").write_text("hosts: files dns\nservices: files\n")
     assert was_left(AresResolver, "getaddrinfo", "localhost", 80) is False
     assert was_left(AresResolver, "getaddrinfo", "localhost", 80, 0, 0, 0, AI_IDN) is True
@@ -116,7 +117,7 @@ def test_what_is_rare_is_left_to_the_c_library(etc: Path, monkeypatch: pytest.Mo
     assert was_left(AresResolver, "getaddrinfo", "localhost", 80) is True
 
 
-def test_names_have_threads_of_their_own():
+def test_names_have_threads_of_their_own() -> None:
     """Slow names take no threads away from other calls."""
     pool = greenrt.get_hub().threadpool
     resolver = ThreadResolver()
@@ -161,14 +162,16 @@ class RecordedLookup:
         ("no-aaaa", ["ask A", "wait for A"]),
     ],
 )
-def test_both_families_are_asked_for_at_once_unless_forbidden(etc: Path, option: str, steps: list[str]):
+def test_both_families_are_asked_for_at_once_unless_forbidden(
+    etc: Path, option: str, steps: list[str]
+) -> None:
     (etc / "resolv.conf").write_text(f"nameserver 192.0.2.53\noptions {option}\n")
     stub = Recording()
     Dns(stub).by_name("name.test", socket.AF_UNSPEC)
     assert stub.steps == steps
 
 
-def test_getfqdn_asks_the_resolver():
+def test_getfqdn_asks_the_resolver() -> None:
     class Own:
         def gethostbyaddr(self, name: str) -> Any:
             return "host", ["host.name.test"], ["192.0.2.1"]
@@ -186,7 +189,7 @@ def test_getfqdn_asks_the_resolver():
 
 
 @pytest.fixture
-def hub():
+def hub() -> Iterator[greenrt.Hub]:
     hub = greenrt.get_hub()
     before, pool = hub.resolver, hub.threadpool
     yield hub
@@ -194,7 +197,7 @@ def hub():
 
 
 @pytest.mark.parametrize("name", RESOLVERS)
-def test_a_hub_takes_a_resolver_by_its_name(hub: Any, name: str):
+def test_a_hub_takes_a_resolver_by_its_name(hub: greenrt.Hub, name: str) -> None:
     hub.resolver = name
     try:
         assert type(hub.resolver) is RESOLVERS[name]
@@ -215,7 +218,9 @@ def test_a_hub_takes_a_resolver_by_its_name(hub: Any, name: str):
     ],
     ids=repr,
 )
-def test_what_is_no_resolver_is_refused_at_once(hub: Any, value: Any, kind: type[Exception], words: str):
+def test_what_is_no_resolver_is_refused_at_once(
+    hub: greenrt.Hub, value: Any, kind: type[Exception], words: str
+) -> None:
     before = hub.resolver
     with pytest.raises(kind, match=words):
         hub.resolver = value
@@ -223,14 +228,14 @@ def test_what_is_no_resolver_is_refused_at_once(hub: Any, value: Any, kind: type
 
 
 @pytest.mark.parametrize("value", ["thread", 3, greenrt.ThreadPool, ...], ids=repr)
-def test_what_is_no_thread_pool_is_refused_at_once(hub: Any, value: Any):
+def test_what_is_no_thread_pool_is_refused_at_once(hub: greenrt.Hub, value: Any) -> None:
     before = hub.threadpool
     with pytest.raises(TypeError, match="threadpool must be a ThreadPool"):
         hub.threadpool = value
     assert hub.threadpool is before
 
 
-def test_none_stands_for_a_new_resolver_and_a_new_pool(hub: Any):
+def test_none_stands_for_a_new_resolver_and_a_new_pool(hub: greenrt.Hub) -> None:
     before = hub.resolver, hub.threadpool
     hub.resolver = hub.threadpool = None
     try:

@@ -1,5 +1,7 @@
 """greenrt.dns.query: every type, search, addresses, IDNA; resolv.conf is read again when it changes."""
 
+from collections.abc import Callable
+
 import pytest
 
 import greenrt.dns
@@ -42,7 +44,7 @@ READ = {
 
 
 @pytest.fixture
-def configured(server, monkeypatch):
+def configured(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let /etc/resolv.conf be a text, with the test's server put in."""
 
     def configure(text: str = "", at: FakeServer = server) -> None:
@@ -56,24 +58,24 @@ def configured(server, monkeypatch):
 
 
 @pytest.mark.parametrize("rtype", RECORDS)
-def test_each_type(configured, server, rtype):
+def test_each_type(configured: Callable[..., None], server: FakeServer, rtype: str) -> None:
     server.zone = {"x.test": {rtype: RECORDS[rtype]}}
     answer = query("x.test.", rtype)
     assert answer.records == READ[rtype]
     assert (answer.canonical, answer.ttl) == ("x.test", 300)
 
 
-def test_addresses(configured):
+def test_addresses(configured: Callable[..., None]) -> None:
     assert query("a.test").records == [address_of("a.test")]
     assert query("a.test", "AAAA").records == [address_of("a.test", "AAAA")]
 
 
-def test_orders(configured, server):
+def test_orders(configured: Callable[..., None], server: FakeServer) -> None:
     assert sorted([MX(10, "a"), MX(5, "b")])[0].exchange == "b"
     assert sorted([SRV(1, 5, 1, "a"), SRV(0, 0, 1, "b")])[0].target == "b"
 
 
-def test_servers_and_timeout_of_one_call(configured, server):
+def test_servers_and_timeout_of_one_call(configured: Callable[..., None], server: FakeServer) -> None:
     with FakeServer() as other:
         assert query("a.test", servers=[other.server]).records == [address_of("a.test")]
         assert len(other.packets) == 1
@@ -88,7 +90,7 @@ def test_servers_and_timeout_of_one_call(configured, server):
         query("a.test", servers=["127.0.0.1:1"])
 
 
-def test_a_pointer_of_an_address(configured, server):
+def test_a_pointer_of_an_address(configured: Callable[..., None], server: FakeServer) -> None:
     server.zone = {
         "1.2.0.192.in-addr.arpa": {"PTR": ["h.test."]},
         "1" + ".0" * 31 + ".ip6.arpa": {"PTR": ["six.test."]},
@@ -97,14 +99,14 @@ def test_a_pointer_of_an_address(configured, server):
     assert query("::1", "PTR").records == ["six.test"]
 
 
-def test_idna(configured, server):
+def test_idna(configured: Callable[..., None], server: FakeServer) -> None:
     query("bücher.test")
     assert server.asked("xn--bcher-kva.test")
     with pytest.raises(Malformed):
         query("ü" * 70)
 
 
-def test_search(configured, server):
+def test_search(configured: Callable[..., None], server: FakeServer) -> None:
     configured("search one.test two.test\noptions ndots:2 timeout:1")
     server.zone = {"h.two.test": {"TXT": ['"found"']}}
     with pytest.raises(NoData):
@@ -118,7 +120,9 @@ def test_search(configured, server):
     assert [p.name.lower() for p in server.packets[4:]] == ["nx.a.b", "nx.a.b.one.test", "nx.a.b.two.test"]
 
 
-def test_a_search_list_with_the_root_and_without_top_level_domains(configured, server):
+def test_a_search_list_with_the_root_and_without_top_level_domains(
+    configured: Callable[..., None], server: FakeServer
+) -> None:
     configured("search one.test .\noptions no-tld-query timeout:1")
     with pytest.raises(NoData):
         query("h", "TXT", search=True)
@@ -128,7 +132,9 @@ def test_a_search_list_with_the_root_and_without_top_level_domains(configured, s
     assert [packet.name.lower() for packet in server.packets] == ["h.one.test", "h", "h.one.test"]
 
 
-def test_a_new_resolv_conf_is_used_by_the_next_question(configured, server):
+def test_a_new_resolv_conf_is_used_by_the_next_question(
+    configured: Callable[..., None], server: FakeServer
+) -> None:
     """libevent reads resolv.conf once, when the program starts."""
     query("a.test")
     with FakeServer() as other:
@@ -138,7 +144,7 @@ def test_a_new_resolv_conf_is_used_by_the_next_question(configured, server):
 
 
 @pytest.mark.parametrize("rtype", ["PTR", "NS", "CNAME", "MX", "SRV", "A", "AAAA"])
-def test_hostile_names_do_not_come_through(configured, rtype):
+def test_hostile_names_do_not_come_through(configured: Callable[..., None], rtype: str) -> None:
     try:
         found = query("control.test", rtype)
     except Malformed:
@@ -146,7 +152,7 @@ def test_hostile_names_do_not_come_through(configured, rtype):
     assert found is None or (rtype, found.records) == ("MX", [MX(20, "good.test")])
 
 
-def test_unknown_type_and_name(configured):
+def test_unknown_type_and_name(configured: Callable[..., None]) -> None:
     with pytest.raises(ValueError, match="CAA"):
         query("a.test", "AXFR")
     with pytest.raises(AttributeError, match="nothing_like_it"):

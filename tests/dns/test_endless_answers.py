@@ -12,6 +12,7 @@ import pytest
 import greenrt
 from greenrt.dns import budget, exchange
 from greenrt.dns.errors import Malformed, ResolverError, ServFail, TimedOut
+from greenrt.dns.stub import Stub
 
 from .fake_server import FakeServer, address_of
 
@@ -20,7 +21,7 @@ COST = 0.25
 
 
 @pytest.fixture
-def one_try(stub, configuration):
+def one_try(stub: Stub, configuration: SimpleNamespace) -> Stub:
     """The stub asks a server once, for half a second."""
     configuration.timeout, configuration.attempts = 0.5, 1
     stub.configure(configuration)
@@ -28,12 +29,12 @@ def one_try(stub, configuration):
 
 
 @pytest.fixture
-def reads(monkeypatch):
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What each read of a socket by c-ares finds: the sizes in bytes."""
     found = []
     original = budget.ReadBudget.spend
 
-    def spend(self):
+    def spend(self: budget.ReadBudget) -> bool:
         before = self._bytes
         go_on = original(self)
         found.append(before - self._bytes)
@@ -55,7 +56,7 @@ def sockets() -> set[int]:
 
 @pytest.mark.parametrize("verb", ["endless", "zeros", "halftcp"])
 @pytest.mark.parametrize("rtype", ["A", "MX"])
-def test_a_stream_without_end(one_try, reads, verb, rtype):
+def test_a_stream_without_end(one_try: Stub, reads: list[int], verb: str, rtype: str) -> None:
     """c-ares 1.34 reads on for as long as its buffer fills, and keeps a connection that ends within a message."""
     spent = time.thread_time()
     with pytest.raises((TimedOut, ServFail, Malformed)):
@@ -66,12 +67,12 @@ def test_a_stream_without_end(one_try, reads, verb, rtype):
     assert len(reads) <= budget.MAX_STREAM_READS + 10
 
 
-def test_a_stream_of_empty_messages_is_refused(one_try):
+def test_a_stream_of_empty_messages_is_refused(one_try: Stub) -> None:
     with pytest.raises(Malformed):
         one_try.query("void.test", "A")
 
 
-def test_the_next_server_answers(stub, configuration):
+def test_the_next_server_answers(stub: Stub, configuration: SimpleNamespace) -> None:
     with FakeServer() as hostile, FakeServer() as good:
         hostile.fault = "endless"
         configuration.servers = [hostile.server, good.server]
@@ -82,7 +83,7 @@ def test_the_next_server_answers(stub, configuration):
         assert hostile.asked("a.test")
 
 
-def test_other_greenlets_run_during_a_stream_without_end(one_try):
+def test_other_greenlets_run_during_a_stream_without_end(one_try: Stub) -> None:
     lookup = greenrt.spawn(one_try.query, "endless.test", "A")
     longest = 0.0
     while not lookup.ready():
@@ -93,11 +94,13 @@ def test_other_greenlets_run_during_a_stream_without_end(one_try):
     assert isinstance(lookup.exception, ResolverError)
 
 
-def test_answers_that_arrive_byte_by_byte(one_try):
+def test_answers_that_arrive_byte_by_byte(one_try: Stub) -> None:
     assert one_try.query("drip.test", "A").records == [address_of("drip.test")]
 
 
-def test_each_answer_refills_the_budget_of_its_connection(stub, configuration, server, reads):
+def test_each_answer_refills_the_budget_of_its_connection(
+    stub: Stub, configuration: SimpleNamespace, server: FakeServer, reads: list[int]
+) -> None:
     configuration.use_vc = True
     configuration.timeout = 10.0
     stub.configure(configuration)
@@ -111,7 +114,9 @@ def test_each_answer_refills_the_budget_of_its_connection(stub, configuration, s
 
 
 @pytest.mark.parametrize("rtype", ["A", "PTR"])
-def test_a_storm_of_datagrams_makes_the_stub_ask_over_tcp(one_try, server, rtype):
+def test_a_storm_of_datagrams_makes_the_stub_ask_over_tcp(
+    one_try: Stub, server: FakeServer, rtype: str
+) -> None:
     """An answer over TCP cannot be forged by a host that does not see the connection."""
     spent = time.thread_time()
     if rtype == "A":
@@ -123,7 +128,9 @@ def test_a_storm_of_datagrams_makes_the_stub_ask_over_tcp(one_try, server, rtype
     assert [packet.protocol for packet in server.asked("storm.test")] == ["udp", "tcp"]
 
 
-def test_a_storm_of_datagrams_ends_a_question_to_one_server_only(stub, configuration):
+def test_a_storm_of_datagrams_ends_a_question_to_one_server_only(
+    stub: Stub, configuration: SimpleNamespace
+) -> None:
     with FakeServer() as hostile, FakeServer() as good:
         hostile.fault = "storm"
         configuration.servers = [hostile.server, good.server]
@@ -132,7 +139,9 @@ def test_a_storm_of_datagrams_ends_a_question_to_one_server_only(stub, configura
         assert [packet.protocol for packet in hostile.asked("a.test")] == ["udp"]
 
 
-def test_a_storm_of_failures_from_a_server_that_was_asked_before(stub, configuration):
+def test_a_storm_of_failures_from_a_server_that_was_asked_before(
+    stub: Stub, configuration: SimpleNamespace
+) -> None:
     """Its answers are not those that the exchange waits for; their number is bounded all the same."""
     with FakeServer() as hostile, FakeServer() as slow:
         hostile.fault = "refused"
@@ -147,7 +156,7 @@ def test_a_storm_of_failures_from_a_server_that_was_asked_before(stub, configura
         assert lookup.result().records == [address_of("a.test")]
 
 
-def test_a_storm_of_datagrams_at_a_socket_of_c_ares(one_try, reads):
+def test_a_storm_of_datagrams_at_a_socket_of_c_ares(one_try: Stub, reads: list[int]) -> None:
     spent = time.thread_time()
     with pytest.raises((TimedOut, ServFail)):
         one_try.query("storm.test", "MX")
@@ -156,7 +165,7 @@ def test_a_storm_of_datagrams_at_a_socket_of_c_ares(one_try, reads):
     assert not pycares._handle_to_channel
 
 
-def test_a_peer_that_takes_connections_and_says_nothing(stub):
+def test_a_peer_that_takes_connections_and_says_nothing(stub: Stub) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     stub.configure(

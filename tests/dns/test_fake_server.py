@@ -1,5 +1,8 @@
 """The fake DNS server does what its verbs say: asked by dnspython, which is no relation of the code under test."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import dns.message
 import dns.query
 import dns.rcode
@@ -9,24 +12,26 @@ from .fake_server import FORGED, FakeServer, address_of
 
 
 @pytest.fixture(scope="module")
-def server():
+def server() -> Iterator[FakeServer]:
     with FakeServer(
         zone={"mail.test": {"MX": ["10 mx.test."]}, "alias.test": {"CNAME": ["mail.test."]}}
     ) as it:
         yield it
 
 
-def ask(server, name, rtype="A", *, tcp=False, edns=0, **options):
+def ask(
+    server: FakeServer, name: str, rtype: str = "A", *, tcp: bool = False, edns: int = 0, **options: Any
+) -> dns.message.Message:
     question = dns.message.make_query(name, rtype, use_edns=edns, payload=1232)
     call = dns.query.tcp if tcp else dns.query.udp
     return call(question, server.address, 2, port=server.port, **options)
 
 
-def addresses(message):
+def addresses(message: dns.message.Message) -> list[str]:
     return [item.to_text() for rrset in message.answer for item in rrset if hasattr(item, "address")]
 
 
-def test_answers_and_logs(server):
+def test_answers_and_logs(server: FakeServer) -> None:
     reply = ask(server, "AnY.tesT")
     assert addresses(reply) == [address_of("any.test")]
     packet = server.asked("any.test", "A")[-1]
@@ -35,7 +40,7 @@ def test_answers_and_logs(server):
     assert server.asked("any.test", "AAAA")[-1].protocol == "tcp"
 
 
-def test_zone(server):
+def test_zone(server: FakeServer) -> None:
     assert "10 mx.test." in ask(server, "mail.test", "MX").answer[0].to_text()
     reply = ask(server, "alias.test", "MX")
     assert [rrset.name.to_text() for rrset in reply.answer] == ["alias.test.", "mail.test."]
@@ -52,13 +57,13 @@ def test_zone(server):
         ("nodata", "NOERROR"),
     ],
 )
-def test_codes(server, verb, code):
+def test_codes(server: FakeServer, verb: str, code: str) -> None:
     reply = ask(server, f"{verb}.test")
     assert dns.rcode.to_text(reply.rcode()) == code
     assert reply.answer == []
 
 
-def test_truncation(server):
+def test_truncation(server: FakeServer) -> None:
     assert ask(server, "tc.test").flags & dns.flags.TC
     assert addresses(ask(server, "tc.test", tcp=True)) == [address_of("tc.test")]
     assert ask(server, "many.test", edns=False).flags & dns.flags.TC
@@ -66,12 +71,12 @@ def test_truncation(server):
     assert len(addresses(ask(server, "oversize.test", edns=False))) == 200
 
 
-def test_chains(server):
+def test_chains(server: FakeServer) -> None:
     assert len(ask(server, "cname.test").answer) == 4
     assert addresses(ask(server, "cnameloop.test")) == []
 
 
-def test_silence(server):
+def test_silence(server: FakeServer) -> None:
     with pytest.raises(dns.exception.Timeout):
         dns.query.udp(dns.message.make_query("drop.test", "A"), server.address, 0.1, port=server.port)
     with pytest.raises(dns.exception.Timeout):
@@ -80,11 +85,11 @@ def test_silence(server):
 
 
 @pytest.mark.parametrize("verb", ["badid", "badq", "badport", "garbage", "short"])
-def test_forgeries_are_followed_by_the_truth(server, verb):
+def test_forgeries_are_followed_by_the_truth(server: FakeServer, verb: str) -> None:
     options = {"ignore_errors": True, "ignore_unexpected": True}
     assert addresses(ask(server, f"{verb}.test", **options)) == [address_of(f"{verb}.test")]
 
 
-def test_a_forgery_is_an_answer_but_for_one_thing(server):
+def test_a_forgery_is_an_answer_but_for_one_thing(server: FakeServer) -> None:
     assert addresses(ask(server, "badcase.test")) == [FORGED]
     assert addresses(ask(server, "wrongowner.test")) == [FORGED]

@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,26 +12,32 @@ from greenrt.dns import hosts, numeric, rfc6724
 from greenrt.dns.reloaded import Reloaded
 from greenrt.dns.resolvers import AresResolver
 
+from .fake_server import FakeServer
+
 
 def slow(*args: object, **kwargs: object) -> object:
     raise AssertionError("the slow path")
 
 
 @pytest.fixture
-def resolver(server):
+def resolver(server: FakeServer) -> Iterator[AresResolver]:
     made = AresResolver(servers=[server.server])
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "127.1", None])
-def test_addresses_reach_no_source(resolver, server, host, monkeypatch):
+def test_addresses_reach_no_source(
+    resolver: AresResolver, server: FakeServer, host: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hosts.hosts, "get", slow)
     assert resolver.getaddrinfo(host, 80)
     assert not server.packets
 
 
-def test_addresses_in_their_usual_form_are_recognized_without_the_c_library(monkeypatch):
+def test_addresses_in_their_usual_form_are_recognized_without_the_c_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(numeric, "getaddrinfo", slow)
     assert numeric.is_plain("127.0.0.1")
     assert numeric.is_plain("::1")
@@ -38,14 +46,16 @@ def test_addresses_in_their_usual_form_are_recognized_without_the_c_library(monk
     assert not numeric.is_plain("example.test")
 
 
-def test_hosts_of_the_file_reach_no_name_server(resolver, server, tmp_path, monkeypatch):
+def test_hosts_of_the_file_reach_no_name_server(
+    resolver: AresResolver, server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "hosts").write_text("192.0.2.7 known.test\n")
     monkeypatch.setattr(hosts.hosts, "path", str(tmp_path / "hosts"))
     assert resolver.gethostbyname("known.test") == "192.0.2.7"
     assert not server.packets
 
 
-def test_a_single_address_is_not_sorted(monkeypatch):
+def test_a_single_address_is_not_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rfc6724, "_ranked", slow)
     one = [(socket.AF_INET, b"\x7f\0\0\1")]
     assert rfc6724.sort_addresses(one) is one
@@ -53,7 +63,9 @@ def test_a_single_address_is_not_sorted(monkeypatch):
         rfc6724.sort_addresses(one * 2)
 
 
-def test_a_file_that_stays_the_same_is_neither_opened_nor_parsed_again(tmp_path, monkeypatch):
+def test_a_file_that_stays_the_same_is_neither_opened_nor_parsed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "file"
     path.write_text("text")
     reloaded = Reloaded(str(path), bytes.decode)
@@ -64,7 +76,7 @@ def test_a_file_that_stays_the_same_is_neither_opened_nor_parsed_again(tmp_path,
     assert reloaded.get() == "text"
 
 
-def test_a_cached_answer_reaches_no_name_server(server):
+def test_a_cached_answer_reaches_no_name_server(server: FakeServer) -> None:
     cached = AresResolver(servers=[server.server], cache=True)
     try:
         for _ in range(3):

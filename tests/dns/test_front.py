@@ -22,7 +22,7 @@ PACKED = socket.inet_aton("192.0.2.1")
 class Known:
     """A source with one host."""
 
-    def __init__(self, answer: Host | Failure):
+    def __init__(self, answer: Host | Failure) -> None:
         self.answer = answer
         self.asked: list[str] = []
 
@@ -58,7 +58,7 @@ HOST = Host("name.test", ["alias.test"], [(socket.AF_INET, PACKED)])
         ("hosts:", []),
     ],
 )
-def test_the_order_of_sources(etc: Path, line: str, asked: list[str]):
+def test_the_order_of_sources(etc: Path, line: str, asked: list[str]) -> None:
     (etc / "nsswitch.conf").write_text(line)
     dns = Known(HOST)
     front = Front({"files": Files(), "dns": dns})
@@ -71,7 +71,7 @@ def test_the_order_of_sources(etc: Path, line: str, asked: list[str]):
     assert dns.asked == asked
 
 
-def test_edits_are_seen_by_the_next_lookup(etc: Path):
+def test_edits_are_seen_by_the_next_lookup(etc: Path) -> None:
     front = Front({"files": Files(), "dns": Known(Failure())})
     (etc / "hosts").write_text("192.0.2.7 edited.test\n")
     assert front.gethostbyname("edited.test") == "192.0.2.7"
@@ -86,7 +86,7 @@ def test_edits_are_seen_by_the_next_lookup(etc: Path):
     ("failure", "code"),
     [(Failure(1), socket.EAI_NONAME), (Failure(2), socket.EAI_AGAIN), (Failure(4), socket.EAI_NODATA)],
 )
-def test_failures(etc: Path, failure: Failure, code: int):
+def test_failures(etc: Path, failure: Failure, code: int) -> None:
     front = Front({"dns": Known(failure)})
     with pytest.raises(socket.gaierror) as raised:
         front.getaddrinfo("name", 80)
@@ -101,7 +101,7 @@ def test_failures(etc: Path, failure: Failure, code: int):
 
 @pytest.mark.parametrize("function", ["getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"])
 @pytest.mark.parametrize("host", ["a\0b.test", b"a\0b.test", "127.0.0.1\0.test"])
-def test_a_null_byte_is_refused(function: str, host: str | bytes):
+def test_a_null_byte_is_refused(function: str, host: str | bytes) -> None:
     dns = Known(HOST)
     arguments = (80,) if function == "getaddrinfo" else ()
     with pytest.raises(ValueError, match="null byte"):
@@ -118,12 +118,12 @@ def outcome(function: Any, *arguments: Any) -> Any:
 
 @pytest.mark.parametrize("function", ["getaddrinfo", "gethostbyname", "gethostbyname_ex"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.01", "127.1", "::1", b"127.0.0.1", b"127.1", b"::1"])
-def test_addresses_are_read_as_by_the_c_library(function: str, host: str | bytes):
+def test_addresses_are_read_as_by_the_c_library(function: str, host: str | bytes) -> None:
     arguments = (host, 80) if function == "getaddrinfo" else (host,)
     assert outcome(getattr(green, function), *arguments) == outcome(getattr(socket, function), *arguments)
 
 
-def test_addresses_need_no_resolver(monkeypatch: pytest.MonkeyPatch):
+def test_addresses_need_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "_resolver", None)
     assert green.gethostbyname("127.0.0.1") == "127.0.0.1"
     assert green.gethostbyname_ex("127.0.0.1") == ("127.0.0.1", [], ["127.0.0.1"])
@@ -133,13 +133,13 @@ def test_addresses_need_no_resolver(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("function", ["getaddrinfo", "gethostbyname", "gethostbyname_ex"])
 @pytest.mark.parametrize("host", ["127.0.0.1\0", b"127.0.0.1\0"])
-def test_an_address_with_a_null_byte_is_refused(function: str, host: str | bytes):
+def test_an_address_with_a_null_byte_is_refused(function: str, host: str | bytes) -> None:
     with pytest.raises((TypeError, ValueError), match="null"):
         getattr(green, function)(host, *((80,) if function == "getaddrinfo" else ()))
 
 
 @pytest.mark.parametrize("host", [5, 1.5, [], object()])
-def test_a_host_of_a_wrong_type(host: object):
+def test_a_host_of_a_wrong_type(host: object) -> None:
     front = Front({})
     with pytest.raises(TypeError):
         front.getaddrinfo(host, 80)
@@ -184,7 +184,7 @@ def test_a_host_of_a_wrong_type(host: object):
     ],
     ids=lambda arguments: repr(arguments)[:40],
 )
-def test_malformed_arguments_are_refused_as_by_the_c_library(arguments: tuple[Any, ...]):
+def test_malformed_arguments_are_refused_as_by_the_c_library(arguments: tuple[Any, ...]) -> None:
     """No name server is asked about them; those whose names it could be asked about have bad hints."""
     dns = Known(Failure())
     with pytest.raises((OSError, TypeError, ValueError, OverflowError)) as ours:
@@ -196,14 +196,14 @@ def test_malformed_arguments_are_refused_as_by_the_c_library(arguments: tuple[An
         assert ours.value.args == native.value.args
 
 
-def test_an_unknown_resolver(monkeypatch: pytest.MonkeyPatch):
+def test_an_unknown_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GREENRT_RESOLVER", "carrier-pigeon")
     with pytest.raises(ValueError, match=r"carrier-pigeon.*auto, ares, thread, block"):
         new_resolver()
 
 
 @pytest.mark.parametrize("name", RESOLVERS)
-def test_every_resolver_knows_localhost(name: str):
+def test_every_resolver_knows_localhost(name: str) -> None:
     resolver = new_resolver(name=name)
     try:
         assert resolver.gethostbyname("localhost") == "127.0.0.1"

@@ -28,7 +28,7 @@ def unshare() -> list[str]:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_the_same_as_the_c_library(name: str, tmp_path: Path):
+def test_the_same_as_the_c_library(name: str, tmp_path: Path) -> None:
     if not unshare():
         pytest.skip("needs a network and mounts of its own: root, or user namespaces")
     done = subprocess.run(
@@ -46,5 +46,5 @@ def test_the_same_as_the_c_library(name: str, tmp_path: Path):
     assert counts["differences"] == 0
 
 
-def test_there_are_enough_cases():
+def test_there_are_enough_cases() -> None:
     assert sum(len(scenario.cases) for scenario in SCENARIOS.values()) > 1000

@@ -16,7 +16,7 @@ def resolv(text: str, **environ: str) -> resolvconf.ResolvConf:
     return resolvconf.parse(text.encode("latin-1"), environ)
 
 
-def test_resolv_conf():
+def test_resolv_conf() -> None:
     conf = resolv(
         "# comment\n; other\nnameserver 192.0.2.1\nnameserver\t2001:db8::1\n"
         "search one.test two.test.\noptions ndots:2 timeout:1 rotate use-vc no-aaaa unknown\n"
@@ -48,7 +48,7 @@ def test_resolv_conf():
         ("options ndots", "ndots", 1),
     ],
 )
-def test_a_line_of_resolv_conf(text: str, field: str, value: object):
+def test_a_line_of_resolv_conf(text: str, field: str, value: object) -> None:
     got = getattr(resolv(text), field)
     if "%" in text:
         # With the name of the interface or its number, as the C library prints it.
@@ -57,7 +57,7 @@ def test_a_line_of_resolv_conf(text: str, field: str, value: object):
         assert got == value
 
 
-def test_variables_come_on_top_of_resolv_conf():
+def test_variables_come_on_top_of_resolv_conf() -> None:
     conf = resolv(
         "search file.test\noptions ndots:2", LOCALDOMAIN="a.test b.test", RES_OPTIONS="ndots:3 edns0"
     )
@@ -89,7 +89,9 @@ HOSTS = hosts.Hosts(
         ("mapped", V6, "mapped", [], ["::ffff:192.0.2.9"]),
     ],
 )
-def test_hosts_by_name(name: str, family: int, canonical: str, aliases: list[str], addresses: list[str]):
+def test_hosts_by_name(
+    name: str, family: int, canonical: str, aliases: list[str], addresses: list[str]
+) -> None:
     host = HOSTS.by_name(name, family)
     assert host is not None
     assert (host.canonical, host.aliases) == (canonical, aliases)
@@ -97,11 +99,11 @@ def test_hosts_by_name(name: str, family: int, canonical: str, aliases: list[str
 
 
 @pytest.mark.parametrize("name", ["", "alias", "localhos", "comment", "nonsense", "192.0.2.5", "main.test."])
-def test_what_hosts_does_not_name(name: str):
+def test_what_hosts_does_not_name(name: str) -> None:
     assert HOSTS.by_name(name, 0) is None
 
 
-def test_only_the_first_line_counts_without_multi():
+def test_only_the_first_line_counts_without_multi() -> None:
     host = HOSTS.by_name("localhost", 0, multiple=False)
     assert host is not None
     assert len(host.addresses) == 1
@@ -109,7 +111,7 @@ def test_only_the_first_line_counts_without_multi():
     assert not hosts._multi(b"multi on\nmulti off # multi on\n")
 
 
-def test_hosts_by_address():
+def test_hosts_by_address() -> None:
     host = HOSTS.by_address(V4, socket.inet_aton("192.0.2.1"))
     assert host is not None
     assert host.canonical == "Main.test"
@@ -141,7 +143,7 @@ RETURN = frozenset({Status.SUCCESS})
         ("hosts: files mdns4 dns", [("files", RETURN), ("mdns4", RETURN), ("dns", RETURN)], False),
     ],
 )
-def test_nsswitch(line: str, sources: list[tuple[str, set[Status]]], plain: bool):
+def test_nsswitch(line: str, sources: list[tuple[str, set[Status]]], plain: bool) -> None:
     parsed = nsswitch.parse(line.encode())
     assert [(source.name, set(source.returns)) for source in parsed.hosts] == [
         (n, set(r)) for n, r in sources
@@ -154,7 +156,7 @@ def number(address: str) -> int:
     return int.from_bytes(socket.inet_pton(family, address), "big")
 
 
-def test_the_default_tables_of_gai_conf():
+def test_the_default_tables_of_gai_conf() -> None:
     conf = gai_conf.parse(b"")
     assert conf.label(number("::1")) == 0
     assert conf.label(number("2001:db8::1")) == 1
@@ -163,7 +165,7 @@ def test_the_default_tables_of_gai_conf():
     assert conf.scope4(number("192.0.2.1")) == 14
 
 
-def test_a_line_of_gai_conf_replaces_the_whole_table():
+def test_a_line_of_gai_conf_replaces_the_whole_table() -> None:
     conf = gai_conf.parse(
         b"precedence ::ffff:0:0/96 100\nlabel bad 1\nscopev4 ::ffff:10.0.0.0/104 5 # mapped\nscopev4 x y\n"
     )
@@ -174,7 +176,7 @@ def test_a_line_of_gai_conf_replaces_the_whole_table():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_noise_is_no_error(seed: int):
+def test_noise_is_no_error(seed: int) -> None:
     noise = random.Random(seed)
     words = [
         b"hosts:",
@@ -223,7 +225,7 @@ def test_noise_is_no_error(seed: int):
     ],
     ids=lambda data: repr(data[:12]),
 )
-def test_long_files_are_read_soon(data: bytes):
+def test_long_files_are_read_soon(data: bytes) -> None:
     """A long file takes a while, but not its length squared."""
     started = time.monotonic()
     resolvconf.parse(data, {})
@@ -237,7 +239,7 @@ def test_long_files_are_read_soon(data: bytes):
     assert time.monotonic() - started < 30
 
 
-def test_hosts_by_every_way_to_write_an_address():
+def test_hosts_by_every_way_to_write_an_address() -> None:
     table = hosts.Hosts(
         b"#192.0.2.1 comment\n 192.0.2.10 ten\n192.0.2.1#x\n192.0.2.01 zero\n192x0.2.1 x\n"
         b"::ffff:c000:201 mapped\n\t192.0.2.1\tone uno\n0::1 loop\n::0:1 other"
@@ -256,7 +258,7 @@ def test_hosts_by_every_way_to_write_an_address():
 
 
 @pytest.mark.parametrize(("counts", "name"), [(True, "four"), (False, "mapped")])
-def test_hosts_by_an_ipv4_mapped_address(counts: bool, name: str):
+def test_hosts_by_an_ipv4_mapped_address(counts: bool, name: str) -> None:
     table = hosts.Hosts(b"::1 loop\n192.0.2.1 four\n::ffff:192.0.2.1 mapped\n127.0.0.1 local")
     mapped = b"\0" * 10 + b"\xff\xff"
     found = table.by_address(V6, mapped + b"\xc0\0\2\1", counts)
@@ -269,7 +271,7 @@ def test_hosts_by_an_ipv4_mapped_address(counts: bool, name: str):
     assert table.by_address(V6, bytes(12) + b"\xc0\0\2\1", counts) is None
 
 
-def test_a_new_address_is_known_at_once(monkeypatch: pytest.MonkeyPatch):
+def test_a_new_address_is_known_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     told = [{b"one": interfaces.NOWHERE}]
     place = interfaces.Interface(24, 2, False, False)
     monkeypatch.setattr(interfaces, "addresses", lambda: told[0])
@@ -283,7 +285,7 @@ def test_a_new_address_is_known_at_once(monkeypatch: pytest.MonkeyPatch):
     assert interfaces.place_of(b"two") is interfaces.NOWHERE
 
 
-def test_the_loopback_interface_is_known():
+def test_the_loopback_interface_is_known() -> None:
     assert interfaces.place_of(b"\x7f\0\0\1").prefix == 8
     assert interfaces.is_native(interfaces.place_of(b"\x7f\0\0\1").index)
     assert interfaces.is_native(0xFFFFFFFF)

@@ -9,7 +9,7 @@ from greenrt.dns.reloaded import Reloaded
 from greenrt.dns.resolvconf import resolv_conf
 
 
-def test_a_change_is_seen_at_the_next_look(tmp_path: Path):
+def test_a_change_is_seen_at_the_next_look(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"one")
     file = Reloaded(str(path), bytes.upper)
@@ -20,7 +20,7 @@ def test_a_change_is_seen_at_the_next_look(tmp_path: Path):
     assert file.get() == b""
 
 
-def test_an_unchanged_file_is_read_once(tmp_path: Path):
+def test_an_unchanged_file_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"one")
     reads = []
@@ -30,7 +30,7 @@ def test_an_unchanged_file_is_read_once(tmp_path: Path):
     assert reads == [b"one"]
 
 
-def test_an_older_file_moved_in_is_seen(tmp_path: Path):
+def test_an_older_file_moved_in_is_seen(tmp_path: Path) -> None:
     path, older = tmp_path / "file", tmp_path / "older"
     path.write_bytes(b"one")
     older.write_bytes(b"old")
@@ -42,7 +42,7 @@ def test_an_older_file_moved_in_is_seen(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "loop", "device", "unreadable"])
-def test_what_is_no_file_counts_as_empty(tmp_path: Path, kind: str):
+def test_what_is_no_file_counts_as_empty(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file"
     if kind == "directory":
         path.mkdir()
@@ -58,7 +58,9 @@ def test_what_is_no_file_counts_as_empty(tmp_path: Path, kind: str):
     assert Reloaded(str(path), bytes).get() == b""
 
 
-def test_a_file_that_may_not_be_opened_counts_as_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_that_may_not_be_opened_counts_as_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"secret")
 
@@ -69,7 +71,7 @@ def test_a_file_that_may_not_be_opened_counts_as_empty(tmp_path: Path, monkeypat
     assert Reloaded(str(path), bytes).get() == b""
 
 
-def test_of_a_huge_file_the_beginning_counts(tmp_path: Path):
+def test_of_a_huge_file_the_beginning_counts(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with path.open("wb") as file:
         file.write(b"begin")
@@ -79,7 +81,7 @@ def test_of_a_huge_file_the_beginning_counts(tmp_path: Path):
     assert len(Reloaded(str(path), bytes).get()) == 1 << 20
 
 
-def test_no_reload_in_resolv_conf(tmp_path: Path):
+def test_no_reload_in_resolv_conf(tmp_path: Path) -> None:
     path = tmp_path / "resolv.conf"
     file = type(resolv_conf)(str(path), resolv_conf.parse)
     path.write_text("options ndots:2")

@@ -15,7 +15,7 @@ SETUP = """
 """
 
 
-def test_patched_functions_ask_the_hub_of_their_thread():
+def test_patched_functions_ask_the_hub_of_their_thread() -> None:
     run_script(
         SETUP
         + """
@@ -29,7 +29,7 @@ def test_patched_functions_ask_the_hub_of_their_thread():
     )
 
 
-def test_a_thread_without_a_hub_asks_the_c_library():
+def test_a_thread_without_a_hub_asks_the_c_library() -> None:
     run_script(
         SETUP
         + """
@@ -39,7 +39,7 @@ def test_a_thread_without_a_hub_asks_the_c_library():
     )
 
 
-def test_a_resolver_of_ones_own_and_its_end():
+def test_a_resolver_of_ones_own_and_its_end() -> None:
     run_script(
         """
     import greenrt

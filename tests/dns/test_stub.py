@@ -6,6 +6,8 @@ import resource
 import socket
 import time
 import traceback
+from collections.abc import Callable
+from random import Random
 from types import SimpleNamespace
 
 import pycares
@@ -38,7 +40,7 @@ from .fake_server import FakeServer, address_of
     ],
 )
 @pytest.mark.parametrize("rtype", ["A", "AAAA"])
-def test_addresses(stub, name, rtype):
+def test_addresses(stub: Stub, name: str, rtype: str) -> None:
     answer = stub.query(name, rtype)
     assert answer.records == [address_of(name, rtype)]
     assert (answer.canonical, answer.cnames) == (name, [])
@@ -65,13 +67,13 @@ def test_addresses(stub, name, rtype):
         ("halftcp.test", ServFail),
     ],
 )
-def test_errors(stub, name, error):
+def test_errors(stub: Stub, name: str, error: type[ResolverError]) -> None:
     with pytest.raises(error) as caught:
         stub.query(name, "A")
     assert (caught.value.name, caught.value.rtype) == (name, "A")
 
 
-def test_an_alias_is_followed(stub):
+def test_an_alias_is_followed(stub: Stub) -> None:
     answer = stub.query("cname.Case.test", "A")
     assert answer.cnames == ["cname.Case.test", "link0.Case.test", "link1.Case.test"]
     assert answer.canonical == "link2.Case.test"
@@ -81,24 +83,24 @@ def test_an_alias_is_followed(stub):
 @pytest.mark.parametrize(
     "name", ["", "a..b", ".a", "a b.test", "a\0b", "a\\032b", "ä.test", "a" * 64, "a." * 127 + "b", "a\nb"]
 )
-def test_a_name_that_cannot_be_asked_for(stub, server, name):
+def test_a_name_that_cannot_be_asked_for(stub: Stub, server: FakeServer, name: str) -> None:
     with pytest.raises(Malformed):
         stub.query(name, "A")
     assert server.packets == []
 
 
-def test_a_type_that_cannot_be_asked_for(stub):
+def test_a_type_that_cannot_be_asked_for(stub: Stub) -> None:
     with pytest.raises(ValueError, match="NAPTR"):
         stub.query("a.test", "AXFR")
 
 
-def test_large_answers(stub, server):
+def test_large_answers(stub: Stub, server: FakeServer) -> None:
     assert len(stub.query("many.test", "A").records) == 40
     assert [packet.protocol for packet in server.asked("many.test")] == ["udp"]
     assert len(stub.query("oversize.test", "A").records) == 200
 
 
-def test_each_question_has_a_port_an_id_and_a_spelling_of_its_own(stub, server):
+def test_each_question_has_a_port_an_id_and_a_spelling_of_its_own(stub: Stub, server: FakeServer) -> None:
     names = [f"abcdefghijklmnop{number}.test" for number in range(40)]
     greenrt.joinall([greenrt.spawn(stub.query, name, "A") for name in names], raise_error=True)
     packets = list(server.packets)
@@ -109,14 +111,16 @@ def test_each_question_has_a_port_an_id_and_a_spelling_of_its_own(stub, server):
     assert all(packet.edns for packet in packets)
 
 
-def test_tcp_only(stub, server, configuration):
+def test_tcp_only(stub: Stub, server: FakeServer, configuration: SimpleNamespace) -> None:
     configuration.use_vc = True
     stub.configure(configuration)
     assert stub.query("a.test", "A").records == [address_of("a.test")]
     assert [packet.protocol for packet in server.packets] == ["tcp"]
 
 
-def test_the_second_server_is_asked_when_the_first_is_silent(stub, server, configuration):
+def test_the_second_server_is_asked_when_the_first_is_silent(
+    stub: Stub, server: FakeServer, configuration: SimpleNamespace
+) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         configuration.servers = [f"127.0.0.1:{silent.getsockname()[1]}", server.server]
@@ -124,7 +128,7 @@ def test_the_second_server_is_asked_when_the_first_is_silent(stub, server, confi
         assert stub.query("a.test", "A").records == [address_of("a.test")]
 
 
-def test_no_server_there(stub, configuration):
+def test_no_server_there(stub: Stub, configuration: SimpleNamespace) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         # It has its port, so the stub can't be given it and hear itself; what others send is refused.
@@ -133,12 +137,12 @@ def test_no_server_there(stub, configuration):
             stub.query("a.test", "A", servers=[f"127.0.0.1:{sock.getsockname()[1]}"])
 
 
-def test_servers_that_are_no_addresses(stub):
+def test_servers_that_are_no_addresses(stub: Stub) -> None:
     with pytest.raises(ValueError, match="bogus"):
         stub.query("a.test", "A", servers=["bogus"])
 
 
-def test_the_channels_of_other_servers_do_not_stay(stub):
+def test_the_channels_of_other_servers_do_not_stay(stub: Stub) -> None:
     for _ in range(20):
         with FakeServer() as other:
             assert stub.query("a.test", "A", servers=[other.server]).records
@@ -146,13 +150,13 @@ def test_the_channels_of_other_servers_do_not_stay(stub):
     assert len(stub._lines) <= 2
 
 
-def test_no_cache_unless_asked_for(stub, server):
+def test_no_cache_unless_asked_for(stub: Stub, server: FakeServer) -> None:
     for _ in range(3):
         stub.query("a.test", "A")
     assert len(server.packets) == 3
 
 
-def test_cache(server, configuration):
+def test_cache(server: FakeServer, configuration: SimpleNamespace) -> None:
     stub = Stub(cache=True)
     stub.configure(configuration)
     for _ in range(3):
@@ -170,7 +174,7 @@ def test_cache(server, configuration):
     stub.close()
 
 
-def test_equal_questions_under_way_are_one(stub, server):
+def test_equal_questions_under_way_are_one(stub: Stub, server: FakeServer) -> None:
     lets = [greenrt.spawn(stub.query, "slow50.test", "A") for _ in range(5)]
     greenrt.joinall(lets, raise_error=True)
     assert len(server.packets) == 1
@@ -179,7 +183,7 @@ def test_equal_questions_under_way_are_one(stub, server):
     assert lists[1] == [address_of("slow50.test")]
 
 
-def test_equal_questions_are_asked_each_if_wanted(server, configuration):
+def test_equal_questions_are_asked_each_if_wanted(server: FakeServer, configuration: SimpleNamespace) -> None:
     stub = Stub(coalesce=False)
     stub.configure(configuration)
     lets = [greenrt.spawn(stub.query, "slow50.test", "A") for _ in range(5)]
@@ -188,7 +192,7 @@ def test_equal_questions_are_asked_each_if_wanted(server, configuration):
     stub.close()
 
 
-def test_one_asker_leaves_and_the_others_get_their_answer(stub):
+def test_one_asker_leaves_and_the_others_get_their_answer(stub: Stub) -> None:
     stays = greenrt.spawn(stub.query, "slow400.test", "A")
     killed = greenrt.spawn(stub.query, "slow400.test", "A")
     hurried = greenrt.spawn(stub.query, "slow400.test", "A", timeout=0.01)
@@ -203,7 +207,7 @@ def open_files() -> int:
 
 
 @pytest.mark.parametrize("rtype", ["A", "MX"])
-def test_a_killed_or_timed_out_asker_frees_its_question(stub, rtype):
+def test_a_killed_or_timed_out_asker_frees_its_question(stub: Stub, rtype: str) -> None:
     stub.query("a.test", "A")
     before = open_files()
     lets = [greenrt.spawn(stub.query, f"drop.{number}.test", rtype) for number in range(50)]
@@ -217,7 +221,7 @@ def test_a_killed_or_timed_out_asker_frees_its_question(stub, rtype):
     assert not pycares._handle_to_channel
 
 
-def test_orphans_do_not_pile_up_while_others_wait(stub):
+def test_orphans_do_not_pile_up_while_others_wait(stub: Stub) -> None:
     stays = greenrt.spawn(stub.query, "slow400.test", "MX")
     for number in range(5 * MAX_ORPHANS):
         stub.submit(f"drop.{number}.test", "MX").cancel()
@@ -227,7 +231,7 @@ def test_orphans_do_not_pile_up_while_others_wait(stub):
         stays.get()
 
 
-def test_two_questions_at_once_by_one_greenlet(stub):
+def test_two_questions_at_once_by_one_greenlet(stub: Stub) -> None:
     v4, v6 = stub.submit("slow40.test", "A"), stub.submit("slow40.test", "AAAA")
     started = time.monotonic()
     assert v4.result().records == [address_of("slow40.test")]
@@ -235,7 +239,9 @@ def test_two_questions_at_once_by_one_greenlet(stub):
     assert time.monotonic() - started >= 0.04
 
 
-def test_a_change_of_configuration_concerns_the_next_question(stub, configuration):
+def test_a_change_of_configuration_concerns_the_next_question(
+    stub: Stub, configuration: SimpleNamespace
+) -> None:
     """libevent's resolver reads resolv.conf once: who changes it has to restart the program."""
     with FakeServer() as other:
         under_way = greenrt.spawn(stub.query, "slow60.test", "A")
@@ -249,7 +255,7 @@ def test_a_change_of_configuration_concerns_the_next_question(stub, configuratio
     assert all(line.is_idle() for line in stub._lines.values())
 
 
-def test_close_wakes_who_waits(stub):
+def test_close_wakes_who_waits(stub: Stub) -> None:
     lets = [greenrt.spawn(stub.query, f"drop.{number}.test", "A") for number in range(3)]
     greenrt.sleep(0.01)
     stub.close()
@@ -259,7 +265,7 @@ def test_close_wakes_who_waits(stub):
         stub.query("a.test", "A")
 
 
-def test_a_forgotten_stub_holds_nothing(server, configuration):
+def test_a_forgotten_stub_holds_nothing(server: FakeServer, configuration: SimpleNamespace) -> None:
     stub = Stub()
     stub.configure(configuration)
     stub.query("a.test", "A")
@@ -268,7 +274,9 @@ def test_a_forgotten_stub_holds_nothing(server, configuration):
     # The leak oracle looks.
 
 
-def test_an_answer_that_c_ares_loses_is_given_up(stub, monkeypatch, caplog):
+def test_an_answer_that_c_ares_loses_is_given_up(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     stub.configure(
         SimpleNamespace(servers=["127.0.0.1"], timeout=0.01, attempts=1, rotate=False, use_vc=False)
     )
@@ -280,7 +288,7 @@ def test_an_answer_that_c_ares_loses_is_given_up(stub, monkeypatch, caplog):
     assert "nothing became of the question" in caplog.text
 
 
-def test_garbage_is_skipped_however_much_there_is(stub, server):
+def test_garbage_is_skipped_however_much_there_is(stub: Stub, server: FakeServer) -> None:
     server.mangle = lambda reply, random: [
         b"",
         reply[:11],
@@ -297,8 +305,8 @@ def test_garbage_is_skipped_however_much_there_is(stub, server):
     assert len(server.packets) == 50
 
 
-def test_a_server_that_does_not_know_edns(stub, server):
-    def old(reply, random):
+def test_a_server_that_does_not_know_edns(stub: Stub, server: FakeServer) -> None:
+    def old(reply: bytes, random: Random) -> list[bytes]:
         return [reply if not server.packets[-1].edns else reply[:2] + b"\x80\x81" + bytes(8)]
 
     server.mangle = old
@@ -306,7 +314,9 @@ def test_a_server_that_does_not_know_edns(stub, server):
     assert [packet.edns for packet in server.packets] == [True, False]
 
 
-def test_a_server_that_does_not_repeat_the_case_of_letters(stub, server, configuration):
+def test_a_server_that_does_not_repeat_the_case_of_letters(
+    stub: Stub, server: FakeServer, configuration: SimpleNamespace
+) -> None:
     # The names alone: a byte of the id may look like a letter.
     server.mangle = lambda reply, random: [reply[:12] + reply[12:].lower()]
     name = "abcdefghijklmnopqrst.test"
@@ -314,7 +324,9 @@ def test_a_server_that_does_not_repeat_the_case_of_letters(stub, server, configu
     assert [packet.protocol for packet in server.packets] == ["udp", "tcp"]
 
 
-def test_a_server_that_knows_nothing_and_asks_nobody(stub, server, configuration):
+def test_a_server_that_knows_nothing_and_asks_nobody(
+    stub: Stub, server: FakeServer, configuration: SimpleNamespace
+) -> None:
     with FakeServer() as lame:
         lame.mangle = lambda reply, random: [reply[:2] + b"\x80\0\0\1" + bytes(6) + reply[12:30]]
         configuration.servers = [lame.server, server.server]
@@ -323,7 +335,9 @@ def test_a_server_that_knows_nothing_and_asks_nobody(stub, server, configuration
         assert len(lame.packets) == 1
 
 
-def test_a_late_answer_of_the_first_server_is_one(stub, server, configuration):
+def test_a_late_answer_of_the_first_server_is_one(
+    stub: Stub, server: FakeServer, configuration: SimpleNamespace
+) -> None:
     with FakeServer() as other:
         other.loss = 1.0
         configuration.servers, configuration.timeout = [server.server, other.server], 0.2
@@ -331,7 +345,7 @@ def test_a_late_answer_of_the_first_server_is_one(stub, server, configuration):
         assert stub.query("slow300.test", "A").records == [address_of("slow300.test")]
 
 
-def test_more_questions_than_descriptors(stub, server):
+def test_more_questions_than_descriptors(stub: Stub, server: FakeServer) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     stub.query("a.test", "A")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 20, hard))
@@ -342,7 +356,7 @@ def test_more_questions_than_descriptors(stub, server):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def in_child(body):
+def in_child(body: Callable[[], object]) -> None:
     """Run `body` in the child of a fork; fail as it does."""
     pid = os.fork()
     if pid == 0:
@@ -361,7 +375,7 @@ def in_child(body):
         greenrt.sleep(0.005)
 
 
-def test_a_fork_in_the_middle_of_lookups(stub, server):
+def test_a_fork_in_the_middle_of_lookups(stub: Stub, server: FakeServer) -> None:
     """libevent's resolver shares its sockets with the child, and each takes the other's answers."""
     lets = [greenrt.spawn(stub.query, f"slow400.{number}.test", "A") for number in range(10)]
     greenrt.sleep(0.01)
@@ -377,7 +391,9 @@ def test_a_fork_in_the_middle_of_lookups(stub, server):
     assert not pycares._handle_to_channel
 
 
-def test_lost_packets_are_asked_for_again(stub, server, configuration):
+def test_lost_packets_are_asked_for_again(
+    stub: Stub, server: FakeServer, configuration: SimpleNamespace
+) -> None:
     """libevent's resolver fails at random where packets are lost."""
     configuration.timeout = 0.3
     configuration.attempts = 6
@@ -390,7 +406,7 @@ def test_lost_packets_are_asked_for_again(stub, server, configuration):
     assert all(isinstance(error, TimedOut) for error in failed)
 
 
-def test_silent_names_delay_nobody_else(stub, configuration):
+def test_silent_names_delay_nobody_else(stub: Stub, configuration: SimpleNamespace) -> None:
     configuration.timeout = 20
     stub.configure(configuration)
     silent = [greenrt.spawn(stub.query, f"drop.{number}.test", "A") for number in range(10)]
@@ -401,8 +417,8 @@ def test_silent_names_delay_nobody_else(stub, configuration):
     greenrt.killall(silent)
 
 
-def test_damaged_answers_wake_everyone(stub, server):
-    def damaged(reply, random):
+def test_damaged_answers_wake_everyone(stub: Stub, server: FakeServer) -> None:
+    def damaged(reply: bytes, random: Random) -> list[bytes]:
         reply = bytearray(reply)
         for _ in range(random.randint(1, 8)):
             reply[random.randrange(2, len(reply))] = random.randrange(256)
@@ -418,7 +434,7 @@ def open_fds() -> set[int]:
     return {int(fd) for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")}
 
 
-def test_a_socket_that_others_close_ends_no_lookup(stub, server):
+def test_a_socket_that_others_close_ends_no_lookup(stub: Stub, server: FakeServer) -> None:
     """The next try has a socket of its own; what got the number meanwhile is left alone."""
     before = open_fds()
     lookup = greenrt.spawn(stub.query, "slow60.test", "A")

@@ -19,21 +19,21 @@ def reply_to(question: Question, answer: bytes = ADDRESS, header: bytes = HEADER
 
 
 @pytest.mark.parametrize("name", ["a.test", ".", "_x.a-b.test", "x" * 63 + ".test", "1/2.3.in-addr.arpa"])
-def test_a_question_is_what_others_read(name: str):
+def test_a_question_is_what_others_read(name: str) -> None:
     message = dns.message.from_wire(Question(name, 28).data)
     asked = message.question[0]
     assert (asked.name.to_text().lower(), asked.rdtype, asked.rdclass) == (name.rstrip(".") + ".", 28, 1)
     assert (message.flags, message.edns, message.payload) == (0x100, 0, 1232)
 
 
-def test_ids_and_letters_are_random():
+def test_ids_and_letters_are_random() -> None:
     questions = [Question("abcdefghijklmnopqrstuvwxyz.test", 1) for _ in range(50)]
     assert len({question.data[:2] for question in questions}) > 45
     assert len({question.data[12:] for question in questions}) == 50
     assert len({question.data[12:].lower() for question in questions}) == 1
 
 
-def test_what_is_an_answer():
+def test_what_is_an_answer() -> None:
     question = Question("abcdefghijklmnop.test", 1)
     reply = reply_to(question)
     assert question.answered_by(reply) == 0
@@ -80,13 +80,13 @@ def test_what_is_an_answer():
         b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1a\0\0",
     ],
 )
-def test_damaged_answers(answer: bytes):
+def test_damaged_answers(answer: bytes) -> None:
     question = Question("a.test", 1)
     with pytest.raises(BadMessage):
         question.records(reply_to(question, answer))
 
 
-def test_odd_but_whole_answers():
+def test_odd_but_whole_answers() -> None:
     question = Question("a.test", 1)
     # The time to live is no number; another class; a name with a dot, a blank and a byte that is not ASCII in it.
     assert question.records(reply_to(question, ADDRESS[:6] + b"\x80" + ADDRESS[7:])) == [
@@ -98,7 +98,7 @@ def test_odd_but_whole_answers():
     assert question.records(reply_to(question, alias)) == [("a.test", 5, 60, "a\\046b\\032.\\255")]
 
 
-def test_any_answer_is_read_or_refused():
+def test_any_answer_is_read_or_refused() -> None:
     """Of random and of damaged messages nothing but BadMessage comes, and soon."""
     rng = random.Random(4)
     question = Question("a.b.c.test", 1)
@@ -127,7 +127,7 @@ def _hostile(ladder: bytes, last: int) -> bytes:
 
 
 @pytest.mark.parametrize("shape", ["one long ladder", "short ladders", "many labels"])
-def test_work_for_a_hostile_answer_is_bounded(shape: str):
+def test_work_for_a_hostile_answer_is_bounded(shape: str) -> None:
     question = Question("a.test", 1)
     start = len(reply_to(question, b"")) + 11
     if shape == "many labels":
@@ -148,7 +148,7 @@ def test_work_for_a_hostile_answer_is_bounded(shape: str):
         question.records(reply)
 
 
-def test_a_name_may_point_after_every_label():
+def test_a_name_may_point_after_every_label() -> None:
     question = Question("a.test", 1)
     start = len(reply_to(question, b"")) + 11
     chain = b"\1z\0" + b"".join(

@@ -7,7 +7,7 @@ import select
 import sys
 import termios
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -67,7 +67,7 @@ WITH_BOOL = {
 
 
 @pytest.fixture
-def no_terminal() -> Any:
+def no_terminal() -> Iterator[None]:
     """Put the ends of a pipe in place of file descriptors 0 and 1; there is something to read."""
     kept = [(fd, os.dup(fd)) for fd in (0, 1)]
     ends = os.pipe()

@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,7 +147,7 @@ def test_a_connection_that_the_peer_has_closed_is_connected() -> None:
         thread.join()
 
 
-def test_unix_sockets(tmp_path: Any) -> None:
+def test_unix_sockets(tmp_path: Path) -> None:
     path = os.fspath(tmp_path / "socket")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)

@@ -8,6 +8,8 @@ A mock of the slow path that raises, or a count of switches where the path is co
 import os
 import socket as standard
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +28,7 @@ def slow(*args: Any, **kwargs: Any) -> Any:
 
 
 @pytest.fixture
-def pair():
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     one, other = socket.socketpair()
     yield one, other
     one.close()
@@ -48,7 +50,9 @@ CALLS = {
 
 @pytest.mark.parametrize("timeout", [None, 5.0])
 @pytest.mark.parametrize("name", CALLS)
-def test_a_socket_that_is_ready_makes_no_switch(name: str, timeout: float | None, pair: Any) -> None:
+def test_a_socket_that_is_ready_makes_no_switch(
+    name: str, timeout: float | None, pair: tuple[socket.socket, socket.socket]
+) -> None:
     one, other = pair
     one.settimeout(timeout)
     other.sendall(b"x" * 100)
@@ -63,7 +67,9 @@ def test_connections_that_have_arrived_are_accepted_without_a_switch() -> None:
             client.close()
 
 
-def test_select_asks_the_kernel_first(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_select_asks_the_kernel_first(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, _ = pair
     assert switches(lambda: select.select([], [one], [], 5)) == 0
     # The detour makes an object for poll(2).
@@ -74,7 +80,7 @@ def test_select_asks_the_kernel_first(pair: Any, monkeypatch: pytest.MonkeyPatch
         select.select([one], [], [], 0.001)
 
 
-def test_poll_asks_the_kernel_first(pair: Any) -> None:
+def test_poll_asks_the_kernel_first(pair: tuple[socket.socket, socket.socket]) -> None:
     one, _ = pair
     poller = select.poll()
     poller.register(one, select.POLLOUT)
@@ -82,7 +88,7 @@ def test_poll_asks_the_kernel_first(pair: Any) -> None:
 
 
 def test_files_are_read_and_written_by_the_original_calls(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fdio, "give_way", slow, raising=False)
     fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
@@ -145,7 +151,9 @@ def test_a_port_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (services.services("http", 0, 0, 0, 0), services.services(80, 0, 0, 0, 0)) == first
 
 
-def test_a_file_is_sent_by_the_kernel(monkeypatch: pytest.MonkeyPatch, pair: Any, tmp_path: Any) -> None:
+def test_a_file_is_sent_by_the_kernel(
+    monkeypatch: pytest.MonkeyPatch, pair: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
     calls = []
     original = os.sendfile
     monkeypatch.setattr(socket_life.os, "sendfile", lambda *args: calls.append(args) or original(*args))
@@ -156,7 +164,7 @@ def test_a_file_is_sent_by_the_kernel(monkeypatch: pytest.MonkeyPatch, pair: Any
     assert calls
 
 
-def test_a_native_thread_makes_the_original_calls(pair: Any) -> None:
+def test_a_native_thread_makes_the_original_calls(pair: tuple[socket.socket, socket.socket]) -> None:
     """Waiting calls of a thread without a hub make no hub."""
     found = []
 

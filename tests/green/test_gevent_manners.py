@@ -2,6 +2,8 @@
 
 import select as plain_select
 import socket as plain_socket
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,9 @@ from greenrt.green import select, threading
 @pytest.mark.parametrize("function", ["gethostbyaddr", "gethostbyname_ex"])
 @pytest.mark.parametrize("kind", [AresResolver, ThreadResolver])
 @pytest.mark.parametrize("given", ["<broadcast>", b"<broadcast>"])
-def test_the_word_for_all_hosts_is_no_host(function, kind, given):
+def test_the_word_for_all_hosts_is_no_host(
+    function: str, kind: type[AresResolver] | type[ThreadResolver], given: bytes | str
+) -> None:
     with pytest.raises(plain_socket.herror):
         getattr(plain_socket, function)(given)
     with pytest.raises(plain_socket.herror) as raised:
@@ -23,12 +27,12 @@ def test_the_word_for_all_hosts_is_no_host(function, kind, given):
 
 
 @pytest.mark.parametrize("spawn", [greenrt.spawn, greenrt.spawn_raw])
-def test_a_dummy_thread_ends_with_its_greenlet(spawn):
+def test_a_dummy_thread_ends_with_its_greenlet(spawn: Callable[..., Any]) -> None:
     """Even while its greenlet is still referred to."""
     seen = []
     go = greenrt.Event()
 
-    def ask():
+    def ask() -> None:
         seen.append(threading.current_thread())
         go.wait()
 
@@ -48,7 +52,7 @@ def test_a_dummy_thread_ends_with_its_greenlet(spawn):
     assert seen[0] not in threading.enumerate()
 
 
-def test_poll_takes_gevents_keywords():
+def test_poll_takes_gevents_keywords() -> None:
     reader, writer = plain_socket.socketpair()
     with reader, writer:
         poller = select.poll()

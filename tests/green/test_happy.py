@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,15 +10,18 @@ import greenrt
 from greenrt.green import happy
 from greenrt.green import socket as green
 
+Address = tuple[str, int]
+Answer = tuple[float, list[Address] | OSError]
+
 
 @pytest.fixture
-def listener():
+def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         yield sock
 
 
 @pytest.fixture
-def silent():
+def silent() -> Iterator[Address]:
     """An address that never answers: a listener whose backlog is full."""
     held = []
     with socket.socket() as sock:
@@ -35,17 +39,19 @@ def silent():
 
 
 @pytest.fixture
-def refused():
+def refused() -> Iterator[Address]:
     # Bound, so that nobody else gets the port, and nobody listens there.
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()
 
 
-def names(monkeypatch, six, four):
+def names(monkeypatch: pytest.MonkeyPatch, six: Answer, four: Answer) -> None:
     """Let a host have these addresses, each after so many seconds; or an error."""
 
-    def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
+    def getaddrinfo(
+        host: str, port: int, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[tuple[object, ...]]:
         delay, found = six if family == socket.AF_INET6 else four
         greenrt.sleep(delay)
         if isinstance(found, OSError):
@@ -60,13 +66,15 @@ NODATA = socket.gaierror(socket.EAI_NODATA, "No address associated with hostname
 AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
-def test_connects(listener):
+def test_connects(listener: socket.socket) -> None:
     with happy.create_connection(listener.getsockname(), 5) as sock:
         assert sock.getpeername() == listener.getsockname()
         assert sock.gettimeout() == 5
 
 
-def test_the_next_address_does_not_wait_for_a_silent_one(monkeypatch, listener, silent):
+def test_the_next_address_does_not_wait_for_a_silent_one(
+    monkeypatch: pytest.MonkeyPatch, listener: socket.socket, silent: Address
+) -> None:
     names(monkeypatch, (0, [silent, silent]), (0, [listener.getsockname()]))
     started = time.monotonic()
     with happy.create_connection(("host", 1), 20, attempt_delay=0.05) as sock:
@@ -74,14 +82,18 @@ def test_the_next_address_does_not_wait_for_a_silent_one(monkeypatch, listener, 
     assert 0.05 <= time.monotonic() - started < 10
 
 
-def test_the_next_address_comes_at_once_after_a_refusal(monkeypatch, listener, refused):
+def test_the_next_address_comes_at_once_after_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, listener: socket.socket, refused: Address
+) -> None:
     names(monkeypatch, (0, [refused] * 3), (0, [listener.getsockname()]))
     started = time.monotonic()
     with happy.create_connection(("host", 1), attempt_delay=30):
         assert time.monotonic() - started < 10
 
 
-def test_the_families_take_turns(monkeypatch, refused, listener):
+def test_the_families_take_turns(
+    monkeypatch: pytest.MonkeyPatch, refused: Address, listener: socket.socket
+) -> None:
     tried = []
     monkeypatch.setattr(
         happy._Race,
@@ -94,14 +106,16 @@ def test_the_families_take_turns(monkeypatch, refused, listener):
     assert tried == ["a6", "a4", "b6", "c6"]
 
 
-def test_the_first_family_to_be_found_is_used(monkeypatch, listener):
+def test_the_first_family_to_be_found_is_used(
+    monkeypatch: pytest.MonkeyPatch, listener: socket.socket
+) -> None:
     names(monkeypatch, (20, []), (0, [listener.getsockname()]))
     started = time.monotonic()
     with happy.create_connection(("host", 1), 30):
         assert 0.05 <= time.monotonic() - started < 10
 
 
-def test_errors(monkeypatch, refused):
+def test_errors(monkeypatch: pytest.MonkeyPatch, refused: Address) -> None:
     names(monkeypatch, (0, NODATA), (0, AGAIN))
     with pytest.raises(socket.gaierror, match="Temporary"):
         happy.create_connection(("host", 1))
@@ -116,7 +130,7 @@ def test_errors(monkeypatch, refused):
     assert len(caught.value.exceptions) == 2
 
 
-def test_timeout_and_kill_leave_nothing(monkeypatch, silent):
+def test_timeout_and_kill_leave_nothing(monkeypatch: pytest.MonkeyPatch, silent: Address) -> None:
     names(monkeypatch, (0, [silent]), (0, [silent]))
     with pytest.raises(TimeoutError):
         happy.create_connection(("host", 1), 0.1, attempt_delay=0.02)
@@ -130,12 +144,12 @@ def test_timeout_and_kill_leave_nothing(monkeypatch, silent):
     # The leak oracle looks.
 
 
-def test_source_address(listener):
+def test_source_address(listener: socket.socket) -> None:
     with happy.create_connection(listener.getsockname(), source_address=("127.0.0.1", 0)) as sock:
         assert sock.getsockname()[0] == "127.0.0.1"
 
 
-def test_in_a_thread_without_a_hub(listener):
+def test_in_a_thread_without_a_hub(listener: socket.socket) -> None:
     found = []
 
     def body() -> None:

@@ -13,7 +13,7 @@ import greenrt
 from greenrt.green import fileobject, opening
 
 
-def test_a_pipe_suspends_the_greenlet_only():
+def test_a_pipe_suspends_the_greenlet_only() -> None:
     there, back = os.pipe()
     with opening.open(there, "rb") as reader, opening.open(back, "wb", buffering=0) as writer:
         reading = greenrt.spawn(reader.read, 5)
@@ -22,7 +22,7 @@ def test_a_pipe_suspends_the_greenlet_only():
         assert reading.get(timeout=10) == b"hello"
 
 
-def test_kinds(tmp_path: Path):
+def test_kinds(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("text")
     with opening.open(path) as file:
@@ -38,7 +38,7 @@ def test_kinds(tmp_path: Path):
 
 
 @pytest.mark.parametrize("what", ["__file__", "os.pipe()[0]"])
-def test_a_missing_encoding_is_blamed_on_the_caller(what: str, tmp_path: Path):
+def test_a_missing_encoding_is_blamed_on_the_caller(what: str, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(f"import os\nfrom greenrt import monkey\nmonkey.patch_os()\nopen({what})\n")
     done = subprocess.run(

@@ -5,6 +5,7 @@ import os as stdlib_os
 import pty
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,7 +110,7 @@ def test_a_writer_is_told_of_the_end(pipe: tuple[int, int]) -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_terminals_sockets_and_files(tmp_path: Any) -> None:
+def test_terminals_sockets_and_files(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     try:
         reader = greenrt.spawn(os.read, theirs, 100)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,7 +110,7 @@ print(sorted(reader.get(block=False) for reader in readers))
     assert run(body, b"one\ntwo\n") == [repr([b"one\n", b"two\n"])]
 
 
-def test_an_end_and_a_file(tmp_path: Any) -> None:
+def test_an_end_and_a_file(tmp_path: Path) -> None:
     assert run("print(repr(sys.stdin.read()), repr(sys.stdin.readline()))", b"") == ["'' ''"]
     path = tmp_path / "file"
     path.write_text("text")

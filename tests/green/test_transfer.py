@@ -4,9 +4,9 @@ import os as stdlib_os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from support.child import run_script
@@ -23,7 +23,7 @@ def close_all(*fds: int) -> None:
 
 
 @pytest.fixture
-def much(tmp_path: Path) -> Any:
+def much(tmp_path: Path) -> Iterator[BinaryIO]:
     path = tmp_path / "much"
     path.write_bytes(bytes(range(250)) * (MUCH // 250))
     with path.open("rb") as file:
@@ -47,7 +47,7 @@ def full_pipe() -> tuple[int, int]:
 
 @pytest.mark.parametrize("kind", ["socket", "pipe"])
 @pytest.mark.parametrize("position", [0, 1000, None])
-def test_sendfile_sends_all(kind: str, position: int | None, much: Any) -> None:
+def test_sendfile_sends_all(kind: str, position: int | None, much: BinaryIO) -> None:
     ends = stdlib_os.pipe() if kind == "pipe" else tuple(end.detach() for end in socket.socketpair())
     if position is None:
         much.seek(500)
@@ -258,7 +258,7 @@ def test_results_and_errors_are_the_standard_ones() -> None:
     assert patched.splitlines() == plain.splitlines()
 
 
-def test_an_os_error_that_is_thrown_at_a_waiting_sendfile_is_raised(much: Any) -> None:
+def test_an_os_error_that_is_thrown_at_a_waiting_sendfile_is_raised(much: BinaryIO) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(TimeoutError, match="mine"), greenrt.Timeout(0.05, TimeoutError("mine")):
         os.sendfile(ours.fileno(), much.fileno(), 0, MUCH)

@@ -8,7 +8,7 @@ from greenrt.errors import LoopExit
 """
 
 
-def test_the_report_names_each_parked_greenlet():
+def test_the_report_names_each_parked_greenlet() -> None:
     run_script(
         ALONE
         + """
@@ -36,7 +36,7 @@ greenrt.sleep(0.001)
     )
 
 
-def test_it_can_be_caught_again_and_again():
+def test_it_can_be_caught_again_and_again() -> None:
     run_script(
         ALONE
         + """
@@ -52,13 +52,13 @@ for _ in range(3):
     )
 
 
-def test_uncaught_it_ends_the_program():
+def test_uncaught_it_ends_the_program() -> None:
     _, stderr = run_script("import greenrt\ngreenrt.Waiter().get()", code=1)
     assert "LoopExit: This operation would block forever" in stderr
     assert "the main greenlet waits on <Waiter" in stderr
 
 
-def test_not_while_a_native_thread_could_wake_it():
+def test_not_while_a_native_thread_could_wake_it() -> None:
     run_script(
         ALONE
         + """
@@ -75,7 +75,7 @@ thread.join()
     )
 
 
-def test_but_when_that_thread_has_ended():
+def test_but_when_that_thread_has_ended() -> None:
     run_script(
         ALONE
         + """
@@ -93,7 +93,7 @@ thread.join()
     )
 
 
-def test_not_while_a_signal_handler_could_wake_it():
+def test_not_while_a_signal_handler_could_wake_it() -> None:
     run_script(
         ALONE
         + """
@@ -108,7 +108,7 @@ other.wait()
     )
 
 
-def test_ctrl_c_ends_a_blocked_program():
+def test_ctrl_c_ends_a_blocked_program() -> None:
     _, stderr = run_script(
         """
 import greenrt, os, signal, subprocess, sys
@@ -127,7 +127,7 @@ except KeyboardInterrupt:
     assert "KeyboardInterrupt" in stderr
 
 
-def test_ctrl_c_while_a_greenlet_computes():
+def test_ctrl_c_while_a_greenlet_computes() -> None:
     run_script(
         """
 import greenrt, signal, time
@@ -148,7 +148,7 @@ else:
     )
 
 
-def test_not_while_the_hub_of_another_thread_could_wake_it():
+def test_not_while_the_hub_of_another_thread_could_wake_it() -> None:
     """A compiled hub that polls has no Python frame: its thread must count all the same."""
     run_script(
         ALONE

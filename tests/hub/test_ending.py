@@ -45,7 +45,7 @@ say("end")
 
 
 @pytest.mark.parametrize("arguments", [[], ["endless"]])
-def test_what_is_due_at_the_end_of_the_process_is_run(arguments: list[str]):
+def test_what_is_due_at_the_end_of_the_process_is_run(arguments: list[str]) -> None:
     out, errors = run_script(AT_EXIT, *arguments)
     assert sorted(out.split()) == ["Finalized", "end", "finalized", "last", "later"]
     assert errors.count("ValueError: reported") == 1
@@ -82,7 +82,7 @@ def wait_for(event: Any, seen: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("spawn", ["spawn", "spawn_raw", "greenlet"])
-def test_what_is_parked_gets_hub_destroyed_on_its_thread(spawn: str):
+def test_what_is_parked_gets_hub_destroyed_on_its_thread(spawn: str) -> None:
     event, seen, idents, left = greenrt.Event(), [], [], []
 
     def body() -> None:
@@ -103,7 +103,7 @@ def test_what_is_parked_gets_hub_destroyed_on_its_thread(spawn: str):
     event.set()
 
 
-def test_the_clean_up_may_wait_a_little():
+def test_the_clean_up_may_wait_a_little() -> None:
     seen: list[str] = []
 
     def slow() -> None:
@@ -118,7 +118,7 @@ def test_the_clean_up_may_wait_a_little():
     assert seen == ["cleaned up"]
 
 
-def test_what_has_not_started_never_does_and_its_waiters_wake():
+def test_what_has_not_started_never_does_and_its_waiters_wake() -> None:
     seen: list[int] = []
     made: list[Any] = []
 
@@ -132,7 +132,7 @@ def test_what_has_not_started_never_does_and_its_waiters_wake():
     assert seen == []
 
 
-def test_yielding_greenlets_end_too():
+def test_yielding_greenlets_end_too() -> None:
     turns: list[int] = []
 
     def spin() -> None:
@@ -151,7 +151,7 @@ def test_yielding_greenlets_end_too():
     assert isinstance(made[0].get(timeout=5), HubDestroyed)
 
 
-def test_who_refuses_to_end_is_given_up_and_named():
+def test_who_refuses_to_end_is_given_up_and_named() -> None:
     # In a process of its own: that greenlet can't be freed.
     _, errors = run_script("""
         import threading
@@ -174,7 +174,7 @@ def test_who_refuses_to_end_is_given_up_and_named():
     assert "stubborn" in errors
 
 
-def test_an_error_in_the_clean_up_is_reported(capfd: pytest.CaptureFixture[str]):
+def test_an_error_in_the_clean_up_is_reported(capfd: pytest.CaptureFixture[str]) -> None:
     def fails() -> None:
         try:
             greenrt.sleep(100)
@@ -189,7 +189,7 @@ def test_an_error_in_the_clean_up_is_reported(capfd: pytest.CaptureFixture[str])
     assert seen[-1] == "cleaned up"
 
 
-def test_destroy_tells_them_as_well():
+def test_destroy_tells_them_as_well() -> None:
     event, seen = greenrt.Event(), []
 
     def body() -> None:
@@ -203,7 +203,7 @@ def test_destroy_tells_them_as_well():
     run_thread(body)
 
 
-def test_a_start_that_meets_the_end_of_the_thread():
+def test_a_start_that_meets_the_end_of_the_thread() -> None:
     """What another thread starts here runs, gets HubDestroyed, or can't be started: its waiters never hang."""
     ends: set[str] = set()
     for rounds in range(1000):
@@ -231,7 +231,7 @@ def test_a_start_that_meets_the_end_of_the_thread():
     assert ends <= {"int", "LoopClosed", "HubDestroyed"}
 
 
-def test_hubs_go_with_their_threads():
+def test_hubs_go_with_their_threads() -> None:
     """Threads with hubs in turn: no hub, fd, thread-local or greenlet stays."""
 
     def count() -> tuple[int, int]:
@@ -253,7 +253,7 @@ def test_hubs_go_with_their_threads():
     assert len(threads_with_hub) <= 1
 
 
-def test_a_thread_that_ends_while_its_hub_is_collected():
+def test_a_thread_that_ends_while_its_hub_is_collected() -> None:
     """Its main greenlet, which the hub refers to, is not freed under the collector."""
     run_script(
         """

@@ -63,21 +63,21 @@ time.sleep(0.01)
 
 @pytest.mark.parametrize("late", LATE)
 @pytest.mark.parametrize("end", ["KeyboardInterrupt", "exit code"])
-def test_what_a_green_thread_first_does_at_the_end(end, late):
+def test_what_a_green_thread_first_does_at_the_end(end: str, late: str) -> None:
     statement, code = ENDS[end]
     output, _ = run_script(SCRIPT.format(late=LATE[late], end=statement), code=code)
     assert output == "late\n"
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_how_the_main_module_ends(end):
+def test_how_the_main_module_ends(end: str) -> None:
     statement, code = ENDS[end]
     output, _ = run_script(SCRIPT.format(late=LATE["dataclass"], end=statement), code=code)
     assert output == "late\n"
 
 
 @pytest.mark.parametrize("name", ["last_value", "last_exc"])
-def test_an_interrupt_that_a_console_has_shown(name):
+def test_an_interrupt_that_a_console_has_shown(name: str) -> None:
     # As `code.InteractiveConsole` does.
     run_script(
         f"""

@@ -28,7 +28,7 @@ def run(text: str, *arguments: str) -> tuple[str, str]:
     return run_script(PRELUDE + text, *arguments)
 
 
-def test_the_greenlets_of_the_forking_thread_go_on_in_both():
+def test_the_greenlets_of_the_forking_thread_go_on_in_both() -> None:
     _, errors = run("""
 seen = []
 def worker(number):
@@ -61,7 +61,7 @@ waiter.join()
 
 
 @pytest.mark.parametrize("where", ["main greenlet", "greenlet", "hub", "handler", "handler in the hub"])
-def test_wherever_it_is_called_both_go_on(where):
+def test_wherever_it_is_called_both_go_on(where: str) -> None:
     _, errors = run(
         """
 import socket
@@ -120,7 +120,7 @@ for pair in pairs:
     assert errors == ""
 
 
-def test_from_a_thread():
+def test_from_a_thread() -> None:
     _, errors = run("""
 def waits():
     greenrt.spawn(greenrt.sleep, 1000)
@@ -171,7 +171,7 @@ waiter.join()
     assert errors == ""
 
 
-def test_fds_do_not_grow_through_generations():
+def test_fds_do_not_grow_through_generations() -> None:
     run("""
 def hubs_in_threads():
     greenrt.get_hub()
@@ -197,7 +197,7 @@ os._exit(0)
 """)
 
 
-def test_what_other_threads_wait_in_gets_nothing():
+def test_what_other_threads_wait_in_gets_nothing() -> None:
     _, errors = run("""
 lock, semaphore, queue, event = greenrt.Lock(), greenrt.Semaphore(0), greenrt.Queue(), greenrt.Event()
 lock.acquire()
@@ -231,7 +231,7 @@ os._exit(0)
     assert errors == ""
 
 
-def test_a_lock_of_another_thread_is_reported_not_waited_for():
+def test_a_lock_of_another_thread_is_reported_not_waited_for() -> None:
     _, errors = run("""
 lock = greenrt.Lock()
 taken = threading.Event()
@@ -258,7 +258,7 @@ thread.join()
     assert errors == ""
 
 
-def test_a_critical_section_of_another_thread_does_not_stop_the_child():
+def test_a_critical_section_of_another_thread_does_not_stop_the_child() -> None:
     _, errors = run("""
 event = greenrt.Semaphore(1)
 inside, go_on = threading.Event(), threading.Event()
@@ -287,7 +287,7 @@ assert event.acquire(timeout=5)
     assert errors == ""
 
 
-def test_a_critical_section_of_the_forking_thread_stays_its_own():
+def test_a_critical_section_of_the_forking_thread_stays_its_own() -> None:
     run("""
 class Careless(greenrt.Semaphore):
     pass
@@ -303,7 +303,7 @@ gate._finish()
 """)
 
 
-def test_watchers_of_forks_run_before_anything_else():
+def test_watchers_of_forks_run_before_anything_else() -> None:
     out, errors = run("""
 import io
 hub = greenrt.get_hub()
@@ -337,7 +337,7 @@ thread.join()
     assert out == errors == ""
 
 
-def test_watchers_of_forks_may_use_what_the_child_has():
+def test_watchers_of_forks_may_use_what_the_child_has() -> None:
     out, errors = run("""
 hub = greenrt.get_hub()
 pool, seen, watcher = hub.threadpool, [], hub.loop.fork()
@@ -371,7 +371,7 @@ assert not seen
     assert out == errors == ""
 
 
-def test_an_interrupt_in_a_watcher_of_forks_comes_in_the_childs_main_greenlet():
+def test_an_interrupt_in_a_watcher_of_forks_comes_in_the_childs_main_greenlet() -> None:
     out, errors = run("""
 hub = greenrt.get_hub()
 seen = []
@@ -407,7 +407,7 @@ assert seen == [timer]
     assert out == errors == ""
 
 
-def test_children_are_watched_by_their_parent_only():
+def test_children_are_watched_by_their_parent_only() -> None:
     run("""
 hub = greenrt.get_hub()
 pid = os.posix_spawn("/bin/sh", ["sh", "-c", "sleep 0.2; exit 3"], os.environ)
@@ -427,7 +427,7 @@ assert seen == [3 << 8], seen
 """)
 
 
-def test_other_ways_to_a_child_run_nothing_of_this():
+def test_other_ways_to_a_child_run_nothing_of_this() -> None:
     run("""
 import subprocess
 hub = greenrt.get_hub()
@@ -448,7 +448,7 @@ assert "eventpoll" not in listing and "eventfd" not in listing, listing
 """)
 
 
-def test_a_child_that_exits_in_the_usual_way():
+def test_a_child_that_exits_in_the_usual_way() -> None:
     out, errors = run("""
 jobs = [greenrt.spawn(greenrt.sleep, 0.05) for _ in range(3)]
 pid = os.fork()

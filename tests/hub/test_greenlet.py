@@ -7,7 +7,9 @@ import io
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from math import nan
+from typing import Never
 
 import pytest
 from greenlet import greenlet as raw_greenlet
@@ -16,7 +18,7 @@ import greenrt
 from greenrt import Greenlet, GreenletExit
 
 
-def fail(text="planned"):
+def fail(text: str = "planned") -> Never:
     raise ZeroDivisionError(text)
 
 
@@ -24,13 +26,13 @@ def fail(text="planned"):
 
 
 @pytest.mark.promised_order
-def test_they_start_in_the_order_of_their_start():
+def test_they_start_in_the_order_of_their_start() -> None:
     seen = []
     greenrt.joinall([greenrt.spawn(seen.append, n) for n in range(100)])
     assert seen == list(range(100))
 
 
-def test_spawn_does_not_run_anything():
+def test_spawn_does_not_run_anything() -> None:
     seen = []
     greenlet = greenrt.spawn(seen.append, 1)
     assert seen == []
@@ -43,16 +45,16 @@ def test_spawn_does_not_run_anything():
 @pytest.mark.parametrize(
     "spawn", [greenrt.spawn, greenrt.spawn_raw, Greenlet, lambda f: greenrt.spawn_later(1, f)]
 )
-def test_what_cannot_be_called_is_named(spawn):
+def test_what_cannot_be_called_is_named(spawn: Callable[..., object]) -> None:
     with pytest.raises(TypeError, match="42"):
         spawn(42)
 
 
-def test_without_a_function():
+def test_without_a_function() -> None:
     """As in gevent: it does what a subclass defines, or sets after the constructor, as `_run`; or nothing."""
 
     class Late(Greenlet):
-        def __init__(self, function):
+        def __init__(self, function: Callable[[], object]) -> None:
             super().__init__()
             self._run = function
 
@@ -72,7 +74,7 @@ def test_without_a_function():
         greenrt.spawn_later(1)
 
 
-def test_arguments_and_result():
+def test_arguments_and_result() -> None:
     greenlet = greenrt.spawn(lambda a, b, c=0: (a, b, c), 1, 2, c=3)
     assert greenlet.args == (1, 2)
     assert greenlet.kwargs == {"c": 3}
@@ -82,13 +84,13 @@ def test_arguments_and_result():
     assert greenlet.kwargs == {}
 
 
-def test_a_subclass_that_defines_run():
+def test_a_subclass_that_defines_run() -> None:
     class Worker(Greenlet):
-        def __init__(self, word):
+        def __init__(self, word: str) -> None:
             super().__init__()
             self.word = word
 
-        def _run(self):
+        def _run(self) -> str:
             return self.word * 2
 
     worker = Worker("ab")
@@ -99,7 +101,7 @@ def test_a_subclass_that_defines_run():
     assert Worker.spawn("x").get() == "xx"
 
 
-def test_spawn_later():
+def test_spawn_later() -> None:
     seen = []
     later = greenrt.spawn_later(0.02, seen.append, "later")
     greenrt.spawn_later(0, seen.append, "at once")
@@ -110,7 +112,7 @@ def test_spawn_later():
         greenrt.spawn_later(nan, print)
 
 
-def test_spawn_later_killed_before():
+def test_spawn_later_killed_before() -> None:
     seen, ended = [], []
     later = greenrt.spawn_later(1000, seen.append, "never")
     later.rawlink(ended.append)
@@ -120,7 +122,7 @@ def test_spawn_later_killed_before():
     assert ended == [later]
 
 
-def test_spawn_raw():
+def test_spawn_raw() -> None:
     seen = []
     raw = greenrt.spawn_raw(lambda *a, **k: seen.append((a, k)), 1, b=2)
     assert isinstance(raw, raw_greenlet)
@@ -130,7 +132,7 @@ def test_spawn_raw():
     assert raw.dead
 
 
-def test_spawn_callbacks():
+def test_spawn_callbacks() -> None:
     seen = []
     Greenlet.add_spawn_callback(seen.append)
     Greenlet.add_spawn_callback(seen.append)
@@ -144,12 +146,12 @@ def test_spawn_callbacks():
     assert seen == [one, two]
 
 
-def test_a_copy_of_the_spawners_context():
+def test_a_copy_of_the_spawners_context() -> None:
     variable = contextvars.ContextVar("variable", default="default")
     variable.set("spawner")
     seen = []
 
-    def work():
+    def work() -> None:
         seen.append(variable.get())
         variable.set("child")
         greenrt.sleep(0)
@@ -168,7 +170,7 @@ def test_a_copy_of_the_spawners_context():
 # -- Ends
 
 
-def test_an_error_is_kept_and_raised_each_time(quiet):
+def test_an_error_is_kept_and_raised_each_time(quiet: None) -> None:
     greenlet = greenrt.spawn(fail)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError, match="planned") as caught:
@@ -183,11 +185,11 @@ def test_an_error_is_kept_and_raised_each_time(quiet):
     greenlet.join()
 
 
-def test_states():
+def test_states() -> None:
     """`started` and the truth value are the same, as in gevent: true from `start` until the end."""
     seen = []
 
-    def look():
+    def look() -> None:
         seen.append((greenlet.started, bool(greenlet), greenlet.ready(), greenlet.dead))
         greenrt.sleep(0.01)
 
@@ -207,8 +209,8 @@ def test_states():
         assert (killed.started, bool(killed), killed.ready(), killed.dead) == (False, False, True, True)
 
 
-def test_an_exit_counts_as_success():
-    def leave():
+def test_an_exit_counts_as_success() -> None:
+    def leave() -> Never:
         raise GreenletExit("bye")
 
     greenlet = greenrt.spawn(leave)
@@ -218,7 +220,7 @@ def test_an_exit_counts_as_success():
     assert isinstance(greenlet.get(), GreenletExit)
 
 
-def test_get_without_waiting():
+def test_get_without_waiting() -> None:
     greenlet = greenrt.spawn(greenrt.sleep, 1000)
     with pytest.raises(greenrt.Timeout):
         greenlet.get(block=False)
@@ -229,7 +231,7 @@ def test_get_without_waiting():
     greenlet.kill()
 
 
-def test_a_greenlet_holds_neither_function_nor_arguments_after_its_end():
+def test_a_greenlet_holds_neither_function_nor_arguments_after_its_end() -> None:
     class Thing:
         pass
 
@@ -242,14 +244,14 @@ def test_a_greenlet_holds_neither_function_nor_arguments_after_its_end():
     assert alive() is None
 
 
-def test_many_wait_for_one_end():
+def test_many_wait_for_one_end() -> None:
     greenlet = greenrt.spawn(lambda: greenrt.sleep(0.005) or "result")
     waiters = [greenrt.spawn(greenlet.get) for _ in range(50)]
     greenrt.joinall(waiters)
     assert {waiter.value for waiter in waiters} == {"result"}
 
 
-def test_the_context_manager():
+def test_the_context_manager() -> None:
     with greenrt.spawn(lambda: greenrt.sleep(0.001) or 5) as greenlet:
         pass
     assert greenlet.value == 5
@@ -269,7 +271,7 @@ def test_the_context_manager():
 
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize("how", ["kill", "throw"])
-def test_an_exc_info_can_be_thrown(started, how):
+def test_an_exc_info_can_be_thrown(started: bool, how: str) -> None:
     try:
         raise LookupError("planned")
     except LookupError:
@@ -290,10 +292,10 @@ def test_an_exc_info_can_be_thrown(started, how):
 # -- Links
 
 
-def test_links_run_in_a_greenlet_of_their_own():
+def test_links_run_in_a_greenlet_of_their_own() -> None:
     seen = greenrt.AsyncResult()
 
-    def linked(source):
+    def linked(source: Greenlet) -> None:
         greenrt.sleep(0)
         seen.set(source)
 
@@ -303,7 +305,7 @@ def test_links_run_in_a_greenlet_of_their_own():
     assert seen.get(timeout=20) is greenlet
 
 
-def test_rawlinks_run_in_the_hub_in_order():
+def test_rawlinks_run_in_the_hub_in_order() -> None:
     seen = []
     greenlet = greenrt.spawn(int)
     for number in range(5):
@@ -317,7 +319,7 @@ def test_rawlinks_run_in_the_hub_in_order():
 
 
 @pytest.mark.parametrize("good", [True, False])
-def test_link_value_and_link_exception(quiet, good):
+def test_link_value_and_link_exception(quiet: None, good: bool) -> None:
     seen = []
     greenlet = greenrt.spawn(int if good else fail)
     greenlet.link_value(lambda source: seen.append(True))
@@ -328,13 +330,13 @@ def test_link_value_and_link_exception(quiet, good):
     assert seen == [good]
 
 
-def test_unlink():
+def test_unlink() -> None:
     seen = []
 
-    def first(source):
+    def first(source: Greenlet) -> None:
         seen.append("first")
 
-    def second(source):
+    def second(source: Greenlet) -> None:
         seen.append("second")
 
     greenlet = greenrt.spawn(int)
@@ -353,7 +355,7 @@ def test_unlink():
     assert seen == ["second"]
 
 
-def test_links_must_be_callable():
+def test_links_must_be_callable() -> None:
     greenlet = greenrt.spawn(int)
     with pytest.raises(TypeError, match="42"):
         greenlet.link(42)
@@ -363,7 +365,7 @@ def test_links_must_be_callable():
 # -- Killing
 
 
-def test_kill_of_a_parked_greenlet():
+def test_kill_of_a_parked_greenlet() -> None:
     greenlet = greenrt.spawn(greenrt.sleep, 1000)
     greenrt.sleep(0)
     greenlet.kill()
@@ -373,7 +375,7 @@ def test_kill_of_a_parked_greenlet():
     greenlet.kill()
 
 
-def test_kill_before_start_never_runs():
+def test_kill_before_start_never_runs() -> None:
     seen, ended = [], []
     for greenlet in (greenrt.spawn(seen.append, 1), Greenlet(seen.append, 2)):
         greenlet.rawlink(ended.append)
@@ -386,7 +388,7 @@ def test_kill_before_start_never_runs():
 
 
 @pytest.mark.parametrize("error", [LookupError, LookupError("planned")])
-def test_kill_with_an_error_of_ones_own(quiet, error):
+def test_kill_with_an_error_of_ones_own(quiet: None, error: LookupError | type[LookupError]) -> None:
     greenlet = greenrt.spawn(greenrt.sleep, 1000)
     greenrt.sleep(0)
     greenlet.kill(error)
@@ -394,7 +396,7 @@ def test_kill_with_an_error_of_ones_own(quiet, error):
     assert not greenlet.successful()
 
 
-def test_kill_takes_exceptions_only():
+def test_kill_takes_exceptions_only() -> None:
     greenlet = greenrt.spawn(greenrt.sleep, 1000)
     greenrt.sleep(0)
     with pytest.raises(TypeError, match="42"):
@@ -402,8 +404,8 @@ def test_kill_takes_exceptions_only():
     greenlet.kill()
 
 
-def test_kill_that_is_caught():
-    def stubborn():
+def test_kill_that_is_caught() -> None:
+    def stubborn() -> None:
         try:
             greenrt.sleep(1000)
         except GreenletExit:
@@ -418,7 +420,7 @@ def test_kill_that_is_caught():
     assert greenlet.ready()
 
 
-def test_kill_without_waiting():
+def test_kill_without_waiting() -> None:
     greenlet = greenrt.spawn(greenrt.sleep, 1000)
     greenrt.sleep(0)
     greenlet.kill(block=False)
@@ -427,10 +429,10 @@ def test_kill_without_waiting():
     assert greenlet.dead
 
 
-def test_a_greenlet_may_kill_itself():
+def test_a_greenlet_may_kill_itself() -> None:
     seen = []
 
-    def suicidal():
+    def suicidal() -> None:
         greenrt.getcurrent().kill()
         seen.append("kill returned")
         greenrt.sleep(1000)
@@ -440,10 +442,10 @@ def test_a_greenlet_may_kill_itself():
     assert seen in (["kill returned"], [])
 
 
-def test_what_was_woken_gets_what_it_was_woken_with():
+def test_what_was_woken_gets_what_it_was_woken_with() -> None:
     got = []
 
-    def work():
+    def work() -> None:
         got.append(source.get())
         greenrt.sleep(1000)
         got.append("not reached")
@@ -458,16 +460,16 @@ def test_what_was_woken_gets_what_it_was_woken_with():
     assert greenlet.dead
 
 
-def test_throw():
+def test_throw() -> None:
     greenlet = greenrt.spawn(greenrt.sleep, 1000)
     greenlet.throw(LookupError("never ran"))
     assert isinstance(greenlet.exception, LookupError)
 
 
-def test_kill_of_raw_greenlets():
+def test_kill_of_raw_greenlets() -> None:
     trail = []
 
-    def work():
+    def work() -> None:
         try:
             greenrt.sleep(1000)
         finally:
@@ -484,19 +486,19 @@ def test_kill_of_raw_greenlets():
     assert unstarted.dead
 
 
-def test_kill_of_the_main_greenlet():
+def test_kill_of_the_main_greenlet() -> None:
     main = greenrt.getcurrent()
     greenrt.spawn(greenrt.kill, main, LookupError("for the main one"))
     with pytest.raises(LookupError, match="for the main one"):
         greenrt.sleep(1000)
 
 
-def test_join_and_kill_from_a_thread_without_a_hub():
+def test_join_and_kill_from_a_thread_without_a_hub() -> None:
     greenlet = greenrt.spawn(greenrt.sleep, 1000)
     greenrt.sleep(0)
     seen = []
 
-    def work():
+    def work() -> None:
         greenlet.join(timeout=0.01)
         seen.append(greenlet.ready())
         greenlet.kill()
@@ -512,7 +514,7 @@ def test_join_and_kill_from_a_thread_without_a_hub():
 # -- Names, reports
 
 
-def test_names_and_numbers():
+def test_names_and_numbers() -> None:
     one, two = greenrt.spawn(int), greenrt.spawn(int)
     assert one.minimal_ident != two.minimal_ident
     assert one.minimal_ident == one.minimal_ident
@@ -522,7 +524,7 @@ def test_names_and_numbers():
     greenrt.joinall([one, two])
 
 
-def test_repr():
+def test_repr() -> None:
     greenlet = greenrt.spawn(fail, 1, text="x" * 100)
     text = repr(greenlet)
     assert text.startswith(f'<Greenlet "Greenlet-{greenlet.minimal_ident}" at 0x')
@@ -532,7 +534,7 @@ def test_repr():
     assert repr(greenlet).endswith(f"{id(greenlet):#x}: fail>")
 
 
-def test_where_it_was_spawned():
+def test_where_it_was_spawned() -> None:
     greenlets = [greenrt.spawn(int), greenrt.spawn_later(0, int), Greenlet.spawn(int), greenrt.spawn_raw(int)]
     for greenlet in greenlets:
         assert "test_greenlet.py" in greenlet.spawned_at
@@ -541,11 +543,11 @@ def test_where_it_was_spawned():
     greenrt.sleep(0)
 
 
-def test_it_is_generic():
+def test_it_is_generic() -> None:
     assert Greenlet[int].__origin__ is Greenlet
 
 
-def test_a_raw_greenlet_that_is_killed_before_its_start_never_runs():
+def test_a_raw_greenlet_that_is_killed_before_its_start_never_runs() -> None:
     ran: list[int] = []
     raw = greenrt.spawn_raw(ran.append, 1)
     greenrt.kill(raw)
@@ -555,24 +557,24 @@ def test_a_raw_greenlet_that_is_killed_before_its_start_never_runs():
 
 
 class Unprintable:
-    def __init__(self, error):
+    def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         raise self.error
 
 
 class Failing(greenrt.Greenlet):
-    def _run(self):
+    def _run(self) -> Never:
         raise ZeroDivisionError
 
 
-def _fail(*args, **kwargs):
+def _fail(*args: object, **kwargs: object) -> Never:
     raise ZeroDivisionError
 
 
 class Service:
-    def fail(self, number):
+    def fail(self, number: int) -> Never:
         raise ZeroDivisionError
 
 
@@ -592,7 +594,9 @@ FAILURES = {
 
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("how", ["run", "killed unstarted"])
-def test_a_failure_names_the_call_also_after_the_end(hub, monkeypatch, failure, how):
+def test_a_failure_names_the_call_also_after_the_end(
+    hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch, failure: str, how: str
+) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(hub, "exception_stream", stream)
     make, call = FAILURES[failure]
@@ -607,7 +611,7 @@ def test_a_failure_names_the_call_also_after_the_end(hub, monkeypatch, failure, 
     assert greenlet.kwargs == {}
 
 
-def test_a_failure_keeps_no_argument(hub, monkeypatch):
+def test_a_failure_keeps_no_argument(hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "exception_stream", None)
     service = Service()
     found = weakref.ref(service)
@@ -619,7 +623,9 @@ def test_a_failure_keeps_no_argument(hub, monkeypatch):
     assert found() is None
 
 
-def test_a_repr_that_interrupts_does_not_keep_the_greenlet_from_ending(hub, monkeypatch):
+def test_a_repr_that_interrupts_does_not_keep_the_greenlet_from_ending(
+    hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hub, "exception_stream", io.StringIO())
     greenlet = greenrt.spawn(_fail, Unprintable(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
@@ -631,14 +637,16 @@ def test_a_repr_that_interrupts_does_not_keep_the_greenlet_from_ending(hub, monk
 
 class Nameless:
     @property
-    def __name__(self):
+    def __name__(self) -> str:
         raise ValueError
 
-    def __call__(self):
+    def __call__(self) -> Never:
         raise ZeroDivisionError
 
 
-def test_a_function_whose_attributes_raise_does_not_keep_the_greenlet_from_ending(hub, monkeypatch):
+def test_a_function_whose_attributes_raise_does_not_keep_the_greenlet_from_ending(
+    hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hub, "exception_stream", io.StringIO())
     greenlet = greenrt.spawn(Nameless())
     with pytest.raises(ZeroDivisionError):
@@ -646,8 +654,8 @@ def test_a_function_whose_attributes_raise_does_not_keep_the_greenlet_from_endin
     assert f'<Greenlet "{greenlet.name}" at {id(greenlet):#x}> failed' in hub.exception_stream.getvalue()
 
 
-def test_a_success_names_the_function_after_the_end():
-    def work(number):
+def test_a_success_names_the_function_after_the_end() -> None:
+    def work(number: object) -> object:
         return number
 
     for function in (work, functools.partial(work), len):

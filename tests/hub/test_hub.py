@@ -6,7 +6,9 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from math import nan
+from typing import Any, Never
 
 import pytest
 
@@ -15,11 +17,11 @@ from greenrt._hub import slot
 from greenrt.errors import BlockingInHub, ConcurrentObjectUseError, InvalidSwitchError, WrongThread
 
 
-def in_thread(function):
+def in_thread(function: Callable[[], object]) -> Any:
     """Call in another native thread; return the result or raise the error."""
     outcome = []
 
-    def run():
+    def run() -> None:
         try:
             outcome.append((function(), None))
         except BaseException as error:
@@ -37,11 +39,11 @@ def in_thread(function):
 # -- Errors that nobody caught
 
 
-def test_an_uncaught_error_is_printed_and_named(hub, monkeypatch):
+def test_an_uncaught_error_is_printed_and_named(hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(hub, "exception_stream", stream)
 
-    def fail():
+    def fail() -> Never:
         raise ZeroDivisionError("planned")
 
     greenlet = greenrt.spawn(fail)
@@ -54,7 +56,7 @@ def test_an_uncaught_error_is_printed_and_named(hub, monkeypatch):
     assert greenlet.name in text
 
 
-def test_a_raw_greenlets_error_is_printed(hub, monkeypatch):
+def test_a_raw_greenlets_error_is_printed(hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(hub, "exception_stream", stream)
     greenrt.spawn_raw(lambda: 1 / 0)
@@ -65,7 +67,7 @@ def test_a_raw_greenlets_error_is_printed(hub, monkeypatch):
     assert seen
 
 
-def test_exits_are_not_printed(hub, monkeypatch):
+def test_exits_are_not_printed(hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(hub, "exception_stream", stream)
     greenlet = greenrt.spawn(greenrt.sleep, 1000)
@@ -74,7 +76,7 @@ def test_exits_are_not_printed(hub, monkeypatch):
     assert stream.getvalue() == ""
 
 
-def test_the_hook_may_be_replaced(hub, monkeypatch):
+def test_the_hook_may_be_replaced(hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     monkeypatch.setattr(hub, "handle_error", lambda *args: seen.append(args), raising=False)
     greenlet = greenrt.spawn(lambda: 1 / 0)
@@ -87,8 +89,8 @@ def test_the_hook_may_be_replaced(hub, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, SystemError])
-def test_system_errors_come_out_in_the_main_greenlet(quiet, error):
-    def fail():
+def test_system_errors_come_out_in_the_main_greenlet(quiet: None, error: type[BaseException]) -> None:
+    def fail() -> Never:
         raise error("planned")
 
     greenrt.spawn(fail)
@@ -96,7 +98,7 @@ def test_system_errors_come_out_in_the_main_greenlet(quiet, error):
         greenrt.sleep(1000)
 
 
-def _group_join(greenlet):
+def _group_join(greenlet: greenrt.Greenlet) -> None:
     group = greenrt.Group()
     group.add(greenlet)
     group.join()
@@ -115,10 +117,12 @@ def _group_join(greenlet):
     ],
     ids=["join", "get", "joinall", "iwait", "kill", "sleep", "group"],
 )
-def test_the_main_greenlet_hears_of_a_system_error_before_its_wait_ends(quiet, wait):
+def test_the_main_greenlet_hears_of_a_system_error_before_its_wait_ends(
+    quiet: None, wait: Callable[[greenrt.Greenlet], object]
+) -> None:
     """Else it could go on, and end, without ever hearing of it."""
 
-    def fail():
+    def fail() -> Never:
         raise KeyboardInterrupt("planned")
 
     greenlet = greenrt.spawn(fail)
@@ -130,13 +134,15 @@ def test_the_main_greenlet_hears_of_a_system_error_before_its_wait_ends(quiet, w
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, ValueError])
-def test_an_error_hook_that_raises_does_not_keep_joiners_waiting(quiet, hub, monkeypatch, kind):
-    def fail():
+def test_an_error_hook_that_raises_does_not_keep_joiners_waiting(
+    quiet: None, hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    def fail() -> Never:
         raise kind("planned")
 
     seen = []
 
-    def hook(context, *error):
+    def hook(context: object, *error: object) -> None:
         seen.append(context)
         if len(seen) == 1:
             raise LookupError("the hook's own")
@@ -154,39 +160,39 @@ def test_an_error_hook_that_raises_does_not_keep_joiners_waiting(quiet, hub, mon
 class Broken:
     """A stream of which each part of `how` fails with `error`."""
 
-    def __init__(self, error, *how):
+    def __init__(self, error: BaseException, *how: str) -> None:
         self.error, self.how = error, how
         self.text = ""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Callable[..., None]:
         if name == "flush" and "no flush" in self.how:
             raise AttributeError(name)
         if name in self.how:
             return self.fail
         return lambda *args: None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         if "repr" in self.how:
             raise self.error
         return "<a broken stream>"
 
-    def fail(self, *args):
+    def fail(self, *args: object) -> Never:
         raise self.error
 
 
 class Failing(Exception):
     """An exception that can't be shown."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         raise LookupError("no text")
 
     @property
-    def __notes__(self):
+    def __notes__(self) -> list[str]:
         raise LookupError("no notes")
 
 
-def fail_with(error):
-    def fail():
+def fail_with(error: BaseException) -> Callable[[], Never]:
+    def fail() -> Never:
         raise error
 
     return fail
@@ -201,7 +207,7 @@ ERRORS = [
 ]
 
 
-def still_works(hub):
+def still_works(hub: greenrt.Hub) -> None:
     assert not hub.dead
     greenrt.sleep(0.001)
     assert greenrt.spawn(int).get() == 0
@@ -209,13 +215,13 @@ def still_works(hub):
         greenrt.sleep(1000)
 
 
-def ways_to_fail_in_the_hub(hub):
+def ways_to_fail_in_the_hub(hub: greenrt.Hub) -> dict[str, Callable[[], object]]:
     """Each spawns, or has the hub call, what raises."""
     timer = hub.loop.timer(0)
     prepare = hub.loop.prepare()
     error = ZeroDivisionError("planned")
 
-    def once():
+    def once() -> Never:
         prepare.stop()
         raise error
 
@@ -245,7 +251,13 @@ WAYS = [
 @pytest.mark.parametrize(
     "how", [("write",), ("flush",), ("no flush",), ("write", "repr"), ("write", "flush", "repr")]
 )
-def test_streams_that_raise_do_not_end_the_hub(hub, monkeypatch, capfd, way, how):
+def test_streams_that_raise_do_not_end_the_hub(
+    hub: greenrt.Hub,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    way: str,
+    how: tuple[str, ...],
+) -> None:
     for error in ERRORS:
         monkeypatch.setattr(hub, "exception_stream", Broken(error, *how))
         ways_to_fail_in_the_hub(hub)[way]()
@@ -254,7 +266,7 @@ def test_streams_that_raise_do_not_end_the_hub(hub, monkeypatch, capfd, way, how
         still_works(hub)
 
 
-def test_a_broken_stream_is_named_on_the_last_one(hub, monkeypatch):
+def test_a_broken_stream_is_named_on_the_last_one(hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     last = io.StringIO()
     monkeypatch.setattr("sys.__stderr__", last)
     monkeypatch.setattr(hub, "exception_stream", Broken(LookupError("planned"), "write"))
@@ -269,7 +281,9 @@ def test_a_broken_stream_is_named_on_the_last_one(hub, monkeypatch):
 @pytest.mark.parametrize(
     "hook", ["handle_error", "print_exception", "handle_system_error", "SYSTEM_ERROR", "NOT_ERROR"]
 )
-def test_error_hooks_that_raise_do_not_end_the_hub(hub, monkeypatch, way, hook):
+def test_error_hooks_that_raise_do_not_end_the_hub(
+    hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch, way: str, hook: str
+) -> None:
     for error in ERRORS:
         stream = io.StringIO()
         with monkeypatch.context() as patch:
@@ -286,9 +300,11 @@ def test_error_hooks_that_raise_do_not_end_the_hub(hub, monkeypatch, way, hook):
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("where", ["write", "handle_error", "repr"])
-def test_a_system_error_of_a_hook_reaches_the_main_greenlet(quiet, hub, monkeypatch, kind, where):
+def test_a_system_error_of_a_hook_reaches_the_main_greenlet(
+    quiet: None, hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException], where: str
+) -> None:
     class Named(greenrt.Greenlet):
-        def __repr__(self):
+        def __repr__(self) -> str:
             if where == "repr":
                 raise kind("planned")
             return "named"
@@ -309,10 +325,12 @@ def test_a_system_error_of_a_hook_reaches_the_main_greenlet(quiet, hub, monkeypa
     still_works(hub)
 
 
-def test_an_interrupt_between_two_steps_does_not_end_the_hub(hub, monkeypatch):
+def test_an_interrupt_between_two_steps_does_not_end_the_hub(
+    hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C may come wherever the hub calls Python code, as here, where it looks for who could wake somebody."""
 
-    def interrupted():
+    def interrupted() -> Never:
         monkeypatch.undo()
         raise KeyboardInterrupt
 
@@ -324,15 +342,15 @@ def test_an_interrupt_between_two_steps_does_not_end_the_hub(hub, monkeypatch):
     assert greenrt.spawn(int).get() == 0
 
 
-def test_a_context_whose_repr_raises(hub, monkeypatch):
+def test_a_context_whose_repr_raises(hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(hub, "exception_stream", stream)
 
     class Nasty:
-        def __repr__(self):
+        def __repr__(self) -> str:
             raise LookupError("no name")
 
-        def __call__(self):
+        def __call__(self) -> Never:
             raise ZeroDivisionError("planned")
 
     hub.handle_error(Nasty(), ZeroDivisionError, ZeroDivisionError("planned"), None)
@@ -353,7 +371,9 @@ def test_a_context_whose_repr_raises(hub, monkeypatch):
         lambda: greenrt.get_hub().switch(),
     ],
 )
-def test_a_callback_cannot_block(hub, monkeypatch, block):
+def test_a_callback_cannot_block(
+    hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch, block: Callable[[], object]
+) -> None:
     seen = []
     monkeypatch.setattr(hub, "handle_error", lambda *args: seen.append(args[2]), raising=False)
     loop_handler = hub.loop.error_handler
@@ -363,7 +383,7 @@ def test_a_callback_cannot_block(hub, monkeypatch, block):
     assert [type(error) for error in seen] == [BlockingInHub]
 
 
-def test_a_switch_by_hand_to_a_parked_greenlet(quiet):
+def test_a_switch_by_hand_to_a_parked_greenlet(quiet: None) -> None:
     greenlet = greenrt.spawn(greenrt.sleep, 1000)
     greenrt.sleep(0)
     greenrt.get_hub().loop.run_callback(greenlet.switch)
@@ -373,27 +393,27 @@ def test_a_switch_by_hand_to_a_parked_greenlet(quiet):
     assert "kill" in str(greenlet.exception)
 
 
-def test_join_is_for_the_main_greenlet(hub, quiet):
+def test_join_is_for_the_main_greenlet(hub: greenrt.Hub, quiet: None) -> None:
     greenlet = greenrt.spawn(hub.join)
     with pytest.raises(RuntimeError, match="main greenlet"):
         greenlet.get()
 
 
 @pytest.mark.parametrize("seconds", [0, 0.0, -1, -1e18, False])
-def test_sleeps_of_no_time(seconds):
+def test_sleeps_of_no_time(seconds: float) -> None:
     greenrt.sleep(seconds)
 
 
-def test_sleep_of_nan():
+def test_sleep_of_nan() -> None:
     with pytest.raises(ValueError, match="nan"):
         greenrt.sleep(nan)
 
 
 @pytest.mark.promised_order
-def test_sleep_zero_lets_all_others_run_once():
+def test_sleep_zero_lets_all_others_run_once() -> None:
     seen = []
 
-    def work(name):
+    def work(name: str) -> None:
         for _ in range(3):
             seen.append(name)
             greenrt.sleep(0)
@@ -402,7 +422,7 @@ def test_sleep_zero_lets_all_others_run_once():
     assert "".join(seen) == "abcabcabc"
 
 
-def test_idle_waits_until_nothing_is_ready():
+def test_idle_waits_until_nothing_is_ready() -> None:
     seen = []
     greenlets = [greenrt.spawn(seen.append, number) for number in range(10)]
     greenrt.idle()
@@ -413,8 +433,8 @@ def test_idle_waits_until_nothing_is_ready():
 # -- Threads
 
 
-def test_a_hub_for_each_thread(hub):
-    def work():
+def test_a_hub_for_each_thread(hub: greenrt.Hub) -> None:
+    def work() -> tuple[bool, bool]:
         assert slot.get_hub_if_exists() is None
         greenrt.sleep(0.001)
         # A thread that only waits gets none.
@@ -427,15 +447,15 @@ def test_a_hub_for_each_thread(hub):
     assert hub.main_hub
 
 
-def test_the_end_of_a_thread_gives_back_what_its_hub_holds():
-    def fds():
+def test_the_end_of_a_thread_gives_back_what_its_hub_holds() -> None:
+    def fds() -> int:
         return len(os.listdir("/proc/self/fd"))
 
     greenrt.get_hub()
     before = fds()
     loops = []
 
-    def work():
+    def work() -> None:
         greenrt.spawn(greenrt.sleep, 0.001).join()
         loops.append(greenrt.get_hub().loop)
 
@@ -446,7 +466,7 @@ def test_the_end_of_a_thread_gives_back_what_its_hub_holds():
 
 
 @pytest.mark.parametrize("name", ["destroy", "join", "run", "switch"])
-def test_another_thread_is_refused(hub, name):
+def test_another_thread_is_refused(hub: greenrt.Hub, name: str) -> None:
     parked = greenrt.spawn(greenrt.sleep, 1000)
     greenrt.sleep(0)
     with pytest.raises(WrongThread, match=rf"hub\.{name} .*Thread-.*'MainThread'"):
@@ -456,15 +476,15 @@ def test_another_thread_is_refused(hub, name):
     greenrt.sleep(0.001)
 
 
-def test_destroy_by_another_thread_after_the_end():
+def test_destroy_by_another_thread_after_the_end() -> None:
     old = in_thread(greenrt.get_hub)
     assert old.loop.closed
     old.destroy()
     in_thread(old.destroy)
 
 
-def test_an_error_of_another_thread_comes_in_the_main_greenlet(hub):
-    def work():
+def test_an_error_of_another_thread_comes_in_the_main_greenlet(hub: greenrt.Hub) -> None:
+    def work() -> None:
         hub.handle_error(None, KeyboardInterrupt, KeyboardInterrupt("planned"))
         assert slot.get_hub_if_exists() is None
 
@@ -475,8 +495,8 @@ def test_an_error_of_another_thread_comes_in_the_main_greenlet(hub):
     thread.join()
 
 
-def test_greenlets_of_many_threads_at_once():
-    def work():
+def test_greenlets_of_many_threads_at_once() -> None:
+    def work() -> int:
         greenlets = [greenrt.spawn(lambda n=n: greenrt.sleep(0.001) or n) for n in range(100)]
         greenrt.joinall(greenlets)
         return sum(greenlet.value for greenlet in greenlets)
@@ -493,8 +513,8 @@ def test_greenlets_of_many_threads_at_once():
     assert results == [4950] * 4
 
 
-def test_destroy_and_a_new_hub():
-    def work():
+def test_destroy_and_a_new_hub() -> None:
+    def work() -> bool:
         old = greenrt.get_hub()
         greenrt.spawn(greenrt.sleep, 0.001).join()
         old.destroy()
@@ -508,18 +528,18 @@ def test_destroy_and_a_new_hub():
 # -- Fairness
 
 
-def test_always_ready_greenlets_keep_no_timer_waiting(hub):
+def test_always_ready_greenlets_keep_no_timer_waiting(hub: greenrt.Hub) -> None:
     """1000 greenlets that are always ready and a callback that queues itself: a timer is 20 ms late at most.
 
     Asserted 20 times wider: the machine may be busy. The figure itself is printed by `make stress`.
     """
     stop, late = [], []
 
-    def spin():
+    def spin() -> None:
         while not stop:
             greenrt.sleep(0)
 
-    def again():
+    def again() -> None:
         if not stop:
             hub.loop.run_callback(again)
 
@@ -534,15 +554,15 @@ def test_always_ready_greenlets_keep_no_timer_waiting(hub):
     assert min(late) < 0.4
 
 
-def test_always_ready_greenlets_keep_no_socket_waiting():
+def test_always_ready_greenlets_keep_no_socket_waiting() -> None:
     stop = []
     one, other = socket.socketpair()
 
-    def spin():
+    def spin() -> None:
         while not stop:
             greenrt.sleep(0)
 
-    def echo():
+    def echo() -> None:
         for _ in range(10):
             greenrt.wait_read(one)
             one.send(one.recv(10))
@@ -562,14 +582,14 @@ def test_always_ready_greenlets_keep_no_socket_waiting():
 
 
 @pytest.mark.time_limit(120)
-def test_a_hundred_thousand_greenlets():
+def test_a_hundred_thousand_greenlets() -> None:
     seen = []
     for _ in range(10):
         greenrt.joinall([greenrt.spawn(seen.append, None) for _ in range(10_000)])
     assert len(seen) == 100_000
 
 
-def test_ten_thousand_at_once():
+def test_ten_thousand_at_once() -> None:
     greenlets = [greenrt.spawn(greenrt.sleep, 0.01) for _ in range(10_000)]
     assert len(greenrt.joinall(greenlets)) == 10_000
 
@@ -578,13 +598,13 @@ def test_ten_thousand_at_once():
 
 
 @pytest.fixture
-def pair():
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     one, other = socket.socketpair()
     with one, other:
         yield one, other
 
 
-def test_wait_read_and_write(pair):
+def test_wait_read_and_write(pair: tuple[socket.socket, socket.socket]) -> None:
     one, other = pair
     greenrt.wait_write(one)
     greenrt.wait_readwrite(one)
@@ -594,7 +614,9 @@ def test_wait_read_and_write(pair):
 
 
 @pytest.mark.parametrize("wait", [greenrt.wait_read, greenrt.wait_readwrite])
-def test_a_wait_that_runs_out_of_time(pair, wait):
+def test_a_wait_that_runs_out_of_time(
+    pair: tuple[socket.socket, socket.socket], wait: Callable[..., None]
+) -> None:
     one, _ = pair
     if wait is greenrt.wait_readwrite:
         one.setblocking(False)
@@ -607,7 +629,7 @@ def test_a_wait_that_runs_out_of_time(pair, wait):
         wait(one, timeout=0, timeout_exc=LookupError("planned"))
 
 
-def test_many_wait_for_one_fd(pair):
+def test_many_wait_for_one_fd(pair: tuple[socket.socket, socket.socket]) -> None:
     one, other = pair
     waiters = [greenrt.spawn(greenrt.wait_read, one) for _ in range(10)]
     greenrt.sleep(0.001)
@@ -616,7 +638,7 @@ def test_many_wait_for_one_fd(pair):
     assert all(waiter.successful() for waiter in waiters)
 
 
-def test_an_fd_that_is_not_open(pair):
+def test_an_fd_that_is_not_open(pair: tuple[socket.socket, socket.socket]) -> None:
     number = pair[0].fileno()
     pair[0].close()
     for fd in (number, -1):
@@ -625,7 +647,9 @@ def test_an_fd_that_is_not_open(pair):
         assert caught.value.errno == errno.EBADF
 
 
-def test_an_fd_that_is_closed_under_a_waiter(hub, pair, quiet):
+def test_an_fd_that_is_closed_under_a_waiter(
+    hub: greenrt.Hub, pair: tuple[socket.socket, socket.socket], quiet: None
+) -> None:
     number = pair[0].fileno()
     waiter = greenrt.spawn(greenrt.wait_read, number)
     greenrt.sleep(0)
@@ -635,17 +659,19 @@ def test_an_fd_that_is_closed_under_a_waiter(hub, pair, quiet):
     assert "closed" in str(waiter.exception)
 
 
-def test_a_killed_waiter_leaves_nothing_in_the_table(hub, pair):
+def test_a_killed_waiter_leaves_nothing_in_the_table(
+    hub: greenrt.Hub, pair: tuple[socket.socket, socket.socket]
+) -> None:
     waiter = greenrt.spawn(greenrt.wait_read, pair[0])
     greenrt.sleep(0)
     waiter.kill()
     assert pair[0].fileno() not in [entry.fd for entry in hub.loop.fds.all_entries()]
 
 
-def test_wait_in_a_thread_without_a_hub(pair):
+def test_wait_in_a_thread_without_a_hub(pair: tuple[socket.socket, socket.socket]) -> None:
     one, other = pair
 
-    def work():
+    def work() -> object:
         greenrt.wait_write(one)
         with pytest.raises(TimeoutError):
             greenrt.wait_read(one, timeout=0.001)
@@ -656,7 +682,7 @@ def test_wait_in_a_thread_without_a_hub(pair):
     assert in_thread(work) is None
 
 
-def test_a_watcher_has_one_waiter(hub):
+def test_a_watcher_has_one_waiter(hub: greenrt.Hub) -> None:
     watcher = hub.loop.timer(0.01)
     waiter = greenrt.spawn(hub.wait, watcher)
     greenrt.sleep(0)
@@ -670,7 +696,7 @@ def test_a_watcher_has_one_waiter(hub):
 # -- Waiter
 
 
-def test_waiter():
+def test_waiter() -> None:
     waiter = greenrt.Waiter()
     assert not waiter.ready()
     greenrt.spawn(waiter.switch, "value")
@@ -687,13 +713,13 @@ def test_waiter():
     assert waiter.get() == (1, 2)
 
 
-def test_waiter_as_a_link():
+def test_waiter_as_a_link() -> None:
     waiter = greenrt.Waiter()
     greenrt.spawn(lambda: "result").rawlink(waiter)
     assert waiter.get() == "result"
 
 
-def test_waiter_has_one_waiter():
+def test_waiter_has_one_waiter() -> None:
     waiter = greenrt.Waiter()
     first = greenrt.spawn(waiter.get)
     greenrt.sleep(0)

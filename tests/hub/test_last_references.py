@@ -2,6 +2,8 @@
 
 import gc
 import weakref
+from collections.abc import Callable, Iterator
+from typing import Never
 
 import pytest
 
@@ -15,15 +17,15 @@ from greenrt.green import happy, socket
 class Finalized:
     """Its finalizer waits, which the hub could not do."""
 
-    def __init__(self, log):
+    def __init__(self, log: list[str]) -> None:
         self.log = log
 
-    def __del__(self):
+    def __del__(self) -> None:
         greenrt.sleep(0.001)
         self.log.append("finalized")
 
 
-def test_a_socket_whose_recv_timed_out():
+def test_a_socket_whose_recv_timed_out() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         ours.settimeout(0.01)
@@ -36,7 +38,7 @@ def test_a_socket_whose_recv_timed_out():
 
 
 @pytest.mark.parametrize("attribute", ["event", "item"])
-def test_what_was_waited_for_and_what_the_wait_returned(attribute):
+def test_what_was_waited_for_and_what_the_wait_returned(attribute: str) -> None:
     class Event(greenrt.Event):
         pass
 
@@ -56,13 +58,13 @@ def test_what_was_waited_for_and_what_the_wait_returned(attribute):
 
 
 @pytest.mark.parametrize("how", ["kill", "timeout"])
-def test_what_the_traceback_of_a_handled_error_refers_to(how):
-    def waits_with_an_object():
+def test_what_the_traceback_of_a_handled_error_refers_to(how: str) -> None:
+    def waits_with_an_object() -> Finalized:
         owned = Finalized(log)
         greenrt.sleep(10)
         return owned
 
-    def handles():
+    def handles() -> None:
         try:
             if how == "timeout":
                 with greenrt.Timeout(0.01):
@@ -82,18 +84,18 @@ def test_what_the_traceback_of_a_handled_error_refers_to(how):
     assert seen == ["finalized"]
 
 
-def own_error_of_a_timeout_argument():
+def own_error_of_a_timeout_argument() -> None:
     with pytest.raises(KeyError):
         greenrt.Event().wait(greenrt.Timeout(0.001, KeyError))
 
 
-def function_under_a_timeout():
+def function_under_a_timeout() -> None:
     with pytest.raises(greenrt.Timeout):
         greenrt.with_timeout(0.001, greenrt.sleep, 10)
 
 
-def iterable_of_imap():
-    def items():
+def iterable_of_imap() -> None:
+    def items() -> Iterator[int]:
         yield 1
         raise KeyError
 
@@ -101,21 +103,21 @@ def iterable_of_imap():
         list(greenrt.Group().imap(int, items()))
 
 
-def connection_to_nowhere():
+def connection_to_nowhere() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
             happy.create_connection(bound.getsockname(), 10)
 
 
-def missing_name():
+def missing_name() -> None:
     class Stub:
         hub = greenrt.get_hub()
 
-        def query(self, name, rtype, **options):
+        def query(self, name: str, rtype: str, **options: object) -> Never:
             raise NxDomain(name, rtype)
 
-        def configure(self, configuration):
+        def configure(self, configuration: object) -> None:
             pass
 
     with pytest.MonkeyPatch.context() as patch:
@@ -124,19 +126,19 @@ def missing_name():
             direct.query("missing.test")
 
 
-def missing_host():
+def missing_host() -> None:
     class Lookup:
-        def result(self):
+        def result(self) -> Never:
             raise NoData("missing.test", "A")
 
-        def cancel(self):
+        def cancel(self) -> None:
             pass
 
     class Stub:
-        def submit(self, name, rtype):
+        def submit(self, name: str, rtype: str) -> Lookup:
             return Lookup()
 
-        def configure(self, configuration):
+        def configure(self, configuration: object) -> None:
             pass
 
     assert isinstance(Dns(Stub()).by_name("missing.test.", socket.AF_UNSPEC), Failure)
@@ -153,7 +155,7 @@ def missing_host():
         missing_host,
     ],
 )
-def test_no_handled_error_is_left_to_the_collector(fails):
+def test_no_handled_error_is_left_to_the_collector(fails: Callable[[], None]) -> None:
     """No frame of greenrt's that is in the traceback refers to the error."""
     fails()
     gc.collect()

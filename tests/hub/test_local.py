@@ -16,7 +16,7 @@ class Thing:
     pass
 
 
-def test_each_greenlet_has_its_own():
+def test_each_greenlet_has_its_own() -> None:
     data = greenrt.local()
     data.name = "main"
 
@@ -32,7 +32,7 @@ def test_each_greenlet_has_its_own():
     assert vars(data) == {"name": "main"}
 
 
-def test_raw_greenlets_and_threads_too():
+def test_raw_greenlets_and_threads_too() -> None:
     data = greenrt.local()
     data.x = 1
     seen: list[bool] = []
@@ -50,7 +50,7 @@ def test_raw_greenlets_and_threads_too():
     assert data.x == 1
 
 
-def test_a_missing_attribute_is_named():
+def test_a_missing_attribute_is_named() -> None:
     data = greenrt.local()
     with pytest.raises(AttributeError, match="colour"):
         data.colour  # noqa: B018
@@ -61,7 +61,7 @@ def test_a_missing_attribute_is_named():
     assert not hasattr(data, "colour")
 
 
-def test_dict_is_read_only():
+def test_dict_is_read_only() -> None:
     data = greenrt.local()
     with pytest.raises(AttributeError, match="read-only"):
         data.__dict__ = {}
@@ -71,7 +71,7 @@ def test_dict_is_read_only():
     assert data.x == 5
 
 
-def test_names_that_are_no_strings():
+def test_names_that_are_no_strings() -> None:
     class EqualToAll:
         def __eq__(self, other: object) -> bool:
             return True
@@ -94,7 +94,7 @@ def test_names_that_are_no_strings():
     assert data.__dict__ == {}
 
 
-def test_init_runs_once_in_each_greenlet():
+def test_init_runs_once_in_each_greenlet() -> None:
     calls: list[object] = []
 
     class Connection(greenrt.local):
@@ -117,7 +117,7 @@ def test_init_runs_once_in_each_greenlet():
     assert len(set(map(id, calls))) == len(calls) == 3
 
 
-def test_an_init_that_fails_is_tried_again():
+def test_an_init_that_fails_is_tried_again() -> None:
     class Once(greenrt.local):
         fail = False
 
@@ -138,7 +138,7 @@ def test_an_init_that_fails_is_tried_again():
     greenrt.spawn(work).get()
 
 
-def test_arguments_need_an_init():
+def test_arguments_need_an_init() -> None:
     with pytest.raises(TypeError, match="local"):
         greenrt.local(1)
     with pytest.raises(TypeError):
@@ -151,7 +151,7 @@ def test_arguments_need_an_init():
         Sub(1)
 
 
-def test_slots_are_shared():
+def test_slots_are_shared() -> None:
     class Slotted(greenrt.local):
         __slots__ = ("shared",)
 
@@ -171,7 +171,7 @@ def test_slots_are_shared():
     assert data.__dict__ == {"own": 2}
 
 
-def test_what_the_class_defines():
+def test_what_the_class_defines() -> None:
     class Rich(greenrt.local):
         constant = 1
         shadowed = 2
@@ -219,7 +219,7 @@ def test_what_the_class_defines():
     assert greenrt.spawn(data.method).get() == 10
 
 
-def test_a_property_may_switch():
+def test_a_property_may_switch() -> None:
     class Slow(greenrt.local):
         def __init__(self) -> None:
             self.x = id(greenrt.getcurrent())
@@ -239,7 +239,7 @@ def test_a_property_may_switch():
     assert all(worker.value for worker in workers)
 
 
-def test_ends_with_the_greenlet():
+def test_ends_with_the_greenlet() -> None:
     data = greenrt.local()
     there = []
     go = greenrt.Event()
@@ -259,7 +259,7 @@ def test_ends_with_the_greenlet():
     assert there[0]() is None
 
 
-def test_ends_with_a_raw_greenlet():
+def test_ends_with_a_raw_greenlet() -> None:
     data = greenrt.local()
     there = []
 
@@ -274,7 +274,7 @@ def test_ends_with_a_raw_greenlet():
     assert there[0]() is None
 
 
-def test_ends_with_a_thread():
+def test_ends_with_a_thread() -> None:
     data = greenrt.local()
     there = []
 
@@ -292,7 +292,7 @@ def test_ends_with_a_thread():
     assert there[0]() is None
 
 
-def test_ends_with_the_object():
+def test_ends_with_the_object() -> None:
     data = greenrt.local()
     go = greenrt.Event()
     there = []
@@ -319,7 +319,7 @@ def test_ends_with_the_object():
     assert len(greenrt.getcurrent().__dict__) == before
 
 
-def test_data_that_refers_to_its_object_is_collected():
+def test_data_that_refers_to_its_object_is_collected() -> None:
     stop = greenrt.Event()
     there = []
 
@@ -344,7 +344,7 @@ def test_data_that_refers_to_its_object_is_collected():
     work_in_thread.join()
 
 
-def test_an_object_that_dies_leaves_nothing_in_greenlets_that_live():
+def test_an_object_that_dies_leaves_nothing_in_greenlets_that_live() -> None:
     stop = greenrt.Event()
     sizes = []
 
@@ -363,7 +363,7 @@ def test_an_object_that_dies_leaves_nothing_in_greenlets_that_live():
     assert sizes == [0]
 
 
-def test_many_greenlets_leave_nothing_in_the_object():
+def test_many_greenlets_leave_nothing_in_the_object() -> None:
     data = greenrt.local()
 
     def work() -> None:
@@ -377,7 +377,7 @@ def test_many_greenlets_leave_nothing_in_the_object():
     assert not any(all(isinstance(item, weakref.ref) for item in found) for found in references)
 
 
-def test_copy():
+def test_copy() -> None:
     class Sub(greenrt.local):
         def __init__(self, x: int) -> None:
             self.x = x
@@ -393,7 +393,7 @@ def test_copy():
     assert greenrt.spawn(lambda: twin.x).get() == 1
 
 
-def test_all_local_dicts():
+def test_all_local_dicts() -> None:
     first, second = greenrt.local(), greenrt.local()
     first.x, second.y = 1, 2
 
@@ -407,7 +407,7 @@ def test_all_local_dicts():
     assert found[greenrt.local, id(second)] == {"y": 2}
 
 
-def test_weak_reference_and_repr():
+def test_weak_reference_and_repr() -> None:
     data = greenrt.local()
     assert weakref.ref(data)() is data
     assert "local" in repr(data)

@@ -63,7 +63,7 @@ print(greenrt.get_hub().threadpool.apply(pow, (2, 3)))
 
 @pytest.mark.parametrize("how", ["plain", "patched"])
 @pytest.mark.parametrize("where", ["here", "in a thread"])
-def test_the_loop_goes_on_with_new_ones(how, where):
+def test_the_loop_goes_on_with_new_ones(how: str, where: str) -> None:
     output, _ = run_script(SCRIPT, how, where)
     lines = output.splitlines()
     said = [line for line in lines if "closed by the program" in line]

@@ -18,7 +18,7 @@ def fail(kind):
 
 
 @pytest.mark.parametrize(("kind", "code"), [("KeyboardInterrupt", -signal.SIGINT), ("SystemExit", 7)])
-def test_a_program_that_ends_with_its_next_line_hears_of_it(kind: str, code: int):
+def test_a_program_that_ends_with_its_next_line_hears_of_it(kind: str, code: int) -> None:
     output, errors = run_script(
         f"""{PRELUDE}
 greenrt.spawn(fail, {kind})
@@ -37,7 +37,7 @@ event.wait()
 
 
 @pytest.mark.parametrize("kind", ["KeyboardInterrupt", "SystemExit", "SystemError"])
-def test_it_is_raised_before_the_next_line_and_once(kind: str):
+def test_it_is_raised_before_the_next_line_and_once(kind: str) -> None:
     output, errors = run_script(f"""{PRELUDE}
 sys.unraisablehook = print
 greenrt.get_hub().NOT_ERROR += (SystemError,)
@@ -56,7 +56,7 @@ for _ in range(20):
     assert (output, errors) == ("", "")
 
 
-def test_greenlets_that_run_before_the_main_one_do_not_get_it():
+def test_greenlets_that_run_before_the_main_one_do_not_get_it() -> None:
     output, errors = run_script(f"""{PRELUDE}
 def other():
     for _ in range(100):
@@ -78,7 +78,7 @@ assert ran == [True] * 20
     assert (output, errors) == ("", "")
 
 
-def test_a_signal_handlers_error_comes_through_a_greenlet_that_runs():
+def test_a_signal_handlers_error_comes_through_a_greenlet_that_runs() -> None:
     output, errors = run_script(f"""{PRELUDE}
 import os, signal
 def busy():
@@ -96,7 +96,7 @@ except KeyboardInterrupt:
     assert (output, errors) == ("heard\n", "")
 
 
-def test_in_other_threads_it_is_raised_at_the_next_wait():
+def test_in_other_threads_it_is_raised_at_the_next_wait() -> None:
     output, errors = run_script(f"""{PRELUDE}
 def serve():
     greenrt.spawn(fail, SystemExit)

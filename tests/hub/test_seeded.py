@@ -31,13 +31,13 @@ def order(seed: str) -> str:
     return run_script(SCRIPT, GREENRT_SEED=seed)[0]
 
 
-def test_the_same_seed_gives_the_same_order():
+def test_the_same_seed_gives_the_same_order() -> None:
     assert order("1") == order("1")
 
 
-def test_another_seed_gives_another_order():
+def test_another_seed_gives_another_order() -> None:
     assert len({order(str(seed)) for seed in range(1, 5)}) == 4
 
 
-def test_without_a_seed_first_in_first_out():
+def test_without_a_seed_first_in_first_out() -> None:
     assert order("") == f"{list(range(30))} False\n"

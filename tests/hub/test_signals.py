@@ -23,7 +23,7 @@ def run(text: str, *arguments: str, code: int = 0) -> tuple[str, str]:
     return run_script(PRELUDE + text, *arguments, code=code)
 
 
-def test_watchers_count_in_several_loops_and_give_the_place_back():
+def test_watchers_count_in_several_loops_and_give_the_place_back() -> None:
     _, errors = run("""
 mine = lambda number, frame: None
 signal.signal(signal.SIGUSR1, mine)
@@ -63,7 +63,7 @@ wait_for(lambda: signal.getsignal(signal.SIGUSR1) is mine)
     assert errors == ""
 
 
-def test_the_handler_that_the_program_sets_meanwhile_stays():
+def test_the_handler_that_the_program_sets_meanwhile_stays() -> None:
     run("""
 watcher = greenrt.get_hub().loop.signal(signal.SIGUSR1)
 watcher.start(print)
@@ -74,7 +74,7 @@ assert signal.getsignal(signal.SIGUSR1) is later
 """)
 
 
-def test_stopped_in_a_thread_the_signal_is_the_programs_again():
+def test_stopped_in_a_thread_the_signal_is_the_programs_again() -> None:
     _, errors = run(
         """
 greenrt.get_hub()
@@ -102,7 +102,7 @@ time.sleep(10)
 
 
 @pytest.mark.parametrize("number", [0, -1, 9, 19, 1000])
-def test_numbers_that_are_no_signals_to_handle(number):
+def test_numbers_that_are_no_signals_to_handle(number: int) -> None:
     import greenrt
 
     with pytest.raises(ValueError, match=f"can be handled, not {number}"):
@@ -111,7 +111,7 @@ def test_numbers_that_are_no_signals_to_handle(number):
         greenrt.signal_handler(number, print)
 
 
-def test_a_start_in_a_thread_without_a_loop_in_the_main_one():
+def test_a_start_in_a_thread_without_a_loop_in_the_main_one() -> None:
     run("""
 def other():
     loop = Loop()
@@ -129,7 +129,7 @@ assert seen == [0]
 """)
 
 
-def test_a_handler_in_a_greenlet_may_block_and_be_cancelled():
+def test_a_handler_in_a_greenlet_may_block_and_be_cancelled() -> None:
     _, errors = run("""
 seen, event = [], greenrt.Event()
 def handler(word, more):
@@ -177,7 +177,7 @@ leaving.cancel()
     assert errors == ""
 
 
-def test_a_program_that_waits_for_a_handler_is_not_called_blocked():
+def test_a_program_that_waits_for_a_handler_is_not_called_blocked() -> None:
     run("""
 event = greenrt.Event()
 greenrt.signal_handler(signal.SIGUSR1, event.set)
@@ -187,7 +187,7 @@ event.wait()
 
 
 @pytest.mark.parametrize("where", ["idle hub", "busy greenlet", "native thread", "gap"])
-def test_latency(where):
+def test_latency(where: str) -> None:
     """A plain handler of signal.signal runs soon, wherever the signal finds the process."""
     out, errors = run(
         """
@@ -239,7 +239,7 @@ assert sorted(late)[len(late) // 2] < 0.05, late
     assert float(out) < 1000
 
 
-def test_keyboard_interrupts_reach_the_main_greenlet():
+def test_keyboard_interrupts_reach_the_main_greenlet() -> None:
     run("""
 other = greenrt.spawn(greenrt.sleep, 30)
 for park in lambda: greenrt.sleep(30), greenrt.Event().wait, other.join:
@@ -275,7 +275,7 @@ if sys.argv[1:] == ["patched"]:
 
 
 @pytest.mark.parametrize("way", ["patched", "unpatched"])
-def test_the_programs_own_wakeup_fd_gets_the_numbers_too(way):
+def test_the_programs_own_wakeup_fd_gets_the_numbers_too(way: str) -> None:
     """Whenever it is set, and whatever the hub does when the signal comes; the fd before is told right."""
     _, errors = run(
         OWN_FDS
@@ -313,7 +313,7 @@ assert signal.set_wakeup_fd(-1) == early_in
     assert errors == ""
 
 
-def test_a_handler_sets_the_wakeup_fd_while_the_hub_sleeps():
+def test_a_handler_sets_the_wakeup_fd_while_the_hub_sleeps() -> None:
     _, errors = run(
         OWN_FDS
         + """
@@ -331,7 +331,7 @@ assert signal.set_wakeup_fd(write_fd) == write_fd
     assert errors == ""
 
 
-def test_an_interrupt_while_the_wakeup_fd_is_given_back():
+def test_an_interrupt_while_the_wakeup_fd_is_given_back() -> None:
     """The loop's fd, found in its own place, is not taken for the program's: what comes would go round for ever."""
     _, errors = run("""
 from greenrt import _original
@@ -357,7 +357,7 @@ wakeup.close()
     assert errors == ""
 
 
-def test_a_wakeup_fd_that_is_full_or_closed_does_no_harm():
+def test_a_wakeup_fd_that_is_full_or_closed_does_no_harm() -> None:
     _, errors = run(
         OWN_FDS
         + """
@@ -384,7 +384,7 @@ assert signal.set_wakeup_fd(-1) == -1
     assert errors == ""
 
 
-def test_watchers_after_a_fork():
+def test_watchers_after_a_fork() -> None:
     _, errors = run("""
 import warnings
 seen = []

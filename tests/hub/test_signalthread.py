@@ -43,7 +43,7 @@ def run(text: str, *, code: int = 0) -> tuple[str, str]:
     return output, errors
 
 
-def test_signals_are_posted_with_their_sender_and_in_order():
+def test_signals_are_posted_with_their_sender_and_in_order() -> None:
     run("""
 first, second = signal.SIGRTMIN + 1, signal.SIGRTMIN + 2
 with SignalThread([signal.SIGUSR1, first, second], got.append):
@@ -59,7 +59,7 @@ with SignalThread([signal.SIGUSR1, first, second], got.append):
 """)
 
 
-def test_the_function_runs_on_the_loops_thread_and_interrupts_nobody():
+def test_the_function_runs_on_the_loops_thread_and_interrupts_nobody() -> None:
     run("""
 threads = []
 def note(info):
@@ -83,7 +83,7 @@ with SignalThread([signal.SIGUSR1], note, proxy):
 """)
 
 
-def test_a_greenlet_may_wait_for_nothing_else():
+def test_a_greenlet_may_wait_for_nothing_else() -> None:
     run("""
 done = greenrt.Event()
 with SignalThread([signal.SIGTERM], lambda info: greenrt.spawn(done.set)):
@@ -93,7 +93,7 @@ with SignalThread([signal.SIGTERM], lambda info: greenrt.spawn(done.set)):
 """)
 
 
-def test_close_gives_the_signals_back_also_those_that_wait():
+def test_close_gives_the_signals_back_also_those_that_wait() -> None:
     run("""
 mine = lambda number, frame: got.append("mine")
 signal.signal(signal.SIGUSR1, mine)
@@ -123,7 +123,7 @@ wait_for(lambda: threading.active_count() == 1 and len(sys._current_frames()) ==
 """)
 
 
-def test_threads_started_before_pass_the_signal_on_and_those_after_inherit_the_mask():
+def test_threads_started_before_pass_the_signal_on_and_those_after_inherit_the_mask() -> None:
     run("""
 masks, stop = {}, threading.Event()
 def idle(name):
@@ -158,7 +158,7 @@ after.join()
 """)
 
 
-def test_at_the_first_signal_after_the_loops_end_it_is_for_whom_it_was_before():
+def test_at_the_first_signal_after_the_loops_end_it_is_for_whom_it_was_before() -> None:
     run("""
 def mine(number, frame):
     got.append(number)
@@ -186,7 +186,7 @@ while True:
     )
 
 
-def test_a_close_that_races_signals_and_the_loops_end_loses_none():
+def test_a_close_that_races_signals_and_the_loops_end_loses_none() -> None:
     output, _ = run("""
 # Blocked also before, so that those given back can be counted: CPython merges the calls of a handler.
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN])
@@ -215,7 +215,7 @@ print(ways)
     print(f"300 closes that race up to 6 signals each, none lost or told twice: {output.strip()}")
 
 
-def test_in_a_forks_child_it_goes_on_if_its_loop_does():
+def test_in_a_forks_child_it_goes_on_if_its_loop_does() -> None:
     run("""
 def in_child(check):
     pid = os.fork()
@@ -326,7 +326,7 @@ def in_thread(function):
 
 
 @pytest.mark.parametrize("patched", [False, True])
-def test_a_program_inherits_what_the_starting_thread_blocks(patched: bool):
+def test_a_program_inherits_what_the_starting_thread_blocks(patched: bool) -> None:
     run(f"""
 if {patched}:
     import greenrt.monkey
@@ -359,7 +359,7 @@ assert len(got) == 1
 """)
 
 
-def test_unblocked_nests_and_belongs_to_the_thread():
+def test_unblocked_nests_and_belongs_to_the_thread() -> None:
     run("""
 TERM = {signal.SIGTERM}
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
@@ -394,7 +394,7 @@ with SignalThread([signal.SIGTERM, signal.SIGUSR2], got.append) as watcher:
 """)
 
 
-def test_a_forks_child_unblocks_before_it_calls_exec():
+def test_a_forks_child_unblocks_before_it_calls_exec() -> None:
     run("""
 with SignalThread([signal.SIGTERM], print) as watcher:
     child = subprocess.Popen(["/bin/sleep", "20"], preexec_fn=watcher.unblock)
@@ -403,7 +403,7 @@ with SignalThread([signal.SIGTERM], print) as watcher:
 """)
 
 
-def test_a_fork_from_another_thread_blocks_nothing_in_the_child():
+def test_a_fork_from_another_thread_blocks_nothing_in_the_child() -> None:
     run("""
 def fork():
     assert signal.SIGTERM in blocked()
@@ -421,7 +421,7 @@ assert results == [0, 0, 0]
 """)
 
 
-def test_wrong_use_is_told():
+def test_wrong_use_is_told() -> None:
     run("""
 def refused(error, text, *arguments):
     before = blocked(), signal.getsignal(signal.SIGUSR1)
@@ -460,7 +460,7 @@ refused(RuntimeError, "thread", [signal.SIGUSR1], print)
 
 
 @pytest.mark.parametrize("patched", [False, True])
-def test_it_works_in_a_patched_program(patched: bool):
+def test_it_works_in_a_patched_program(patched: bool) -> None:
     run(f"""
 if {patched}:
     import greenrt.monkey

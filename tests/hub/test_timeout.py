@@ -3,6 +3,7 @@
 import threading
 import time
 from math import inf, nan
+from typing import Never
 
 import pytest
 
@@ -10,12 +11,12 @@ import greenrt
 from greenrt import Timeout, with_timeout
 
 
-def test_is_no_exception_but_a_base_exception():
+def test_is_no_exception_but_a_base_exception() -> None:
     assert not issubclass(Timeout, Exception)
     assert issubclass(Timeout, BaseException)
 
 
-def test_raises_itself():
+def test_raises_itself() -> None:
     with pytest.raises(Timeout) as caught, Timeout(0.001) as timeout:
         greenrt.sleep(1000)
     assert caught.value is timeout
@@ -23,7 +24,7 @@ def test_raises_itself():
     assert str(timeout) == "0.001 seconds"
 
 
-def test_none_never_fires():
+def test_none_never_fires() -> None:
     with Timeout(None) as timeout:
         assert not timeout.pending
         greenrt.sleep(0.001)
@@ -31,7 +32,7 @@ def test_none_never_fires():
 
 
 @pytest.mark.parametrize("seconds", [0, -1, -inf])
-def test_zero_and_less_at_the_next_wait(seconds):
+def test_zero_and_less_at_the_next_wait(seconds: float) -> None:
     reached = []
     with pytest.raises(Timeout), Timeout(seconds):
         reached.append(True)
@@ -40,19 +41,19 @@ def test_zero_and_less_at_the_next_wait(seconds):
 
 
 @pytest.mark.parametrize("seconds", [inf, 1e18])
-def test_for_ever(seconds):
+def test_for_ever(seconds: float) -> None:
     with Timeout(seconds) as timeout:
         assert timeout.pending
         greenrt.sleep(0.001)
     assert not timeout.pending
 
 
-def test_nan():
+def test_nan() -> None:
     with pytest.raises(ValueError, match="nan"):
         Timeout(nan)
 
 
-def test_false_is_silent_for_this_instance_only():
+def test_false_is_silent_for_this_instance_only() -> None:
     with Timeout(0.001, False):
         greenrt.sleep(1000)
     with pytest.raises(Timeout) as caught, Timeout(0.001) as outer, Timeout(1000, False):
@@ -61,32 +62,32 @@ def test_false_is_silent_for_this_instance_only():
 
 
 @pytest.mark.parametrize("error", [LookupError, LookupError("planned")])
-def test_an_error_of_ones_own(error):
+def test_an_error_of_ones_own(error: LookupError | type[LookupError]) -> None:
     with pytest.raises(LookupError), Timeout(0.001, error):
         greenrt.sleep(1000)
 
 
-def test_a_text_as_exception():
+def test_a_text_as_exception() -> None:
     with pytest.raises(Timeout) as caught, Timeout(0.001, "reading the header"):
         greenrt.sleep(1000)
     assert "reading the header" in str(caught.value)
 
 
-def test_the_inner_one_first():
+def test_the_inner_one_first() -> None:
     with pytest.raises(Timeout) as caught, Timeout(1000):
         with Timeout(0.001) as inner:
             greenrt.sleep(1000)
     assert caught.value is inner
 
 
-def test_the_outer_one_passes_through_the_inner():
+def test_the_outer_one_passes_through_the_inner() -> None:
     with Timeout(0.001) as outer, pytest.raises(Timeout) as caught:
         with Timeout(1000, False):
             greenrt.sleep(1000)
     assert caught.value is outer
 
 
-def test_start_cancel_restart():
+def test_start_cancel_restart() -> None:
     timeout = Timeout(1000)
     timeout.start()
     assert timeout.pending
@@ -100,7 +101,7 @@ def test_start_cancel_restart():
     timeout.cancel()
 
 
-def test_start_new():
+def test_start_new() -> None:
     made = Timeout.start_new(1000)
     assert made.pending
     assert Timeout.start_new(made) is made
@@ -110,7 +111,7 @@ def test_start_new():
     made.cancel()
 
 
-def test_a_cancel_after_the_time_but_before_the_throw():
+def test_a_cancel_after_the_time_but_before_the_throw() -> None:
     """What is on its way when the block ends is not raised later."""
     ready = greenrt.spawn(int)
     ready.join()
@@ -124,10 +125,10 @@ def test_a_cancel_after_the_time_but_before_the_throw():
     greenrt.sleep(0.005)
 
 
-def test_it_is_raised_where_it_was_started():
+def test_it_is_raised_where_it_was_started() -> None:
     seen = []
 
-    def work():
+    def work() -> None:
         try:
             with Timeout(0.005):
                 greenrt.sleep(1000)
@@ -139,28 +140,28 @@ def test_it_is_raised_where_it_was_started():
     assert seen == [greenlet]
 
 
-def test_a_timeout_of_a_dead_greenlet_does_nothing():
-    def work():
+def test_a_timeout_of_a_dead_greenlet_does_nothing() -> None:
+    def work() -> None:
         Timeout(0.002).start()
 
     greenrt.spawn(work).join()
     greenrt.sleep(0.01)
 
 
-def test_with_timeout():
+def test_with_timeout() -> None:
     assert with_timeout(1000, lambda a, b: a + b, 1, b=2) == 3
     assert with_timeout(0.001, greenrt.sleep, 1000, timeout_value="late") == "late"
     with pytest.raises(Timeout):
         with_timeout(0.001, greenrt.sleep, 1000)
 
-    def inner():
+    def inner() -> Never:
         raise Timeout(5)
 
     with pytest.raises(Timeout, match="5 seconds"):
         with_timeout(1000, inner, timeout_value="not this")
 
 
-def test_join_under_a_timeout():
+def test_join_under_a_timeout() -> None:
     greenlet = greenrt.spawn(greenrt.sleep, 1000)
     with pytest.raises(Timeout), Timeout(0.002):
         greenlet.join()
@@ -168,7 +169,7 @@ def test_join_under_a_timeout():
     greenlet.kill()
 
 
-def test_one_second_in_words():
+def test_one_second_in_words() -> None:
     assert str(Timeout(1)) == "1 second"
     assert "pending" not in repr(Timeout(1))
     assert "seconds=1" in repr(Timeout(1))

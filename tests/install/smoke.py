@@ -4,6 +4,8 @@ Arguments: the build that is expected ("compiled" or "pure"; compiled unless giv
 """
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from greenrt import monkey
 
@@ -19,7 +21,7 @@ import greenrt  # noqa: E402
 from greenrt.serve import WSGIServer  # noqa: E402
 
 
-def application(environ, start_response):
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
     time.sleep(0.05)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [environ["PATH_INFO"].encode()]

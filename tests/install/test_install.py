@@ -69,7 +69,7 @@ def no_compiler(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("compiler", ["missing", "failing"])
 def test_without_a_compiler(
     checkout: Path, environment: Environment, tmp_path: Path, no_compiler: dict[str, str], compiler: str
-):
+) -> None:
     """The install succeeds, the wheel's tag is that of plain Python, and a warning names the remedy."""
     variables = no_compiler if compiler == "missing" else {"CC": "/bin/false"}
     done = environment.pip("wheel", "-v", "--no-deps", "-w", tmp_path / "wheels", checkout, **variables)
@@ -93,13 +93,13 @@ def test_without_a_compiler(
 
 def test_without_a_compiler_when_compiled_is_demanded(
     checkout: Path, environment: Environment, no_compiler: dict[str, str]
-):
+) -> None:
     done = environment.pip("install", checkout, GREENRT_PURE="0", **no_compiler)
     assert done.returncode != 0
     assert "there is no C compiler that works" in done.stdout
 
 
-def test_pure_on_demand(checkout: Path, environment: Environment, tmp_path: Path):
+def test_pure_on_demand(checkout: Path, environment: Environment, tmp_path: Path) -> None:
     done = environment.pip("wheel", "--no-deps", "-w", tmp_path, checkout, GREENRT_PURE="1")
     assert done.returncode == 0, done.stdout
     (wheel,) = tmp_path.glob("*.whl")
@@ -109,7 +109,7 @@ def test_pure_on_demand(checkout: Path, environment: Environment, tmp_path: Path
     assert environment.ask()[0] == "pure"
 
 
-def test_wheel_from_an_sdist(checkout: Path, environment: Environment, tmp_path: Path):
+def test_wheel_from_an_sdist(checkout: Path, environment: Environment, tmp_path: Path) -> None:
     script = "from setuptools import build_meta; import sys; build_meta.build_sdist(sys.argv[1])"
     subprocess.run([sys.executable, "-c", script, tmp_path], cwd=checkout, check=True, capture_output=True)
     (sdist,) = tmp_path.glob("*.tar.gz")
@@ -128,7 +128,7 @@ def test_wheel_from_an_sdist(checkout: Path, environment: Environment, tmp_path:
 
 def test_the_remedy_passes_by_the_plain_build_in_pips_cache(
     checkout: Path, environment: Environment, tmp_path: Path, no_compiler: dict[str, str]
-):
+) -> None:
     """pip caches what it builds from an sdist: the wheel's tag is that of a plain one; the remedy avoids it."""
     script = "from setuptools import build_meta; import sys; build_meta.build_sdist(sys.argv[1])"
     subprocess.run([sys.executable, "-c", script, tmp_path], cwd=checkout, check=True, capture_output=True)
@@ -145,7 +145,7 @@ def test_the_remedy_passes_by_the_plain_build_in_pips_cache(
     assert "Building wheel for greenrt" in done.stdout
 
 
-def test_editable(checkout: Path, environment: Environment):
+def test_editable(checkout: Path, environment: Environment) -> None:
     done = environment.pip("install", "-e", checkout, GREENRT_PURE="1")
     assert done.returncode == 0, done.stdout
     build, package, monkey = environment.ask()

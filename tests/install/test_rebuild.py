@@ -13,7 +13,7 @@ from support.wheels import FAILS, IS_KILLED, build, built, compiler
 pytestmark = [pytest.mark.install, pytest.mark.time_limit(300)]
 
 
-def test_deleted_modules_are_in_no_later_wheel(checkout: Path):
+def test_deleted_modules_are_in_no_later_wheel(checkout: Path) -> None:
     gone = checkout / "src" / "greenrt" / "gone.py"
     gone.write_text("")
     assert "greenrt/gone.py" in built(checkout, GREENRT_PURE="1").namelist()
@@ -28,7 +28,7 @@ def test_deleted_modules_are_in_no_later_wheel(checkout: Path):
     assert not {"greenrt/gone.py", "greenrt/left.py"} & set(names)
 
 
-def test_a_module_that_cannot_be_compiled(translated_checkout: Path, tmp_path: Path):
+def test_a_module_that_cannot_be_compiled(translated_checkout: Path, tmp_path: Path) -> None:
     """A plain wheel is made, without the extensions that an earlier build made."""
     checkout = translated_checkout
     wheel = built(checkout, CC=compiler(tmp_path / "cc"))
@@ -44,7 +44,7 @@ def test_a_module_that_cannot_be_compiled(translated_checkout: Path, tmp_path: P
     assert not [name for name in wheel.namelist() if name.endswith(".so")]
 
 
-def test_an_interrupted_build_leaves_nothing_half_made(translated_checkout: Path, tmp_path: Path):
+def test_an_interrupted_build_leaves_nothing_half_made(translated_checkout: Path, tmp_path: Path) -> None:
     checkout = translated_checkout
     assert build(checkout, CC=compiler(tmp_path / "cc", IS_KILLED)).returncode != 0
     wheel = built(checkout, CC=compiler(tmp_path / "cc"))
@@ -53,7 +53,7 @@ def test_an_interrupted_build_leaves_nothing_half_made(translated_checkout: Path
     assert {wheel.read(name) for name in extensions} == {b"whole"}
 
 
-def test_an_editable_plain_install_removes_the_extensions(checkout: Path, tmp_path: Path):
+def test_an_editable_plain_install_removes_the_extensions(checkout: Path, tmp_path: Path) -> None:
     """They would hide the sources."""
     stale = checkout / "src" / "greenrt" / "_hub" / f"slot{SUFFIX}"
     other = stale.with_name("slot.of-another-python.so")

@@ -34,7 +34,7 @@ def contents(wheel: zipfile.ZipFile) -> dict[str, bytes]:
     return {name: wheel.read(name) for name in wheel.namelist()}
 
 
-def test_the_sdist_holds_the_whole_project(checkout: Path, tmp_path: Path):
+def test_the_sdist_holds_the_whole_project(checkout: Path, tmp_path: Path) -> None:
     unpacked = unpacked_sdist(checkout, tmp_path / "sdist")
     missing = files(checkout) - files(unpacked)
     assert missing <= {".gitignore"}
@@ -42,7 +42,7 @@ def test_the_sdist_holds_the_whole_project(checkout: Path, tmp_path: Path):
     assert more <= {"PKG-INFO", "setup.cfg"}
 
 
-def test_wheels_from_the_sdist_and_from_the_tree_are_equal(translated_checkout: Path, tmp_path: Path):
+def test_wheels_from_the_sdist_and_from_the_tree_are_equal(translated_checkout: Path, tmp_path: Path) -> None:
     unpacked = unpacked_sdist(translated_checkout, tmp_path / "sdist")
     shutil.copytree(translated_checkout / "build", unpacked / "build", dirs_exist_ok=True)
     cc = compiler(tmp_path / "cc")
@@ -51,7 +51,7 @@ def test_wheels_from_the_sdist_and_from_the_tree_are_equal(translated_checkout: 
     assert one == other
 
 
-def test_the_metadata(checkout: Path):
+def test_the_metadata(checkout: Path) -> None:
     wheel = built(checkout, GREENRT_PURE="1")
     (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
     metadata = email.message_from_bytes(wheel.read(name))

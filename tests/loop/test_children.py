@@ -13,6 +13,8 @@ from support.child import run_script
 from greenrt._loop import children, pidfd
 from greenrt._loop.loop import Loop
 
+from .conftest import Rig
+
 
 def shell(command: str) -> int:
     return os.posix_spawn("/bin/sh", ["sh", "-c", command], os.environ)
@@ -38,7 +40,7 @@ def watch(loop: Loop, pid: int, **options: Any) -> tuple[Any, list[Any]]:
 
 
 @pytest.mark.parametrize(("command", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", -9)])
-def test_the_end_of_a_child(real: Any, way: str, command: str, code: int) -> None:
+def test_the_end_of_a_child(real: Rig, way: str, command: str, code: int) -> None:
     pid = shell(command)
     watcher, seen = watch(real.loop, pid)
     assert watcher.active

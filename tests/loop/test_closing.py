@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from support.threads import Beside, in_thread
@@ -14,6 +15,8 @@ from greenrt._loop.entry import WRITE
 from greenrt._loop.loop import BATCH_CALLBACKS, Loop
 from greenrt.errors import LoopClosed, WouldDeadlock, WrongThread
 
+from .conftest import Rig
+
 PATIENCE = 30.0
 
 
@@ -21,7 +24,7 @@ PATIENCE = 30.0
 
 
 @pytest.mark.parametrize("verb", ["break_", "stop"])
-def test_another_thread_ends_a_run_that_sleeps(loop, verb):
+def test_another_thread_ends_a_run_that_sleeps(loop: Loop, verb: str) -> None:
     loop.ref()
     threading.Timer(0.02, getattr(loop, verb)).start()
     assert loop.run() == {"break_": "broke", "stop": "stopped"}[verb]
@@ -30,7 +33,7 @@ def test_another_thread_ends_a_run_that_sleeps(loop, verb):
 
 
 @pytest.mark.parametrize("verb", ["break_", "stop"])
-def test_a_signal_handler_ends_a_run_that_sleeps(verb):
+def test_a_signal_handler_ends_a_run_that_sleeps(verb: str) -> None:
     loop = Loop(default=True)
     loop.ref()
     before = signal.signal(signal.SIGALRM, lambda *args: getattr(loop, verb)())
@@ -42,7 +45,7 @@ def test_a_signal_handler_ends_a_run_that_sleeps(verb):
         loop.close()
 
 
-def test_a_break_is_kept_for_the_next_run_and_counts_once(loop):
+def test_a_break_is_kept_for_the_next_run_and_counts_once(loop: Loop) -> None:
     loop.break_()
     loop.break_()
     assert loop.run() == "broke"
@@ -50,7 +53,7 @@ def test_a_break_is_kept_for_the_next_run_and_counts_once(loop):
 
 
 @pytest.mark.parametrize("verb", ["break_", "stop"])
-def test_a_post_after_a_break_wakes_the_loop(loop, verb):
+def test_a_post_after_a_break_wakes_the_loop(loop: Loop, verb: str) -> None:
     """A break wakes without a post, and must not be taken for the wakeup of the next one."""
     loop.ref()
     getattr(loop, verb)()
@@ -63,7 +66,7 @@ def test_a_post_after_a_break_wakes_the_loop(loop, verb):
     loop.unref()
 
 
-def test_a_break_in_prepare_ends_without_a_sleep(loop):
+def test_a_break_in_prepare_ends_without_a_sleep(loop: Loop) -> None:
     loop.ref()
     prepare = loop.prepare()
     prepare.start(loop.break_)
@@ -72,7 +75,7 @@ def test_a_break_in_prepare_ends_without_a_sleep(loop):
     loop.unref()
 
 
-def test_the_first_of_several_stops_counts(virtual):
+def test_the_first_of_several_stops_counts(virtual: Rig) -> None:
     loop = virtual.loop
     loop.ref()
     for after in (30.0, 5.0, 20.0):
@@ -84,7 +87,7 @@ def test_the_first_of_several_stops_counts(virtual):
     assert loop.run() == "idle"
 
 
-def test_a_timer_that_is_due_with_the_stop_is_called(virtual):
+def test_a_timer_that_is_due_with_the_stop_is_called(virtual: Rig) -> None:
     loop, seen = virtual.loop, []
     loop.timer(5).start(seen.append, "timer")
     loop.stop(5)
@@ -92,7 +95,7 @@ def test_a_timer_that_is_due_with_the_stop_is_called(virtual):
     assert seen == ["timer"]
 
 
-def test_stop_runs_all_that_is_ready(loop):
+def test_stop_runs_all_that_is_ready(loop: Loop) -> None:
     seen = []
     for number in range(3 * BATCH_CALLBACKS):
         loop.run_callback(seen.append, number)
@@ -101,7 +104,7 @@ def test_stop_runs_all_that_is_ready(loop):
     assert len(seen) == 3 * BATCH_CALLBACKS
 
 
-def test_a_stop_and_then_a_break(virtual):
+def test_a_stop_and_then_a_break(virtual: Rig) -> None:
     loop = virtual.loop
     loop.ref()
     loop.stop(5)
@@ -114,7 +117,7 @@ def test_a_stop_and_then_a_break(virtual):
 # -- Hooks that change their list
 
 
-def test_hooks_that_change_the_list_from_within(loop):
+def test_hooks_that_change_the_list_from_within(loop: Loop) -> None:
     """A prepare watcher stops itself and its successor, and starts one: as of the next turn."""
     seen = []
     first, second, third, late = (loop.prepare(ref=False) for _ in range(4))
@@ -139,7 +142,7 @@ def test_hooks_that_change_the_list_from_within(loop):
 # -- close
 
 
-def test_another_thread_closes_a_loop_that_sleeps():
+def test_another_thread_closes_a_loop_that_sleeps() -> None:
     beside = Beside()
     assert beside.loop.close().wait(PATIENCE)
     beside.thread.join()
@@ -149,7 +152,7 @@ def test_another_thread_closes_a_loop_that_sleeps():
     assert again.wait(0)
 
 
-def test_a_close_waits_for_the_callback_but_nobody_waits_for_the_close():
+def test_a_close_waits_for_the_callback_but_nobody_waits_for_the_close() -> None:
     beside = Beside()
     began, let_go, order = threading.Event(), threading.Event(), []
 
@@ -173,7 +176,7 @@ def test_a_close_waits_for_the_callback_but_nobody_waits_for_the_close():
     beside.thread.join()
 
 
-def test_a_callback_closes_its_loop_and_cannot_wait_for_that(loop, errors):
+def test_a_callback_closes_its_loop_and_cannot_wait_for_that(loop: Loop, errors: list[BaseException]) -> None:
     seen = []
     watcher = loop.timer(0, 0.001)
 
@@ -189,13 +192,13 @@ def test_a_callback_closes_its_loop_and_cannot_wait_for_that(loop, errors):
     assert seen == [False, "final"]
 
 
-def test_a_finalizer_closes_its_loop(loop):
+def test_a_finalizer_closes_its_loop(loop: Loop) -> None:
     loop.timer(1).finalize(lambda watcher: loop.close())
     loop.ref()
     assert loop.run() == "closed"
 
 
-def test_a_loop_whose_thread_is_gone_is_closed_by_the_caller():
+def test_a_loop_whose_thread_is_gone_is_closed_by_the_caller() -> None:
     loop, seen = in_thread(Loop), []
     loop.run_callback_threadsafe(lambda: seen.append(threading.get_ident()))
     in_thread(loop.timer(1).finalize, seen.append)
@@ -204,7 +207,7 @@ def test_a_loop_whose_thread_is_gone_is_closed_by_the_caller():
     assert len(seen) == 2
 
 
-def test_close_from_a_finalizer_of_python_on_another_thread():
+def test_close_from_a_finalizer_of_python_on_another_thread() -> None:
     class Holder:
         def __init__(self, loop: Loop) -> None:
             self.loop = loop
@@ -220,7 +223,7 @@ def test_close_from_a_finalizer_of_python_on_another_thread():
     assert beside.loop.ended
 
 
-def test_closes_that_race_with_posts():
+def test_closes_that_race_with_posts() -> None:
     """Each post ran or raised; each finalizer ran once, whoever closes."""
     for _ in range(50):
         beside = Beside()
@@ -229,7 +232,13 @@ def test_closes_that_race_with_posts():
         start = threading.Barrier(5)
 
         def post(
-            loop=loop, ran=ran, raised=raised, sent=sent, finals=finals, calls=calls, start=start
+            loop: Loop = loop,
+            ran: list[object] = ran,
+            raised: list[object] = raised,
+            sent: list[object] = sent,
+            finals: list[object] = finals,
+            calls: list[object] = calls,
+            start: threading.Barrier = start,
         ) -> None:
             start.wait()
             for _ in range(200):
@@ -253,7 +262,7 @@ def test_closes_that_race_with_posts():
         assert len(finals) == len(set(map(id, finals))) == len(calls)
 
 
-def test_no_watcher_is_called_by_a_close(loop, tmp_path):
+def test_no_watcher_is_called_by_a_close(loop: Loop, tmp_path: Path) -> None:
     seen = []
     sent = loop.async_()
     sent.start(seen.append, "sent")
@@ -271,7 +280,7 @@ def test_no_watcher_is_called_by_a_close(loop, tmp_path):
         sent.send()
 
 
-def test_a_hub_whose_loop_is_closed_tells_its_main_greenlet():
+def test_a_hub_whose_loop_is_closed_tells_its_main_greenlet() -> None:
     def body() -> str:
         hub = greenrt.get_hub()
         threading.Timer(0.02, hub.loop.close).start()
@@ -285,7 +294,7 @@ def test_a_hub_whose_loop_is_closed_tells_its_main_greenlet():
     assert "is closed" in in_thread(body)
 
 
-def test_the_error_of_a_wrong_thread_names_both(loop):
+def test_the_error_of_a_wrong_thread_names_both(loop: Loop) -> None:
     def use() -> str:
         threading.current_thread().name = "stranger"
         with pytest.raises(WrongThread) as raised:
@@ -298,7 +307,7 @@ def test_the_error_of_a_wrong_thread_names_both(loop):
     assert "run_callback_threadsafe" in text
 
 
-def test_who_closes_a_loop_that_does_not_run_can_give_up():
+def test_who_closes_a_loop_that_does_not_run_can_give_up() -> None:
     """The wait ends by its time; the loop closes when its thread runs it."""
     loop = Loop()
     assert in_thread(lambda: loop.close().wait(0.01)) is False

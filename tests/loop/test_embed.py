@@ -48,7 +48,7 @@ def echo(connection: socket.socket, address: Any) -> None:
         connection.sendall(data)
 
 
-def test_a_gui_beside_a_busy_server(hub: Any) -> None:
+def test_a_gui_beside_a_busy_server(hub: greenrt.Hub) -> None:
     """60 frames a second while 100 connections echo as fast as they can; neither keeps the other from its turn."""
     toolkit, frames, trips = Toolkit(), [], []
     started = time.monotonic()

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 
 import pytest
 from support.threads import Beside, in_thread
@@ -15,12 +16,12 @@ import greenrt
 from greenrt._loop import log
 from greenrt._loop.entry import READ
 from greenrt._loop.loop import Loop
-from greenrt._loop.watchers import Timer
+from greenrt._loop.watchers import Timer, Watcher
 from greenrt.errors import Finalized, LoopClosed, WouldDeadlock
 
 
 @pytest.fixture
-def beside():
+def beside() -> Iterator[Beside]:
     """A loop that runs in a thread of its own, and holds still on request."""
     made = Beside()
     yield made
@@ -43,7 +44,7 @@ class Busy:
         self.ended = True
 
 
-def busy_watcher(beside) -> tuple[Busy, object]:
+def busy_watcher(beside: Beside) -> tuple[Busy, object]:
     busy = Busy()
     watcher = beside.do(lambda: beside.loop.timer(0, 0.001))
     beside.do(watcher.start, busy)
@@ -54,7 +55,7 @@ def busy_watcher(beside) -> tuple[Busy, object]:
 # -- stop
 
 
-def test_stop_on_the_own_thread_is_done_at_once(loop):
+def test_stop_on_the_own_thread_is_done_at_once(loop: Loop) -> None:
     seen = []
     watcher = loop.timer(0)
     assert watcher.stop().done
@@ -68,7 +69,7 @@ def test_stop_on_the_own_thread_is_done_at_once(loop):
     assert seen == []
 
 
-def test_a_callback_stops_its_sibling_that_is_queued(loop):
+def test_a_callback_stops_its_sibling_that_is_queued(loop: Loop) -> None:
     seen = []
     one, other = loop.timer(0), loop.timer(0)
     for watcher, rest in ((one, other), (other, one)):
@@ -77,7 +78,7 @@ def test_a_callback_stops_its_sibling_that_is_queued(loop):
     assert len(seen) == 1
 
 
-def test_a_foreign_stop_does_not_wait_for_the_callback(beside):
+def test_a_foreign_stop_does_not_wait_for_the_callback(beside: Beside) -> None:
     busy, watcher = busy_watcher(beside)
     stopping = watcher.stop()
     assert not stopping.done
@@ -92,7 +93,7 @@ def test_a_foreign_stop_does_not_wait_for_the_callback(beside):
     assert busy.calls == calls
 
 
-def test_a_foreign_stop_that_waits(beside):
+def test_a_foreign_stop_that_waits(beside: Beside) -> None:
     busy, watcher = busy_watcher(beside)
     assert not watcher.stop(wait=True, timeout=0.01).done
     threading.Timer(0.02, busy.let_go.set).start()
@@ -100,7 +101,7 @@ def test_a_foreign_stop_that_waits(beside):
     assert busy.ended
 
 
-def test_a_greenlet_of_another_loop_waits_cooperatively(beside):
+def test_a_greenlet_of_another_loop_waits_cooperatively(beside: Beside) -> None:
     busy, watcher = busy_watcher(beside)
     seen = []
     waiter = greenrt.spawn(lambda: seen.append(watcher.stop().wait()))
@@ -111,7 +112,7 @@ def test_a_greenlet_of_another_loop_waits_cooperatively(beside):
     assert seen == [True]
 
 
-def test_a_foreign_close_is_for_good(beside):
+def test_a_foreign_close_is_for_good(beside: Beside) -> None:
     busy, watcher = busy_watcher(beside)
     busy.let_go.set()
     assert watcher.close().wait(20)
@@ -119,7 +120,7 @@ def test_a_foreign_close_is_for_good(beside):
         beside.do(watcher.start, print)
 
 
-def test_a_callback_cannot_wait_for_its_own_end(loop, errors):
+def test_a_callback_cannot_wait_for_its_own_end(loop: Loop, errors: list[BaseException]) -> None:
     watcher = loop.timer(0)
     watcher.start(lambda: watcher.stop(wait=True))
     loop.run()
@@ -127,7 +128,9 @@ def test_a_callback_cannot_wait_for_its_own_end(loop, errors):
     assert "can't wait for its own end" in str(errors[0])
 
 
-def test_a_stopping_that_is_waited_for_by_the_loops_own_thread(loop, errors):
+def test_a_stopping_that_is_waited_for_by_the_loops_own_thread(
+    loop: Loop, errors: list[BaseException]
+) -> None:
     """Nobody else would do it: it is done by the wait, unless that is in the very callback."""
     watcher = loop.timer(0)
     watcher.start(print)
@@ -138,13 +141,13 @@ def test_a_stopping_that_is_waited_for_by_the_loops_own_thread(loop, errors):
     assert isinstance(errors[0], WouldDeadlock)
 
 
-def test_two_callbacks_that_wait_for_each_others_end(beside):
+def test_two_callbacks_that_wait_for_each_others_end(beside: Beside) -> None:
     """A cycle of waits is found by at least one of them; the other one then goes on."""
     other = Beside()
     outcomes = []
     both = threading.Barrier(2)
 
-    def stop_other(watcher) -> None:
+    def stop_other(watcher: Watcher) -> None:
         both.wait()
         try:
             outcomes.append(watcher.stop(wait=True).done)
@@ -167,10 +170,10 @@ def test_two_callbacks_that_wait_for_each_others_end(beside):
 
 
 @pytest.mark.parametrize("what", ["stop", "call"])
-def test_asked_of_a_loop_whose_thread_ended_and_left_it_open(what):
+def test_asked_of_a_loop_whose_thread_ended_and_left_it_open(what: str) -> None:
     left, seen = [], []
 
-    def work():
+    def work() -> None:
         loop = Loop()
         watcher = loop.timer(1000)
         watcher.start(print)
@@ -188,7 +191,7 @@ def test_asked_of_a_loop_whose_thread_ended_and_left_it_open(what):
     assert loop.closed
 
 
-def test_stop_after_the_end_of_the_loop_is_quiet():
+def test_stop_after_the_end_of_the_loop_is_quiet() -> None:
     loop = Loop()
     watcher = loop.timer(1)
     watcher.start(print)
@@ -201,7 +204,7 @@ def test_stop_after_the_end_of_the_loop_is_quiet():
 # -- finalize
 
 
-def states(loop, watcher, seen):
+def states(loop: Loop, watcher: Watcher, seen: list[object]) -> Iterator[str]:
     """Bring a timer into each state that a finalizer may find it in."""
     yield "stopped"
     watcher.start(seen.append, "callback")
@@ -215,14 +218,14 @@ def states(loop, watcher, seen):
 
 @pytest.mark.parametrize("state", ["stopped", "active", "pending"])
 @pytest.mark.parametrize("where", ["own", "foreign"])
-def test_the_finalizer_runs_once_on_the_loops_thread(loop, state, where):
+def test_the_finalizer_runs_once_on_the_loops_thread(loop: Loop, state: str, where: str) -> None:
     seen = []
     watcher = loop.timer(0)
     for name in states(loop, watcher, seen):
         if name == state:
             break
 
-    def final(given) -> None:
+    def final(given: Watcher) -> None:
         seen.append((given, threading.get_ident()))
 
     def call() -> bool:
@@ -235,7 +238,7 @@ def test_the_finalizer_runs_once_on_the_loops_thread(loop, state, where):
     assert "finalized" in repr(watcher)
 
 
-def test_a_finalizer_waits_for_the_callback(beside):
+def test_a_finalizer_waits_for_the_callback(beside: Beside) -> None:
     busy, watcher = busy_watcher(beside)
     order = []
     began = time.monotonic()
@@ -249,7 +252,7 @@ def test_a_finalizer_waits_for_the_callback(beside):
 
 
 @pytest.mark.parametrize("immediate", [False, True])
-def test_a_callback_finalizes_its_watcher(loop, immediate):
+def test_a_callback_finalizes_its_watcher(loop: Loop, immediate: bool) -> None:
     order = []
     watcher = loop.timer(0, 0.001)
 
@@ -262,7 +265,7 @@ def test_a_callback_finalizes_its_watcher(loop, immediate):
     assert order == [False, "end of callback", "final"]
 
 
-def test_immediate(loop):
+def test_immediate(loop: Loop) -> None:
     order = []
     one, other = loop.timer(0), loop.timer(0)
     assert one.finalize(order.append, immediate=True) is True
@@ -276,7 +279,7 @@ def test_immediate(loop):
     assert order[-1] is third
 
 
-def test_a_signal_handler_finalizes(loop):
+def test_a_signal_handler_finalizes(loop: Loop) -> None:
     seen = []
     watcher = loop.timer(1000)
     watcher.start(seen.append, "callback")
@@ -289,7 +292,7 @@ def test_a_signal_handler_finalizes(loop):
     assert seen == [watcher]
 
 
-def test_a_signal_handler_finalizes_while_the_loop_sleeps():
+def test_a_signal_handler_finalizes_while_the_loop_sleeps() -> None:
     loop, seen = Loop(default=True), []
     watcher = loop.timer(1000)
     watcher.start(print)
@@ -303,7 +306,7 @@ def test_a_signal_handler_finalizes_while_the_loop_sleeps():
     assert seen == [watcher]
 
 
-def test_a_finalized_watcher_refuses_and_its_ends_are_quiet(beside):
+def test_a_finalized_watcher_refuses_and_its_ends_are_quiet(beside: Beside) -> None:
     seen = []
     watcher = beside.do(lambda: beside.loop.timer(0))
     busy, _ = busy_watcher(beside)
@@ -328,7 +331,7 @@ def test_a_finalized_watcher_refuses_and_its_ends_are_quiet(beside):
     assert seen == [watcher]
 
 
-def test_of_two_threads_that_finalize_one_wins(beside):
+def test_of_two_threads_that_finalize_one_wins(beside: Beside) -> None:
     rounds, wins, losses, seen = 300, [], [], []
     watchers = [beside.do(lambda: beside.loop.timer(1)) for _ in range(rounds)]
     start = threading.Barrier(2)
@@ -352,13 +355,13 @@ def test_of_two_threads_that_finalize_one_wins(beside):
     assert seen == wins
 
 
-def test_a_finalizer_cannot_revive_its_watcher(loop, errors):
+def test_a_finalizer_cannot_revive_its_watcher(loop: Loop, errors: list[BaseException]) -> None:
     kept, seen = [], []
     one, other = socket.socketpair()
     other.send(b"x")
     watcher = loop.io(one.fileno(), READ)
 
-    def final(dead) -> None:
+    def final(dead: Watcher) -> None:
         kept.append(dead)
         fresh = loop.io(one.fileno(), READ)
         fresh.start(lambda: (seen.append("fresh"), fresh.close()))
@@ -376,10 +379,12 @@ def test_a_finalizer_cannot_revive_its_watcher(loop, errors):
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, greenrt.GreenletExit])
-def test_a_finalizer_that_raises_has_run(loop, errors, error):
+def test_a_finalizer_that_raises_has_run(
+    loop: Loop, errors: list[BaseException], error: type[BaseException]
+) -> None:
     watcher = loop.timer(1)
 
-    def final(watcher) -> None:
+    def final(watcher: Watcher) -> None:
         raise error("planned")
 
     watcher.finalize(final)
@@ -390,7 +395,7 @@ def test_a_finalizer_that_raises_has_run(loop, errors, error):
     assert watcher.callback is None
 
 
-def test_what_the_callback_used_lives_until_the_finalizer_has_run(loop):
+def test_what_the_callback_used_lives_until_the_finalizer_has_run(loop: Loop) -> None:
     """A16, A5: a buffer that C code was given is there in `fn`, and freed after it without the collector."""
     gc.disable()
     try:
@@ -409,7 +414,7 @@ def test_what_the_callback_used_lives_until_the_finalizer_has_run(loop):
         gc.enable()
 
 
-def test_finalize_without_a_function(loop):
+def test_finalize_without_a_function(loop: Loop) -> None:
     watcher = loop.timer(1)
     watcher.start(print)
     assert watcher.finalize() is False
@@ -419,7 +424,7 @@ def test_finalize_without_a_function(loop):
         loop.timer(1).finalize(42)
 
 
-def test_who_waits_is_resumed_before_the_finalizer(hub):
+def test_who_waits_is_resumed_before_the_finalizer(hub: greenrt.Hub) -> None:
     order = []
     watcher = hub.loop.timer(1000)
 
@@ -443,7 +448,7 @@ def test_who_waits_is_resumed_before_the_finalizer(hub):
         hub.wait(watcher)
 
 
-def test_what_waits_and_is_killed_at_the_same_time(hub):
+def test_what_waits_and_is_killed_at_the_same_time(hub: greenrt.Hub) -> None:
     order = []
     watcher = hub.loop.timer(1000)
     waiter = greenrt.spawn(hub.wait, watcher)
@@ -459,7 +464,7 @@ def test_what_waits_and_is_killed_at_the_same_time(hub):
 # -- Several at once
 
 
-def test_one_finalizer_for_many(loop, errors):
+def test_one_finalizer_for_many(loop: Loop, errors: list[BaseException]) -> None:
     seen = []
     watchers = [loop.timer(0), loop.prepare(), loop.async_()]
     for watcher in watchers:
@@ -480,7 +485,7 @@ def test_one_finalizer_for_many(loop, errors):
     loop.run()
 
 
-def test_many_wait_for_the_last_to_be_quiet(beside):
+def test_many_wait_for_the_last_to_be_quiet(beside: Beside) -> None:
     idle = beside.loop.timer(1000)
     busy, watcher = busy_watcher(beside)
     seen = []
@@ -493,11 +498,11 @@ def test_many_wait_for_the_last_to_be_quiet(beside):
 # -- The end of the loop
 
 
-def test_close_runs_finalizers_and_their_finalizers():
+def test_close_runs_finalizers_and_their_finalizers() -> None:
     loop, seen = Loop(), []
 
     def chain(depth: int) -> None:
-        def final(watcher) -> None:
+        def final(watcher: Watcher) -> None:
             seen.append(depth)
             if depth:
                 chain(depth - 1)
@@ -509,7 +514,7 @@ def test_close_runs_finalizers_and_their_finalizers():
     assert seen == [3, 2, 1, 0]
 
 
-def test_close_without_finalizers():
+def test_close_without_finalizers() -> None:
     loop, seen = Loop(), []
     watcher = loop.timer(1)
     watcher.finalize(seen.append)
@@ -519,10 +524,10 @@ def test_close_without_finalizers():
         watcher.start(print)
 
 
-def test_an_endless_chain_is_cut_and_reported(caplog):
+def test_an_endless_chain_is_cut_and_reported(caplog: pytest.LogCaptureFixture) -> None:
     loop, seen = Loop(), []
 
-    def again(watcher) -> None:
+    def again(watcher: Watcher) -> None:
         seen.append(watcher)
         loop.timer(1).finalize(again)
 
@@ -533,7 +538,7 @@ def test_an_endless_chain_is_cut_and_reported(caplog):
     assert "without end" in caplog.text
 
 
-def test_a_finalizer_of_a_loop_that_has_ended_runs_in_the_caller():
+def test_a_finalizer_of_a_loop_that_has_ended_runs_in_the_caller() -> None:
     loop, seen = Loop(), []
     one, other = loop.timer(1), loop.timer(1)
     one.start(print)
@@ -547,10 +552,10 @@ def test_a_finalizer_of_a_loop_that_has_ended_runs_in_the_caller():
         loop.timer(1).start(print)
 
 
-def test_errors_of_finalizers_do_not_stop_a_close():
+def test_errors_of_finalizers_do_not_stop_a_close() -> None:
     loop, seen = Loop(), []
 
-    def fail(watcher) -> None:
+    def fail(watcher: Watcher) -> None:
         raise ZeroDivisionError("planned")
 
     loop.timer(1).finalize(fail)

@@ -183,7 +183,7 @@ class Cell:
 
 
 @pytest.fixture
-def make_watcher(hub) -> Iterator[Callable[[str], Any]]:
+def make_watcher(hub: greenrt.Hub) -> Iterator[Callable[[str], Any]]:
     ends = socket.socketpair()
     loop = hub.loop
 
@@ -204,7 +204,7 @@ def make_watcher(hub) -> Iterator[Callable[[str], Any]]:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("state", STATES)
-def test_each_operation(hub, make_watcher, state, place):
+def test_each_operation(hub: greenrt.Hub, make_watcher: Callable[[str], Any], state: str, place: str) -> None:
     for operation in OPERATIONS:
         for kind in KINDS:
             try:
@@ -238,7 +238,9 @@ class Doubled(Timer):
         (Doubled, "finalizing", "finalize"),
     ],
 )
-def test_broken_watchers_would_be_caught(hub, broken, state, operation):
+def test_broken_watchers_would_be_caught(
+    hub: greenrt.Hub, broken: type[Timer], state: str, operation: str
+) -> None:
     cell = Cell(hub, broken(hub.loop, 1000), state, PLACES[0], operation)
     with pytest.raises(AssertionError):
         cell.check()

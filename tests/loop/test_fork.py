@@ -36,7 +36,7 @@ assert len(final) == 1
 """
 
 
-def test_both_go_on():
+def test_both_go_on() -> None:
     for backend in ("epoll", "poll", "select"):
         run_script(SCRIPT.format(backend=backend))
 
@@ -70,7 +70,7 @@ assert seen == [final]
 """
 
 
-def test_an_error_of_a_watcher_comes_out_of_the_next_run():
+def test_an_error_of_a_watcher_comes_out_of_the_next_run() -> None:
     run_script(FAILING)
 
 
@@ -117,5 +117,5 @@ assert seen == [watcher], seen
 """
 
 
-def test_a_loop_of_a_lost_thread_is_at_its_end():
+def test_a_loop_of_a_lost_thread_is_at_its_end() -> None:
     run_script(LOST)

@@ -17,7 +17,7 @@ def watched(hub: Hub) -> set[int]:
         return {int(fd) for fd in re.findall(r"tfd:\s+(\d+)", file.read())}
 
 
-def test_an_accepted_socket_is_handed_over(hub: Any) -> None:
+def test_an_accepted_socket_is_handed_over(hub: greenrt.Hub) -> None:
     """The old loop has forgotten it, however much was read and written there; the new one serves it."""
     outcome: dict[str, Any] = {}
     ready, done = greenrt.Event(), greenrt.Event()
@@ -59,7 +59,7 @@ def test_an_accepted_socket_is_handed_over(hub: Any) -> None:
     assert (outcome["data"], outcome["watched"]) == (b"ping", True)
 
 
-def test_a_waiter_is_told_when_its_socket_goes_elsewhere(hub: Any) -> None:
+def test_a_waiter_is_told_when_its_socket_goes_elsewhere(hub: greenrt.Hub) -> None:
     near, far = socket.socketpair()
     receiving = greenrt.spawn(near.recv, 10)
     greenrt.sleep(0.01)

@@ -2,14 +2,17 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from greenrt._loop.entry import READ, WRITE
 from greenrt._loop.fds import CLOSED
 
+from .conftest import Probe, Rig
 
-def test_readable(rig):
+
+def test_readable(rig: Rig) -> None:
     one, other = rig.pair()
     seen = []
     with rig.loop.io(one.fileno(), READ) as watcher:
@@ -21,7 +24,7 @@ def test_readable(rig):
     assert seen == [b"x"]
 
 
-def test_writable(rig):
+def test_writable(rig: Rig) -> None:
     one, _ = rig.pair()
     seen = []
     with rig.loop.io(one.fileno(), WRITE) as watcher:
@@ -30,7 +33,7 @@ def test_writable(rig):
     assert seen[0] == "writable"
 
 
-def test_level_triggered(rig):
+def test_level_triggered(rig: Rig) -> None:
     one, other = rig.pair()
     seen = []
     other.send(b"x")
@@ -45,7 +48,7 @@ def test_level_triggered(rig):
         assert len(seen) == count
 
 
-def test_readiness_that_is_older_than_the_watcher(rig):
+def test_readiness_that_is_older_than_the_watcher(rig: Rig) -> None:
     one, other = rig.pair()
     other.send(b"x")
     seen = []
@@ -56,7 +59,7 @@ def test_readiness_that_is_older_than_the_watcher(rig):
     assert len(seen) == 3
 
 
-def test_events_are_passed(rig):
+def test_events_are_passed(rig: Rig) -> None:
     one, other = rig.pair()
     other.send(b"x")
     seen = []
@@ -67,7 +70,7 @@ def test_events_are_passed(rig):
     assert seen[0] == (READ | WRITE, "word")
 
 
-def test_a_hangup_is_both(rig):
+def test_a_hangup_is_both(rig: Rig) -> None:
     one, other = rig.pair()
     other.close()
     seen = []
@@ -77,7 +80,7 @@ def test_a_hangup_is_both(rig):
     assert seen[0] == READ | WRITE
 
 
-def test_several_watchers_of_one_fd(rig):
+def test_several_watchers_of_one_fd(rig: Rig) -> None:
     one, other = rig.pair()
     seen = []
     watchers = [rig.loop.io(one.fileno(), events) for events in (READ, READ, WRITE)]
@@ -95,7 +98,7 @@ def test_several_watchers_of_one_fd(rig):
         watcher.close()
 
 
-def test_stop_drops_a_callback_that_is_queued(rig):
+def test_stop_drops_a_callback_that_is_queued(rig: Rig) -> None:
     one, other = rig.pair()
     other.send(b"x")
     seen = []
@@ -107,7 +110,7 @@ def test_stop_drops_a_callback_that_is_queued(rig):
     assert not any(watcher.active or watcher.pending for watcher in watchers)
 
 
-def test_a_callback_that_raises_stops_its_watcher(rig):
+def test_a_callback_that_raises_stops_its_watcher(rig: Rig) -> None:
     one, other = rig.pair()
     other.send(b"x")
     errors = []
@@ -124,7 +127,7 @@ def test_a_callback_that_raises_stops_its_watcher(rig):
     assert rig.loop.activecnt == 0
 
 
-def test_a_close_under_a_watcher_calls_it_once(rig):
+def test_a_close_under_a_watcher_calls_it_once(rig: Rig) -> None:
     one, _ = rig.pair()
     seen = []
     watcher = rig.loop.io(one.fileno(), READ)
@@ -137,7 +140,7 @@ def test_a_close_under_a_watcher_calls_it_once(rig):
     assert not watcher.active
 
 
-def test_a_number_that_is_used_again(rig):
+def test_a_number_that_is_used_again(rig: Rig) -> None:
     old, old_peer = rig.pair()
     number = old.fileno()
     seen = []
@@ -167,7 +170,7 @@ def test_a_number_that_is_used_again(rig):
 
 
 @pytest.mark.parametrize("when", ["pending", "in the callback"])
-def test_a_watcher_does_not_go_on_with_a_file_that_is_new_under_its_number(rig, when):
+def test_a_watcher_does_not_go_on_with_a_file_that_is_new_under_its_number(rig: Rig, when: str) -> None:
     old, old_peer = rig.pair()
     number = old.fileno()
     seen = []
@@ -190,7 +193,7 @@ def test_a_watcher_does_not_go_on_with_a_file_that_is_new_under_its_number(rig, 
     assert not watcher.active
 
 
-def test_a_number_that_is_used_again_without_notice(real):
+def test_a_number_that_is_used_again_without_notice(real: Rig) -> None:
     old, _ = real.pair()
     number = old.fileno()
     seen = []
@@ -208,7 +211,7 @@ def test_a_number_that_is_used_again_without_notice(real):
     assert seen[0] == "new"
 
 
-def test_bad_arguments(rig):
+def test_bad_arguments(rig: Rig) -> None:
     with pytest.raises(OSError, match="-1 is not a file descriptor") as caught:
         rig.loop.io(-1, READ)
     assert caught.value.errno == errno.EBADF
@@ -219,7 +222,7 @@ def test_bad_arguments(rig):
         rig.loop.io(0, READ).start(None)
 
 
-def test_an_fd_that_is_not_open(real):
+def test_an_fd_that_is_not_open(real: Rig) -> None:
     read_fd, write_fd = os.pipe()
     os.close(read_fd)
     os.close(write_fd)
@@ -231,14 +234,14 @@ def test_an_fd_that_is_not_open(real):
     assert real.loop.activecnt == 0
 
 
-def test_a_regular_file_is_always_ready(real, tmp_path):
+def test_a_regular_file_is_always_ready(real: Rig, tmp_path: Path) -> None:
     seen = []
     with open(tmp_path / "file", "w") as file, real.loop.io(file.fileno(), WRITE) as watcher:
         watcher.start(seen.append, None)
         real.run(lambda: len(seen) >= 2)
 
 
-def test_a_closed_watcher_does_not_start(rig):
+def test_a_closed_watcher_does_not_start(rig: Rig) -> None:
     one, _ = rig.pair()
     watcher = rig.loop.io(one.fileno(), READ)
     watcher.close()
@@ -250,7 +253,7 @@ def test_a_closed_watcher_does_not_start(rig):
 # -- Socket operations, which park in the table
 
 
-def test_park_fires_once(rig, probe):
+def test_park_fires_once(rig: Rig, probe: Probe) -> None:
     one, other = rig.pair()
     fds, fd = rig.loop.fds, one.fileno()
     fds.park(fd, READ, probe)
@@ -265,7 +268,7 @@ def test_park_fires_once(rig, probe):
     assert fds.occupant(fd, READ) is None
 
 
-def test_withdraw_forgets_the_waiter(rig, probe):
+def test_withdraw_forgets_the_waiter(rig: Rig, probe: Probe) -> None:
     one, other = rig.pair()
     rig.loop.fds.park(one.fileno(), READ, probe)
     rig.loop.fds.withdraw(one.fileno(), probe)
@@ -274,7 +277,7 @@ def test_withdraw_forgets_the_waiter(rig, probe):
     assert probe.fired == []
 
 
-def test_reader_and_writer_of_one_fd(rig, make_probe):
+def test_reader_and_writer_of_one_fd(rig: Rig, make_probe: type[Probe]) -> None:
     one, other = rig.pair()
     reader, writer = make_probe(), make_probe()
     rig.loop.fds.park(one.fileno(), READ, reader)
@@ -288,7 +291,7 @@ def test_reader_and_writer_of_one_fd(rig, make_probe):
     assert len(writer.fired) == 1
 
 
-def test_a_level_user_joins_a_parked_operation(rig, probe):
+def test_a_level_user_joins_a_parked_operation(rig: Rig, probe: Probe) -> None:
     """Edges reported before the watcher came must not be missed by it, nor the operation starve."""
     one, other = rig.pair()
     fds, fd, seen = rig.loop.fds, one.fileno(), []
@@ -311,7 +314,7 @@ def test_a_level_user_joins_a_parked_operation(rig, probe):
     assert len(probe.fired) == 3
 
 
-def test_forget_fires_all_with_closed(rig, probe):
+def test_forget_fires_all_with_closed(rig: Rig, probe: Probe) -> None:
     one, _ = rig.pair()
     fds, fd = rig.loop.fds, one.fileno()
     fds.park(fd, READ, probe)
@@ -325,6 +328,6 @@ def test_forget_fires_all_with_closed(rig, probe):
     assert probe.fired == [CLOSED] * 3
 
 
-def test_a_negative_fd_in_the_table(rig, probe):
+def test_a_negative_fd_in_the_table(rig: Rig, probe: Probe) -> None:
     with pytest.raises(OSError, match="not a file descriptor"):
         rig.loop.fds.park(-1, READ, probe)

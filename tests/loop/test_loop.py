@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from math import nan
 
 import pytest
@@ -14,10 +15,12 @@ from greenrt._loop.entry import READ
 from greenrt._loop.loop import BATCH_CALLBACKS, Loop
 from greenrt.errors import LoopClosed, WrongThread
 
+from .conftest import Rig
+
 # -- Callbacks
 
 
-def test_a_prepare_watcher_lets_the_loop_sleep(virtual):
+def test_a_prepare_watcher_lets_the_loop_sleep(virtual: Rig) -> None:
     loop = virtual.loop
     prepare = loop.prepare(ref=False)
     prepare.start(lambda: None)
@@ -28,7 +31,7 @@ def test_a_prepare_watcher_lets_the_loop_sleep(virtual):
 
 
 @pytest.mark.promised_order
-def test_callbacks_in_order(rig):
+def test_callbacks_in_order(rig: Rig) -> None:
     seen = []
     for number in range(3000):
         rig.loop.run_callback(seen.append, number)
@@ -37,7 +40,7 @@ def test_callbacks_in_order(rig):
     assert seen == list(range(3000))
 
 
-def test_the_handle_of_a_callback(loop):
+def test_the_handle_of_a_callback(loop: Loop) -> None:
     seen = []
     kept, stopped = loop.run_callback(seen.append, 1), loop.run_callback(seen.append, 2)
     assert kept
@@ -52,12 +55,12 @@ def test_the_handle_of_a_callback(loop):
 
 
 @pytest.mark.parametrize("name", ["run_callback", "run_callback_threadsafe"])
-def test_a_callback_must_be_callable(loop, name):
+def test_a_callback_must_be_callable(loop: Loop, name: str) -> None:
     with pytest.raises(TypeError, match="42"):
         getattr(loop, name)(42)
 
 
-def test_an_error_of_a_callback_is_handed_on(loop, errors):
+def test_an_error_of_a_callback_is_handed_on(loop: Loop, errors: list[BaseException]) -> None:
     seen = []
 
     def fail() -> None:
@@ -70,7 +73,7 @@ def test_an_error_of_a_callback_is_handed_on(loop, errors):
     assert seen == ["after"]
 
 
-def test_an_error_without_a_handler_comes_out_of_run(loop):
+def test_an_error_without_a_handler_comes_out_of_run(loop: Loop) -> None:
     seen = []
 
     def fail() -> None:
@@ -84,7 +87,7 @@ def test_an_error_without_a_handler_comes_out_of_run(loop):
     assert seen == ["after"]
 
 
-def test_a_turn_is_bounded(rig):
+def test_a_turn_is_bounded(rig: Rig) -> None:
     """A callback that queues itself for ever keeps neither a timer nor an fd waiting."""
     one, other = rig.pair()
     other.send(b"x")
@@ -108,7 +111,7 @@ def test_a_turn_is_bounded(rig):
 # -- Prepare, check, idle
 
 
-def test_the_order_of_a_turn(rig):
+def test_the_order_of_a_turn(rig: Rig) -> None:
     loop, seen = rig.loop, []
     hooks = [(loop.prepare(), "prepare"), (loop.check(), "check"), (loop.idle(), "idle")]
     for hook, word in hooks:
@@ -121,7 +124,7 @@ def test_the_order_of_a_turn(rig):
     assert len(seen) == 3
 
 
-def test_idle_only_when_nothing_is_ready(loop):
+def test_idle_only_when_nothing_is_ready(loop: Loop) -> None:
     seen = []
     idle = loop.idle()
     idle.start(seen.append, "idle")
@@ -133,7 +136,7 @@ def test_idle_only_when_nothing_is_ready(loop):
     idle.close()
 
 
-def test_hooks_may_stop_each_other(loop):
+def test_hooks_may_stop_each_other(loop: Loop) -> None:
     seen = []
     first, second = loop.prepare(), loop.prepare()
     first.start(lambda: (seen.append(1), second.stop()))
@@ -144,7 +147,7 @@ def test_hooks_may_stop_each_other(loop):
     first.close()
 
 
-def test_a_hook_that_raises_is_reported(loop, errors):
+def test_a_hook_that_raises_is_reported(loop: Loop, errors: list[BaseException]) -> None:
     hook = loop.check()
     hook.start(lambda: 1 / 0)
     loop.run(nowait=True)
@@ -155,11 +158,11 @@ def test_a_hook_that_raises_is_reported(loop, errors):
 # -- References and ends
 
 
-def test_idle_at_once_when_nothing_is_there(rig):
+def test_idle_at_once_when_nothing_is_there(rig: Rig) -> None:
     assert rig.loop.run() == "idle"
 
 
-def test_unreferenced_watchers_keep_nothing_alive(rig):
+def test_unreferenced_watchers_keep_nothing_alive(rig: Rig) -> None:
     one, _ = rig.pair()
     loop = rig.loop
     watchers = [
@@ -184,7 +187,7 @@ def test_unreferenced_watchers_keep_nothing_alive(rig):
         assert not watcher.active
 
 
-def test_ref_and_unref(loop):
+def test_ref_and_unref(loop: Loop) -> None:
     loop.ref()
     assert loop.run(nowait=True) == "once"
     loop.unref()
@@ -193,7 +196,7 @@ def test_ref_and_unref(loop):
         loop.unref()
 
 
-def test_how_a_run_ends(virtual):
+def test_how_a_run_ends(virtual: Rig) -> None:
     loop = virtual.loop
     timer = loop.timer(100)
     timer.start(print)
@@ -211,25 +214,25 @@ def test_how_a_run_ends(virtual):
     assert loop.run() == "idle"
 
 
-def test_stop_waits_even_if_nothing_is_there(virtual):
+def test_stop_waits_even_if_nothing_is_there(virtual: Rig) -> None:
     virtual.loop.stop(2.0)
     assert virtual.loop.run() == "stopped"
     assert virtual.loop.clock.now() == 1002.0
     assert virtual.loop.run() == "idle"
 
 
-def test_stop_takes_a_number(loop):
+def test_stop_takes_a_number(loop: Loop) -> None:
     with pytest.raises(ValueError, match="nan"):
         loop.stop(nan)
 
 
-def test_a_callback_cannot_run_its_loop(loop, errors):
+def test_a_callback_cannot_run_its_loop(loop: Loop, errors: list[BaseException]) -> None:
     loop.run_callback(loop.run)
     loop.run()
     assert "running already" in str(errors[0])
 
 
-def test_now_is_as_of_the_last_poll(virtual):
+def test_now_is_as_of_the_last_poll(virtual: Rig) -> None:
     loop = virtual.loop
     assert loop.now() == 1000.0
     loop.clock.advance(5)
@@ -241,7 +244,7 @@ def test_now_is_as_of_the_last_poll(virtual):
 # -- Threads
 
 
-def test_posts_of_a_thread_wake_a_sleeping_loop(real):
+def test_posts_of_a_thread_wake_a_sleeping_loop(real: Rig) -> None:
     seen = []
     loop = real.loop
     loop.ref()
@@ -258,7 +261,7 @@ def test_posts_of_a_thread_wake_a_sleeping_loop(real):
     loop.unref()
 
 
-def test_async_watchers(real):
+def test_async_watchers(real: Rig) -> None:
     loop, seen = real.loop, []
     watcher = loop.async_()
     with pytest.raises(ValueError, match="not started"):
@@ -290,18 +293,18 @@ def test_async_watchers(real):
         lambda loop: setattr(loop.timer(1), "ref", False),
     ],
 )
-def test_a_foreign_thread_is_told_the_right_call(loop, use):
+def test_a_foreign_thread_is_told_the_right_call(loop: Loop, use: Callable[[Loop], object]) -> None:
     with pytest.raises(WrongThread, match="run_callback_threadsafe"):
         in_thread(lambda: use(loop))
     assert loop.run() == "idle"
 
 
-def test_on_owner_thread(loop):
+def test_on_owner_thread(loop: Loop) -> None:
     assert loop.on_owner_thread()
     assert in_thread(loop.on_owner_thread) is False
 
 
-def test_a_signal_handler_may_post(loop):
+def test_a_signal_handler_may_post(loop: Loop) -> None:
     seen = []
     before = signal.signal(signal.SIGUSR1, lambda *_: loop.run_callback_threadsafe(seen.append, "posted"))
     try:
@@ -312,7 +315,7 @@ def test_a_signal_handler_may_post(loop):
     assert seen == ["posted"]
 
 
-def test_the_default_loop_runs_signal_handlers_while_it_sleeps():
+def test_the_default_loop_runs_signal_handlers_while_it_sleeps() -> None:
     seen = []
     loop = Loop(default=True)
     before = signal.signal(signal.SIGALRM, lambda *_: (seen.append("handled"), loop.break_()))
@@ -333,7 +336,7 @@ def test_the_default_loop_runs_signal_handlers_while_it_sleeps():
 # -- Closing
 
 
-def test_close_runs_what_was_posted(rig):
+def test_close_runs_what_was_posted(rig: Rig) -> None:
     seen = []
     rig.loop.run_callback(seen.append, "queued")
     rig.loop.run_callback_threadsafe(seen.append, "posted")
@@ -341,7 +344,7 @@ def test_close_runs_what_was_posted(rig):
     assert seen == ["queued", "posted"]
 
 
-def test_close_gives_back_the_fds(real):
+def test_close_gives_back_the_fds(real: Rig) -> None:
     loop = real.loop
     own = loop._own_fds()
     if loop.fileno() >= 0:
@@ -356,7 +359,7 @@ def test_close_gives_back_the_fds(real):
     assert "closed" in repr(loop)
 
 
-def test_a_closed_loop_says_so(rig):
+def test_a_closed_loop_says_so(rig: Rig) -> None:
     loop = rig.loop
     timer = loop.timer(1)
     loop.close()
@@ -379,7 +382,7 @@ def test_a_closed_loop_says_so(rig):
     timer.stop()
 
 
-def test_close_with_active_watchers(rig):
+def test_close_with_active_watchers(rig: Rig) -> None:
     one, other = rig.pair()
     other.send(b"x")
     loop, seen = rig.loop, []
@@ -393,7 +396,7 @@ def test_close_with_active_watchers(rig):
     assert seen == []
 
 
-def test_close_from_a_callback(loop):
+def test_close_from_a_callback(loop: Loop) -> None:
     seen = []
     loop.timer(1000).start(print)
     loop.run_callback(loop.close)
@@ -403,7 +406,7 @@ def test_close_from_a_callback(loop):
     assert seen == ["after"]
 
 
-def test_a_callback_may_not_post_for_ever_to_a_closing_loop(loop):
+def test_a_callback_may_not_post_for_ever_to_a_closing_loop(loop: Loop) -> None:
     seen = []
 
     def again() -> None:
@@ -419,7 +422,7 @@ def test_a_callback_may_not_post_for_ever_to_a_closing_loop(loop):
 # -- Renewal, backends
 
 
-def test_reinit_keeps_watchers_posts_and_timers(real):
+def test_reinit_keeps_watchers_posts_and_timers(real: Rig) -> None:
     one, other = real.pair()
     loop, seen = real.loop, []
     watcher = loop.io(one.fileno(), READ)
@@ -435,12 +438,12 @@ def test_reinit_keeps_watchers_posts_and_timers(real):
     assert seen[-1] == "late"
 
 
-def test_unknown_backends_are_named():
+def test_unknown_backends_are_named() -> None:
     with pytest.raises(ValueError, match=r"no backend 'nonsense'.*epoll"):
         Loop("nonsense")
 
 
-def test_the_backend_can_be_chosen_by_name(monkeypatch):
+def test_the_backend_can_be_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert backends.available[0] == "epoll"
     monkeypatch.setenv("GREENRT_BACKEND", "poll")
     loop = Loop()

@@ -5,7 +5,6 @@ import signal
 import socket
 import threading
 import time
-from typing import Any
 
 import pytest
 
@@ -50,7 +49,7 @@ def test_all_that_is_due_at_once() -> None:
 
 
 @pytest.mark.parametrize("how", ["settimeout", "Timeout"])
-def test_data_that_comes_with_its_deadline_is_received(hub: Any, how: str) -> None:
+def test_data_that_comes_with_its_deadline_is_received(hub: greenrt.Hub, how: str) -> None:
     """A thread that was busy for long must not blame the peer: what has arrived counts, not that it is late now."""
     near, far = socket.socketpair()
     green = green_socket.socket(fileno=near.detach())
@@ -71,7 +70,7 @@ def test_data_that_comes_with_its_deadline_is_received(hub: Any, how: str) -> No
     far.close()
 
 
-def test_data_does_not_wait_behind_all_timers_that_are_due(hub: Any) -> None:
+def test_data_does_not_wait_behind_all_timers_that_are_due(hub: greenrt.Hub) -> None:
     near, far = socket.socketpair()
     green = green_socket.socket(fileno=near.detach())
     woken: list[int] = []

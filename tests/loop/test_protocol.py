@@ -14,7 +14,7 @@ SCENARIOS = {
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_every_interleaving(name, capsys):
+def test_every_interleaving(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     states, schedules = search(SCENARIOS[name])
     with capsys.disabled():
         print(f"\n    {name}: {schedules:,} schedules through {states:,} states", end="")
@@ -22,7 +22,7 @@ def test_every_interleaving(name, capsys):
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_a_seeded_bug_is_found(bug):
+def test_a_seeded_bug_is_found(bug: str) -> None:
     name, report = BUGS[bug]
     scenario = SCENARIOS[name]
     with pytest.raises(Violation, match=report):

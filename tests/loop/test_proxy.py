@@ -67,7 +67,7 @@ def in_thread(function: Any) -> Any:
 
 
 @pytest.mark.promised_order
-def test_posts_run_on_the_loops_thread_in_order(other: LoopThread):
+def test_posts_run_on_the_loops_thread_in_order(other: LoopThread) -> None:
     seen: list[Any] = []
     for number in range(5000):
         assert other.proxy.post(seen.append, number) is None
@@ -77,7 +77,7 @@ def test_posts_run_on_the_loops_thread_in_order(other: LoopThread):
 
 
 @pytest.mark.promised_order
-def test_posts_run_before_timers_and_fds_that_are_due(hub: Any):
+def test_posts_run_before_timers_and_fds_that_are_due(hub: greenrt.Hub) -> None:
     """The order of a turn: signals, posts, fds, timers."""
     seen: list[str] = []
     read, write = os.pipe()
@@ -100,7 +100,7 @@ def test_posts_run_before_timers_and_fds_that_are_due(hub: Any):
     os.close(write)
 
 
-def test_a_storm_of_posts_leaves_timers_their_turn(hub: Any):
+def test_a_storm_of_posts_leaves_timers_their_turn(hub: greenrt.Hub) -> None:
     proxy = hub.loop.proxy()
     stop: list[bool] = []
 
@@ -128,7 +128,7 @@ def test_a_storm_of_posts_leaves_timers_their_turn(hub: Any):
     assert turns >= 3
 
 
-def test_what_is_wrong_is_said_at_the_post(other: LoopThread):
+def test_what_is_wrong_is_said_at_the_post(other: LoopThread) -> None:
     with pytest.raises(TypeError, match="callable"):
         other.proxy.post(5)
     with pytest.raises(TypeError, match="callable"):
@@ -140,7 +140,7 @@ def test_what_is_wrong_is_said_at_the_post(other: LoopThread):
     assert f"thread {other.ident:#x}" in repr(other.proxy)
 
 
-def test_an_error_in_a_post_is_reported_and_the_loop_goes_on(other: LoopThread):
+def test_an_error_in_a_post_is_reported_and_the_loop_goes_on(other: LoopThread) -> None:
     reported: list[Any] = []
     other.hub.handle_error = lambda context, kind, value, tb: reported.append(kind)
     other.proxy.post(lambda: 1 / 0)
@@ -148,7 +148,7 @@ def test_an_error_in_a_post_is_reported_and_the_loop_goes_on(other: LoopThread):
     assert reported == [ZeroDivisionError]
 
 
-def test_call_from_greenlets_and_plain_threads(other: LoopThread):
+def test_call_from_greenlets_and_plain_threads(other: LoopThread) -> None:
     assert other.proxy.call(threading.get_ident) == other.ident
     assert in_thread(lambda: other.proxy.call(threading.get_ident)) == other.ident
     turns: list[int] = []
@@ -168,7 +168,7 @@ def test_call_from_greenlets_and_plain_threads(other: LoopThread):
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit, GeneratorExit])
-def test_an_error_of_a_call_arrives_with_its_traceback(other: LoopThread, kind: type[BaseException]):
+def test_an_error_of_a_call_arrives_with_its_traceback(other: LoopThread, kind: type[BaseException]) -> None:
     def the_culprit() -> None:
         raise kind("on purpose")
 
@@ -185,14 +185,14 @@ def caught(function: Any, *args: Any) -> Any:
         return error
 
 
-def test_a_call_to_the_own_loop_would_deadlock(hub: Any):
+def test_a_call_to_the_own_loop_would_deadlock(hub: greenrt.Hub) -> None:
     proxy = hub.loop.proxy()
     with pytest.raises(WouldDeadlock, match="calling thread"):
         proxy.call(int)
     assert isinstance(greenrt.spawn(caught, proxy.call, int).get(), WouldDeadlock)
 
 
-def test_a_call_out_of_time_is_made_late(other: LoopThread):
+def test_a_call_out_of_time_is_made_late(other: LoopThread) -> None:
     go = threading.Event()
     seen: list[int] = []
     other.proxy.post(go.wait)
@@ -207,7 +207,7 @@ def test_a_call_out_of_time_is_made_late(other: LoopThread):
         other.proxy.call(int, timeout=float("nan"))
 
 
-def test_an_error_that_nobody_waits_for_is_reported(other: LoopThread):
+def test_an_error_that_nobody_waits_for_is_reported(other: LoopThread) -> None:
     reported: list[Any] = []
     other.hub.handle_error = lambda context, kind, value, tb: reported.append(kind)
     go = threading.Event()
@@ -219,7 +219,7 @@ def test_an_error_that_nobody_waits_for_is_reported(other: LoopThread):
     assert reported == [ValueError]
 
 
-def test_a_killed_caller_gets_no_outcome(other: LoopThread):
+def test_a_killed_caller_gets_no_outcome(other: LoopThread) -> None:
     go = threading.Event()
     other.proxy.post(go.wait)
     caller = greenrt.spawn(other.proxy.call, abs, -1)
@@ -230,7 +230,7 @@ def test_a_killed_caller_gets_no_outcome(other: LoopThread):
     assert isinstance(caller.value, greenrt.GreenletExit)
 
 
-def test_after_the_loops_end():
+def test_after_the_loops_end() -> None:
     loop = Loop()
     proxy = loop.proxy()
     seen: list[int] = []
@@ -250,7 +250,7 @@ def test_after_the_loops_end():
     assert "gone" in repr(proxy)
 
 
-def test_a_call_that_the_close_meets_is_made():
+def test_a_call_that_the_close_meets_is_made() -> None:
     """Whoever called before the close gets an answer, also from a loop that nobody ever ran."""
     loop = Loop()
     proxy = loop.proxy()
@@ -267,7 +267,7 @@ def test_a_call_that_the_close_meets_is_made():
     assert answers == [1] * 4
 
 
-def test_a_call_that_a_loop_drops_raises():
+def test_a_call_that_a_loop_drops_raises() -> None:
     """A loop that ends unclosed, or gives up on what is posted while it closes."""
     loop = Loop()
     proxy = loop.proxy()
@@ -283,7 +283,7 @@ def test_a_call_that_a_loop_drops_raises():
     loop.close()
 
 
-def test_many_proxies_cost_no_fd():
+def test_many_proxies_cost_no_fd() -> None:
     loop = Loop()
     before = len(os.listdir("/proc/self/fd"))
     made = in_thread(lambda: [loop.proxy() for _ in range(100_000)])
@@ -309,7 +309,7 @@ def ignore(*things: Any) -> None:
     pass
 
 
-def test_what_was_posted_dies_on_the_loops_thread(other: LoopThread):
+def test_what_was_posted_dies_on_the_loops_thread(other: LoopThread) -> None:
     deaths: list[int] = []
     count = 5000
     for _ in range(count):
@@ -319,7 +319,7 @@ def test_what_was_posted_dies_on_the_loops_thread(other: LoopThread):
     assert set(deaths) == {other.ident}
 
 
-def test_what_a_closing_loop_finds_dies_on_its_thread():
+def test_what_a_closing_loop_finds_dies_on_its_thread() -> None:
     deaths: list[int] = []
     loop = Loop()
     proxy = loop.proxy()
@@ -329,7 +329,7 @@ def test_what_a_closing_loop_finds_dies_on_its_thread():
     assert deaths == [threading.get_ident()] * 100
 
 
-def test_a_post_made_by_a_post_while_the_loop_closes_raises():
+def test_a_post_made_by_a_post_while_the_loop_closes_raises() -> None:
     loop = Loop()
     proxy = loop.proxy()
     raised: list[Any] = []
@@ -338,7 +338,7 @@ def test_a_post_made_by_a_post_while_the_loop_closes_raises():
     assert isinstance(raised[0], LoopClosed)
 
 
-def test_the_child_of_a_fork_has_the_forking_threads_loop_only():
+def test_the_child_of_a_fork_has_the_forking_threads_loop_only() -> None:
     out, _ = run_script("""
         import os, threading, time, warnings
         warnings.simplefilter("ignore")

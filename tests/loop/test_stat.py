@@ -184,7 +184,7 @@ def test_in_the_child_of_a_fork(tmp_path: Path) -> None:
     assert out == "0\n"
 
 
-def test_a_greenlet_waits_for_a_change(hub: Any, tmp_path: Path) -> None:
+def test_a_greenlet_waits_for_a_change(hub: greenrt.Hub, tmp_path: Path) -> None:
     path = tmp_path / "file"
     greenrt.spawn_later(0.05, path.touch)
     with hub.loop.stat(os.fsencode(path), 0.1) as watcher, greenrt.Timeout(10):

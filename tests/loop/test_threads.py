@@ -7,6 +7,7 @@ import select
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -19,7 +20,7 @@ POSTS = 20_000
 
 
 @pytest.mark.promised_order
-def test_each_runs_once_in_order_of_its_thread(loop):
+def test_each_runs_once_in_order_of_its_thread(loop: Loop) -> None:
     seen: list[list[int]] = [[] for _ in range(THREADS)]
     loop.ref()
 
@@ -40,7 +41,7 @@ def test_each_runs_once_in_order_of_its_thread(loop):
     assert loop.wakeups < THREADS * POSTS / 5
 
 
-def test_one_write_for_many_posts(loop):
+def test_one_write_for_many_posts(loop: Loop) -> None:
     for _ in range(1000):
         loop.run_callback_threadsafe(int)
     assert loop.wakeups == 1
@@ -49,7 +50,7 @@ def test_one_write_for_many_posts(loop):
     assert loop.wakeups == 2
 
 
-def test_posts_that_race_with_close():
+def test_posts_that_race_with_close() -> None:
     """Each post either raises LoopClosed or runs; none is dropped."""
     for _ in range(30):
         loop = Loop()
@@ -59,7 +60,13 @@ def test_posts_that_race_with_close():
         def run(number: int, ran: list[int] = ran) -> None:
             ran[number] += 1
 
-        def post(number: int, loop=loop, start=start, run=run, accepted=accepted) -> None:
+        def post(
+            number: int,
+            loop: Loop = loop,
+            start: threading.Barrier = start,
+            run: Callable[[int], None] = run,
+            accepted: list[int] = accepted,
+        ) -> None:
             start.wait()
             try:
                 while True:
@@ -79,7 +86,7 @@ def test_posts_that_race_with_close():
         assert ran == accepted
 
 
-def test_a_broken_order_of_the_armed_flag_would_be_caught():
+def test_a_broken_order_of_the_armed_flag_would_be_caught() -> None:
     """Why `collect_posts` clears the flag first: every interleaving of a post with a collection, both orders."""
 
     def lost(collector: list[str]) -> bool:
@@ -111,7 +118,7 @@ def test_a_broken_order_of_the_armed_flag_would_be_caught():
     assert lost(["swap", "clear"])
 
 
-def test_a_post_needs_no_fd(loop):
+def test_a_post_needs_no_fd(loop: Loop) -> None:
     """The wakeup is made with the loop, so that a post can't fail when there are no more fds."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     seen: list[str] = []
@@ -142,7 +149,7 @@ def test_a_post_needs_no_fd(loop):
 
 
 @pytest.mark.parametrize("way", ["eventfd", "pipe"])
-def test_a_wakeup_that_is_full(way, monkeypatch):
+def test_a_wakeup_that_is_full(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It refuses another write, and has woken the loop already."""
     if way == "pipe":
         monkeypatch.delattr(os, "eventfd")
@@ -160,7 +167,7 @@ def test_a_wakeup_that_is_full(way, monkeypatch):
     wakeup.close()
 
 
-def test_a_post_by_the_owner_keeps_the_loop_from_sleeping(loop):
+def test_a_post_by_the_owner_keeps_the_loop_from_sleeping(loop: Loop) -> None:
     """In a callback, and in a prepare watcher, when posts have been taken in already."""
     seen: list[str] = []
     timer = loop.timer(30)
@@ -177,7 +184,7 @@ def test_a_post_by_the_owner_keeps_the_loop_from_sleeping(loop):
     timer.stop()
 
 
-def test_stops_from_four_threads(loop):
+def test_stops_from_four_threads(loop: Loop) -> None:
     """One run ends, and nothing of it is left for the next."""
     timer = loop.timer(30)
     timer.start(print)
@@ -194,7 +201,7 @@ def test_stops_from_four_threads(loop):
     timer.stop()
 
 
-def test_posts_do_not_keep_an_idle_watcher_away(loop):
+def test_posts_do_not_keep_an_idle_watcher_away(loop: Loop) -> None:
     """It runs when nothing else is ready, and a break in it ends the run."""
     seen: list[str] = []
     with loop.idle() as idle:
@@ -205,7 +212,7 @@ def test_posts_do_not_keep_an_idle_watcher_away(loop):
     assert seen == ["idle"]
 
 
-def test_an_async_watcher_of_a_closed_loop():
+def test_an_async_watcher_of_a_closed_loop() -> None:
     loop = Loop()
     watcher = loop.async_()
     watcher.start(print)
@@ -215,12 +222,12 @@ def test_an_async_watcher_of_a_closed_loop():
             watcher.send()
 
 
-def test_a_proxy_stays_in_its_process(loop):
+def test_a_proxy_stays_in_its_process(loop: Loop) -> None:
     with pytest.raises(TypeError, match="pickled"):
         pickle.dumps(loop.proxy())
 
 
-def test_messages_through_a_pipe(loop):
+def test_messages_through_a_pipe(loop: Loop) -> None:
     """A plain io watcher: parts of messages, and the writer's end."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)

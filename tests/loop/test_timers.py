@@ -6,9 +6,12 @@ from math import inf, nan
 import pytest
 
 import greenrt
+from greenrt._loop.loop import Loop
+
+from .conftest import Rig
 
 
-def test_in_the_order_of_their_deadlines(virtual):
+def test_in_the_order_of_their_deadlines(virtual: Rig) -> None:
     loop, seen = virtual.loop, []
     timers = [loop.timer(after) for after in (3.0, 1.0, 2.0)]
     for timer in timers:
@@ -18,7 +21,7 @@ def test_in_the_order_of_their_deadlines(virtual):
 
 
 @pytest.mark.promised_order
-def test_equal_deadlines_in_the_order_of_their_start(virtual):
+def test_equal_deadlines_in_the_order_of_their_start(virtual: Rig) -> None:
     loop, seen = virtual.loop, []
     for number in range(100):
         loop.timer(1.0).start(seen.append, number)
@@ -27,7 +30,7 @@ def test_equal_deadlines_in_the_order_of_their_start(virtual):
 
 
 @pytest.mark.parametrize("after", [0, 0.0, -0.0, -1, -1e18, -inf])
-def test_zero_and_less_at_the_next_turn(rig, after):
+def test_zero_and_less_at_the_next_turn(rig: Rig, after: float) -> None:
     seen = []
     timer = rig.loop.timer(after)
     timer.start(seen.append, None)
@@ -38,7 +41,7 @@ def test_zero_and_less_at_the_next_turn(rig, after):
 
 
 @pytest.mark.parametrize("after", [inf, 1e18])
-def test_for_ever(rig, after):
+def test_for_ever(rig: Rig, after: float) -> None:
     timer = rig.loop.timer(after)
     timer.start(print)
     rig.turn(3)
@@ -48,7 +51,7 @@ def test_for_ever(rig, after):
     assert rig.loop.activecnt == 0
 
 
-def test_a_real_loop_sleeps_although_a_timer_is_for_ever(real):
+def test_a_real_loop_sleeps_although_a_timer_is_for_ever(real: Rig) -> None:
     far, near, seen = real.loop.timer(1e18), real.loop.timer(0.01), []
     far.start(print)
     near.start(seen.append, None)
@@ -57,12 +60,12 @@ def test_a_real_loop_sleeps_although_a_timer_is_for_ever(real):
 
 
 @pytest.mark.parametrize(("after", "repeat"), [(nan, 0), (0, nan), (1, -1), (1, -inf)])
-def test_bad_times(loop, after, repeat):
+def test_bad_times(loop: Loop, after: float, repeat: float) -> None:
     with pytest.raises(ValueError, match="timer's"):
         loop.timer(after, repeat)
 
 
-def test_never_early(real):
+def test_never_early(real: Rig) -> None:
     for after in (0.001, 0.0005, 0.02, 0.0101):
         began, seen = time.monotonic(), []
         real.loop.timer(after).start(lambda seen=seen: seen.append(time.monotonic()))
@@ -70,7 +73,7 @@ def test_never_early(real):
         assert seen[0] - began >= after
 
 
-def test_repeats(virtual):
+def test_repeats(virtual: Rig) -> None:
     loop, seen = virtual.loop, []
     timer = loop.timer(1.0, repeat=0.25)
 
@@ -84,7 +87,7 @@ def test_repeats(virtual):
     assert seen == [1.0, 1.25, 1.5, 1.75]
 
 
-def test_an_overrun_is_not_made_up_for(virtual):
+def test_an_overrun_is_not_made_up_for(virtual: Rig) -> None:
     loop, seen = virtual.loop, []
     timer = loop.timer(1.0, repeat=1.0)
 
@@ -103,7 +106,7 @@ def test_an_overrun_is_not_made_up_for(virtual):
     assert seen[2] - seen[1] >= 1.0 or seen[2] >= 5.5
 
 
-def test_again(virtual):
+def test_again(virtual: Rig) -> None:
     loop, seen = virtual.loop, []
     timer = loop.timer(5.0, repeat=2.0)
     timer.again(lambda: (seen.append(loop.clock.now() - 1000.0), timer.stop()))
@@ -115,7 +118,7 @@ def test_again(virtual):
     assert not once.active
 
 
-def test_a_timer_that_is_restarted_with_zero_lets_others_run(rig):
+def test_a_timer_that_is_restarted_with_zero_lets_others_run(rig: Rig) -> None:
     loop, turns, seen = rig.loop, [], []
     timer = loop.timer(0)
 
@@ -136,7 +139,7 @@ def test_a_timer_that_is_restarted_with_zero_lets_others_run(rig):
     assert seen
 
 
-def test_stop_from_another_callback_of_the_same_turn(virtual):
+def test_stop_from_another_callback_of_the_same_turn(virtual: Rig) -> None:
     loop, seen = virtual.loop, []
     first, second = loop.timer(1.0), loop.timer(1.0)
     first.start(lambda: (seen.append("first"), second.stop()))
@@ -145,7 +148,7 @@ def test_stop_from_another_callback_of_the_same_turn(virtual):
     assert seen == ["first"]
 
 
-def test_start_again_while_active_moves_it(virtual):
+def test_start_again_while_active_moves_it(virtual: Rig) -> None:
     loop, seen = virtual.loop, []
     timer = loop.timer(2.0)
     timer.start(seen.append, "old")
@@ -156,7 +159,7 @@ def test_start_again_while_active_moves_it(virtual):
     assert seen == [3.5]
 
 
-def test_ten_thousand_started_and_stopped(loop):
+def test_ten_thousand_started_and_stopped(loop: Loop) -> None:
     timers = [loop.timer(1000.0 + n % 7) for n in range(10_000)]
     for timer in timers:
         timer.start(print)
@@ -167,7 +170,7 @@ def test_ten_thousand_started_and_stopped(loop):
     assert loop.activecnt == 0
 
 
-def test_a_hundred_thousand_started_stopped_and_fired_in_order(virtual):
+def test_a_hundred_thousand_started_stopped_and_fired_in_order(virtual: Rig) -> None:
     # Plain Python takes ten times as long.
     loop, fired, count = virtual.loop, [], 100_000 if greenrt.__build__ == "compiled" else 10_000
     # Each number of seconds from 0 to 999 equally often, in no order.

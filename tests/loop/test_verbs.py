@@ -4,11 +4,14 @@ import pytest
 from support.threads import in_thread
 
 from greenrt._loop.entry import READ, WRITE
+from greenrt._loop.loop import Loop
 from greenrt.errors import Finalized, LoopClosed, WrongThread
+
+from .conftest import Rig
 
 
 @pytest.mark.promised_order
-def test_priorities(virtual):
+def test_priorities(virtual: Rig) -> None:
     loop, seen = virtual.loop, []
     for priority in (0, -1, 2, 0, 1, -2, 2):
         loop.timer(1, priority=priority).start(seen.append, priority)
@@ -17,7 +20,7 @@ def test_priorities(virtual):
     assert seen == [2, 2, 1, 0, 0, -1, -2, "callback"]
 
 
-def test_a_priority_is_set_while_nothing_happens(loop):
+def test_a_priority_is_set_while_nothing_happens(loop: Loop) -> None:
     watcher = loop.timer(0)
     assert watcher.priority == 0
     for wrong in (3, -3):
@@ -33,7 +36,7 @@ def test_a_priority_is_set_while_nothing_happens(loop):
         in_thread(setattr, watcher, "priority", 1)
 
 
-def test_all_of_a_turn_runs_whatever_its_priority(rig):
+def test_all_of_a_turn_runs_whatever_its_priority(rig: Rig) -> None:
     one, other = rig.pair()
     other.send(b"x")
     seen = []
@@ -47,7 +50,7 @@ def test_all_of_a_turn_runs_whatever_its_priority(rig):
     rig.turn()
 
 
-def test_a_watcher_with_a_priority_that_is_stopped_is_not_called(loop):
+def test_a_watcher_with_a_priority_that_is_stopped_is_not_called(loop: Loop) -> None:
     seen = []
     one, other = (loop.timer(0, priority=1) for _ in range(2))
     one.start(other.stop)
@@ -56,7 +59,7 @@ def test_a_watcher_with_a_priority_that_is_stopped_is_not_called(loop):
     assert seen == []
 
 
-def test_once(rig):
+def test_once(rig: Rig) -> None:
     loop, seen = rig.loop, []
     one, other = rig.pair()
     other.send(b"never read")
@@ -82,7 +85,7 @@ def test_once(rig):
     watcher.stop()
 
 
-def test_once_keeps_the_loop_no_longer_than_needed(loop):
+def test_once_keeps_the_loop_no_longer_than_needed(loop: Loop) -> None:
     seen = []
     loop.timer(0.001, 0.001).start(seen.append, "timer", once=True)
     loop.embed(interval=0.001).start(seen.append, "embed", once=True)
@@ -90,7 +93,7 @@ def test_once_keeps_the_loop_no_longer_than_needed(loop):
     assert sorted(seen) == ["embed", "timer"]
 
 
-def test_again_repeats_what_was_started_for_once(loop):
+def test_again_repeats_what_was_started_for_once(loop: Loop) -> None:
     seen = []
     timer = loop.timer(0.001, 0.001)
     timer.start(seen.append, "once", once=True)
@@ -100,7 +103,7 @@ def test_again_repeats_what_was_started_for_once(loop):
     assert seen == ["once", "again", "again", "again"]
 
 
-def test_feed(loop):
+def test_feed(loop: Loop) -> None:
     seen = []
     timer = loop.timer(1000, 1000)
     with pytest.raises(ValueError, match="no callback"):
@@ -123,7 +126,7 @@ def test_feed(loop):
     assert len(seen) == 2
 
 
-def test_feed_with_a_priority_before_the_poll(loop):
+def test_feed_with_a_priority_before_the_poll(loop: Loop) -> None:
     """Fed by a prepare watcher: the poll must not sleep."""
     seen = []
     watcher = loop.timer(1000, priority=1)
@@ -135,7 +138,7 @@ def test_feed_with_a_priority_before_the_poll(loop):
     watcher.stop()
 
 
-def test_feed_io(rig):
+def test_feed_io(rig: Rig) -> None:
     one, _ = rig.pair()
     seen = []
     with rig.loop.io(one.fileno(), READ) as watcher:
@@ -148,7 +151,7 @@ def test_feed_io(rig):
     assert seen == ["fed", READ]
 
 
-def test_feed_where_it_can_not_be(loop):
+def test_feed_where_it_can_not_be(loop: Loop) -> None:
     timer, closed, dead = loop.timer(1), loop.timer(1), loop.timer(1)
     closed.close()
     dead.finalize()

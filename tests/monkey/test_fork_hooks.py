@@ -46,7 +46,7 @@ def test_nobody_of_the_parents_runs() -> None:
 
 
 @pytest.mark.parametrize("function", ["fork", "forkpty"])
-def test_a_fork_whose_warning_is_an_error_loses_nothing(function: str):
+def test_a_fork_whose_warning_is_an_error_loses_nothing(function: str) -> None:
     """From CPython 3.15 on os.fork raises in the parent then, though the child is there."""
     run_script(
         """

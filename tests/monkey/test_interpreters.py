@@ -25,7 +25,7 @@ def run(script: str) -> str:
     return run_script(PRELUDE + script)[0]
 
 
-def test_an_executor_blocks_no_others():
+def test_an_executor_blocks_no_others() -> None:
     # More workers than a pool of native threads has.
     run("""
 from concurrent.futures import InterpreterPoolExecutor
@@ -40,7 +40,7 @@ assert len(interpreters.list_all()) == 1
 """)
 
 
-def test_calls_that_wait_for_each_other():
+def test_calls_that_wait_for_each_other() -> None:
     run("""
 one, other = interpreters.create(), interpreters.create()
 there, back = interpreters.create_queue(), interpreters.create_queue()
@@ -56,7 +56,7 @@ assert there.get(timeout=5) == "x"
 """)
 
 
-def test_outcomes_are_those_of_the_standard_functions():
+def test_outcomes_are_those_of_the_standard_functions() -> None:
     run("""
 one = interpreters.create()
 assert one.call(divmod, 7, 2) == (3, 1)
@@ -83,7 +83,7 @@ else:
 """)
 
 
-def test_a_killed_greenlet_leaves_no_interpreter_behind():
+def test_a_killed_greenlet_leaves_no_interpreter_behind() -> None:
     run("""
 import greenrt
 made = [greenrt.spawn(interpreters.create) for _ in range(3)]
@@ -100,7 +100,7 @@ while len(_interpreters.list_all()) > 1:
 """)
 
 
-def test_a_hub_of_its_own_is_not_needed():
+def test_a_hub_of_its_own_is_not_needed() -> None:
     """In a native thread without a hub a call blocks that thread, as it does unpatched."""
     run("""
 import greenrt

@@ -67,12 +67,12 @@ def run_both(script: str) -> str:
     return outputs[1]
 
 
-def test_a_raising_handler_breaks_every_wait():
+def test_a_raising_handler_breaks_every_wait() -> None:
     lines = run_both(f"WAITS = {WAITS!r}\n{BREAKS}").splitlines()
     assert lines == [f"{name} raised while the thread runs []" for name in WAITS]
 
 
-def test_each_signal_breaks_a_wait():
+def test_each_signal_breaks_a_wait() -> None:
     """The thread is never interrupted, and goes on each time."""
     run_both("""
 spinner = Spinner()
@@ -88,7 +88,7 @@ print(spinner.seen)
 """)
 
 
-def test_ctrl_c_ends_a_program_whose_daemon_computes():
+def test_ctrl_c_ends_a_program_whose_daemon_computes() -> None:
     run_script(
         PROGRAM
         + """
@@ -103,7 +103,7 @@ except KeyboardInterrupt: os._exit(5)
     )
 
 
-def test_a_handler_that_interrupts_a_handler():
+def test_a_handler_that_interrupts_a_handler() -> None:
     """What it raises comes out of the one that it interrupts, which runs on behalf of the main thread."""
     run_both("""
 def outer(number, frame):
@@ -125,7 +125,7 @@ print(seen, spinner.seen)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_thread_that_has_forked_is_the_main_thread_of_the_child():
+def test_a_thread_that_has_forked_is_the_main_thread_of_the_child() -> None:
     run_script(
         PROGRAM
         + """

@@ -453,7 +453,7 @@ print(len(cases), starved, flush=True)
 
 
 @pytest.mark.parametrize("ender", ENDERS)
-def test_a_loop_that_polls_is_ended_by(ender: str):
+def test_a_loop_that_polls_is_ended_by(ender: str) -> None:
     script = CASES + SPIN.replace("ENDER", ENDERS[ender])
     script = f"TESTS, LIMIT = {TESTS!r}, 8.0\n{script}\nos._exit(0)\n"
     output, _ = run_script(script)

@@ -8,7 +8,7 @@ from support.child import run_script
 from greenrt._native.aside import duplicate_aside, set_aside
 
 
-def test_an_fd_moves():
+def test_an_fd_moves() -> None:
     fd, writer = os.pipe()
     moved = set_aside(fd)
     assert moved >= 100
@@ -22,7 +22,7 @@ def test_an_fd_moves():
     os.close(second)
 
 
-def test_it_stays_where_no_number_is_free():
+def test_it_stays_where_no_number_is_free() -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     fd = os.open("/dev/null", os.O_RDONLY)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
@@ -34,7 +34,7 @@ def test_it_stays_where_no_number_is_free():
         os.close(fd)
 
 
-def test_the_first_wait_leaves_the_low_numbers_alone():
+def test_the_first_wait_leaves_the_low_numbers_alone() -> None:
     """A closed standard stream's number goes to the program's next file, though the hub appears in between."""
     run_script(
         """

@@ -5,7 +5,7 @@ import threading
 from greenrt._native.gate import Gate
 
 
-def test_one_at_a_time():
+def test_one_at_a_time() -> None:
     gate = Gate()
     assert gate._enter()
     assert not gate._enter()
@@ -13,7 +13,7 @@ def test_one_at_a_time():
     assert gate._enter()
 
 
-def test_knows_its_thread():
+def test_knows_its_thread() -> None:
     gate = Gate()
     assert not gate._held_here()
     gate._enter()
@@ -27,7 +27,7 @@ def test_knows_its_thread():
     assert not gate._held_here()
 
 
-def test_a_subclass_need_not_call_init():
+def test_a_subclass_need_not_call_init() -> None:
     class Sub(Gate):
         def __init__(self, _argument: str) -> None:
             pass
@@ -35,7 +35,7 @@ def test_a_subclass_need_not_call_init():
     assert Sub("x")._enter()
 
 
-def test_excludes_threads():
+def test_excludes_threads() -> None:
     gate, counter, tries = Gate(), [0], 20_000
 
     def work() -> None:

@@ -16,14 +16,14 @@ def drained(heap: TimerHeap) -> list[HeapNode]:
     return list(iter(lambda: heap.pop_due(inf), None))
 
 
-def test_equal_deadlines_in_the_order_of_their_push():
+def test_equal_deadlines_in_the_order_of_their_push() -> None:
     heap, nodes = TimerHeap(), [HeapNode() for _ in range(500)]
     for node in nodes:
         heap.push(node, 7.0)
     assert drained(heap) == nodes
 
 
-def test_empty():
+def test_empty() -> None:
     heap = TimerHeap()
     assert len(heap) == 0
     assert heap.first_deadline() == inf
@@ -32,7 +32,7 @@ def test_empty():
     assert not heap.remove(HeapNode())
 
 
-def test_pops_what_is_due_and_no_more():
+def test_pops_what_is_due_and_no_more() -> None:
     heap, node = TimerHeap(), HeapNode()
     heap.push(node, 5.0)
     assert heap.contains(node)
@@ -41,7 +41,7 @@ def test_pops_what_is_due_and_no_more():
     assert not heap.contains(node)
 
 
-def test_a_second_push_moves():
+def test_a_second_push_moves() -> None:
     heap, node, other = TimerHeap(), HeapNode(), HeapNode()
     heap.push(node, 1.0)
     heap.push(other, 2.0)
@@ -50,7 +50,7 @@ def test_a_second_push_moves():
     assert drained(heap) == [other, node]
 
 
-def test_extreme_deadlines():
+def test_extreme_deadlines() -> None:
     heap, nodes = TimerHeap(), [HeapNode() for _ in range(5)]
     for node, deadline in zip(nodes, (inf, 1e18, 0.0, -inf, -1.0), strict=True):
         heap.push(node, deadline)
@@ -58,7 +58,7 @@ def test_extreme_deadlines():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_does_what_heapq_does(seed: int):
+def test_does_what_heapq_does(seed: int) -> None:
     dice = random.Random(seed)
     heap, counter = TimerHeap(), itertools.count()
     model: list[tuple[float, int, HeapNode]] = []
@@ -86,7 +86,7 @@ def test_does_what_heapq_does(seed: int):
     assert drained(heap) == [item[2] for item in sorted(model, key=lambda item: item[:2])]
 
 
-def test_drain_gives_all_back_and_forgets_them():
+def test_drain_gives_all_back_and_forgets_them() -> None:
     heap, nodes = TimerHeap(), [HeapNode() for _ in range(50)]
     for node in nodes:
         heap.push(node, 1.0)
@@ -97,7 +97,7 @@ def test_drain_gives_all_back_and_forgets_them():
     assert drained(heap) == [nodes[0]]
 
 
-def test_one_claim_wins_among_threads():
+def test_one_claim_wins_among_threads() -> None:
     nodes = [HeapNode() for _ in range(20_000)]
     won: list[list[int]] = [[] for _ in range(4)]
     start = threading.Barrier(4)
@@ -117,7 +117,7 @@ def test_one_claim_wins_among_threads():
     assert not nodes[0].claim()
 
 
-def test_nodes_leave_while_memory_has_run_out():
+def test_nodes_leave_while_memory_has_run_out() -> None:
     """To give back what a list held takes memory, too."""
     run_script(
         """

@@ -1,8 +1,8 @@
 """Reads and writes that never wait: what they return instead, and what they raise."""
 
 import os
+from collections.abc import Iterator
 from stat import S_IFIFO, S_IFREG
-from typing import Any
 
 import pytest
 
@@ -10,7 +10,7 @@ from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
 
 
 @pytest.fixture
-def pipe() -> Any:
+def pipe() -> Iterator[tuple[int, int]]:
     read_fd, write_fd = os.pipe()
     yield read_fd, write_fd
     for fd in (read_fd, write_fd):

@@ -9,7 +9,7 @@ from greenrt._native.ping import ping
 
 
 @pytest.mark.parametrize("kind", ["pipe", "eventfd"])
-def test_makes_readable_and_never_fails(kind: str):
+def test_makes_readable_and_never_fails(kind: str) -> None:
     read, write = os.pipe() if kind == "pipe" else (os.eventfd(0),) * 2
     for fd in (read, write):
         os.set_blocking(fd, False)

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ def batch(poller: Poller, count: int) -> list[tuple[int, int, int]]:
     return [(poller.ready_fd(i), poller.ready_generation(i), poller.ready_events(i)) for i in range(count)]
 
 
-def test_reports_fd_generation_and_events(poller: Poller, pair):
+def test_reports_fd_generation_and_events(poller: Poller, pair: tuple[socket.socket, socket.socket]) -> None:
     one, other = pair
     assert poller.control(ADD, one.fileno(), select.EPOLLIN, 77) == 0
     assert poller.wait(0) == 0
@@ -43,7 +44,9 @@ def test_reports_fd_generation_and_events(poller: Poller, pair):
     assert poller.wait(0) == 0
 
 
-def test_answers_with_an_errno(poller: Poller, pair, tmp_path):
+def test_answers_with_an_errno(
+    poller: Poller, pair: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
     fd = pair[0].fileno()
     assert poller.control(ADD, -1, select.EPOLLIN, 0) == errno.EBADF
     assert poller.control(MODIFY, fd, select.EPOLLIN, 0) == errno.ENOENT
@@ -55,19 +58,21 @@ def test_answers_with_an_errno(poller: Poller, pair, tmp_path):
 
 
 @pytest.mark.parametrize("timeout", [0.0, 1e-4, 0.02])
-def test_never_returns_early(poller: Poller, timeout: float):
+def test_never_returns_early(poller: Poller, timeout: float) -> None:
     before = time.monotonic()
     assert poller.wait(timeout) == 0
     assert time.monotonic() - before >= timeout
 
 
 @pytest.mark.parametrize("timeout", [-1.0, 1e18, float("inf")])
-def test_the_longest_waits_end_with_an_event(poller: Poller, pair, timeout: float):
+def test_the_longest_waits_end_with_an_event(
+    poller: Poller, pair: tuple[socket.socket, socket.socket], timeout: float
+) -> None:
     poller.control(ADD, pair[0].fileno(), select.EPOLLOUT, 1)
     assert poller.wait(timeout) == 1
 
 
-def test_at_most_its_capacity_at_once():
+def test_at_most_its_capacity_at_once() -> None:
     poller, pipes = Poller(4), [os.pipe() for _ in range(10)]
     try:
         for _, write_fd in pipes:
@@ -84,7 +89,7 @@ def test_at_most_its_capacity_at_once():
                 os.close(fd)
 
 
-def test_a_signal_does_not_make_it_fail(poller: Poller):
+def test_a_signal_does_not_make_it_fail(poller: Poller) -> None:
     before = signal.signal(signal.SIGALRM, lambda number, frame: None)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.02)
@@ -94,7 +99,7 @@ def test_a_signal_does_not_make_it_fail(poller: Poller):
         signal.signal(signal.SIGALRM, before)
 
 
-def test_close_gives_the_fd_back_once():
+def test_close_gives_the_fd_back_once() -> None:
     poller = Poller()
     fd = poller.fd
     os.fstat(fd)

@@ -10,7 +10,7 @@ import pytest
 from greenrt._native.ring import Ring
 
 
-def test_first_in_first_out():
+def test_first_in_first_out() -> None:
     ring = Ring()
     for n in range(1000):
         ring.append(n)
@@ -19,7 +19,7 @@ def test_first_in_first_out():
     assert len(ring) == 0
 
 
-def test_empty():
+def test_empty() -> None:
     ring = Ring()
     assert len(ring) == 0
     assert ring.peek() is None
@@ -28,7 +28,7 @@ def test_empty():
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_does_what_a_deque_does(seed: int):
+def test_does_what_a_deque_does(seed: int) -> None:
     dice = random.Random(seed)
     ring, model = Ring(), deque()
     for n in range(5000):
@@ -54,7 +54,7 @@ class Thing:
     pass
 
 
-def test_keeps_what_is_queued_and_nothing_else():
+def test_keeps_what_is_queued_and_nothing_else() -> None:
     ring, things = Ring(), [Thing() for _ in range(200)]
     alive = [weakref.ref(thing) for thing in things]
     for thing in things:
@@ -67,7 +67,7 @@ def test_keeps_what_is_queued_and_nothing_else():
     assert not any(ref() for ref in alive)
 
 
-def test_a_cycle_through_the_ring_is_collected():
+def test_a_cycle_through_the_ring_is_collected() -> None:
     ring, thing = Ring(), Thing()
     thing.ring = ring
     ring.append(thing)
@@ -77,7 +77,7 @@ def test_a_cycle_through_the_ring_is_collected():
     assert alive() is None
 
 
-def test_a_finalizer_that_appends_during_clear():
+def test_a_finalizer_that_appends_during_clear() -> None:
     ring = Ring()
 
     class Clingy:

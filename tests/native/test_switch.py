@@ -12,12 +12,12 @@ from greenrt._native import switch
 from greenrt._native.switch import Fiber, current, has_started, is_active, resume, throw_into
 
 
-def test_current_is_greenlets_current():
+def test_current_is_greenlets_current() -> None:
     assert current() is getcurrent()
     assert greenlet(current).switch() is not current()
 
 
-def test_resume_goes_there_and_back():
+def test_resume_goes_there_and_back() -> None:
     parent = current()
     trail = []
 
@@ -38,7 +38,7 @@ def test_resume_goes_there_and_back():
     assert child.dead
 
 
-def test_throw_raises_this_very_exception():
+def test_throw_raises_this_very_exception() -> None:
     parent, error = current(), ValueError("planned")
     caught = []
 
@@ -54,7 +54,7 @@ def test_throw_raises_this_very_exception():
     assert caught == [error]
 
 
-def test_an_uncaught_error_comes_out_in_the_parent():
+def test_an_uncaught_error_comes_out_in_the_parent() -> None:
     def fail() -> None:
         raise ZeroDivisionError("planned")
 
@@ -62,7 +62,7 @@ def test_an_uncaught_error_comes_out_in_the_parent():
         resume(greenlet(fail))
 
 
-def test_exception_state_is_each_greenlets_own():
+def test_exception_state_is_each_greenlets_own() -> None:
     parent = current()
 
     def run() -> None:
@@ -84,14 +84,14 @@ def test_exception_state_is_each_greenlets_own():
     assert child.dead
 
 
-def test_a_fiber_starts_with_nothing():
+def test_a_fiber_starts_with_nothing() -> None:
     fiber = Fiber(lambda: None)
     assert fiber.hub is fiber.park is fiber.pending is fiber.locals is None
     assert switch.as_fiber(fiber) is fiber
     assert switch.as_fiber(greenlet(lambda: None)) is None
 
 
-def test_place_copies_the_context():
+def test_place_copies_the_context() -> None:
     variable = contextvars.ContextVar("variable", default="default")
     variable.set("set by the spawner")
     seen = []
@@ -104,7 +104,7 @@ def test_place_copies_the_context():
     assert fiber.site_code.co_name == "test_place_copies_the_context"
 
 
-def test_a_parked_fiber_that_is_forgotten_is_unwound():
+def test_a_parked_fiber_that_is_forgotten_is_unwound() -> None:
     parent, trail = current(), []
 
     def run() -> None:

@@ -3,6 +3,8 @@
 import signal
 import threading
 import time
+from collections.abc import Callable
+from typing import Never
 
 import pytest
 
@@ -13,7 +15,7 @@ class Value:
     pass
 
 
-def test_each_thread_has_its_slot():
+def test_each_thread_has_its_slot() -> None:
     before = thread.get_slot()
     seen = []
 
@@ -32,19 +34,19 @@ def test_each_thread_has_its_slot():
     assert thread.get_slot() is before
 
 
-def test_ident_is_the_threads():
+def test_ident_is_the_threads() -> None:
     assert thread.ident() == threading.get_ident()
 
 
 @pytest.mark.parametrize("clock", [thread.monotonic, thread.coarse])
-def test_clocks_agree_with_the_standard_library(clock):
+def test_clocks_agree_with_the_standard_library(clock: Callable[[], float]) -> None:
     # The coarse clock is as of the last tick, 10 ms ago at most.
     before = time.monotonic()
     now = clock()
     assert before - 0.05 <= now <= time.monotonic()
 
 
-def test_check_signals_runs_python_handlers():
+def test_check_signals_runs_python_handlers() -> None:
     seen = []
     before = signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
     try:
@@ -55,8 +57,8 @@ def test_check_signals_runs_python_handlers():
     assert seen == [signal.SIGUSR1]
 
 
-def test_check_signals_raises_what_a_handler_raises():
-    def handler(number, frame):
+def test_check_signals_raises_what_a_handler_raises() -> None:
+    def handler(number: int, frame: object) -> Never:
         raise LookupError("planned")
 
     before = signal.signal(signal.SIGUSR1, handler)

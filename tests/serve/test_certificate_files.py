@@ -79,7 +79,7 @@ CASES = pytest.mark.parametrize(("chain", "key", "setting", "words"), WRONG, ids
 
 @CASES
 @pytest.mark.parametrize("kind", [StreamServer, WSGIServer])
-def test_servers(files: Any, chain: str, key: str, setting: str, words: str, kind: Any) -> None:
+def test_servers(files: dict[str, Any], chain: str, key: str, setting: str, words: str, kind: Any) -> None:
     wrong = files[chain if setting == "certfile" else key]
     with pytest.raises(OSError, match=words) as raised:
         kind(
@@ -92,7 +92,9 @@ def test_servers(files: Any, chain: str, key: str, setting: str, words: str, kin
 
 
 @pytest.mark.parametrize(("chain", "key", "setting", "words"), WRONG[1::4], ids=lambda value: value)
-def test_the_command(files: Any, chain: str, key: str, setting: str, words: str, tmp_path: Path) -> None:
+def test_the_command(
+    files: dict[str, Any], chain: str, key: str, setting: str, words: str, tmp_path: Path
+) -> None:
     option = {"certfile": "--tls-cert", "keyfile": "--tls-key"}[setting]
     wrong = files[chain if setting == "certfile" else key]
     command = [
@@ -137,7 +139,9 @@ def test_the_command(files: Any, chain: str, key: str, setting: str, words: str,
         ("chain", "key", "broken chain", "broken chain", "ca_certs .* can't be read by OpenSSL"),
     ],
 )
-def test_gunicorn(files: Any, chain: str, key: str, authorities: str, wrong: str, words: str) -> None:
+def test_gunicorn(
+    files: dict[str, Any], chain: str, key: str, authorities: str, wrong: str, words: str
+) -> None:
     cfg = Config()
     for name, file in (("certfile", chain), ("keyfile", key), ("ca_certs", authorities)):
         cfg.set(name, files[file])
@@ -146,14 +150,14 @@ def test_gunicorn(files: Any, chain: str, key: str, authorities: str, wrong: str
     assert repr(files[wrong]) in str(raised.value)
 
 
-def test_gunicorn_leaves_files_to_a_hook(files: Any) -> None:
+def test_gunicorn_leaves_files_to_a_hook(files: dict[str, Any]) -> None:
     cfg = Config()
     cfg.set("certfile", files["missing"])
     cfg.set("ssl_context", lambda config, default: None)
     Worker.check_config(cfg, None)
 
 
-def test_gunicorn_shows_which_file_is_wrong(files: Any, tmp_path: Path) -> None:
+def test_gunicorn_shows_which_file_is_wrong(files: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("app = print")
     worker = ["-k", WORKER, "-b", "127.0.0.1:0", "--certfile", files["text"]]
     command = [sys.executable, "-m", "gunicorn", *worker, "program:app"]
@@ -165,7 +169,9 @@ def test_gunicorn_shows_which_file_is_wrong(files: Any, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_server_keeps_its_certificate_if_the_new_one_is_wrong(files: Any, tmp_path: Path) -> None:
+def test_a_server_keeps_its_certificate_if_the_new_one_is_wrong(
+    files: dict[str, Any], tmp_path: Path
+) -> None:
     path = tmp_path / "certfile"
     path.write_text(TEXT)
     server = WSGIServer(("127.0.0.1", 0), hello, certfile=path)

@@ -1,6 +1,7 @@
 """Each fast path of the HTTP server is taken: a test for each. See tests/hub/test_fast_paths.py."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,7 +95,7 @@ def test_a_short_response_is_sent_at_once() -> None:
         sock.close()
 
 
-def test_a_plain_file_is_sent_by_the_kernel(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_file_is_sent_by_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1000)
     sent = []

@@ -2,6 +2,7 @@
 
 import ssl as stdlib_ssl
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,7 +95,7 @@ def test_what_comes_when_the_server_stops_is_answered_in_tls() -> None:
         assert until_end(sock).endswith(b"hello")
 
 
-def test_a_file_over_tls(tmp_path: Any) -> None:
+def test_a_file_over_tls(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"abc" * 50_000)
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:

@@ -1,5 +1,6 @@
 """Requests that must be refused, and those that must be read exactly as RFC 9112 says."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from support.http_vectors import (
     post,
 )
 from support.wsgi import echo, hello, limits, request, serving, split, talk
+
+StartResponse = Callable[..., Any]
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -138,7 +141,7 @@ def test_nothing_is_served_after_the_last_request(name: str) -> None:
 def test_fields_in_the_environ(field: str, key: str, value: str | None) -> None:
     seen: list[dict[str, object]] = []
 
-    def application(environ, start_response):  # type: ignore[no-untyped-def]
+    def application(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
         seen.append(environ)
         return hello(environ, start_response)
 
@@ -150,7 +153,7 @@ def test_fields_in_the_environ(field: str, key: str, value: str | None) -> None:
 def test_repeated_fields_are_joined() -> None:
     seen: list[dict[str, object]] = []
 
-    def application(environ, start_response):  # type: ignore[no-untyped-def]
+    def application(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
         seen.append(environ)
         return hello(environ, start_response)
 
@@ -176,7 +179,7 @@ def test_repeated_fields_are_joined() -> None:
 def test_targets(target: str, path: str, query: str, host: str) -> None:
     seen: list[dict[str, object]] = []
 
-    def application(environ, start_response):  # type: ignore[no-untyped-def]
+    def application(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
         seen.append(environ)
         return hello(environ, start_response)
 

@@ -8,7 +8,7 @@ from support.suite_run import PATIENCE
 @pytest.mark.stdlib
 @pytest.mark.time_limit(1500)
 @pytest.mark.parametrize("module", expected.MODULES)
-def test_module(module: str):
+def test_module(module: str) -> None:
     if not harness.have_tests():
         pytest.skip("this interpreter ships without its tests")
     if not harness.has_module(module):

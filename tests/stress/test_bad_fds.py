@@ -5,7 +5,7 @@ import json
 import pytest
 from support.child import run_script
 
-from .conftest import SEED
+from .conftest import SEED, Campaign
 
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(300)]
 
@@ -104,7 +104,7 @@ print(json.dumps(done))
 """
 
 
-def test_waiters_are_told(campaign):
+def test_waiters_are_told(campaign: Campaign) -> None:
     output, _ = run_script(SCRIPT, "2000" if campaign.full else "400", str(SEED), "no")
     done = json.loads(output)
     ends = ", ".join(f"{count} {how}" for how, count in sorted(done.items()))
@@ -112,6 +112,6 @@ def test_waiters_are_told(campaign):
     assert done["all"] >= 4
 
 
-def test_a_close_that_the_loop_is_not_told_of_would_be_noticed():
+def test_a_close_that_the_loop_is_not_told_of_would_be_noticed() -> None:
     _, errors = run_script(SCRIPT, "10", str(SEED), "broken", code=1)
     assert "Timeout" in errors

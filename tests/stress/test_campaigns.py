@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from support.build import ROOT
@@ -16,6 +16,8 @@ from support.protocol import Scenario, search
 
 import greenrt
 from greenrt.green import socket as green_socket
+
+from .conftest import Campaign
 
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(1800)]
 
@@ -29,7 +31,7 @@ def resident() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
-def test_waves_of_greenlets(campaign):
+def test_waves_of_greenlets(campaign: Campaign) -> None:
     """10^6 greenlets spawned and joined, 10^4 at a time: memory stays what it was after the second wave."""
 
     def body() -> None:
@@ -48,7 +50,7 @@ def test_waves_of_greenlets(campaign):
     assert last <= second * 1.05
 
 
-def test_posts_from_four_threads(campaign, hub):
+def test_posts_from_four_threads(campaign: Campaign, hub: greenrt.Hub) -> None:
     """4 x 250 000 posts: each runs once, in order for each thread, and few of them write to the wakeup fd."""
     before = hub.loop.wakeups
     a_round = 10_000
@@ -89,7 +91,7 @@ print(worst)
 
 
 @pytest.fixture
-def spinners(hub):
+def spinners(hub: greenrt.Hub) -> Iterator[None]:
     """1000 greenlets that are always ready, and a callback that posts itself."""
     stop: list[bool] = []
 
@@ -118,7 +120,7 @@ def latest_timer(rounds: Iterable[int]) -> float:
     return max(late)
 
 
-def test_fair_to_timers(campaign, spinners):
+def test_fair_to_timers(campaign: Campaign, spinners: None) -> None:
     """A timer is late by 20 ms at most, however many are always ready."""
     count = 300 if campaign.full else 100
     worst = [latest_timer(campaign.rounds(count, least=10)) for _ in range(3)]
@@ -126,7 +128,7 @@ def test_fair_to_timers(campaign, spinners):
     assert min(worst) < 0.02 * ROOM
 
 
-def test_a_greenlet_that_keeps_the_processor_would_be_noticed(campaign):
+def test_a_greenlet_that_keeps_the_processor_would_be_noticed(campaign: Campaign) -> None:
     """The broken variant: one that lets others run too seldom."""
     stop: list[bool] = []
 
@@ -143,7 +145,7 @@ def test_a_greenlet_that_keeps_the_processor_would_be_noticed(campaign):
     assert worst >= 0.02 * ROOM
 
 
-def test_fair_to_sockets(campaign, spinners):
+def test_fair_to_sockets(campaign: Campaign, spinners: None) -> None:
     """A socket is served every 20 ms, however many are always ready."""
     worst = []
     for _ in range(3):
@@ -161,7 +163,7 @@ def test_fair_to_sockets(campaign, spinners):
     assert min(worst) < 0.02 * ROOM
 
 
-def test_idle_and_active_connections(campaign):
+def test_idle_and_active_connections(campaign: Campaign) -> None:
     """10 000 idle connections and 100 active ones: no error, and the active ones are answered within 50 ms."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
@@ -206,7 +208,7 @@ def test_idle_and_active_connections(campaign):
     assert p99 < 0.05 * ROOM
 
 
-def test_greenlets_that_several_threads_wait_for_and_kill(campaign):
+def test_greenlets_that_several_threads_wait_for_and_kill(campaign: Campaign) -> None:
     """Ends, joins and kills across threads, with and without hubs: every waiter wakes, every greenlet ends."""
     count = 0
     for _ in campaign.rounds(300):
@@ -214,14 +216,18 @@ def test_greenlets_that_several_threads_wait_for_and_kill(campaign):
         eternal = [greenrt.spawn(greenrt.sleep, 1000) for _ in range(20)]
         joined: list[int] = []
 
-        def plain(greenlets=greenlets, eternal=eternal, joined=joined) -> None:
+        def plain(
+            greenlets: list[greenrt.Greenlet] = greenlets,
+            eternal: list[greenrt.Greenlet] = eternal,
+            joined: list[int] = joined,
+        ) -> None:
             for greenlet in eternal:
                 greenlet.kill(block=False)
             for greenlet in [*greenlets, *eternal]:
                 greenlet.join()
             joined.append(sum(greenlet.ready() for greenlet in [*greenlets, *eternal]))
 
-        def hubbed(plain=plain) -> None:
+        def hubbed(plain: Callable[[], None] = plain) -> None:
             greenrt.joinall([greenrt.spawn(plain) for _ in range(3)])
 
         threads = [threading.Thread(target=target) for target in (plain, hubbed, plain, hubbed)]
@@ -237,7 +243,7 @@ def test_greenlets_that_several_threads_wait_for_and_kill(campaign):
     campaign.report(f"{count:,} ends waited for across threads")
 
 
-def test_random_orders(campaign):
+def test_random_orders(campaign: Campaign) -> None:
     """The suites above the loop under 20 seeds of the run queue's order; tests of promised orders left out."""
     folders = [f"tests/{name}" for name in ("hub", "sync", "green") if (ROOT / "tests" / name).is_dir()]
     failed = []
@@ -257,7 +263,7 @@ def test_random_orders(campaign):
     assert not failed, "\n".join(failed)
 
 
-def test_all_interleavings_of_the_base(campaign):
+def test_all_interleavings_of_the_base(campaign: Campaign) -> None:
     """Posts, finalizers that chain, breaks and closes on the model with the code's steps, three actors at a time."""
     scenarios = [
         Scenario((("post",), ("final",), ("close",)), chain=True),

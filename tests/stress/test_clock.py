@@ -11,6 +11,7 @@ from greenrt._loop.backends.fake import FakeBackend
 from greenrt._loop.clock import Clock, VirtualClock
 from greenrt._loop.loop import Loop
 
+from .conftest import Campaign
 from .faults.shim import build, compiler
 
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(300)]
@@ -65,14 +66,14 @@ def play(chance: Random, count: int, wall: bool) -> list[str]:
     return wrong
 
 
-def test_time_jumps_ahead(campaign):
+def test_time_jumps_ahead(campaign: Campaign) -> None:
     count = 10_000 if greenrt.__build__ == "compiled" else 1000
     for number in campaign.rounds(100):
         assert play(campaign.random(number), count, False) == []
     campaign.report(f"{campaign.done * count:,} timers, none early, none lost")
 
 
-def test_a_loop_that_goes_by_the_time_of_day_would_be_noticed(campaign):
+def test_a_loop_that_goes_by_the_time_of_day_would_be_noticed(campaign: Campaign) -> None:
     """The broken variant."""
     found = play(campaign.random(), 1000, True)
     campaign.report(f"{len(found)} of 1000 timers are early or lost")
@@ -144,13 +145,13 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("wall"), Path(__file__).with_name("faults") / "wall.c")
 
 
-def test_the_time_of_day_is_set_back_and_forth(campaign, library):
+def test_the_time_of_day_is_set_back_and_forth(campaign: Campaign, library: Path) -> None:
     output, _ = run_script(SCRIPT, "whole", LD_PRELOAD=str(library))
     campaign.report(output.strip())
     assert output == "11 waits early: {} late: []\n"
 
 
-def test_a_wait_by_the_time_of_day_would_be_noticed(library):
+def test_a_wait_by_the_time_of_day_would_be_noticed(library: Path) -> None:
     """The broken variant."""
     output, _ = run_script(SCRIPT, "broken", LD_PRELOAD=str(library))
     assert "by the time of day" in output

@@ -5,7 +5,9 @@ import os
 import random
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,23 +16,23 @@ from greenrt.dns.errors import ResolverError, TimedOut
 from greenrt.dns.stub import Stub
 
 from ..dns.fake_server import FORGED, FakeServer, address_of
-from .conftest import SEED
+from .conftest import SEED, Campaign
 from .test_campaigns import ROOM, resident
 
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(1800)]
 
 
 @pytest.fixture
-def server():
+def server() -> Iterator[FakeServer]:
     with FakeServer(seed=SEED) as it:
         yield it
 
 
 @pytest.fixture
-def stub_of(server):
+def stub_of(server: FakeServer) -> Iterator[Callable[..., Stub]]:
     made = []
 
-    def make(timeout: float = 1.0, attempts: int = 4, **options) -> Stub:
+    def make(timeout: float = 1.0, attempts: int = 4, **options: Any) -> Stub:
         stub = Stub(**options)
         stub.configure(
             SimpleNamespace(
@@ -65,7 +67,7 @@ def outcomes(stub: Stub, names: list[str]) -> Counter[str]:
     return counts
 
 
-def test_loss(campaign, server, stub_of):
+def test_loss(campaign: Campaign, server: FakeServer, stub_of: Callable[..., Stub]) -> None:
     """36 % of the round trips fail: of 1000 names at least 95 % are resolved, and nothing hangs."""
     server.loss = 0.2
     found = outcomes(stub_of(), [f"n{number}.test" for number in range(1000)])
@@ -74,7 +76,7 @@ def test_loss(campaign, server, stub_of):
     assert found["wrong"] == 0
 
 
-def test_black_holes(campaign, stub_of):
+def test_black_holes(campaign: Campaign, stub_of: Callable[..., Stub]) -> None:
     """1000 lookups, ten of them of names that nobody answers for: the others' p99 is below 100 ms (times ROOM)."""
     stub = stub_of(timeout=20)
     silent = [greenrt.spawn(stub.query, f"drop.{number}.test", "A") for number in range(10)]
@@ -93,7 +95,7 @@ def test_black_holes(campaign, stub_of):
     assert p99 < 0.1 * ROOM
 
 
-def test_forgeries(campaign, server, stub_of):
+def test_forgeries(campaign: Campaign, server: FakeServer, stub_of: Callable[..., Stub]) -> None:
     """10^5 forged answers with a wrong id, port, question or letter case: none is taken."""
     stub = stub_of(timeout=5)
     server.forgeries = 25
@@ -128,7 +130,13 @@ def damage_records(reply: bytes, rng: random.Random) -> list[bytes]:
 
 @pytest.mark.parametrize("how", [damage, damage_records])
 @pytest.mark.parametrize("rtype", ["A", "MX"])
-def test_fuzz(campaign, server, stub_of, rtype, how):
+def test_fuzz(
+    campaign: Campaign,
+    server: FakeServer,
+    stub_of: Callable[..., Stub],
+    rtype: str,
+    how: Callable[..., list[bytes]],
+) -> None:
     """10^5 damaged answers: no crash, nobody is left waiting, memory stays. A is read by us, MX by c-ares."""
     server.mangle = how
     stub = stub_of(timeout=0.3, attempts=2, coalesce=False)
@@ -158,7 +166,7 @@ def test_fuzz(campaign, server, stub_of, rtype, how):
     assert last <= first * 1.1
 
 
-def test_malformed_datagrams(campaign, server, stub_of):
+def test_malformed_datagrams(campaign: Campaign, server: FakeServer, stub_of: Callable[..., Stub]) -> None:
     """Three answers of 1000 are garbage: at most 2 % of the lookups under way are hurt."""
     hits = [3]
 
@@ -174,7 +182,7 @@ def test_malformed_datagrams(campaign, server, stub_of):
     assert found["right"] >= 980
 
 
-def test_forks(campaign, server, stub_of):
+def test_forks(campaign: Campaign, server: FakeServer, stub_of: Callable[..., Stub]) -> None:
     """100 forks in the middle of lookups: both sides get their answers."""
     stub = stub_of(timeout=5)
     before = open_files()
@@ -201,7 +209,7 @@ def test_forks(campaign, server, stub_of):
     assert open_files() <= before
 
 
-def test_kills(campaign, stub_of):
+def test_kills(campaign: Campaign, stub_of: Callable[..., Stub]) -> None:
     """10^4 lookups killed or timed out at odd moments: no socket is left."""
     stub = stub_of(timeout=10)
     rng = random.Random(SEED)
@@ -232,7 +240,7 @@ def test_kills(campaign, stub_of):
     )
 
 
-def test_forged_address_is_known(server, stub_of):
+def test_forged_address_is_known(server: FakeServer, stub_of: Callable[..., Stub]) -> None:
     """The campaigns would see a forgery: this one is taken, since nothing is wrong with it."""
     server._do_plain = lambda ask: ask.answer(ask.forged())
     assert stub_of().query("plain.x.test", "A").records == [FORGED]

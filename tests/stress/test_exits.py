@@ -8,6 +8,8 @@ from support.child import environment
 
 from greenrt._native.switch import SURVIVES_FINALIZATION
 
+from .conftest import Campaign
+
 pytestmark = [
     pytest.mark.stress,
     pytest.mark.time_limit(1800),
@@ -81,7 +83,7 @@ greenrt.sleep(moment) if choose.random() < 0.5 else _original.sleep(moment)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_random_exits(campaign, kind):
+def test_random_exits(campaign: Campaign, kind: str) -> None:
     failed = []
     seeds = campaign.random(kind)
     for _ in campaign.rounds(400, least=10):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support.child import environment
 
+from .conftest import Campaign
 from .faults.scenarios import SCENARIOS
 from .faults.shim import build, compiler
 
@@ -38,7 +39,7 @@ def sweep(shim: Path, scenario: str, most: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_failing_system_calls(campaign, shim, scenario):
+def test_failing_system_calls(campaign: Campaign, shim: Path, scenario: str) -> None:
     """The n-th call of each function fails, for n from 1 to 50 (boxed: to 3)."""
     found = sweep(shim, scenario, 50 if campaign.full else 3)
     outcomes = ", ".join(f"{count} {name}" for name, count in found["outcomes"].items())
@@ -47,5 +48,5 @@ def test_failing_system_calls(campaign, shim, scenario):
     assert found["tried"] >= 10
 
 
-def test_a_leak_would_be_caught(shim):
+def test_a_leak_would_be_caught(shim: Path) -> None:
     assert any("left" in problem for problem in sweep(shim, "leaky", 3)["problems"])

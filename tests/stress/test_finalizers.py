@@ -23,6 +23,7 @@ from greenrt.errors import (
     WrongThread,
 )
 
+from .conftest import Campaign
 from .test_campaigns import ROOM
 
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(1800)]
@@ -221,7 +222,7 @@ def any_watcher(game: Game, chance: random.Random) -> Any:
     return loop.timer(chance.choice([0, 0.0001, 0.001, 1000]), chance.choice([0, 0.0005]))
 
 
-def test_random_operations(campaign):
+def test_random_operations(campaign: Campaign) -> None:
     """10^5 operations of four threads and of callbacks: each finalizer that was taken runs once, on its thread."""
     total: Counter[str] = Counter()
     taken = 0
@@ -255,7 +256,7 @@ class Doubled(Timer):
 
 
 @pytest.mark.parametrize("broken", [Hasty, Doubled])
-def test_broken_watchers_would_be_caught(campaign, broken):
+def test_broken_watchers_would_be_caught(campaign: Campaign, broken: type[Timer]) -> None:
     def make(game: Game, chance: random.Random) -> Any:
         return broken(game.hub.loop, 0, 0.0005)
 
@@ -267,7 +268,7 @@ def test_broken_watchers_would_be_caught(campaign, broken):
     campaign.report(f"seen in game {campaign.done}")
 
 
-def test_stops_under_a_lock_that_the_callback_wants(campaign):
+def test_stops_under_a_lock_that_the_callback_wants(campaign: Campaign) -> None:
     """10^4 times: one thread stops the watcher while it holds the lock that the callback waits for."""
     beside = Beside()
     lock = threading.Lock()
@@ -308,7 +309,7 @@ def test_stops_under_a_lock_that_the_callback_wants(campaign):
     assert not beside.errors
 
 
-def test_two_loops_that_stop_each_others_watchers(campaign):
+def test_two_loops_that_stop_each_others_watchers(campaign: Campaign) -> None:
     """The callbacks of two loops stop, and finalize, what belongs to the other one."""
     ones = [Beside(), Beside()]
     stops = finals = 0
@@ -348,7 +349,7 @@ def test_two_loops_that_stop_each_others_watchers(campaign):
     assert not ones[1].errors
 
 
-def test_a_stop_does_not_wait_for_a_busy_loop(campaign):
+def test_a_stop_does_not_wait_for_a_busy_loop(campaign: Campaign) -> None:
     """While a callback runs for 1 s, another thread's stop returns within 1 ms (times ROOM) in 99 of 100 calls."""
     beside = Beside()
     times: list[float] = []

@@ -5,6 +5,8 @@ import json
 import pytest
 from support.child import run_script
 
+from .conftest import Campaign
+
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(1800)]
 
 SCRIPT = """
@@ -208,7 +210,7 @@ def run(forks: int, broken: str) -> tuple[dict[str, object], str]:
     return (json.loads(output) if output else {}), errors
 
 
-def test_forks_of_a_busy_process(campaign):
+def test_forks_of_a_busy_process(campaign: Campaign) -> None:
     """500 forks (boxed: fewer) from greenlets and threads: the parent goes on unharmed, each child's hub works."""
     total, elsewhere, counts = 0, 0, {}
     # The limit of a script's time.
@@ -226,7 +228,7 @@ def test_forks_of_a_busy_process(campaign):
     )
 
 
-def test_a_child_that_keeps_the_parents_connection_is_noticed():
+def test_a_child_that_keeps_the_parents_connection_is_noticed() -> None:
     """The broken variant."""
     told, errors = run(3, "yes")
     assert told.get("errors") or told.get("stuck") or "Error" in errors

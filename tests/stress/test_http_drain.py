@@ -19,6 +19,8 @@ from support.wsgi import request
 import greenrt
 from greenrt.green import socket
 
+from .conftest import Campaign
+
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(300)]
 
 PROGRAM = """
@@ -149,7 +151,7 @@ def end(process: Any) -> float:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_sigterm_under_load(campaign: Any, name: str, tmp_path: Path) -> None:
+def test_sigterm_under_load(campaign: Campaign, name: str, tmp_path: Path) -> None:
     with served(name, tmp_path) as (process, port), loaded(port) as seen:
         greenrt.sleep(1 + random.random() / 10)
         took = end(process)
@@ -157,7 +159,7 @@ def test_sigterm_under_load(campaign: Any, name: str, tmp_path: Path) -> None:
     assert took < GRACE
 
 
-def test_sighup_under_load(campaign: Any, tmp_path: Path) -> None:
+def test_sighup_under_load(campaign: Campaign, tmp_path: Path) -> None:
     with served("serve", tmp_path) as (process, port), loaded(port) as seen:
         for _ in range(3):
             greenrt.sleep(1.5 + random.random() / 10)

@@ -15,6 +15,8 @@ from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.request import read_request
 from greenrt.serve.http.wire import Wire
 
+from .conftest import Campaign
+
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(1800)]
 
 Found = tuple[list[tuple[str, str, bytes]], str]
@@ -201,12 +203,12 @@ def compare(campaign: Any, read_there: Callable[[bytes], Found], excused: set[st
     )
 
 
-def test_framing_agrees_with_h11(campaign: Any) -> None:
+def test_framing_agrees_with_h11(campaign: Campaign) -> None:
     # It takes no empty line before a request, as RFC 9112 2.2 says one should, and keeps no connection of HTTP/1.0.
     compare(campaign, read_by_h11, {"no request line received", "closed"})
 
 
-def test_framing_agrees_with_llhttp(campaign: Any) -> None:
+def test_framing_agrees_with_llhttp(campaign: Campaign) -> None:
     # It has a list of methods; it takes no tab after a coding, which is white space as any (RFC 9110 5.5); and it
     # does what trailer fields say of the connection, where they have no say (RFC 9110 6.5.1).
     methods = {"Invalid method encountered", "Expected space after method"}

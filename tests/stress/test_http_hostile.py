@@ -5,12 +5,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from support.good_client import ask, good_client
 from support.http_process import memory, processor_seconds, serving_process
 from support.wsgi import request
+
+from .conftest import Campaign
 
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(300)]
 
@@ -94,7 +95,7 @@ def wait_until_steady(look: Callable[[], int]) -> int:
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_memory_of_a_hostile_connection(campaign: Any, name: str) -> None:
+def test_memory_of_a_hostile_connection(campaign: Campaign, name: str) -> None:
     sent, tls = ATTACKS[name]
     with serving_process(tls=tls, **FOREVER) as (pid, port):
         for _ in range(20):
@@ -131,7 +132,7 @@ def ends(socks: list[socket.socket], drop: bytes) -> list[float]:
 
 
 @pytest.mark.parametrize("name", SLOW)
-def test_slow_clients_are_closed_and_good_ones_served(campaign: Any, name: str) -> None:
+def test_slow_clients_are_closed_and_good_ones_served(campaign: Campaign, name: str) -> None:
     attack, drop = SLOW[name]
     sent, tls = ATTACKS[attack]
     with serving_process(tls=tls, **PATIENCE) as (_, port):
@@ -159,14 +160,14 @@ def without_fds(pause: float) -> tuple[float, float]:
         return used, ask(port, False)
 
 
-def test_no_fds_are_left(campaign: Any) -> None:
+def test_no_fds_are_left(campaign: Campaign) -> None:
     used, taken = without_fds(-1)
     campaign.report(f"{used:.2f} s of processor time in 2 s without fds; served {taken * 1000:.0f} ms after")
     assert used < 0.5
     assert taken < 10
 
 
-def test_a_server_that_tries_again_at_once_would_be_noticed(campaign: Any) -> None:
+def test_a_server_that_tries_again_at_once_would_be_noticed(campaign: Campaign) -> None:
     """The broken variant."""
     used, _ = without_fds(0)
     campaign.report(f"{used:.2f} s of processor time in 2 s without fds")

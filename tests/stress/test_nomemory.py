@@ -16,6 +16,7 @@ from support.child import environment
 
 import greenrt
 
+from .conftest import Campaign
 from .faults.memory_scenarios import SCENARIOS, SWITCHING
 
 pytestmark = [
@@ -37,7 +38,7 @@ def sweep(scenario: str, step: int, *more: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_memory_runs_out(campaign, scenario):
+def test_memory_runs_out(campaign: Campaign, scenario: str) -> None:
     """At every allocation (boxed: at one in five of those that switch, in two of others)."""
     step = 1 if campaign.full else 5 if scenario in SWITCHING else 2
     found = sweep(scenario, step)
@@ -47,7 +48,7 @@ def test_memory_runs_out(campaign, scenario):
     assert found["tried"] >= 5
 
 
-def test_finalizers_that_get_lost_would_be_caught(campaign):
+def test_finalizers_that_get_lost_would_be_caught(campaign: Campaign) -> None:
     found = sweep("Finalizing", 1, "broken")
     campaign.report(f"seen at {len(found['problems'])} of {found['tried']} allocations")
     assert found["problems"]

@@ -11,6 +11,8 @@ import pytest
 
 from greenrt._loop.loop import Loop
 
+from .conftest import Campaign
+
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(1800)]
 
 
@@ -29,7 +31,7 @@ def run_in(where: str, run: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("where", ["main", "thread"])
-def test_children_at_once(campaign, where):
+def test_children_at_once(campaign: Campaign, where: str) -> None:
     """2000 children at once: each exit code is told."""
     wrong: list[object] = []
     told: list[int] = []
@@ -97,7 +99,7 @@ def sigchld_handler(handler: Callable[[], object]) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("where", ["main", "thread"])
-def test_children_in_sequence(campaign, where):
+def test_children_in_sequence(campaign: Campaign, where: str) -> None:
     """10^4 children one after the other: each exit code is told, and the program's SIGCHLD handler stays its own."""
     began = time.monotonic()
     wrong: list[object] = []
@@ -114,7 +116,7 @@ def test_children_in_sequence(campaign, where):
     assert calls
 
 
-def test_children_that_somebody_else_reaps_would_be_noticed(campaign):
+def test_children_that_somebody_else_reaps_would_be_noticed(campaign: Campaign) -> None:
     """The broken variant: a handler that waits for any child, as programs do that know of no other."""
 
     def reap() -> None:

@@ -14,6 +14,7 @@ import greenrt
 from greenrt._loop.loop import Loop
 from greenrt.errors import LoopClosed
 
+from .conftest import Campaign
 from .test_campaigns import resident
 
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(1800)]
@@ -36,7 +37,7 @@ def end(threads: list[threading.Thread]) -> None:
         assert not thread.is_alive()
 
 
-def test_posts_through_proxies(campaign, hub):
+def test_posts_through_proxies(campaign: Campaign, hub: greenrt.Hub) -> None:
     """4 x 250 000 posts: each runs once, in order for each thread, with one write of the wakeup fd a turn at most."""
     writes, turns = hub.loop.wakeups, hub.loop.iteration
     began = time.perf_counter()
@@ -114,7 +115,7 @@ class Slow(Loop):
         time.sleep(0.0001)
 
 
-def test_closes_that_race_with_posts(campaign, busy_switching):
+def test_closes_that_race_with_posts(campaign: Campaign, busy_switching: None) -> None:
     """2000 closes, four posters each: what was posted either ran or was refused."""
     chance = campaign.random()
     total = Counter[str]()
@@ -146,7 +147,7 @@ class Careless(Loop):
             self.ready.append(self.box.popleft())
 
 
-def test_a_post_that_does_not_look_twice_would_be_caught(campaign, busy_switching):
+def test_a_post_that_does_not_look_twice_would_be_caught(campaign: Campaign, busy_switching: None) -> None:
     chance = campaign.random()
     for _ in campaign.rounds(20_000):
         accepted, _, _, ran = race(Careless(), chance.randrange(100))
@@ -157,7 +158,7 @@ def test_a_post_that_does_not_look_twice_would_be_caught(campaign, busy_switchin
     campaign.report(f"seen at close {campaign.done}")
 
 
-def test_ping_pong_between_two_loops(campaign, hub):
+def test_ping_pong_between_two_loops(campaign: Campaign, hub: greenrt.Hub) -> None:
     """10^5 calls back and forth between the hubs of two threads, from greenlets on both sides at once."""
     ready = threading.Event()
     over = greenrt.Event()
@@ -229,12 +230,12 @@ def with_a_hub() -> None:
     greenrt.sleep(0)
 
 
-def test_threads_that_come_and_go(campaign):
+def test_threads_that_come_and_go(campaign: Campaign) -> None:
     """5000 threads one after another, each with a hub of its own: no fd and no memory stays."""
     assert come_and_go(campaign, with_a_hub, 5000, 400) == []
 
 
-def test_threads_that_leave_something_would_be_noticed(campaign):
+def test_threads_that_leave_something_would_be_noticed(campaign: Campaign) -> None:
     """The broken variant: something of each thread stays."""
     kept: list[object] = []
     fds: list[int] = []

@@ -19,6 +19,8 @@ from support.child import environment
 import greenrt
 from greenrt import _original
 
+from .conftest import Campaign
+
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(1800)]
 
 ME = os.getpid()
@@ -42,7 +44,7 @@ def wait_for(what: Callable[[], object]) -> None:
 # -- None lost
 
 
-def test_signals_that_are_acknowledged(campaign):
+def test_signals_that_are_acknowledged(campaign: Campaign) -> None:
     """10^4 signals (boxed: 1000), each sent when the one before is counted: a watcher counts them all."""
     loop = greenrt.get_hub().loop
     counted = 0
@@ -82,7 +84,7 @@ def burst(counted: Callable[[], int], full: int = 10_000) -> None:
             greenrt.sleep(0)
 
 
-def test_real_time_signals_through_a_thread(campaign):
+def test_real_time_signals_through_a_thread(campaign: Campaign) -> None:
     """10^4 real-time signals in bursts: a SignalThread passes on each, while greenlets run."""
     got: list[Any] = []
     stop = False
@@ -108,7 +110,7 @@ def test_real_time_signals_through_a_thread(campaign):
     )
 
 
-def test_a_handler_that_counts_real_time_signals_misses_some(campaign):
+def test_a_handler_that_counts_real_time_signals_misses_some(campaign: Campaign) -> None:
     """The broken variant: CPython calls a handler once for all signals of a number that are pending."""
     got: list[int] = []
     before = signal.signal(REAL_TIME, lambda number, frame: got.append(number))
@@ -227,7 +229,7 @@ def text(seconds: list[float]) -> str:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_latency(campaign, place):
+def test_latency(campaign: Campaign, place: Callable[..., Any]) -> None:
     """A signal is handled within 50 ms, wherever it finds the program."""
     random = campaign.random(place.__name__)
     with bell() as ringing:
@@ -236,7 +238,7 @@ def test_latency(campaign, place):
     assert statistics.median(taken) <= BUDGET
 
 
-def test_without_a_wakeup_fd_the_hub_sleeps_on(campaign, monkeypatch):
+def test_without_a_wakeup_fd_the_hub_sleeps_on(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broken variant: no system call of the main thread is interrupted, and nothing else wakes it."""
     monkeypatch.setattr(_original, "set_wakeup_fd", lambda fd, **options: -1)
     with bell() as ringing:
@@ -250,7 +252,7 @@ def test_without_a_wakeup_fd_the_hub_sleeps_on(campaign, monkeypatch):
 TESTS = Path(__file__).parents[1]
 
 
-def test_a_storm_over_the_tests_of_the_floors(campaign):
+def test_a_storm_over_the_tests_of_the_floors(campaign: Campaign) -> None:
     """The tests of hub, sync and green pass while SIGALRM comes a thousand times a second (boxed: three files)."""
     # Not those that compare with blocking calls of the standard library: these end early with what they have when a
     # signal comes (signal(7)), where ours go on. Nor a count of turns in half a second, of which a thousand handlers
@@ -281,7 +283,7 @@ def in_a_storm(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_wait_that_a_signal_ends_would_be_noticed(tmp_path):
+def test_a_wait_that_a_signal_ends_would_be_noticed(tmp_path: Path) -> None:
     """The broken variant: usleep(3) gives up with EINTR."""
     path = tmp_path / "test_usleep.py"
     path.write_text(

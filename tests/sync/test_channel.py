@@ -11,7 +11,7 @@ import greenrt
 from greenrt.errors import BlockingInHub
 
 
-def test_they_meet():
+def test_they_meet() -> None:
     channel = greenrt.Channel()
     steps: list[object] = []
 
@@ -31,7 +31,7 @@ def test_they_meet():
     assert channel.balance == 0
 
 
-def test_it_has_no_room():
+def test_it_has_no_room() -> None:
     channel = greenrt.Channel()
     assert channel.qsize() == 0
     assert channel.empty()
@@ -49,7 +49,7 @@ def test_it_has_no_room():
     assert greenrt.Channel(1).balance == 0
 
 
-def test_nowait_with_someone_there():
+def test_nowait_with_someone_there() -> None:
     channel = greenrt.Channel()
     getter = greenrt.spawn(channel.get)
     greenrt.sleep(0)
@@ -63,7 +63,7 @@ def test_nowait_with_someone_there():
     assert putter.successful()
 
 
-def test_first_come_first_served():
+def test_first_come_first_served() -> None:
     channel = greenrt.Channel()
     getters = [greenrt.spawn(channel.get) for _ in range(5)]
     greenrt.sleep(0)
@@ -74,14 +74,14 @@ def test_first_come_first_served():
     assert [getter.value for getter in getters if getter is not getters[2]] == [0, 1, 2, 3]
 
 
-def test_iteration_ends_with_stop_iteration():
+def test_iteration_ends_with_stop_iteration() -> None:
     channel = greenrt.Channel()
     worker = greenrt.spawn(lambda: [channel.put(item) for item in (1, 2, StopIteration)])
     assert list(channel) == [1, 2]
     worker.join()
 
 
-def test_in_the_hub():
+def test_in_the_hub() -> None:
     channel = greenrt.Channel()
     seen: list[object] = []
 
@@ -102,7 +102,7 @@ def test_in_the_hub():
     assert channel.balance == 0
 
 
-def test_everywhere_at_once():
+def test_everywhere_at_once() -> None:
     channel = greenrt.Channel()
     got: Counter[tuple[int, int]] = Counter()
     lock = threading.Lock()
@@ -120,7 +120,7 @@ def test_everywhere_at_once():
     assert got == Counter((number, turn) for number in (1, 3, 5, 7) for turn in range(150))
 
 
-def test_short_timeouts_everywhere_lose_nothing():
+def test_short_timeouts_everywhere_lose_nothing() -> None:
     channel = greenrt.Channel()
     put: list[object] = []
     got: list[object] = []

@@ -33,13 +33,13 @@ def condition(request: pytest.FixtureRequest) -> Any:
     return kind(lock())
 
 
-def test_the_lock_must_be_held(condition: Any):
+def test_the_lock_must_be_held(condition: Any) -> None:
     for action in (condition.wait, condition.notify, condition.notify_all):
         with pytest.raises(RuntimeError, match="un-acquired lock"):
             action()
 
 
-def test_a_new_lock_is_reentrant():
+def test_a_new_lock_is_reentrant() -> None:
     condition = greenrt.Condition()
     with condition, condition:
         assert condition.wait(0.001) is False
@@ -47,7 +47,7 @@ def test_a_new_lock_is_reentrant():
     assert not condition._is_owned()
 
 
-def test_notified_in_order(condition: Any):
+def test_notified_in_order(condition: Any) -> None:
     order: list[int] = []
 
     def work(number: int) -> None:
@@ -72,7 +72,7 @@ def test_notified_in_order(condition: Any):
     assert sorted(order[2:]) == [3, 4, 5]
 
 
-def test_wait_for(condition: Any):
+def test_wait_for(condition: Any) -> None:
     items: list[int] = []
 
     def put() -> None:
@@ -90,7 +90,7 @@ def test_wait_for(condition: Any):
     worker.join()
 
 
-def test_a_notification_does_not_go_to_one_who_has_gone(condition: Any):
+def test_a_notification_does_not_go_to_one_who_has_gone(condition: Any) -> None:
     with condition:
         assert condition.wait(0.001) is False
     seen: list[bool] = []
@@ -107,7 +107,7 @@ def test_a_notification_does_not_go_to_one_who_has_gone(condition: Any):
     assert seen == [True]
 
 
-def test_killed_while_it_takes_the_lock_back(condition: Any):
+def test_killed_while_it_takes_the_lock_back(condition: Any) -> None:
     """The lock is held when the block is left, so that the block gives it back, and nobody else's."""
     steps: list[str] = []
 
@@ -132,7 +132,7 @@ def test_killed_while_it_takes_the_lock_back(condition: Any):
     condition.release()
 
 
-def test_a_timeout_that_is_over_is_not_raised_later():
+def test_a_timeout_that_is_over_is_not_raised_later() -> None:
     condition = greenrt.Condition()
 
     def work() -> str:
@@ -149,14 +149,14 @@ def test_a_timeout_that_is_over_is_not_raised_later():
     assert worker.get() == "no Timeout"
 
 
-def test_a_bad_timeout_is_named():
+def test_a_bad_timeout_is_named() -> None:
     condition = greenrt.Condition()
     with condition, pytest.raises(ValueError, match="nan"):
         condition.wait(math.nan)
     assert "waiting=0" in repr(condition)
 
 
-def test_everywhere_at_once(condition: Any):
+def test_everywhere_at_once(condition: Any) -> None:
     items: list[int] = []
     taken: list[int] = []
     each = 100

@@ -5,6 +5,7 @@ import math
 import threading
 import time
 import weakref
+from typing import Never
 
 import pytest
 from support.crowd import everywhere
@@ -14,14 +15,14 @@ from greenrt._hub.links import Notifier
 from greenrt.errors import BlockingInHub
 
 
-def test_starts_clear():
+def test_starts_clear() -> None:
     event = greenrt.Event()
     assert not event.is_set()
     assert not event.isSet()
     assert not event.ready()
 
 
-def test_wait_returns_at_once_when_set():
+def test_wait_returns_at_once_when_set() -> None:
     event = greenrt.Event()
     event.set()
     event.set()
@@ -29,14 +30,14 @@ def test_wait_returns_at_once_when_set():
     assert event.wait(0) is True
 
 
-def test_wait_is_false_when_the_time_is_up():
+def test_wait_is_false_when_the_time_is_up() -> None:
     event = greenrt.Event()
     assert event.wait(0.001) is False
     assert event.wait(0) is False
     assert event.wait(-1) is False
 
 
-def test_set_and_clear_at_once_wakes_who_waits():
+def test_set_and_clear_at_once_wakes_who_waits() -> None:
     event = greenrt.Event()
     waiters = [greenrt.spawn(event.wait) for _ in range(3)]
     greenrt.sleep(0)
@@ -47,7 +48,7 @@ def test_set_and_clear_at_once_wakes_who_waits():
 
 
 @pytest.mark.parametrize("timeout", [math.nan, "soon", object()])
-def test_a_bad_timeout_is_named_and_leaves_nothing(timeout: object):
+def test_a_bad_timeout_is_named_and_leaves_nothing(timeout: object) -> None:
     event = greenrt.Event()
     with pytest.raises((ValueError, TypeError), match=r"nan|soon|object"):
         event.wait(timeout)
@@ -56,7 +57,7 @@ def test_a_bad_timeout_is_named_and_leaves_nothing(timeout: object):
     greenrt.sleep(0.001)
 
 
-def test_a_bad_timeout_in_a_native_thread():
+def test_a_bad_timeout_in_a_native_thread() -> None:
     event = greenrt.Event()
     seen: list[BaseException] = []
 
@@ -73,7 +74,7 @@ def test_a_bad_timeout_in_a_native_thread():
     assert event.linkcount() == 0
 
 
-def test_a_kill_after_the_wake_waits_for_the_next_park():
+def test_a_kill_after_the_wake_waits_for_the_next_park() -> None:
     event = greenrt.Event()
     seen: list[object] = []
 
@@ -89,7 +90,7 @@ def test_a_kill_after_the_wake_waits_for_the_next_park():
     assert seen == [True]
 
 
-def test_the_killed_leave_no_trace():
+def test_the_killed_leave_no_trace() -> None:
     event = greenrt.Event()
     waiters = [greenrt.spawn(event.wait) for _ in range(5)]
     greenrt.sleep(0)
@@ -102,14 +103,14 @@ def test_the_killed_leave_no_trace():
     assert waiters[4].get() is True
 
 
-def test_a_timeout_around_it():
+def test_a_timeout_around_it() -> None:
     event = greenrt.Event()
     with pytest.raises(greenrt.Timeout), greenrt.Timeout(0.001):
         event.wait()
     assert event.linkcount() == 0
 
 
-def test_rawlink():
+def test_rawlink() -> None:
     event = greenrt.Event()
     seen: list[object] = []
     event.rawlink(seen.append)
@@ -127,14 +128,14 @@ def test_rawlink():
         event.rawlink(42)
 
 
-def test_greenrt_wait_takes_events():
+def test_greenrt_wait_takes_events() -> None:
     first, second = greenrt.Event(), greenrt.Event()
     greenrt.spawn(second.set)
     assert greenrt.wait([first, second], count=1, timeout=5) == [second]
     assert first.linkcount() == 0
 
 
-def test_in_the_hub():
+def test_in_the_hub() -> None:
     event = greenrt.Event()
     seen: list[object] = []
 
@@ -152,14 +153,14 @@ def test_in_the_hub():
     assert seen[1] is True
 
 
-def test_repr():
+def test_repr() -> None:
     event = greenrt.Event()
     assert "clear waiting=0" in repr(event)
     event.set()
     assert "set" in repr(event)
 
 
-def test_ten_thousand_cancelled_from_the_middle():
+def test_ten_thousand_cancelled_from_the_middle() -> None:
     event = greenrt.Event()
     waiters = [greenrt.spawn(event.wait) for _ in range(10_000)]
     greenrt.sleep(0)
@@ -172,7 +173,7 @@ def test_ten_thousand_cancelled_from_the_middle():
     assert waiters[4999].get() is True
 
 
-def test_ping_pong_between_threads():
+def test_ping_pong_between_threads() -> None:
     ping, pong = greenrt.Event(), greenrt.Event()
     rounds = 2000
 
@@ -192,7 +193,7 @@ def test_ping_pong_between_threads():
         thread.join()
 
 
-def test_one_set_wakes_all_everywhere():
+def test_one_set_wakes_all_everywhere() -> None:
     events = [greenrt.Event() for _ in range(50)]
     arrived = [greenrt.Semaphore(0) for _ in events]
     count = 8
@@ -210,7 +211,7 @@ def test_one_set_wakes_all_everywhere():
     everywhere(work)
 
 
-def test_nothing_holds_it_after_use():
+def test_nothing_holds_it_after_use() -> None:
     event = greenrt.Event()
     waiter = greenrt.spawn(event.wait)
     greenrt.sleep(0)
@@ -223,9 +224,9 @@ def test_nothing_holds_it_after_use():
     assert there() is None
 
 
-def test_a_link_that_finds_no_memory_leaves_the_event_usable():
+def test_a_link_that_finds_no_memory_leaves_the_event_usable() -> None:
     class Poor(Notifier):
-        def notify(self, source):
+        def notify(self, source: object) -> Never:
             raise MemoryError
 
     event = greenrt.Event()
@@ -239,9 +240,9 @@ def test_a_link_that_finds_no_memory_leaves_the_event_usable():
     assert waiting.get(timeout=10)
 
 
-def test_a_link_that_finds_no_memory_keeps_no_other_from_being_told():
+def test_a_link_that_finds_no_memory_keeps_no_other_from_being_told() -> None:
     class Poor(Notifier):
-        def notify(self, source):
+        def notify(self, source: object) -> Never:
             raise MemoryError
 
     event = greenrt.Event()
@@ -254,7 +255,7 @@ def test_a_link_that_finds_no_memory_keeps_no_other_from_being_told():
     assert told == [event, event]
 
 
-def test_a_link_of_a_thread_that_has_ended_is_nothing_to_who_sets():
+def test_a_link_of_a_thread_that_has_ended_is_nothing_to_who_sets() -> None:
     event = greenrt.Event()
     told = []
     thread = threading.Thread(target=lambda: event.rawlink(told.append))

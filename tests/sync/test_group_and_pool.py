@@ -8,7 +8,7 @@ import pytest
 import greenrt
 
 
-def test_a_group_empties_itself():
+def test_a_group_empties_itself() -> None:
     group = greenrt.Group()
     workers = [group.spawn(greenrt.sleep, 0.01 * number) for number in range(3)]
     assert len(group) == 3
@@ -20,7 +20,7 @@ def test_a_group_empties_itself():
     assert not group.full()
 
 
-def test_join_raises_the_first_error(capsys: pytest.CaptureFixture[str]):
+def test_join_raises_the_first_error(capsys: pytest.CaptureFixture[str]) -> None:
     group = greenrt.Group()
     group.spawn(greenrt.sleep, 0)
     group.spawn(int, "no number")
@@ -29,7 +29,7 @@ def test_join_raises_the_first_error(capsys: pytest.CaptureFixture[str]):
     assert "no number" in capsys.readouterr().err
 
 
-def test_kill_also_gets_those_that_come_meanwhile():
+def test_kill_also_gets_those_that_come_meanwhile() -> None:
     group = greenrt.Group()
     ended: list[str] = []
 
@@ -51,7 +51,7 @@ def test_kill_also_gets_those_that_come_meanwhile():
     assert len(group) == 0
 
 
-def test_killone_add_discard():
+def test_killone_add_discard() -> None:
     group = greenrt.Group()
     one, other = group.spawn(greenrt.sleep, 30), greenrt.spawn(greenrt.sleep, 30)
     group.add(other)
@@ -65,7 +65,7 @@ def test_killone_add_discard():
     other.kill()
 
 
-def test_what_maps():
+def test_what_maps() -> None:
     group = greenrt.Group()
 
     def slow_first(number: int) -> int:
@@ -86,7 +86,7 @@ def test_what_maps():
     assert seen == [[1, 2], [3], 4]
 
 
-def test_an_error_in_a_map_takes_its_place(capsys: pytest.CaptureFixture[str]):
+def test_an_error_in_a_map_takes_its_place(capsys: pytest.CaptureFixture[str]) -> None:
     results = greenrt.Group().imap(int, ["1", "x", "3"])
     assert next(results) == 1
     with pytest.raises(ValueError, match="'x'"):
@@ -97,7 +97,7 @@ def test_an_error_in_a_map_takes_its_place(capsys: pytest.CaptureFixture[str]):
     capsys.readouterr()
 
 
-def test_an_error_of_the_iterable_comes_last():
+def test_an_error_of_the_iterable_comes_last() -> None:
     def items() -> Any:
         yield 1
         raise KeyError("items")
@@ -108,7 +108,7 @@ def test_an_error_of_the_iterable_comes_last():
         next(results)
 
 
-def test_maxsize_holds_the_source_back():
+def test_maxsize_holds_the_source_back() -> None:
     drawn: list[int] = []
 
     def items() -> Any:
@@ -123,7 +123,7 @@ def test_maxsize_holds_the_source_back():
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_a_pool_runs_no_more_than_its_size(size: int):
+def test_a_pool_runs_no_more_than_its_size(size: int) -> None:
     pool = greenrt.Pool(size)
     inside = most = 0
 
@@ -140,7 +140,7 @@ def test_a_pool_runs_no_more_than_its_size(size: int):
     assert pool.free_count() == size
 
 
-def test_a_full_pool():
+def test_a_full_pool() -> None:
     pool = greenrt.Pool(1)
     worker = pool.spawn(greenrt.sleep, 0.02)
     assert pool.full()
@@ -156,7 +156,7 @@ def test_a_full_pool():
         greenrt.Pool(-1)
 
 
-def test_a_killed_spawner_leaves_no_hole():
+def test_a_killed_spawner_leaves_no_hole() -> None:
     pool = greenrt.Pool(1)
     pool.spawn(greenrt.sleep, 0.02)
     waiting = greenrt.spawn(pool.spawn, greenrt.sleep, 0)

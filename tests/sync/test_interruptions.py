@@ -329,7 +329,7 @@ CAMPAIGNS = [
 
 
 @pytest.mark.parametrize(("scenario", "make"), CAMPAIGNS)
-def test_interrupted_everywhere(scenario: type[Scenario], make: Callable[..., Any]):
+def test_interrupted_everywhere(scenario: type[Scenario], make: Callable[..., Any]) -> None:
     assert campaign(scenario, make) > 10
 
 
@@ -337,7 +337,7 @@ def test_interrupted_everywhere(scenario: type[Scenario], make: Callable[..., An
 @pytest.mark.parametrize(
     ("scenario", "make"), [pair for pair in CAMPAIGNS if pair[1] is not greenrt.SimpleQueue]
 )
-def test_main_greenlet_interrupted_everywhere(scenario: type[Scenario], make: Callable[..., Any]):
+def test_main_greenlet_interrupted_everywhere(scenario: type[Scenario], make: Callable[..., Any]) -> None:
     assert campaign_in_main(scenario, make) > 10
 
 
@@ -427,12 +427,12 @@ class Undecided:
         (Transfer, Undecided),
     ],
 )
-def test_what_is_broken_is_caught(scenario: type[Scenario], make: Callable[..., Any]):
+def test_what_is_broken_is_caught(scenario: type[Scenario], make: Callable[..., Any]) -> None:
     with pytest.raises(AssertionError):
         campaign(scenario, make)
 
 
 @pytest.mark.parametrize("make", [Forgetful, Thief])
-def test_what_is_broken_is_caught_in_main(make: Callable[..., Any]):
+def test_what_is_broken_is_caught_in_main(make: Callable[..., Any]) -> None:
     with pytest.raises(AssertionError):
         campaign_in_main(Exclusion, make)

@@ -2,12 +2,17 @@
 
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 
 import greenrt
 from greenrt import AsyncResult, Channel, Event, Greenlet, Group, Pool, Queue, Semaphore, ThreadPool, Timeout
 from greenrt.sync.queue import Empty, Full
+
+Function = Callable[..., None]
 
 # -- Links
 
@@ -17,10 +22,12 @@ from greenrt.sync.queue import Empty, Full
 )
 @pytest.mark.parametrize("before", [0, 1, 3], ids=lambda count: f"{count} others wait")
 @pytest.mark.promised_order
-def test_links_have_run_up_to_their_first_wait_when_the_end_is_seen(wait, before):
+def test_links_have_run_up_to_their_first_wait_when_the_end_is_seen(
+    wait: Callable[[Greenlet], object], before: int
+) -> None:
     seen = []
 
-    def linked(number):
+    def linked(number: int) -> None:
         seen.append(number)
         greenrt.sleep(0)
         seen.append(f"{number} after its wait")
@@ -40,7 +47,7 @@ def test_links_have_run_up_to_their_first_wait_when_the_end_is_seen(wait, before
 
 
 @pytest.mark.parametrize("kind", ["greenlet", "event", "result", "semaphore"])
-def test_a_link_that_is_taken_back_never_runs(kind):
+def test_a_link_that_is_taken_back_never_runs(kind: str) -> None:
     """Neither by what runs between the end and its turn, nor by a link before it."""
     seen = []
     if kind == "greenlet":
@@ -57,7 +64,7 @@ def test_a_link_that_is_taken_back_never_runs(kind):
         end = source.release
     links = [lambda _, number=number: seen.append(number) for number in range(5)]
 
-    def first(_):
+    def first(_: object) -> None:
         seen.append("first")
         source.unlink(links[1])
 
@@ -76,12 +83,12 @@ def test_a_link_that_is_taken_back_never_runs(kind):
     assert seen == ["first", 0, 2, 4]
 
 
-def test_a_link_that_is_taken_back_in_another_thread_never_runs():
+def test_a_link_that_is_taken_back_in_another_thread_never_runs() -> None:
     seen = []
     greenlet = greenrt.spawn(lambda: None)
     linked, finished, taken_back = threading.Event(), threading.Event(), threading.Event()
 
-    def other():
+    def other() -> None:
         greenlet.rawlink(seen.append)
         greenlet.rawlink(print)
         linked.set()
@@ -102,7 +109,7 @@ def test_a_link_that_is_taken_back_in_another_thread_never_runs():
     assert seen == []
 
 
-def test_a_finished_greenlet_is_freed_without_the_collector():
+def test_a_finished_greenlet_is_freed_without_the_collector() -> None:
     import gc
     import weakref
 
@@ -153,18 +160,18 @@ WAIT = {
 }
 
 
-def _sleeper():
+def _sleeper() -> greenrt.Greenlet:
     made = greenrt.spawn(greenrt.sleep, 0.05)
     greenrt.sleep(0)
     return made
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _holder():
+def _holder() -> Iterator[None]:
     """Hold the locks in a greenlet of its own."""
     done = Event()
 
-    def hold():
+    def hold() -> None:
         with held, held_again:
             done.wait()
 
@@ -175,11 +182,11 @@ def _holder():
     holder.join()
 
 
-def each_kind(names: object):
+def each_kind(names: object) -> Callable[[Function], Function]:
     """Run a test with each of `names`, and with a timeout of each kind, which runs already or not."""
     marks = {"name": names, "silent": [None, False, "a text"], "runs": [False, True]}
 
-    def marked(test):
+    def marked(test: Function) -> Function:
         for argument, values in marks.items():
             test = pytest.mark.parametrize(argument, values)(test)
         return test
@@ -187,7 +194,7 @@ def each_kind(names: object):
     return marked
 
 
-def new_timeout(silent, runs):
+def new_timeout(silent: str | bool | None, runs: bool) -> Timeout:
     timeout = Timeout(0.005, silent)
     if runs:
         timeout.start()
@@ -195,7 +202,9 @@ def new_timeout(silent, runs):
 
 
 @each_kind(FETCH)
-def test_what_fetches_raises_the_timeout_it_was_given(name, silent, runs):
+def test_what_fetches_raises_the_timeout_it_was_given(
+    name: str, silent: str | bool | None, runs: bool
+) -> None:
     timeout = new_timeout(silent, runs)
     with pytest.raises(Timeout) as raised:
         FETCH[name](timeout)
@@ -205,7 +214,7 @@ def test_what_fetches_raises_the_timeout_it_was_given(name, silent, runs):
 
 
 @each_kind(WAIT)
-def test_what_waits_returns_as_after_any_timeout(name, silent, runs):
+def test_what_waits_returns_as_after_any_timeout(name: str, silent: str | bool | None, runs: bool) -> None:
     timeout = new_timeout(silent, runs)
     assert not WAIT[name](timeout)
     timeout.cancel()
@@ -214,7 +223,9 @@ def test_what_waits_returns_as_after_any_timeout(name, silent, runs):
 @pytest.mark.parametrize("name", [*FETCH, *WAIT])
 @pytest.mark.parametrize("runs", [False, True])
 @pytest.mark.parametrize("own", [LookupError, LookupError("planned")], ids=["class", "instance"])
-def test_a_timeout_with_an_exception_raises_that(name, runs, own):
+def test_a_timeout_with_an_exception_raises_that(
+    name: str, runs: bool, own: LookupError | type[LookupError]
+) -> None:
     timeout = Timeout(0.005, own)
     if runs:
         timeout.start()
@@ -224,13 +235,13 @@ def test_a_timeout_with_an_exception_raises_that(name, runs, own):
 
 
 @pytest.mark.parametrize("name", [*FETCH, *WAIT])
-def test_another_timeout_around_it_passes_through(name):
+def test_another_timeout_around_it_passes_through(name: str) -> None:
     with Timeout(0.005) as around, pytest.raises(Timeout) as raised:
         (FETCH | WAIT)[name](Timeout(0.04))
     assert raised.value is around
 
 
-def test_a_timeout_that_runs_goes_on_after_the_call():
+def test_a_timeout_that_runs_goes_on_after_the_call() -> None:
     queue = Queue(items=[1])
     with Timeout(0.5) as timeout, pytest.raises(Timeout) as raised:
         assert queue.get(timeout=timeout) == 1
@@ -240,23 +251,23 @@ def test_a_timeout_that_runs_goes_on_after_the_call():
     assert raised.value is timeout
 
 
-def test_a_timeout_that_runs_for_another_greenlet_is_refused():
+def test_a_timeout_that_runs_for_another_greenlet_is_refused() -> None:
     timeout = Timeout.start_new(10)
     with pytest.raises(AssertionError, match="make a Timeout for this greenlet"):
         greenrt.spawn(Event().wait, timeout).get()
     timeout.cancel()
 
 
-def test_a_timeout_without_seconds_never_ends_a_wait():
+def test_a_timeout_without_seconds_never_ends_a_wait() -> None:
     event = Event()
     greenrt.spawn_later(0.005, event.set)
     assert event.wait(Timeout(None))
 
 
-def test_a_timeout_in_a_native_thread():
+def test_a_timeout_in_a_native_thread() -> None:
     seen = []
 
-    def native():
+    def native() -> None:
         seen.append(Event().wait(Timeout(0.001)))
         try:
             Queue().get(timeout=Timeout(0.001))
@@ -270,12 +281,12 @@ def test_a_timeout_in_a_native_thread():
 
 
 @pytest.mark.parametrize("wrong", [5, object(), int, True])
-def test_what_a_timeout_can_not_raise_is_refused(wrong):
+def test_what_a_timeout_can_not_raise_is_refused(wrong: object) -> None:
     with pytest.raises(TypeError, match="a Timeout raises an exception"):
         Timeout(1, wrong)
 
 
-def test_seconds_still_raise_the_queues_own_errors():
+def test_seconds_still_raise_the_queues_own_errors() -> None:
     with pytest.raises(Empty):
         Queue().get(timeout=0.001)
     with pytest.raises(Full):
@@ -287,11 +298,11 @@ def test_seconds_still_raise_the_queues_own_errors():
 
 @pytest.mark.parametrize("make", [Group, lambda: Pool(5), lambda: Pool(1), Pool, lambda: ThreadPool(1)])
 @pytest.mark.parametrize("how", ["apply_async", "map_async"])
-def test_join_waits_for_what_was_started_without_waiting(make, how):
+def test_join_waits_for_what_was_started_without_waiting(make: Callable[[], Any], how: str) -> None:
     pool = make()
     seen, results = [], []
 
-    def work(number):
+    def work(number: int) -> int:
         greenrt.sleep(0.002)
         seen.append(number)
         return number
@@ -305,7 +316,7 @@ def test_join_waits_for_what_was_started_without_waiting(make, how):
     assert all(result.ready() for result in results)
 
 
-def test_apply_async_counts_in_its_pool():
+def test_apply_async_counts_in_its_pool() -> None:
     pool = Pool(2)
     called = []
     first = pool.apply_async(greenrt.sleep, (0.002,), callback=called.append)
@@ -323,7 +334,7 @@ def test_apply_async_counts_in_its_pool():
     assert called == [None]
 
 
-def test_kill_ends_what_waits_for_room():
+def test_kill_ends_what_waits_for_room() -> None:
     pool = Pool(1)
     seen = []
     greenlets = [pool.apply_async(seen.append, (number,)) for number in range(3)]
@@ -336,10 +347,10 @@ def test_kill_ends_what_waits_for_room():
 
 @pytest.mark.parametrize("make", [lambda: Pool(1), lambda: Pool(2), lambda: ThreadPool(1)])
 @pytest.mark.parametrize("how", ["apply", "map", "apply_cb", "map_cb", "nested"])
-def test_work_inside_a_full_pool_does_not_wait_for_itself(make, how):
+def test_work_inside_a_full_pool_does_not_wait_for_itself(make: Callable[[], Any], how: str) -> None:
     pool = make()
 
-    def inner():
+    def inner() -> object:
         if how == "apply":
             return pool.apply(len, ("ab",))
         if how == "map":
@@ -355,16 +366,16 @@ def test_work_inside_a_full_pool_does_not_wait_for_itself(make, how):
     pool.join()
 
 
-def test_map_inside_a_full_pool_raises_the_first_error():
+def test_map_inside_a_full_pool_raises_the_first_error() -> None:
     pool = Pool(1)
     with pytest.raises(ValueError, match="'x'"):
         pool.apply(lambda: pool.map(int, ["1", "x", "y"]))
 
 
-def test_a_group_kills_no_greenlet_twice_but_waits_for_all():
+def test_a_group_kills_no_greenlet_twice_but_waits_for_all() -> None:
     shots = []
 
-    def undead():
+    def undead() -> None:
         while len(shots) < 3:
             try:
                 greenrt.sleep(1000)
@@ -387,7 +398,7 @@ def test_a_group_kills_no_greenlet_twice_but_waits_for_all():
     assert len(shots) == 3
 
 
-def test_a_group_takes_raw_greenlets():
+def test_a_group_takes_raw_greenlets() -> None:
     group = Group()
     raw = greenrt.spawn_raw(greenrt.sleep, 1000)
     group.add(raw)
@@ -405,14 +416,14 @@ def test_a_group_takes_raw_greenlets():
 
 
 @pytest.mark.parametrize("kind", ["settrace", "setprofile"])
-def test_hooks_of_threading_reach_pool_threads(kind):
+def test_hooks_of_threading_reach_pool_threads(kind: str) -> None:
     calls = []
 
-    def hook(frame, event, _):
+    def hook(frame: FrameType, event: str, _: object) -> None:
         if frame.f_code.co_name == "traced":
             calls.append(event)
 
-    def traced():
+    def traced() -> object:
         return sys.gettrace() if kind == "settrace" else sys.getprofile()
 
     pool = ThreadPool(1)
@@ -433,7 +444,7 @@ def test_hooks_of_threading_reach_pool_threads(kind):
 
 
 @pytest.mark.parametrize("wrong", ["1", b"1", bytearray(b"1"), [1], object()])
-def test_a_text_is_no_number_of_seconds(wrong):
+def test_a_text_is_no_number_of_seconds(wrong: object) -> None:
     for call in (*FETCH.values(), *WAIT.values()):
         with pytest.raises(TypeError):
             call(wrong)
@@ -445,7 +456,7 @@ def test_a_text_is_no_number_of_seconds(wrong):
 
 
 @pytest.mark.parametrize("wrong", [5, None, "greenlet"])
-def test_what_is_no_greenlet_is_refused(wrong):
+def test_what_is_no_greenlet_is_refused(wrong: int | str | None) -> None:
     waiting = greenrt.spawn(greenrt.sleep, 0.001)
     for call in (greenrt.killall, greenrt.joinall, greenrt.wait, Group):
         with pytest.raises(TypeError, match=repr(wrong)):
@@ -461,7 +472,7 @@ def test_what_is_no_greenlet_is_refused(wrong):
     assert waiting.value is None
 
 
-def test_keywords_of_gevent():
+def test_keywords_of_gevent() -> None:
     import signal
 
     greenrt.signal_handler(signalnum=signal.SIGUSR1, handler=int).cancel()

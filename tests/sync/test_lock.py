@@ -23,7 +23,7 @@ ALL = LOCKS + RLOCKS
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_interface(kind: Any):
+def test_interface(kind: Any) -> None:
     lock = kind()
     assert lock.acquire() is True
     lock.release()
@@ -40,7 +40,7 @@ def test_interface(kind: Any):
 
 
 @pytest.mark.parametrize("kind", LOCKS)
-def test_lock_states(kind: Any):
+def test_lock_states(kind: Any) -> None:
     lock = kind()
     assert lock.locked() is False
     with lock:
@@ -76,7 +76,7 @@ def test_lock_states(kind: Any):
         (TypeError, (True, 1, 2)),
     ],
 )
-def test_bad_arguments(kind: Any, error: Any, arguments: Any):
+def test_bad_arguments(kind: Any, error: Any, arguments: Any) -> None:
     lock = kind()
     with pytest.raises(error):
         lock.acquire(*arguments)
@@ -85,7 +85,7 @@ def test_bad_arguments(kind: Any, error: Any, arguments: Any):
 
 
 @pytest.mark.parametrize("kind", [greenrt.Lock, greenrt.RLock])
-def test_no_timeout_may_be_none(kind: Any):
+def test_no_timeout_may_be_none(kind: Any) -> None:
     """As in gevent; CPython's locks refuse it."""
     lock = kind()
     assert lock.acquire(timeout=None) is True
@@ -98,7 +98,7 @@ def test_no_timeout_may_be_none(kind: Any):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_no_timeout_is_minus_one_however_it_is_spelt(kind: Any):
+def test_no_timeout_is_minus_one_however_it_is_spelt(kind: Any) -> None:
     lock = kind()
     for minus_one in (-1, -1.0):
         assert lock.acquire(True, minus_one) is True
@@ -114,7 +114,7 @@ def message_of(action: Any) -> tuple[type, str]:
 
 
 @pytest.mark.parametrize("pair", [LOCKS, RLOCKS])
-def test_the_same_errors(pair: list[Any]):
+def test_the_same_errors(pair: list[Any]) -> None:
     theirs, ours = pair[0](), pair[1]()
     assert message_of(ours.release) == message_of(theirs.release)
     assert message_of(lambda: ours.acquire(False, 1)) == message_of(lambda: theirs.acquire(False, 1))
@@ -124,7 +124,7 @@ def test_the_same_errors(pair: list[Any]):
 
 
 @pytest.mark.parametrize("pair", [LOCKS, RLOCKS])
-def test_the_same_repr_but_for_names(pair: list[Any]):
+def test_the_same_repr_but_for_names(pair: list[Any]) -> None:
     def shape(lock: Any) -> str:
         text = re.sub(r"0x[0-9a-f]+", "ADDRESS", repr(lock))
         text = re.sub(r"[\w.]*\.(RLock|Lock|lock) object", "NAME object", text)
@@ -137,7 +137,7 @@ def test_the_same_repr_but_for_names(pair: list[Any]):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_weak_reference_and_fork_hook(kind: Any):
+def test_weak_reference_and_fork_hook(kind: Any) -> None:
     lock = kind()
     assert weakref.ref(lock)() is lock
     lock.acquire()
@@ -147,7 +147,7 @@ def test_weak_reference_and_fork_hook(kind: Any):
 
 
 @pytest.mark.parametrize("kind", RLOCKS)
-def test_reentrant(kind: Any):
+def test_reentrant(kind: Any) -> None:
     lock = kind()
     for depth in range(5):
         assert lock.acquire() is True
@@ -181,7 +181,7 @@ def test_reentrant(kind: Any):
 
 
 @pytest.mark.parametrize("kind", [*LOCKS, *RLOCKS])
-def test_under_the_standard_condition(kind: Any):
+def test_under_the_standard_condition(kind: Any) -> None:
     condition = threading.Condition(kind())
     with condition:
         assert condition.wait(0.001) is False
@@ -194,7 +194,7 @@ def test_under_the_standard_condition(kind: Any):
 # -- Among greenlets
 
 
-def test_rlock_belongs_to_the_greenlet():
+def test_rlock_belongs_to_the_greenlet() -> None:
     lock = greenrt.RLock()
     order: list[str] = []
 
@@ -211,12 +211,12 @@ def test_rlock_belongs_to_the_greenlet():
     assert order == ["main", "other"]
 
 
-def test_rlock_accepts_gevents_hub():
+def test_rlock_accepts_gevents_hub() -> None:
     assert greenrt.RLock(greenrt.get_hub()).acquire()
 
 
 @pytest.mark.parametrize("kind", [greenrt.Lock, greenrt.RLock])
-def test_first_come_first_served(kind: Any):
+def test_first_come_first_served(kind: Any) -> None:
     lock = kind()
     order: list[int] = []
 
@@ -243,7 +243,7 @@ def test_first_come_first_served(kind: Any):
 
 
 @pytest.mark.parametrize("kind", [greenrt.Lock, greenrt.RLock])
-def test_excludes_everywhere(kind: Any):
+def test_excludes_everywhere(kind: Any) -> None:
     lock = kind()
     inside = [0]
     counter = [0]
@@ -264,7 +264,7 @@ def test_excludes_everywhere(kind: Any):
     assert not lock.acquire(False) or lock.release() is None
 
 
-def test_short_timeouts_everywhere_lose_nothing():
+def test_short_timeouts_everywhere_lose_nothing() -> None:
     lock = greenrt.Lock()
 
     def work(number: int) -> int:
@@ -280,7 +280,7 @@ def test_short_timeouts_everywhere_lose_nothing():
     assert not lock.locked()
 
 
-def test_released_across_threads():
+def test_released_across_threads() -> None:
     lock = greenrt.Lock()
     lock.acquire()
     thread = threading.Timer(0.01, lock.release)
@@ -294,7 +294,7 @@ def test_released_across_threads():
     assert lock.locked()
 
 
-def test_taken_back_whatever_is_thrown():
+def test_taken_back_whatever_is_thrown() -> None:
     """What a condition gives up it holds again afterwards; a kill that came meanwhile is raised at the next wait."""
     lock = greenrt.RLock()
     steps: list[str] = []
@@ -326,7 +326,7 @@ def test_taken_back_whatever_is_thrown():
     assert lock.acquire(False)
 
 
-def test_released_twice_at_once_it_is_free_once():
+def test_released_twice_at_once_it_is_free_once() -> None:
     """Two threads that release it while the gate is held both find it taken, and leave the release to the holder."""
     lock = greenrt.Lock()
     lock.acquire()
@@ -340,7 +340,7 @@ def test_released_twice_at_once_it_is_free_once():
     assert not lock.acquire(False)
 
 
-def test_nothing_holds_it_after_use():
+def test_nothing_holds_it_after_use() -> None:
     for kind in (greenrt.Lock, greenrt.RLock):
         lock = kind()
         with lock:
@@ -354,11 +354,11 @@ def test_nothing_holds_it_after_use():
 
 
 @pytest.mark.parametrize("poll", ["with", "acquire", "timeout", "try"])
-def test_who_never_waits_lets_others_run(poll: str):
+def test_who_never_waits_lets_others_run(poll: str) -> None:
     lock, stopped, others = greenrt.Lock(), [], greenrt.Lock()
     others.acquire()
 
-    def work():
+    def work() -> None:
         while not stopped:
             if poll == "with":
                 with lock:
@@ -369,7 +369,7 @@ def test_who_never_waits_lets_others_run(poll: str):
                 assert lock.acquire() if poll == "acquire" else lock.acquire(timeout=5)
                 lock.release()
 
-    def stop():
+    def stop() -> None:
         stopped.append(True)
 
     worker = greenrt.spawn(work)
@@ -378,10 +378,10 @@ def test_who_never_waits_lets_others_run(poll: str):
     assert stopped
 
 
-def test_a_kill_at_a_free_lock_leaves_it_free():
+def test_a_kill_at_a_free_lock_leaves_it_free() -> None:
     lock = greenrt.Lock()
 
-    def work():
+    def work() -> None:
         while True:
             with lock:
                 pass

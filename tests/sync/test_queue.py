@@ -31,7 +31,7 @@ KINDS = [greenrt.SimpleQueue, greenrt.Queue, greenrt.LifoQueue, greenrt.Priority
         (greenrt.PriorityQueue, [1, 2, 3]),
     ],
 )
-def test_order(kind: Any, order: list[int]):
+def test_order(kind: Any, order: list[int]) -> None:
     made = kind()
     for item in (2, 3, 1):
         made.put(item)
@@ -44,7 +44,7 @@ def test_order(kind: Any, order: list[int]):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_size(kind: Any):
+def test_size(kind: Any) -> None:
     one = kind(2)
     assert one.maxsize == one._maxsize == 2
     one.put(1)
@@ -62,7 +62,7 @@ def test_size(kind: Any):
 
 
 @pytest.mark.parametrize("maxsize", [None, 0, -1])
-def test_no_limit(maxsize: int | None):
+def test_no_limit(maxsize: int | None) -> None:
     one = greenrt.Queue(maxsize)
     assert one.maxsize is None
     assert one._maxsize == -1
@@ -71,7 +71,7 @@ def test_no_limit(maxsize: int | None):
     assert not one.full()
 
 
-def test_always_true_and_names():
+def test_always_true_and_names() -> None:
     assert bool(greenrt.Queue()) is True
     assert JoinableQueue is greenrt.Queue
     assert greenrt.Queue[int].__origin__ is greenrt.Queue
@@ -79,7 +79,7 @@ def test_always_true_and_names():
     assert greenrt.Queue(items=[1]).queue == deque([1])
 
 
-def test_more_room_wakes_who_waits():
+def test_more_room_wakes_who_waits() -> None:
     one = greenrt.Queue(1, [0])
     putters = [greenrt.spawn(one.put, item) for item in (1, 2, 3)]
     greenrt.sleep(0.001)
@@ -92,7 +92,7 @@ def test_more_room_wakes_who_waits():
     assert list(one.queue) == [0, 1, 2, 3]
 
 
-def test_room_made_by_hand():
+def test_room_made_by_hand() -> None:
     one = greenrt.Queue(1, [0])
     putter = greenrt.spawn(one.put, 1)
     greenrt.sleep(0)
@@ -105,7 +105,7 @@ def test_room_made_by_hand():
 
 
 @pytest.mark.parametrize("timeout", [-1, math.nan, "soon"])
-def test_a_bad_timeout_is_named(timeout: Any):
+def test_a_bad_timeout_is_named(timeout: Any) -> None:
     one = greenrt.Queue(1)
     for action in (one.get, one.peek, lambda **given: one.put(1, **given)):
         with pytest.raises(TypeError if timeout == "soon" else ValueError, match=r"-1|nan|soon"):
@@ -120,7 +120,7 @@ def test_a_bad_timeout_is_named(timeout: Any):
 # -- Who waits
 
 
-def test_getters_in_order():
+def test_getters_in_order() -> None:
     one = greenrt.Queue()
     getters = [greenrt.spawn(one.get) for _ in range(6)]
     greenrt.sleep(0)
@@ -134,7 +134,7 @@ def test_getters_in_order():
     assert [getter.value for getter in getters if getter is not getters[2]] == [0, 1, 2, 3, 4]
 
 
-def test_putters_in_order():
+def test_putters_in_order() -> None:
     one = greenrt.Queue(1, ["first"])
     putters = [greenrt.spawn(one.put, item) for item in range(5)]
     greenrt.sleep(0)
@@ -143,7 +143,7 @@ def test_putters_in_order():
     greenrt.joinall(putters)
 
 
-def test_peekers_and_getters():
+def test_peekers_and_getters() -> None:
     one = greenrt.Queue()
     waiting = [greenrt.spawn(action) for action in (one.peek, one.get, one.peek, one.get)]
     greenrt.sleep(0.001)
@@ -155,7 +155,7 @@ def test_peekers_and_getters():
     assert [greenlet.value for greenlet in waiting] == ["a", "a", "b", "b"]
 
 
-def test_a_kill_after_the_wake_loses_nothing():
+def test_a_kill_after_the_wake_loses_nothing() -> None:
     one = greenrt.Queue()
     got: list[object] = []
 
@@ -172,7 +172,7 @@ def test_a_kill_after_the_wake_loses_nothing():
     assert one.get() == 2
 
 
-def test_put_nowait_never_switches():
+def test_put_nowait_never_switches() -> None:
     one = greenrt.Queue()
     ran: list[object] = []
     greenrt.spawn(lambda: ran.append(one.get()))
@@ -184,14 +184,14 @@ def test_put_nowait_never_switches():
     assert ran == [1]
 
 
-def test_iteration():
+def test_iteration() -> None:
     one = greenrt.Queue(items=[1, 2, StopIteration, 3])
     assert iter(one) is one
     assert list(one) == [1, 2]
     assert list(one.queue) == [3]
 
 
-def test_ten_thousand_cancelled_from_the_middle():
+def test_ten_thousand_cancelled_from_the_middle() -> None:
     one = greenrt.Queue()
     getters = [greenrt.spawn(one.get) for _ in range(10_000)]
     greenrt.sleep(0)
@@ -207,7 +207,7 @@ def test_ten_thousand_cancelled_from_the_middle():
 # -- Tasks
 
 
-def test_join():
+def test_join() -> None:
     one = greenrt.Queue()
     assert one.join() is True
     for item in range(3):
@@ -225,7 +225,7 @@ def test_join():
         one.task_done()
 
 
-def test_items_given_at_first_are_unfinished():
+def test_items_given_at_first_are_unfinished() -> None:
     assert greenrt.Queue(items=[1, 2]).unfinished_tasks == 2
     one = greenrt.Queue(5, [1, 2], 7)
     assert one.unfinished_tasks == 7
@@ -233,7 +233,7 @@ def test_items_given_at_first_are_unfinished():
     assert one.copy().maxsize == 5
 
 
-def test_items_of_who_waited_count_too():
+def test_items_of_who_waited_count_too() -> None:
     one = greenrt.Queue(1, [0])
     putter = greenrt.spawn(one.put, 1)
     greenrt.sleep(0)
@@ -246,7 +246,7 @@ def test_items_of_who_waited_count_too():
 # -- Shutdown
 
 
-def test_shutdown_lets_what_is_in_be_taken():
+def test_shutdown_lets_what_is_in_be_taken() -> None:
     one = greenrt.Queue(2, [1, 2])
     putter = greenrt.spawn(one.put, 3)
     greenrt.sleep(0)
@@ -268,7 +268,7 @@ def test_shutdown_lets_what_is_in_be_taken():
     assert one.unfinished_tasks == 2
 
 
-def test_shutdown_wakes_getters(quiet: None):
+def test_shutdown_wakes_getters(quiet: None) -> None:
     one = greenrt.Queue()
     getters = [greenrt.spawn(one.get) for _ in range(3)]
     greenrt.sleep(0)
@@ -277,7 +277,7 @@ def test_shutdown_wakes_getters(quiet: None):
     assert all(isinstance(getter.exception, greenrt.ShutDown) for getter in getters)
 
 
-def test_immediate_shutdown():
+def test_immediate_shutdown() -> None:
     one = greenrt.Queue(items=[1, 2, 3])
     one.get()
     joiner = greenrt.spawn(one.join)
@@ -292,14 +292,14 @@ def test_immediate_shutdown():
         one.get()
 
 
-def test_it_is_the_standard_error_where_there_is_one():
+def test_it_is_the_standard_error_where_there_is_one() -> None:
     assert getattr(queue, "ShutDown", greenrt.ShutDown) is greenrt.ShutDown
 
 
 # -- Other places to use it
 
 
-def test_in_the_hub():
+def test_in_the_hub() -> None:
     one = greenrt.Queue(1)
     seen: list[object] = []
 
@@ -322,7 +322,7 @@ def test_in_the_hub():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [None, 3])
-def test_everywhere_at_once(kind: Any, size: int | None):
+def test_everywhere_at_once(kind: Any, size: int | None) -> None:
     one = kind(size)
     got: list[tuple[int, int]] = []
 
@@ -340,7 +340,7 @@ def test_everywhere_at_once(kind: Any, size: int | None):
         assert one.unfinished_tasks == 800
 
 
-def test_order_of_one_putter_across_threads():
+def test_order_of_one_putter_across_threads() -> None:
     one = greenrt.Queue(5)
     thread = threading.Thread(target=lambda: [one.put(item) for item in range(3000)])
     thread.start()
@@ -348,7 +348,7 @@ def test_order_of_one_putter_across_threads():
     thread.join()
 
 
-def test_short_timeouts_everywhere_lose_nothing():
+def test_short_timeouts_everywhere_lose_nothing() -> None:
     one = greenrt.Queue(2)
     put: list[object] = []
     got: list[object] = []
@@ -370,7 +370,7 @@ def test_short_timeouts_everywhere_lose_nothing():
     assert not one.putters
 
 
-def test_join_across_threads():
+def test_join_across_threads() -> None:
     one = greenrt.Queue()
 
     def consume() -> None:
@@ -406,7 +406,7 @@ class Unique(greenrt.Queue):
         return self.queue.pop()
 
 
-def test_a_subclass_stores_items_its_own_way():
+def test_a_subclass_stores_items_its_own_way() -> None:
     one = Unique(2)
     one.put(1)
     one.put(1)
@@ -418,7 +418,7 @@ def test_a_subclass_stores_items_its_own_way():
     assert getters[1].get() == 2
 
 
-def test_items_that_cannot_be_compared():
+def test_items_that_cannot_be_compared() -> None:
     one = greenrt.PriorityQueue(2, [1])
     with pytest.raises(TypeError):
         one.put("a")
@@ -434,7 +434,7 @@ def test_items_that_cannot_be_compared():
     assert one.peek() == 1
 
 
-def test_an_error_of_a_getters_goes_to_the_getter(quiet: None):
+def test_an_error_of_a_getters_goes_to_the_getter(quiet: None) -> None:
     class Broken(greenrt.Queue):
         def _get(self) -> Any:
             raise ZeroDivisionError
@@ -451,7 +451,7 @@ def test_an_error_of_a_getters_goes_to_the_getter(quiet: None):
 # -- What it says and what it keeps
 
 
-def test_repr():
+def test_repr() -> None:
     one = greenrt.Queue(1, [5])
     assert repr(one).startswith("<Queue at 0x")
     assert "maxsize=1" in repr(one)
@@ -470,7 +470,7 @@ def test_repr():
     assert "shut down" in str(one)
 
 
-def test_nothing_holds_it_or_its_items_after_use():
+def test_nothing_holds_it_or_its_items_after_use() -> None:
     class Item:
         pass
 

@@ -134,7 +134,7 @@ outcomes += [worker.value for worker in workers]
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_in_signal_handlers(workers: str):
+def test_in_signal_handlers(workers: str) -> None:
     run_script(
         COMMON
         + """
@@ -150,7 +150,7 @@ check(outcomes)
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_in_finalizers(workers: str):
+def test_in_finalizers(workers: str) -> None:
     run_script(
         COMMON
         + """
@@ -182,7 +182,7 @@ check(outcomes)
 @pytest.mark.parametrize(
     "kind", ["Event().wait", "Semaphore(0).acquire", "Queue().get", "Channel().get", "AsyncResult().get"]
 )
-def test_ctrl_c_ends_a_wait(kind: str):
+def test_ctrl_c_ends_a_wait(kind: str) -> None:
     run_script(
         f"""
 import signal, threading

@@ -51,7 +51,7 @@ def waited_for(kind: Any, count: int) -> tuple[Any, Waiters]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_released_one_is_free(kind: Any):
+def test_a_released_one_is_free(kind: Any) -> None:
     lock, waiters = waited_for(kind, 5)
     for _ in range(10):
         lock.release()
@@ -63,7 +63,7 @@ def test_a_released_one_is_free(kind: Any):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_call_that_may_wait_queues_behind_the_waiters(kind: Any):
+def test_a_call_that_may_wait_queues_behind_the_waiters(kind: Any) -> None:
     lock, waiters = waited_for(kind, 3)
     for turn in range(3):
         lock.release()
@@ -75,7 +75,7 @@ def test_a_call_that_may_wait_queues_behind_the_waiters(kind: Any):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_waiter_that_was_woken_in_vain_keeps_its_place(kind: Any):
+def test_a_waiter_that_was_woken_in_vain_keeps_its_place(kind: Any) -> None:
     lock, waiters = waited_for(kind, 3)
     for turn in range(3):
         lock.release()
@@ -89,7 +89,7 @@ def test_a_waiter_that_was_woken_in_vain_keeps_its_place(kind: Any):
 
 
 @pytest.mark.promised_order
-def test_several_that_were_woken_in_vain_keep_their_order():
+def test_several_that_were_woken_in_vain_keep_their_order() -> None:
     semaphore = greenrt.Semaphore(0)
     waiters = Waiters(semaphore)
     for name in range(6):
@@ -107,7 +107,7 @@ def test_several_that_were_woken_in_vain_keep_their_order():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("overtaken", [False, True])
-def test_a_kill_of_a_woken_waiter_passes_the_wake_on(kind: Any, overtaken: bool):
+def test_a_kill_of_a_woken_waiter_passes_the_wake_on(kind: Any, overtaken: bool) -> None:
     lock = kind()
     lock.acquire()
     waiters = Waiters(lock)
@@ -126,7 +126,7 @@ def test_a_kill_of_a_woken_waiter_passes_the_wake_on(kind: Any, overtaken: bool)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_time_limit_holds_over_wakes_in_vain(kind: Any):
+def test_a_time_limit_holds_over_wakes_in_vain(kind: Any) -> None:
     lock = kind()
     lock.acquire()
     waiters = Waiters(lock)
@@ -144,7 +144,7 @@ def test_a_time_limit_holds_over_wakes_in_vain(kind: Any):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("native", [False, True])
-def test_polling_starves_no_waiter(kind: Any, native: bool):
+def test_polling_starves_no_waiter(kind: Any, native: bool) -> None:
     """Neither a greenlet nor a native thread."""
     lock = kind()
     lock.acquire()
@@ -178,7 +178,7 @@ def test_polling_starves_no_waiter(kind: Any, native: bool):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_taking_it_again_and_again_starves_no_waiter(kind: Any):
+def test_taking_it_again_and_again_starves_no_waiter(kind: Any) -> None:
     lock = kind()
     counts = [0, 0, 0]
 
@@ -194,7 +194,7 @@ def test_taking_it_again_and_again_starves_no_waiter(kind: Any):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_between_threads(kind: Any):
+def test_between_threads(kind: Any) -> None:
     """Native threads and greenlets take, poll and give up: at the end the permit is free, and all have ended."""
     lock = kind()
     inside = []
@@ -221,7 +221,7 @@ def test_between_threads(kind: Any):
     lock.release()
 
 
-def test_a_notification_survives_a_kill():
+def test_a_notification_survives_a_kill() -> None:
     """The standard Condition wakes a waiter by the release of a lock: the waiter returns from `acquire`."""
     done: list[str] = []
     lock = greenrt.Lock()
@@ -240,7 +240,7 @@ def test_a_notification_survives_a_kill():
     assert done == ["notified"]
 
 
-def test_links_are_called_for_a_permit_that_no_waiter_takes():
+def test_links_are_called_for_a_permit_that_no_waiter_takes() -> None:
     semaphore = greenrt.Semaphore(0)
     called: list[Any] = []
     semaphore.rawlink(called.append)
@@ -255,7 +255,7 @@ def test_links_are_called_for_a_permit_that_no_waiter_takes():
     assert called == [semaphore]
 
 
-def test_without_a_wait_if_the_limit_is_zero():
+def test_without_a_wait_if_the_limit_is_zero() -> None:
     """As CPython's locks: others do not run meanwhile."""
     lock = greenrt.Lock()
     lock.acquire()

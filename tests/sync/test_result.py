@@ -9,7 +9,7 @@ import pytest
 import greenrt
 
 
-def test_unset():
+def test_unset() -> None:
     result = greenrt.AsyncResult()
     assert not result.ready()
     assert not result.done()
@@ -26,7 +26,7 @@ def test_unset():
         result.get(block=False)
 
 
-def test_value():
+def test_value() -> None:
     result = greenrt.AsyncResult()
     waiters = [greenrt.spawn(result.get), greenrt.spawn(result.wait), greenrt.spawn(result.result)]
     greenrt.sleep(0)
@@ -38,14 +38,14 @@ def test_value():
     assert "7" in repr(result)
 
 
-def test_none_is_a_value():
+def test_none_is_a_value() -> None:
     result = greenrt.AsyncResult()
     result.set()
     assert result.ready()
     assert result.get() is None
 
 
-def test_error():
+def test_error() -> None:
     result = greenrt.AsyncResult()
     waiter = greenrt.spawn(result.wait)
     greenrt.sleep(0)
@@ -65,7 +65,7 @@ def test_error():
     assert len(set(lengths)) == 1
 
 
-def test_error_with_its_traceback():
+def test_error_with_its_traceback() -> None:
     result = greenrt.AsyncResult()
 
     def deep() -> None:
@@ -80,12 +80,12 @@ def test_error_with_its_traceback():
     assert "deep" in [frame.name for frame in traceback.extract_tb(info.value.__traceback__)]
 
 
-def test_only_exceptions():
+def test_only_exceptions() -> None:
     with pytest.raises(TypeError, match="42"):
         greenrt.AsyncResult().set_exception(42)
 
 
-def test_timeouts():
+def test_timeouts() -> None:
     result = greenrt.AsyncResult()
     assert result.wait(0.001) is None
     with pytest.raises(greenrt.Timeout) as info:
@@ -94,7 +94,7 @@ def test_timeouts():
     assert not result.has_links()
 
 
-def test_as_a_link(quiet: None):
+def test_as_a_link(quiet: None) -> None:
     value, error = greenrt.AsyncResult(), greenrt.AsyncResult()
     greenrt.spawn(lambda: 5).link(value)
     greenrt.spawn(lambda: 1 / 0).link(error)
@@ -106,14 +106,14 @@ def test_as_a_link(quiet: None):
     assert chained.get(timeout=5) == 5
 
 
-def test_greenrt_wait_takes_results():
+def test_greenrt_wait_takes_results() -> None:
     first, second = greenrt.AsyncResult(), greenrt.AsyncResult()
     greenrt.spawn(second.set, 1)
     assert greenrt.wait([first, second], count=1, timeout=5) == [second]
     first.set()
 
 
-def test_from_another_thread():
+def test_from_another_thread() -> None:
     results = [greenrt.AsyncResult() for _ in range(500)]
 
     def setter() -> None:
@@ -128,7 +128,7 @@ def test_from_another_thread():
     thread.join()
 
 
-def test_dies_with_its_value():
+def test_dies_with_its_value() -> None:
     class Value:
         pass
 
@@ -144,7 +144,7 @@ def test_dies_with_its_value():
     assert there() is None
 
 
-def test_who_is_parked_keeps_nothing_of_others():
+def test_who_is_parked_keeps_nothing_of_others() -> None:
     class Value:
         pass
 

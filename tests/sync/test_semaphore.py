@@ -16,7 +16,7 @@ KINDS = [greenrt.Semaphore, greenrt.BoundedSemaphore]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_counts(kind: type):
+def test_counts(kind: type) -> None:
     semaphore = kind(2)
     assert semaphore.counter == 2
     assert semaphore.acquire() is True
@@ -35,18 +35,18 @@ def test_counts(kind: type):
     assert "counter=1" in repr(semaphore)
 
 
-def test_hub_is_accepted():
+def test_hub_is_accepted() -> None:
     assert greenrt.Semaphore(1, greenrt.get_hub()).counter == 1
     assert greenrt.Semaphore(value=3, hub=None).counter == 3
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_negative_value_is_named(kind: type):
+def test_a_negative_value_is_named(kind: type) -> None:
     with pytest.raises(ValueError, match="-1"):
         kind(-1)
 
 
-def test_bounded_says_when_it_is_released_too_often():
+def test_bounded_says_when_it_is_released_too_often() -> None:
     semaphore = greenrt.BoundedSemaphore(1)
     with pytest.raises(ValueError, match="more often"):
         semaphore.release()
@@ -57,7 +57,7 @@ def test_bounded_says_when_it_is_released_too_often():
     assert semaphore.counter == 1
 
 
-def test_several_at_once():
+def test_several_at_once() -> None:
     semaphore = greenrt.Semaphore(0)
     takers = [greenrt.spawn(semaphore.acquire) for _ in range(3)]
     greenrt.sleep(0)
@@ -69,7 +69,7 @@ def test_several_at_once():
 
 
 @pytest.mark.parametrize("timeout", [math.nan, "soon"])
-def test_a_bad_timeout_loses_nothing(timeout: object):
+def test_a_bad_timeout_loses_nothing(timeout: object) -> None:
     semaphore = greenrt.Semaphore(0)
     with pytest.raises(TypeError if timeout == "soon" else ValueError, match=r"nan|soon"):
         semaphore.acquire(timeout=timeout)
@@ -77,7 +77,7 @@ def test_a_bad_timeout_loses_nothing(timeout: object):
     assert semaphore.counter == 1
 
 
-def test_first_come_first_served():
+def test_first_come_first_served() -> None:
     semaphore = greenrt.Semaphore(0)
     order: list[int] = []
 
@@ -98,7 +98,7 @@ def test_first_come_first_served():
     assert order == [0, 1, 2, 4, 5, 6, 7, 8, 9]
 
 
-def test_a_kill_after_the_wake_keeps_what_was_granted():
+def test_a_kill_after_the_wake_keeps_what_was_granted() -> None:
     semaphore = greenrt.Semaphore(0)
     seen: list[object] = []
 
@@ -118,7 +118,7 @@ def test_a_kill_after_the_wake_keeps_what_was_granted():
     assert semaphore.counter == 1
 
 
-def test_rawlink():
+def test_rawlink() -> None:
     semaphore = greenrt.Semaphore(0)
     seen: list[object] = []
     semaphore.rawlink(seen.append)
@@ -139,13 +139,13 @@ def test_rawlink():
         semaphore.rawlink(42)
 
 
-def test_greenrt_wait_takes_semaphores():
+def test_greenrt_wait_takes_semaphores() -> None:
     semaphore = greenrt.Semaphore(0)
     greenrt.spawn(semaphore.release)
     assert greenrt.wait([semaphore], timeout=5) == [semaphore]
 
 
-def test_in_the_hub():
+def test_in_the_hub() -> None:
     semaphore = greenrt.Semaphore(1)
     seen: list[object] = []
 
@@ -164,7 +164,7 @@ def test_in_the_hub():
     assert semaphore.counter == 1
 
 
-def test_dummy():
+def test_dummy() -> None:
     dummy = greenrt.DummySemaphore(5)
     assert dummy.acquire() is True
     assert dummy.acquire(False, timeout=3) is True
@@ -179,7 +179,7 @@ def test_dummy():
     assert repr(dummy) == "<DummySemaphore>"
 
 
-def test_ten_thousand_cancelled_from_the_middle():
+def test_ten_thousand_cancelled_from_the_middle() -> None:
     semaphore = greenrt.Semaphore(0)
     workers = [greenrt.spawn(semaphore.acquire) for _ in range(10_000)]
     greenrt.sleep(0)
@@ -193,7 +193,7 @@ def test_ten_thousand_cancelled_from_the_middle():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_everywhere_at_once(kind: type):
+def test_everywhere_at_once(kind: type) -> None:
     semaphore = kind(3)
     inside = [0]
     most = [0]
@@ -216,7 +216,7 @@ def test_everywhere_at_once(kind: type):
     assert most[0] <= 3
 
 
-def test_short_timeouts_everywhere_lose_nothing():
+def test_short_timeouts_everywhere_lose_nothing() -> None:
     semaphore = greenrt.Semaphore(1)
     held = [0]
 
@@ -237,7 +237,7 @@ def test_short_timeouts_everywhere_lose_nothing():
     assert "waiting=0" in repr(semaphore)
 
 
-def test_a_thread_that_ends_with_waiters_leaves_the_others():
+def test_a_thread_that_ends_with_waiters_leaves_the_others() -> None:
     semaphore = greenrt.Semaphore(0)
 
     def thread() -> None:
@@ -252,7 +252,7 @@ def test_a_thread_that_ends_with_waiters_leaves_the_others():
     assert semaphore.acquire(timeout=5)
 
 
-def test_nothing_holds_it_after_use():
+def test_nothing_holds_it_after_use() -> None:
     semaphore = greenrt.Semaphore(0)
     waiter = greenrt.spawn(semaphore.acquire)
     greenrt.sleep(0)

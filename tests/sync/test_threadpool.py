@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from greenrt.sync.executor import ThreadPoolExecutor
 
 
 @pytest.fixture
-def pool() -> Any:
+def pool() -> Iterator[greenrt.ThreadPool]:
     made = greenrt.ThreadPool(4)
     yield made
     made.join()
@@ -22,7 +23,7 @@ def pool() -> Any:
         greenrt.sleep(0.001)
 
 
-def test_others_run_while_threads_block(pool: Any):
+def test_others_run_while_threads_block(pool: greenrt.ThreadPool) -> None:
     together, go = threading.Barrier(4), threading.Event()
     inside: list[int] = []
 
@@ -42,7 +43,7 @@ def test_others_run_while_threads_block(pool: Any):
     assert pool.size == 4
 
 
-def test_results_errors_and_identity(pool: Any):
+def test_results_errors_and_identity(pool: greenrt.ThreadPool) -> None:
     assert pool.apply(threading.get_ident) != threading.get_ident()
     assert pool.spawn(pow, 2, 3).get() == 8
     with pytest.raises(ZeroDivisionError):
@@ -54,7 +55,7 @@ def test_results_errors_and_identity(pool: Any):
     assert sorted(pool.imap_unordered(abs, [-1, -2, -3])) == [1, 2, 3]
 
 
-def test_more_jobs_than_threads_wait(pool: Any):
+def test_more_jobs_than_threads_wait(pool: greenrt.ThreadPool) -> None:
     go = threading.Event()
     jobs = [pool.spawn(go.wait) for _ in range(4)]
     waiting = greenrt.spawn(pool.spawn, abs, -1)
@@ -66,7 +67,7 @@ def test_more_jobs_than_threads_wait(pool: Any):
     assert waiting.get().get() == 1
 
 
-def test_a_killed_waiter_drops_the_result(pool: Any):
+def test_a_killed_waiter_drops_the_result(pool: greenrt.ThreadPool) -> None:
     go = threading.Event()
     waiting = greenrt.spawn(pool.apply, go.wait)
     greenrt.sleep(0.01)
@@ -76,7 +77,7 @@ def test_a_killed_waiter_drops_the_result(pool: Any):
     assert pool.apply(abs, (-2,)) == 2
 
 
-def test_from_several_hubs_and_from_none(pool: Any):
+def test_from_several_hubs_and_from_none(pool: greenrt.ThreadPool) -> None:
     seen: list[int] = []
 
     def with_hub() -> None:
@@ -94,7 +95,7 @@ def test_from_several_hubs_and_from_none(pool: Any):
     assert seen == [1] * 30
 
 
-def test_maxsize_can_be_set(pool: Any):
+def test_maxsize_can_be_set(pool: greenrt.ThreadPool) -> None:
     pool.map(abs, range(10))
     pool.maxsize = 1
     pool.join()
@@ -107,7 +108,7 @@ def test_maxsize_can_be_set(pool: Any):
         greenrt.ThreadPool(0)
 
 
-def test_idle_threads_end_in_time():
+def test_idle_threads_end_in_time() -> None:
     pool = greenrt.ThreadPool(2, idle_task_timeout=0.01)
     assert pool.apply(abs, (-1,)) == 1
     while pool.size:
@@ -117,7 +118,7 @@ def test_idle_threads_end_in_time():
         greenrt.sleep(0.005)
 
 
-def test_executor():
+def test_executor() -> None:
     with ThreadPoolExecutor(3) as executor:
         assert list(executor.map(abs, [-1, -2])) == [1, 2]
         future = executor.submit(lambda: 1 / 0)
@@ -131,7 +132,7 @@ def test_executor():
 
 
 @pytest.mark.parametrize("job", ["lambda: None", "lambda: time.sleep(30)"], ids=["idle", "busy"])
-def test_the_end_of_the_process_waits_for_no_thread(job: str):
+def test_the_end_of_the_process_waits_for_no_thread(job: str) -> None:
     began = time.monotonic()
     _, errors = run_script(f"""
         import greenrt, time
@@ -144,7 +145,7 @@ def test_the_end_of_the_process_waits_for_no_thread(job: str):
     assert time.monotonic() - began < 20
 
 
-def test_the_child_of_a_fork_has_threads_of_its_own():
+def test_the_child_of_a_fork_has_threads_of_its_own() -> None:
     out, _ = run_script("""
         import os, sys, warnings
         warnings.simplefilter("ignore")
@@ -164,7 +165,7 @@ def test_the_child_of_a_fork_has_threads_of_its_own():
     assert out == "1\n2 1\n3\n"
 
 
-def test_a_blocked_program_is_told_though_threads_idle():
+def test_a_blocked_program_is_told_though_threads_idle() -> None:
     _, errors = run_script(
         """
         import greenrt
@@ -191,7 +192,7 @@ def gone(pool: Any) -> None:
         greenrt.sleep(0.001)
 
 
-def test_close_makes_all_calls_and_takes_no_more():
+def test_close_makes_all_calls_and_takes_no_more() -> None:
     pool, go = greenrt.ThreadPool(2), threading.Event()
     jobs = busy(pool, go)
     late = [greenrt.spawn(pool.spawn, abs, -1) for _ in range(3)]
@@ -211,7 +212,7 @@ def test_close_makes_all_calls_and_takes_no_more():
     gone(pool)
 
 
-def test_kill_cancels_what_was_not_begun_and_nobody_hangs():
+def test_kill_cancels_what_was_not_begun_and_nobody_hangs() -> None:
     pool, go = greenrt.ThreadPool(2), threading.Event()
     jobs = busy(pool, go)
     # Queued behind the busy threads: there is room for more calls than threads.
@@ -234,7 +235,9 @@ def test_kill_cancels_what_was_not_begun_and_nobody_hangs():
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
-def test_an_exit_raised_by_a_call_goes_to_its_waiter(pool: Any, kind: type[BaseException]):
+def test_an_exit_raised_by_a_call_goes_to_its_waiter(
+    pool: greenrt.ThreadPool, kind: type[BaseException]
+) -> None:
     def raising() -> None:
         raise kind("on purpose")
 
@@ -243,7 +246,7 @@ def test_an_exit_raised_by_a_call_goes_to_its_waiter(pool: Any, kind: type[BaseE
     assert pool.apply(abs, (-1,)) == 1
 
 
-def test_who_spawned_may_be_gone_when_the_call_returns(pool: Any):
+def test_who_spawned_may_be_gone_when_the_call_returns(pool: greenrt.ThreadPool) -> None:
     go = threading.Event()
 
     def short_lived() -> None:
@@ -261,7 +264,7 @@ def test_who_spawned_may_be_gone_when_the_call_returns(pool: Any):
     assert pool.map(abs, range(8)) == list(range(8))
 
 
-def test_a_call_that_the_parent_of_a_fork_makes_is_cancelled_in_the_child():
+def test_a_call_that_the_parent_of_a_fork_makes_is_cancelled_in_the_child() -> None:
     out, _ = run_script("""
         import os, time, warnings
         warnings.simplefilter("ignore")
@@ -290,14 +293,14 @@ def test_a_call_that_the_parent_of_a_fork_makes_is_cancelled_in_the_child():
 # -- Jobs meet threads that end
 
 
-def test_what_is_spawned_after_kill_is_called(pool: Any):
+def test_what_is_spawned_after_kill_is_called(pool: greenrt.ThreadPool) -> None:
     for number in range(100):
         assert pool.apply(abs, (-number,)) == number
         pool.kill()
         assert pool.spawn(abs, -number).get(timeout=20) == number
 
 
-def test_what_is_spawned_while_killed_threads_are_busy_is_called(pool: Any):
+def test_what_is_spawned_while_killed_threads_are_busy_is_called(pool: greenrt.ThreadPool) -> None:
     release = threading.Event()
     busy = [pool.spawn(release.wait) for _ in range(pool.maxsize)]
     greenrt.sleep(0.01)
@@ -311,7 +314,7 @@ def test_what_is_spawned_while_killed_threads_are_busy_is_called(pool: Any):
         assert greenlet.get(timeout=20).get(timeout=20) == 1
 
 
-def test_a_smaller_size_that_is_asked_for_twice_keeps_threads(pool: Any):
+def test_a_smaller_size_that_is_asked_for_twice_keeps_threads(pool: greenrt.ThreadPool) -> None:
     release = threading.Event()
     busy = [pool.spawn(release.wait) for _ in range(pool.maxsize)]
     greenrt.sleep(0.01)
@@ -324,7 +327,7 @@ def test_a_smaller_size_that_is_asked_for_twice_keeps_threads(pool: Any):
     assert pool.spawn(abs, -1).get(timeout=20) == 1
 
 
-def test_jobs_that_come_as_idle_threads_end_are_called():
+def test_jobs_that_come_as_idle_threads_end_are_called() -> None:
     made = greenrt.ThreadPool(2, idle_task_timeout=0.001)
     for number in range(300):
         assert made.spawn(abs, -number).get(timeout=20) == number
@@ -335,7 +338,9 @@ def test_jobs_that_come_as_idle_threads_end_are_called():
         greenrt.sleep(0.001)
 
 
-def test_a_job_never_waits_for_a_thread_that_is_busy_if_there_may_be_another(pool: Any):
+def test_a_job_never_waits_for_a_thread_that_is_busy_if_there_may_be_another(
+    pool: greenrt.ThreadPool,
+) -> None:
     for _ in range(100):
         first = pool.spawn(int)
         greenrt.sleep(0)
@@ -348,7 +353,9 @@ def test_a_job_never_waits_for_a_thread_that_is_busy_if_there_may_be_another(poo
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_a_thread_that_cannot_be_started(pool: Any, monkeypatch: pytest.MonkeyPatch, others: int):
+def test_a_thread_that_cannot_be_started(
+    pool: greenrt.ThreadPool, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
     gate = threading.Event()
     blocked = [pool.spawn(gate.wait) for _ in range(others)]
     loop = greenrt.get_hub().loop

@@ -40,7 +40,7 @@ class Thing:
         return threading.get_ident()
 
 
-def test_everything_happens_in_one_thread_that_is_not_ours():
+def test_everything_happens_in_one_thread_that_is_not_ours() -> None:
     proxy = greenrt.ThreadProxy.make(Thing)
     there = proxy.where()
     assert there != threading.get_ident()
@@ -55,7 +55,7 @@ def test_everything_happens_in_one_thread_that_is_not_ours():
     assert from_a_thread == [there, None]
 
 
-def test_others_run_meanwhile():
+def test_others_run_meanwhile() -> None:
     proxy = greenrt.ThreadProxy(Thing())
     turns: list[int] = []
     counting = greenrt.spawn(lambda: [(turns.append(1), greenrt.sleep(0.001)) for _ in range(10_000)])
@@ -64,7 +64,7 @@ def test_others_run_meanwhile():
     assert len(turns) > 1
 
 
-def test_attributes_and_errors():
+def test_attributes_and_errors() -> None:
     thing = Thing()
     proxy = greenrt.ThreadProxy(thing)
     proxy.value = 5
@@ -82,7 +82,7 @@ def test_attributes_and_errors():
         proxy[0]
 
 
-def test_a_killed_caller_leaves_the_call_running():
+def test_a_killed_caller_leaves_the_call_running() -> None:
     proxy, go = greenrt.ThreadProxy(Thing()), threading.Event()
     caller = greenrt.spawn(proxy.wait, go)
     greenrt.sleep(0.005)
@@ -93,7 +93,7 @@ def test_a_killed_caller_leaves_the_call_running():
     assert proxy.block(0) == 0
 
 
-def test_an_object_of_its_makers_thread(tmp_path: Path):
+def test_an_object_of_its_makers_thread(tmp_path: Path) -> None:
     path = str(tmp_path / "file.db")
     with greenrt.ThreadProxy.make(sqlite3.connect, path, wrap=(sqlite3.Cursor,)) as connection:
         assert isinstance(connection, greenrt.ThreadProxy)
@@ -105,7 +105,7 @@ def test_an_object_of_its_makers_thread(tmp_path: Path):
     connection.close()
 
 
-def test_a_file(tmp_path: Path):
+def test_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with greenrt.ThreadProxy.make(open, path, "w") as file:
         file.write("one\ntwo\n")
@@ -119,7 +119,7 @@ def test_a_file(tmp_path: Path):
     assert not greenrt.ThreadProxy([])
 
 
-def test_the_thread_ends_with_the_last_proxy():
+def test_the_thread_ends_with_the_last_proxy() -> None:
     proxy = greenrt.ThreadProxy(Thing())
     method = proxy.where
     assert method() == proxy.where()

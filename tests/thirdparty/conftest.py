@@ -1,7 +1,5 @@
 """The table of all suites, at the end of the run."""
 
-from collections.abc import Iterator
-
 import pytest
 from thirdparty.harness import Comparison
 
@@ -21,7 +19,7 @@ HEADER = (
 
 
 @pytest.fixture
-def table(request: pytest.FixtureRequest) -> Iterator[list[tuple[Comparison, int]]]:
+def table(request: pytest.FixtureRequest) -> list[tuple[Comparison, int]]:
     """The rows of the table: a comparison, and how many of its lost tests are expected."""
     return request.config.stash.setdefault(COMPARISONS, [])
 
