@@ -7,24 +7,21 @@ greenrt. So a twin warns first, with the line of its own caller, and passes an i
 import os
 import sys
 import warnings
-from collections.abc import Iterable
 
 from greenrt._typing import Any
 
-__all__ = ["any_bool", "without_bool"]
+__all__ = ["WARNS", "without_bool"]
+
+# Whether this CPython warns.
+WARNS = sys.version_info >= (3, 13)
 
 # Compiled functions have no frame, so the number of frames to skip differs between the builds.
 _FRAMES_OF_GREENRT = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 
 
-def any_bool(fds: Iterable[Any]) -> bool:
-    """Tell whether one of `fds` is a bool that CPython warns about."""
-    return sys.version_info >= (3, 13) and any(fd is True or fd is False for fd in fds)
-
-
 def without_bool(fd: Any) -> Any:
     """Return `fd`; a bool as an int, after CPython's warning about it, which names the caller of greenrt."""
-    if sys.version_info >= (3, 13) and isinstance(fd, bool):
+    if WARNS and isinstance(fd, bool):
         warnings.warn(
             "bool is used as a file descriptor", RuntimeWarning, skip_file_prefixes=(_FRAMES_OF_GREENRT,)
         )

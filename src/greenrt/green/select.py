@@ -18,7 +18,7 @@ from greenrt._hub.slot import hub_for_waiting
 from greenrt._native.thread import monotonic
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
-from greenrt.green.bool_fds import any_bool, without_bool
+from greenrt.green.bool_fds import WARNS, without_bool
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
@@ -74,7 +74,8 @@ def select(
     lists = (_repeatable(rlist), _repeatable(wlist), _repeatable(xlist))
     give_way()
     milliseconds = None if timeout is None else timeout * 1000
-    if any(map(any_bool, lists)):
+    if WARNS and _any_bool(lists):
+        # Which warns once, and in the right place.
         return _select_by_poll(lists, milliseconds)
     try:
         found: tuple[list[Any], list[Any], list[Any]] = _original.select(*lists, 0)
@@ -85,6 +86,14 @@ def select(
         if timeout == 0 or found[0] or found[1] or found[2]:
             return found
     return _select_by_poll(lists, milliseconds)
+
+
+def _any_bool(lists: tuple[Any, Any, Any]) -> bool:
+    for things in lists:
+        for thing in things:
+            if thing is True or thing is False:
+                return True
+    return False
 
 
 def _repeatable(things: Any) -> Any:
