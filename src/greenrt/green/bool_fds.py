@@ -21,7 +21,7 @@ _FRAMES_OF_GREENRT = os.path.join(os.path.dirname(os.path.dirname(__file__)), ""
 
 def without_bool(fd: Any) -> Any:
     """Return `fd`; a bool as an int, after CPython's warning about it, which names the caller of greenrt."""
-    if WARNS and isinstance(fd, bool):
+    if sys.version_info >= (3, 13) and isinstance(fd, bool):
         warnings.warn(
             "bool is used as a file descriptor", RuntimeWarning, skip_file_prefixes=(_FRAMES_OF_GREENRT,)
         )

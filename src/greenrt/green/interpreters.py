@@ -4,10 +4,13 @@ Each call has a native thread to itself, none of a pool: calls may wait for each
 interpreters. If its greenlet is killed, the call goes on. `concurrent.interpreters` is Python over these functions.
 """
 
-from collections.abc import Callable
+from types import ModuleType
 
-# New in 3.13.
-import _interpreters  # type: ignore[import-not-found]
+try:
+    import _interpreters  # type: ignore[import-not-found]
+except ImportError:
+    # New in 3.13.
+    _interpreters = ModuleType("_interpreters")
 
 from greenrt._hub.park import in_hub, new_park
 from greenrt._hub.slot import hub_for_waiting
@@ -19,19 +22,19 @@ from greenrt.green.twins import standing
 
 __all__ = ["FUNCTIONS"]
 
-_create = _interpreters.create
-_destroy = _interpreters.destroy
-_exec = _interpreters.exec
-_run_func = _interpreters.run_func
-_run_string = _interpreters.run_string
-# New in 3.14.
+# Bound before patching; not every version has each.
+_create: Any = getattr(_interpreters, "create", None)
+_destroy: Any = getattr(_interpreters, "destroy", None)
+_exec: Any = getattr(_interpreters, "exec", None)
 _call: Any = getattr(_interpreters, "call", None)
+_run_func: Any = getattr(_interpreters, "run_func", None)
+_run_string: Any = getattr(_interpreters, "run_string", None)
 
 
 class _Call:
     """A call that a native thread makes for a parked greenlet."""
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.function = function
         self.args = args
         self.kwargs = kwargs
@@ -62,7 +65,7 @@ class _Call:
         return f"<call of {render(self.function)} in a native thread>"
 
 
-def _make(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _make(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if ending() or in_hub() or hub_for_waiting() is None:
         return function(*args, **kwargs)
     return _Call(function, args, kwargs).wait()
