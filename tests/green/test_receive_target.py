@@ -1,7 +1,9 @@
 """MSG_WAITALL and SO_RCVLOWAT: each read returns when the kernel's blocking read does, and what that returns.
 
 The table is receiving call x flags x kind of socket x way in which the data arrives. A read starts before the first
-piece arrives. The result does not depend on the machine's speed: nothing arrives after the piece that ends the read.
+piece arrives, and nothing arrives after the piece that ends it. But where a read that has ended does not run within
+the pause, on a busy machine, its peer is closed as if it waited for more: tables that differ are made again with longer
+pauses.
 """
 
 import array
@@ -13,7 +15,8 @@ from typing import Any
 import pytest
 from support.sides import Green, Side, Stdlib, attempt
 
-PAUSE = 0.02
+# Seconds between two pieces.
+PAUSES = (0.02, 0.2, 1)
 SIZE = 6
 
 
@@ -158,7 +161,9 @@ def known(kind: Any, way: str) -> bool:
     )
 
 
-def outcome(side: Side, call: Callable[..., Any], mode: str, kind: Any, steps: list[Step]) -> Any:
+def outcome(
+    side: Side, call: Callable[..., Any], mode: str, kind: Any, steps: list[Step], pause: float
+) -> Any:
     """Return what a read that waits returned, and what the next one finds."""
     flags, low = MODES[mode]
     sock, peer = kind(side)
@@ -167,11 +172,11 @@ def outcome(side: Side, call: Callable[..., Any], mode: str, kind: Any, steps: l
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low)
         task = side.spawn(attempt, call, sock, flags)
         for step in steps:
-            side.sleep(PAUSE)
+            side.sleep(pause)
             if task.outcome is not None:
                 break
             attempt(step, peer)
-        side.sleep(PAUSE)
+        side.sleep(pause)
         if task.outcome is None:
             # It waits for more.
             peer.close()
@@ -179,19 +184,24 @@ def outcome(side: Side, call: Callable[..., Any], mode: str, kind: Any, steps: l
         return first, attempt(sock.recv, 1, socket.MSG_DONTWAIT)
 
 
-def table(side: Side, kind: Any, way: str) -> dict[str, Any]:
+def table(side: Side, kind: Any, way: str, pause: float) -> dict[str, Any]:
     tasks = {}
     for mode in MODES:
         if mode == "low-above-size" and way == "urgent data":
             # There the kernel wakes its own reads for urgent data, but no epoll(7).
             continue
         for call in CALLS:
-            tasks[f"{call.__name__} {mode}"] = side.spawn(outcome, side, call, mode, kind, WAYS[way])
+            tasks[f"{call.__name__} {mode}"] = side.spawn(outcome, side, call, mode, kind, WAYS[way], pause)
     return {name: task.result() for name, task in tasks.items()}
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_reads_end_when_the_kernels_do(kind: Any, way: str) -> None:
-    if known(kind, way):
-        assert table(Green(), kind, way) == table(Stdlib(), kind, way)
+    if not known(kind, way):
+        return
+    for pause in PAUSES:
+        green, standard = (table(side, kind, way, pause) for side in (Green(), Stdlib()))
+        if green == standard:
+            break
+    assert green == standard

@@ -37,7 +37,8 @@ def test_green_threads_leave_the_name_of_the_process(before: str) -> None:
         for thread in started, timer:
             thread.join()
         _thread.start_new_thread(work, ())
-        time.sleep(0.01)
+        while len(seen) < 3:
+            time.sleep(0.001)
         print(seen == [("by its name", True)] * 3, name_of(os.getpid()) == process)
         if hasattr(_thread, "set_name"):
             for name in b"bytes", None:

@@ -69,8 +69,10 @@ def test_more_jobs_than_threads_wait(pool: greenrt.ThreadPool) -> None:
 
 def test_a_killed_waiter_drops_the_result(pool: greenrt.ThreadPool) -> None:
     go = threading.Event()
-    waiting = greenrt.spawn(pool.apply, go.wait)
-    greenrt.sleep(0.01)
+    began = threading.Event()
+    waiting = greenrt.spawn(pool.apply, lambda: (began.set(), go.wait()))
+    while not began.is_set():
+        greenrt.sleep(0.001)
     waiting.kill()
     go.set()
     pool.join()
@@ -302,13 +304,12 @@ def test_what_is_spawned_after_kill_is_called(pool: greenrt.ThreadPool) -> None:
 
 def test_what_is_spawned_while_killed_threads_are_busy_is_called(pool: greenrt.ThreadPool) -> None:
     release = threading.Event()
-    busy = [pool.spawn(release.wait) for _ in range(pool.maxsize)]
-    greenrt.sleep(0.01)
+    jobs = busy(pool, release)
     waiting = [greenrt.spawn(pool.spawn, abs, -1) for _ in range(2)]
     greenrt.sleep(0)
     pool.kill()
     release.set()
-    for job in busy:
+    for job in jobs:
         job.get(timeout=20)
     for greenlet in waiting:
         assert greenlet.get(timeout=20).get(timeout=20) == 1
@@ -316,13 +317,12 @@ def test_what_is_spawned_while_killed_threads_are_busy_is_called(pool: greenrt.T
 
 def test_a_smaller_size_that_is_asked_for_twice_keeps_threads(pool: greenrt.ThreadPool) -> None:
     release = threading.Event()
-    busy = [pool.spawn(release.wait) for _ in range(pool.maxsize)]
-    greenrt.sleep(0.01)
+    jobs = busy(pool, release)
     pool.maxsize = 1
     pool.adjust()
     pool.adjust()
     release.set()
-    for job in busy:
+    for job in jobs:
         job.get(timeout=20)
     assert pool.spawn(abs, -1).get(timeout=20) == 1
 
