@@ -2,8 +2,8 @@
 
 The table is receiving call x flags x kind of socket x way in which the data arrives. A read starts before the first
 piece arrives, and nothing arrives after the piece that ends it. But where a read that has ended does not run within
-the pause, on a busy machine, its peer is closed as if it waited for more: tables that differ are made again with longer
-pauses.
+the pause, on a busy machine, its peer is closed as if it waited for more: tables that differ are made again with
+longer pauses.
 """
 
 import array
