@@ -25,7 +25,7 @@ def test_green_threads_leave_the_name_of_the_process(before: str) -> None:
             time.sleep(0)
             if hasattr(_thread, "set_name"):
                 _thread.set_name("by its \\u20ac set_name")
-                assert _thread._get_name() == "by its \\u20ac set"
+                assert _thread._get_name() == "by its \\u20ac set_"
             threading.current_thread().name = "by its name"
             seen.append((threading.current_thread().name, name_of(os.getpid()) == process))
 
