@@ -1,9 +1,8 @@
-"""Everything that must hold, in stages that run side by side; a table of them comes last.
+"""Everything that must hold, in stages, two of them at a time on two processors; a table of them comes last.
 
-Most stages wait for sockets, children and clocks more than they compute, so as many run at once as there are
-processors, and each suite uses two processes. A stage starts when those that it is `after` have ended and those that
-it `needs` have succeeded. What cannot run here (an interpreter that is not there and cannot be downloaded, and all
-that needs it) is NOT RUN, loudly, and no failure.
+Builds come first: they use all processors, where suites mostly wait for sockets, children and clocks. A stage starts
+when those that it is `after` have ended and those that it `needs` have succeeded. What cannot run here (an
+interpreter that is not there and cannot be downloaded, and all that needs it) is NOT RUN, loudly, and no failure.
 
 The budget is 45 minutes on two processors.
 """
@@ -25,9 +24,6 @@ from pathlib import Path
 # Seconds after which a stage counts as hanging.
 LIMIT = 1500
 SIDE_BY_SIDE = os.cpu_count() or 2
-# Pytest's processes in each suite.
-JOBS = 2
-
 COMPILED = ["3.11", "3.14", "3.15"]
 # Also as plain Python.
 PLAIN = ["3.14"]
@@ -102,48 +98,41 @@ def stages() -> Iterator[Stage]:
 
     main = COMPILED[0]
     yield Stage("lint", f"make lint PYTHON={python[main]}")
-    # One after the other: each uses all processors, and they share the C sources and the folder of the wheel.
-    previous: list[str] = []
+    yield Stage("types", f"make types PYTHON={python[main]}", after=["lint"])
+    settings = {
+        version: f"PYTHON={path} VENV=.venv-{version} PURE=.venv-pure-{version} JOBS=0"
+        for version, path in python.items()
+    }
+    # One after the other: they share the C sources and the folder of the wheel.
+    builds = ["servers"]
     for version in [*COMPILED, *LAYERS_ONLY]:
-        make = f"PYTHON={python[version]} VENV=.venv-{version} PURE=.venv-pure-{version} JOBS={JOBS}"
-        build = Stage(f"build {version}", f"make build {make}", [f"CPython {version}"], previous)
-        previous = [build.name]
-        yield build
-        tests, what = (LAYERS, "layers") if version in LAYERS_ONLY else ("", "suite")
-        test = f"make test {make} ARGS='{tests}'"
-        yield Stage(f"{what} {version} compiled", test, needs=[build.name], after=["servers"])
-        if version == main:
-            yield Stage("types", f"make types PYTHON={python[main]}", after=["lint"])
-        if version in PLAIN:
-            plain = Stage(
-                f"build {version} plain", f"make build-pure {make}", [f"CPython {version}"], previous
-            )
-            previous = [plain.name]
-            yield plain
-            test = f"make coverage {make}"
-            yield Stage(f"suite {version} plain, coverage", test, needs=[plain.name], after=["servers"])
-    built = f"PYTHON={python[main]} VENV=.venv-{main}"
-    alone = [f"suite {main} compiled"]
+        make = f"make build {'build-pure' if version in PLAIN else ''} {settings[version]}"
+        yield Stage(f"build {version}", make, needs=[f"CPython {version}"], after=builds[-1:])
+        builds.append(f"build {version}")
     for version in LAYERS_ONLY:
-        make = f"make install-check PYTHON={python[version]} VENV=.venv-{version}"
-        yield Stage(f"installs {version}", make, needs=[f"build {version}"])
-    yield Stage("stress, boxed", f"make stress {built} STRESS_SECONDS=10", needs=[f"build {main}"])
-    yield Stage(
-        "real programs", f"make test-real {built}", needs=[f"build {main}"], after=["servers", *alone]
-    )
+        make = f"make install-check {settings[version]}"
+        yield Stage(f"installs {version}", make, needs=[f"build {version}"], after=list(builds))
+        builds.append(f"installs {version}")
+
+    def built(name: str, version: str, target: str) -> Stage:
+        return Stage(name, f"make {target} {settings[version]}", needs=[f"build {version}"], after=builds)
+
     for version in COMPILED:
-        yield Stage(
-            f"CPython's tests {version}",
-            f"make test-stdlib PYTHON={python[version]} VENV=.venv-{version} MODULES='{STDLIB}'",
-            needs=[f"build {version}"],
-        )
-    yield Stage("demo", f"make demo {built} ARGS=--quick", needs=[f"build {main}"])
-    yield Stage(
-        "benchmarks, smoke",
-        f"make bench {built} ARGS='--smoke --rivals greenrt,gevent,c'",
-        needs=[f"build {main}"],
-        after=["real programs"],
-    )
+        yield built(f"suite {version} compiled", version, "test ARGS=--durations=20")
+    for version in PLAIN:
+        yield built(f"suite {version} plain, coverage", version, "coverage")
+    for version in LAYERS_ONLY:
+        yield built(f"layers {version} compiled", version, f"test ARGS='{LAYERS}'")
+    yield built("stress, boxed", main, "stress STRESS_SECONDS=10")
+    for version in COMPILED:
+        yield built(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'")
+    # The last ones install into the environment of the others.
+    yield built("demo", main, "demo ARGS=--quick")
+    real = built("real programs", main, "test-real")
+    yield real
+    bench = built("benchmarks, smoke", main, "bench ARGS='--smoke --rivals greenrt,gevent,c'")
+    bench.after = [real.name]
+    yield bench
 
 
 def run(stage: Stage, logs: Path) -> None:
@@ -187,6 +176,7 @@ class Gate:
     def run(self) -> None:
         with self.changed:
             while self.waiting or self.running:
+                before = len(self.waiting)
                 stage = self._next() if self.running < SIDE_BY_SIDE else None
                 if stage is not None:
                     self.waiting.remove(stage)
@@ -194,6 +184,11 @@ class Gate:
                     threading.Thread(target=self._run, args=(stage,)).start()
                 elif self.running:
                     self.changed.wait()
+                elif len(self.waiting) == before:
+                    names = ", ".join(stage.name for stage in self.waiting)
+                    raise ValueError(
+                        f"stages that wait for each other, or for one that there is not: {names}"
+                    )
 
     def _next(self) -> Stage | None:
         """Return the first stage that can start; settle those that never will."""

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from support.build import ROOT
@@ -80,9 +81,19 @@ def test_the_interpreter_that_runs_is_found_by_its_version(gate: ModuleType) -> 
     assert Path(found).exists()
 
 
-def test_each_stage_names_stages_that_exist(gate: ModuleType) -> None:
+def test_stages_that_wait_for_each_other_are_an_error(gate: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"wait for each other.*: one, two"):
+        results(
+            gate, tmp_path, gate.Stage("one", "true", needs=["two"]), gate.Stage("two", "true", after=["one"])
+        )
+
+
+def test_each_stage_can_start(gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def succeed(stage: Any, logs: Path) -> None:
+        stage.result = "ok"
+
+    monkeypatch.setattr(gate, "run", succeed)
     stages = list(gate.stages())
-    names = {stage.name for stage in stages}
-    assert len(names) == len(stages)
-    for stage in stages:
-        assert {*stage.needs, *stage.after} <= names
+    found = results(gate, tmp_path, *stages)
+    assert len(found) == len(stages)
+    assert set(found.values()) == {"ok"}
