@@ -109,13 +109,13 @@ def stages() -> Iterator[Stage]:
         make = f"make build {'build-pure' if version in PLAIN else ''} {settings[version]}"
         yield Stage(f"build {version}", make, needs=[f"CPython {version}"], after=builds[-1:])
         builds.append(f"build {version}")
-    for version in LAYERS_ONLY:
-        make = f"make install-check {settings[version]}"
-        yield Stage(f"installs {version}", make, needs=[f"build {version}"], after=list(builds))
-        builds.append(f"installs {version}")
+    # These compile too.
+    installs = [f"installs {version}" for version in LAYERS_ONLY]
+    for name, version in zip(installs, LAYERS_ONLY, strict=True):
+        yield Stage(name, f"make install-check {settings[version]}", [f"build {version}"], builds)
 
     def built(name: str, version: str, target: str) -> Stage:
-        return Stage(name, f"make {target} {settings[version]}", needs=[f"build {version}"], after=builds)
+        return Stage(name, f"make {target} {settings[version]}", needs=[f"build {version}"], after=installs)
 
     for version in COMPILED:
         yield built(f"suite {version} compiled", version, "test ARGS=--durations=20")
