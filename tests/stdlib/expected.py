@@ -4,7 +4,7 @@ Each entry is a test that passes unpatched and does not pass patched. An entry t
 so that the table can only shrink. Twelve apply to each of 3.11, 3.12 and 3.14, eleven to 3.13, and seventeen to 3.15.
 """
 
-__all__ = ["BUSY", "DIFFERENCES", "MODULES", "PATIENCE"]
+__all__ = ["DIFFERENCES", "MODULES", "PATIENCE", "UNTRIED"]
 
 # Each touches something that patching replaces. Those that an interpreter does not have are left out.
 MODULES = [
@@ -69,11 +69,12 @@ MODULES = [
     "test_xmlrpc",
 ]
 
-# These would hang, and are not even tried.
 BUSY = "a thread that never waits lets no other green thread run"
+NATIVE_ERROR = "C code throws errors at native threads only"
+# These would hang, or leave a thread that sleeps for a day, and are not even tried.
+UNTRIED = {BUSY, NATIVE_ERROR}
 NATIVE_ID = "green threads share a native one, whose number is no secret"
 BUFFERED = "the C code of buffered files tells native threads apart, not green ones, and says RuntimeError"
-NATIVE_ERROR = "C code throws errors at native threads only"
 PIDFD = "the test replaces os.pidfd_open, which the wait of a green Popen does not call"
 BELOW_TLS = "the test reads the C object below the socket, which never waits: the green socket does"
 
