@@ -74,9 +74,9 @@ class Hosts:
     def by_address(
         self, family: int, packed: bytes, mapped_lines_count: bool = MAPPED_LINES_COUNT
     ) -> Host | None:
-        """Return what the first line with the address says, or None if there is none.
+        """Return the host of the first line that has the address; None if no line has it.
 
-        mapped_lines_count: a line with an IPv4 address is one with its IPv4-mapped address too.
+        mapped_lines_count: whether a line that has an IPv4 address also has the IPv4-mapped address of that.
         """
         mapped = mapped_lines_count and family == AF_INET6 and packed.startswith(V4MAPPED)
         # Most lines are of other IPv4 addresses, each of which can be written in one way only.
