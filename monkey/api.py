@@ -1,7 +1,8 @@
 """What was replaced, by what, and where it could not be: the state of patching."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
@@ -20,6 +21,7 @@ __all__ = [
     "is_object_patched",
     "note",
     "note_classes",
+    "one_sweep",
     "patch_methods",
     "patch_module",
     "replace",
@@ -32,6 +34,12 @@ _saved: dict[str, dict[str, Any]] = {}
 
 # What patching could not do, in words.
 _notes: list[str] = []
+
+# The pairs (old, new) of replaced objects, by the identity of the old.
+Pairs = dict[int, tuple[Any, Any]]
+
+# What the sweep at the end of `one_sweep` looks for; None outside of it.
+_pending: Pairs | None = None
 
 
 def note(text: str) -> None:
@@ -101,23 +109,45 @@ _IN_PLACE: Any = object()
 def replace(module: ModuleType, items: Mapping[str, Any], copies: bool = True) -> None:
     """Replace names of `module`, and, with `copies`, what others have copied of them. Idempotent."""
     swept = _put(module, items)
-    if swept and copies:
-        sweep(swept)
+    if copies:
+        _sweep_now_or_later(swept)
 
 
 def replace_together(*parts: tuple[ModuleType, Mapping[str, Any]]) -> None:
     """Replace names of modules that share objects: none of them is taken for a copier of the others' names."""
-    swept: dict[int, tuple[Any, Any]] = {}
+    swept: Pairs = {}
     for module, items in parts:
         swept.update(_put(module, items))
-    if swept:
+    _sweep_now_or_later(swept)
+
+
+@contextmanager
+def one_sweep() -> Iterator[None]:
+    """Rebind the copies of all that is replaced in the block once, at its end: each sweep looks at all modules."""
+    global _pending
+    if _pending is not None:
+        yield
+        return
+    _pending = {}
+    try:
+        yield
+    finally:
+        swept, _pending = _pending, None
+        _sweep_now_or_later(swept)
+
+
+def _sweep_now_or_later(swept: Pairs) -> None:
+    if _pending is not None:
+        # An object that two modules share has been replaced for the first one.
+        _pending.update({key: pair for key, pair in swept.items() if key not in _pending})
+    elif swept:
         sweep(swept)
 
 
-def _put(module: ModuleType, items: Mapping[str, Any]) -> dict[int, tuple[Any, Any]]:
-    """Replace names; return the pairs (old, new) by the identity of the old."""
+def _put(module: ModuleType, items: Mapping[str, Any]) -> Pairs:
+    """Replace names of the module; return what was replaced."""
     saved = _saved.setdefault(module.__name__, {})
-    swept: dict[int, tuple[Any, Any]] = {}
+    swept: Pairs = {}
     for name, new in items.items():
         old = getattr(module, name, None)
         if old is new or name in saved:
@@ -165,7 +195,7 @@ def patch_module(
     announcing(target_module.__name__, lambda: replace(target_module, new))
 
 
-def sweep(swept: Mapping[int, tuple[Any, Any]]) -> None:
+def sweep(swept: Pairs) -> None:
     """Rebind the copies of replaced objects that modules, their classes, and functions' defaults have made."""
     for module in list(sys.modules.values()):
         if not is_a(module, ModuleType):
@@ -183,7 +213,7 @@ def sweep(swept: Mapping[int, tuple[Any, Any]]) -> None:
                 _sweep_defaults(value, swept)
 
 
-def _sweep_class(kind: type, swept: Mapping[int, tuple[Any, Any]]) -> None:
+def _sweep_class(kind: type, swept: Pairs) -> None:
     for key, value in list(vars(kind).items()):
         if is_a(value, FunctionType):
             _sweep_defaults(value, swept)
@@ -198,7 +228,7 @@ def _sweep_class(kind: type, swept: Mapping[int, tuple[Any, Any]]) -> None:
             note(f"not reached: {kind.__module__}.{kind.__qualname__}.{key}, of an immutable class")
 
 
-def _sweep_registry(registry: dict[Any, Any], swept: Mapping[int, tuple[Any, Any]]) -> None:
+def _sweep_registry(registry: dict[Any, Any], swept: Pairs) -> None:
     """Rebind the copies in a class's dict and in its tuples, as in the registry of multiprocessing's managers."""
     for key, value in list(registry.items()):
         if type(value) is tuple and any(id(part) in swept for part in value):
@@ -207,13 +237,13 @@ def _sweep_registry(registry: dict[Any, Any], swept: Mapping[int, tuple[Any, Any
             registry[key] = _current(value, swept)
 
 
-def _current(value: Any, swept: Mapping[int, tuple[Any, Any]]) -> Any:
+def _current(value: Any, swept: Pairs) -> Any:
     """Return what has replaced the value, or the value itself."""
     pair = swept.get(id(value))
     return pair[1] if pair is not None and pair[0] is value else value
 
 
-def _sweep_defaults(function: FunctionType, swept: Mapping[int, tuple[Any, Any]]) -> None:
+def _sweep_defaults(function: FunctionType, swept: Pairs) -> None:
     """Rebind the copies among a function's default values (``def send(data, write=os.write)``)."""
     if function.__defaults__ and any(id(value) in swept for value in function.__defaults__):
         function.__defaults__ = tuple(_current(value, swept) for value in function.__defaults__)

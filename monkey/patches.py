@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from greenrt.monkey import locks
-from greenrt.monkey.api import is_module_patched, note, patch_methods, replace, replace_together
+from greenrt.monkey.api import is_module_patched, note, one_sweep, patch_methods, replace, replace_together
 from greenrt.monkey.async_exc import patch_ctypes
 from greenrt.monkey.hooks import announcing
 from greenrt.monkey.imports import when_imported
@@ -296,26 +296,27 @@ def patch_all(
     nothing to patch. Call it on the main thread, as early as can be; RuntimeError on another, and where gevent or
     eventlet has patched.
     """
-    if thread:
-        patch_thread(Event=Event)
-    if time:
-        patch_time()
-    if socket:
-        patch_socket(dns=dns)
-    elif dns:
-        patch_dns()
-    if ssl:
-        patch_ssl()
-    if select:
-        patch_select()
-    if queue:
-        patch_queue()
-    if os:
-        patch_os()
-    if subprocess:
-        patch_subprocess()
-    if multiprocessing:
-        patch_multiprocessing()
-    if signal:
-        patch_signal()
+    with one_sweep():
+        if thread:
+            patch_thread(Event=Event)
+        if time:
+            patch_time()
+        if socket:
+            patch_socket(dns=dns)
+        elif dns:
+            patch_dns()
+        if ssl:
+            patch_ssl()
+        if select:
+            patch_select()
+        if queue:
+            patch_queue()
+        if os:
+            patch_os()
+        if subprocess:
+            patch_subprocess()
+        if multiprocessing:
+            patch_multiprocessing()
+        if signal:
+            patch_signal()
     return True

@@ -113,9 +113,24 @@ def _is_left_alone(owner: Any) -> bool:
         home: Any = owner.__name__
         if home in LEFT_ALONE_MODULES:
             return True
+    elif type(owner) is tuple:
+        homes = [function.__module__ for function in _functions_with_defaults(owner)]
+        return bool(homes) and all(map(_is_home_left_alone, homes))
     else:
         home = owner.__module__ if is_a(owner, type) else type(owner).__module__
+    return _is_home_left_alone(home)
+
+
+def _is_home_left_alone(home: Any) -> bool:
     return isinstance(home, str) and home.split(".")[0] in LEFT_ALONE
+
+
+def _functions_with_defaults(defaults: tuple[Any, ...]) -> list[FunctionType]:
+    return [
+        holder
+        for holder in _holders([defaults])
+        if type(holder) is FunctionType and holder.__defaults__ is defaults
+    ]
 
 
 def _places_in(holder: Any, owner: Any, known: Known) -> Iterator[Place]:
@@ -157,12 +172,11 @@ def _attributes(holder: Any, known: Known) -> Iterator[Place]:
 
 def _defaults(holder: tuple[Any, ...], known: Known) -> Iterator[Place]:
     """Yield the places in a tuple that holds the defaults of a function's parameters."""
-    for function in _holders([holder]):
-        if type(function) is FunctionType and function.__defaults__ is holder:
-            for index, value in enumerate(holder):
-                if id(value) in known:
-                    where = f"in a default of {function.__module__}.{function.__qualname__}"
-                    yield value, where, _default_setter(function, index)
+    for function in _functions_with_defaults(holder):
+        for index, value in enumerate(holder):
+            if id(value) in known:
+                where = f"in a default of {function.__module__}.{function.__qualname__}"
+                yield value, where, _default_setter(function, index)
 
 
 def _namespace(thing: Any) -> dict[str, Any] | None:
