@@ -10,6 +10,8 @@ ARGS ?=
 JOBS ?= 4
 # How long each campaign of `make stress` may take.
 STRESS_SECONDS ?= 20
+# The tests' processes would compile the modules anew, each of them: a fifth of the suite's processor time.
+unexport PYTHONDONTWRITEBYTECODE
 
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 SOURCES := $(shell find src monkey -name '*.py' -o -name '*.py[xd]' -o -name '*.h') pyproject.toml setup.py
