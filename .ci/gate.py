@@ -24,6 +24,8 @@ from pathlib import Path
 # Seconds after which a stage counts as hanging.
 LIMIT = 1500
 SIDE_BY_SIDE = os.cpu_count() or 2
+# Processes of one suite: tests mostly wait.
+JOBS = 2
 COMPILED = ["3.11", "3.14", "3.15"]
 # Also as plain Python.
 PLAIN = ["3.14"]
@@ -41,11 +43,21 @@ STDLIB = (
 
 # What tests/real and the tests of Celery's pool talk to. Tests whose server is missing are skipped, with its name.
 SERVERS = "mariadb-server openssh-server postgresql rabbitmq-server redis-server"
-INSTALL_SERVERS = (
+# The checks of installing compile what the builds have compiled.
+PACKAGES = f"ccache {SERVERS}"
+INSTALL_PACKAGES = (
     "DEBIAN_FRONTEND=noninteractive timeout 150 sh -c "
-    f"'apt-get -qq update && apt-get -qq install -y --no-install-recommends {SERVERS}' >build/servers.log 2>&1"
-    " || { tail -n 3 build/servers.log; exit 1; }"
+    f"'apt-get -qq update && apt-get -qq install -y --no-install-recommends {PACKAGES}' >build/packages.log 2>&1"
+    " || { tail -n 3 build/packages.log; exit 1; }"
 )
+
+
+def use_ccache() -> None:
+    """Let compilers be ccache's, where there are any, with a cache of this checkout's own."""
+    os.environ["PATH"] = f"/usr/lib/ccache:{os.environ['PATH']}"
+    os.environ["CCACHE_DIR"] = f"{os.getcwd()}/build/ccache"
+    # A build in a temporary folder is the same build.
+    os.environ["CCACHE_NOHASHDIR"] = "1"
 
 
 @dataclass
@@ -84,7 +96,7 @@ def interpreter(version: str) -> str | None:
 def stages() -> Iterator[Stage]:
     python = {}
     sudo = "" if os.getuid() == 0 else "sudo -n "
-    yield Stage("servers", f"mkdir -p build && {sudo}{INSTALL_SERVERS}", optional=True)
+    yield Stage("Debian's packages", f"mkdir -p build && {sudo}{INSTALL_PACKAGES}", optional=True)
     for version in sorted([*COMPILED, *LAYERS_ONLY]):
         found = interpreter(version)
         python[version] = found or f"{os.getcwd()}/build/pythons/{version}/usr/bin/python{version}"
@@ -100,11 +112,11 @@ def stages() -> Iterator[Stage]:
     yield Stage("lint", f"make lint PYTHON={python[main]}")
     yield Stage("types", f"make types PYTHON={python[main]}", after=["lint"])
     settings = {
-        version: f"PYTHON={path} VENV=.venv-{version} PURE=.venv-pure-{version} JOBS=0"
+        version: f"PYTHON={path} VENV=.venv-{version} PURE=.venv-pure-{version} JOBS={JOBS}"
         for version, path in python.items()
     }
     # One after the other: they share the C sources and the folder of the wheel.
-    builds = ["servers"]
+    builds = ["Debian's packages"]
     for version in [*COMPILED, *LAYERS_ONLY]:
         make = f"make build {'build-pure' if version in PLAIN else ''} {settings[version]}"
         yield Stage(f"build {version}", make, needs=[f"CPython {version}"], after=builds[-1:])
@@ -123,7 +135,7 @@ def stages() -> Iterator[Stage]:
         yield built(f"suite {version} plain, coverage", version, "coverage")
     for version in LAYERS_ONLY:
         yield built(f"layers {version} compiled", version, f"test ARGS='{LAYERS}'")
-    yield built("stress, boxed", main, "stress STRESS_SECONDS=10")
+    yield built("stress, boxed", main, "stress STRESS_SECONDS=4")
     for version in COMPILED:
         yield built(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'")
     # The last ones install into the environment of the others.
@@ -214,6 +226,7 @@ class Gate:
 
 def main() -> int:
     os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    use_ccache()
     with tempfile.TemporaryDirectory() as logs:
         gate = Gate(list(stages()), Path(logs))
         gate.run()
