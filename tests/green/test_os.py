@@ -286,9 +286,7 @@ def test_a_killed_waiter_reaps_nothing() -> None:
 
 
 def test_without_pidfds(monkeypatch: pytest.MonkeyPatch) -> None:
-    from greenrt._loop import pidfd
-
-    monkeypatch.setattr(pidfd, "_pidfd_open", None)
+    monkeypatch.delattr(stdlib_os, "pidfd_open")
     pid = child(3)
     assert waited(lambda: os.waitpid(pid, 0)) == (pid, 3 << 8)
 

@@ -1,5 +1,7 @@
 """Green `subprocess`: CPython's code over green calls. Others run while a greenlet waits for a child or its pipes."""
 
+import errno
+import os
 import subprocess as stdlib_subprocess
 import threading
 from collections.abc import Callable
@@ -64,6 +66,39 @@ def test_a_timeout_of_wait() -> None:
         assert process.poll() is None
         process.kill()
         assert process.wait() == process.wait(timeout=0) == -9
+
+
+def test_a_wait_calls_the_pidfd_open_that_is_in_os(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def full(pid: int, flags: int = 0) -> int:
+        asked.append(pid)
+        raise OSError(errno.EMFILE, "no free fd")
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    with subprocess.Popen(["sleep", "0.1"]) as process:
+        with pytest.raises(stdlib_subprocess.TimeoutExpired):
+            process.wait(timeout=0.001)
+        assert process.wait(timeout=20) == 0
+        assert asked
+        assert set(asked) == {process.pid}
+
+
+@pytest.mark.skipif(not hasattr(stdlib_subprocess.Popen, "_wait_pidfd"), reason="a step of 3.15's wait")
+def test_a_subclass_replaces_the_wait_for_the_pidfd() -> None:
+    left = []
+
+    class Early(subprocess.Popen[bytes]):
+        def _wait_pidfd(self, timeout: float) -> bool:
+            left.append(timeout)
+            return True
+
+    with Early(["sleep", "0.1"]) as process:
+        with pytest.raises(stdlib_subprocess.TimeoutExpired, match=r"timed out after 0\.01 seconds"):
+            process.wait(timeout=0.01)
+        assert process.wait(timeout=20) == 0
+        assert len(left) == 2
+        assert left[0] <= 0.01 < left[1] <= 20
 
 
 def test_communicate_goes_on_after_a_timeout() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.child import run_script
 
-from greenrt._loop import children, pidfd
+from greenrt._loop import children
 from greenrt._loop.loop import Loop
 
 from .conftest import Rig
@@ -23,7 +23,7 @@ def shell(command: str) -> int:
 @pytest.fixture(params=["pidfd", "thread"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if request.param == "thread":
-        monkeypatch.setattr(pidfd, "_pidfd_open", None)
+        monkeypatch.delattr(os, "pidfd_open")
     yield request.param
     give_up = time.monotonic() + 10
     while children._threads and time.monotonic() < give_up:
@@ -168,10 +168,10 @@ def test_closing_the_loop_gives_all_back(way: str) -> None:
 
 
 def test_without_a_free_fd_a_thread_waits(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(pid: int) -> int:
+    def full(pid: int, flags: int) -> int:
         raise OSError(24, "too many open files")
 
-    monkeypatch.setattr(pidfd, "_pidfd_open", full)
+    monkeypatch.setattr(os, "pidfd_open", full)
     pid = shell("exit 4")
     _, seen = watch(loop, pid)
     loop.run()

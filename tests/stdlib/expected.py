@@ -1,7 +1,7 @@
 """What differs from the unpatched interpreter in its own tests, and why.
 
 Each entry is a test that passes unpatched and does not pass patched. An entry that passes after all is reported too,
-so that the table can only shrink. Twelve apply to each of 3.11, 3.12 and 3.14, eleven to 3.13, and seventeen to 3.15.
+so that the table can only shrink. Twelve apply to each of 3.11, 3.12 and 3.14, eleven to 3.13, and fourteen to 3.15.
 """
 
 __all__ = ["DIFFERENCES", "MODULES", "PATIENCE", "UNTRIED"]
@@ -75,7 +75,6 @@ NATIVE_ERROR = "C code throws errors at native threads only"
 UNTRIED = {BUSY, NATIVE_ERROR}
 NATIVE_ID = "green threads share a native one, whose number is no secret"
 BUFFERED = "the C code of buffered files tells native threads apart, not green ones, and says RuntimeError"
-PIDFD = "the test replaces os.pidfd_open, which the wait of a green Popen does not call"
 BELOW_TLS = "the test reads the C object below the socket, which never waits: the green socket does"
 
 # Test id: the reason.
@@ -96,9 +95,6 @@ DIFFERENCES = {
     "test.test_multiprocessing_spawn.test_processes.WithProcessesTestFinalize.test_thread_safety": BUSY,
     "test.test_queue.CSimpleQueueTest.test_simplequeue_sizeof": "the items stand in a ring of another layout",
     "test.test_ssl.ThreadedTests.test_got_eof": BELOW_TLS,
-    "test.test_subprocess.FastWaitTestCase.test_pidfd_open_notification_without_immediate_reap": PIDFD,
-    "test.test_subprocess.FastWaitTestCase.test_pidfd_open_race": PIDFD,
-    "test.test_subprocess.FastWaitTestCase.test_wait_pidfd_open_error": PIDFD,
     "test.test_threading.InterruptMainTests.test_can_interrupt_tight_loops": BUSY,
     "test.test_threading.ThreadTests.test_PyThreadState_SetAsyncExc_interrupts_sleep": NATIVE_ERROR,
     "test.test_threading.ThreadTests.test_disallow_instantiation": "a lock's type makes locks, as from 3.13 on",

@@ -2,12 +2,7 @@
 
 import os
 
-from greenrt._typing import Any
-
 __all__ = ["open_pidfd"]
-
-# Python has it where the C library knows the call.
-_pidfd_open: Any = getattr(os, "pidfd_open", None)
 
 
 def open_pidfd(pid: int) -> int | None:
@@ -16,10 +11,13 @@ def open_pidfd(pid: int) -> int | None:
     That is: on Linux before 5.3, without a free fd, and in a sandbox that refuses the call. ProcessLookupError if
     there is no such process, not even one that ended and was not reaped. Any thread.
     """
-    if _pidfd_open is None:
+    # Looked up at each call, as `subprocess` does: tests of programs replace the function. It is missing where the C
+    # library has none.
+    function = getattr(os, "pidfd_open", None)
+    if function is None:
         return None
     try:
-        return int(_pidfd_open(pid))
+        return int(function(pid, 0))
     except ProcessLookupError:
         raise
     except OSError:

@@ -17,7 +17,7 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import fileobject, os, selectors, time  # noqa: F401
 from greenrt.green.children import park_until_exit
-from greenrt.green.twins import rebound
+from greenrt.green.twins import rebound, standing
 
 __all__ = list(_stdlib.__all__)
 
@@ -33,6 +33,8 @@ def _wait(self: Any, timeout: float | None) -> int:
     The lock of `poll` and `send_signal` is held for a moment only, never while waiting.
     """
     deadline = None if timeout is None else monotonic() + timeout
+    # Once for each wait: a subclass may return early from it.
+    step = None if timeout is None else getattr(self, "_wait_pidfd", None)
     while self.returncode is None:
         with self._waitpid_lock:
             if self.returncode is None:
@@ -43,8 +45,20 @@ def _wait(self: Any, timeout: float | None) -> int:
             left = None if deadline is None else deadline - monotonic()
             if timeout is not None and left is not None and left <= 0:
                 raise _stdlib.TimeoutExpired(self.args, timeout)
-            park_until_exit(self.pid, left)
+            if step is not None:
+                step(left)
+                step = None
+            else:
+                park_until_exit(self.pid, left)
     return self.returncode  # type: ignore[no-any-return]
+
+
+def _wait_pidfd(self: Any, timeout: float) -> bool:
+    """Wait for the child's end for up to `timeout` seconds; return whether it has ended. `_wait` of 3.15 has this step.
+
+    CPython's own raises TimeoutExpired; here `_wait` raises it.
+    """
+    return park_until_exit(self.pid, timeout)
 
 
 def poll(self: Any) -> int | None:
@@ -57,7 +71,7 @@ def poll(self: Any) -> int | None:
 
 
 # What is installed on the standard class by patching, and carried by the class below.
-METHODS: dict[str, Any] = {"_wait": _wait, "poll": poll}
+METHODS: dict[str, Any] = standing(_stdlib.Popen, _wait=_wait, _wait_pidfd=_wait_pidfd, poll=poll)
 
 # What patching binds in the standard module, and nowhere else.
 NAMES: dict[str, Any] = {"io": io}

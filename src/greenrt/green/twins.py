@@ -1,15 +1,15 @@
 """What twins share: which functions there are here, and how they take over what is Python in CPython."""
 
-from types import FunctionType, ModuleType
+from types import FunctionType
 
 from greenrt._typing import Any
 
 __all__ = ["rebound", "standing"]
 
 
-def standing(module: ModuleType, **functions: Any) -> dict[str, Any]:
-    """Return those of `functions`, by name, that the standard `module` has here: not all systems have all."""
-    return {name: function for name, function in functions.items() if hasattr(module, name)}
+def standing(owner: Any, **functions: Any) -> dict[str, Any]:
+    """Return those of `functions`, by name, that the standard module or class `owner` has in this Python."""
+    return {name: function for name, function in functions.items() if hasattr(owner, name)}
 
 
 def rebound(function: Any, namespace: dict[str, Any]) -> Any:
