@@ -54,7 +54,7 @@ def _wait(self: Any, timeout: float | None) -> int:
 
 
 def _wait_pidfd(self: Any, timeout: float) -> bool:
-    """Wait for the child's end for up to `timeout` seconds; return whether it has ended. `_wait` of 3.15 has this step.
+    """Wait up to `timeout` seconds for the child's end; return whether it has ended. A step of `_wait` in 3.15.
 
     CPython's own raises TimeoutExpired; here `_wait` raises it.
     """
