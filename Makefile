@@ -6,7 +6,7 @@ PURE ?= .venv-pure
 TOOLS ?= .venv-tools
 RELEASE ?= .venv-release
 ARGS ?=
-# Processes among which the tests of `make test`, `pure` and `coverage` are distributed. Tests mostly wait.
+# Processes among which the tests of `make test`, `pure`, `coverage` and `test-stdlib` are distributed. They mostly wait.
 JOBS ?= 4
 # How long each campaign of `make stress` may take.
 STRESS_SECONDS ?= 20
@@ -62,7 +62,7 @@ stress-full: build
 # The interpreter's own tests, patched: all that touch what is patched, or some (MODULES="test_ssl test_socket").
 MODULES ?=
 test-stdlib: build
-	$(VENV)/bin/python -m pytest -m stdlib $(MODULES:%='tests/stdlib/test_stdlib.py::test_module[%]') $(ARGS)
+	$(VENV)/bin/python $(PYTEST) -m stdlib $(MODULES:%='tests/stdlib/test_stdlib.py::test_module[%]') $(ARGS)
 
 # Real programs, patched, against the servers that are installed here.
 test-real: $(VENV)/real

@@ -160,10 +160,12 @@ def translate(modules: list[Extension]) -> None:
         raise SystemExit(
             f"greenrt: {error}; pip installs what the build needs, unless --no-build-isolation is given"
         ) from None
-    for module in modules:
-        module.include_dirs = [str(Path(greenlet.__file__).parent), "src/greenrt/_native"]
     folder = Path("build/cython")
+    for module in modules:
+        module.include_dirs = [str(folder), "src/greenrt/_native"]
     with interruptions(folder) as interrupted:
+        # Compilers get the same text in each environment: a compiler's cache knows it again.
+        shutil.copy2(Path(greenlet.__file__).with_name("greenlet.h"), folder)
         translated = cythonize(
             modules,
             shared_utility_qualified_name=SHARED,

@@ -1,4 +1,4 @@
-"""Everything that must hold, in stages, two of them at a time on two processors; a table of them comes last.
+"""Everything that must hold, in stages, as many at a time as there are processors; a table of them comes last.
 
 Builds come first: they use all processors, where suites mostly wait for sockets, children and clocks. A stage starts
 when those that it is `after` have ended and those that it `needs` have succeeded. What cannot run here (an
@@ -69,6 +69,8 @@ class Stage:
     after: list[str] = field(default_factory=list)
     # Whether the machine may lack what it takes.
     optional: bool = False
+    # Whether it hardly computes: one such stage runs beside the others.
+    waits: bool = False
     result: str = ""
     seconds: float = 0.0
     processor_seconds: float = 0.0
@@ -137,7 +139,9 @@ def stages() -> Iterator[Stage]:
         yield built(f"layers {version} compiled", version, f"test ARGS='{LAYERS}'")
     yield built("stress, boxed", main, "stress STRESS_SECONDS=4")
     for version in COMPILED:
-        yield built(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'")
+        own = built(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'")
+        own.waits = True
+        yield own
     # The last ones install into the environment of the others.
     yield built("demo", main, "demo ARGS=--quick")
     real = built("real programs", main, "test-real")
@@ -182,17 +186,17 @@ class Gate:
         self.stages = {stage.name: stage for stage in stages}
         self.logs = logs
         self.waiting = list(stages)
-        self.running = 0
+        self.running: list[Stage] = []
         self.changed = threading.Condition()
 
     def run(self) -> None:
         with self.changed:
             while self.waiting or self.running:
                 before = len(self.waiting)
-                stage = self._next() if self.running < SIDE_BY_SIDE else None
+                stage = self._next()
                 if stage is not None:
                     self.waiting.remove(stage)
-                    self.running += 1
+                    self.running.append(stage)
                     threading.Thread(target=self._run, args=(stage,)).start()
                 elif self.running:
                     self.changed.wait()
@@ -210,9 +214,15 @@ class Gate:
             if missing is not None:
                 stage.result = f"NOT RUN: {missing.name}: {missing.result.partition(':')[0]}"
                 self.waiting.remove(stage)
-            elif all(self.stages[name].result for name in [*stage.needs, *stage.after]):
+            elif self._has_room(stage) and all(
+                self.stages[name].result for name in [*stage.needs, *stage.after]
+            ):
                 return stage
         return None
+
+    def _has_room(self, stage: Stage) -> bool:
+        alike = sum(other.waits == stage.waits for other in self.running)
+        return alike < (1 if stage.waits else SIDE_BY_SIDE)
 
     def _run(self, stage: Stage) -> None:
         run(stage, self.logs)
@@ -220,7 +230,7 @@ class Gate:
             print(f"\n=== {stage.name}: {stage.command}", flush=True)
             sys.stdout.write(stage.log.read_text(errors="replace"))
             print(f"=== {stage.name}: {stage.result}, {stage.seconds:.0f} s", flush=True)
-            self.running -= 1
+            self.running.remove(stage)
             self.changed.notify()
 
 

@@ -65,6 +65,23 @@ def test_what_the_machine_lacks_is_no_failure(gate: ModuleType, tmp_path: Path) 
     assert missing.log.read_text() == "none here\n"
 
 
+def test_a_stage_that_waits_runs_beside_those_that_compute(
+    gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "SIDE_BY_SIDE", 1)
+    met = tmp_path / "met"
+    met.touch()
+    # Each of the two ends when the other has begun; `next` finds that the other one that waits has ended.
+    meet = "echo {0} >>{1}; until grep -q {2} {1}; do sleep 0.02; done"
+    assert results(
+        gate,
+        tmp_path,
+        gate.Stage("compute", meet.format("compute", met, "wait")),
+        gate.Stage("wait", meet.format("wait", met, "compute") + f"; echo end >>{met}", waits=True),
+        gate.Stage("next", f"grep -q end {met}", waits=True),
+    ) == {"compute": "ok", "wait": "ok", "next": "ok"}
+
+
 def test_a_stage_that_hangs_ends(gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "LIMIT", 0.5)
     assert results(gate, tmp_path, gate.Stage("hang", "sleep 100 & wait")) == {
