@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Never
 
+import greenlet
 import pytest
 
 import greenrt
@@ -55,6 +56,65 @@ def test_what_was_waited_for_and_what_the_wait_returned(attribute: str) -> None:
         greenrt.sleep(0.01)
         del item
     assert log == ["finalized"]
+
+
+compiled_only = pytest.mark.skipif(
+    greenrt.__build__ != "compiled", reason="a plain Python frame keeps what it switches to"
+)
+
+
+@compiled_only
+def test_a_finished_greenlet_that_a_parked_one_has_resumed() -> None:
+    def work() -> Finalized:
+        greenrt.sleep(0)
+        greenrt.sleep(0)
+        return Finalized(log)
+
+    def parks_for_long() -> None:
+        greenrt.sleep(0)
+        done.wait()
+
+    log: list[str] = []
+    done = greenrt.Event()
+    waiter = greenrt.spawn(parks_for_long)
+    worker = greenrt.spawn(work)
+    worker.join()
+    found = weakref.ref(worker)
+    del worker
+    assert found() is None
+    assert log == ["finalized"]
+    done.set()
+    waiter.join()
+
+
+@compiled_only
+@pytest.mark.parametrize("seconds", [0.001, 0], ids=["timer", "yield"])
+@pytest.mark.parametrize("beside", [False, True], ids=["by the hub", "by a greenlet"])
+def test_a_dropped_raw_greenlet_dies_at_once(seconds: float, beside: bool) -> None:
+    """Its `finally` runs in its parent's turn, not in the hub: there it could not wait."""
+
+    def yields() -> None:
+        while not done.is_set():
+            greenrt.sleep(0)
+
+    def body() -> None:
+        greenrt.sleep(seconds)
+        try:
+            main.switch()
+        finally:
+            greenrt.sleep(0)
+            died_in.append(greenlet.getcurrent().parent)
+
+    main = greenlet.getcurrent()
+    died_in: list[object] = []
+    done = greenrt.Event()
+    if beside:
+        greenrt.spawn(yields)
+    raw = greenlet.greenlet(body)
+    raw.switch()
+    del raw
+    assert died_in == [main]
+    done.set()
 
 
 @pytest.mark.parametrize("how", ["kill", "timeout"])

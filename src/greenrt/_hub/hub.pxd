@@ -1,9 +1,12 @@
 from greenrt._native.thread cimport coarse, set_slot
-from greenrt._native.switch cimport Fiber, current, execute, is_active, resume, throw_into
+from greenrt._native.switch cimport Fiber, current, execute, greenlet as greenlet_t, hold, is_active, resume, resume_held, throw_into
 from greenrt._hub.park cimport HubCore, Park, admit, run_fiber
 from greenrt._loop.entry cimport Entry
 from greenrt._native.ring cimport Ring
 import cython
+
+
+cdef object _RAW
 
 
 cdef class Hub(HubCore):
@@ -18,7 +21,7 @@ cdef class Hub(HubCore):
     cdef bint _wakes_lost
 
     cdef object _execute(self)
-    @cython.locals(ready=Ring, entry=Entry)
+    @cython.locals(ready=Ring, entry=Entry, target=greenlet_t, held=size_t)
     cdef _drain(self)
     @cython.locals(limit=double)
     cdef _gather(self)

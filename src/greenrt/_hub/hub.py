@@ -23,7 +23,7 @@ from greenrt._loop.entry import Callback
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop, set_tracer_factory
 from greenrt._loop.ticket import set_park_factory
 from greenrt._native import framecache
-from greenrt._native.switch import Fiber, current, execute, is_active, resume, throw_into
+from greenrt._native.switch import Fiber, current, execute, hold, is_active, resume, resume_held, throw_into
 from greenrt._native.thread import coarse, set_slot
 from greenrt._render import render
 from greenrt._typing import Any
@@ -38,6 +38,16 @@ SAY_SO_AFTER = 10.0
 
 # How often the hub tries to report an error of its own.
 REPORT_TRIES = 3
+
+
+class _Raw:
+    """The context of an error that a raw greenlet raises: the hub keeps no reference to the greenlet itself."""
+
+    def __repr__(self) -> str:
+        return "<a raw greenlet whose parent is the hub>"
+
+
+_RAW = _Raw()
 
 _factories: dict[str, Callable[..., Any]] = {}
 
@@ -173,8 +183,16 @@ class Hub(HubCore):
                 elif type(item) is Park and inspector is None:
                     # While the hub is suspended here, its frame must not keep what the greenlet waited for.
                     item = admit(item)
-                    if item is not None:
+                    if isinstance(item, Fiber):
+                        # Its end comes back to the hub, which forgets it then.
                         resume(item)
+                    elif item is not None:
+                        # A raw greenlet may switch elsewhere by hand, and be dropped there.
+                        target = item
+                        item = _RAW
+                        held = hold(target)
+                        target = None
+                        resume_held(held)
                 else:
                     entry = item
                     if inspector is None:

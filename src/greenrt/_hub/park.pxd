@@ -1,5 +1,5 @@
 from greenrt._native.thread cimport coarse, get_slot, run_soon, untrack
-from greenrt._native.switch cimport as_fiber, current_or_none, ending, has_started, is_active, resume
+from greenrt._native.switch cimport as_fiber, current_or_none, ending, has_started, hold, is_active, resume, resume_held
 import cython
 
 from greenrt._loop.clock cimport Clock
@@ -39,7 +39,7 @@ cdef class HubCore(Fiber):
     cdef Py_ssize_t parked
     cdef public object swap
 
-    @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t)
+    @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t, held=size_t)
     cdef hand_off(self, greenlet_t running)
 
 

@@ -20,7 +20,17 @@ from greenrt._hub.apart import resume_apart
 from greenrt._loop.entry import TIMER, Entry
 from greenrt._loop.loop import Loop
 from greenrt._native.heap import HeapNode
-from greenrt._native.switch import Fiber, as_fiber, current_or_none, ending, has_started, is_active, resume
+from greenrt._native.switch import (
+    Fiber,
+    as_fiber,
+    current_or_none,
+    ending,
+    has_started,
+    hold,
+    is_active,
+    resume,
+    resume_held,
+)
 from greenrt._native.thread import coarse, get_slot, run_soon, untrack
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, InvalidSwitchError, LoopClosed
@@ -153,13 +163,16 @@ class HubCore(Fiber):
                 target = fiber
                 fiber = None
             ready.popleft()
-            # This frame stays for as long as `running` is parked, and must not keep what others waited for.
+            # This frame stays for as long as `running` is parked, and must keep neither others nor what
+            # they waited for.
             entry = None
             self.budget -= 1
             # A greenlet may come upon itself.
             if target is not running:
                 if self.swap is None:
-                    resume(target)
+                    held = hold(target)
+                    target = None
+                    resume_held(held)
                 else:
                     resume_apart(self.swap, target)
             return

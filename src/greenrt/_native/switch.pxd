@@ -32,6 +32,8 @@ cpdef object execute(Fiber fiber)
 cpdef object execute_current()
 cpdef Fiber as_fiber(object target)
 cpdef object resume(greenlet target)
+cpdef size_t hold(greenlet target) noexcept
+cpdef object resume_held(size_t held)
 cpdef object throw_into(greenlet target, object error)
 cpdef bint is_active(greenlet target)
 cpdef bint has_started(greenlet target)

@@ -23,9 +23,11 @@ __all__ = [
     "execute_current",
     "greenlet",
     "has_started",
+    "hold",
     "is_active",
     "place",
     "resume",
+    "resume_held",
     "throw_into",
 ]
 
@@ -101,6 +103,16 @@ def as_fiber(target: Any) -> Fiber | None:
 def resume(target: greenlet) -> Any:
     """Switch to `target`; return what is switched back, or raise what is thrown here."""
     return target.switch()
+
+
+def hold(target: greenlet) -> Any:
+    """Return a reference to `target`, an active greenlet; only for `resume_held`, which must come next."""
+    return target
+
+
+def resume_held(held: Any) -> Any:
+    """`resume` what `hold` returned. The compiled twin keeps no reference while the caller is suspended."""
+    return held.switch()
 
 
 def throw_into(target: greenlet, error: BaseException) -> Any:

@@ -3,7 +3,7 @@
 from cpython.exc cimport PyErr_Clear
 from cpython.method cimport PyMethod_Check
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_XDECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from greenlet import getcurrent
 
 
@@ -17,6 +17,8 @@ cdef extern from "greenlet.h":
     # The same, for callers that want a NULL.
     CGreenlet *try_current "PyGreenlet_GetCurrent"()
     object PyGreenlet_Switch(greenlet target, PyObject *args, PyObject *kwargs)
+    # The same, for a reference that the switch does not keep.
+    object switch_to_borrowed "PyGreenlet_Switch"(PyObject *target, PyObject *args, PyObject *kwargs)
     object PyGreenlet_Throw(greenlet target, PyObject *type, PyObject *value, PyObject *traceback)
     int PyGreenlet_ACTIVE(greenlet target)
     int PyGreenlet_STARTED(greenlet target)
@@ -34,6 +36,10 @@ cdef extern from "Python.h":
 
     ctypedef struct PyFrameObject:
         pass
+
+    # The same as of objects, for a pointer that no variable owns.
+    Py_ssize_t count_references "Py_REFCNT"(PyObject *target)
+    void drop "Py_DECREF"(PyObject *target)
 
     # These return borrowed references.
     PyObject *PyMethod_GET_FUNCTION(object method)
@@ -134,6 +140,25 @@ cpdef Fiber as_fiber(object target):
 cpdef object resume(greenlet target):
     """Switch to `target`; return what is switched back, or raise what is thrown here."""
     return PyGreenlet_Switch(target, NULL, NULL)
+
+
+cpdef size_t hold(greenlet target) noexcept:
+    """Return a reference to `target`, an active greenlet; only for `resume_held`, which must come next."""
+    Py_INCREF(target)
+    return <size_t><PyObject *>target
+
+
+cpdef object resume_held(size_t held):
+    """`resume` what `hold` returned, an active greenlet; no reference to it lasts while the caller is suspended."""
+    cdef PyObject *target = <PyObject *>held
+    if count_references(target) > 1:
+        # Something else refers to the greenlet: its own frames, or its park. greenlet runs no other code before the
+        # greenlet runs (it keeps the collector off), and does not look at its argument afterwards.
+        drop(target)
+        return switch_to_borrowed(target, NULL, NULL)
+    cdef greenlet kept = <greenlet>target
+    drop(target)
+    return PyGreenlet_Switch(kept, NULL, NULL)
 
 
 cpdef object throw_into(greenlet target, object error):
