@@ -166,3 +166,57 @@ def test_unix_sockets(tmp_path: Path) -> None:
             client.recv(1)
         for sock in (*filling, client):
             sock.close()
+
+
+CALLS: dict[str, Callable[[Any, Any], object]] = {
+    "recv": lambda sock, address: sock.recv(1),
+    "recv with MSG_PEEK": lambda sock, address: sock.recv(1, socket.MSG_PEEK),
+    "recv_into": lambda sock, address: sock.recv_into(bytearray(1)),
+    "recvfrom": lambda sock, address: sock.recvfrom(1)[0],
+    "recvmsg": lambda sock, address: sock.recvmsg(1)[0],
+    "send": lambda sock, address: sock.send(b"x"),
+    "sendall": lambda sock, address: sock.sendall(b"x"),
+    "sendmsg": lambda sock, address: sock.sendmsg([b"x"]),
+    "getpeername": lambda sock, address: sock.getpeername(),
+    "shutdown": lambda sock, address: sock.shutdown(socket.SHUT_RDWR),
+    "SO_ERROR": lambda sock, address: sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR),
+    "connect": lambda sock, address: sock.connect(address),
+    "connect_ex": lambda sock, address: sock.connect_ex(address),
+}
+
+
+def outcomes_after_a_refusal(module: Any, timeout: float | None, calls: list[str]) -> list[object]:
+    """Return what each call returns, or its errno."""
+    found: list[object] = []
+    with socket.socket() as bound, module.socket() as sock:
+        # The port stays taken, and nothing listens on it.
+        bound.bind(("127.0.0.1", 0))
+        sock.settimeout(timeout)
+        for call in calls:
+            try:
+                found.append(CALLS[call](sock, bound.getsockname()))
+            except OSError as error:
+                found.append(error.errno)
+    return found
+
+
+@pytest.mark.parametrize("timeout", [None, 5, 0], ids=["blocking", "timeout", "non-blocking"])
+@pytest.mark.parametrize("connect", ["connect", "connect_ex"])
+def test_calls_after_a_refused_connect_are_the_standard_ones(connect: str, timeout: float | None) -> None:
+    for call in CALLS:
+        calls = [connect, call, call, connect, call]
+        expected = outcomes_after_a_refusal(socket, timeout, calls)
+        assert outcomes_after_a_refusal(green, timeout, calls) == expected, calls
+
+
+@pytest.mark.parametrize("timeout", [None, 5], ids=["blocking", "timeout"])
+def test_a_socket_that_was_refused_connects_at_its_next_attempt(timeout: float | None) -> None:
+    def connects(module: Any) -> list[int]:
+        with socket.socket() as bound, module.socket() as sock:
+            bound.bind(("127.0.0.1", 0))
+            sock.settimeout(timeout)
+            first = sock.connect_ex(bound.getsockname())
+            bound.listen()
+            return [first, sock.connect_ex(bound.getsockname())]
+
+    assert connects(green) == connects(socket)

@@ -26,6 +26,8 @@ __all__ = ["accept_fd", "connect", "connect_ex", "detach", "real_close", "sendfi
 _native = _socket.socket
 
 _TIMED_OUT = -1
+_INTERNET = (_socket.AF_INET, _socket.AF_INET6)
+_TCP = (0, _socket.IPPROTO_TCP)
 _POLLERR_OR_HUP = 8 | 16
 _TCP_INFO: int = getattr(_socket, "TCP_INFO", -1)
 # Where tcpi_bytes_acked lies in the kernel's struct tcp_info. Kernels before 4.1 return less.
@@ -83,8 +85,22 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
                 raise
             # The connection may have been established while other greenlets ran.
             error = _outcome_of_connect(sock)
-            return late if error == errno.EINPROGRESS else error
+            if error == errno.EINPROGRESS:
+                return late
+            break
+    if error and late != _TIMED_OUT:
+        _end_attempt(sock, address)
     return error
+
+
+def _end_attempt(sock: Any, address: Any) -> None:
+    """Have the kernel forget a connect that failed, as it does at the end of a blocking connect(2) over TCP.
+
+    Otherwise reads find the end of a stream in place of ENOTCONN, and the next connect reports ECONNABORTED.
+    """
+    if family_of(sock) in _INTERNET and sock.type == _socket.SOCK_STREAM and sock.proto in _TCP:
+        # Does not connect: the kernel reports the failure of the former attempt.
+        _connect_now(sock, address)
 
 
 def _connect_now(sock: Any, address: Any) -> int:
