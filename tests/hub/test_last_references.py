@@ -204,9 +204,31 @@ def missing_host() -> None:
     assert isinstance(Dns(Stub()).by_name("missing.test.", socket.AF_UNSPEC), Failure)
 
 
+def joined_greenlet() -> None:
+    greenrt.spawn(int, "no number").join()
+
+
+def result_of_a_failed_greenlet() -> None:
+    with pytest.raises(ValueError, match="no number"):
+        greenrt.spawn(int, "no number").get()
+
+
+def failed_result() -> None:
+    def made() -> greenrt.AsyncResult[None]:
+        result: greenrt.AsyncResult[None] = greenrt.AsyncResult()
+        result.set_exception(KeyError())
+        return result
+
+    with pytest.raises(KeyError):
+        made().get()
+
+
 @pytest.mark.parametrize(
     "fails",
     [
+        joined_greenlet,
+        result_of_a_failed_greenlet,
+        failed_result,
         own_error_of_a_timeout_argument,
         function_under_a_timeout,
         iterable_of_imap,

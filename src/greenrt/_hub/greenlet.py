@@ -226,6 +226,8 @@ class Greenlet(Fiber):
                 result = function(*self._args, **kwargs)
         except BaseException as error:
             self._finish(None, error)
+            # The traceback refers to this frame, and the greenlet, which it must not keep, to the error.
+            self = None  # type: ignore[assignment]
         else:
             self._finish(result, None)
 
@@ -449,7 +451,13 @@ class Greenlet(Fiber):
             raise slot.timeout_error(timeout if block else None)
         error = self._error
         if error is not None:
-            raise error.with_traceback(self._traceback)
+            error = error.with_traceback(self._traceback)
+            # The traceback refers to this frame, which must refer neither to the greenlet nor to the error.
+            self = None  # type: ignore[assignment]
+            try:
+                raise error
+            finally:
+                error = None
         return self._result
 
     def __enter__(self) -> "Greenlet":

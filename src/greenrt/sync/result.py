@@ -106,7 +106,13 @@ class AsyncResult(Latch):
         error = self._error
         if error is not None:
             # With the traceback it came with: else each get would make it longer.
-            raise error.with_traceback(self._traceback)
+            error = error.with_traceback(self._traceback)
+            # The traceback refers to this frame, which must refer neither to the result nor to the error.
+            self = None  # type: ignore[assignment]
+            try:
+                raise error
+            finally:
+                error = None
         return self._value
 
     def get_nowait(self) -> Any:
