@@ -9,6 +9,7 @@ import greenlet
 import pytest
 
 import greenrt
+from greenrt._hub.waiter import Waiter
 from greenrt.dns import NoData, NxDomain, direct
 from greenrt.dns.search import Failure
 from greenrt.dns.sources import Dns
@@ -223,9 +224,20 @@ def failed_result() -> None:
         made().get()
 
 
+def failed_waiter() -> None:
+    def made() -> Waiter:
+        waiter = Waiter()
+        waiter.throw(KeyError())
+        return waiter
+
+    with pytest.raises(KeyError):
+        made().get()
+
+
 @pytest.mark.parametrize(
     "fails",
     [
+        failed_waiter,
         joined_greenlet,
         result_of_a_failed_greenlet,
         failed_result,

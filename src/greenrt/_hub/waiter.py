@@ -88,8 +88,14 @@ class Waiter:
                     self._park.wait()
             finally:
                 self._park = None
-        if self._error is not None:
-            raise self._error
+        error = self._error
+        if error is not None:
+            # The traceback refers to this frame, which must refer neither to the waiter nor to the error.
+            self = None  # type: ignore[assignment]
+            try:
+                raise error
+            finally:
+                error = None
         return self._value
 
     def __repr__(self) -> str:
