@@ -52,6 +52,7 @@ __all__ = [
     "pthread_kill",
     "pthread_sigmask",
     "pwritev",
+    "raise_signal",
     "read",
     "readinto",
     "readv",
@@ -97,6 +98,7 @@ start_joinable_thread: Any = getattr(_thread, "start_joinable_thread", None)
 # New in 3.14.
 set_thread_name: Any = getattr(_thread, "set_name", None)
 get_signal = _signal.getsignal
+raise_signal = _signal.raise_signal
 set_signal = _signal.signal
 set_wakeup_fd = _signal.set_wakeup_fd
 pthread_kill: Any = getattr(_signal, "pthread_kill", None)

@@ -78,6 +78,8 @@ def handler(number, frame):
 def running():
     signal.raise_signal(USR1)
     assert seen == [(greenrt.getcurrent(), "running")]
+    signal.pthread_kill(threading.main_thread().ident, USR1)
+    assert seen == 2 * [(greenrt.getcurrent(), "running")]
 signal.signal(USR1, handler)
 greenrt.spawn(running).get()
 """,

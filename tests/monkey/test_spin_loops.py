@@ -380,6 +380,22 @@ def tls_handshake():
     greenrt.spawn(lambda: (go.wait(), there.do_handshake()))
     return fails(BUSY, here.do_handshake), go.set
 
+# -- signal
+
+@case
+def signal_set_again():
+    done = []
+    return lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN) and done, lambda: done.append(1)
+@case
+def signal_getsignal():
+    done = []
+    return lambda: signal.getsignal(signal.SIGUSR2) is None or done, lambda: done.append(1)
+@case
+def signal_raise_signal():
+    signal.signal(signal.SIGUSR1, lambda *_: None)
+    done = []
+    return lambda: signal.raise_signal(signal.SIGUSR1) or done, lambda: done.append(1)
+
 # -- select, os
 
 @case

@@ -23,9 +23,8 @@ from greenrt._loop.entry import READ
 from greenrt._native.signalfd import signalfd
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.green.handlers import getsignal, set_wakeup_fd, signal
+from greenrt.green.handlers import getsignal, pthread_kill, raise_signal, set_wakeup_fd, signal
 from greenrt.green.sigmask import pthread_sigmask
-from greenrt.green.thread import native_ident
 from greenrt.green.twins import standing
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
@@ -82,11 +81,6 @@ def sigtimedwait(sigset: Any, timeout: Any, /) -> Any:
     return _take(list(sigset), monotonic() + timeout)
 
 
-def pthread_kill(thread_id: int, signalnum: int, /) -> None:
-    """Send a signal to a thread: to the native one that runs it, if it is green. See `signal.pthread_kill`."""
-    _original.pthread_kill(native_ident(thread_id), signalnum)
-
-
 def _take(signals: list[int], deadline: float | None) -> Any:
     """Wait for one of `signals` until the deadline; return its description, or None."""
     found = _original.sigtimedwait(signals, 0)
@@ -118,6 +112,7 @@ FUNCTIONS: dict[str, Any] = standing(
     pause=pause,
     pthread_kill=pthread_kill,
     pthread_sigmask=pthread_sigmask,
+    raise_signal=raise_signal,
     set_wakeup_fd=set_wakeup_fd,
     signal=signal,
     sigtimedwait=sigtimedwait,
