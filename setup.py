@@ -22,21 +22,13 @@ from distutils.ccompiler import new_compiler  # isort: skip
 from distutils.errors import CompileError  # isort: skip
 from distutils.sysconfig import customize_compiler  # isort: skip
 
-COMPILED = runpy.run_path("src/greenrt/_build.py")["COMPILED"]
+BUILD = runpy.run_path("src/greenrt/_build.py")
+COMPILED, SHARED = BUILD["COMPILED"], f"greenrt.{BUILD['SHARED']}"
 # They come after the interpreter's own flags and CFLAGS, and win. Debug information is most of a module's size, and a
 # quarter of the time that it takes to compile. -O3 takes a fifth longer than -O2 for no fewer instructions. The
 # unwinder finds the clean-up of greenrt_run_guarded (_native/finalizing.h) only with -fexceptions.
 FLAGS = ["-O2", "-g0", "-fexceptions"]
-# What Cython otherwise repeats in each module; cythonize() writes its source.
-SHARED = "greenrt._native._shared"
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "auto_pickle": False, "embedsignature": False}
-
-
-REMEDY = """
-greenrt is built as plain Python: it runs at about half of gevent's speed.
-For the compiled build, install a C compiler and Python's headers (Debian: apt install gcc python3-dev), then run
-    pip install --force-reinstall --no-deps --no-cache-dir greenrt
-GREENRT_PURE=0 turns this warning into an error, GREENRT_PURE=1 asks for the plain build."""
 
 
 class Build(build):
@@ -76,7 +68,11 @@ class AllOrNothing(build_ext):
         except Exception as error:
             if os.environ.get("GREENRT_PURE") == "0":
                 raise
-            print(f"\nWARNING: {error}{REMEDY}\n", file=sys.stderr, flush=True)
+            warning = (
+                f"WARNING: {error}\ngreenrt is built as {BUILD['PLAIN_BUILD']}\n"
+                "GREENRT_PURE=0 turns this warning into an error, GREENRT_PURE=1 asks for the plain build."
+            )
+            print(f"\n{warning}\n", file=sys.stderr, flush=True)
             # Build removes what was compiled before the error.
             self.extensions.clear()
 
@@ -143,6 +139,7 @@ def extensions() -> list[Extension]:
         pyx = Path("src/greenrt", *name.split(".")).with_suffix(".pyx")
         source = pyx if pyx.exists() else pyx.with_suffix(".py")
         modules.append(extension(f"greenrt.{name}", str(source)))
+    # cythonize() writes its source.
     return [*modules, extension(SHARED, "src/greenrt/_native/_shared.c")]
 
 

@@ -7,10 +7,8 @@ interpreter that is not there and cannot be downloaded, and all that needs it) i
 The budget is 45 minutes on two processors.
 """
 
-import glob
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +18,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from interpreters import interpreters
 
 # Seconds after which a stage counts as hanging.
 LIMIT = 1500
@@ -81,26 +81,12 @@ class Stage:
         return self.result.startswith("FAILED")
 
 
-def interpreter(version: str) -> str | None:
-    """Return the path of a CPython of that version, from PATH or pyenv."""
-    ask = f"import sys; sys.exit('%d.%d' % sys.version_info[:2] != '{version}' or print(sys.executable))"
-    for candidate in [
-        f"python{version}",
-        *glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python3")),
-    ]:
-        if shutil.which(candidate):
-            done = subprocess.run([candidate, "-c", ask], capture_output=True, text=True)
-            if done.returncode == 0:
-                return done.stdout.strip()
-    return None
-
-
 def stages() -> Iterator[Stage]:
-    python = {}
+    python, present = {}, interpreters()
     sudo = "" if os.getuid() == 0 else "sudo -n "
     yield Stage("Debian's packages", f"mkdir -p build && {sudo}{INSTALL_PACKAGES}", optional=True)
     for version in sorted([*COMPILED, *LAYERS_ONLY]):
-        found = interpreter(version)
+        found = present.get(version)
         python[version] = found or f"{os.getcwd()}/build/pythons/{version}/usr/bin/python{version}"
         if found:
             command = "true"

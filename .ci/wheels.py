@@ -13,15 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from interpreters import interpreters
+
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
 # This runs in an environment with the dependency group `release`.
 TOOLS = Path(sys.executable).parent
 SMOKE = ROOT / "tests" / "install" / "smoke.py"
-DESCRIBE = (
-    "import sys, sysconfig; v = sys.version_info;"
-    "print(sys.implementation.name, *v[:3], sysconfig.get_config_var('Py_GIL_DISABLED') or 0, sys.executable)"
-)
 
 
 class Failed(Exception):
@@ -40,27 +38,6 @@ def run(step: str, *command: str | Path, cwd: Path = ROOT, **variables: str) -> 
     if done.returncode:
         print(done.stdout[-5000:])
         raise Failed(step)
-
-
-def interpreters(named: list[str]) -> dict[tuple[int, int], str]:
-    """Return an interpreter for each version of CPython from 3.11: the named one, else the first that is found."""
-    names = [*named, *(f"python3.{minor}" for minor in range(11, 30)), "python3"]
-    names += sorted(map(str, Path.home().glob(".pyenv/versions/*/bin/python3")), reverse=True)
-    found: dict[tuple[int, int], str] = {}
-    for name in names:
-        try:
-            done = subprocess.run([name, "-c", DESCRIBE], capture_output=True, text=True, timeout=60)
-        except OSError:
-            done = None
-        if done is None or done.returncode:
-            if name in named:
-                raise SystemExit(f"wheels: {name} is not an interpreter that runs")
-            continue
-        kind, major, minor, _, free_threaded, path = done.stdout.split(maxsplit=5)
-        version = int(major), int(minor)
-        if kind == "cpython" and version >= (3, 11) and free_threaded == "0":
-            found.setdefault(version, path.strip())
-    return dict(sorted(found.items()))
 
 
 def make_sdist() -> Path:
@@ -104,24 +81,24 @@ def main() -> int:
             f"wheels: {', '.join(missing)} not found in {TOOLS}; pip install --group release, or `make wheels`"
         )
         return 1
-    pythons = interpreters(sys.argv[1:])
+    pythons = interpreters(*sys.argv[1:])
     lines, failures = [], 0
     try:
         sdist = make_sdist()
     except Failed:
         return 1
-    for (major, minor), python in pythons.items():
-        print(f"\n=== {major}.{minor}: {python}", flush=True)
+    for version, python in pythons.items():
+        print(f"\n=== {version}: {python}", flush=True)
         with tempfile.TemporaryDirectory(prefix="greenrt-wheels-") as name:
             try:
                 wheel = make_wheel(python, sdist, Path(name))
                 took = install(python, wheel, Path(name))
             except Failed as step:
                 failures += 1
-                lines.append(f"{major}.{minor:<4} FAILED: {step}")
+                lines.append(f"{version:<6} FAILED: {step}")
             else:
                 size = wheel.stat().st_size / 1e6
-                lines.append(f"{major}.{minor:<4} ok  {size:.1f} MB, installed in {took:.1f} s  {wheel.name}")
+                lines.append(f"{version:<6} ok  {size:.1f} MB, installed in {took:.1f} s  {wheel.name}")
         print(lines[-1], flush=True)
     try:
         run("twine check", TOOLS / "twine", "check", "--strict", *sorted(DIST.iterdir()))

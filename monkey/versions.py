@@ -4,15 +4,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import greenrt
+from greenrt._build import PLAIN_BUILD
 
-__all__ = ["REMEDY", "doctor_lines", "version_lines"]
-
-# setup.py prints it too, when it finds no compiler.
-REMEDY = "pip install --force-reinstall --no-deps --no-cache-dir greenrt"
-PLAIN = (
-    "build: plain Python, at about half of gevent's speed; for the compiled build, install a C compiler and Python's"
-    f" headers, then: {REMEDY}"
-)
+__all__ = ["doctor_lines", "version_lines"]
 
 
 def version_lines() -> list[str]:
@@ -31,7 +25,7 @@ def doctor_lines() -> list[str]:
 
 
 def _build() -> list[str]:
-    return [PLAIN] if greenrt.__build__ == "pure" else []
+    return [f"build: {PLAIN_BUILD}"] if greenrt.__build__ == "pure" else []
 
 
 def _version(package: str) -> str:

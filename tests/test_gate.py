@@ -1,27 +1,16 @@
 """What `.ci/run` makes of stages that fail, that the machine cannot run, and that hang."""
 
-import importlib.util
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from support.build import ROOT
+from support.ci import ci_module
 
 
-@pytest.fixture(scope="module")
-def gate() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("gate", ROOT / ".ci" / "gate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
-    sys.modules["gate"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["gate"]
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return ci_module("gate", monkeypatch)
 
 
 def results(gate: ModuleType, logs: Path, *stages: object) -> dict[str, str]:
@@ -87,15 +76,6 @@ def test_a_stage_that_hangs_ends(gate: ModuleType, tmp_path: Path, monkeypatch: 
     assert results(gate, tmp_path, gate.Stage("hang", "sleep 100 & wait")) == {
         "hang": "FAILED: no end within 0.5 s"
     }
-
-
-def test_the_interpreter_that_runs_is_found_by_its_version(gate: ModuleType) -> None:
-    version = "{}.{}".format(*sys.version_info[:2])
-    found = gate.interpreter(version)
-    if found is None:
-        pytest.skip(f"CPython {version} is neither on PATH nor one of pyenv's")
-    assert gate.interpreter("3.99") is None
-    assert Path(found).exists()
 
 
 def test_stages_that_wait_for_each_other_are_an_error(gate: ModuleType, tmp_path: Path) -> None:

@@ -1,9 +1,18 @@
-"""The modules that Cython compiles, which `setup.py` reads here, and a check that all or none are there."""
+"""Which modules are compiled, which `setup.py` reads here, and what the plain build costs; a check of it."""
 
 import os
 from importlib.machinery import EXTENSION_SUFFIXES
 
-__all__ = ["COMPILED", "check_build"]
+__all__ = ["COMPILED", "PLAIN_BUILD", "REMEDY", "SHARED", "check_build"]
+
+REMEDY = "pip install --force-reinstall --no-deps --no-cache-dir greenrt"
+PLAIN_BUILD = (
+    "plain Python, at about half of gevent's speed; for the compiled build, install a C compiler and Python's headers"
+    f" (Debian: apt install gcc python3-dev), then: {REMEDY}"
+)
+
+# What Cython otherwise repeats in each of the modules below.
+SHARED = "_native._shared"
 
 # Below greenrt. X.pyx is preferred to X.py; X.pxd types either of them.
 COMPILED = """
@@ -29,7 +38,8 @@ def check_build() -> None:
     suffix = EXTENSION_SUFFIXES[0]
     listed: dict[str, list[str]] = {}
     missing = []
-    for name in COMPILED:
+    names = [*COMPILED, SHARED]
+    for name in names:
         package, _, stem = name.rpartition(".")
         if package not in listed:
             try:
@@ -39,8 +49,8 @@ def check_build() -> None:
                 return
         if stem + suffix not in listed[package]:
             missing.append(name)
-    if missing and len(missing) < len(COMPILED):
+    if missing and len(missing) < len(names):
         raise ImportError(
-            f"greenrt in {folder} is half built: {len(missing)} of its {len(COMPILED)} compiled modules are missing, "
+            f"greenrt in {folder} is half built: {len(missing)} of its {len(names)} compiled modules are missing, "
             f"as greenrt.{missing[0]}; build or install it again, or delete all its *{suffix} for the plain build"
         )

@@ -8,7 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from greenrt.monkey.versions import REMEDY
+
+from greenrt._build import REMEDY
 
 pytestmark = [pytest.mark.install, pytest.mark.time_limit(600)]
 
