@@ -182,9 +182,10 @@ def observe(path: str, arguments: list[str]) -> None:
     atexit.register(observer.write, COMPLETE)
     observer.write_before(os, "_exit", COMPLETE)
     observer.write_before(os, "abort", SNAPSHOT)
-    observer.write_before(signal, "raise_signal", SNAPSHOT)
     sys.addaudithook(observer.audit)
-    # First: it would report that native threads were started before.
+    # Before the helper: it would report that native threads were started before.
     patch_all()
+    # Patching replaces it.
+    observer.write_before(signal, "raise_signal", SNAPSHOT)
     start_helper(observer.watch, ())
     run(arguments, "greenrt doctor")
