@@ -7,16 +7,12 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.child import environment
-from support.gunicorn import WORKER, gunicorn
+from support.gunicorn import WORKER, datagrams, gunicorn, having, until
 from support.tls import CERTIFICATE
 
 WORKERS = pytest.mark.parametrize("worker", [WORKER, "sync"], ids=["greenrt", "sync"])
@@ -76,16 +72,6 @@ def app(environ, start_response):
 """
 
 
-def until(holds: Callable[[], Any]) -> Any:
-    """Wait until a condition holds, and return its value."""
-    give_up = time.monotonic() + 30
-    while time.monotonic() < give_up:
-        if value := holds():
-            return value
-        time.sleep(0.01)
-    raise AssertionError(holds())
-
-
 def ask(path: str, target: str, field: str = "X: y") -> bytes:
     """Send a request and return all that comes back."""
     with socket.socket(socket.AF_UNIX) as sock:
@@ -96,28 +82,6 @@ def ask(path: str, target: str, field: str = "X: y") -> bytes:
             return b"".join(iter(lambda: sock.recv(65536), b""))
         except ConnectionError:
             return b""
-
-
-@contextmanager
-def datagrams(path: Path) -> Iterator[list[bytes]]:
-    """Collect datagrams all the time: a full queue would block gunicorn."""
-    found: list[bytes] = []
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.bind(str(path))
-        reading = threading.Thread(target=lambda: found.extend(iter(lambda: sock.recv(65536), b"end")))
-        reading.start()
-        try:
-            yield found
-        finally:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ending:
-                ending.sendto(b"end", str(path))
-            reading.join()
-
-
-def having(found: list[bytes], text: bytes) -> bytes:
-    """Wait for a datagram that has the text in it."""
-    data: bytes = until(lambda: next((each for each in found if text in each), None))
-    return data
 
 
 @WORKERS

@@ -1,17 +1,19 @@
-"""gunicorn as a process of its own."""
+"""gunicorn as a process of its own, and what its loggers send."""
 
 import re
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from support.child import environment
 
-__all__ = ["WORKER", "gunicorn"]
+__all__ = ["WORKER", "datagrams", "gunicorn", "having", "until"]
 
 WORKER = "greenrt.adapters.gunicorn.Worker"
 
@@ -47,3 +49,35 @@ def gunicorn(
             process.wait()
             reading.join()
             process.stderr.close()
+
+
+def until(holds: Callable[[], Any]) -> Any:
+    """Wait until a condition holds, and return its value."""
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up:
+        if value := holds():
+            return value
+        time.sleep(0.01)
+    raise AssertionError(holds())
+
+
+@contextmanager
+def datagrams(path: Path) -> Iterator[list[bytes]]:
+    """Collect datagrams all the time: a full queue would block gunicorn."""
+    found: list[bytes] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(path))
+        reading = threading.Thread(target=lambda: found.extend(iter(lambda: sock.recv(65536), b"end")))
+        reading.start()
+        try:
+            yield found
+        finally:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ending:
+                ending.sendto(b"end", str(path))
+            reading.join()
+
+
+def having(found: list[bytes], text: bytes) -> bytes:
+    """Wait for a datagram that has the text in it."""
+    data: bytes = until(lambda: next((each for each in found if text in each), None))
+    return data
