@@ -127,3 +127,68 @@ def test_each_thread_has_its_own_connection_to_a_manager(method: str, tmp_path: 
         timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "done []\n", "")
+
+
+OWNERS = """
+import multiprocessing, threading
+context = multiprocessing.get_context("fork")
+def show(*things):
+    print(*things, *(thing._semlock._is_mine() for thing in things if hasattr(thing, "_semlock")))
+def elsewhere(function, *args, name="T1"):
+    thread = threading.Thread(target=function, args=args, name=name)
+    thread.start()
+    thread.join()
+def use(condition):
+    try: condition.notify()
+    except AssertionError as error: print(error)
+    try: condition.wait(0)
+    except AssertionError as error: print(error)
+def hold(lock):
+    lock.acquire()
+    show(lock)
+    elsewhere(show, lock, name="T2")
+    show(lock)
+for make in (context.Lock, context.RLock, context.Semaphore, lambda: context.BoundedSemaphore(2)):
+    lock = make()
+    show(lock)
+    with lock:
+        show(lock)
+        elsewhere(show, lock)
+        elsewhere(use, context.Condition(lock))
+    show(lock)
+    elsewhere(show, lock)
+    elsewhere(hold, lock)
+    show(lock)
+lock = context.RLock()
+with lock, lock:
+    show(lock)
+    elsewhere(show, lock)
+lock = context.Lock()
+lock.acquire()
+elsewhere(lock.release)
+show(lock)
+elsewhere(lock.acquire)
+show(lock)
+process = context.Process(target=show, args=(lock,), name="P1")
+process.start()
+process.join()
+"""
+
+
+def test_locks_tell_their_owner_as_unpatched(tmp_path: Path) -> None:
+    """The owner is a green thread, for every kind of lock and semaphore."""
+    program = tmp_path / "program.py"
+    program.write_text(OWNERS)
+    printed = [
+        subprocess.run(
+            [sys.executable, *options, str(program)],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        for options in ((), ("-m", "greenrt.monkey"))
+    ]
+    assert "SomeOtherThread" in printed[0]
+    assert printed[1] == printed[0]

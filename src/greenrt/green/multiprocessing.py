@@ -26,7 +26,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
 
     # Its standard name.
     __module__ = "_multiprocessing"
-    # The green thread of this process that has the recursive lock.
+    # The green thread that acquired it last in this process: the C object notes the native thread only.
     _owner: int | None = None
     _freed: Event | None = None
 
@@ -57,8 +57,8 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
             pause = min(pause * 2, _LONGEST)
 
     def _is_others(self) -> bool:
-        """Tell whether another green thread of this process has the recursive lock: all share a native thread."""
-        return self.kind == _RECURSIVE and self._owner is not None and self._owner != get_ident()
+        """Tell whether it is a recursive lock that another green thread of this native thread holds."""
+        return self.kind == _RECURSIVE and super()._is_mine() and self._owner != get_ident()
 
     def _try(self) -> bool:
         taken: bool = not self._is_others() and super().acquire(False)
@@ -66,7 +66,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
         return taken
 
     def _note(self, taken: bool) -> None:
-        if taken and self.kind == _RECURSIVE:
+        if taken:
             self._owner = get_ident()
 
     def release(self) -> None:
@@ -74,8 +74,6 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
         if self._is_others():
             raise AssertionError("attempt to release recursive lock not owned by thread")
         super().release()
-        if self.kind == _RECURSIVE and self._count() == 0:
-            self._owner = None
         if self._freed is not None:
             self._freed.set()
 
@@ -86,7 +84,8 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
         self.release()
 
     def _is_mine(self) -> bool:
-        return not self._is_others() and bool(super()._is_mine())
+        """Tell whether the calling thread acquired it last in this process, and it is not released yet."""
+        return bool(super()._is_mine()) and self._owner == get_ident()
 
     def _get_value(self) -> int:
         give_way()
@@ -97,7 +96,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
         return bool(super()._is_zero())
 
     def _after_fork(self) -> None:
-        self._owner = self._freed = None
+        self._freed = None
         super()._after_fork()
 
 
