@@ -15,6 +15,7 @@ from greenrt.monkey.rivals import guard_against_rivals, refuse_rivals
 from greenrt.monkey.running_loops import patch_asyncio
 from greenrt.monkey.thread_locals import renew_thread_locals
 
+from greenrt import _original
 from greenrt._hub.slot import on_main_thread
 from greenrt._loop.backends import backend_class
 from greenrt._typing import Any, TypeVar
@@ -154,7 +155,7 @@ def patch_thread(
     import _thread
     import threading as module
 
-    from greenrt.green import thread
+    from greenrt.green import interpreters, thread
     from greenrt.green import threading as green
 
     if is_module_patched("_thread"):
@@ -170,18 +171,9 @@ def patch_thread(
         locks.renew_locks(logging)
     when_imported("ctypes", patch_ctypes)
     when_imported("asyncio", patch_asyncio)
-    _patch_interpreters()
-
-
-def _patch_interpreters() -> None:
-    """Patch what runs code in subinterpreters: an InterpreterPoolExecutor has a thread for each."""
-    try:
-        import _interpreters  # type: ignore[import-not-found]
-    except ImportError:
-        return
-    from greenrt.green import interpreters as green
-
-    replace(_interpreters, green.FUNCTIONS)
+    if interpreters.FUNCTIONS:
+        # An InterpreterPoolExecutor has a thread for each.
+        replace(_original.interpreters, interpreters.FUNCTIONS)
 
 
 @_patcher("os")

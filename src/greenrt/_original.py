@@ -18,6 +18,12 @@ from types import ModuleType
 
 from greenrt._typing import Any
 
+try:
+    import _interpreters as interpreters  # type: ignore[import-not-found]
+except ImportError:
+    # New in 3.13.
+    interpreters = None
+
 __all__ = [
     "TIMEOUT_MAX",
     "Empty",
@@ -26,12 +32,16 @@ __all__ = [
     "RLock",
     "ShutDown",
     "allocate_lock",
+    "call_in_interpreter",
     "close",
+    "create_interpreter",
+    "destroy_interpreter",
     "dup2",
     "epoll",
     "epoll_poll",
     "eventfd_read",
     "eventfd_write",
+    "exec_in_interpreter",
     "get_ident",
     "get_native_id",
     "get_signal",
@@ -40,6 +50,7 @@ __all__ = [
     "gethostbyname",
     "gethostbyname_ex",
     "getnameinfo",
+    "interpreters",
     "interrupt_main",
     "late_module",
     "make_native_handle",
@@ -57,6 +68,8 @@ __all__ = [
     "readinto",
     "readv",
     "renew_lock",
+    "run_func_in_interpreter",
+    "run_string_in_interpreter",
     "select",
     "sendfile",
     "set_sentinel",
@@ -139,6 +152,13 @@ select = _select.select
 poll: Any = getattr(_select, "poll", None)
 epoll: Any = getattr(_select, "epoll", None)
 epoll_poll: Any = getattr(epoll, "poll", None)
+# Of `_interpreters`; not every version has each.
+create_interpreter: Any = getattr(interpreters, "create", None)
+destroy_interpreter: Any = getattr(interpreters, "destroy", None)
+exec_in_interpreter: Any = getattr(interpreters, "exec", None)
+call_in_interpreter: Any = getattr(interpreters, "call", None)
+run_func_in_interpreter: Any = getattr(interpreters, "run_func", None)
+run_string_in_interpreter: Any = getattr(interpreters, "run_string", None)
 Empty = _queue.Empty
 Full = _queue.Full
 # New in 3.13.

@@ -112,3 +112,25 @@ def call():
         one.close()
 assert greenrt.get_hub().threadpool.apply(call) == 32
 """)
+
+
+def test_the_native_thread_has_the_name_of_the_thread() -> None:
+    run("""
+def name():
+    import _thread
+    return _thread._get_name()
+one = interpreters.create()
+process = name()
+names = []
+def call():
+    names.append(one.call(name))
+threading.Thread(target=call, name="a long name of a thread").start()
+while not names:
+    time.sleep(0.001)
+import greenrt
+greenrt.spawn(call).join()
+call()
+assert names == ["a long name of a thread"[:15], process, process], names
+assert name() == process
+one.close()
+""")

@@ -4,31 +4,19 @@ Each call has a native thread to itself, none of a pool: calls may wait for each
 interpreters. If its greenlet is killed, the call goes on. `concurrent.interpreters` is Python over these functions.
 """
 
-from types import ModuleType
+from contextlib import suppress
 
-try:
-    import _interpreters  # type: ignore[import-not-found]
-except ImportError:
-    # New in 3.13.
-    _interpreters = ModuleType("_interpreters")
-
+from greenrt import _original
 from greenrt._hub.park import in_hub, new_park
 from greenrt._hub.slot import hub_for_waiting
 from greenrt._native.helper import admit_signals, start_helper
 from greenrt._native.switch import ending
 from greenrt._render import render
 from greenrt._typing import Any
+from greenrt.green.thread import system_name
 from greenrt.green.twins import standing
 
 __all__ = ["FUNCTIONS"]
-
-# Bound before patching; not every version has each.
-_create: Any = getattr(_interpreters, "create", None)
-_destroy: Any = getattr(_interpreters, "destroy", None)
-_exec: Any = getattr(_interpreters, "exec", None)
-_call: Any = getattr(_interpreters, "call", None)
-_run_func: Any = getattr(_interpreters, "run_func", None)
-_run_string: Any = getattr(_interpreters, "run_string", None)
 
 
 class _Call:
@@ -38,6 +26,8 @@ class _Call:
         self.function = function
         self.args = args
         self.kwargs = kwargs
+        # Other greenlets share the name of their native thread, which the new one inherits.
+        self.name = system_name()
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -53,13 +43,16 @@ class _Call:
 
     def _run(self, park: Any) -> None:
         admit_signals()
+        if self.name and _original.set_thread_name is not None:
+            with suppress(OSError):
+                _original.set_thread_name(self.name)
         try:
             self.value = self.function(*self.args, **self.kwargs)
         except BaseException as error:
             self.error = error
         # A greenlet that was killed meanwhile never hears of the interpreter that was made for it.
-        if not park.wake(True) and self.function is _create and self.error is None:
-            _destroy(self.value)
+        if not park.wake(True) and self.function is _original.create_interpreter and self.error is None:
+            _original.destroy_interpreter(self.value)
 
     def __repr__(self) -> str:
         return f"<call of {render(self.function)} in a native thread>"
@@ -73,37 +66,37 @@ def _make(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def create(*args: Any, **kwargs: Any) -> Any:
     """Make an interpreter, in a native thread; see `concurrent.interpreters.create`."""
-    return _make(_create, args, kwargs)
+    return _make(_original.create_interpreter, args, kwargs)
 
 
 def destroy(*args: Any, **kwargs: Any) -> Any:
     """End an interpreter, and what it runs at its end; see `concurrent.interpreters.Interpreter.close`."""
-    return _make(_destroy, args, kwargs)
+    return _make(_original.destroy_interpreter, args, kwargs)
 
 
 def exec(*args: Any, **kwargs: Any) -> Any:
     """Run source code in an interpreter; see `concurrent.interpreters.Interpreter.exec`."""
-    return _make(_exec, args, kwargs)
+    return _make(_original.exec_in_interpreter, args, kwargs)
 
 
 def call(*args: Any, **kwargs: Any) -> Any:
     """Call a function in an interpreter; see `concurrent.interpreters.Interpreter.call`."""
-    return _make(_call, args, kwargs)
+    return _make(_original.call_in_interpreter, args, kwargs)
 
 
 def run_func(*args: Any, **kwargs: Any) -> Any:
     """Run the body of a function in an interpreter."""
-    return _make(_run_func, args, kwargs)
+    return _make(_original.run_func_in_interpreter, args, kwargs)
 
 
 def run_string(*args: Any, **kwargs: Any) -> Any:
     """Run source code in an interpreter, as `exec`."""
-    return _make(_run_string, args, kwargs)
+    return _make(_original.run_string_in_interpreter, args, kwargs)
 
 
 # What patching replaces in `_interpreters`: what makes an interpreter, ends one, or runs code in it.
 FUNCTIONS: dict[str, Any] = standing(
-    _interpreters,
+    _original.interpreters,
     create=create,
     destroy=destroy,
     exec=exec,

@@ -307,6 +307,12 @@ def set_name(name: str) -> None:
         _original.set_thread_name(name)
 
 
+def system_name() -> str:
+    """Return the name that the calling green thread has given to `set_name`; "" if it has none, or is no thread."""
+    current = getcurrent()
+    return current.name_of_system if isinstance(current, _GreenThread) else ""
+
+
 def _get_name() -> str:
     """Return the name that the system shows of the current native thread; of a green thread, what it would show."""
     current = getcurrent()
