@@ -75,10 +75,12 @@ NATIVE_ERROR = "C code throws errors at native threads only"
 UNTRIED = {BUSY, NATIVE_ERROR}
 NATIVE_ID = "green threads share a native one, whose number is no secret"
 BUFFERED = "the C code of buffered files tells native threads apart, not green ones, and says RuntimeError"
+ALONE = "the test expects a warning about a fork beside native threads, and there is only one"
 BELOW_TLS = "the test reads the C object below the socket, which never waits: the green socket does"
 
 # Test id: the reason.
 DIFFERENCES = {
+    "test.test_concurrent_futures.test_thread_pool.ThreadPoolExecutorTest.test_process_fork_from_a_threadpool": ALONE,
     "test.test_fork1.ForkTest.test_threaded_import_lock_fork": "imp.acquire_lock is the native thread's",
     "test.test_io.CBufferedRandomTest.test_slow_close_from_thread": BUFFERED,
     "test.test_io.CBufferedWriterTest.test_slow_close_from_thread": BUFFERED,
