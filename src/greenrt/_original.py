@@ -46,6 +46,7 @@ __all__ = [
     "get_native_id",
     "get_signal",
     "getaddrinfo",
+    "getcpuclockid",
     "gethostbyaddr",
     "gethostbyname",
     "gethostbyname_ex",
@@ -94,6 +95,7 @@ __all__ = [
 ]
 
 sleep = time.sleep
+getcpuclockid: Any = getattr(time, "pthread_getcpuclockid", None)
 allocate_lock = _thread.allocate_lock
 RLock = _thread.RLock
 get_ident = _thread.get_ident

@@ -325,6 +325,63 @@ assert seen == [USR1]
     assert errors == ""
 
 
+def test_pthread_kill_of_greenlets_is_for_their_native_thread() -> None:
+    _, errors = run(
+        "patched",
+        """
+seen = []
+signal.signal(USR1, lambda number, frame: seen.append(threading.get_ident()))
+def kill(ident):
+    seen.clear()
+    signal.pthread_kill(ident, USR1)
+    wait_for(lambda: seen)
+def clock(ident):
+    return time.pthread_getcpuclockid(ident)
+mine = clock(threading.get_ident())
+idents, end = [], threading.Event()
+def work():
+    ident = threading.get_ident()
+    kill(ident)
+    assert clock(ident) == mine
+    idents.append(ident)
+    end.wait()
+made = [greenrt.spawn(work), threading.Thread(target=work)]
+made[0].start()
+made[1].start()
+raw = greenrt.spawn_raw(work)
+wait_for(lambda: len(idents) == 3)
+assert threading.get_ident() not in idents
+for ident in idents:
+    kill(ident)
+    assert clock(ident) == mine
+# A greenlet of another native thread.
+pool, others = greenrt.ThreadPool(1), []
+def away():
+    others.append(greenrt._original.get_ident())
+    greenlet = greenrt.spawn(lambda: others.append(threading.get_ident()) or time.sleep(0.3))
+    greenlet.join()
+running = pool.spawn(away)
+wait_for(lambda: len(others) == 2)
+kill(others[1])
+assert clock(others[1]) == clock(others[0]) != mine
+running.get()
+end.set()
+for thread in made:
+    thread.join()
+for ident in (*idents[:2], others[1]):
+    for call in (clock, kill):
+        try: call(ident)
+        except ProcessLookupError: pass
+        else: raise AssertionError(call)
+for call in (clock, kill):
+    try: call("x")
+    except TypeError: pass
+    else: raise AssertionError(call)
+""",
+    )
+    assert errors == ""
+
+
 def test_pthread_kill_of_a_native_thread_has_the_main_one_call_the_handler() -> None:
     _, errors = run(
         "patched",

@@ -215,3 +215,16 @@ putter.get()
 import queue as standard
 assert standard.Queue.put.__module__ == "queue"
 """)
+
+
+def test_the_size_of_a_simple_queue_counts_the_storage_of_its_items() -> None:
+    run("""
+made = queue.SimpleQueue()
+assert sys.getsizeof(made) < 2000
+for number in range(1000):
+    made.put(number)
+assert sys.getsizeof(made) >= 8 * 1000
+while not made.empty():
+    made.get()
+assert sys.getsizeof(made) < 2000
+""")

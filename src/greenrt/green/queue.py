@@ -1,6 +1,7 @@
 """The standard library's `queue` module over cooperative locks; SimpleQueue, which is C there, is made anew."""
 
 import queue as _stdlib
+import sys
 
 from greenrt import _original
 from greenrt._typing import Any
@@ -34,6 +35,10 @@ class SimpleQueue(_SimpleQueue):
 
     def __repr__(self) -> str:
         return object.__repr__(self)
+
+    def __sizeof__(self) -> int:
+        """Count the storage of the items too, which is an object of its own here. See `sys.getsizeof`."""
+        return super().__sizeof__() + sys.getsizeof(self.queue)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError("cannot pickle '_queue.SimpleQueue' object")

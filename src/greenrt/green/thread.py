@@ -13,7 +13,9 @@ from _signal import SIGINT
 from _thread import *  # noqa: F403
 from collections.abc import Callable
 from contextvars import Context
+from errno import ESRCH
 from functools import cache, partial
+from gc import get_objects
 from operator import index
 from weakref import WeakSet
 
@@ -176,10 +178,42 @@ def _thread_of(ident: int) -> Any:
     return None
 
 
-def native_ident(ident: int) -> int:
-    """Return the identity of the native thread that runs the green thread `ident`; other identities as they are."""
-    thread = _thread_of(ident)
-    return ident if thread is None else int(thread.hub.thread_ident)
+def native_ident(ident: Any) -> Any:
+    """Return the identity of the native thread that runs the green thread or greenlet `ident`.
+
+    The identity of a native thread is returned as it is. ProcessLookupError for one that no living thread has: the C
+    library takes an identity for an address, and would read what is there.
+    """
+    if not isinstance(ident, int) or ident in threads_with_hub or ident in sys._current_frames():
+        return ident
+    here = _main_greenlet(getcurrent())
+    found = here if ident == get_ident() else _greenlet_of(ident)
+    main = None if found is None else _main_greenlet(found)
+    if main is here:
+        return _original.get_ident()
+    for native, hub in list(threads_with_hub.items()):
+        if hub.parent is main:
+            return native
+    raise ProcessLookupError(ESRCH, os.strerror(ESRCH))
+
+
+def _main_greenlet(found: greenlet) -> greenlet:
+    """Return the main greenlet of the native thread to which a greenlet belongs."""
+    while found.parent is not None:
+        found = found.parent
+    return found
+
+
+def _greenlet_of(ident: int) -> greenlet | None:
+    """Return the living greenlet whose identity `get_ident` has returned; None if there is none."""
+    thread: greenlet | None = _thread_of(ident)
+    if thread is not None:
+        return thread
+    # Slow, and rare: most programs pass the identities of threads. A table would cost each greenlet more.
+    for candidate in get_objects():
+        if id(candidate) == ident and isinstance(candidate, greenlet):
+            return None if candidate.dead else candidate
+    return None
 
 
 def throw_into(ident: int, kind: type[BaseException]) -> bool:

@@ -1,6 +1,9 @@
 # Compiled functions are builtin ones: classes don't bind them, as they don't bind what these replace.
 # cython: binding=False, embedsignature=True, embedsignature.format=clinic
-"""The standard library's `time` module, cooperative: `sleep` suspends the greenlet only."""
+"""The standard library's `time` module, cooperative: `sleep` suspends the greenlet only.
+
+A green thread has the CPU clock of the native thread that runs it.
+"""
 
 # The names of the standard module are defined anew, which is the point.
 # mypy: disable-error-code="no-redef"
@@ -13,6 +16,8 @@ from time import *  # noqa: F403
 from greenrt import _original
 from greenrt._hub.pausing import sleep as _sleep
 from greenrt._typing import Any
+from greenrt.green.thread import native_ident
+from greenrt.green.twins import standing
 
 # CPython counts time in nanoseconds, in 64 bits.
 LONGEST = 2**63 / 1e9
@@ -54,5 +59,11 @@ def _refusal(seconds: Any) -> Exception:
     return OverflowError("timestamp too large to convert to C PyTime_t")
 
 
+def pthread_getcpuclockid(thread_id: Any, /) -> int:
+    """Return the number of a thread's CPU clock. See `time.pthread_getcpuclockid`."""
+    clock: int = _original.getcpuclockid(native_ident(thread_id))
+    return clock
+
+
 # What patching replaces in the standard module's dict.
-FUNCTIONS: dict[str, Any] = {"sleep": sleep}
+FUNCTIONS: dict[str, Any] = standing(_stdlib, sleep=sleep, pthread_getcpuclockid=pthread_getcpuclockid)
