@@ -286,7 +286,9 @@ def test_a_killed_waiter_reaps_nothing() -> None:
 
 
 def test_without_pidfds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(stdlib_os, "pidfd_open")
+    from greenrt._loop import pidfd
+
+    monkeypatch.setattr(pidfd, "_pidfd_open", None)
     pid = child(3)
     assert waited(lambda: os.waitpid(pid, 0)) == (pid, 3 << 8)
 

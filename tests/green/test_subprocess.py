@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import greenrt
+from greenrt.green import os as green_os
 from greenrt.green import subprocess
 
 SLOW = "sleep 0.1; "
@@ -82,6 +83,20 @@ def test_a_wait_calls_the_pidfd_open_that_is_in_os(monkeypatch: pytest.MonkeyPat
         assert process.wait(timeout=20) == 0
         assert asked
         assert set(asked) == {process.pid}
+
+
+def test_what_is_in_the_place_of_pidfd_open_may_wait_for_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = os.pidfd_open
+
+    def slow(pid: int, flags: int = 0) -> int:
+        fd = original(pid, flags)
+        assert green_os.waitpid(pid, 0) == (pid, 0)
+        return fd
+
+    monkeypatch.setattr(os, "pidfd_open", slow)
+    with subprocess.Popen(["sleep", "0.1"]) as process:
+        # CPython's code takes a child that something else has reaped for one that succeeded.
+        assert process.wait(timeout=20) == 0
 
 
 @pytest.mark.skipif(not hasattr(stdlib_subprocess.Popen, "_wait_pidfd"), reason="a step of 3.15's wait")

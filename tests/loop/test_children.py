@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.child import run_script
 
-from greenrt._loop import children
+from greenrt._loop import children, pidfd
 from greenrt._loop.loop import Loop
 
 from .conftest import Rig
@@ -23,7 +23,7 @@ def shell(command: str) -> int:
 @pytest.fixture(params=["pidfd", "thread"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if request.param == "thread":
-        monkeypatch.delattr(os, "pidfd_open")
+        monkeypatch.setattr(pidfd, "_pidfd_open", None)
     yield request.param
     give_up = time.monotonic() + 10
     while children._threads and time.monotonic() < give_up:
@@ -171,7 +171,7 @@ def test_without_a_free_fd_a_thread_waits(loop: Loop, monkeypatch: pytest.Monkey
     def full(pid: int, flags: int) -> int:
         raise OSError(24, "too many open files")
 
-    monkeypatch.setattr(os, "pidfd_open", full)
+    monkeypatch.setattr(pidfd, "_pidfd_open", full)
     pid = shell("exit 4")
     _, seen = watch(loop, pid)
     loop.run()

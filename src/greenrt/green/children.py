@@ -9,6 +9,7 @@ SIGCHLD and its handler are left alone. Where this thread has no hub, the calls 
 """
 
 import os
+from collections.abc import Callable
 
 from greenrt import _original
 from greenrt._hub.io import forget_fd, give_way, park_on_fd
@@ -34,15 +35,20 @@ _watched: dict[tuple[int, int, int], list[Any]] = {}
 # -- Waiting for a change
 
 
-def park_until_exit(pid: int, timeout: float | None = None) -> bool:
-    """Park until process `pid` has ended, reaped or not; False after `timeout` seconds. Nothing is reaped."""
+def park_until_exit(
+    pid: int, timeout: float | None = None, pidfd_open: Callable[[int, int], int] | None = None
+) -> bool:
+    """Park until process `pid` has ended, reaped or not; False after `timeout` seconds. Nothing is reaped.
+
+    `pidfd_open` is called in the place of `os.pidfd_open`.
+    """
     # Others first: a child that lives for a moment has ended when they are through, and needs no fd. Each child that
     # is forked meanwhile would have to close that.
     yield_now()
     if _has_ended(pid):
         return True
     try:
-        fd = open_pidfd(pid)
+        fd = open_pidfd(pid, pidfd_open)
     except ProcessLookupError:
         return True
     if fd is None:
