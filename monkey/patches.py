@@ -152,10 +152,11 @@ def patch_thread(
     `existing_locks` green ones take the places of native locks that are free; with `logging` of its handlers'
     locks too. What can't be replaced is in the report.
     """
+    import _imp
     import _thread
     import threading as module
 
-    from greenrt.green import interpreters, thread
+    from greenrt.green import import_lock, interpreters, thread
     from greenrt.green import threading as green
 
     if is_module_patched("_thread"):
@@ -171,6 +172,9 @@ def patch_thread(
         locks.renew_locks(logging)
     when_imported("ctypes", patch_ctypes)
     when_imported("asyncio", patch_asyncio)
+    if not is_module_patched("_imp"):
+        replace(_imp, import_lock.FUNCTIONS)
+        import_lock.wait_before_forks()
     if interpreters.FUNCTIONS:
         # An InterpreterPoolExecutor has a thread for each.
         replace(_original.interpreters, interpreters.FUNCTIONS)

@@ -4,6 +4,7 @@ Bound when greenrt is first imported. The runtime takes every blocking function 
 standard library never changes the runtime itself.
 """
 
+import _imp
 import _signal
 import _socket
 import _thread
@@ -31,6 +32,7 @@ __all__ = [
     "Full",
     "RLock",
     "ShutDown",
+    "acquire_import_lock",
     "allocate_lock",
     "call_in_interpreter",
     "close",
@@ -68,6 +70,7 @@ __all__ = [
     "read",
     "readinto",
     "readv",
+    "release_import_lock",
     "renew_lock",
     "run_func_in_interpreter",
     "run_string_in_interpreter",
@@ -94,6 +97,8 @@ __all__ = [
     "writev",
 ]
 
+acquire_import_lock: Any = _imp.acquire_lock
+release_import_lock: Any = _imp.release_lock
 sleep = time.sleep
 getcpuclockid: Any = getattr(time, "pthread_getcpuclockid", None)
 allocate_lock = _thread.allocate_lock

@@ -80,3 +80,76 @@ def test_a_fork_whose_warning_is_an_error_loses_nothing(function: str) -> None:
         """,
         function,
     )
+
+
+IMPORT_LOCK = """
+import _imp, os, sys, threading, time
+from greenrt import monkey
+monkey.patch_all()
+import greenrt
+
+held, go = threading.Event(), threading.Event()
+def importer():
+    _imp.acquire_lock()
+    _imp.acquire_lock()
+    sys.modules["made_in_two_steps"] = 1
+    held.set()
+    go.wait()
+    _imp.release_lock()
+    time.sleep(0.01)
+    sys.modules["made_in_two_steps"] = 2
+    _imp.release_lock()
+
+def forked():
+    child = os.fork()
+    if not child:
+        # Also if a pending kill takes effect here, as it does in the parent.
+        try:
+            with_lock = _imp.lock_held()
+            import colorsys
+        finally:
+            os._exit(sys.modules["made_in_two_steps"] + 10 * with_lock)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def run(expected, act=lambda forking: go.set()):
+    held.clear(), go.clear()
+    thread = threading.Thread(target=importer)
+    thread.start()
+    held.wait()
+    forking = greenrt.spawn(forked)
+    time.sleep(0.01)
+    act(forking)
+    assert forking.get(timeout=20) == expected, forking.get()
+    go.set()
+    thread.join()
+"""
+
+
+def test_a_fork_waits_for_the_import_lock_of_other_green_threads() -> None:
+    run_script(
+        IMPORT_LOCK
+        + """
+run(2)
+# Its own does not matter.
+_imp.acquire_lock()
+assert forked() == 12
+_imp.release_lock()
+assert not _imp.lock_held()
+"""
+    )
+
+
+def test_a_kill_meanwhile_takes_effect_after_the_fork() -> None:
+    run_script(
+        IMPORT_LOCK
+        + """
+try:
+    run(2, lambda forking: forking.kill(ValueError("killed"), block=False))
+except ValueError:
+    pass
+else:
+    raise AssertionError("the kill is lost")
+assert _imp.lock_held()
+go.set()
+"""
+    )
