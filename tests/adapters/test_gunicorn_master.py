@@ -57,14 +57,10 @@ control_socket = f"{folder}/control"
 control_socket_mode = 0o640
 enable_backlog_metric = True
 statsd_host = f"unix://{folder}/statsd"
-syslog_addr = f"unix://{folder}/syslog#dgram"
 raw_env = [f"TITLES={folder}/titles"]
 
-if phase == "syslog":
+if phase == "file":
     proc_name = "mine"
-    accesslog = f"{folder}/access-syslog"
-    syslog = disable_redirect_access_to_syslog = True
-elif phase == "file":
     logconfig = f"{folder}/log.ini"
 elif phase == "json":
     logconfig_json = f"{folder}/log.json"
@@ -141,7 +137,7 @@ def prepare(folder: Path) -> None:
     (folder / "log.ini").write_text(LOGCONFIG)
     (folder / "log.json").write_text(json.dumps(dictionary("json")))
     (folder / "log.py").write_text(repr(dictionary("dict")))
-    (folder / "phase").write_text("syslog")
+    (folder / "phase").write_text("file")
 
 
 @contextmanager
@@ -175,43 +171,38 @@ def ended(folder: Path) -> bool:
 def test_daemon_control_socket_names_metrics_and_logs(worker: str, tmp_path: Path) -> None:
     prepare(tmp_path)
     titles = tmp_path / "titles"
-    with datagrams(tmp_path / "syslog") as syslog, datagrams(tmp_path / "statsd") as statsd:
-        with daemon(tmp_path, worker) as master:
-            # daemon, paste and raw_paste_global_conf
-            started = re.compile(r"Listening at: http:.*:(\d+) ")
-            port = int(until(lambda: started.search(text_of(tmp_path / "errors")))[1])
-            found = ask(port)
-            assert found["uri"] == f"config:{tmp_path}/paste.ini#main"
-            assert found["global_conf"] == {"FOO": "1", "BAR": "2"}
-            assert found["master"] == master
-            assert found["session"] not in (os.getsid(0), master)
-            # proc_name
-            until(lambda: {"gunicorn: master [mine]", "gunicorn: worker [mine]"} <= set(lines(titles)))
-            # disable_redirect_access_to_syslog: the error log is sent, the access log stays in its file.
-            ask(port)
-            until(lambda: text_of(tmp_path / "access-syslog").count("GET /one") == 2)
-            having(syslog, b"Booting worker")
-            assert not any(b"gunicorn.mine.access" in each for each in syslog)
-            # enable_backlog_metric: a histogram, once a second
-            assert re.fullmatch(rb"gunicorn\.backlog:[\d.]+\|h", having(statsd, b"backlog"))
-            # control_socket and control_socket_mode
-            control = tmp_path / "control"
-            until(control.exists)
-            until(lambda: stat.S_IMODE(control.stat().st_mode) == 0o640)
-            with ControlClient(str(control)) as client:
-                assert len(client.send_command("show workers")["workers"]) == 1
-            for phase in ("file", "json", "dict"):
-                (tmp_path / "phase").write_text(phase)
-                os.kill(master, signal.SIGHUP)
-                assert logged(tmp_path / f"access-{phase}", port).startswith(f"{phase}: ")
-            # default_proc_name: without proc_name, that of the kind of application
-            assert f"gunicorn: worker [{tmp_path}/paste.ini]" in lines(titles)
-            # pre_exec, before the new master takes the place of the old one
-            os.kill(master, signal.SIGUSR2)
-            assert until(lambda: text_of(tmp_path / "pre_exec")) == f"{master} {tmp_path}/paste.ini"
-            until(lambda: text_of(tmp_path / "pid.2"))
-            os.kill(master, signal.SIGTERM)
-            until(lambda: ask(port)["master"] not in (master, 1))
+    with datagrams(tmp_path / "statsd") as statsd, daemon(tmp_path, worker) as master:
+        # daemon, paste and raw_paste_global_conf
+        started = re.compile(r"Listening at: http:.*:(\d+) ")
+        port = int(until(lambda: started.search(text_of(tmp_path / "errors")))[1])
+        found = ask(port)
+        assert found["uri"] == f"config:{tmp_path}/paste.ini#main"
+        assert found["global_conf"] == {"FOO": "1", "BAR": "2"}
+        assert found["master"] == master
+        assert found["session"] not in (os.getsid(0), master)
+        # proc_name
+        until(lambda: {"gunicorn: master [mine]", "gunicorn: worker [mine]"} <= set(lines(titles)))
+        # enable_backlog_metric: a histogram, once a second
+        assert re.fullmatch(rb"gunicorn\.backlog:[\d.]+\|h", having(statsd, b"backlog"))
+        # control_socket and control_socket_mode
+        control = tmp_path / "control"
+        until(control.exists)
+        until(lambda: stat.S_IMODE(control.stat().st_mode) == 0o640)
+        with ControlClient(str(control)) as client:
+            assert len(client.send_command("show workers")["workers"]) == 1
+        assert logged(tmp_path / "access-file", port).startswith("file: ")
+        (tmp_path / "phase").write_text("json")
+        os.kill(master, signal.SIGHUP)
+        assert logged(tmp_path / "access-json", port).startswith("json: ")
+        # default_proc_name: without proc_name, that of the kind of application
+        assert f"gunicorn: worker [{tmp_path}/paste.ini]" in lines(titles)
+        # pre_exec, before a new master takes the place of the old one
+        (tmp_path / "phase").write_text("dict")
+        os.kill(master, signal.SIGUSR2)
+        assert until(lambda: text_of(tmp_path / "pre_exec")) == f"{master} {tmp_path}/paste.ini"
+        until(lambda: text_of(tmp_path / "pid.2"))
+        os.kill(master, signal.SIGTERM)
+        assert logged(tmp_path / "access-dict", port).startswith("dict: ")
 
 
 def lines(path: Path) -> list[str]:
@@ -250,14 +241,17 @@ def app(environ, start_response):
 
 
 @WORKERS
-def test_with_reuse_port_each_worker_has_a_listening_socket_of_its_own(worker: str, tmp_path: Path) -> None:
+def test_reuse_port_and_no_access_log_in_syslog(worker: str, tmp_path: Path) -> None:
+    """Each worker has a listening socket of its own; the access log stays in its file."""
     (tmp_path / "program.py").write_text(REUSING)
-    with socket.socket() as sock:
+    with datagrams(tmp_path / "syslog") as syslog, socket.socket() as sock:
+        # This socket shares the port, but does not listen: it gets no connection.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(("127.0.0.1", 0))
-        # This socket shares the port, but does not listen: it gets no connection.
         port = sock.getsockname()[1]
         options = ["-k", worker, "-w", "2", "--reuse-port", "--no-control-socket", "-b", f"127.0.0.1:{port}"]
+        options += ["--log-syslog", "--log-syslog-to", f"unix://{tmp_path}/syslog#dgram"]
+        options += ["--disable-redirect-access-to-syslog", "--access-logfile", "access"]
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *options, "program:app"],
             cwd=tmp_path,
@@ -277,6 +271,9 @@ def test_with_reuse_port_each_worker_has_a_listening_socket_of_its_own(worker: s
         finally:
             process.terminate()
             assert process.wait(30) == 0
+        having(syslog, b"Shutting down")
+        assert not any(b".access" in each for each in syslog)
+    assert "GET /one" in (tmp_path / "access").read_text()
     first, second = seen.values()
     assert len(first) == len(second) == 1
     assert first != second

@@ -1,12 +1,17 @@
 """``gunicorn.socket`` and ``werkzeug.socket`` in the environ: the first use takes the connection from the server."""
 
+import os
+import struct
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.tls import contexts
 from support.wsgi import request, serving, talk
 
-from greenrt.green import socket
+import greenrt
+from greenrt import monkey
+from greenrt.green import select, socket, ssl
 
 StartResponse = Callable[..., Any]
 FIELDS = ("Connection: Upgrade", "Upgrade: echo")
@@ -130,15 +135,116 @@ def test_the_new_protocol_begins_after_the_body() -> None:
     assert answer == b"<early>"
 
 
-@pytest.mark.parametrize("name", ["makefile", "dup", "recvmsg", "detach"])
-def test_methods_that_would_lose_bytes_say_so(name: str) -> None:
+def echo_by_makefile(sock: Any) -> None:
+    with sock.makefile("rwb", buffering=0) as file:
+        file.write(b"<")
+        while data := file.read(4):
+            file.write(data)
+        file.write(b">")
+
+
+def echo_by_dup(sock: Any) -> None:
+    sock.send(b"<")
+    with sock.dup() as again:
+        while data := again.recv(4):
+            again.sendall(data)
+        again.sendall(b">")
+
+
+def echo_by_recvmsg(sock: Any) -> None:
+    sock.sendmsg([b"<"])
+    while data := sock.recvmsg(4)[0]:
+        sock.sendmsg([data])
+    sock.sendmsg([b">"])
+
+
+def echo_by_select(sock: Any) -> None:
+    sock.sendall(b"<")
+    while select.select([sock], [], [], 20)[0]:
+        data = sock.recv(4)
+        if not data:
+            break
+        assert select.select([], [sock], [], 20)[1]
+        sock.sendall(data)
+    sock.sendall(b">")
+
+
+def echo_by_poll(sock: Any) -> None:
+    sock.sendall(b"<")
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    while poll.poll(20_000) and (data := sock.recv(4)):
+        sock.sendall(data)
+    sock.sendall(b">")
+
+
+def echo_in_native_thread(sock: Any) -> None:
+    sock.setblocking(True)
+    greenrt.get_hub().threadpool.apply(echo_by_original_select, (sock.fileno(),))
+
+
+def echo_by_original_select(fd: int) -> None:
+    os.write(fd, b"<")
+    select_original = monkey.get_original("select", "select")
+    while select_original([fd], [], [], 20)[0] and (data := os.read(fd, 4)):
+        os.write(fd, data)
+    os.write(fd, b">")
+
+
+WAYS = [echo_by_makefile, echo_by_dup, echo_by_recvmsg, echo_by_select, echo_by_poll, echo_in_native_thread]
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("early", [b"early", b""], ids=["early bytes", "none"])
+def test_each_way_to_use_the_connection_finds_all_bytes(how: Any, early: bytes) -> None:
+    with serving(taking("gunicorn.socket", how)) as server:
+        assert talk(server, upgrade() + early, b"late", half_close=True) == b"<%blate>" % early
+
+
+@pytest.mark.parametrize("how", [echo, echo_into, *WAYS])
+def test_bytes_in_the_tls_record_of_the_request(how: Any) -> None:
+    client, context = contexts(ssl)
+    with serving(taking("gunicorn.socket", how), ssl_context=context) as server:
+        with socket.create_connection(server.address, 30) as plain:
+            with client.wrap_socket(plain, server_hostname="localhost") as sock:
+                # Records larger than what is read at once: the rest waits in the TLS layer.
+                sock.sendall(upgrade() + b"early" * 1000)
+                sock.sendall(b"late" * 3000)
+                found = b""
+                while len(found) < 17_001:
+                    found += sock.recv(65536)
+                assert found == b"<" + b"early" * 1000 + b"late" * 3000
+
+
+def test_the_end_of_the_application_sends_all_and_closes() -> None:
     def use(sock: Any) -> None:
-        with pytest.raises(NotImplementedError, match=f"5 bytes were received .* before {name}"):
-            getattr(sock, name)(*([100] if name == "recvmsg" else []))
-        echo(sock)
+        sock.sendall(b"x" * 1_000_000)
+        assert sock.getpeername()[0] == "127.0.0.1"
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) in (0, 1)
+        assert sock.gettimeout() is None
+
+    before = len(os.listdir("/proc/self/fd"))
+    with serving(taking("gunicorn.socket", use)) as server:
+        assert talk(server, upgrade() + b"early") == b"x" * 1_000_000
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_client_that_resets_ends_the_stream() -> None:
+    ended: list[bytes] = []
+
+    def use(sock: Any) -> None:
+        sock.sendall(b"<")
+        assert sock.recv(5) == b"early"
+        ended.append(sock.recv(5))
 
     with serving(taking("gunicorn.socket", use)) as server:
-        assert talk(server, upgrade() + b"early", half_close=True) == b"<early>"
+        with socket.create_connection(server.address, 30) as client:
+            client.sendall(upgrade() + b"early")
+            assert client.recv(1) == b"<"
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        while not ended:
+            greenrt.sleep(0.001)
+    assert ended == [b""]
 
 
 def test_other_requests_have_no_socket() -> None:

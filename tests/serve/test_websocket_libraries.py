@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.child import environment, run_script
 from support.gunicorn import gunicorn
+from support.tls import CERTIFICATE
 
 APPLICATION = """
 import simple_websocket
@@ -121,11 +122,37 @@ SOCKETIO_CLIENT = """
     """
 
 
+# The first frame is in the segment of the request: with ping_interval the library waits for it in a selector.
+EARLY_CLIENT = """
+    import socket, ssl, sys
+
+    host, port, certificate = *sys.argv[1].rsplit(":", 1), sys.argv[2]
+    request = (
+        f"GET /echo HTTP/1.1\\r\\nHost: {host}\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n"
+        "Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\\r\\n\\r\\n"
+    ).encode()
+    # A mask of zeros leaves the text as it is.
+    frames = [b"\\x81\\x83" + bytes(4) + text for text in (b"abc", b"def")]
+    sock = socket.create_connection((host, int(port)), 20)
+    if certificate:
+        sock = ssl.create_default_context(cafile=certificate).wrap_socket(sock, server_hostname="localhost")
+    with sock:
+        sock.sendall(request + frames[0])
+        answer = b""
+        while not answer.endswith(b"\\r\\n\\r\\n\\x81\\x03cba"):
+            answer += (data := sock.recv(1000))
+            assert data, answer
+        assert answer.startswith(b"HTTP/1.1 101 ")
+        sock.sendall(frames[1])
+        assert sock.recv(1000) == b"\\x81\\x03fed"
+    """
+
+
 @contextmanager
-def command(folder: Path) -> Iterator[tuple[str, Any]]:
+def command(folder: Path, *options: str) -> Iterator[tuple[str, Any]]:
     """Run `greenrt serve` and yield host and port, and a function that ends it and returns what is on stderr."""
     (folder / "program.py").write_text(APPLICATION)
-    line = [sys.executable, "-m", "greenrt.monkey.cli", "serve", "--bind", "0", "program:app"]
+    line = [sys.executable, "-m", "greenrt.monkey.cli", "serve", "--bind", "0", *options, "program:app"]
     with open(folder / "errors", "w") as errors:
         process = subprocess.Popen(
             line, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=errors, text=True
@@ -138,7 +165,7 @@ def command(folder: Path) -> Iterator[tuple[str, Any]]:
 
     assert process.stdout is not None
     try:
-        found = re.search(r"http://(\S+),", process.stdout.readline())
+        found = re.search(r"https?://(\S+),", process.stdout.readline())
         assert found is not None
         yield found[1], end
     finally:
@@ -174,5 +201,14 @@ def test_flask_sock_and_simple_websocket(server: Any, tmp_path: Path) -> None:
 def test_socketio_over_both_transports(server: Any, tmp_path: Path) -> None:
     with server(tmp_path) as (host, end):
         run_script(SOCKETIO_CLIENT, host)
+        errors = end()
+    assert "Traceback" not in errors, errors
+
+
+@pytest.mark.parametrize("certificate", [None, CERTIFICATE], ids=["plain", "tls"])
+def test_a_frame_in_the_segment_of_the_request(certificate: Path | None, tmp_path: Path) -> None:
+    options = ["--tls-cert", str(certificate)] if certificate else []
+    with command(tmp_path, *options) as (host, end):
+        run_script(EARLY_CLIENT, host, str(certificate or ""))
         errors = end()
     assert "Traceback" not in errors, errors

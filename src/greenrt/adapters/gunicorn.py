@@ -157,7 +157,7 @@ class Server(WSGIServer):
 
     def _base_environ(self, wire: Any, peer: Any) -> dict[str, Any]:
         environ = super()._base_environ(wire, peer)
-        environ["gunicorn.socket"] = ConnectionSocket(wire.sock, wire.hand_over)
+        environ["gunicorn.socket"] = ConnectionSocket(wire, wire.hand_over)
         return environ
 
     def answer(self, environ: dict[str, Any], start_response: Any) -> Any:

@@ -198,6 +198,8 @@ class WSGIServer(StreamServer):
             self.error_log.debug("a connection from %s broke: %s", _shown_peer(peer), error)
         finally:
             self._wires.discard(wire)
+            if wire.relay is not None:
+                wire.relay.close()
             self._refusals.report(False)
 
     def _base_environ(self, wire: Wire, peer: Any) -> dict[str, Any]:
@@ -266,6 +268,8 @@ class WSGIServer(StreamServer):
             if plain:
                 continue
             if wire.handed_over:
+                if wire.relay is not None:
+                    wire.relay.drain(self.limits.write_time)
                 return
             if exchange.body is not NO_BODY and not exchange.body.discard():
                 wire.linger()

@@ -4,79 +4,66 @@ from collections.abc import Callable
 from functools import partial
 
 from greenrt._typing import Any
-from greenrt.green import socket
+from greenrt.serve.http.relay import Relay
+from greenrt.serve.http.wire import Wire
 
 __all__ = ["ConnectionSocket"]
 
 # Methods that tell something about the connection, or set options: the server goes on with it.
-NEUTRAL = frozenset(
+ABOUT_CONNECTION = frozenset(
     """
-    cipher compression fileno get_channel_binding get_inheritable getblocking getpeercert getpeername getsockname
-    getsockopt gettimeout pending selected_alpn_protocol selected_npn_protocol session_reused set_inheritable
-    setsockopt shared_ciphers version
+    cipher compression get_channel_binding getpeercert getpeername getsockname getsockopt pending
+    selected_alpn_protocol selected_npn_protocol session_reused setsockopt shared_ciphers version
     """.split()
 )
-# Methods that would leave out the bytes that were received with the request.
-RECEIVING = frozenset("detach dup makefile read recvfrom_into recvmsg recvmsg_into share unwrap".split())
+ABOUT_DESCRIPTOR = frozenset(
+    "fileno get_inheritable getblocking gettimeout set_inheritable timeout".split(),
+)
+# The methods of a TLS socket, in those of the plain socket that stands for it.
+PLAIN = {"read": "recv", "write": "send"}
 
 
 class ConnectionSocket:
     """The socket of a connection. The first call that sends, receives or closes takes the connection from the server.
 
-    `recv`, `recv_into` and `recvfrom` return the bytes after the request first that the server has received with it.
-    Where there are such bytes, `select` does not see them, and the other receiving methods raise NotImplementedError.
+    If the server has received bytes after the request, they go through a `Relay`: from the first such call on,
+    `fileno` is another one, at which `select` and its like find these bytes. It lasts until the application returns.
     """
 
-    __slots__ = ("_early", "_hand_over", "_sock")
+    __slots__ = ("_descriptor", "_hand_over", "_sock", "_wire")
 
-    def __init__(self, sock: Any, hand_over: Callable[[], tuple[Any, bytes]]) -> None:
-        self._sock = sock
+    def __init__(self, wire: Wire, hand_over: Callable[[], tuple[Any, bytes]]) -> None:
+        self._wire = wire
+        # What it is about is the client's connection; what sends and receives may be the relay's socket.
+        self._sock = self._descriptor = wire.sock
         self._hand_over: Callable[[], tuple[Any, bytes]] | None = hand_over
-        self._early = b""
 
     def _take(self) -> Any:
-        """Return the socket, which the server leaves alone from now on."""
+        """Return the socket that sends and receives, which the server leaves alone from now on."""
         if self._hand_over is not None:
-            _, self._early = self._hand_over()
+            _, early = self._hand_over()
             self._hand_over = None
-        return self._sock
+            if early:
+                self._wire.relay = Relay(self._sock, early)
+                self._descriptor = self._wire.relay.application_side
+        return self._descriptor
 
     def _call(self, name: str, *args: Any, **options: Any) -> Any:
         sock = self._take()
-        if self._early and name in RECEIVING:
-            raise NotImplementedError(
-                f"{len(self._early)} bytes were received with the request; call recv before {name}"
-            )
+        if sock is not self._sock and not hasattr(sock, name):
+            if name not in PLAIN:
+                raise NotImplementedError(
+                    f"{name} of TLS: bytes were received with the request, so this connection has no TLS of its own"
+                )
+            name = PLAIN[name]
         return getattr(sock, name)(*args, **options)
 
-    def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """See `socket.socket.recv`."""
-        sock = self._take()
-        if not self._early:
-            return sock.recv(bufsize, flags)  # type: ignore[no-any-return]
-        data = self._early[:bufsize]
-        if not flags & socket.MSG_PEEK:
-            self._early = self._early[len(data) :]
-        return data
-
-    def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
-        """See `socket.socket.recvfrom`; a connection has no address here."""
-        return self.recv(bufsize, flags), None
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """See `socket.socket.recv_into`."""
-        sock = self._take()
-        if not self._early:
-            return sock.recv_into(buffer, nbytes, flags)  # type: ignore[no-any-return]
-        view = memoryview(buffer).cast("B")
-        data = self.recv(nbytes or len(view), flags)
-        view[: len(data)] = data
-        return len(data)
-
     def __getattr__(self, name: str) -> Any:
+        if name in ABOUT_DESCRIPTOR:
+            return getattr(self._descriptor, name)
         found = getattr(self._sock, name)
         # Looking at it, as templates and debuggers do, does not take the connection.
-        if name in NEUTRAL or name.startswith("_") or not callable(found):
+        if name in ABOUT_CONNECTION or name.startswith("_") or not callable(found):
             return found
         return partial(self._call, name)
 

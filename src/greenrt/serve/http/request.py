@@ -47,7 +47,7 @@ def _persistent(environ: dict[str, Any], modern: bool, wire: Wire, body: Any) ->
         hand_over = wire.hand_over if body is NO_BODY else body.hand_over
         environ["greenrt.upgrade"] = hand_over
         # Where libraries for WebSockets look for the connection.
-        environ["gunicorn.socket"] = environ["werkzeug.socket"] = ConnectionSocket(wire.sock, hand_over)
+        environ["gunicorn.socket"] = environ["werkzeug.socket"] = ConnectionSocket(wire, hand_over)
     return "close" not in listed and (modern or "keep-alive" in listed)
 
 

@@ -14,7 +14,7 @@ cdef class Wire:
     cdef HeadScanner _scanner
     cdef bint _direct
     cdef public bytes buffer
-    cdef public object error, limits, sock
+    cdef public object error, limits, relay, sock
     cdef public bint handed_over, idle, last, new
 
     cpdef wait_at_most(self, object seconds)

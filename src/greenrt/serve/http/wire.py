@@ -43,6 +43,7 @@ class Wire:
         "limits",
         "new",
         "position",
+        "relay",
         "short",
         "sock",
     )
@@ -69,6 +70,8 @@ class Wire:
         self.last = False
         # Whether the application took the socket for another protocol.
         self.handed_over = False
+        # What passes the connection to the application, if bytes after the request had been received by then.
+        self.relay: Any = None
         self._timeout: float | None = -1.0
 
     def wait_at_most(self, seconds: float | None) -> None:
