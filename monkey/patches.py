@@ -1,5 +1,6 @@
 """What is patched, module by module."""
 
+import builtins
 import functools
 import threading
 from collections.abc import Callable
@@ -182,12 +183,12 @@ def patch_thread(
 
 @_patcher("os")
 def patch_os() -> None:
-    """Patch what `os` and `termios` have to wait for fds and child processes; `open`, `io.FileIO` and stdin."""
+    """Patch what `os` and `termios` have to wait for fds and child processes; `open`, `io.FileIO`, `input`, stdin."""
     import io
     import os
     import sys
 
-    from greenrt.green import opening, stdin
+    from greenrt.green import opening, prompt, stdin
     from greenrt.green import os as green
 
     try:
@@ -208,6 +209,7 @@ def patch_os() -> None:
         os.supports_dir_fd.add(os.open)
     # The builtin is a copy, and so are the names of `_io`.
     replace(io, opening.FUNCTIONS)
+    replace(builtins, prompt.FUNCTIONS)
     for stream in (sys.stdin, sys.__stdin__):
         stdin.make_green(stream)
 

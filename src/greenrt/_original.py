@@ -8,6 +8,7 @@ import _imp
 import _signal
 import _socket
 import _thread
+import builtins
 import io
 import os
 import queue as _queue
@@ -53,6 +54,7 @@ __all__ = [
     "gethostbyname",
     "gethostbyname_ex",
     "getnameinfo",
+    "input",
     "interpreters",
     "interrupt_main",
     "late_module",
@@ -135,6 +137,7 @@ gethostbyname = _socket.gethostbyname
 gethostbyname_ex = _socket.gethostbyname_ex
 getnameinfo = _socket.getnameinfo
 open = io.open
+input = builtins.input
 FileIO = io.FileIO
 os_open = os.open
 close = os.close

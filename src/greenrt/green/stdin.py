@@ -2,7 +2,7 @@
 
 Python makes the stream before any patching, modules keep copies of it, and it may have read ahead. So the objects
 stay: the reading methods of the raw file get cooperative twins as attributes of that object, and those of the buffer
-serve one greenlet at a time. `input` reads through them, except at a terminal, where it waits in C.
+serve one greenlet at a time. `input` reads through them, except at a terminal: see `prompt`.
 """
 
 from collections.abc import Callable
