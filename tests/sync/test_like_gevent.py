@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -216,6 +217,22 @@ def test_what_fetches_raises_the_timeout_it_was_given(
 def test_what_waits_returns_as_after_any_timeout(name: str, silent: str | bool | None, runs: bool) -> None:
     timeout = new_timeout(silent, runs)
     assert not WAIT[name](timeout)
+    timeout.cancel()
+
+
+@pytest.mark.parametrize("name", [*FETCH, *WAIT])
+def test_a_timeout_that_is_overdue_when_the_call_begins(name: str) -> None:
+    """The call may look at the clock before it waits, as it lets others run first."""
+    timeout = Timeout.start_new(0.001)
+    busy_until = time.monotonic() + 0.03
+    while time.monotonic() < busy_until:
+        pass
+    if name in WAIT:
+        assert not WAIT[name](timeout)
+    else:
+        with pytest.raises(Timeout) as raised:
+            FETCH[name](timeout)
+        assert raised.value is timeout
     timeout.cancel()
 
 

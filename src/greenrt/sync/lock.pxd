@@ -5,6 +5,7 @@ from greenrt.sync.permits cimport Permits
 
 
 cpdef object checked_timeout(object blocking, object timeout)
+cdef bint _ends_meanwhile(object limit) except -1
 
 
 cdef class Mutex(Permits):

@@ -40,6 +40,17 @@ def checked_timeout(blocking: Any, timeout: Any) -> Any:
     return seconds
 
 
+def _ends_meanwhile(limit: Any) -> bool:
+    """`give_way`; return True if `limit` is a greenrt.Timeout, and it is that which ends the wait."""
+    try:
+        give_way()
+    except BaseException as error:
+        if error is not limit:
+            raise
+        return True
+    return False
+
+
 class Mutex(Permits):
     """What Lock and RLock have in common: a single permit."""
 
@@ -107,8 +118,7 @@ class Lock(Mutex):
             return self._obtain(True, None)
         limit = checked_timeout(blocking, timeout)
         if blocking and limit != 0:
-            give_way()
-            return self._obtain(True, limit)
+            return not _ends_meanwhile(limit) and self._obtain(True, limit)
         if self._obtain(False, None):
             return True
         # A lock may be polled too. A free one is taken without a yield, as promised.
