@@ -191,6 +191,12 @@ def echo_by_original_select(fd: int) -> None:
     os.write(fd, b">")
 
 
+def echo_with_timeout(sock: Any) -> None:
+    sock.settimeout(20)
+    echo_by_select(sock)
+    assert sock.gettimeout() == 20
+
+
 WAYS = [echo_by_makefile, echo_by_dup, echo_by_recvmsg, echo_by_select, echo_by_poll, echo_in_native_thread]
 
 
@@ -201,19 +207,34 @@ def test_each_way_to_use_the_connection_finds_all_bytes(how: Any, early: bytes) 
         assert talk(server, upgrade() + early, b"late", half_close=True) == b"<%blate>" % early
 
 
-@pytest.mark.parametrize("how", [echo, echo_into, *WAYS])
-def test_bytes_in_the_tls_record_of_the_request(how: Any) -> None:
+# TLS sockets have no dup and no recvmsg.
+TLS_WAYS = [
+    echo,
+    echo_into,
+    echo_by_makefile,
+    echo_by_select,
+    echo_with_timeout,
+    echo_by_poll,
+    echo_in_native_thread,
+]
+
+
+@pytest.mark.parametrize(
+    ("how", "early"),
+    [(how, b"early" * 1000) for how in (echo, echo_into, *WAYS)] + [(how, b"") for how in TLS_WAYS],
+)
+def test_all_bytes_over_tls(how: Any, early: bytes) -> None:
     client, context = contexts(ssl)
     with serving(taking("gunicorn.socket", how), ssl_context=context) as server:
         with socket.create_connection(server.address, 30) as plain:
             with client.wrap_socket(plain, server_hostname="localhost") as sock:
                 # Records larger than what is read at once: the rest waits in the TLS layer.
-                sock.sendall(upgrade() + b"early" * 1000)
+                sock.sendall(upgrade() + early)
                 sock.sendall(b"late" * 3000)
                 found = b""
-                while len(found) < 17_001:
+                while len(found) < 12_001 + len(early):
                     found += sock.recv(65536)
-                assert found == b"<" + b"early" * 1000 + b"late" * 3000
+                assert found == b"<" + early + b"late" * 3000
 
 
 def test_the_end_of_the_application_sends_all_and_closes() -> None:

@@ -26,13 +26,14 @@ class Relay:
             # Whatever the default timeout is: the socket that was handed over has none.
             end.settimeout(None)
         # At once, so that the caller's next look at the socket finds them; the rest only if the pair cannot hold all.
-        sent = self._inner.send(early)
+        sent = self._inner.send(early) if early else 0
         self._to_client = Greenlet.spawn(self._pass_to_client)
         self._directions = Group([self._to_client, Greenlet.spawn(self._pass_to_application, early[sent:])])
 
     def _pass_to_application(self, early: bytes) -> None:
         try:
-            self._inner.sendall(early)
+            if early:
+                self._inner.sendall(early)
             while data := self._sock.recv(CHUNK):
                 self._inner.sendall(data)
             self._inner.shutdown(socket.SHUT_WR)
