@@ -161,8 +161,9 @@ def translate(modules: list[Extension]) -> None:
     for module in modules:
         module.include_dirs = [str(folder), "src/greenrt/_native"]
     with interruptions(folder) as interrupted:
-        # Compilers get the same text in each environment: a compiler's cache knows it again.
-        shutil.copy2(Path(greenlet.__file__).with_name("greenlet.h"), folder)
+        # pip builds in environments with random names. With the header here the include path is always the same, and
+        # a compiler's cache finds what an earlier build has compiled.
+        shutil.copyfile(Path(greenlet.__file__).with_name("greenlet.h"), folder / "greenlet.h")
         translated = cythonize(
             modules,
             shared_utility_qualified_name=SHARED,

@@ -69,7 +69,7 @@ class Stage:
     after: list[str] = field(default_factory=list)
     # Whether the machine may lack what it takes.
     optional: bool = False
-    # Whether it hardly computes: one such stage runs beside the others.
+    # Whether it mostly waits: one such stage runs beside those that compute.
     waits: bool = False
     result: str = ""
     seconds: float = 0.0

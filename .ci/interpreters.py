@@ -1,5 +1,6 @@
 """The CPythons of this machine."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -18,18 +19,23 @@ def interpreters(*named: str) -> dict[str, str]:
     One of `named` is preferred to one in PATH, and that to one of pyenv's. SystemExit if a named one does not run.
     """
     names = [*named, *(f"python3.{minor}" for minor in range(OLDEST[1], 30)), "python3"]
-    names += sorted(map(str, Path.home().glob(".pyenv/versions/*/bin/python3")), reverse=True)
+    pyenv = Path.home().glob(".pyenv/versions/*/bin/python3")
+    names += map(
+        str,
+        sorted(pyenv, key=lambda path: [int(part) for part in re.findall(r"\d+", str(path))], reverse=True),
+    )
     found: dict[tuple[int, int], str] = {}
     for name in names:
         try:
             done = subprocess.run([name, "-c", DESCRIBE], capture_output=True, text=True, timeout=60)
-        except OSError:
+        except (OSError, subprocess.TimeoutExpired):
             done = None
         if done is None or done.returncode:
             if name in named:
                 raise SystemExit(f"{name} is not an interpreter that runs")
             continue
-        kind, major, minor, free_threaded, path = done.stdout.split(maxsplit=4)
+        # A sitecustomize may print too.
+        kind, major, minor, free_threaded, path = done.stdout.splitlines()[-1].split(maxsplit=4)
         version = int(major), int(minor)
         if kind == "cpython" and version >= OLDEST and free_threaded == "0":
             found.setdefault(version, path.strip())

@@ -28,9 +28,10 @@ def subscribe(when: str, callback: Callback, name: str | None = None) -> None:
     """Have `callback(name)` called before (`when="will_patch"`) or after (``"did_patch"``) something is patched.
 
     `name` is that of one patch function without ``patch_`` (``"socket"``, ``"dns"``, ``"all"``...), or of a module
-    given to `patch_module`; None: each. Each name is announced once; what was patched before is announced to a
-    ``"did_patch"`` callback at once. What a callback raises goes to the caller of the patch function; raised before,
-    it stops that from patching. Main thread only, as patching.
+    given to `patch_module`; None: each. `patch_all` rebinds the copies that other modules have before it announces
+    ``"all"``, a single patch function before it announces its own name. Each name is announced once; what was patched
+    before is announced to a ``"did_patch"`` callback at once. What a callback raises goes to the caller of the patch
+    function; raised before, it stops that from patching. Main thread only, as patching.
 
     Packages can subscribe by entry points in the groups ``greenrt.will_patch`` and ``greenrt.did_patch``: the entry
     point's name is `name`, its object the callback. They are loaded when the first thing is patched; RuntimeWarning

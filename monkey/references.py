@@ -64,14 +64,16 @@ def places(things: list[Any], apart: Iterable[Any] = ()) -> list[Place]:
     mine = (things, known, methods, *apart)
     holders = [holder for holder in holders if not any(holder is one for one in mine)]
     owners = _owners([holder for holder in holders if type(holder) is dict])
+    functions = _functions_by_defaults([holder for holder in holders if type(holder) is tuple])
     found: list[Place] = []
     for holder in holders:
         owner = owners.get(id(holder), holder)
         # The interpreter keeps a copy of the names of C modules.
         if owner is holder and type(holder) is dict and "__name__" in holder and "__doc__" in holder:
             continue
-        if not _is_left_alone(owner):
-            found += _places_in(holder, owner, known)
+        users = functions.get(id(holder), [])
+        if not (all(map(_is_left_alone, users)) if users else _is_left_alone(owner)):
+            found += _places_in(holder, owner, known, users)
     return found
 
 
@@ -113,28 +115,23 @@ def _is_left_alone(owner: Any) -> bool:
         home: Any = owner.__name__
         if home in LEFT_ALONE_MODULES:
             return True
-    elif type(owner) is tuple:
-        homes = [function.__module__ for function in _functions_with_defaults(owner)]
-        return bool(homes) and all(map(_is_home_left_alone, homes))
     else:
-        home = owner.__module__ if is_a(owner, type) else type(owner).__module__
-    return _is_home_left_alone(home)
-
-
-def _is_home_left_alone(home: Any) -> bool:
+        home = owner.__module__ if is_a(owner, type) or is_a(owner, FunctionType) else type(owner).__module__
     return isinstance(home, str) and home.split(".")[0] in LEFT_ALONE
 
 
-def _functions_with_defaults(defaults: tuple[Any, ...]) -> list[FunctionType]:
-    return [
-        holder
-        for holder in _holders([defaults])
-        if type(holder) is FunctionType and holder.__defaults__ is defaults
-    ]
+def _functions_by_defaults(tuples: list[Any]) -> dict[int, list[FunctionType]]:
+    """Return which functions have each tuple for the defaults of their parameters: {id(tuple): functions}."""
+    found: dict[int, list[FunctionType]] = {}
+    wanted = {id(defaults) for defaults in tuples}
+    for holder in _holders(tuples) if tuples else ():
+        if type(holder) is FunctionType and id(holder.__defaults__) in wanted:
+            found.setdefault(id(holder.__defaults__), []).append(holder)
+    return found
 
 
-def _places_in(holder: Any, owner: Any, known: Known) -> Iterator[Place]:
-    """Yield the places in one object; `owner` is that of a dict."""
+def _places_in(holder: Any, owner: Any, known: Known, users: list[FunctionType]) -> Iterator[Place]:
+    """Yield the places in one object; `owner` is that of a dict, `users` have a tuple for their defaults."""
     kind = type(holder)
     if kind is dict:
         name = _name(owner)
@@ -150,7 +147,7 @@ def _places_in(holder: Any, owner: Any, known: Known) -> Iterator[Place]:
     elif kind is CellType:
         yield holder.cell_contents, "in a closure", _setter(holder, "cell_contents")
     else:
-        found = list(_defaults(holder, known) if kind is tuple else _attributes(holder, known))
+        found = list(_defaults(users, known) if kind is tuple else _attributes(holder, known))
         yield from found or [
             (thing, f"in {_name(holder)}", None) for thing in known.values() if _refers(holder, thing)
         ]
@@ -170,10 +167,10 @@ def _attributes(holder: Any, known: Known) -> Iterator[Place]:
                 yield value, f"{_name(holder)}.{name}", _slot_setter(slot, holder)
 
 
-def _defaults(holder: tuple[Any, ...], known: Known) -> Iterator[Place]:
-    """Yield the places in a tuple that holds the defaults of a function's parameters."""
-    for function in _functions_with_defaults(holder):
-        for index, value in enumerate(holder):
+def _defaults(functions: list[FunctionType], known: Known) -> Iterator[Place]:
+    """Yield the places in the defaults of functions' parameters."""
+    for function in functions:
+        for index, value in enumerate(function.__defaults__ or ()):
             if id(value) in known:
                 where = f"in a default of {function.__module__}.{function.__qualname__}"
                 yield value, where, _default_setter(function, index)

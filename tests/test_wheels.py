@@ -42,11 +42,12 @@ def test_one_interpreter_for_each_supported_version(alone: Path, monkeypatch: py
     fake(alone / "python3.14", "cpython 3 14 1 /free threaded")
     named = fake(alone / "mine", "cpython 3 15 0 /mine")
     fake(alone / "python3.15", "cpython 3 15 0 /other")
-    pyenv = alone.parent / ".pyenv" / "versions" / "3.11.9" / "bin"
-    pyenv.mkdir(parents=True)
-    fake(pyenv / "python3", "cpython 3 11 0 /pyenv")
+    for patch in (2, 9, 10):
+        pyenv = alone.parent / ".pyenv" / "versions" / f"3.11.{patch}" / "bin"
+        pyenv.mkdir(parents=True)
+        fake(pyenv / "python3", f"a line of a sitecustomize\ncpython 3 11 0 /pyenv/{patch}")
     assert module.interpreters(old, named) == {
-        "3.11": "/pyenv",
+        "3.11": "/pyenv/10",
         "3.12": "/a path/with blanks",
         "3.15": "/mine",
     }

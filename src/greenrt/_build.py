@@ -1,4 +1,7 @@
-"""Which modules are compiled, which `setup.py` reads here, and what the plain build costs; a check of it."""
+"""The list of compiled modules, the text on the plain build, and the check for half-built trees.
+
+`setup.py` runs this file too.
+"""
 
 import os
 from importlib.machinery import EXTENSION_SUFFIXES

@@ -14,6 +14,9 @@ from greenrt.dns import NoData, NxDomain, direct
 from greenrt.dns.search import Failure
 from greenrt.dns.sources import Dns
 from greenrt.green import happy, socket
+from greenrt.sync.group import Group
+from greenrt.sync.pool import Pool
+from greenrt.sync.threadpool import ThreadPool
 
 
 class Finalized:
@@ -64,7 +67,18 @@ compiled_only = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(params=["without asyncio", "after asyncio"])
+def exchanges_state(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whether greenlets exchange the state of their thread, as they do once an asyncio loop has run."""
+    hub = greenrt.get_hub()
+    if request.param == "after asyncio":
+        hub.swap = lambda state: None
+    yield
+    hub.swap = None
+
+
 @compiled_only
+@pytest.mark.usefixtures("exchanges_state")
 def test_a_finished_greenlet_that_a_parked_one_has_resumed() -> None:
     def work() -> Finalized:
         greenrt.sleep(0)
@@ -89,6 +103,7 @@ def test_a_finished_greenlet_that_a_parked_one_has_resumed() -> None:
 
 
 @compiled_only
+@pytest.mark.usefixtures("exchanges_state")
 @pytest.mark.parametrize("seconds", [0.001, 0], ids=["timer", "yield"])
 @pytest.mark.parametrize("beside", [False, True], ids=["by the hub", "by a greenlet"])
 def test_a_dropped_raw_greenlet_dies_at_once(seconds: float, beside: bool) -> None:
@@ -224,6 +239,33 @@ def failed_result() -> None:
         made().get()
 
 
+def call_of_imap() -> None:
+    with pytest.raises(KeyError):
+        list(Group().imap(fails_with_key_error, [1, 2]))
+
+
+def call_of_map_inside_a_pool() -> None:
+    pool = Pool(1)
+
+    def maps() -> None:
+        with pytest.raises(KeyError):
+            pool.map(fails_with_key_error, [1, 2])
+
+    pool.spawn(maps).join()
+
+
+def call_in_a_thread() -> None:
+    pool = ThreadPool(1)
+    with pytest.raises(KeyError):
+        pool.apply(fails_with_key_error, (1,))
+    pool.close()
+    pool.join()
+
+
+def fails_with_key_error(number: int) -> None:
+    raise KeyError(number)
+
+
 def failed_waiter() -> None:
     def made() -> Waiter:
         waiter = Waiter()
@@ -237,6 +279,9 @@ def failed_waiter() -> None:
 @pytest.mark.parametrize(
     "fails",
     [
+        call_of_imap,
+        call_of_map_inside_a_pool,
+        call_in_a_thread,
         failed_waiter,
         joined_greenlet,
         result_of_a_failed_greenlet,

@@ -472,6 +472,41 @@ print(len(cases), starved, flush=True)
 """
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "signal.getsignal(signal.SIGUSR2)",
+        "signal.raise_signal(signal.SIGUSR1)",
+        "signal.signal(signal.SIGUSR1, int)",
+        "signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)",
+    ],
+)
+def test_a_loop_over_signals_is_ended_by_a_timeout_a_kill_and_a_handler(call: str) -> None:
+    output, _ = run_script(f"""
+        import greenrt.monkey
+        greenrt.monkey.patch_all()
+        import greenrt, signal, threading
+
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        def spins():
+            while True:
+                {call}
+        try:
+            with greenrt.Timeout(0.02): spins()
+        except greenrt.Timeout: print("timeout")
+        spinner = greenrt.spawn(spins)
+        greenrt.sleep(0.02)
+        spinner.kill(timeout=10)
+        print("killed", spinner.dead)
+        def interrupts(*_): raise LookupError
+        signal.signal(signal.SIGALRM, interrupts)
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        try: spins()
+        except LookupError: print("interrupted")
+    """)
+    assert output == "timeout\nkilled True\ninterrupted\n"
+
+
 @pytest.mark.parametrize("ender", ENDERS)
 def test_a_loop_that_polls_is_ended_by(ender: str) -> None:
     script = CASES + SPIN.replace("ENDER", ENDERS[ender])

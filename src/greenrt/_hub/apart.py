@@ -10,14 +10,12 @@ from greenrt._typing import Any
 __all__ = ["resume_apart"]
 
 
-def resume_apart(swap: Callable[[Any], Any], target: greenlet) -> None:
-    """Switch to `target`, which shall not see the caller's state, and put that back afterwards.
+def resume_apart(swap: Callable[[Any], Any], mine: Any, target: greenlet) -> None:
+    """Switch to `target`, and afterwards put back `mine`, the caller's state, which ``swap(None)`` has returned.
 
     `swap(state)` puts a state in the place of the present one and returns that; None is that of a new greenlet.
     """
-    mine = swap(None)
     try:
         resume(target)
     finally:
-        if mine is not None:
-            swap(mine)
+        swap(mine)

@@ -169,19 +169,21 @@ class HubCore(Fiber):
             self.budget -= 1
             # A greenlet may come upon itself.
             if target is not running:
-                if self.swap is None:
+                mine = None if self.swap is None else self.swap(None)
+                if mine is None:
                     held = hold(target)
                     target = None
                     resume_held(held)
                 else:
-                    resume_apart(self.swap, target)
+                    resume_apart(self.swap, mine, target)
             return
         # Neither does it keep what it has looked at.
         entry = park = fiber = None
-        if self.swap is None:
+        mine = None if self.swap is None else self.swap(None)
+        if mine is None:
             resume(self)
         else:
-            resume_apart(self.swap, self)
+            resume_apart(self.swap, mine, self)
 
 
 def as_seconds(timeout: Any) -> float:

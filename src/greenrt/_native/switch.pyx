@@ -152,8 +152,8 @@ cpdef object resume_held(size_t held):
     """`resume` what `hold` returned, an active greenlet; no reference to it lasts while the caller is suspended."""
     cdef PyObject *target = <PyObject *>held
     if count_references(target) > 1:
-        # Something else refers to the greenlet: its own frames, or its park. greenlet runs no other code before the
-        # greenlet runs (it keeps the collector off), and does not look at its argument afterwards.
+        # Something else refers to the greenlet: its suspended frames, by way of its park. Before the greenlet runs,
+        # greenlet runs no code that ends those, and after the switch it does not look at its argument.
         drop(target)
         return switch_to_borrowed(target, NULL, NULL)
     cdef greenlet kept = <greenlet>target

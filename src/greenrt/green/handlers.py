@@ -22,7 +22,6 @@ from math import inf
 from types import FrameType
 
 from greenrt import _original
-from greenrt._hub.delivery import postpone
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.io import give_way
 from greenrt._hub.park import yield_now
@@ -112,14 +111,6 @@ def _unwrapped(handler: Any) -> Any:
     return handler
 
 
-def _yield_in_loops() -> None:
-    """`give_way`, for calls that programs take for atomic: an error that comes meanwhile waits for the next park."""
-    try:
-        give_way()
-    except BaseException as error:
-        postpone(error)
-
-
 def signal(signalnum: int, handler: Any) -> Any:
     """Set the handler of a signal, and return the one before. See `signal.signal`.
 
@@ -128,7 +119,7 @@ def signal(signalnum: int, handler: Any) -> Any:
     """
     if not counts_as_main():
         raise ValueError("signal only works in main thread of the main interpreter")
-    _yield_in_loops()
+    give_way()
     given = int(handler) if isinstance(handler, int) else _wrapped(handler)
     return _unwrapped(_original.set_signal(signalnum, given))
 
@@ -142,23 +133,23 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
 
 def getsignal(signalnum: int) -> Any:
     """Return the handler of a signal, as it was given. See `signal.getsignal`."""
-    _yield_in_loops()
+    give_way()
     return _unwrapped(_original.get_signal(signalnum))
 
 
 def raise_signal(signalnum: int, /) -> None:
     """Send a signal to the calling thread; its handler runs first. See `signal.raise_signal`."""
-    _yield_in_loops()
+    give_way()
     _original.raise_signal(signalnum)
 
 
 def pthread_kill(thread_id: int, signalnum: int, /) -> None:
     """Send a signal to a thread: to the native one that runs it, if it is green. See `signal.pthread_kill`."""
-    _yield_in_loops()
+    give_way()
     _original.pthread_kill(native_ident(thread_id), signalnum)
 
 
-# A handler that a signal of these calls gets the frame of their caller.
+# A handler gets the frame of their caller when one of these sends its signal.
 _SENDERS = {getattr(function, "__code__", None) for function in (raise_signal, pthread_kill)}
 
 

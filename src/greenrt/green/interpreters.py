@@ -37,8 +37,13 @@ class _Call:
         park.counted = True
         start_helper(self._run, (park,))
         park.wait()
-        if self.error is not None:
-            raise self.error
+        error, self.error = self.error, None
+        if error is not None:
+            # The traceback refers to this frame, which must not refer to the error.
+            try:
+                raise error
+            finally:
+                error = None
         return self.value
 
     def _run(self, park: Any) -> None:

@@ -8,6 +8,7 @@ Source of the behaviour: CPython's socket module and its Modules/socketmodule.c,
 import _socket
 import errno
 import os
+from contextlib import suppress
 
 from greenrt._hub.io import forget_fd, give_way
 from greenrt._hub.pausing import sleep
@@ -27,7 +28,8 @@ _native = _socket.socket
 
 _TIMED_OUT = -1
 _INTERNET = (_socket.AF_INET, _socket.AF_INET6)
-_TCP = (0, _socket.IPPROTO_TCP)
+# MPTCP is new in CPython 3.12's constants, and in Linux 5.6.
+_TCP = (0, _socket.IPPROTO_TCP, getattr(_socket, "IPPROTO_MPTCP", 262))
 _POLLERR_OR_HUP = 8 | 16
 _TCP_INFO: int = getattr(_socket, "TCP_INFO", -1)
 # Where tcpi_bytes_acked lies in the kernel's struct tcp_info. Kernels before 4.1 return less.
@@ -99,8 +101,10 @@ def _end_attempt(sock: Any, address: Any) -> None:
     Otherwise reads find the end of a stream in place of ENOTCONN, and the next connect reports ECONNABORTED.
     """
     if family_of(sock) in _INTERNET and sock.type == _socket.SOCK_STREAM and sock.proto in _TCP:
-        # Does not connect: the kernel reports the failure of the former attempt.
-        _connect_now(sock, address)
+        # Does not connect: the kernel reports the failure of the former attempt. An audit hook may refuse the call,
+        # which is none of the program's.
+        with suppress(Exception):
+            _connect_now(sock, address)
 
 
 def _connect_now(sock: Any, address: Any) -> int:

@@ -79,7 +79,10 @@ class _Results:
             self._taken += 1
             if self._room is not None:
                 self._room.release()
-            return task.get()
+            # The traceback of an error refers to this frame, which must not refer to the task, which keeps the error.
+            taken = [task]
+            del task
+            return taken.pop().get()
         if self._error is not None:
             # No variable refers to the error, and its traceback to this frame.
             raise self._take_error()
@@ -103,7 +106,10 @@ def _call_here(function: Callable[..., Any], item: Any) -> AsyncResult:
         result.set(function(item))
     except Exception as error:
         result.set_exception(error)
-    return result
+    # The traceback of the error refers to this frame, which must not refer to the result, which keeps the error.
+    made = [result]
+    del result
+    return made.pop()
 
 
 class Mapping:
@@ -180,7 +186,12 @@ class Mapping:
         if not self._runs_inside():
             return list(self.imap(func, iterable))
         results = [_call_here(func, item) if self.full() else self.spawn(func, item) for item in iterable]
-        return [result.get() for result in results]
+        results.reverse()
+        try:
+            return [results.pop().get() for _ in range(len(results))]
+        finally:
+            # The tracebacks of the errors refer to this frame, which must not refer to the results, which keep them.
+            results.clear()
 
     def map_cb(
         self,

@@ -83,6 +83,9 @@ class _Job:
         # What it was called with is not kept until the next job.
         self.args, self.kwargs = (), {}
         self.hand_over(value, error)
+        # The traceback refers to this frame, which must keep neither the error nor the job, whose result it is.
+        error = None
+        self = None  # type: ignore[assignment]
 
     def hand_over(self, value: Any, error: BaseException | None) -> None:
         """Have the result set on the waiter's thread."""
