@@ -510,7 +510,7 @@ def test_a_loop_over_signals_is_ended_by_a_timeout_a_kill_and_a_handler(call: st
 @pytest.mark.parametrize("ender", ENDERS)
 def test_a_loop_that_polls_is_ended_by(ender: str) -> None:
     script = CASES + SPIN.replace("ENDER", ENDERS[ender])
-    script = f"TESTS, LIMIT = {TESTS!r}, 8.0\n{script}\nos._exit(0)\n"
+    script = f"TESTS, LIMIT = {TESTS!r}, 20.0\n{script}\nos._exit(0)\n"
     output, _ = run_script(script)
     count, starved = output.split(" ", 1)
     assert int(count) >= 60
