@@ -72,7 +72,7 @@ def places(things: list[Any], apart: Iterable[Any] = ()) -> list[Place]:
         if owner is holder and type(holder) is dict and "__name__" in holder and "__doc__" in holder:
             continue
         users = functions.get(id(holder), [])
-        if not (all(map(_is_left_alone, users)) if users else _is_left_alone(owner)):
+        if not all(map(_is_left_alone, users or [owner])):
             found += _places_in(holder, owner, known, users)
     return found
 

@@ -34,7 +34,7 @@ def _wait(self: Any, timeout: float | None) -> int:
     The lock of `poll` and `send_signal` is held for a moment only, never while waiting.
     """
     deadline = None if timeout is None else monotonic() + timeout
-    # Once for each wait: a subclass may return early from it.
+    # At most once: the step of a subclass may return early, and repeating it would be a busy loop.
     step = None if timeout is None else getattr(self, "_wait_pidfd", None)
     while self.returncode is None:
         with self._waitpid_lock:

@@ -205,7 +205,7 @@ def _main_greenlet(found: greenlet) -> greenlet:
 
 
 def _greenlet_of(ident: int) -> greenlet | None:
-    """Return the living greenlet whose identity `get_ident` has returned; None if there is none."""
+    """Return the living greenlet with this identity, as `get_ident` returns it; None if no greenlet has it."""
     thread: greenlet | None = _thread_of(ident)
     if thread is not None:
         return thread
