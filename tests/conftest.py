@@ -4,7 +4,6 @@ Warnings are errors (pyproject.toml). A test that needs longer than the limit sa
 ``@pytest.mark.time_limit(seconds)``.
 """
 
-import faulthandler
 import gc
 import os
 import signal
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import build
+from support import build, time_limit
 from support.leaks import Holdings, settle
 
 import greenrt
@@ -52,7 +51,7 @@ REAL_STDERR = pytest.StashKey()
 def pytest_unconfigure(config: pytest.Config) -> None:
     stderr = config.stash.get(REAL_STDERR, None)
     if stderr is not None:
-        faulthandler.cancel_dump_traceback_later()
+        time_limit.disarm()
         stderr.close()
 
 
@@ -89,11 +88,11 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     marker = item.get_closest_marker("time_limit")
     stderr = item.config.stash[REAL_STDERR]
-    faulthandler.dump_traceback_later(marker.args[0] if marker else LIMIT, exit=True, file=stderr)
+    time_limit.arm(marker.args[0] if marker else LIMIT, stderr)
     try:
         return (yield)
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        time_limit.disarm()
 
 
 @pytest.hookimpl(wrapper=True)

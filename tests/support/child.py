@@ -29,7 +29,7 @@ def run_script(text: str, *arguments: str, code: int | None = 0, **variables: st
 
     `code` is the exit code that it must end with (None: any).
     """
-    script = "import faulthandler; faulthandler.dump_traceback_later(30, exit=True)\n" + textwrap.dedent(text)
+    script = "from support import time_limit; time_limit.arm(30)\n" + textwrap.dedent(text)
     done = subprocess.run(
         [sys.executable, *WARNINGS, "-c", script, *arguments],
         env=environment(**variables),
