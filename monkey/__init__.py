@@ -5,14 +5,6 @@ place: methods are replaced on the standard library's own classes, so classes st
 matter what was imported before.
 """
 
-from greenrt.monkey.api import (
-    get_original,
-    is_anything_patched,
-    is_module_patched,
-    is_object_patched,
-    patch_module,
-    report,
-)
 from greenrt.monkey.gevent_names import (
     MonkeyPatchWarning,
     patch_builtins,
@@ -20,7 +12,6 @@ from greenrt.monkey.gevent_names import (
     patch_selectors,
     patch_sys,
 )
-from greenrt.monkey.hooks import subscribe
 from greenrt.monkey.patches import (
     patch_all,
     patch_dns,
@@ -35,6 +26,15 @@ from greenrt.monkey.patches import (
     patch_thread,
     patch_time,
 )
+from greenrt.monkey.state import (
+    get_original,
+    is_anything_patched,
+    is_module_patched,
+    is_object_patched,
+    patch_module,
+    report,
+)
+from greenrt.monkey.subscribers import subscribe
 
 __all__ = [
     "MonkeyPatchWarning",

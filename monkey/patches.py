@@ -5,19 +5,17 @@ import functools
 import threading
 from collections.abc import Callable
 
-from greenrt.monkey import locks
-from greenrt.monkey.api import is_module_patched, note, one_sweep, patch_methods, replace, replace_together
-from greenrt.monkey.async_exc import patch_ctypes
-from greenrt.monkey.hooks import announcing
-from greenrt.monkey.imports import when_imported
-from greenrt.monkey.psycopg import subscribe_psycopg
-from greenrt.monkey.psycopg2 import subscribe_psycopg2
-from greenrt.monkey.rivals import guard_against_rivals, refuse_rivals
-from greenrt.monkey.running_loops import patch_asyncio
-from greenrt.monkey.thread_locals import renew_thread_locals
+from greenrt.monkey import existing
+from greenrt.monkey.async_exceptions import patch_ctypes
+from greenrt.monkey.asyncio_loops import patch_asyncio
+from greenrt.monkey.conflicts import guard_against_rivals, refuse_rivals
+from greenrt.monkey.drivers import subscribe_psycopg, subscribe_psycopg2
+from greenrt.monkey.import_hooks import when_imported
+from greenrt.monkey.state import is_module_patched, note, one_sweep, patch_methods, replace, replace_together
+from greenrt.monkey.subscribers import announcing
 
 from greenrt import _original
-from greenrt._hub.slot import on_main_thread
+from greenrt._hub.current_hub import on_main_thread
 from greenrt._loop.backends import backend_class
 from greenrt._typing import Any, TypeVar
 from greenrt.dns.choice import check_environment
@@ -90,7 +88,7 @@ def patch_socket(dns: bool = True, aggressive: bool = True) -> None:
     import socket
 
     from greenrt.green import socket as green
-    from greenrt.green.socket_options import note_existing
+    from greenrt.green._socket_options import note_existing
 
     patch_methods(socket, "socket", green.METHODS)
     note_existing()
@@ -114,9 +112,9 @@ def patch_ssl() -> None:
     """Patch `ssl.SSLSocket` in place; `ssl.SSLContext` stays as it is."""
     import ssl
 
-    from greenrt.green import tls
+    from greenrt.green import _ssl_socket
 
-    patch_methods(ssl, "SSLSocket", tls.METHODS)
+    patch_methods(ssl, "SSLSocket", _ssl_socket.METHODS)
 
 
 @_patcher("select")
@@ -157,7 +155,7 @@ def patch_thread(
     import _thread
     import threading as module
 
-    from greenrt.green import import_lock, interpreters, thread
+    from greenrt.green import _import_lock, _interpreters, thread
     from greenrt.green import threading as green
 
     if is_module_patched("_thread"):
@@ -168,17 +166,17 @@ def patch_thread(
     native_local = _thread._local
     replace_together((module, green.beneath(module)), (_thread, thread.FUNCTIONS))
     green.settle(module)
-    renew_thread_locals(native_local, thread._local)
+    existing.renew_thread_locals(native_local, thread._local)
     if existing_locks:
-        locks.renew_locks(logging)
+        existing.renew_locks(logging)
     when_imported("ctypes", patch_ctypes)
     when_imported("asyncio", patch_asyncio)
     if not is_module_patched("_imp"):
-        replace(_imp, import_lock.FUNCTIONS)
-        import_lock.wait_before_forks()
-    if interpreters.FUNCTIONS:
+        replace(_imp, _import_lock.FUNCTIONS)
+        _import_lock.wait_before_forks()
+    if _interpreters.FUNCTIONS:
         # An InterpreterPoolExecutor has a thread for each.
-        replace(_original.interpreters, interpreters.FUNCTIONS)
+        replace(_original.interpreters, _interpreters.FUNCTIONS)
 
 
 @_patcher("os")
@@ -188,7 +186,7 @@ def patch_os() -> None:
     import os
     import sys
 
-    from greenrt.green import opening, prompt, stdin
+    from greenrt.green import _input, _open, _stdin
     from greenrt.green import os as green
 
     try:
@@ -197,9 +195,9 @@ def patch_os() -> None:
         # A Python built without.
         pass
     else:
-        from greenrt.green import terminal
+        from greenrt.green import _termios
 
-        replace(termios, terminal.FUNCTIONS)
+        replace(termios, _termios.FUNCTIONS)
 
     # shutil and others ask by the function itself whether it takes dir_fd.
     takes_dir_fd = os.open in os.supports_dir_fd
@@ -208,10 +206,10 @@ def patch_os() -> None:
     if takes_dir_fd:
         os.supports_dir_fd.add(os.open)
     # The builtin is a copy, and so are the names of `_io`.
-    replace(io, opening.FUNCTIONS)
-    replace(builtins, prompt.FUNCTIONS)
+    replace(io, _open.FUNCTIONS)
+    replace(builtins, _input.FUNCTIONS)
     for stream in (sys.stdin, sys.__stdin__):
-        stdin.make_green(stream)
+        _stdin.make_green(stream)
 
 
 @_patcher("subprocess")
@@ -234,9 +232,9 @@ def patch_multiprocessing() -> None:
     except ImportError:
         # A Python built without: multiprocessing can't be imported either.
         return
-    from greenrt.green import multiprocessing as green
+    from greenrt.green import _multiprocessing as green
 
-    locks.report_semaphores()
+    existing.report_semaphores()
     replace(_multiprocessing, green.FUNCTIONS)
 
 
@@ -246,7 +244,7 @@ def patch_signal() -> None:
     import signal
 
     from greenrt.green import signal as green
-    from greenrt.green.handlers import adopt_handlers
+    from greenrt.green._signal_handlers import adopt_handlers
 
     replace(signal, green.FUNCTIONS)
     adopt_handlers()
@@ -257,14 +255,14 @@ def patch_queue() -> None:
     """Patch `queue.SimpleQueue` and methods of the other queues. Those made before are replaced."""
     import queue
 
+    from greenrt.green import _queue_calls
     from greenrt.green import queue as green
-    from greenrt.green import queue_calls
 
     native = queue.SimpleQueue
     if not is_module_patched("queue"):
         replace(queue, green.FUNCTIONS)
-        patch_methods(queue, "Queue", queue_calls.METHODS)
-        locks.renew_queues(native, queue.SimpleQueue)
+        patch_methods(queue, "Queue", _queue_calls.METHODS)
+        existing.renew_queues(native, queue.SimpleQueue)
         # For second copies of `queue`, which `importlib.reload` makes.
         when_imported("_queue", green.settle, lasting=True)
 

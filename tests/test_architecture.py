@@ -1,5 +1,6 @@
 """The house stands as ARCHITECTURE.md says. Each rule has a small broken example that it must catch."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def report(complaints: list[str]) -> None:
         pytest.fail("\n".join(complaints), pytrace=False)
 
 
-def test_floors_import_only_downwards() -> None:
+def test_layers_import_only_downwards() -> None:
     report(architecture.upward_imports(TREE))
 
 
@@ -37,7 +38,13 @@ def test_floors_import_only_downwards() -> None:
     ],
 )
 def test_an_upward_import_is_caught(path: str, text: str) -> None:
-    files = {"_hub/park.py": "", "dns/hosts.py": "", "monkey/__init__.py": "", "__init__.py": "", path: text}
+    files = {
+        "_hub/park.py": "",
+        "dns/etc/hosts.py": "",
+        "monkey/__init__.py": "",
+        "__init__.py": "",
+        path: text,
+    }
     assert len(architecture.upward_imports(files)) == 1
 
 
@@ -50,6 +57,18 @@ def test_downward_imports_pass() -> None:
         "__init__.py": "from greenrt._hub.hub import Hub",
     }
     assert architecture.upward_imports(files) == []
+
+
+def test_the_tree_leads_to_each_behaviour() -> None:
+    complaints = []
+    for line in Path(__file__).with_name("behaviours.txt").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        behaviour, path, definition = (part.strip() for part in line.split("|"))
+        path = path if path.startswith("monkey/") or path in TREE else f"{path} (missing)"
+        if not re.search(rf"^ *{re.escape(definition)}\b", TREE.get(path, ""), re.MULTILINE):
+            complaints.append(f"{behaviour}: no `{definition}` in {path}")
+    report(complaints)
 
 
 def test_there_are_no_cycles() -> None:
@@ -128,13 +147,13 @@ def test_a_giant_is_caught() -> None:
     assert architecture.oversized({"_hub/hub.py": "def f():\n" + "    x = 1\n" * 59}) == []
 
 
-def test_the_documented_floors_are_those_of_the_code() -> None:
+def test_the_documented_layers_are_those_of_the_code() -> None:
     standing = {path.split("/")[0].removesuffix(".py") for path in TREE if path.endswith(".py")} - {
         "__init__"
     }
-    assert standing <= set(architecture.FLOORS)
-    documented = architecture.documented_floors((ROOT / "ARCHITECTURE.md").read_text())
-    assert documented == {name: floor for name, floor in architecture.FLOORS.items() if name in standing}
+    assert standing <= set(architecture.LAYERS)
+    documented = architecture.documented_layers((ROOT / "ARCHITECTURE.md").read_text())
+    assert documented == {name: layer for name, layer in architecture.LAYERS.items() if name in standing}
 
 
 def test_the_packages_are_those_of_the_tree() -> None:

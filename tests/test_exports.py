@@ -14,7 +14,7 @@ from support.child import HOME
 
 import greenrt
 
-# Floors whose modules stand for the standard library's and repeat its names.
+# Layers whose modules stand for the standard library's and repeat its names.
 TWINS = ("greenrt.green", "greenrt.monkey", "greenrt._original")
 # Importing these patches the process, as tests/adapters does in one of its own.
 PATCHING = ("greenrt.adapters.celery",)
@@ -103,8 +103,8 @@ def test_importing_makes_no_hub_and_no_thread() -> None:
     """
     script = (
         "import greenrt, sys, _thread\n"
-        "from greenrt._hub import slot\n"
-        "assert slot.get_hub_if_exists() is None\n"
+        "from greenrt._hub import current_hub\n"
+        "assert current_hub.get_hub_if_exists() is None\n"
         "assert _thread._count() == 0\n"
         "assert 'monkey' not in sys.modules and 'greenrt.monkey' not in sys.modules\n"
         "assert 'typing' not in sys.modules, 'a module imports typing, not greenrt._typing'\n"

@@ -9,22 +9,23 @@ _build.check_build()
 
 # It registers what makes hub.resolver.
 from greenrt import dns as _dns  # noqa: F401
+from greenrt._hub.current_hub import get_hub
+from greenrt._hub.fd_wait import wait_read, wait_readwrite, wait_write
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.hub import Hub
-from greenrt._hub.io import wait_read, wait_readwrite, wait_write
-from greenrt._hub.joining import iwait, joinall, killall, wait
 from greenrt._hub.local import local
-from greenrt._hub.pausing import idle, sleep
-from greenrt._hub.proxy import LoopProxy
-from greenrt._hub.raw import spawn_raw
-from greenrt._hub.signals import signal_handler
-from greenrt._hub.signalthread import SignalThread
-from greenrt._hub.slot import get_hub
+from greenrt._hub.loop_proxy import LoopProxy
+from greenrt._hub.raw_greenlet import spawn_raw
+from greenrt._hub.signal_handler import signal_handler
+from greenrt._hub.signal_thread import SignalThread
+from greenrt._hub.sleep import idle, sleep
 from greenrt._hub.timeout import Timeout, with_timeout
+from greenrt._hub.wait_many import iwait, joinall, killall, wait
 from greenrt._hub.waiter import Waiter
 from greenrt._native import switch as _switch
 from greenrt._native.switch import current as getcurrent
 from greenrt.errors import GreenletExit
+from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.channel import Channel
 from greenrt.sync.condition import Condition
 from greenrt.sync.event import Event
@@ -32,7 +33,6 @@ from greenrt.sync.group import Group
 from greenrt.sync.lock import Lock, RLock
 from greenrt.sync.pool import Pool
 from greenrt.sync.queue import LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
-from greenrt.sync.result import AsyncResult
 from greenrt.sync.semaphore import BoundedSemaphore, DummySemaphore, Semaphore
 from greenrt.sync.threadpool import ThreadPool
 from greenrt.sync.threadproxy import ThreadProxy

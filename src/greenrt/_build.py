@@ -22,16 +22,16 @@ COMPILED = """
 _native.attributes _native.framecache _native.gate _native.heap _native.helper _native.nowait _native.ping
 _native.poller _native.ring _native.signalfd _native.sockio _native.stamp _native.switch _native.thread
 _native.unbound
-_loop.backends.base _loop.backends.epoll _loop.base _loop.clock _loop.entry _loop.fds _loop.loop _loop.wakeup
-_loop.watchers
-_hub.delivery _hub.greenlet _hub.guard _hub.hub _hub.io _hub.joining _hub.latch _hub.links _hub.local _hub.park
-_hub.pausing _hub.proxy _hub.raw _hub.slot _hub.timeout
-sync.event sync.lock sync.permits sync.queue sync.result sync.semaphore
-dns.exchange dns.front dns.sources dns.stub dns.wire
-green.fdio green.polling green.queue_calls green.select green.socket_calls green.socket_waits
+_loop.backends.base _loop.backends.epoll _loop.turn _loop.clock _loop.callback _loop.fd_table _loop.loop _loop.wakeup
+_loop.watchers.async_ _loop.watchers.base _loop.watchers.hook _loop.watchers.io _loop.watchers.timer
+_hub.current_hub _hub.pending _hub.fd_wait _hub.greenlet _hub.guarded _hub.hub _hub.latch _hub.links _hub.local
+_hub.loop_proxy _hub.park _hub.raw_greenlet _hub.sleep _hub.timeout _hub.wait_many
+sync.event sync.lock sync.permits sync.queue sync.async_result sync.semaphore
+dns.udp dns.glibc dns.sources dns.stub dns.message
+green._fd_io green._threading_polls green._queue_calls green.select green._socket_io green._socket_waits
 green.time
-serve.http.chunks serve.http.exchange serve.http.fields serve.http.head serve.http.request
-serve.http.scanner serve.http.wire
+serve.http.chunked serve.http.exchange serve.http.response_head serve.http.request_head serve.http.request
+serve.http.head_scanner serve.http.connection
 """.split()
 
 

@@ -1,10 +1,11 @@
 """Text for reports and messages, whatever the reprs of the program's objects do."""
 
 from collections.abc import Callable
+from types import CodeType
 
 from greenrt._typing import Any
 
-__all__ = ["render", "render_call"]
+__all__ = ["render", "render_call", "render_site"]
 
 # Of one argument, in characters.
 LONGEST_ARGUMENT = 50
@@ -36,3 +37,15 @@ def render_call(
 def _short(value: Any) -> str:
     text = render(value)
     return text if len(text) <= LONGEST_ARGUMENT else text[: LONGEST_ARGUMENT - 3] + "..."
+
+
+def render_site(code: CodeType | None, offset: int) -> str:
+    """Return ``file:line in function`` for an instruction offset (bytes) in `code`."""
+    if code is None:
+        return "unknown place"
+    line: int | None = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= offset < end:
+            line = number
+            break
+    return f"{code.co_filename}:{line} in {code.co_qualname}"

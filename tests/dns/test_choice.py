@@ -9,9 +9,9 @@ import pytest
 from support.child import run_script
 
 import greenrt
-from greenrt.dns import nsswitch, resolvconf
 from greenrt.dns.answer import Answer
 from greenrt.dns.choice import RESOLVER_NAMES
+from greenrt.dns.etc import nsswitch, resolvconf
 from greenrt.dns.resolvers import RESOLVERS, AresResolver, AutoResolver, ThreadResolver, new_resolver
 from greenrt.dns.sources import Dns
 from greenrt.green import socket as green

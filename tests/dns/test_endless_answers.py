@@ -10,8 +10,8 @@ import pycares
 import pytest
 
 import greenrt
-from greenrt.dns import budget, exchange
-from greenrt.dns.errors import Malformed, ResolverError, ServFail, TimedOut
+from greenrt.dns import read_budget, udp
+from greenrt.dns.answer import Malformed, ResolverError, ServFail, TimedOut
 from greenrt.dns.stub import Stub
 
 from .fake_server import FakeServer, address_of
@@ -32,15 +32,15 @@ def one_try(stub: Stub, configuration: SimpleNamespace) -> Stub:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What each read of a socket by c-ares finds: the sizes in bytes."""
     found = []
-    original = budget.ReadBudget.spend
+    original = read_budget.ReadBudget.spend
 
-    def spend(self: budget.ReadBudget) -> bool:
+    def spend(self: read_budget.ReadBudget) -> bool:
         before = self._bytes
         go_on = original(self)
         found.append(before - self._bytes)
         return go_on
 
-    monkeypatch.setattr(budget.ReadBudget, "spend", spend)
+    monkeypatch.setattr(read_budget.ReadBudget, "spend", spend)
     return found
 
 
@@ -63,8 +63,8 @@ def test_a_stream_without_end(one_try: Stub, reads: list[int], verb: str, rtype:
         one_try.query(f"{verb}.test", rtype)
     assert time.thread_time() - spent < COST
     # The sockets of the UDP question and of the stream; every read of the stream costs at least a byte.
-    assert sum(reads) <= budget.MAX_STREAM_BYTES + 65536 * 2
-    assert len(reads) <= budget.MAX_STREAM_READS + 10
+    assert sum(reads) <= read_budget.MAX_STREAM_BYTES + 65536 * 2
+    assert len(reads) <= read_budget.MAX_STREAM_READS + 10
 
 
 def test_a_stream_of_empty_messages_is_refused(one_try: Stub) -> None:
@@ -109,7 +109,7 @@ def test_each_answer_refills_the_budget_of_its_connection(
     for _ in range(50):
         assert len(stub.query("oversize.test", "AAAA").records) == 200
     held.cancel()
-    assert sum(reads) > budget.MAX_STREAM_BYTES
+    assert sum(reads) > read_budget.MAX_STREAM_BYTES
     assert len({packet.source for packet in server.packets}) == 1
 
 
@@ -145,7 +145,7 @@ def test_a_storm_of_failures_from_a_server_that_was_asked_before(
     """Its answers are not those that the exchange waits for; their number is bounded all the same."""
     with FakeServer() as hostile, FakeServer() as slow:
         hostile.fault = "refused"
-        hostile.mangle = lambda reply, random: [reply] * (3 * exchange.MAX_VAIN)
+        hostile.mangle = lambda reply, random: [reply] * (3 * udp.MAX_VAIN)
         slow.delay = 0.1
         configuration.servers = [hostile.server, slow.server]
         stub.configure(configuration)
@@ -161,7 +161,7 @@ def test_a_storm_of_datagrams_at_a_socket_of_c_ares(one_try: Stub, reads: list[i
     with pytest.raises((TimedOut, ServFail)):
         one_try.query("storm.test", "MX")
     assert time.thread_time() - spent < COST
-    assert len(reads) == budget.MAX_DATAGRAM_READS + 1
+    assert len(reads) == read_budget.MAX_DATAGRAM_READS + 1
     assert not pycares._handle_to_channel
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from greenrt import _original
-from greenrt.dns import hosts, numeric, rfc6724
-from greenrt.dns.reloaded import Reloaded
+from greenrt.dns import address_order, numeric
+from greenrt.dns.etc import hosts
+from greenrt.dns.etc.config_file import Reloaded
 from greenrt.dns.resolvers import AresResolver
 
 from .fake_server import FakeServer
@@ -56,11 +57,11 @@ def test_hosts_of_the_file_reach_no_name_server(
 
 
 def test_a_single_address_is_not_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rfc6724, "_ranked", slow)
+    monkeypatch.setattr(address_order, "_ranked", slow)
     one = [(socket.AF_INET, b"\x7f\0\0\1")]
-    assert rfc6724.sort_addresses(one) is one
+    assert address_order.sort_addresses(one) is one
     with pytest.raises(AssertionError, match="the slow path"):
-        rfc6724.sort_addresses(one * 2)
+        address_order.sort_addresses(one * 2)
 
 
 def test_a_file_that_stays_the_same_is_neither_opened_nor_parsed_again(

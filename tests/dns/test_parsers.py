@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from greenrt.dns import gai_conf, hosts, interfaces, nsswitch, resolvconf
-from greenrt.dns.nsswitch import Status
+from greenrt.dns import interfaces
+from greenrt.dns.etc import gai_conf, hosts, nsswitch, resolvconf
+from greenrt.dns.etc.nsswitch import Status
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 

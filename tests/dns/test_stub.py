@@ -14,8 +14,8 @@ import pycares
 import pytest
 
 import greenrt
-from greenrt._loop import log
-from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
+from greenrt import _log
+from greenrt.dns.answer import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
 from greenrt.dns.stub import MAX_ORPHANS, Stub
 from greenrt.green import os as green_os
 
@@ -281,10 +281,10 @@ def test_an_answer_that_c_ares_loses_is_given_up(
         SimpleNamespace(servers=["127.0.0.1"], timeout=0.01, attempts=1, rotate=False, use_vc=False)
     )
     monkeypatch.setattr("greenrt.dns.stub.GRACE", 0.02)
-    monkeypatch.setattr("greenrt.dns.channel.Channel.ask", lambda self, flight, name, rtype: None)
+    monkeypatch.setattr("greenrt.dns.cares.Channel.ask", lambda self, flight, name, rtype: None)
     with pytest.raises(TimedOut):
         stub.query("a.test", "MX")
-    assert log.flush(10)
+    assert _log.flush(10)
     assert "nothing became of the question" in caplog.text
 
 

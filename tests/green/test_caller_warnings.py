@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from greenrt.green import fileobject, opening, terminal
+from greenrt.green import _file_objects, _open, _termios
 from greenrt.green import os as green_os
 from greenrt.green import select as green_select
 
@@ -35,7 +35,7 @@ class StandardFile(io.FileIO):
         super().__init__(*args)
 
 
-class GreenFile(opening.FileIO):
+class GreenFile(_open.FileIO):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
 
@@ -50,11 +50,11 @@ def _registered(poll: Any) -> None:
 WITH_BOOL = {
     "open": (
         lambda: builtins.open(True, "wb", 0, closefd=False),  # noqa: SIM115
-        lambda: opening.open(True, "wb", 0, closefd=False),
+        lambda: _open.open(True, "wb", 0, closefd=False),
     ),
-    "FileIO": (lambda: io.FileIO(True, "w", False), lambda: opening.FileIO(True, "w", False)),
+    "FileIO": (lambda: io.FileIO(True, "w", False), lambda: _open.FileIO(True, "w", False)),
     "subclass": (lambda: StandardFile(True, "w", False), lambda: GreenFile(True, "w", False)),
-    "fileobject": (lambda: io.FileIO(True, "w", False), lambda: fileobject.FileIO(True, "w", False)),
+    "fileobject": (lambda: io.FileIO(True, "w", False), lambda: _file_objects.FileIO(True, "w", False)),
     "os.open": (lambda: os.open("missing", 0, dir_fd=True), lambda: green_os.open("missing", 0, dir_fd=True)),
     "eventfd_read": (lambda: os.eventfd_read(False), lambda: green_os.eventfd_read(False)),
     "eventfd_write": (lambda: os.eventfd_write(False, 1), lambda: green_os.eventfd_write(False, 1)),
@@ -106,7 +106,7 @@ def test_bool_as_terminal(name: str, no_terminal: None) -> None:
         except termios.error:
             pass
 
-    found = warned(lambda: call(getattr(terminal, name)))
+    found = warned(lambda: call(getattr(_termios, name)))
     assert found == warned(lambda: call(getattr(termios, name)))
     assert bool(found) == BOOLS_ARE_WARNED_OF
 
@@ -115,9 +115,9 @@ def test_a_bool_stays_the_name(no_terminal: None) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for mode, buffering in (("wb", 0), ("wb", -1), ("w", -1)):
-            with opening.open(True, mode, buffering, closefd=False) as file:
+            with _open.open(True, mode, buffering, closefd=False) as file:
                 assert file.name is True
-        with opening.FileIO(True, "w", False) as raw, io.FileIO(True, "w", False) as standard:
+        with _open.FileIO(True, "w", False) as raw, io.FileIO(True, "w", False) as standard:
             assert (raw.name, repr(raw)) == (True, repr(standard))
 
 
@@ -149,7 +149,7 @@ def test_line_buffering(mode: str, encoding: str | None, no_terminal: None) -> N
 
         return warned(call), errors
 
-    assert outcome(opening.open, os.devnull) == outcome(builtins.open, os.devnull)
+    assert outcome(_open.open, os.devnull) == outcome(builtins.open, os.devnull)
     if mode in ("rb", "wb"):
         fd = int(mode == "wb")
-        assert outcome(opening.open, fd) == outcome(builtins.open, fd)
+        assert outcome(_open.open, fd) == outcome(builtins.open, fd)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import greenrt
-from greenrt.green import happy
+from greenrt import happy_eyeballs
 from greenrt.green import socket as green
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -53,7 +53,7 @@ def by_connect_ex(address: Any, timeout: float | None) -> Any:
     return sock
 
 
-CALLS = [by_connect, by_connect_ex, green.create_connection, happy.create_connection]
+CALLS = [by_connect, by_connect_ex, green.create_connection, happy_eyeballs.create_connection]
 
 
 @pytest.mark.parametrize("timeout", [None, 20.0])
@@ -76,9 +76,9 @@ def test_connections_on_one_machine_need_no_wait(monkeypatch: pytest.MonkeyPatch
     def wait_for(*args: Any) -> float:
         raise AssertionError("the connection is established when connect(2) returns")
 
-    from greenrt.green import socket_life
+    from greenrt.green import _socket_life
 
-    monkeypatch.setattr(socket_life, "wait_for", wait_for)
+    monkeypatch.setattr(_socket_life, "wait_for", wait_for)
     with socket.create_server(("127.0.0.1", 0)) as listener, by_connect(listener.getsockname(), None) as sock:
         assert sock.getpeername() == listener.getsockname()
 
@@ -124,16 +124,16 @@ def test_the_handshake_that_ends_while_the_thread_is_busy(refuses: bool) -> None
 
 
 def test_happy_eyeballs_that_succeed_in_time_return_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    connects = happy._Race._try
+    connects = happy_eyeballs._Race._try
 
     def busy_after(self: Any, found: Any) -> None:
         connects(self, found)
         time.sleep(0.15)
 
-    monkeypatch.setattr(happy._Race, "_try", busy_after)
+    monkeypatch.setattr(happy_eyeballs._Race, "_try", busy_after)
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        happy.create_connection(listener.getsockname(), 0.1) as sock,
+        happy_eyeballs.create_connection(listener.getsockname(), 0.1) as sock,
     ):
         assert sock.getpeername() == listener.getsockname()
 

@@ -17,9 +17,9 @@ from support.switches import switches
 
 import greenrt
 from greenrt import get_hub
-from greenrt._hub.slot import get_hub_if_exists
+from greenrt._hub.current_hub import get_hub_if_exists
 from greenrt.dns import services
-from greenrt.green import fdio, names, select, socket, socket_life, time
+from greenrt.green import _fd_io, _socket_life, _socket_names, select, socket, time
 from greenrt.green import os as green_os
 
 
@@ -90,11 +90,11 @@ def test_poll_asks_the_kernel_first(pair: tuple[socket.socket, socket.socket]) -
 def test_files_are_read_and_written_by_the_original_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fdio, "give_way", slow, raising=False)
+    monkeypatch.setattr(_fd_io, "give_way", slow, raising=False)
     fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
-    assert switches(lambda: fdio.write(fd, b"text")) == 0
+    assert switches(lambda: _fd_io.write(fd, b"text")) == 0
     os.lseek(fd, 0, os.SEEK_SET)
-    assert fdio.read(fd, 4) == b"text"
+    assert _fd_io.read(fd, 4) == b"text"
     os.close(fd)
 
 
@@ -108,12 +108,12 @@ def test_a_pipe_that_is_ready_makes_no_switch() -> None:
 def test_a_pipe_is_read_without_asking_for_readiness(monkeypatch: pytest.MonkeyPatch) -> None:
     """Linux 6.4 reads pipes with RWF_NOWAIT."""
     reader, writer = os.pipe()
-    if fdio.read_now(reader, 1) is NotImplemented:
+    if _fd_io.read_now(reader, 1) is NotImplemented:
         # An older kernel has no fast path.
         os.close(reader)
         os.close(writer)
         return
-    monkeypatch.setattr(fdio, "ready_for", slow)
+    monkeypatch.setattr(_fd_io, "ready_for", slow)
     green_os.write(writer, b"text")
     assert green_os.read(reader, 4) == b"text"
     os.close(reader)
@@ -131,16 +131,16 @@ def test_sleep_of_nothing_makes_no_timer() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", b"127.0.0.1", None])
 def test_addresses_reach_no_resolver(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "_resolver", slow)
-    assert names.getaddrinfo(host, 80)
+    monkeypatch.setattr(_socket_names, "_resolver", slow)
+    assert _socket_names.getaddrinfo(host, 80)
     if host is not None:
-        assert names.gethostbyname("127.0.0.1") == "127.0.0.1"
-        assert names.gethostbyname_ex("127.0.0.1")[0] == "127.0.0.1"
-    assert names.getnameinfo(("127.0.0.1", 80), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+        assert _socket_names.gethostbyname("127.0.0.1") == "127.0.0.1"
+        assert _socket_names.gethostbyname_ex("127.0.0.1")[0] == "127.0.0.1"
+    assert _socket_names.getnameinfo(("127.0.0.1", 80), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
 
 
 def test_connecting_to_an_address_reaches_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "_resolver", slow)
+    monkeypatch.setattr(_socket_names, "_resolver", slow)
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
         client.connect(listener.getsockname())
 
@@ -156,7 +156,7 @@ def test_a_file_is_sent_by_the_kernel(
 ) -> None:
     calls = []
     original = os.sendfile
-    monkeypatch.setattr(socket_life.os, "sendfile", lambda *args: calls.append(args) or original(*args))
+    monkeypatch.setattr(_socket_life.os, "sendfile", lambda *args: calls.append(args) or original(*args))
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1000)
     with open(path, "rb") as file:

@@ -13,7 +13,7 @@ import pytest
 from support.child import run_script
 
 import greenrt
-from greenrt.green import opening, os
+from greenrt.green import _open, os
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ OPENER = ("rb", -1, None, None, None, True, os.open)
 WAYS: dict[str, Callable[[str], None]] = {
     "os.open to read": lambda path: open_and_close(os.open, path, stdlib_os.O_RDONLY),
     "os.open to write": lambda path: open_and_close(os.open, path, stdlib_os.O_WRONLY),
-    "open to read": lambda path: open_and_close(opening.open, path),
-    "open to write": lambda path: open_and_close(opening.open, path, "wb", 0),
-    "open to append": lambda path: open_and_close(opening.open, path, "a"),
-    "open with an opener": lambda path: open_and_close(opening.open, path, *OPENER),
-    "open with an opener to write": lambda path: open_and_close(opening.open, path, "wb", *OPENER[1:]),
-    "FileIO to read": lambda path: open_and_close(opening.FileIO, path),
-    "FileIO to write": lambda path: open_and_close(opening.FileIO, path, "w"),
+    "open to read": lambda path: open_and_close(_open.open, path),
+    "open to write": lambda path: open_and_close(_open.open, path, "wb", 0),
+    "open to append": lambda path: open_and_close(_open.open, path, "a"),
+    "open with an opener": lambda path: open_and_close(_open.open, path, *OPENER),
+    "open with an opener to write": lambda path: open_and_close(_open.open, path, "wb", *OPENER[1:]),
+    "FileIO to read": lambda path: open_and_close(_open.FileIO, path),
+    "FileIO to write": lambda path: open_and_close(_open.FileIO, path, "w"),
 }
 
 
@@ -71,13 +71,13 @@ def test_others_run_and_the_wait_can_be_broken(way: str, end: str, fifo: str) ->
 def test_a_waiting_reader_takes_nothing_out(fifo: str) -> None:
     both = stdlib_os.open(fifo, stdlib_os.O_RDWR)
     stdlib_os.write(both, b"data")
-    with opening.open(fifo, "rb") as file:
+    with _open.open(fifo, "rb") as file:
         stdlib_os.close(both)
         assert file.read() == b"data"
 
 
 def test_a_writer_that_has_left_counts(fifo: str) -> None:
-    reader = greenrt.spawn(lambda: opening.open(fifo, "rb"))
+    reader = greenrt.spawn(lambda: _open.open(fifo, "rb"))
     greenrt.sleep(0.02)
     # Without a chance to look in between.
     stdlib_os.close(stdlib_os.open(fifo, stdlib_os.O_WRONLY))
@@ -113,7 +113,7 @@ def test_another_process_is_the_partner(mode: str, fifo: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", program, fifo, mode], stdout=subprocess.PIPE, text=True
     ) as child:
-        with opening.open(fifo, "w" if mode == "r" else "r") as file:
+        with _open.open(fifo, "w" if mode == "r" else "r") as file:
             if mode == "r":
                 file.write("hello")
             else:
@@ -124,7 +124,7 @@ def test_another_process_is_the_partner(mode: str, fifo: str) -> None:
 
 def test_files_of_pipes_by_the_patched_class() -> None:
     there, back = stdlib_os.pipe()
-    with opening.FileIO(there) as reader, opening.FileIO(back, "w") as writer:
+    with _open.FileIO(there) as reader, _open.FileIO(back, "w") as writer:
         reading = greenrt.spawn(reader.read, 5)
         greenrt.sleep(0.01)
         assert not reading.dead
@@ -208,9 +208,9 @@ def test_reads_of_a_fifo_that_an_opener_opens(kind: str, fifo: str) -> None:
 
     writer = stdlib_os.open(fifo, stdlib_os.O_RDWR)
     if kind == "raw":
-        file = opening.open("fifo", "rb", 0, opener=opener)
+        file = _open.open("fifo", "rb", 0, opener=opener)
     else:
-        file = opening.open("fifo", kind, opener=opener)
+        file = _open.open("fifo", kind, opener=opener)
     with file:
         reading = greenrt.spawn(file.readline)
         greenrt.sleep(0.01)
@@ -224,16 +224,16 @@ def test_reads_of_a_fifo_that_an_opener_opens(kind: str, fifo: str) -> None:
 def test_a_regular_file_of_an_opener_has_the_standard_classes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for mode, kind in [("wb", io.BufferedWriter), ("rb", io.BufferedReader), ("rb+", io.BufferedRandom)]:
-        with opening.open(path, mode, opener=stdlib_os.open) as file:
+        with _open.open(path, mode, opener=stdlib_os.open) as file:
             assert type(file) is kind
             assert isinstance(file.raw, io.FileIO)
             if mode != "rb":
                 file.write(b"text")
-    with opening.open(path, opener=stdlib_os.open) as text:
+    with _open.open(path, opener=stdlib_os.open) as text:
         assert text.read() == "text"
     for mode in ("z", "rw", "tb", "r" * 2):
         with pytest.raises(ValueError, match=r".") as ours:
-            opening.open(path, mode, opener=stdlib_os.open)
+            _open.open(path, mode, opener=stdlib_os.open)
         with pytest.raises(ValueError, match=r".") as theirs:
             open(path, mode, opener=stdlib_os.open)  # noqa: SIM115
         assert ours.value.args == theirs.value.args

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import greenrt
-from greenrt.green import fdio, os, socket
+from greenrt.green import _fd_io, os, socket
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     """Also as on a kernel without RWF_NOWAIT."""
     if request.param == "poll":
         for name in ("read_now", "readv_now", "write_now"):
-            monkeypatch.setattr(fdio, name, lambda *arguments: NotImplemented)
+            monkeypatch.setattr(_fd_io, name, lambda *arguments: NotImplemented)
 
 
 # -- Fds
@@ -286,9 +286,9 @@ def test_a_killed_waiter_reaps_nothing() -> None:
 
 
 def test_without_pidfds(monkeypatch: pytest.MonkeyPatch) -> None:
-    from greenrt._loop import pidfd
+    from greenrt._loop import processes
 
-    monkeypatch.setattr(pidfd, "_pidfd_open", None)
+    monkeypatch.setattr(processes, "_pidfd_open", None)
     pid = child(3)
     assert waited(lambda: os.waitpid(pid, 0)) == (pid, 3 << 8)
 

@@ -8,8 +8,8 @@ early = queue.Queue(1)
 from greenrt import monkey
 monkey.patch_all()
 import greenrt
-from greenrt.green import queue_calls
-assert queue.Queue.put is queue_calls.put
+from greenrt.green import _queue_calls
+assert queue.Queue.put is _queue_calls.put
 
 def raises(kind, function, *args, **kwargs):
     try:

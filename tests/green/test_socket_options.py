@@ -13,8 +13,8 @@ from support.child import run_script
 from support.sides import Scenarios, Side, attempt
 
 import greenrt
+from greenrt.green import _socket_options
 from greenrt.green import socket as green_socket
-from greenrt.green import socket_options
 
 scenario = Scenarios()
 
@@ -355,7 +355,7 @@ def test_a_lingering_close_lets_others_run_and_leaks_nothing_when_it_is_killed()
     while os.path.exists(f"/proc/self/fd/{fd}") and time.monotonic() < deadline:
         greenrt.sleep(0.01)
     assert not os.path.exists(f"/proc/self/fd/{fd}")
-    assert fd not in socket_options.special
+    assert fd not in _socket_options.special
 
 
 def test_a_lingering_close_that_is_killed_while_the_pool_is_full_closes() -> None:
@@ -379,10 +379,10 @@ def test_a_lingering_close_that_is_killed_while_the_pool_is_full_closes() -> Non
 def test_a_closed_socket_leaves_nothing_to_the_next_one_with_its_number() -> None:
     near, far = green_socket.socketpair()
     near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 5)
-    assert socket_options.special == {near.fileno()}
+    assert _socket_options.special == {near.fileno()}
     near.close()
     far.close()
-    assert not socket_options.special
+    assert not _socket_options.special
 
 
 def test_native_threads_regard_the_options() -> None:

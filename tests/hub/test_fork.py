@@ -9,7 +9,7 @@ import faulthandler, os, sys, threading, time, signal, warnings
 faulthandler.cancel_dump_traceback_later()
 warnings.simplefilter("ignore", DeprecationWarning)
 import greenrt
-from greenrt._hub import slot
+from greenrt._hub import current_hub
 from greenrt._hub.hub import Hub
 from support.forking import check, fork
 
@@ -129,12 +129,12 @@ def waits():
 
 def forks():
     greenrt.get_hub()
-    hubs_of_others = [hub for hub in slot.threads_with_hub.values() if hub is not greenrt.get_hub()]
+    hubs_of_others = [hub for hub in current_hub.threads_with_hub.values() if hub is not greenrt.get_hub()]
     assert len(hubs_of_others) == 2
     def child():
         mine = greenrt.get_hub()
         assert mine.main_hub and len(mine.loop._own_fds()) == 2
-        assert list(slot.threads_with_hub.values()) == [mine]
+        assert list(current_hub.threads_with_hub.values()) == [mine]
         for hub in hubs_of_others:
             assert hub.loop.closed
             try:

@@ -13,7 +13,7 @@ from typing import Any, Never
 import pytest
 
 import greenrt
-from greenrt._hub import slot
+from greenrt._hub import current_hub
 from greenrt.errors import BlockingInHub, ConcurrentObjectUseError, InvalidSwitchError, WrongThread
 
 
@@ -435,10 +435,10 @@ def test_idle_waits_until_nothing_is_ready() -> None:
 
 def test_a_hub_for_each_thread(hub: greenrt.Hub) -> None:
     def work() -> tuple[bool, bool]:
-        assert slot.get_hub_if_exists() is None
+        assert current_hub.get_hub_if_exists() is None
         greenrt.sleep(0.001)
         # A thread that only waits gets none.
-        assert slot.get_hub_if_exists() is None
+        assert current_hub.get_hub_if_exists() is None
         other = greenrt.spawn(greenrt.getcurrent).get().parent
         assert other is greenrt.get_hub()
         return other is hub, other.main_hub
@@ -486,7 +486,7 @@ def test_destroy_by_another_thread_after_the_end() -> None:
 def test_an_error_of_another_thread_comes_in_the_main_greenlet(hub: greenrt.Hub) -> None:
     def work() -> None:
         hub.handle_error(None, KeyboardInterrupt, KeyboardInterrupt("planned"))
-        assert slot.get_hub_if_exists() is None
+        assert current_hub.get_hub_if_exists() is None
 
     thread = threading.Thread(target=work)
     with pytest.raises(KeyboardInterrupt, match="planned"):
@@ -677,7 +677,7 @@ def test_wait_in_a_thread_without_a_hub(pair: tuple[socket.socket, socket.socket
             greenrt.wait_read(one, timeout=0.001)
         other.send(b"x")
         greenrt.wait_read(one)
-        return slot.get_hub_if_exists()
+        return current_hub.get_hub_if_exists()
 
     assert in_thread(work) is None
 

@@ -9,11 +9,12 @@ import greenlet
 import pytest
 
 import greenrt
+from greenrt import happy_eyeballs
 from greenrt._hub.waiter import Waiter
-from greenrt.dns import NoData, NxDomain, direct
+from greenrt.dns import NoData, NxDomain, record_query
 from greenrt.dns.search import Failure
 from greenrt.dns.sources import Dns
-from greenrt.green import happy, socket
+from greenrt.green import socket
 from greenrt.sync.group import Group
 from greenrt.sync.pool import Pool
 from greenrt.sync.threadpool import ThreadPool
@@ -183,7 +184,7 @@ def connection_to_nowhere() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
-            happy.create_connection(bound.getsockname(), 10)
+            happy_eyeballs.create_connection(bound.getsockname(), 10)
 
 
 def missing_name() -> None:
@@ -197,9 +198,9 @@ def missing_name() -> None:
             pass
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(direct._here, "stub", Stub(), raising=False)
+        patch.setattr(record_query._here, "stub", Stub(), raising=False)
         with pytest.raises(NxDomain):
-            direct.query("missing.test")
+            record_query.query("missing.test")
 
 
 def missing_host() -> None:

@@ -118,7 +118,7 @@ def test_a_cancel_after_the_time_but_before_the_throw() -> None:
     timeout = Timeout(0.001)
     timeout.start()
     # The time passes without a switch; the timer fires while this greenlet is woken by something else.
-    greenrt._hub.timeout.slot.get_hub().loop.update_now()
+    greenrt._hub.timeout.current_hub.get_hub().loop.update_now()
     end = threading.Event()
     end.wait(0.01)
     timeout.cancel()

@@ -35,7 +35,7 @@ def test_a_module_that_cannot_be_compiled(translated_checkout: Path, tmp_path: P
     assert [name for name in wheel.namelist() if name.endswith(SUFFIX)]
     assert wheel.filename is not None
     assert not wheel.filename.endswith("-py3-none-any.whl")
-    os.utime(checkout / "src/greenrt/_hub/slot.py")
+    os.utime(checkout / "src/greenrt/_hub/current_hub.py")
     for path in checkout.glob("build/cython/**/slot.c"):
         os.utime(path)
     wheel = built(checkout, CC=compiler(tmp_path / "cc", FAILS))

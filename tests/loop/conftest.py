@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from greenrt._loop.backends.fake import FakeBackend
-from greenrt._loop.entry import READ, WRITE, Entry
+from greenrt._loop.callback import READ, WRITE, Entry
 from greenrt._loop.loop import Loop
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from support.child import run_script
 
-from greenrt._loop import children, pidfd
+from greenrt._loop import processes
 from greenrt._loop.loop import Loop
+from greenrt._loop.watchers import child
 
 from .conftest import Rig
 
@@ -23,13 +24,13 @@ def shell(command: str) -> int:
 @pytest.fixture(params=["pidfd", "thread"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if request.param == "thread":
-        monkeypatch.setattr(pidfd, "_pidfd_open", None)
+        monkeypatch.setattr(processes, "_pidfd_open", None)
     yield request.param
     give_up = time.monotonic() + 10
-    while children._threads and time.monotonic() < give_up:
+    while child._threads and time.monotonic() < give_up:
         time.sleep(0.01)
-    assert not children._threads
-    assert not children._watched
+    assert not child._threads
+    assert not child._watched
 
 
 def watch(loop: Loop, pid: int, **options: Any) -> tuple[Any, list[Any]]:
@@ -171,7 +172,7 @@ def test_without_a_free_fd_a_thread_waits(loop: Loop, monkeypatch: pytest.Monkey
     def full(pid: int, flags: int) -> int:
         raise OSError(24, "too many open files")
 
-    monkeypatch.setattr(pidfd, "_pidfd_open", full)
+    monkeypatch.setattr(processes, "_pidfd_open", full)
     pid = shell("exit 4")
     _, seen = watch(loop, pid)
     loop.run()

@@ -13,10 +13,11 @@ import pytest
 from support.threads import Beside, in_thread
 
 import greenrt
-from greenrt._loop import log
-from greenrt._loop.entry import READ
+from greenrt import _log
+from greenrt._loop.callback import READ
 from greenrt._loop.loop import Loop
-from greenrt._loop.watchers import Timer, Watcher
+from greenrt._loop.watchers.base import Watcher
+from greenrt._loop.watchers.timer import Timer
 from greenrt.errors import Finalized, LoopClosed, WouldDeadlock
 
 
@@ -534,7 +535,7 @@ def test_an_endless_chain_is_cut_and_reported(caplog: pytest.LogCaptureFixture) 
     loop.timer(1).finalize(again)
     assert loop.close().done
     assert 100 <= len(seen) <= 102
-    assert log.flush(10)
+    assert _log.flush(10)
     assert "without end" in caplog.text
 
 

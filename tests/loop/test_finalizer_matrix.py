@@ -10,8 +10,8 @@ import pytest
 from support.threads import in_thread
 
 import greenrt
-from greenrt._loop.entry import READ
-from greenrt._loop.watchers import Timer
+from greenrt._loop.callback import READ
+from greenrt._loop.watchers.timer import Timer
 from greenrt.errors import Finalized, WrongThread
 
 KINDS = ["timer", "io", "async", "signal", "fork"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from greenrt._loop.entry import READ, WRITE
-from greenrt._loop.fds import CLOSED
+from greenrt._loop.callback import READ, WRITE
+from greenrt._loop.fd_table import CLOSED
 
 from .conftest import Probe, Rig
 

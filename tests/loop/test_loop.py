@@ -11,7 +11,7 @@ import pytest
 from support.threads import in_thread
 
 from greenrt._loop import backends
-from greenrt._loop.entry import READ
+from greenrt._loop.callback import READ
 from greenrt._loop.loop import BATCH_CALLBACKS, Loop
 from greenrt.errors import LoopClosed, WrongThread
 

@@ -12,8 +12,8 @@ import pytest
 from support.child import run_script
 
 import greenrt
-from greenrt._loop import stat
 from greenrt._loop.loop import Loop
+from greenrt._loop.watchers import stat
 
 
 def watch(loop: Loop, path: Path | str) -> tuple[Any, list[Any]]:
@@ -154,7 +154,7 @@ def test_in_the_child_of_a_fork(tmp_path: Path) -> None:
     out, _ = run_script(
         """
         import os, sys, threading, time
-        from greenrt._loop import stat
+        from greenrt._loop.watchers import stat
         from greenrt._loop.loop import Loop
         path = sys.argv[1]
         loop, seen, looking = Loop(), [], threading.Event()

@@ -3,7 +3,7 @@
 import pytest
 from support.threads import in_thread
 
-from greenrt._loop.entry import READ, WRITE
+from greenrt._loop.callback import READ, WRITE
 from greenrt._loop.loop import Loop
 from greenrt.errors import Finalized, LoopClosed, WrongThread
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from greenrt._loop.entry import READ
+from greenrt._loop.callback import READ
 from greenrt._loop.loop import Loop
 from greenrt.errors import WrongThread
 
@@ -22,7 +22,7 @@ ANY_THREAD = set(
 # They make watchers, which touches nothing of the loop.
 MAKERS = set("async_ check child embed fork idle io prepare signal stat timer".split())
 
-# What the hub and the other modules of this floor use among themselves.
+# What the hub and the other modules of this layer use among themselves.
 INTERNAL = set(
     "alive collect_posts end gather handle_error has_calls post_final run_ready watch_signals".split()
 )

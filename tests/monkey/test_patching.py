@@ -786,11 +786,11 @@ def test_patch_all_looks_for_copies_once() -> None:
         from os import read
         from socket import getaddrinfo
         from greenrt import monkey
-        from greenrt.monkey import api
+        from greenrt.monkey import state
 
         swept = []
-        sweep = api.sweep
-        api.sweep = lambda pairs: (swept.append(len(pairs)), sweep(pairs))
+        sweep = state.sweep
+        state.sweep = lambda pairs: (swept.append(len(pairs)), sweep(pairs))
         monkey.patch_all()
         import os, socket, time
         print(len(swept), sleep is time.sleep, read is os.read, getaddrinfo is socket.getaddrinfo)

@@ -56,7 +56,7 @@ def test_the_callback_is_set_in_either_order(folder: str, first: str) -> None:
         if sys.argv[2] == "import":
             assert psycopg2.extensions.get_wait_callback() is None
             monkey.patch_all()
-        assert psycopg2.extensions.get_wait_callback().__module__ == "greenrt.monkey.psycopg2"
+        assert psycopg2.extensions.get_wait_callback().__module__ == "greenrt.monkey.drivers"
         # Nothing is left behind.
         assert not any(getattr(finder, "name", "") == "psycopg2" for finder in sys.meta_path)
         assert "exec_module" not in vars(psycopg2.__loader__)

@@ -135,10 +135,10 @@ def test_queues_take_their_fast_path(kind: str, module: str) -> None:
         from greenrt import monkey
         monkey.patch_all()
         import importlib, threading
-        from greenrt.green import queue_calls
+        from greenrt.green import _queue_calls
         module = importlib.import_module({module!r})
         def slow(*args): raise AssertionError("the slow path")
-        queue_calls._wait_put = queue_calls._wait_get = queue_calls._wait_task_done = slow
+        _queue_calls._wait_put = _queue_calls._wait_get = _queue_calls._wait_task_done = slow
         queue = module.{kind}(5)
         for number in range(5): queue.put(number)
         for _ in range(2): queue.get()

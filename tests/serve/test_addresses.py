@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from greenrt.monkey.serve import _completed
 
+from greenrt.cli.serve import _completed
 from greenrt.green import socket
 from greenrt.serve.listeners import parse_address
 

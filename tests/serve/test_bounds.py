@@ -13,7 +13,7 @@ import pytest
 from support.tls import CERTIFICATE
 
 import greenrt
-from greenrt._loop import log
+from greenrt import _log
 from greenrt.green import socket, ssl
 from greenrt.serve import StreamServer
 from greenrt.serve.stream import peer_of
@@ -166,6 +166,6 @@ def test_fds_that_run_out_are_waited_for(caplog: pytest.LogCaptureFixture) -> No
         assert is_served(client)
         assert time.monotonic() - began < 1
         assert spent < 0.5
-        assert log.flush(10)
+        assert _log.flush(10)
     assert server.max_delay <= 0.5
     assert 3 <= len([line for line in caplog.messages if "can't accept" in line]) <= 12

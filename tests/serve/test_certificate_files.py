@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from greenrt.monkey.serve import _in_options
 from gunicorn.config import Config
 from support.child import environment
 from support.gunicorn import WORKER
@@ -16,6 +15,7 @@ from support.tls import CERTIFICATE
 from support.wsgi import hello
 
 from greenrt.adapters.gunicorn import Worker
+from greenrt.cli.serve import _in_options
 from greenrt.serve import StreamServer, WSGIServer
 
 TEXT = CERTIFICATE.read_text()
@@ -100,7 +100,7 @@ def test_the_command(
     command = [
         sys.executable,
         "-m",
-        "greenrt.monkey.cli",
+        "greenrt.cli.main",
         "serve",
         "--bind",
         "127.0.0.1:0",

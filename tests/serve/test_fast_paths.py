@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from support.wsgi import answering, serving, talk
 
-from greenrt.green import socket, socket_life
+from greenrt.green import _socket_life, socket
 from greenrt.serve import Limits
-from greenrt.serve.http import fields, request
+from greenrt.serve.http import request, response_head
+from greenrt.serve.http.connection import Wire
 from greenrt.serve.http.exchange import FileWrapper
-from greenrt.serve.http.head import Heads
-from greenrt.serve.http.wire import Wire
+from greenrt.serve.http.request_head import Heads
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\nX-Color: red\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
@@ -100,7 +100,7 @@ def test_a_plain_file_is_sent_by_the_kernel(tmp_path: Path, monkeypatch: pytest.
     path.write_bytes(b"x" * 1000)
     sent = []
     original = os.sendfile
-    monkeypatch.setattr(socket_life.os, "sendfile", lambda *args: sent.append(args) or original(*args))
+    monkeypatch.setattr(_socket_life.os, "sendfile", lambda *args: sent.append(args) or original(*args))
     for mode, buffering in (("rb", -1), ("rb", 0), ("r+b", -1)):
         sent.clear()
         with open(path, mode, buffering) as file, serving(answering(FileWrapper(file))) as server:
@@ -114,7 +114,10 @@ def test_the_status_line_and_the_date_are_made_once() -> None:
     pairs = []
     # Between two of them a second may begin.
     for _ in range(5):
-        first, second = fields.Head("200 OK", headers).lines, fields.Head("200 OK", headers).lines
+        first, second = (
+            response_head.Head("200 OK", headers).lines,
+            response_head.Head("200 OK", headers).lines,
+        )
         pairs.append((second[0] is first[0], second[-1] is first[-1]))
     assert (True, True) in pairs
 

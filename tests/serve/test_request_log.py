@@ -13,7 +13,7 @@ from support.wsgi import answering, echo, hello, limits, logged, request, servin
 import greenrt
 from greenrt.green import socket
 from greenrt.serve import WSGIServer
-from greenrt.serve.http import log
+from greenrt.serve.http import access_log
 
 StartResponse = Callable[..., Any]
 
@@ -92,11 +92,11 @@ def test_warnings_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
         for _ in range(30):
             talk(server, b"nonsense\r\n\r\n")
         texts = [record.getMessage() for record in caplog.records]
-        assert len(texts) == log.MOST_WARNINGS
+        assert len(texts) == access_log.MOST_WARNINGS
         assert texts[-1].endswith("; refusals in the next 60 s are counted only")
         assert len(parsed(lines)) == 30
-    assert [record.getMessage() for record in caplog.records[log.MOST_WARNINGS :]] == [
-        f"{30 - log.MOST_WARNINGS} more requests were refused"
+    assert [record.getMessage() for record in caplog.records[access_log.MOST_WARNINGS :]] == [
+        f"{30 - access_log.MOST_WARNINGS} more requests were refused"
     ]
 
 
@@ -105,7 +105,7 @@ def test_suppressed_warnings_are_counted(
 ) -> None:
     """The count comes with the first connection that ends after their time; then warnings are logged again."""
     now = 0.0
-    monkeypatch.setattr(log, "monotonic", lambda: now)
+    monkeypatch.setattr(access_log, "monotonic", lambda: now)
     with serving() as server:
         for _ in range(15):
             talk(server, b"nonsense\r\n\r\n")
@@ -114,7 +114,7 @@ def test_suppressed_warnings_are_counted(
         for _ in range(2):
             talk(server, b"nonsense\r\n\r\n")
     texts = [record.getMessage().partition(" ")[0] for record in caplog.records]
-    assert texts == ["a"] * log.MOST_WARNINGS + [str(15 - log.MOST_WARNINGS)] + ["a"] * 2
+    assert texts == ["a"] * access_log.MOST_WARNINGS + [str(15 - access_log.MOST_WARNINGS)] + ["a"] * 2
     assert all(record.levelname == "WARNING" for record in caplog.records)
 
 

@@ -152,7 +152,7 @@ EARLY_CLIENT = """
 def command(folder: Path, *options: str) -> Iterator[tuple[str, Any]]:
     """Run `greenrt serve` and yield host and port, and a function that ends it and returns what is on stderr."""
     (folder / "program.py").write_text(APPLICATION)
-    line = [sys.executable, "-m", "greenrt.monkey.cli", "serve", "--bind", "0", *options, "program:app"]
+    line = [sys.executable, "-m", "greenrt.cli.main", "serve", "--bind", "0", *options, "program:app"]
     with open(folder / "errors", "w") as errors:
         process = subprocess.Popen(
             line, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=errors, text=True

@@ -13,7 +13,7 @@ SCRIPT = """
 import collections, errno, json, logging, os, random, socket as native, sys
 import greenrt
 from greenrt import _original
-from greenrt.green import fdio, socket
+from greenrt.green import socket, _fd_io
 rounds, chance, broken = int(sys.argv[1]), random.Random(int(sys.argv[2])), sys.argv[3] == "broken"
 logging.getLogger("greenrt").addHandler(logging.NullHandler())
 
@@ -28,16 +28,16 @@ waits = {
     "recv": (pair, lambda sock: sock.recv(10)),
     "sendall": (pair, full),
     "accept": (listener, lambda sock: sock.accept()),
-    "read": (pair, lambda sock: fdio.read(sock.fileno(), 10)),
+    "read": (pair, lambda sock: _fd_io.read(sock.fileno(), 10)),
     "wait_read": (pair, lambda sock: greenrt.wait_read(sock.fileno())),
     "two": (pair, lambda sock: greenrt.joinall(
         [greenrt.spawn(sock.recv, 10), greenrt.spawn(full, sock)], raise_error=True)),
 }
 
 def replace(sock):
-    fdio.dup2(spare.fileno(), sock.fileno())
+    _fd_io.dup2(spare.fileno(), sock.fileno())
 def from_a_thread(sock):
-    greenrt.get_hub().threadpool.apply(fdio.close, (sock.fileno(),))
+    greenrt.get_hub().threadpool.apply(_fd_io.close, (sock.fileno(),))
 def with_all(sock):
     # The loop's own are among them, and the spare one's.
     for number in os.listdir("/proc/self/fd"):
@@ -48,7 +48,7 @@ def with_all(sock):
                 pass
 ends = {
     "close": lambda sock: sock.close(),
-    "fd": lambda sock: fdio.close(sock.fileno()),
+    "fd": lambda sock: _fd_io.close(sock.fileno()),
     "thread": from_a_thread,
     "replace": replace,
 }

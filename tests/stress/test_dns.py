@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import greenrt
-from greenrt.dns.errors import ResolverError, TimedOut
+from greenrt.dns.answer import ResolverError, TimedOut
 from greenrt.dns.stub import Stub
 
 from ..dns.fake_server import FORGED, FakeServer, address_of

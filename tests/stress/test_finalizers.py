@@ -12,8 +12,8 @@ import pytest
 from support.threads import Beside
 
 import greenrt
-from greenrt._loop.entry import READ
-from greenrt._loop.watchers import Timer
+from greenrt._loop.callback import READ
+from greenrt._loop.watchers.timer import Timer
 from greenrt.errors import (
     ConcurrentObjectUseError,
     Finalized,

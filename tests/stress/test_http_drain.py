@@ -36,7 +36,7 @@ def app(environ, start_response):
 """
 GRACE = 10
 COMMANDS = {
-    "serve": ["greenrt.monkey.cli", "serve", "--graceful", str(GRACE), "--bind", "127.0.0.1:{port}"],
+    "serve": ["greenrt.cli.main", "serve", "--graceful", str(GRACE), "--bind", "127.0.0.1:{port}"],
     "gunicorn": [
         *("gunicorn", "-k", "greenrt.adapters.gunicorn.Worker", "-w", "2", "--bind", "127.0.0.1:{port}"),
         *("--graceful-timeout", str(GRACE), "--log-level", "error", "--no-control-socket"),

@@ -9,11 +9,11 @@ import httptools
 import pytest
 from support.http_vectors import ACCEPTED, BAD_CHUNKS, CHUNKED, LAST, MALFORMED, REFUSED_OTHERWISE, post
 
-from greenrt.serve.http.errors import RequestError
-from greenrt.serve.http.head import Heads
+from greenrt.serve.http.connection import Wire
 from greenrt.serve.http.limits import Limits
+from greenrt.serve.http.protocol import RequestError
 from greenrt.serve.http.request import read_request
-from greenrt.serve.http.wire import Wire
+from greenrt.serve.http.request_head import Heads
 
 from .conftest import Campaign
 

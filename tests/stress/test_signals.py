@@ -252,15 +252,15 @@ def test_without_a_wakeup_fd_the_hub_sleeps_on(campaign: Campaign, monkeypatch: 
 TESTS = Path(__file__).parents[1]
 
 
-def test_a_storm_over_the_tests_of_the_floors(campaign: Campaign) -> None:
+def test_a_storm_over_the_tests_of_the_layers(campaign: Campaign) -> None:
     """The tests of hub, sync and green pass while SIGALRM comes a thousand times a second (boxed: three files)."""
     # Not those that compare with blocking calls of the standard library: these end early with what they have when a
     # signal comes (signal(7)), where ours go on. Nor a count of turns in half a second, of which a thousand handlers
     # leave less.
     files = [
         str(path)
-        for floor in ("hub", "sync", "green")
-        for path in sorted((TESTS / floor).glob("test_*.py"))
+        for layer in ("hub", "sync", "green")
+        for path in sorted((TESTS / layer).glob("test_*.py"))
         if "like_stdlib" not in path.name
     ]
     if not campaign.full:

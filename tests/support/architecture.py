@@ -12,10 +12,10 @@ from support.build import ROOT, SOURCE
 
 __all__ = [
     "ALLOWED",
-    "FLOORS",
+    "LAYERS",
     "Tree",
     "cycles",
-    "documented_floors",
+    "documented_layers",
     "greenlets_in_loop",
     "oversized",
     "patchable_names",
@@ -26,25 +26,29 @@ __all__ = [
 Tree = dict[str, str]
 
 # Modules and packages directly below greenrt. The facade, greenrt itself, stands above the runtime.
-FLOORS = {
+LAYERS = {
     "errors": 0,
+    "_atfork": 0,
     "_build": 0,
     "_interpreter": 0,
     "_original": 0,
     "_render": 0,
     "_typing": 0,
+    "_log": 1,
     "_native": 1,
     "_loop": 2,
     "_hub": 3,
     "sync": 4,
     "dns": 5,
     "green": 6,
-    "serve": 7,
-    "monkey": 8,
-    "adapters": 9,
-    "__main__": 9,
+    "happy_eyeballs": 7,
+    "serve": 8,
+    "monkey": 9,
+    "adapters": 10,
+    "cli": 11,
+    "__main__": 12,
 }
-MONKEY = FLOORS["monkey"]
+MONKEY = LAYERS["monkey"]
 FACADE = MONKEY - 0.5
 
 FILE_LINES = 700
@@ -87,11 +91,11 @@ PATCHED_FUNCTIONS = {
         "writev",
     },
 }
-# Floors whose very subject is the patchable modules.
-TWINS = {"_original", "green", "monkey"}
+# Modules and packages whose very subject is the patchable modules: twins, patching, and commands that run programs.
+TWINS = {"_original", "cli", "green", "happy_eyeballs", "monkey"}
 # (path, module): why it may.
 ALLOWED = {
-    ("_hub/slot.py", "threading"): "main_thread() only, off Linux; patching does not touch it",
+    ("_hub/current_hub.py", "threading"): "main_thread() only, off Linux; patching does not touch it",
     ("_loop/backends/__init__.py", "select"): "asks only which backends there are",
     ("_loop/backends/polls.py", "select"): "constants only; the functions come from _original",
     ("adapters/gunicorn.py", "signal"): "sets handlers where gunicorn would, which uses the patched module",
@@ -163,23 +167,23 @@ def _edges(tree: Tree) -> dict[str, set[str]]:
     return edges
 
 
-def _floor(module: str) -> float:
+def _layer(module: str) -> float:
     if not module:
         return FACADE
     top = module.split(".")[0]
-    if top not in FLOORS:
-        raise KeyError(f"greenrt.{top} has no floor; give it one in ARCHITECTURE.md and in {__name__}.FLOORS")
-    return FLOORS[top]
+    if top not in LAYERS:
+        raise KeyError(f"greenrt.{top} has no layer; give it one in ARCHITECTURE.md and in {__name__}.LAYERS")
+    return LAYERS[top]
 
 
 def upward_imports(tree: Tree) -> list[str]:
-    """A floor imports only floors below it, its own modules, and names for annotations."""
+    """A layer imports only layers below it, its own modules, and names for annotations."""
     return [
-        f"greenrt.{importer} (floor {_floor(importer):g}) imports greenrt.{imported} (floor {_floor(imported):g})"
+        f"greenrt.{importer} (layer {_layer(importer):g}) imports greenrt.{imported} (layer {_layer(imported):g})"
         for importer, found in sorted(_edges(tree).items())
         for imported in sorted(found)
         if imported != "_typing"
-        and _floor(imported) >= _floor(importer)
+        and _layer(imported) >= _layer(importer)
         and imported.split(".")[0] != importer.split(".")[0]
     ]
 
@@ -258,10 +262,10 @@ def oversized(tree: Tree) -> list[str]:
     return found
 
 
-def documented_floors(text: str) -> dict[str, int]:
-    """Return the floors that ARCHITECTURE.md's table names."""
-    floors = {}
+def documented_layers(text: str) -> dict[str, int]:
+    """Return the layers that ARCHITECTURE.md's table names."""
+    layers = {}
     for number, names in re.findall(r"^\|\s*(\d+|top)\s*\|([^|]*)\|", text, re.MULTILINE):
         for name in re.findall(r"`(?:greenrt\.)?(\w+)(?:/|\.py)?`", names):
-            floors[name] = MONKEY if number == "top" else int(number)
-    return floors
+            layers[name] = MONKEY if number == "top" else int(number)
+    return layers

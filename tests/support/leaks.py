@@ -3,7 +3,7 @@
 Allowed, and nothing else:
 
 - the fds of the main thread's hub, which is made by the first test that waits, and the watchers they need;
-- greenrt's own idle native threads, which register in `greenrt._hub.wakers.idle_threads`, and the fds of the
+- greenrt's own idle native threads, which register in `greenrt._hub.deadlock.idle_threads`, and the fds of the
   main hub's thread pool (none so far);
 - the main greenlets of native threads, and hubs: they live as long as their threads.
 """
@@ -17,7 +17,7 @@ from typing import Any
 from greenlet import greenlet
 
 import greenrt
-from greenrt._hub import slot, wakers
+from greenrt._hub import current_hub, deadlock
 from greenrt._hub.hub import Hub
 
 __all__ = ["Holdings", "settle"]
@@ -30,7 +30,7 @@ class Holdings:
     """What this process holds at one moment."""
 
     def __init__(self) -> None:
-        hub = slot.get_hub_if_exists()
+        hub = current_hub.get_hub_if_exists()
         self.fds = _fds(hub)
         self.threads = _threads()
         self.greenlets = _greenlets()
@@ -57,7 +57,7 @@ def settle(before: Holdings) -> list[str]:
         if time.monotonic() > give_up:
             return leaks
         gc.collect()
-        if slot.get_hub_if_exists() is not None:
+        if current_hub.get_hub_if_exists() is not None:
             greenrt.sleep(0.002)
         else:
             time.sleep(0.002)
@@ -81,7 +81,7 @@ def _fds(hub: Any) -> dict[int, str]:
 
 
 def _threads() -> set[int]:
-    return set(sys._current_frames()) - wakers.idle_threads - wakers._pycares_threads()
+    return set(sys._current_frames()) - deadlock.idle_threads - deadlock._pycares_threads()
 
 
 def _greenlets() -> dict[int, str]:

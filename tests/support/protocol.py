@@ -1,6 +1,6 @@
 """A model of how posts, finalizers, breaks and the close of a loop meet, for the search of all their interleavings.
 
-Each actor is a chain of steps, one for each access of the code in `_loop/base.py` and `Loop.end` to what threads
+Each actor is a chain of steps, one for each access of the code in `_loop/turn.py` and `Loop.end` to what threads
 share, in the same order. States are searched once each; the schedules that lead through them are counted.
 """
 

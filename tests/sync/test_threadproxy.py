@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import greenrt
-from greenrt._hub.slot import get_hub_if_exists
+from greenrt._hub.current_hub import get_hub_if_exists
 
 
 class Thing:

@@ -1,1 +1,1 @@
-"""Floor 3: where greenlets meet the loop."""
+"""Layer 3: where greenlets meet the loop."""

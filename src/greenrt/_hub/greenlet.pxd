@@ -1,7 +1,7 @@
 import cython
 
-from greenrt._hub cimport slot
-from greenrt._hub.delivery cimport deliver
+from greenrt._hub cimport current_hub
+from greenrt._hub.pending cimport deliver
 from greenrt._hub.park cimport as_seconds, new_park
 from greenrt._native.thread cimport get_slot
 from greenrt._native.framecache cimport begin_frames
@@ -10,7 +10,7 @@ from greenrt._loop.loop cimport Loop
 from greenrt._hub.latch cimport Latch
 from greenrt._hub.links cimport Notifier
 from greenrt._hub.park cimport HubCore, Park
-from greenrt._loop.entry cimport Entry
+from greenrt._loop.callback cimport Entry
 from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
 
 

@@ -5,14 +5,13 @@ from types import GenericAlias, TracebackType
 
 from greenlet import greenlet
 
-from greenrt._hub import slot
-from greenrt._hub.delivery import deliver
-from greenrt._hub.idents import ident_of
+from greenrt._hub import current_hub
 from greenrt._hub.latch import Latch
 from greenrt._hub.links import GreenLink, Notifier
 from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park, parked
-from greenrt._hub.site import render_site
-from greenrt._loop.entry import Entry
+from greenrt._hub.pending import deliver
+from greenrt._hub.report import ident_of
+from greenrt._loop.callback import Entry
 from greenrt._native.framecache import begin_frames
 from greenrt._native.switch import (
     Fiber,
@@ -25,7 +24,7 @@ from greenrt._native.switch import (
     throw_into,
 )
 from greenrt._native.thread import get_slot
-from greenrt._render import render_call
+from greenrt._render import render_call, render_site
 from greenrt._typing import TYPE_CHECKING, Any, Generic, TypeVar
 from greenrt.errors import GreenletExit, HubDestroyed, as_exception
 
@@ -103,7 +102,7 @@ class Greenlet(Fiber):
         # None: `_run`, which a subclass may also set after this. After the end: what `__repr__` still says of it.
         self._function: Any = run
         hub = get_slot()
-        place(self, hub if hub is not None else slot.get_hub())
+        place(self, hub if hub is not None else current_hub.get_hub())
         self._args = args
         self._kwargs: dict[str, Any] | None = kwargs or None
         self._start: Start | None = None
@@ -448,7 +447,7 @@ class Greenlet(Fiber):
         Raises `greenrt.Timeout` after `timeout` seconds, or at once with `block` false.
         """
         if self._state != FINISHED and not (block and self._await_end(timeout)):
-            raise slot.timeout_error(timeout if block else None)
+            raise current_hub.timeout_error(timeout if block else None)
         error = self._error
         if error is not None:
             error = error.with_traceback(self._traceback)
@@ -592,7 +591,7 @@ def throw_soon(target: Any, error: BaseException, now: bool = False) -> None:
         if known._cancel_start():
             known._finish(None, error)
             return
-    hub: Any = slot.get_hub()
+    hub: Any = current_hub.get_hub()
     if deliver(hub, target, error):
         if now:
             _resume_failed(target, error)
@@ -626,7 +625,7 @@ def kill(target: Any, exception: type[BaseException] | BaseException = GreenletE
     if isinstance(target, Greenlet):
         target.kill(exception, block=False)
         return
-    hub = slot.get_hub()
+    hub = current_hub.get_hub()
     entry = _Throw(target, as_exception(exception))
     if isinstance(target, Fiber) and not target.begun:
         # Its start is queued before the throw, and must not come true.

@@ -11,17 +11,16 @@ from types import TracebackType
 from greenlet import greenlet
 
 from greenrt import _original
-from greenrt._hub import fork, slot
-from greenrt._hub.ending import end_greenlets
+from greenrt._hub import current_hub, fork
+from greenrt._hub.deadlock import possible_wakers
 from greenrt._hub.greenlet import throw_soon
-from greenrt._hub.idents import ident_of
-from greenrt._hub.overdue import hasten
 from greenrt._hub.park import TIMED_OUT, HubCore, Park, admit, new_park, parked, run_fiber, wake_park
-from greenrt._hub.report import parks_of, render_parked
-from greenrt._hub.wakers import possible_wakers
-from greenrt._loop.entry import Callback
+from greenrt._hub.pending import hasten
+from greenrt._hub.report import ident_of, parks_of, render_parked
+from greenrt._hub.shutdown import end_greenlets
+from greenrt._loop.callback import Callback
+from greenrt._loop.completion import set_park_factory
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop, set_tracer_factory
-from greenrt._loop.ticket import set_park_factory
 from greenrt._native import framecache
 from greenrt._native.switch import Fiber, current, execute, hold, is_active, resume, resume_held, throw_into
 from greenrt._native.thread import coarse, set_slot
@@ -53,12 +52,12 @@ _factories: dict[str, Callable[..., Any]] = {}
 
 
 def set_threadpool_factory(factory: Callable[[Any], Any]) -> None:
-    """Register what makes ``hub.threadpool``, which belongs to a higher floor."""
+    """Register what makes ``hub.threadpool``, which belongs to a higher layer."""
     _factories["threadpool"] = factory
 
 
 def set_resolver_factory(factory: Callable[[Any, Any], Any]) -> None:
-    """Register what makes ``hub.resolver`` of the value it is set to, None for the default; of a higher floor."""
+    """Register what makes ``hub.resolver`` of the value it is set to, None for the default; of a higher layer."""
     _factories["resolver"] = factory
 
 
@@ -84,11 +83,11 @@ class Hub(HubCore):
         while main.parent is not None:
             main = main.parent
         greenlet.__init__(self, None, main)
-        super().__init__(loop if loop is not None else Loop(default=slot.on_main_thread()))
+        super().__init__(loop if loop is not None else Loop(default=current_hub.on_main_thread()))
         self.hub = self
         if os.environ.get("GREENRT_SEED"):
             # Here, since `random` costs more to import than all of greenrt.
-            from greenrt._hub.seeded import seed_run_queue
+            from greenrt._hub.seeded_queue import seed_run_queue
 
             seed_run_queue(self.loop)
         self.loop.error_handler = self._report_callback
@@ -244,10 +243,10 @@ class Hub(HubCore):
 
     def _say_quiet(self, wakers: list[str]) -> None:
         # Here, since few programs need it.
-        from greenrt._loop import log
+        from greenrt import _log
 
         lines = ["greenlets are parked, and only others can wake them:", *wakers, *render_parked(self)]
-        log.warn("\n    ".join(lines))
+        _log.warn("\n    ".join(lines))
 
     def switch(self, *args: Any, **kwargs: Any) -> Any:
         """Switch to the hub, as integrations written for gevent do; they are resumed by their own `switch`."""
@@ -325,8 +324,8 @@ class Hub(HubCore):
         try:
             self._end(destroy_loop)
         finally:
-            if slot.get_hub_if_exists() is self:
-                slot.drop_hub()
+            if current_hub.get_hub_if_exists() is self:
+                current_hub.drop_hub()
 
     def _end(self, destroy_loop: bool | None) -> None:
         try:
@@ -493,16 +492,16 @@ def _write(stream: Any, text: str) -> None:
 
 
 def _make_tracer(loop: Loop) -> Any:
-    hub = slot.get_hub_if_exists()
+    hub = current_hub.get_hub_if_exists()
     if hub is None or hub.loop is not loop:
         return None
     # Here, since few programs need it.
-    from greenrt._hub.tracer import Tracer
+    from greenrt._hub.debug import Tracer
 
     return Tracer()
 
 
-slot.set_hub_factory(Hub)
+current_hub.set_hub_factory(Hub)
 set_tracer_factory(_make_tracer)
 set_park_factory(new_park)
 fork.install()

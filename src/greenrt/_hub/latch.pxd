@@ -1,7 +1,7 @@
 import cython
 
 from greenrt._hub.park cimport new_park
-from greenrt._hub.guard cimport Guarded, WaitList
+from greenrt._hub.guarded cimport Guarded, WaitList
 from greenrt._hub.links cimport LinkList, as_link
 from greenrt._hub.park cimport Park
 

@@ -1,6 +1,6 @@
 """A flag that can be waited for, and linked to: the end of a greenlet, an event, a result."""
 
-from greenrt._hub.guard import Guarded, WaitList
+from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.links import LinkList, as_link
 from greenrt._hub.park import TIMED_OUT, Park, new_park
 from greenrt._typing import Any

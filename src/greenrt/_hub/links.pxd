@@ -1,7 +1,7 @@
 import cython
 
-from greenrt._hub cimport slot
-from greenrt._loop.entry cimport Entry
+from greenrt._hub cimport current_hub
+from greenrt._loop.callback cimport Entry
 from greenrt._native.switch cimport Fiber, resume
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from greenrt._hub import slot
-from greenrt._hub.raw import RawGreenlet
-from greenrt._loop.entry import Entry
+from greenrt._hub import current_hub
+from greenrt._hub.raw_greenlet import RawGreenlet
+from greenrt._loop.callback import Entry
 from greenrt._native.switch import Fiber, resume
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
@@ -60,7 +60,7 @@ class Link(Notifier):
     __slots__ = ("call", "callback", "loop")
 
     def __init__(self, callback: Callable[[Any], object]) -> None:
-        self.loop = slot.get_hub().loop
+        self.loop = current_hub.get_hub().loop
         self.callback = callback
         # Made now: an end must be announced when there is no memory, too.
         self.call = LinkCall(callback)

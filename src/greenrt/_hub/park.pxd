@@ -3,7 +3,7 @@ from greenrt._native.switch cimport as_fiber, current_or_none, ending, has_start
 import cython
 
 from greenrt._loop.clock cimport Clock
-from greenrt._loop.entry cimport Entry
+from greenrt._loop.callback cimport Entry
 from greenrt._loop.loop cimport Loop
 from greenrt._native.heap cimport HeapNode, TimerHeap
 from greenrt._native.ring cimport Ring

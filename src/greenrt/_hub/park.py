@@ -15,9 +15,9 @@ The wake may come before the wait: then the wait returns at once.
 from greenlet import greenlet
 
 from greenrt import _original
-from greenrt._hub import slot
-from greenrt._hub.apart import resume_apart
-from greenrt._loop.entry import TIMER, Entry
+from greenrt._hub import current_hub
+from greenrt._hub.swapped_state import resume_apart
+from greenrt._loop.callback import TIMER, Entry
 from greenrt._loop.loop import Loop
 from greenrt._native.heap import HeapNode
 from greenrt._native.switch import (
@@ -326,7 +326,7 @@ class Park(Entry):
                 self.outcome = None
                 return TIMED_OUT
             if timeout is not None:
-                slot.raise_own_error(timeout)
+                current_hub.raise_own_error(timeout)
         return outcome
 
     def _take_error(self) -> Any:
@@ -548,7 +548,7 @@ def new_park(what: Any) -> Park:
     """
     hub: Any = get_slot()
     if hub is None and not ending():
-        hub = slot.hub_for_waiting()
+        hub = current_hub.hub_for_waiting()
         if hub is None:
             return _native_park(NativePark.__new__(NativePark), what)
     running = current_or_none()
@@ -575,7 +575,7 @@ def yield_now() -> None:
     """
     hub: Any = get_slot()
     if hub is None and not ending():
-        hub = slot.hub_for_waiting()
+        hub = current_hub.hub_for_waiting()
         if hub is None:
             _original.sleep(0)
             return

@@ -1,14 +1,23 @@
-"""What a blocked program says of itself."""
+"""What a blocked program reports: its greenlets, what each waits for, and the small numbers in their names."""
 
 import gc
+import heapq
+from weakref import WeakKeyDictionary, ref
 
 from greenlet import greenlet
 
+from greenrt import _original
 from greenrt._hub.park import Park, parked
 from greenrt._render import render
 from greenrt._typing import Any
 
-__all__ = ["all_greenlets", "parked_greenlets", "parks_of", "render_parked", "render_wait"]
+__all__ = ["all_greenlets", "ident_of", "parked_greenlets", "parks_of", "render_parked", "render_wait"]
+
+_numbers: "WeakKeyDictionary[Any, int]" = WeakKeyDictionary()
+_free: list[int] = []
+# Holds the weak references whose death gives a number back.
+_watched: dict[int, Any] = {}
+_lock = _original.RLock()
 
 
 def all_greenlets() -> list[greenlet]:
@@ -60,3 +69,20 @@ def _render(hub: Any, park: Park) -> str:
     site = getattr(target, "spawned_at", None)
     name = "the main greenlet" if target is hub.parent else render(target)
     return f"{name} waits on {render_wait(park.what)}" + (f"; spawned at {site}" if site else "")
+
+
+def ident_of(thing: Any) -> int:
+    """Return the number of `thing`: the smallest that no other living thing has, kept until its death."""
+    with _lock:
+        number = _numbers.get(thing)
+        if number is None:
+            number = heapq.heappop(_free) if _free else len(_numbers)
+            _numbers[thing] = number
+
+            def give_back(_: Any, number: int = number) -> None:
+                with _lock:
+                    _watched.pop(number, None)
+                    heapq.heappush(_free, number)
+
+            _watched[number] = ref(thing, give_back)
+        return number

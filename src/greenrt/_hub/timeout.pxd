@@ -1,10 +1,10 @@
 import cython
 
 from greenrt._hub.greenlet cimport throw_soon
-from greenrt._hub.delivery cimport deliver, take_back
+from greenrt._hub.pending cimport deliver, take_back
 from greenrt._hub.park cimport HubCore, as_seconds
 from greenrt._loop.clock cimport Clock
-from greenrt._loop.entry cimport Entry
+from greenrt._loop.callback cimport Entry
 from greenrt._loop.loop cimport Loop
 from greenrt._native.heap cimport TimerHeap
 from greenrt._native.switch cimport current, greenlet as greenlet_t

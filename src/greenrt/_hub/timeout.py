@@ -4,11 +4,11 @@ from collections.abc import Callable
 from math import inf
 from types import TracebackType
 
-from greenrt._hub import slot
-from greenrt._hub.delivery import deliver, take_back
+from greenrt._hub import current_hub
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.park import as_seconds
-from greenrt._loop.entry import Entry
+from greenrt._hub.pending import deliver, take_back
+from greenrt._loop.callback import Entry
 from greenrt._native.switch import current
 from greenrt._native.thread import get_slot
 from greenrt._typing import Any, Literal, TypeVar
@@ -94,7 +94,7 @@ class Timeout(BaseException):
         seconds = float(self.seconds)
         hub = get_slot()
         if hub is None:
-            hub = slot.get_hub()
+            hub = current_hub.get_hub()
         expiry = Expiry()
         expiry.timeout = self
         expiry.hub = hub
@@ -238,4 +238,4 @@ def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, 
         del timeout
 
 
-slot.set_timeout_class(Timeout)
+current_hub.set_timeout_class(Timeout)

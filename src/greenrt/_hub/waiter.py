@@ -2,7 +2,7 @@
 
 import sys
 
-from greenrt._hub import slot
+from greenrt._hub import current_hub
 from greenrt._hub.park import Park, new_park
 from greenrt._typing import Any
 from greenrt.errors import ConcurrentObjectUseError
@@ -18,7 +18,7 @@ class Waiter:
     __slots__ = ("_error", "_park", "_value", "hub")
 
     def __init__(self, hub: Any = None) -> None:
-        self.hub = hub if hub is not None else slot.get_hub()
+        self.hub = hub if hub is not None else current_hub.get_hub()
         self.clear()
 
     def clear(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from greenrt._loop.entry import Entry
+from greenrt._loop.callback import Entry
 from greenrt._typing import Any
 from greenrt.errors import Finalized
 

@@ -1,8 +1,8 @@
 import cython
 from greenrt._native.ring cimport Ring
 from greenrt._native.thread cimport coarse, ident
-from greenrt._loop.base cimport LoopBase
-from greenrt._loop.entry cimport Callback, Entry, as_callable
+from greenrt._loop.turn cimport LoopBase
+from greenrt._loop.callback cimport Callback, Entry, as_callable
 
 
 cdef class Loop(LoopBase):

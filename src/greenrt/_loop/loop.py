@@ -5,15 +5,20 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf, isnan
 
+from greenrt._loop import fork
 from greenrt._loop.backends import backend_class
-from greenrt._loop.base import LoopBase
+from greenrt._loop.callback import READ, WRITE, Callback, Entry, as_callable
 from greenrt._loop.clock import Clock
-from greenrt._loop.entry import READ, WRITE, Callback, Entry, as_callable
+from greenrt._loop.completion import Closing, Ticket
 from greenrt._loop.finalizer import Finalizer, finalize
-from greenrt._loop.fork import Fork
-from greenrt._loop.owner import mark_thread, register
-from greenrt._loop.ticket import Closing, Ticket
-from greenrt._loop.watchers import MAX_PRIORITY, MIN_PRIORITY, Async, Hook, Io, Timer, Watcher, ranked
+from greenrt._loop.registry import mark_thread, register
+from greenrt._loop.turn import LoopBase
+from greenrt._loop.watchers.async_ import Async
+from greenrt._loop.watchers.base import MAX_PRIORITY, MIN_PRIORITY, Watcher, ranked
+from greenrt._loop.watchers.fork import Fork
+from greenrt._loop.watchers.hook import Hook
+from greenrt._loop.watchers.io import Io
+from greenrt._loop.watchers.timer import Timer
 from greenrt._native.thread import coarse, ident
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
@@ -31,12 +36,12 @@ _factories: dict[str, Callable[[Any], Any]] = {}
 
 
 def set_proxy_factory(factory: Callable[[Any], Any]) -> None:
-    """Register what makes ``loop.proxy()``, which belongs to a higher floor: its `call` parks."""
+    """Register what makes ``loop.proxy()``, which belongs to a higher layer: its `call` parks."""
     _factories["proxy"] = factory
 
 
 def set_tracer_factory(factory: Callable[[Any], Any]) -> None:
-    """Register what `Loop.debug` looks at greenlets with; they belong to a higher floor. Returns None or a Tracer."""
+    """Register what `Loop.debug` looks at greenlets with; they belong to a higher layer. Returns None or a Tracer."""
     _factories["tracer"] = factory
 
 
@@ -100,32 +105,32 @@ class Loop(LoopBase):
         return Async(self, ref)
 
     def signal(self, number: int, ref: bool = True, priority: int | None = None) -> Any:
-        """Return a watcher of a signal's arrivals; see `greenrt._loop.signals.Signal`."""
+        """Return a watcher of a signal's arrivals; see `greenrt._loop.watchers.signal.Signal`."""
         # Here, since few programs need it.
-        from greenrt._loop.signals import Signal
+        from greenrt._loop.watchers.signal import Signal
 
         return ranked(Signal(self, number, ref), priority)
 
     def child(self, pid: int, trace: bool = False, ref: bool = True, priority: int | None = None) -> Any:
-        """Return a watcher of the end of child process `pid`; see `greenrt._loop.children.Child`."""
+        """Return a watcher of the end of child process `pid`; see `greenrt._loop.watchers.child.Child`."""
         # Here, since few programs need it.
-        from greenrt._loop.children import Child
+        from greenrt._loop.watchers.child import Child
 
         return ranked(Child(self, pid, trace, ref), priority)
 
     def stat(self, path: Any, interval: float = 0.0, ref: bool = True, priority: int | None = None) -> Any:
-        """Return a watcher of changes of `path`, looked at every `interval` seconds; see `_loop/stat.py`."""
+        """Return a watcher of changes of `path`, looked at every `interval` seconds; see `_loop/watchers/stat.py`."""
         # Here, since few programs need it.
-        from greenrt._loop.stat import Stat
+        from greenrt._loop.watchers.stat import Stat
 
         return ranked(Stat(self, path, interval, ref), priority)
 
     def embed(
         self, fd: int | None = None, interval: float = 1 / 60, ref: bool = True, priority: int | None = None
     ) -> Any:
-        """Return a watcher that runs another event loop inside this one; see `greenrt._loop.embed.Embed`."""
+        """Return a watcher that runs another event loop inside this one; see `greenrt._loop.watchers.embed.Embed`."""
         # Here, since few programs need it.
-        from greenrt._loop.embed import Embed
+        from greenrt._loop.watchers.embed import Embed
 
         return ranked(Embed(self, fd, interval, ref), priority)
 
@@ -303,7 +308,7 @@ class Loop(LoopBase):
             return
         if value:
             # Here, since few programs need it.
-            from greenrt._loop.inspector import Inspector
+            from greenrt._loop.debug import Inspector
 
             make_tracer = _factories.get("tracer")
             self.inspector = Inspector(self, make_tracer(self) if make_tracer is not None else None)
@@ -389,9 +394,9 @@ class Loop(LoopBase):
                 break
         else:
             return False
-        from greenrt._loop import log
+        from greenrt import _log
 
-        log.warn("the fds of %r were closed by the program; it goes on with new ones", self)
+        _log.warn("the fds of %r were closed by the program; it goes on with new ones", self)
         self._renew()
         return True
 
@@ -516,9 +521,9 @@ class Loop(LoopBase):
         failure = self._run_last(finalizers and not left) or failure
         if left:
             # Here, since few programs need it.
-            from greenrt._loop import log
+            from greenrt import _log
 
-            log.error(
+            _log.error(
                 "%r: finalizers queue finalizers without end; dropped %d after %d rounds",
                 self,
                 left,
@@ -555,3 +560,6 @@ class Loop(LoopBase):
             "closed" if self.closed else f"refs={self.refs} ready={len(self.ready)} timers={len(self.timers)}"
         )
         return f"<Loop at {id(self):#x}{where} {self.backend.name} {state}>"
+
+
+fork.install()

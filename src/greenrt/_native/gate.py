@@ -1,7 +1,6 @@
 """A try-lock: the one atomic step under every primitive that several threads share (plain twin)."""
 
-import os
-
+from greenrt import _atfork
 from greenrt._native.fields import blank
 from greenrt._original import RLock, renew_lock
 from greenrt._typing import Any, Self
@@ -20,7 +19,7 @@ def _after_fork_in_child() -> None:
     renew_lock(_renewing)
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+_atfork.register(_atfork.PRIMITIVES, _after_fork_in_child)
 
 
 class Gate:

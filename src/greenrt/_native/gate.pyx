@@ -1,6 +1,6 @@
 """A try-lock: the one atomic step under every primitive that several threads share."""
 
-import os
+from greenrt import _atfork
 
 cdef extern from *:
     """
@@ -25,7 +25,7 @@ def _after_fork_in_child():
     survivor = PyThread_get_thread_ident()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+_atfork.register(_atfork.PRIMITIVES, _after_fork_in_child)
 
 
 cdef class Gate:

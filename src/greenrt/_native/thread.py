@@ -1,10 +1,9 @@
 """What belongs to the running OS thread: an object slot, its identity, clocks, pending signals (plain twin)."""
 
-import os
 from _signal import SIGINT
 from time import monotonic
 
-from greenrt import _original
+from greenrt import _atfork, _original
 from greenrt._original import get_ident as ident
 from greenrt._typing import Any
 
@@ -36,7 +35,7 @@ def _forget_other_threads() -> None:
     set_slot(mine)
 
 
-os.register_at_fork(after_in_child=_forget_other_threads)
+_atfork.register(_atfork.PRIMITIVES, _forget_other_threads)
 
 
 def check_signals() -> int:

@@ -16,9 +16,9 @@ from kombu.asynchronous import timer
 from kombu.utils import compat
 
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.joining import killall
-from greenrt._hub.raw import spawn_raw
+from greenrt._hub.raw_greenlet import spawn_raw
 from greenrt._hub.timeout import Timeout
+from greenrt._hub.wait_many import killall
 from greenrt._typing import Any
 from greenrt.monkey import patch_all
 from greenrt.sync.event import Event

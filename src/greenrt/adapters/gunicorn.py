@@ -15,7 +15,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers import base
 
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.pausing import sleep
+from greenrt._hub.sleep import sleep
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.adapters.gunicorn_views import Refused, Request, Response, escaping

@@ -24,7 +24,7 @@ __all__ = [
     "query",
 ]
 
-_HOMES = ("answer", "direct", "errors", "records")
+_HOMES = ("answer", "record_query", "records")
 
 
 def __getattr__(name: str) -> Any:

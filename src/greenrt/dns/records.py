@@ -10,9 +10,8 @@ import re
 from dataclasses import dataclass
 
 from greenrt._typing import Any
-from greenrt.dns.answer import Answer
-from greenrt.dns.channel import TYPES
-from greenrt.dns.errors import Dangling, Malformed, NoData
+from greenrt.dns.answer import Answer, Dangling, Malformed, NoData
+from greenrt.dns.cares import TYPES
 
 __all__ = ["CAA", "HTTPS", "MX", "NAPTR", "SOA", "SRV", "TLSA", "TXT", "URI", "check_name", "read_answer"]
 

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from greenrt import _original
 from greenrt._typing import Any, Protocol
 from greenrt.dns.choice import check_environment
-from greenrt.dns.front import Front
-from greenrt.dns.nsswitch import nsswitch
+from greenrt.dns.etc.nsswitch import nsswitch
+from greenrt.dns.glibc import Front
 from greenrt.dns.services import leaves_machine
 from greenrt.dns.sources import Dns, Files, Trace, has_host_aliases
 from greenrt.sync.threadpool import ThreadPool

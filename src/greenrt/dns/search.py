@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from greenrt.dns.errors import Dangling, NoData, NxDomain, ResolverError, ServFail, TimedOut
-from greenrt.dns.hosts import Host
-from greenrt.dns.resolvconf import ResolvConf
+from greenrt.dns.answer import Dangling, NoData, NxDomain, ResolverError, ServFail, TimedOut
+from greenrt.dns.etc.hosts import Host
+from greenrt.dns.etc.resolvconf import ResolvConf
 
 __all__ = [
     "HOST_NOT_FOUND",

@@ -4,7 +4,7 @@ import _socket
 
 from greenrt._original import getaddrinfo
 from greenrt._typing import Any
-from greenrt.dns.reloaded import Reloaded
+from greenrt.dns.etc.config_file import Reloaded
 
 __all__ = ["Service", "is_service_name", "leaves_machine", "services"]
 
@@ -29,7 +29,7 @@ def leaves_machine(port: Any) -> bool:
     if not is_service_name(port):
         return False
     # Late: it takes long to import, and most ports are numbers.
-    from greenrt.dns.nsswitch import nsswitch
+    from greenrt.dns.etc.nsswitch import nsswitch
 
     return not nsswitch.get().plain_services
 

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from greenrt._typing import Any, Protocol
-from greenrt.dns.answer import Answer
-from greenrt.dns.errors import Dangling, NoData, NxDomain, ResolverError, ServFail, TimedOut
+from greenrt.dns.answer import Answer, Dangling, NoData, NxDomain, ResolverError, ServFail, TimedOut
+from greenrt.dns.etc.hosts import Host, hosts, multi
+from greenrt.dns.etc.resolvconf import ResolvConf, resolv_conf
 from greenrt.dns.hostname import is_hostname
-from greenrt.dns.hosts import Host, hosts, multi
-from greenrt.dns.resolvconf import ResolvConf, resolv_conf
 from greenrt.dns.search import Failure, failure_of, search
 
 __all__ = ["Dns", "Files", "HostSource", "Trace", "arpa_name", "has_host_aliases"]

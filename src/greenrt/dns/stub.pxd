@@ -1,7 +1,7 @@
 import cython
 
 from greenrt._hub.park cimport Park, new_park
-from greenrt.dns.exchange cimport Asker, Exchange
+from greenrt.dns.udp cimport Asker, Exchange
 
 
 cdef class Flight(Asker):

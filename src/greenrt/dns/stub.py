@@ -11,18 +11,15 @@ answer is in.
 import weakref
 from dataclasses import replace
 
+from greenrt import _atfork, _log
+from greenrt._hub.current_hub import get_hub, get_hub_if_exists
 from greenrt._hub.park import TIMED_OUT, new_park
-from greenrt._hub.slot import get_hub, get_hub_if_exists
-from greenrt._loop import log
-from greenrt._loop.fork import in_child
 from greenrt._typing import Any
-from greenrt.dns.answer import Answer
-from greenrt.dns.channel import TYPES, Channel, Settings
-from greenrt.dns.errors import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
-from greenrt.dns.exchange import Asker, Exchange, Failure, Server
+from greenrt.dns.answer import Answer, Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
+from greenrt.dns.cares import TYPES, Channel, Settings
+from greenrt.dns.message import Question, Record
 from greenrt.dns.records import check_name, read_answer
-from greenrt.dns.servers import parse_server
-from greenrt.dns.wire import Question, Record
+from greenrt.dns.udp import Asker, Exchange, Failure, Server, parse_server
 
 __all__ = ["Lookup", "Stub"]
 
@@ -309,7 +306,7 @@ class Lookup:
             if park in flight.parks:
                 flight.parks.remove(park)
         if late and (timeout is None or timeout > limit):
-            log.error(
+            _log.error(
                 "nothing became of the question for %s of %r within %s s; it is given up",
                 flight.rtype,
                 flight.name,
@@ -454,4 +451,4 @@ def _after_fork() -> None:
         stub.after_fork()
 
 
-in_child(_after_fork)
+_atfork.register(_atfork.RUNTIME, _after_fork)

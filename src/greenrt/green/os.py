@@ -7,16 +7,16 @@ import os as _stdlib
 from os import *  # noqa: F403
 
 from greenrt._typing import Any
-from greenrt.green import children, fdio, fifo, transfer
+from greenrt.green import _children, _fd_io, _fd_transfer, _fifo
 
 __all__ = list(_stdlib.__all__)
 
 # What patching replaces in the standard module's dict.
 FUNCTIONS: dict[str, Any] = {
-    **fdio.FUNCTIONS,
-    **children.FUNCTIONS,
-    **fifo.FUNCTIONS,
-    **transfer.FUNCTIONS,
+    **_fd_io.FUNCTIONS,
+    **_children.FUNCTIONS,
+    **_fifo.FUNCTIONS,
+    **_fd_transfer.FUNCTIONS,
 }
 
 globals().update(FUNCTIONS)

@@ -6,7 +6,7 @@ import sys
 from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green import threading as _threading
-from greenrt.green.queue_calls import METHODS, SIMPLE_METHODS
+from greenrt.green._queue_calls import METHODS, SIMPLE_METHODS
 from greenrt.sync.queue import SimpleQueue as _SimpleQueue
 
 _module: Any = _original.private_module("queue")

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from select import *  # noqa: F403
 
 from greenrt import _original
-from greenrt._hub.io import give_way, park_on_fd, park_on_fds
-from greenrt._hub.slot import hub_for_waiting
+from greenrt._hub.current_hub import hub_for_waiting
+from greenrt._hub.fd_wait import give_way, park_on_fd, park_on_fds
 from greenrt._native.thread import monotonic
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
-from greenrt.green.bool_fds import WARNS, without_bool
+from greenrt.green._fds import WARNS, without_bool
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 

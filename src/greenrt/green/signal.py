@@ -15,17 +15,17 @@ import signal as _stdlib
 from signal import *  # noqa: F403
 
 from greenrt import _original
-from greenrt._hub.io import forget_fd, give_way, park_on_fd
+from greenrt._hub.current_hub import hub_for_waiting
+from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd
 from greenrt._hub.park import new_park
-from greenrt._hub.pausing import sleep
-from greenrt._hub.slot import hub_for_waiting
-from greenrt._loop.entry import READ
+from greenrt._hub.sleep import sleep
+from greenrt._loop.callback import READ
 from greenrt._native.signalfd import signalfd
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.green.handlers import getsignal, pthread_kill, raise_signal, set_wakeup_fd, signal
-from greenrt.green.sigmask import pthread_sigmask
-from greenrt.green.twins import standing
+from greenrt.green._signal_handlers import getsignal, pthread_kill, raise_signal, set_wakeup_fd, signal
+from greenrt.green._signal_mask import pthread_sigmask
+from greenrt.green._twin import standing
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 

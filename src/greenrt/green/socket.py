@@ -11,10 +11,10 @@ own, over this module's names.
 import socket as _stdlib
 from socket import *  # noqa: F403
 
-from greenrt._hub.io import forget_fd, new_fd
+from greenrt._hub.fd_wait import forget_fd, new_fd
 from greenrt._typing import Any
-from greenrt.green import names, socket_calls, socket_life, socket_options, socket_waits
-from greenrt.green.twins import rebound
+from greenrt.green import _socket_io, _socket_life, _socket_names, _socket_options, _socket_waits
+from greenrt.green._twin import rebound
 
 __all__ = list(_stdlib.__all__)
 
@@ -26,16 +26,16 @@ def _init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: 
     _stdlib_init(self, family, type, proto, fileno)
     # The number may have been another file's, which was closed behind our back.
     new_fd(self.fileno())
-    if socket_options.special or (fileno is not None and family == -1):
+    if _socket_options.special or (fileno is not None and family == -1):
         # Options outlive a socket object, and accepted sockets inherit them.
-        socket_options.note(self)
+        _socket_options.note(self)
 
 
 def _accept(self: Any) -> tuple[Any, Any]:
     """accept() -> (socket, address): wait for a connection. See `socket.socket.accept`."""
-    fd, address = socket_life.accept_fd(self)
+    fd, address = _socket_life.accept_fd(self)
     kind = socket if isinstance(self, socket) else _StdlibSocket
-    connection = kind(socket_waits.family_of(self), socket_waits.type_of(self), self.proto, fileno=fd)
+    connection = kind(_socket_waits.family_of(self), _socket_waits.type_of(self), self.proto, fileno=fd)
     # As CPython: where accept(2) hands down O_NONBLOCK (not on Linux), a listener's timeout must not come with it.
     if _stdlib.getdefaulttimeout() is None and self.gettimeout():
         connection.setblocking(True)
@@ -43,29 +43,29 @@ def _accept(self: Any) -> tuple[Any, Any]:
 
 
 def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | None = None) -> int:
-    return socket_life.sendfile(self, file, offset, count, _stdlib._GiveupOnSendfile)  # type: ignore[attr-defined]
+    return _socket_life.sendfile(self, file, offset, count, _stdlib._GiveupOnSendfile)  # type: ignore[attr-defined]
 
 
 # What is installed on the standard class by patching, and carried by the class below.
 METHODS: dict[str, Any] = {
     "__init__": _init,
-    "_real_close": socket_life.real_close,
+    "_real_close": _socket_life.real_close,
     "_sendfile_use_sendfile": _sendfile_use_sendfile,
     "accept": _accept,
-    "connect": socket_life.connect,
-    "connect_ex": socket_life.connect_ex,
-    "detach": socket_life.detach,
-    "recv": socket_calls.recv,
-    "recv_into": socket_calls.recv_into,
-    "recvfrom": socket_calls.recvfrom,
-    "recvfrom_into": socket_calls.recvfrom_into,
-    "recvmsg": socket_calls.recvmsg,
-    "recvmsg_into": socket_calls.recvmsg_into,
-    "send": socket_calls.send,
-    "sendall": socket_calls.sendall,
-    "sendmsg": socket_calls.sendmsg,
-    "sendto": socket_calls.sendto,
-    "setsockopt": socket_options.setsockopt,
+    "connect": _socket_life.connect,
+    "connect_ex": _socket_life.connect_ex,
+    "detach": _socket_life.detach,
+    "recv": _socket_io.recv,
+    "recv_into": _socket_io.recv_into,
+    "recvfrom": _socket_io.recvfrom,
+    "recvfrom_into": _socket_io.recvfrom_into,
+    "recvmsg": _socket_io.recvmsg,
+    "recvmsg_into": _socket_io.recvmsg_into,
+    "send": _socket_io.send,
+    "sendall": _socket_io.sendall,
+    "sendmsg": _socket_io.sendmsg,
+    "sendto": _socket_io.sendto,
+    "setsockopt": _socket_options.setsockopt,
 }
 
 
@@ -84,14 +84,14 @@ def getaddrinfo(
     convert = _stdlib._intenum_converter  # type: ignore[attr-defined]
     return [
         (convert(found[0], _stdlib.AddressFamily), convert(found[1], _stdlib.SocketKind), *found[2:])
-        for found in names.getaddrinfo(host, port, family, type, proto, flags)
+        for found in _socket_names.getaddrinfo(host, port, family, type, proto, flags)
     ]
 
 
-gethostbyname = names.gethostbyname
-gethostbyname_ex = names.gethostbyname_ex
-gethostbyaddr = names.gethostbyaddr
-getnameinfo = names.getnameinfo
+gethostbyname = _socket_names.gethostbyname
+gethostbyname_ex = _socket_names.gethostbyname_ex
+gethostbyaddr = _socket_names.gethostbyaddr
+getnameinfo = _socket_names.getnameinfo
 
 
 def close(fd: int) -> None:

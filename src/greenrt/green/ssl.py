@@ -12,8 +12,8 @@ from ssl import *  # noqa: F403
 
 from greenrt._typing import Any
 from greenrt.green import socket as _green_socket
-from greenrt.green.tls import METHODS
-from greenrt.green.twins import rebound
+from greenrt.green._ssl_socket import METHODS
+from greenrt.green._twin import rebound
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 

@@ -13,19 +13,19 @@ import subprocess as _stdlib
 from subprocess import *  # noqa: F403
 from types import FunctionType, ModuleType
 
-from greenrt._hub.io import give_way
+from greenrt._hub.fd_wait import give_way
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.green import fileobject, os, selectors, time  # noqa: F401
-from greenrt.green.children import park_until_exit
-from greenrt.green.twins import rebound, standing
+from greenrt.green import _file_objects, os, selectors, time  # noqa: F401
+from greenrt.green._children import park_until_exit
+from greenrt.green._twin import rebound, standing
 
 __all__ = list(_stdlib.__all__)
 
 # What CPython's code looks up besides.
 _PopenSelector = selectors.PollSelector
 io = ModuleType("io", _stdlib_io.__doc__)
-io.__dict__.update(vars(_stdlib_io), open=fileobject.open)
+io.__dict__.update(vars(_stdlib_io), open=_file_objects.open)
 
 
 def _wait(self: Any, timeout: float | None) -> int:

@@ -21,18 +21,17 @@ from weakref import WeakSet
 
 from greenlet import getcurrent, greenlet
 
-from greenrt import _original
+from greenrt import _atfork, _original
+from greenrt._hub.current_hub import get_hub, get_hub_if_exists, on_main_thread, threads_with_hub
+from greenrt._hub.deadlock import idle_threads
+from greenrt._hub.fd_wait import give_way
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.io import give_way
 from greenrt._hub.local import local
 from greenrt._hub.park import freeze, yield_now
-from greenrt._hub.slot import get_hub, get_hub_if_exists, on_main_thread, threads_with_hub
-from greenrt._hub.wakers import idle_threads
-from greenrt._loop.fork import in_child
 from greenrt._native.switch import current_or_last
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any, Self
-from greenrt.green.sentinel import Sentinel, at_native_end, poll_until
+from greenrt.green._thread_end import Sentinel, at_native_end, poll_until
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
 from greenrt.sync.lock import RLock as _GreenRLock
@@ -409,7 +408,7 @@ def _leave_others_behind() -> None:
     _left_behind.extend(others)
 
 
-in_child(_leave_others_behind)
+_atfork.register(_atfork.RUNTIME, _leave_others_behind)
 
 
 def _count() -> int:

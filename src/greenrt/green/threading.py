@@ -6,9 +6,9 @@ Its classes are not those of the public module; patching makes the public module
 from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green import thread
-from greenrt.green.dummies import forget_dummies
-from greenrt.green.polling import yield_in_polls
-from greenrt.green.sentinel import Sentinel, wait_for_tstate_lock
+from greenrt.green._dummy_threads import forget_dummies
+from greenrt.green._thread_end import Sentinel, wait_for_tstate_lock
+from greenrt.green._threading_polls import yield_in_polls
 
 _module = _original.private_module("threading")
 

@@ -1,1 +1,1 @@
-from greenrt._hub.pausing cimport sleep as _sleep
+from greenrt._hub.sleep cimport sleep as _sleep

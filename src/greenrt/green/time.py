@@ -14,10 +14,10 @@ from operator import index
 from time import *  # noqa: F403
 
 from greenrt import _original
-from greenrt._hub.pausing import sleep as _sleep
+from greenrt._hub.sleep import sleep as _sleep
 from greenrt._typing import Any
+from greenrt.green._twin import standing
 from greenrt.green.thread import native_ident
-from greenrt.green.twins import standing
 
 # CPython counts time in nanoseconds, in 64 bits.
 LONGEST = 2**63 / 1e9

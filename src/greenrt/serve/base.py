@@ -7,17 +7,17 @@ from types import MappingProxyType
 
 from greenlet import getcurrent
 
+from greenrt import _log
+from greenrt._hub.current_hub import get_hub
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.pausing import sleep
-from greenrt._hub.raw import spawn_raw
-from greenrt._hub.slot import get_hub
-from greenrt._loop import log
+from greenrt._hub.raw_greenlet import spawn_raw
+from greenrt._hub.sleep import sleep
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green.socket import AF_UNIX
+from greenrt.serve.checks import check_callable, check_class, check_flag, check_seconds, check_whole
+from greenrt.serve.fd_reserve import is_crowded
 from greenrt.serve.listeners import adopt, parse_address
-from greenrt.serve.reserve import is_crowded
-from greenrt.serve.settings import check_callable, check_class, check_flag, check_seconds, check_whole
 from greenrt.serve.socket_file import SocketFile
 from greenrt.sync.event import Event
 from greenrt.sync.group import Group
@@ -287,7 +287,7 @@ class BaseServer:
                 if self.socket is not sock:
                     return
                 if error.errno in EXHAUSTED:
-                    log.warn("%r can't accept: %s; again in %.2f s", self, error, delay)
+                    _log.warn("%r can't accept: %s; again in %.2f s", self, error, delay)
                     sleep(delay)
                     delay = min(delay * 2, self.max_delay)
                 elif error.errno not in PASSING:
@@ -323,7 +323,7 @@ class BaseServer:
         while self.socket is sock and is_crowded(sock.fileno()):
             if self._running and not warned:
                 warned = True
-                log.warn("%r takes nothing in: the rest of RLIMIT_NOFILE is for the application", self)
+                _log.warn("%r takes nothing in: the rest of RLIMIT_NOFILE is for the application", self)
             # Also the time in which the handler of the last connection begins.
             sleep(delay)
             if not self._running:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.serve.base import BaseServer
+from greenrt.serve.checks import check_whole
 from greenrt.serve.listeners import open_datagram
-from greenrt.serve.settings import check_whole
 
 __all__ = ["DatagramServer"]
 

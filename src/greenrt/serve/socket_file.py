@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from errno import EADDRINUSE, ECONNREFUSED
 
 from greenrt import _original
-from greenrt._hub.pausing import sleep
+from greenrt._hub.sleep import sleep
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import socket

@@ -6,10 +6,10 @@ from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.green import socket
 from greenrt.serve.base import BaseServer
+from greenrt.serve.checks import check_seconds, check_whole
+from greenrt.serve.fd_reserve import ceiling
 from greenrt.serve.listeners import open_stream
-from greenrt.serve.outputs import ErrorLog
-from greenrt.serve.reserve import ceiling
-from greenrt.serve.settings import check_seconds, check_whole
+from greenrt.serve.log_outputs import ErrorLog
 
 __all__ = ["StreamServer"]
 

@@ -2,21 +2,21 @@
 
 from collections.abc import Callable
 
-from greenrt._hub.pausing import sleep
+from greenrt._hub.sleep import sleep
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.green import socket
-from greenrt.serve.http.body import NO_BODY
-from greenrt.serve.http.errors import BAD_REQUEST, RequestError
+from greenrt.serve.checks import check_callable
+from greenrt.serve.http.access_log import AccessLog, ErrorStream, Refusal, RefusalLog
+from greenrt.serve.http.connection import FIRST_TIME, LAST_TIME, Wire
 from greenrt.serve.http.exchange import Exchange, FileWrapper
-from greenrt.serve.http.head import Heads
 from greenrt.serve.http.limits import Limits
-from greenrt.serve.http.log import AccessLog, ErrorStream, Refusal, RefusalLog
+from greenrt.serve.http.protocol import BAD_REQUEST, RequestError
 from greenrt.serve.http.request import read_request
-from greenrt.serve.http.wire import FIRST_TIME, LAST_TIME, Wire
-from greenrt.serve.outputs import ErrorLog, line_writer
-from greenrt.serve.settings import check_callable
+from greenrt.serve.http.request_body import NO_BODY
+from greenrt.serve.http.request_head import Heads
+from greenrt.serve.log_outputs import ErrorLog, line_writer
 from greenrt.serve.stream import StreamServer
 
 __all__ = ["WSGIServer"]

@@ -2,8 +2,8 @@
 
 from types import GenericAlias
 
-from greenrt._hub import slot
-from greenrt._hub.guard import Guarded, WaitList
+from greenrt._hub import current_hub
+from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
@@ -69,7 +69,7 @@ class Channel(Guarded):
         park = new_park(self)
         park.outcome = item
         if self._wait(PUT, park, timeout) is TIMED_OUT:
-            raise slot.expired(timeout, Full)
+            raise current_hub.expired(timeout, Full)
 
     def put_nowait(self, item: Any) -> None:
         """Give `item` to a getter that waits; `queue.Full` if none does. Never switches."""
@@ -96,7 +96,7 @@ class Channel(Guarded):
         while True:
             item = self._wait(GET, new_park(self), timeout)
             if item is TIMED_OUT:
-                raise slot.expired(given, Empty)
+                raise current_hub.expired(given, Empty)
             if item is not _AGAIN:
                 return item
             if deadline is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from greenrt._hub.guard import WaitList
+from greenrt._hub.guarded import WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, new_park
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from greenrt import _original
 from greenrt._typing import Any
+from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.event import Event
-from greenrt.sync.result import AsyncResult
 from greenrt.sync.threadpool import DEFAULT_SIZE, ThreadPool
 
 __all__ = ["ThreadPoolExecutor"]

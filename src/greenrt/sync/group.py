@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from greenlet import greenlet as raw_greenlet
 
 from greenrt._hub.greenlet import Greenlet, kill
-from greenrt._hub.joining import joinall, killall, wait
 from greenrt._hub.links import Notifier
+from greenrt._hub.wait_many import joinall, killall, wait
 from greenrt._native.switch import current
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.sync.event import Event
-from greenrt.sync.mapping import Mapping
+from greenrt.sync.map_mixin import Mapping
 
 __all__ = ["Group"]
 

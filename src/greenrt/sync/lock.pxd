@@ -1,5 +1,5 @@
-from greenrt._hub.io cimport give_way
-from greenrt._hub.delivery cimport postpone
+from greenrt._hub.fd_wait cimport give_way
+from greenrt._hub.pending cimport postpone
 from greenrt._native.switch cimport current_or_last
 from greenrt.sync.permits cimport Permits
 

@@ -5,9 +5,9 @@ from operator import index
 from greenlet import greenlet
 
 from greenrt import _original
-from greenrt._hub import slot
-from greenrt._hub.delivery import postpone
-from greenrt._hub.io import give_way
+from greenrt._hub import current_hub
+from greenrt._hub.fd_wait import give_way
+from greenrt._hub.pending import postpone
 from greenrt._native.switch import current_or_last
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, LoopExit
@@ -28,7 +28,7 @@ def checked_timeout(blocking: Any, timeout: Any) -> Any:
         return None
     if not blocking:
         raise ValueError("can't specify a timeout for a non-blocking call")
-    if slot.is_timeout(timeout):
+    if current_hub.is_timeout(timeout):
         return timeout
     seconds = timeout if isinstance(timeout, float) else float(index(timeout))
     if seconds != seconds:

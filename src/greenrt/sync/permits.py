@@ -11,7 +11,7 @@ fails if the waiter, of another thread, still has not run. A kill or a timeout n
 the waiter's next wait. If a called waiter cannot run any more, the next one is called.
 """
 
-from greenrt._hub.guard import Guarded, WaitList
+from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park, yield_now
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any

@@ -1,6 +1,6 @@
 import cython
 
-from greenrt._hub.guard cimport Guarded, WaitList
+from greenrt._hub.guarded cimport Guarded, WaitList
 from greenrt._hub.park cimport Park, as_seconds, in_hub, new_park
 
 

@@ -7,8 +7,8 @@ from heapq import heapify, heappop, heappush
 from types import GenericAlias, SimpleNamespace
 
 from greenrt import _original
-from greenrt._hub import slot
-from greenrt._hub.guard import Guarded, WaitList
+from greenrt._hub import current_hub
+from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
 from greenrt._typing import Any
 
@@ -129,7 +129,7 @@ class SimpleQueue(Guarded):
         park = new_park(self)
         park.outcome = item
         if self._wait(PUT, park, timeout) is TIMED_OUT:
-            raise slot.expired(timeout, Full)
+            raise current_hub.expired(timeout, Full)
 
     def put_nowait(self, item: Any) -> None:
         """Add `item`; `queue.Full` if there is no room. Never switches."""
@@ -263,7 +263,7 @@ class SimpleQueue(Guarded):
         park.outcome = purpose
         item = self._wait(GET, park, timeout)
         if item is TIMED_OUT:
-            raise slot.expired(timeout, Empty)
+            raise current_hub.expired(timeout, Empty)
         return item
 
     def _refuse_if_shut(self) -> None:

@@ -1,6 +1,6 @@
 import cython
 
-from greenrt._hub.guard cimport WaitList
+from greenrt._hub.guarded cimport WaitList
 from greenrt._hub.links cimport LinkList, as_link
 from greenrt.sync.permits cimport Permits
 

@@ -5,21 +5,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from weakref import ref
 
-from greenrt import _original
+from greenrt import _atfork, _original
+from greenrt._hub.current_hub import hub_for_waiting
+from greenrt._hub.deadlock import calls_underway, idle_threads
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.hub import set_threadpool_factory
-from greenrt._hub.joining import joinall
-from greenrt._hub.slot import hub_for_waiting
-from greenrt._hub.wakers import calls_underway, idle_threads
-from greenrt._loop.fork import in_child
+from greenrt._hub.wait_many import joinall
 from greenrt._native.helper import admit_signals, refuse_signals, start_helper
 from greenrt._render import render
 from greenrt._typing import Any
 from greenrt.errors import Cancelled, LoopClosed
+from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.event import Event
-from greenrt.sync.mapping import Mapping
+from greenrt.sync.map_mixin import Mapping
 from greenrt.sync.queue import Empty, SimpleQueue
-from greenrt.sync.result import AsyncResult
 from greenrt.sync.semaphore import Semaphore
 
 __all__ = ["ThreadPool"]
@@ -363,5 +362,5 @@ def _forget_threads() -> None:
             pool._forked()
 
 
-in_child(_forget_threads)
+_atfork.register(_atfork.RUNTIME, _forget_threads)
 set_threadpool_factory(lambda hub: ThreadPool(DEFAULT_SIZE, hub))

@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable
 
-from greenrt._hub.slot import hub_for_waiting
+from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._typing import Any
 from greenrt.sync.threadpool import ThreadPool
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import greenrt
-from greenrt.green import fdio, select, socket, subprocess
-from greenrt.green.fileobject import open as green_open
+from greenrt.green import _fd_io, select, socket, subprocess
+from greenrt.green._file_objects import open as green_open
 from greenrt.serve.stream import StreamServer
 
 __all__ = ["BROKEN", "MAIN", "SCENARIOS"]
@@ -116,8 +116,8 @@ def pipes_and_files() -> None:
             finally:
                 # It must not be closed while it is read.
                 reading.kill()
-            fdio.write(write_fd, b"more")
-            assert fdio.read(read_fd, 4) == b"more"
+            _fd_io.write(write_fd, b"more")
+            assert _fd_io.read(read_fd, 4) == b"more"
 
 
 def open_end(fd: int, mode: str) -> Any:

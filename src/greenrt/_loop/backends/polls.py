@@ -6,7 +6,7 @@ import select
 
 from greenrt import _original
 from greenrt._loop.backends.base import Backend
-from greenrt._loop.entry import READ, WRITE
+from greenrt._loop.callback import READ, WRITE
 from greenrt._typing import Any, ClassVar
 
 __all__ = ["KqueueBackend", "PollBackend", "SelectBackend"]

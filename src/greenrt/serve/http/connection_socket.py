@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 
 from greenrt._typing import Any
+from greenrt.serve.http.connection import Wire
 from greenrt.serve.http.relay import Relay
-from greenrt.serve.http.wire import Wire
 
 __all__ = ["ConnectionSocket"]
 

@@ -1,8 +1,8 @@
 import cython
 
-from greenrt.serve.http.fields cimport Head
-from greenrt.serve.http.head cimport Heads
-from greenrt.serve.http.wire cimport Wire
+from greenrt.serve.http.response_head cimport Head
+from greenrt.serve.http.request_head cimport Heads
+from greenrt.serve.http.connection cimport Wire
 
 
 cdef bint _is_bodiless(int code)

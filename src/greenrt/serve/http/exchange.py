@@ -6,10 +6,10 @@ import stat
 from collections.abc import Callable
 
 from greenrt._typing import Any
-from greenrt.serve.http.body import NO_BODY
-from greenrt.serve.http.fields import Head
-from greenrt.serve.http.head import Heads
-from greenrt.serve.http.wire import Wire
+from greenrt.serve.http.connection import Wire
+from greenrt.serve.http.request_body import NO_BODY
+from greenrt.serve.http.request_head import Heads
+from greenrt.serve.http.response_head import Head
 
 __all__ = ["Exchange", "FileWrapper"]
 

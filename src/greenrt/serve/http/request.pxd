@@ -1,8 +1,8 @@
 import cython
 
 from greenrt.serve.http.exchange cimport Exchange
-from greenrt.serve.http.head cimport Heads
-from greenrt.serve.http.wire cimport Wire
+from greenrt.serve.http.request_head cimport Heads
+from greenrt.serve.http.connection cimport Wire
 
 
 @cython.locals(head=bytes, environ=dict, modern=cython.bint)

@@ -3,13 +3,13 @@
 import io
 
 from greenrt._typing import Any
-from greenrt.serve.http.body import NO_BODY, ChunkedBody, LengthBody
+from greenrt.serve.http.connection import Wire
 from greenrt.serve.http.connection_socket import ConnectionSocket
-from greenrt.serve.http.errors import BAD_REQUEST, RequestError
 from greenrt.serve.http.exchange import Exchange
-from greenrt.serve.http.head import Heads
 from greenrt.serve.http.limits import Limits
-from greenrt.serve.http.wire import Wire
+from greenrt.serve.http.protocol import BAD_REQUEST, RequestError
+from greenrt.serve.http.request_body import NO_BODY, ChunkedBody, LengthBody
+from greenrt.serve.http.request_head import Heads
 
 __all__ = ["read_request"]
 

@@ -1,0 +1,126 @@
+"""Objects made before patching: native locks, simple queues and thread-locals are replaced where that is safe."""
+
+import gc
+import sys
+
+from greenrt.monkey.references import objects_of, places, substitute
+from greenrt.monkey.state import is_module_patched, note, note_classes, replace
+
+from greenrt import _original
+from greenrt._typing import Any
+from greenrt.green.thread import LockType, RLock
+
+__all__ = ["renew_locks", "renew_queues", "renew_thread_locals", "report_semaphores"]
+
+_NATIVE_LOCK: Any = type(_original.allocate_lock())
+_NATIVE_RLOCK: Any = _original.RLock
+
+
+_GREEN = {_NATIVE_LOCK: LockType, _NATIVE_RLOCK: RLock}
+# Held as long as their thread runs, in any program.
+_OF_THREADS = "._tstate_lock"
+# Holds the connections of multiprocessing's managers: shared, they would mix up their answers.
+FORK_AWARE = "ForkAwareLocal"
+# Modules whose classes are replaced: here, or when asyncio is patched.
+DEALT_WITH = ("asyncio.events", "multiprocessing.util")
+
+
+def renew_locks(logging: bool) -> None:
+    """Put green locks in the places of native ones that are free; without `logging`, not for logging's.
+
+    Locks in the local variables of running functions can't be reached.
+    """
+    spared = set() if logging else {id(lock) for lock in _locks_of_logging()}
+    free: list[Any] = []
+    held: list[Any] = []
+    for lock in objects_of(*_GREEN):
+        if id(lock) not in spared:
+            (free if _is_free(lock) else held).append(lock)
+    del lock
+    for where in substitute(free, lambda lock: _GREEN[type(lock)]()):
+        note(f"not made green: the lock {where}")
+    for thing, where, put in places(held):
+        if type(thing) in _GREEN and put is not None and not where.endswith(_OF_THREADS):
+            note(f"not made green, since it is held: the lock {where}")
+
+
+def _is_free(lock: Any) -> bool:
+    if type(lock) is _NATIVE_LOCK:
+        return not lock.locked()
+    # Held by this thread, or by another?
+    if lock._is_owned() or not lock.acquire(False):
+        return False
+    lock.release()
+    return True
+
+
+def _locks_of_logging() -> list[Any]:
+    logging: Any = sys.modules.get("logging")
+    if logging is None:
+        return []
+    handlers = (reference() if callable(reference) else reference for reference in logging._handlerList)
+    return [logging._lock, *(handler.lock for handler in handlers if handler is not None)]
+
+
+def renew_queues(native: Any, green: type) -> None:
+    """Put green simple queues, with what they hold, where native ones are: if no other threads may wait in those."""
+    note_classes(native, "queue.SimpleQueue", "get() of its objects blocks")
+    queues = objects_of(native)
+    if queues and len(sys._current_frames()) > 1:
+        note(
+            f"{len(queues)} simple queues were made, and native threads started, before patching: their get() blocks"
+        )
+        return
+
+    def made(old: Any) -> Any:
+        new = green()
+        while not old.empty():
+            new.put(old.get_nowait())
+        return new
+
+    for where in substitute(queues, made):
+        note(f"not made green: the simple queue {where}")
+
+
+def report_semaphores() -> None:
+    """Put into the report how many semaphores of multiprocessing there are: before these are patched."""
+    synchronize: Any = sys.modules.get("multiprocessing.synchronize")
+    if synchronize is not None and not is_module_patched("_multiprocessing"):
+        made = sum(issubclass(type(thing), synchronize.SemLock) for thing in gc.get_objects())
+        if made:
+            note(
+                f"{made} locks and semaphores of multiprocessing were made before patching: to wait for one blocks"
+            )
+
+
+def renew_thread_locals(native: Any, green: type) -> None:
+    """Put green locals, with this thread's data, where native ones are: if no other thread may have data in those.
+
+    A class that was derived from the native one before stays as it is, and is in the report.
+    """
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        replace(util, {FORK_AWARE: _derived(getattr(util, FORK_AWARE), green)})
+    shared = "all green threads of a native thread share what its objects hold"
+    note_classes(native, "threading.local", shared, apart=DEALT_WITH)
+    olds = objects_of(native)
+    if olds and len(sys._current_frames()) > 1:
+        note(
+            f"{len(olds)} thread-locals were made, and native threads started, before patching: "
+            "all green threads of a native thread share what they hold"
+        )
+        return
+
+    def made(old: Any) -> Any:
+        new = green()
+        vars(new).update(vars(old))
+        return new
+
+    for where in substitute(olds, made):
+        note(f"not made green: the thread-local {where}")
+
+
+def _derived(kind: type, base: type) -> type:
+    """Return a class like `kind` over another base. (It must not call `super()`.)"""
+    body = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
+    return type(kind.__name__, (base,), body)

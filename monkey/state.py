@@ -1,0 +1,190 @@
+"""What was replaced, by what, and where it could not be: the state of patching."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from types import BuiltinFunctionType, FunctionType, ModuleType
+
+from greenrt.monkey.subscribers import announcing
+from greenrt.monkey.sweep import Pairs, left, sweep
+
+from greenrt import _original
+from greenrt._native.unbound import unbound
+from greenrt._typing import Any
+
+__all__ = [
+    "get_original",
+    "is_anything_patched",
+    "is_module_patched",
+    "is_object_patched",
+    "note",
+    "note_classes",
+    "one_sweep",
+    "patch_methods",
+    "patch_module",
+    "replace",
+    "replace_together",
+    "report",
+]
+
+# By module name: what was there before, by name.
+_saved: dict[str, dict[str, Any]] = {}
+
+# What patching could not do, in words.
+_notes: list[str] = []
+
+# What the sweep at the end of `one_sweep` looks for; None outside of it.
+_pending: Pairs | None = None
+
+
+def note(text: str) -> None:
+    """Add a line to the report."""
+    _notes.append(text)
+
+
+def note_classes(base: Any, name: str, what: str, apart: Iterable[str] = ()) -> None:
+    """Put into the report which classes derive from `base`, called `name`, and `what` comes of it; not `apart`'s."""
+    for kind in base.__subclasses__():
+        if kind.__module__ not in apart:
+            note(
+                f"not made green: the class {kind.__module__}.{kind.__qualname__}, derived from {name} before "
+                f"patching: {what}"
+            )
+
+
+def report() -> list[str]:
+    """Return, one a line, what is patched, and what could not be.
+
+    Copies of functions in containers, closures, instances and `functools.partial` stay the original functions, and
+    are listed; what the local variables of running functions hold is out of reach. Some 50 ms: all objects that the
+    garbage collector knows are looked at.
+    """
+    patched = [f"patched: {name}: {', '.join(sorted(items))}" for name, items in sorted(_saved.items())]
+    return [*patched, *_notes, *left(_saved)]
+
+
+def is_module_patched(mod_name: str) -> bool:
+    """Tell whether anything of the module was patched."""
+    return mod_name in _saved
+
+
+def is_object_patched(mod_name: str, item_name: str) -> bool:
+    """Tell whether this name of the module was patched."""
+    return item_name in _saved.get(mod_name, ())
+
+
+def is_anything_patched() -> bool:
+    """Tell whether anything was patched."""
+    return bool(_saved)
+
+
+def get_original(mod_name: str, item_name: str | Iterable[str]) -> Any:
+    """Return what the module has under a name when it isn't patched; for several names, a list.
+
+    A class that is patched in place can't be had back: what is returned is a second copy of it, whose instances are
+    no instances of the patched one (``get_original("socket", "socket")``).
+    """
+    names = [item_name] if isinstance(item_name, str) else list(item_name)
+    found = [_get_one(mod_name, name) for name in names]
+    return found[0] if isinstance(item_name, str) else found
+
+
+def _get_one(mod_name: str, name: str) -> Any:
+    saved = _saved.get(mod_name, {})
+    if name in saved:
+        if saved[name] is _IN_PLACE:
+            return getattr(_original.private_module(mod_name), name)
+        return saved[name]
+    return getattr(import_module(mod_name), name)
+
+
+_IN_PLACE: Any = object()
+
+
+def replace(module: ModuleType, items: Mapping[str, Any], copies: bool = True) -> None:
+    """Replace names of `module`, and, with `copies`, what others have copied of them. Idempotent."""
+    swept = _put(module, items)
+    if copies:
+        _sweep_now_or_later(swept)
+
+
+def replace_together(*parts: tuple[ModuleType, Mapping[str, Any]]) -> None:
+    """Replace names of modules that share objects: none of them is taken for a copier of the others' names."""
+    swept: Pairs = {}
+    for module, items in parts:
+        swept.update(_put(module, items))
+    _sweep_now_or_later(swept)
+
+
+@contextmanager
+def one_sweep() -> Iterator[None]:
+    """Rebind the copies of all that is replaced in the block once, at its end: each sweep looks at all modules."""
+    global _pending
+    if _pending is not None:
+        yield
+        return
+    _pending = {}
+    try:
+        yield
+    finally:
+        swept, _pending = _pending, None
+        _sweep_now_or_later(swept)
+
+
+def _sweep_now_or_later(swept: Pairs) -> None:
+    if _pending is not None:
+        # An object that two modules share has been replaced for the first one.
+        _pending.update({key: pair for key, pair in swept.items() if key not in _pending})
+    elif swept:
+        _notes.extend(sweep(swept))
+
+
+def _put(module: ModuleType, items: Mapping[str, Any]) -> Pairs:
+    """Replace names of the module; return what was replaced."""
+    saved = _saved.setdefault(module.__name__, {})
+    swept: Pairs = {}
+    for name, new in items.items():
+        old = getattr(module, name, None)
+        if old is new or name in saved:
+            continue
+        saved[name] = old
+        new = _as_found(new, old, module.__name__)
+        setattr(module, name, new)
+        swept[id(old)] = (old, new)
+    return swept
+
+
+def _as_found(new: Any, old: Any, module: str) -> Any:
+    """Return `new` in a form that can be used as `old` can: pickled by its name, and as an attribute of a class.
+
+    A builtin function in a class is no method; a Python function would become one.
+    """
+    for kind in (FunctionType, BuiltinFunctionType):
+        if isinstance(new, kind) and isinstance(old, kind):
+            new.__module__ = module
+    binds = hasattr(type(new), "__get__") and not isinstance(new, type | staticmethod)
+    if binds and isinstance(old, BuiltinFunctionType):
+        new = unbound(new)
+        new.__module__ = module
+    return new
+
+
+def patch_methods(module: ModuleType, name: str, methods: Mapping[str, Any]) -> None:
+    """Replace methods of the class `name` of `module`, on the class itself. Idempotent."""
+    saved = _saved.setdefault(module.__name__, {})
+    if name not in saved:
+        saved[name] = _IN_PLACE
+        kind = getattr(module, name)
+        for method, function in methods.items():
+            setattr(kind, method, function)
+
+
+def patch_module(
+    target_module: ModuleType, source_module: ModuleType, items: Iterable[str] | None = None
+) -> None:
+    """Replace names of `target_module` by those of `source_module`: `items`, or its ``__implements__``."""
+    names = getattr(source_module, "__implements__", None) if items is None else items
+    if names is None:
+        raise AttributeError(f"{source_module.__name__} has no __implements__; say which items to patch")
+    new = {name: getattr(source_module, name) for name in names}
+    announcing(target_module.__name__, lambda: replace(target_module, new))

@@ -1,0 +1,52 @@
+"""What else could wake a greenlet: other native threads and Python signal handlers."""
+
+import _signal
+import sys
+
+from greenrt import _original
+from greenrt._hub import current_hub
+from greenrt._render import render
+from greenrt._typing import Any
+
+__all__ = ["calls_underway", "idle_threads", "possible_wakers"]
+
+# Native threads of greenrt's own that act only on request: they wake no greenlet.
+idle_threads: set[int] = set()
+
+# Calls that such threads have been asked for and have not answered yet.
+calls_underway: set[Any] = set()
+
+_DEFAULT_HANDLERS = (_signal.SIG_DFL, _signal.SIG_IGN, None, _signal.default_int_handler)
+
+
+def _is_user_handler(number: int) -> bool:
+    try:
+        handler: Any = _signal.getsignal(number)
+        # Patched, signal.signal has put an object of its own around it.
+        return getattr(handler, "handler", handler) not in _DEFAULT_HANDLERS
+    except (OSError, ValueError):
+        return False
+
+
+def _pycares_threads() -> set[int]:
+    """Return the thread that pycares starts for closing channels, if it has."""
+    pycares = sys.modules.get("pycares")
+    thread = getattr(getattr(pycares, "_shutdown_manager", None), "_thread", None)
+    ident = getattr(thread, "ident", None)
+    return set() if ident is None else {ident}
+
+
+def possible_wakers() -> list[str]:
+    """Return a description of each other native thread and each signal handler that might wake someone here."""
+    me = _original.get_ident()
+    idle = idle_threads | _pycares_threads()
+    threads = (set(sys._current_frames()) | set(current_hub.threads_with_hub)) - idle - {me}
+    wakers = [f"native thread {ident:#x}" for ident in sorted(threads)]
+    wakers += [f"a native thread with {render(call)}" for call in list(calls_underway)]
+    if current_hub.on_main_thread():
+        wakers += [
+            f"Python handler of signal {number}: {render(_signal.getsignal(number))}"
+            for number in range(1, _signal.NSIG)
+            if _is_user_handler(number)
+        ]
+    return wakers

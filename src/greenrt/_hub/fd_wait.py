@@ -1,0 +1,225 @@
+"""Parking until an fd is ready."""
+
+import _socket
+from errno import EBADF
+
+from greenrt import _original
+from greenrt._hub.current_hub import threads_with_hub
+from greenrt._hub.park import TIMED_OUT, NativePark, new_park, yield_now
+from greenrt._loop.callback import READ, WRITE
+from greenrt._native.switch import current_or_none
+from greenrt._native.thread import coarse, get_slot
+from greenrt._typing import Any
+from greenrt.errors import ConcurrentObjectUseError, LoopClosed
+
+__all__ = [
+    "forget_fd",
+    "give_way",
+    "new_fd",
+    "note_short_read",
+    "park_on_fd",
+    "park_on_fds",
+    "park_on_socket",
+    "read_would_wait",
+    "wait_read",
+    "wait_readwrite",
+    "wait_write",
+]
+
+_READ_WRITE = READ | WRITE
+
+# What a park on a socket waits for, in the words of the report.
+READABLE = "{0!r} to be readable"
+WRITABLE = "{0!r} to be writable"
+
+
+def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
+    """Park after an operation on the socket `what` met EAGAIN; return the events, or 0 after `timeout` seconds.
+
+    A wakeup only means that the operation is worth another try. OSError (EBADF) if the fd is closed meanwhile;
+    ConcurrentObjectUseError if another greenlet waits for the same event of the same stream. (Any number may wait
+    for connections and datagrams.) A thread without a hub waits in poll(2).
+    """
+    park = new_park((READABLE if event == 1 else WRITABLE, what))
+    if isinstance(park, NativePark):
+        return _poll_native(fd, event, timeout)
+    fds = park.hub.loop.fds
+    occupant: Any = fds.seize(fd, event, park)
+    if occupant is not None:
+        _share(what, fd, event, park, occupant)
+    park.guard = fds.entry(fd)
+    park.counted = True
+    outcome = park.wait(timeout)
+    if outcome is TIMED_OUT:
+        return 0
+    happened: int = outcome
+    if happened & 8:
+        _raise_closed(what)
+    return happened
+
+
+def _raise_closed(what: Any) -> None:
+    raise OSError(EBADF, f"{what} was closed while a greenlet waited for it")
+
+
+def _share(what: Any, fd: int, event: int, park: Any, occupant: Any) -> None:
+    """Register `park` though `occupant` already waits for the same, or raise ConcurrentObjectUseError."""
+    fds = park.hub.loop.fds
+    if not occupant.waiting:
+        # Killed or timed out: it only has not yet run to leave.
+        fds.park(fd, event, park)
+    elif what.type & 0xF != _socket.SOCK_STREAM or what.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
+        # Datagrams and connections come whole: each is for the first taker, as with threads.
+        fds.add(fd, event, park)
+    else:
+        raise ConcurrentObjectUseError(
+            f"{what!r} is being {'read' if event == 1 else 'written'} by {occupant.greenlet!r}, and "
+            f"{park.greenlet!r} can't do so at the same time; let one greenlet do it, or share a lock"
+        )
+
+
+def give_way() -> None:
+    """Let others run if this thread has not polled for some milliseconds.
+
+    For the start of an operation that may never have to wait: a greenlet that always finds data would otherwise keep
+    everybody else waiting. Not for the end, where a kill would lose what was received.
+    """
+    hub = get_slot()
+    if hub is None or coarse() < hub.poll_due:
+        return
+    running = current_or_none()
+    if running is not None and running is not hub:
+        yield_now()
+
+
+def read_would_wait(fd: int) -> bool:
+    """`give_way`, then tell whether this thread's loop knows that a read of the stream socket `fd` has to wait."""
+    hub = get_slot()
+    if hub is None:
+        return False
+    if coarse() >= hub.poll_due:
+        give_way()
+    fds = hub.loop.fds
+    dry: bool = fds.is_dry(fd)
+    return dry
+
+
+def note_short_read(fd: int) -> None:
+    """Tell this thread's loop that a stream socket was read empty."""
+    hub = get_slot()
+    if hub is not None:
+        fds = hub.loop.fds
+        fds.note_dry(fd)
+
+
+def new_fd(fd: int) -> None:
+    """Note that `fd` may be another file than before: what the loops of all threads knew of it is void."""
+    hub = get_slot()
+    if hub is not None:
+        hub.loop.fds.reset(fd)
+    for other in _other_hubs(hub):
+        other.loop.fds.reset_elsewhere(fd)
+
+
+def forget_fd(fd: int) -> None:
+    """Note that `fd` is about to be closed: its waiters, in any thread, get OSError (EBADF)."""
+    if fd < 0:
+        return
+    hub = get_slot()
+    if hub is not None:
+        hub.loop.fds.forget(fd)
+    for other in _other_hubs(hub):
+        loop = other.loop
+        waiters = loop.fds.forget_elsewhere(fd)
+        if waiters:
+            try:
+                loop.run_callback_threadsafe(loop.fds.evict, fd, waiters)
+            except LoopClosed:
+                continue
+
+
+def _other_hubs(hub: Any) -> list[Any]:
+    """Return the hubs of the other threads, `hub` being this one's."""
+    if len(threads_with_hub) < (1 if hub is None else 2):
+        return []
+    return [other for other in list(threads_with_hub.values()) if other is not hub and not other.loop.closed]
+
+
+def park_on_fd(fd: int, events: int, timeout: float | None) -> int:
+    """Park until `fd` is ready for one of `events`; return which, or 0 after `timeout` seconds.
+
+    Level-triggered: returns at once if the fd is ready. OSError (EBADF) if it is not open or is closed meanwhile.
+    Any number of greenlets may wait for the same fd. A thread without a hub waits in poll(2).
+    """
+    park = new_park(
+        ("fd {0} to be ready for {1}", fd, ("", "reading", "writing", "reading or writing")[events & 3])
+    )
+    if isinstance(park, NativePark):
+        return _poll_native(fd, events, timeout)
+    fds = park.hub.loop.fds
+    fds.add(fd, events, park)
+    park.guard = fds.entry(fd)
+    park.counted = True
+    outcome = park.wait(timeout)
+    if outcome is TIMED_OUT:
+        return 0
+    if outcome & ~_READ_WRITE:
+        _raise_closed(f"file descriptor {fd}")
+    return int(outcome)
+
+
+def park_on_fds(wanted: dict[int, int], timeout: float | None) -> None:
+    """Park until any fd of `wanted` is ready for its events (READ, WRITE, URGENT), or for `timeout` seconds.
+
+    Level-triggered; which ones are ready is for the caller to ask. OSError (EBADF) if an fd is not open. Not for
+    threads without a hub.
+    """
+    park = new_park(("any of {0} file descriptors", len(wanted)))
+    fds = park.hub.loop.fds
+    added = []
+    park.counted = True
+    try:
+        for fd, events in wanted.items():
+            fds.add(fd, events, park)
+            added.append(fd)
+        park.wait(timeout)
+    finally:
+        for fd in added:
+            fds.withdraw(fd, park)
+
+
+def _poll_native(fd: int, events: int, timeout: float | None) -> int:
+    poller = _original.poll()
+    # POLLIN and POLLOUT of <poll.h>.
+    poller.register(fd, (1 if events & READ else 0) | (4 if events & WRITE else 0))
+    ready = poller.poll(None if timeout is None else timeout * 1000)
+    if not ready:
+        return 0
+    mask = ready[0][1]
+    if mask & 0x20:
+        raise OSError(EBADF, f"{fd} is not an open file descriptor")
+    return events if mask & ~5 else (READ if mask & 1 else 0) | (WRITE if mask & 4 else 0)
+
+
+def _wait(fd: Any, events: int, timeout: float | None, timeout_exc: Any) -> None:
+    number = fd if isinstance(fd, int) else fd.fileno()
+    if not park_on_fd(number, events, timeout):
+        raise TimeoutError("timed out") if timeout_exc is None else timeout_exc
+
+
+def wait_read(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
+    """Park until the fd (or object with ``fileno()``) is readable.
+
+    After `timeout` seconds raises `timeout_exc` (default: TimeoutError). Level-triggered; any fd that can be polled.
+    """
+    _wait(fileno, READ, timeout, timeout_exc)
+
+
+def wait_write(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
+    """Park until the fd is writable; as `wait_read`."""
+    _wait(fileno, WRITE, timeout, timeout_exc)
+
+
+def wait_readwrite(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
+    """Park until the fd is readable or writable; as `wait_read`."""
+    _wait(fileno, _READ_WRITE, timeout, timeout_exc)

@@ -1,0 +1,53 @@
+"""The cheapest greenlet: a function that runs by itself, and nothing more."""
+
+from collections.abc import Callable
+
+from greenrt._hub import current_hub
+from greenrt._native.framecache import begin_frames
+from greenrt._native.switch import Fiber, execute_current, place
+from greenrt._render import render_site
+from greenrt._typing import Any
+
+__all__ = ["RawGreenlet", "spawn_raw"]
+
+
+class RawGreenlet(Fiber):
+    """What `spawn_raw` returns: a greenlet that reports nothing."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        place(self, current_hub.get_hub())
+        self._function: Any = function
+        self._args = args
+        self._kwargs = kwargs
+
+    @property
+    def loop(self) -> Any:
+        """The loop of the hub that runs the greenlet."""
+        return self.hub.loop
+
+    @property
+    def spawned_at(self) -> str:
+        """Where the greenlet was made: ``file:line in function``."""
+        return render_site(self.site_code, self.site_offset)
+
+    run = staticmethod(execute_current)
+
+    def _execute(self) -> Any:
+        self.begun = True
+        begin_frames()
+        function = self._function
+        args = self._args
+        kwargs = self._kwargs
+        self._function = None
+        self._args = ()
+        return function(*args, **kwargs)
+
+
+def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGreenlet:
+    """Start a greenlet without join and links: the cheapest kind."""
+    if not callable(function):
+        raise TypeError(f"a greenlet runs something callable, not {function!r}; write spawn_raw(fn, *args)")
+    made = RawGreenlet(function, args, kwargs)
+    made.queued = True
+    made.hub.loop.ready.append(made)
+    return made

@@ -1,0 +1,214 @@
+"""Waiting for several things: wait, iwait, joinall, killall."""
+
+from collections.abc import Iterable, Iterator
+from math import inf
+
+from greenlet import greenlet
+
+from greenrt._hub import current_hub
+from greenrt._hub.greenlet import Greenlet, kill
+from greenrt._hub.links import Notifier
+from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park
+from greenrt._typing import Any
+from greenrt.errors import GreenletExit
+
+__all__ = ["iwait", "joinall", "killall", "wait"]
+
+
+class Collector(Notifier):
+    """Collects what gets ready, and wakes its park when there is enough."""
+
+    __slots__ = ("lost", "needed", "park", "ready")
+
+    def __init__(self) -> None:
+        self.ready: list[Any] = []
+        self.needed = 0
+        self.park: Park | None = None
+        # Whether there was no memory to note something.
+        self.lost = False
+
+    def notify(self, source: Any) -> None:
+        """See `Notifier.notify`."""
+        try:
+            self.ready.append(source)
+        except MemoryError:
+            # For the waiter, which would wait for ever; the source has others to notify.
+            self.lost = True
+        park = self.park
+        if park is not None and (self.lost or len(self.ready) >= self.needed):
+            park.wake(True)
+
+    def __call__(self, source: Any) -> None:
+        # For objects of the user's that know no Notifier.
+        self.notify(source)
+
+    def wait_for(self, count: int, deadline: float | None, what: Any, given: Any = None) -> bool:
+        """Park until `count` things are ready; return False if the deadline came first.
+
+        `given` is the timeout that the deadline was made of: if it is a Timeout that runs, it ends the wait as well.
+        MemoryError if there was no memory to note one.
+        """
+        if len(self.ready) >= count:
+            return True
+        self.needed = count
+        park = new_park(what)
+        self.park = park
+        # Something may have come from another thread before the park was there.
+        if len(self.ready) >= count:
+            return True
+        timeout: Any = None if deadline is None else deadline - current_hub.get_hub().loop.clock.now()
+        if timeout == inf:
+            timeout = given
+        arrived = True if self.lost else park.wait(timeout) is not TIMED_OUT
+        if self.lost:
+            raise MemoryError("there was no memory to note which of the objects are ready")
+        return arrived
+
+
+def _deadline(timeout: Any) -> float | None:
+    return None if timeout is None else current_hub.get_hub().loop.clock.now() + as_seconds(timeout)
+
+
+def _link_all(objects: Iterable[Any], collector: Collector) -> list[Any]:
+    linked = []
+    for item in objects:
+        if isinstance(item, Greenlet):
+            known = item
+            known.notify_end(collector)
+            linked.append(item)
+            continue
+        rawlink = getattr(item, "rawlink", None)
+        if rawlink is None:
+            for other in linked:
+                _unlink(other, collector)
+            raise TypeError(f"{item!r} can't be waited for: it has no rawlink() method")
+        rawlink(collector)
+        linked.append(item)
+    return linked
+
+
+def _unlink(item: Any, collector: Collector) -> None:
+    if isinstance(item, Greenlet):
+        known = item
+        known.unnotify_end(collector)
+    else:
+        item.unlink(collector)
+
+
+def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, count: int | None = None) -> Any:
+    """Wait until `count` of `objects` (all, if None) are ready, or for `timeout` seconds; return the ready ones.
+
+    An object is anything with ``rawlink`` and ``unlink``: Greenlet, Event, AsyncResult, Semaphore... Those that
+    got ready are returned in that order. With `objects` None: wait until the thread's loop has nothing left to
+    do, and return whether it got there.
+    """
+    if objects is None:
+        return current_hub.get_hub().join(timeout=timeout)
+    collector = Collector()
+    deadline = _deadline(timeout)
+    linked = _link_all(objects, collector)
+    try:
+        needed = len(linked) if count is None else min(count, len(linked))
+        if not collector.wait_for(needed, deadline, ("{} of {} objects", needed, len(linked)), timeout):
+            current_hub.raise_own_error(timeout)
+        return collector.ready[:needed] if count is not None else list(collector.ready)
+    finally:
+        if len(collector.ready) < len(linked):
+            for item in linked:
+                _unlink(item, collector)
+
+
+class iwait:
+    """Iterate over `objects` as they get ready; at most `count` of them, for at most `timeout` seconds.
+
+    Also a context manager, which takes back its links when it is left early.
+    """
+
+    def __init__(
+        self, objects: Iterable[Any], timeout: float | None = None, count: int | None = None
+    ) -> None:
+        self._collector = Collector()
+        self._linked = _link_all(objects, self._collector)
+        self._left = len(self._linked) if count is None else min(count, len(self._linked))
+        self._taken = 0
+        self._timeout = timeout
+        self._deadline = _deadline(timeout)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._left <= 0:
+            self._unlink()
+            raise StopIteration
+        what = ("the next of {} objects", len(self._linked))
+        try:
+            arrived = self._collector.wait_for(self._taken + 1, self._deadline, what, self._timeout)
+        except BaseException:
+            self._unlink()
+            raise
+        if not arrived:
+            self._left = 0
+            self._unlink()
+            current_hub.raise_own_error(self._timeout)
+            raise StopIteration
+        self._left -= 1
+        self._taken += 1
+        return self._collector.ready[self._taken - 1]
+
+    def __enter__(self) -> "iwait":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._unlink()
+
+    def _unlink(self) -> None:
+        for item in self._linked:
+            _unlink(item, self._collector)
+        self._linked = []
+
+
+def joinall(
+    greenlets: Iterable[Greenlet],
+    timeout: float | None = None,
+    raise_error: bool = False,
+    count: int | None = None,
+) -> list[Any]:
+    """Wait until `count` of `greenlets` (all, if None) have finished; return those, in the order of their end.
+
+    With `raise_error`: raise the error of the first that failed, as soon as it has.
+    """
+    if not raise_error:
+        return wait(greenlets, timeout=timeout, count=count)  # type: ignore[no-any-return]
+    done = []
+    with iwait(greenlets, timeout=timeout, count=count) as finished:
+        for greenlet in finished:
+            exc_info = getattr(greenlet, "exc_info", None)
+            if exc_info is not None:
+                raise exc_info[1].with_traceback(exc_info[2])
+            done.append(greenlet)
+    return done
+
+
+def killall(
+    greenlets: Iterable[Any],
+    exception: type[BaseException] | BaseException = GreenletExit,
+    block: bool = True,
+    timeout: float | None = None,
+) -> None:
+    """Raise `exception` in all `greenlets`, raw ones too, and wait until they have finished (with `block`).
+
+    Those that haven't run yet never will. Raises `greenrt.Timeout` after `timeout` seconds.
+    """
+    targets = list(greenlets)
+    for target in targets:
+        if not isinstance(target, greenlet):
+            raise TypeError(f"killall takes greenlets, not {target!r}")
+    for target in targets:
+        kill(target, exception)
+    if not block:
+        return
+    waited = [target for target in targets if isinstance(target, Greenlet) and not target.ready()]
+    finished = wait(waited, timeout=timeout)
+    if len(finished) < len(waited):
+        raise current_hub.timeout_error(timeout)

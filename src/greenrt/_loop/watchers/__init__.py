@@ -1,0 +1,1 @@
+"""Watchers: one for each kind of event."""

@@ -1,0 +1,190 @@
+"""The command ``greenrt doctor``: what patching did not reach in a program, and what in it blocks all the same."""
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+from greenrt import _original
+from greenrt._native.helper import start_helper
+from greenrt._typing import Any
+from greenrt.cli.versions import doctor_lines
+from greenrt.monkey import blocking_modules
+from greenrt.monkey.patches import patch_all
+from greenrt.monkey.runner import run
+from greenrt.monkey.state import report
+
+__all__ = ["diagnose", "doctor", "observe"]
+
+USAGE = """usage: greenrt doctor [--check] [-m MODULE | -c COMMAND | SCRIPT | -] [ARGUMENT ...]
+
+Runs the program as `greenrt run` does, and when it has ended tells what could not be patched and which of the modules
+that it imported block. Without a program: tells of the modules that are installed. The last line is a verdict.
+
+  --check    exit code 1 if something was found (and the program itself ended with 0)
+
+examples:
+  greenrt doctor
+  greenrt doctor script.py --its-option
+  greenrt doctor --check -m package.module
+
+exit codes: that of the program, 128 + the signal that killed it; 0 without a program; 1: --check found something;
+            2: wrong arguments
+environment: as for `greenrt run`, see `greenrt run --help`
+"""
+
+# The last line of a report: whether it was written at the end, or before a signal may have ended the program.
+COMPLETE = "complete"
+SNAPSHOT = "snapshot"
+# How often it is looked whether the program has imported something (seconds).
+INTERVAL = 0.1
+
+OBSERVE = "import sys; from greenrt.cli.doctor import observe; observe(sys.argv[1], sys.argv[2:])"
+
+
+def diagnose() -> list[str]:
+    """Return, one a line: the versions, the report of patching, and what else may block in this process."""
+    return [*doctor_lines(), *_findings()]
+
+
+def _findings() -> list[str]:
+    remedies = sorted((blocking_modules.loaded() | blocking_modules.calls()).items())
+    return report() + [f"beware: {name}: {remedy}" for name, remedy in remedies]
+
+
+def _verdict(findings: list[str]) -> tuple[str, int]:
+    """Return the last line of a report, and how many findings need attention."""
+    problems = [line for line in findings if not line.startswith("patched: ")]
+    if not problems:
+        return "verdict: everything that blocks was patched, as far as can be seen", 0
+    things = "thing needs" if len(problems) == 1 else "things need"
+    return (
+        f"verdict: {len(problems)} {things} attention: each line above that does not begin with 'patched'",
+        len(problems),
+    )
+
+
+def doctor(arguments: list[str]) -> int:
+    """Run ``greenrt doctor arguments...``; return the exit code: that of the program, if one was given."""
+    check = arguments[:1] == ["--check"]
+    if check:
+        arguments = arguments[1:]
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(USAGE, end="")
+        return 0
+    if arguments:
+        return _examine(arguments, check)
+    patch_all()
+    findings = _findings()
+    print(*doctor_lines(), *findings, sep="\n")
+    for name in blocking_modules.installed():
+        print(f"installed; beware when it is used: {name}: {blocking_modules.REMEDIES[name]}")
+    verdict, problems = _verdict(findings)
+    print(verdict)
+    return 1 if check and problems else 0
+
+
+def _examine(arguments: list[str], check: bool) -> int:
+    with tempfile.TemporaryDirectory(prefix="greenrt-doctor-") as folder:
+        path = os.path.join(folder, "report")
+        # Ctrl-C ends the program, not its doctor. (A handler, for the child would inherit SIG_IGN.)
+        before = signal.signal(signal.SIGINT, lambda number, frame: None)
+        try:
+            code = subprocess.call([sys.executable, "-c", OBSERVE, path, *arguments])
+        finally:
+            signal.signal(signal.SIGINT, before)
+        try:
+            with open(path) as file:
+                findings = file.read().splitlines()
+        except FileNotFoundError:
+            findings = []
+    if not findings:
+        # Wrong arguments, mostly.
+        print(f"greenrt doctor: no report: the program did not begin ({_ending(code)})", file=sys.stderr)
+        return _exit_code(code)
+    complete = findings.pop() == COMPLETE
+    print(*doctor_lines(), *findings, sep="\n")
+    if not complete:
+        print(f"the program was {_ending(code)}: this is what was found shortly before")
+    verdict, problems = _verdict(findings)
+    print(verdict)
+    return 1 if check and problems and code == 0 else _exit_code(code)
+
+
+def _ending(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"left with code {code}"
+
+
+def _exit_code(code: int) -> int:
+    return code if code >= 0 else 128 - code
+
+
+class _Observer:
+    """Keeps the file at `path` up to date with what is found in this process, which may end in any way."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.process = os.getpid()
+        # Of modules and noted calls.
+        self.seen = 0
+        # Re-entrant: the hook of `os.kill` may be called while this writes.
+        self.lock = _original.RLock()
+
+    def write(self, last: str) -> None:
+        """Write a report, whose last line says whether it is the last one. No-op in the child of a fork."""
+        if os.getpid() != self.process:
+            return
+        with self.lock:
+            self.seen = len(sys.modules) + len(blocking_modules.calls())
+            # The versions are the doctor's to say: nothing may be imported here. A module with a namedtuple
+            # evaluates a string, after which CPython has forgotten that Ctrl-C ended the program.
+            text = "\n".join([*_findings(), last, ""])
+            new = f"{self.path}.new"
+            with open(new, "w") as file:
+                file.write(text)
+            os.replace(new, self.path)
+
+    def watch(self) -> None:
+        """Write again after each import and noted call, for a signal may kill the program. In a native thread."""
+        while True:
+            _original.sleep(INTERVAL)
+            if len(sys.modules) + len(blocking_modules.calls()) != self.seen:
+                try:
+                    self.write(SNAPSHOT)
+                except RuntimeError:
+                    # The program changes what is looked at.
+                    continue
+
+    def write_before(self, module: Any, name: str, last: str) -> None:
+        """Have a function that ends the process at once write first."""
+        function = getattr(module, name)
+
+        def ends(*args: Any, **kwargs: Any) -> Any:
+            self.write(last)
+            return function(*args, **kwargs)
+
+        setattr(module, name, ends)
+
+    def audit(self, event: str, args: tuple[Any, ...]) -> None:
+        """Note calls that wait in C, and write before the program sends a signal, perhaps to itself."""
+        blocking_modules.note_call(event, args)
+        if event in ("os.kill", "os.killpg", "signal.pthread_kill"):
+            self.write(SNAPSHOT)
+
+
+def observe(path: str, arguments: list[str]) -> None:
+    """Run the program, and write what is found into the file at `path`, at the latest when the process ends."""
+    observer = _Observer(path)
+    # Before the program's handlers, so called after them.
+    atexit.register(observer.write, COMPLETE)
+    observer.write_before(os, "_exit", COMPLETE)
+    observer.write_before(os, "abort", SNAPSHOT)
+    sys.addaudithook(observer.audit)
+    # Before the helper: it would report that native threads were started before.
+    patch_all()
+    # Patching replaces it.
+    observer.write_before(signal, "raise_signal", SNAPSHOT)
+    start_helper(observer.watch, ())
+    run(arguments, "greenrt doctor")

@@ -1,0 +1,119 @@
+"""The command ``greenrt``, also as ``python -m greenrt``."""
+
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from greenrt.dns.choice import check_environment
+
+__all__ = ["main"]
+
+HELP = """usage: greenrt COMMAND [ARGUMENT ...]
+
+  run           patch the standard library, then run a program as Python would
+  resolve       resolve names as the C library does, or ask name servers
+  serve         serve a WSGI application over HTTP/1.1
+  doctor        tell what patching does not reach in a program, and what in it blocks
+  install-hook  have each Python that has GREENRT_PATCH=1 patch itself
+
+  --version, -V    print the versions of greenrt and Python
+  --help, -h       print this; `greenrt COMMAND --help` says more of a command
+
+examples:
+  greenrt run script.py --its-option
+  greenrt run -m package.module
+  greenrt serve --bind 127.0.0.1:8080 module:app
+  greenrt doctor --check script.py
+
+exit codes: that of the program (run, doctor); 1: the command failed; 2: wrong arguments
+environment: GREENRT_RESOLVER=ares|thread|block|auto   how names are resolved [auto]
+             GREENRT_PATCH=1                           see `greenrt install-hook --help`
+"""
+
+
+def _run(arguments: list[str]) -> None:
+    from greenrt.monkey.runner import run
+
+    run(arguments, "greenrt run")
+
+
+def _resolve(arguments: list[str]) -> int:
+    from greenrt.cli.resolve import resolve
+
+    return resolve(arguments)
+
+
+def _serve(arguments: list[str]) -> None:
+    from greenrt.cli.serve import serve
+
+    serve(arguments)
+
+
+def _doctor(arguments: list[str]) -> int:
+    from greenrt.cli.doctor import doctor
+
+    return doctor(arguments)
+
+
+def _install_hook(arguments: list[str]) -> int:
+    from greenrt.cli.install_hook import install_hook
+
+    return install_hook(arguments)
+
+
+# Each imports its module when it is called: `greenrt run` does without the others.
+COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
+    "run": _run,
+    "resolve": _resolve,
+    "serve": _serve,
+    "doctor": _doctor,
+    "install-hook": _install_hook,
+}
+
+
+def main() -> None:
+    """The console script ``greenrt``."""
+    first, *rest = sys.argv[1:] or [""]
+    if first in COMMANDS:
+        if rest[:1] not in (["-h"], ["--help"]):
+            _check_environment()
+        code = COMMANDS[first](rest)
+        if code is not None:
+            raise SystemExit(code)
+    elif first in ("--version", "-V"):
+        from greenrt.cli.versions import version_lines
+
+        print(*version_lines(), sep="\n")
+    elif first in ("-h", "--help", "help"):
+        print(HELP, end="")
+    else:
+        print(_complaint(first) if first else HELP, end="", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _check_environment() -> None:
+    try:
+        check_environment()
+    except ValueError as error:
+        print(f"greenrt: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _complaint(word: str) -> str:
+    """Return what is wrong with a word that names no command, and what was meant."""
+    if word.startswith("-"):
+        return f"greenrt has no option {word}; it has --help and --version, and commands have their own\n"
+    close = get_close_matches(word, COMMANDS, 1)
+    if close:
+        meant = f"did you mean `greenrt {close[0]}`?"
+    elif word.endswith(".py"):
+        meant = f"to run a script: greenrt run {word}"
+    elif ":" in word:
+        meant = f"to serve an application: greenrt serve {word}"
+    else:
+        meant = "`greenrt --help` lists the commands: " + ", ".join(COMMANDS)
+    return f"greenrt: there is no command {word!r}; {meant}\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,318 @@
+"""The command ``greenrt serve``: a WSGI application behind `WSGIServer`, until a signal ends it."""
+
+import argparse
+import dataclasses
+import os
+import re
+import signal
+import sys
+from contextlib import suppress
+from importlib import import_module
+
+from greenrt._typing import Any
+from greenrt.cli.serve_log import LEVELS, log_to_stderr
+from greenrt.monkey.patches import patch_all
+
+__all__ = ["serve"]
+
+# Numbers of listening sockets that the process before this one, with the same id, left open. After a number, "file":
+# this process removes the socket's file at its end.
+INHERITED = "GREENRT_SERVE_FDS"
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+# Where it listens if nothing else is said.
+HOST = "127.0.0.1"
+PORT = 8000
+ADDRESSES = (
+    f"host:port, [IPv6]:port, :port (of all IPv4 addresses), a port (of {HOST}), an IP address (port {PORT}), "
+    "unix:/path or fd:3"
+)
+# The options for the settings of a server.
+OPTIONS = {"certfile": "--tls-cert", "keyfile": "--tls-key"}
+
+DESCRIPTION = """Serve a WSGI application over HTTP/1.1. SIGTERM and SIGINT: answer what has come, then end.
+SIGHUP: answer what has come, then start anew in the same process; no connection is refused meanwhile. If the
+application can't be loaded any more, that is the end."""
+
+EPILOG = """examples:
+  greenrt serve module:app
+  greenrt serve --bind 0.0.0.0:8443 --tls-cert chain.pem --tls-key key.pem --access-log module:app
+
+exit codes: 0: ended by a signal; 2: wrong arguments, or the application can't be loaded
+environment: LISTEN_FDS and LISTEN_PID, the sockets that systemd passes; GREENRT_RESOLVER, as for `greenrt run`"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="greenrt serve",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+    )
+    parser.add_argument(
+        "application", metavar="MODULE:NAME", help="the module, and its application (default: app)"
+    )
+    parser.add_argument(
+        "--bind",
+        action="append",
+        metavar="ADDRESS",
+        help=f"{ADDRESSES}; may be repeated [the sockets systemd passes, or {HOST}:{PORT}]",
+    )
+    parser.add_argument("--tls-cert", metavar="FILE", help="the certificate chain in PEM; makes it https")
+    parser.add_argument("--tls-key", metavar="FILE", help="its key, unless that is in the same file")
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a field of greenrt.serve.Limits; none: off",
+    )
+    parser.add_argument(
+        "--graceful", type=float, default=30.0, metavar="SECONDS", help="to answer what has come [30]"
+    )
+    parser.add_argument("--access-log", action="store_true", help="a line for each request, to stdout")
+    parser.add_argument(
+        "--log-level",
+        choices=LEVELS,
+        default="warning",
+        help="the least level of the error log: to stderr, or where the application logs to [warning]",
+    )
+    parser.add_argument(
+        "--patch",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="patch the standard library first [yes]",
+    )
+    return parser
+
+
+def serve(arguments: list[str]) -> None:
+    """Run ``greenrt serve``; SystemExit with 2 for wrong arguments."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.graceful >= 0:
+        parser.error("--graceful must be 0 or more seconds")
+    if options.patch:
+        patch_all()
+    asked = _Asked()
+    if INHERITED in os.environ:
+        # Started anew: connections wait already, and are answered before an end.
+        asked.listen()
+    try:
+        limits = _limits(options.limit)
+        log_to_stderr(options.log_level)
+        application = _application(options.application)
+        log_to_stderr(options.log_level)
+        servers = _servers(options, limits, application)
+        asked.listen()
+        _start(servers, options)
+    except _Wrong as error:
+        parser.error(str(error))
+    asked.event.wait()
+    anew = asked.numbers[0] == signal.SIGHUP
+    inherited = [_Inherited(server) for server in servers] if anew else []
+    _stop(servers, options.graceful, signal.Signals(asked.numbers[0]).name)
+    if anew:
+        _start_anew(arguments, inherited, asked)
+        for listener in inherited:
+            listener.give_up()
+
+
+class _Wrong(Exception):
+    """What was asked for can't be done; says why in a line."""
+
+
+class _Asked:
+    """What signals have asked for."""
+
+    def __init__(self) -> None:
+        from greenrt.sync.event import Event
+
+        self.numbers: list[int] = []
+        self.event = Event()
+
+    def listen(self) -> None:
+        """Note signals from now on, also those that were blocked."""
+        for number in SIGNALS:
+            signal.signal(number, self._note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def _note(self, number: int, frame: Any) -> None:
+        self.numbers.append(number)
+        self.event.set()
+
+
+class _Inherited:
+    """A listening socket, and its file if there is one, for the process that is started anew."""
+
+    def __init__(self, server: Any) -> None:
+        self.fd = os.dup(server.socket.fileno())
+        # Its end does not remove the file.
+        self.file, server.socket_file = server.socket_file, None
+
+    def __str__(self) -> str:
+        return f"{self.fd}file" if self.file is not None else f"{self.fd}"
+
+    def give_up(self) -> None:
+        """The process ends instead."""
+        os.close(self.fd)
+        if self.file is not None:
+            self.file.remove()
+
+
+def _start_anew(arguments: list[str], inherited: list[_Inherited], asked: _Asked) -> None:
+    """Replace the process by a new one that has the sockets `inherited`, unless it was asked to end meanwhile."""
+    # The new program has no handlers yet, and a signal would kill it; blocked, it waits for them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    if any(number != signal.SIGHUP for number in asked.numbers):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        return
+    for listener in inherited:
+        os.set_inheritable(listener.fd, True)
+    os.environ[INHERITED] = ",".join(map(str, inherited))
+    os.execv(sys.executable, [sys.executable, "-m", "greenrt.cli.main", "serve", *arguments])
+
+
+def _limits(settings: list[str]) -> Any:
+    from greenrt.serve import Limits
+
+    known = {field.name: field.default for field in dataclasses.fields(Limits)}
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        if name not in known:
+            raise _Wrong(f"there is no limit {name!r}; there are {', '.join(known)}")
+        kind = float if isinstance(known[name], float) else int
+        try:
+            values[name] = None if text == "none" else kind(text)
+        except ValueError:
+            raise _Wrong(f"the limit {name} must be a number or none, not {text!r}") from None
+    try:
+        return Limits(**values)
+    except (TypeError, ValueError) as error:
+        raise _Wrong(str(error)) from None
+
+
+def _application(given: str) -> Any:
+    module, _, name = given.partition(":")
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise _Wrong(f"{given!r} is no module:name")
+    sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = import_module(module)
+    except ImportError as error:
+        # What the module itself fails to import is its own story, and needs the traceback.
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            raise _Wrong(f"{given}: there is no module {module!r} here or on sys.path") from None
+        raise
+    for part in (name or "app").split("."):
+        if not hasattr(found, part):
+            raise _Wrong(f"{given}: {found!r} has no {part!r}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise _Wrong(f"{given}: a WSGI application is callable, and this is {found!r}")
+    return found
+
+
+def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
+    from greenrt.green import socket
+    from greenrt.serve import WSGIServer, inherited_sockets
+    from greenrt.serve.listeners import AddressError
+    from greenrt.serve.socket_file import SocketFile
+    from greenrt.serve.tls import CertificateError
+
+    left_open = os.environ.pop(INHERITED, "")
+    if left_open:
+        fds = left_open.split(",")
+        listeners: list[Any] = [socket.socket(fileno=int(fd.removesuffix("file"))) for fd in fds]
+        files = {sock for sock, fd in zip(listeners, fds, strict=True) if fd.endswith("file")}
+        for listener in listeners:
+            os.set_inheritable(listener.fileno(), False)
+    else:
+        files = set()
+        listeners = [_completed(each) for each in options.bind or ()]
+        listeners = listeners or [sock for _, sock in inherited_sockets()] or [f"{HOST}:{PORT}"]
+    log = sys.stdout if options.access_log else None
+    tls = {"certfile": options.tls_cert, "keyfile": options.tls_key}
+    if options.tls_key is not None and options.tls_cert is None:
+        raise _Wrong("--tls-key needs --tls-cert")
+    servers = []
+    for listener in listeners:
+        try:
+            server = WSGIServer(listener, application, limits=limits, log=log, **tls)
+        except CertificateError as error:
+            raise _Wrong(f"{OPTIONS[error.setting]} {error.path!r} {_in_options(error.reason)}") from None
+        except AddressError as error:
+            raise _Wrong(f"--bind {listener!r} is no address: {error.reason}; use {ADDRESSES}") from None
+        except (OSError, ValueError) as error:
+            raise _Wrong(f"{listener}: {error}") from None
+        # Our handlers of signals don't raise.
+        server.may_exit = False
+        if listener in files:
+            with suppress(OSError):
+                server.socket_file = SocketFile(server.address)
+        servers.append(server)
+    return servers
+
+
+def _completed(address: str) -> str:
+    """Return an address of --bind with the host or the port that it leaves out."""
+    from greenrt.green import socket
+    from greenrt.serve.listeners import is_ipv6
+
+    if address.isascii() and address.isdigit():
+        return f"{HOST}:{address}"
+    bare = address[1:-1] if address.startswith("[") and address.endswith("]") else address
+    if is_ipv6(bare):
+        return f"[{bare}]:{PORT}"
+    try:
+        socket.inet_pton(socket.AF_INET, address)
+    except (OSError, ValueError):
+        return address
+    return f"{address}:{PORT}"
+
+
+def _in_options(reason: str) -> str:
+    """Return what is wrong with a file in the names of our options."""
+    # Not within a path, which has quotes around it.
+    named = re.sub(r"(?<![\w/.'-])(certfile|keyfile)(?![\w/.'-])", lambda found: OPTIONS[found[1]], reason)
+    return named.replace(", or give an ssl_context with its password", "")
+
+
+def _start(servers: list[Any], options: Any) -> None:
+    for server in servers:
+        try:
+            server.start()
+        except OSError as error:
+            raise _Wrong(f"can't listen: {error}") from None
+        _say(f"greenrt serves {options.application} at {_shown(server)}, pid {os.getpid()}")
+
+
+def _shown(server: Any) -> str:
+    scheme = "https" if server.ssl_context is not None else "http"
+    address = server.address
+    if not isinstance(address, tuple):
+        return f"unix:{address} ({scheme})"
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{scheme}://{host}:{address[1]}"
+
+
+def _stop(servers: list[Any], seconds: float, why: str) -> None:
+    from greenrt import joinall, spawn
+
+    _say(f"greenrt: {why}: {sum(server.connections for server in servers)} connections to finish")
+    joinall([spawn(server.stop, seconds) for server in servers])
+    given_up = sum(server.given_up for server in servers)
+    _say(f"greenrt: done; {given_up} requests given up" if given_up else "greenrt: done")
+
+
+def _say(line: str) -> None:
+    """Write a line to stdout, if that can be written: it never decides whether the server lives."""
+    try:
+        print(line, flush=True)
+    except Exception:
+        # A closed pipe, a full disk, a closed stdout, or what the application has put there. What it has in its
+        # buffer would fail again at the end.
+        with suppress(OSError, ValueError):
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (it stays open)

@@ -1,0 +1,1 @@
+"""The files below /etc that say how names are looked up."""

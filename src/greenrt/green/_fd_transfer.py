@@ -1,0 +1,175 @@
+"""The functions of `os` that move data between file descriptors, and those of eventfds, cooperative.
+
+sendfile(2) and splice(2) have no flag that keeps all of their waits away. So the file descriptors are non-blocking
+during the system call only, which does not wait. Sources: sendfile(2), splice(2), eventfd(2).
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from stat import S_IFIFO
+
+from greenrt import _original
+from greenrt._hub.current_hub import hub_for_waiting
+from greenrt._hub.fd_wait import give_way, park_on_fd
+from greenrt._hub.sleep import sleep
+from greenrt._loop.callback import READ, WRITE
+from greenrt._native.nowait import kind_of, read_now
+from greenrt._native.switch import ending
+from greenrt._typing import Any
+from greenrt.green._fd_io import ALWAYS_READY, NO_KIND, may_wait
+from greenrt.green._fds import POLLIN, POLLOUT, ready_for, without_bool
+from greenrt.green._twin import standing
+
+__all__ = ["FUNCTIONS"]
+
+_PAUSE = 0.005
+_SPLICE_WITHOUT_WAIT: int = getattr(os, "SPLICE_F_NONBLOCK", 0)
+
+
+@contextmanager
+def _not_blocking(*fds: int) -> Iterator[None]:
+    changed = [fd for fd in fds if os.get_blocking(fd)]
+    for fd in changed:
+        os.set_blocking(fd, False)
+    try:
+        yield
+    finally:
+        for fd in changed:
+            os.set_blocking(fd, True)
+
+
+def _is_plain(*fds: Any) -> bool:
+    """Tell whether the original call is the right one: here nothing may switch, or the arguments are wrong."""
+    return ending() or not all(isinstance(fd, int) for fd in fds) or hub_for_waiting() is None
+
+
+def _until_done(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    fds: tuple[int, ...],
+    wait: Callable[..., object],
+    *what: int,
+) -> Any:
+    """Return ``function(*args)``, called with `fds` non-blocking, again after each ``wait(*what)``."""
+    while (result := _attempt(function, args, fds)) is NotImplemented:
+        wait(*what)
+    return result
+
+
+def _attempt(function: Callable[..., Any], args: tuple[Any, ...], fds: tuple[int, ...]) -> Any:
+    """Return NotImplemented if the call would wait. Apart from the wait, which must not keep the error alive."""
+    try:
+        with _not_blocking(*fds):
+            return function(*args)
+    except BlockingIOError:
+        return NotImplemented
+
+
+def _wait_to_write(fd: int) -> None:
+    park_on_fd(fd, WRITE, None)
+
+
+def _wait_to_read(fd: int) -> None:
+    park_on_fd(fd, READ, None)
+
+
+def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
+    """Send `count` bytes of a file; return how many were sent: fewer only at the file's end. See `os.sendfile`."""
+    if _is_plain(out_fd, in_fd, count) or not may_wait(out_fd) or not os.get_blocking(out_fd):
+        return _original.sendfile(out_fd, in_fd, offset, count)  # type: ignore[no-any-return]
+    give_way()
+    sent = 0
+    while True:
+        args = (out_fd, in_fd, None if offset is None else offset + sent, count - sent)
+        try:
+            step = _attempt(_original.sendfile, args, (out_fd,))
+        except OSError:
+            if not sent:
+                raise
+            # As sendfile(2): the error comes again with the next call.
+            return sent
+        if step is NotImplemented:
+            # Outside the `try`: an exception that is thrown at the waiting greenlet may be an OSError too.
+            _wait_to_write(out_fd)
+            continue
+        sent += step
+        if not step or sent >= count:
+            return sent  # type: ignore[no-any-return]
+
+
+def splice(
+    src: int,
+    dst: int,
+    count: int,
+    offset_src: int | None = None,
+    offset_dst: int | None = None,
+    flags: int = 0,
+) -> int:
+    """Move at most `count` bytes from or to a pipe; return how many. See `os.splice`."""
+    args = (src, dst, count, offset_src, offset_dst, flags)
+    # O_NONBLOCK is the user's wish, of a pipe and of what is beside it.
+    if (
+        _is_plain(src, dst, count, flags)
+        or flags & _SPLICE_WITHOUT_WAIT
+        or not (os.get_blocking(src) and os.get_blocking(dst))
+    ):
+        return _original.splice(*args)  # type: ignore[no-any-return]
+    give_way()
+    args = (*args[:-1], flags | _SPLICE_WITHOUT_WAIT)
+    others = tuple(fd for fd in (src, dst) if kind_of(fd) not in (*ALWAYS_READY, S_IFIFO))
+    return _until_done(_original.splice, args, others, _wait_for_either, src, dst)  # type: ignore[no-any-return]
+
+
+def _wait_for_either(src: int, dst: int) -> None:
+    """Wait for that end of a transfer which is not ready."""
+    if may_wait(src) and not ready_for(src, POLLIN):
+        park_on_fd(src, READ, None)
+    elif may_wait(dst) and not ready_for(dst, POLLOUT):
+        park_on_fd(dst, WRITE, None)
+    else:
+        # Room for less than what is to be moved, or ready meanwhile.
+        sleep(_PAUSE)
+
+
+def eventfd_read(fd: int) -> int:
+    """Read the value of an eventfd, waiting until there is one. See `os.eventfd_read`."""
+    fd = without_bool(fd)
+    if _is_plain(fd) or kind_of(fd) != NO_KIND or not os.get_blocking(fd):
+        return _original.eventfd_read(fd)  # type: ignore[no-any-return]
+    give_way()
+    # O_NONBLOCK belongs to all threads that use the eventfd, so it is the second choice.
+    while (data := read_now(fd, 8)) is None:
+        _wait_to_read(fd)
+    if data is not NotImplemented:
+        return int.from_bytes(data, sys.byteorder)
+    return _until_done(_original.eventfd_read, (fd,), (fd,), _wait_to_read, fd)  # type: ignore[no-any-return]
+
+
+def eventfd_write(fd: int, value: int) -> None:
+    """Add `value` to an eventfd, waiting until there is room for it. See `os.eventfd_write`."""
+    fd = without_bool(fd)
+    if _is_plain(fd) or kind_of(fd) != NO_KIND or not os.get_blocking(fd):
+        _original.eventfd_write(fd, value)
+        return
+    give_way()
+    if value == 1 and ready_for(fd, POLLOUT):
+        # eventfd(2): writable means that 1 can be added without a wait.
+        _original.eventfd_write(fd, value)
+        return
+    _until_done(_original.eventfd_write, (fd, value), (fd,), _wait_for_room, fd)
+
+
+def _wait_for_room(fd: int) -> None:
+    # Writable means that there is room for 1; more gives no event.
+    if ready_for(fd, POLLOUT):
+        sleep(_PAUSE)
+    else:
+        park_on_fd(fd, WRITE, None)
+
+
+# What patching replaces in `os`.
+FUNCTIONS: dict[str, Any] = standing(
+    os, eventfd_read=eventfd_read, eventfd_write=eventfd_write, sendfile=sendfile, splice=splice
+)

@@ -1,0 +1,115 @@
+"""`os.open`, cooperative: opening a FIFO waits until its other end is open, and suspends the greenlet only.
+
+The FIFO is opened without a wait (O_NONBLOCK), and its other end is looked for from time to time: neither open(2) nor
+poll(2) reports that a partner has come. Data stays in the FIFO. A process with a blocking open(2) of the other end
+sees this one at once, if it opens for writing; if it opens for reading, after some milliseconds. Source: fifo(7).
+"""
+
+import os
+from errno import ENXIO
+from stat import S_ISCHR, S_ISFIFO
+
+from greenrt import _original
+from greenrt._hub.current_hub import hub_for_waiting
+from greenrt._hub.fd_wait import give_way
+from greenrt._hub.sleep import sleep
+from greenrt._native.nowait import has_writer
+from greenrt._native.switch import ending
+from greenrt._typing import Any
+from greenrt.green._fds import without_bool
+
+__all__ = ["FUNCTIONS", "open", "open_for_file", "waits"]
+
+# Such an open never waits.
+_NEVER_WAITS: int = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_PATH", 0)
+_NEW: int = os.O_CREAT | os.O_EXCL
+_NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
+_ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
+
+_POLLIN = 1
+# Of /dev/null and its like (Linux's Documentation/admin-guide/devices.txt).
+_MEMORY_DEVICES = 1
+_SHORTEST_PAUSE = 0.001
+_LONGEST_PAUSE = 0.02
+
+
+def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+    """Open a file; return its file descriptor. See `os.open`."""
+    dir_fd = without_bool(dir_fd)
+    if _waits_for_partner(path, flags, dir_fd) and not ending() and hub_for_waiting() is not None:
+        return _open_fifo(path, flags, mode, dir_fd)
+    return _original.os_open(path, flags, mode, dir_fd=dir_fd)
+
+
+def open_for_file(path: Any, flags: int) -> int:
+    """Open a file as the constructors of file objects do; for their argument `opener`."""
+    return open(path, flags, 0o666)
+
+
+def waits(path: Any) -> bool:
+    """Tell whether reads or writes of the file at `path` may wait: of a FIFO, terminal or other device."""
+    try:
+        status = os.stat(path)
+    except (OSError, TypeError, ValueError):
+        # The call that opens it reports that.
+        return False
+    if S_ISCHR(status.st_mode):
+        return os.major(status.st_rdev) != _MEMORY_DEVICES
+    return S_ISFIFO(status.st_mode)
+
+
+def _waits_for_partner(path: Any, flags: Any, dir_fd: int | None) -> bool:
+    try:
+        if flags & _NEVER_WAITS or flags & _NEW == _NEW or flags & _ACCESS == os.O_RDWR:
+            return False
+        if isinstance(path, int):
+            # os.stat takes file descriptors; os.open refuses them.
+            return False
+        status = os.stat(path, dir_fd=dir_fd, follow_symlinks=not flags & _NO_LINK)
+    except (OSError, TypeError, ValueError):
+        # The call that opens it reports that.
+        return False
+    return S_ISFIFO(status.st_mode)
+
+
+def _open_fifo(path: Any, flags: int, mode: int, dir_fd: int | None) -> int:
+    give_way()
+    pause = _SHORTEST_PAUSE
+    while True:
+        try:
+            fd = _original.os_open(path, flags | os.O_NONBLOCK, mode, dir_fd=dir_fd)
+            break
+        except OSError as error:
+            # For writing: there is no reader yet.
+            if error.errno != ENXIO:
+                raise
+        sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+    try:
+        if flags & _ACCESS == os.O_RDONLY:
+            _wait_for_writer(fd)
+        os.set_blocking(fd, True)
+    except BaseException:
+        _original.close(fd)
+        raise
+    return fd
+
+
+def _wait_for_writer(fd: int) -> None:
+    poller = _original.poll()
+    poller.register(fd, _POLLIN)
+    # For what `has_writer` copies.
+    ends = os.pipe()
+    pause = _SHORTEST_PAUSE
+    try:
+        # POLLIN or POLLHUP: a writer has come, and may have left.
+        while not poller.poll(0) and not has_writer(fd, ends[1]):
+            sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+    finally:
+        for end in ends:
+            _original.close(end)
+
+
+# What patching replaces in `os`.
+FUNCTIONS: dict[str, Any] = {"open": open}

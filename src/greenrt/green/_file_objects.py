@@ -1,0 +1,232 @@
+"""Cooperative file objects: the standard `io` classes over a raw file that suspends the greenlet only.
+
+Pipes, terminals and other fds that may have to wait are read and written as in `fdio`; regular files, which have no
+readiness, in a native thread of the hub's pool. A buffered object serves one greenlet at a time, as it does threads;
+the others wait. (`io.BufferedReader` itself raises RuntimeError for a second greenlet of one thread.)
+
+In a finalizer nothing switches: there what is still in a buffer is written by the blocking call, as in CPython.
+"""
+
+# The names of the standard module are defined anew, which is the point.
+# mypy: disable-error-code="no-redef,misc,override,arg-type"
+
+import io as _stdlib
+import warnings
+from collections.abc import Callable
+from functools import wraps
+
+from greenrt import _original
+from greenrt._hub.current_hub import hub_for_waiting
+from greenrt._hub.fd_wait import forget_fd
+from greenrt._typing import Any
+from greenrt.green import _fd_io
+from greenrt.green._fds import without_bool
+from greenrt.sync.lock import RLock
+
+__all__ = ["BufferedRandom", "BufferedReader", "BufferedWriter", "FileIO", "open", "open_with"]
+
+
+class FileIO(_original.FileIO):
+    """`io.FileIO`, whose reads and writes suspend the greenlet only."""
+
+    # Whether a finalizer is at work, which must not switch.
+    _blocks = False
+    _may_wait = False
+
+    def __init__(self, file: Any, mode: str = "r", closefd: bool = True, opener: Any = None) -> None:
+        number = without_bool(file)
+        super().__init__(number, mode, closefd, opener)
+        if number is not file:
+            self.name = file
+        self._may_wait = _fd_io.may_wait(self.fileno())
+
+    def _call(self, plain: Callable[..., Any], green: Callable[..., Any], *args: Any) -> Any:
+        if self._blocks:
+            return plain(self, *args)
+        if self._may_wait:
+            try:
+                return green(self.fileno(), *args)
+            except BlockingIOError:
+                # As io.RawIOBase has it for an fd that is non-blocking.
+                return None
+        hub = hub_for_waiting()
+        return plain(self, *args) if hub is None else hub.threadpool.apply(plain, (self, *args))
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Read into `buffer`; return the number of bytes. See `io.FileIO.readinto`."""
+        if not self.readable():
+            return super().readinto(buffer)
+        return self._call(_original.FileIO.readinto, _read_into, buffer)  # type: ignore[no-any-return]
+
+    def read(self, size: int | None = -1, /) -> bytes | None:
+        """Read at most `size` bytes in one call; all of the rest without it. See `io.FileIO.read`."""
+        if not self.readable():
+            return super().read(-1)
+        if size is None or size < 0:
+            return self.readall()
+        return self._call(_original.FileIO.read, _fd_io.read, size)  # type: ignore[no-any-return]
+
+    def readall(self) -> bytes | None:
+        """Read until the end. See `io.FileIO.readall`."""
+        if not self.readable():
+            return super().readall()
+        return self._call(_original.FileIO.readall, _read_all)  # type: ignore[no-any-return]
+
+    def write(self, data: Any, /) -> int | None:
+        """Write `data`; return the number of bytes. See `io.FileIO.write`."""
+        if not self.writable():
+            return super().write(data)
+        return self._call(_original.FileIO.write, _fd_io.write, data)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Close the fd, after waking whoever waits for it. See `io.FileIO.close`."""
+        if not self.closed and self.closefd:
+            forget_fd(self.fileno())
+        super().close()
+
+    def _dealloc_warn(self, source: Any) -> None:
+        # Called first of all when this object, or one above it, is finalized.
+        self._blocks = True
+        super()._dealloc_warn(source)
+
+
+def _read_into(fd: int, buffer: Any) -> int:
+    return _fd_io.readv(fd, [buffer])
+
+
+def _read_all(fd: int) -> bytes:
+    parts = []
+    try:
+        while part := _fd_io.read(fd, 65536):
+            parts.append(part)
+    except BlockingIOError:
+        if not parts:
+            raise
+    return b"".join(parts)
+
+
+def _in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `method` for one greenlet at a time."""
+
+    @wraps(method)
+    def call(self: Any, *args: Any) -> Any:
+        if self.raw._blocks:
+            return method(self, *args)
+        with self._turn:
+            return method(self, *args)
+
+    return call
+
+
+_CALLS = (
+    "flush",
+    "peek",
+    "read",
+    "read1",
+    "readinto",
+    "readinto1",
+    "readline",
+    "seek",
+    "tell",
+    "truncate",
+    "write",
+)
+
+
+def _serving_in_turn(kind: type) -> dict[str, Any]:
+    """Return the methods of the buffered class `kind`, each for one greenlet at a time."""
+
+    def make(self: Any, raw: FileIO, buffer_size: int = _stdlib.DEFAULT_BUFFER_SIZE) -> None:
+        self._turn = RLock()
+        kind.__init__(self, raw, buffer_size)
+
+    methods = {name: _in_turn(getattr(kind, name)) for name in _CALLS if name in vars(kind)}
+    return {"__init__": make, **methods}
+
+
+class BufferedReader(_stdlib.BufferedReader):
+    """`io.BufferedReader`, for several greenlets."""
+
+    locals().update(_serving_in_turn(_stdlib.BufferedReader))
+
+
+class BufferedWriter(_stdlib.BufferedWriter):
+    """`io.BufferedWriter`, for several greenlets."""
+
+    locals().update(_serving_in_turn(_stdlib.BufferedWriter))
+
+
+class BufferedRandom(_stdlib.BufferedRandom):
+    """`io.BufferedRandom`, for several greenlets."""
+
+    locals().update(_serving_in_turn(_stdlib.BufferedRandom))
+
+
+def open(
+    file: Any,
+    mode: str = "r",
+    buffering: int = -1,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    closefd: bool = True,
+    opener: Any = None,
+) -> Any:
+    """Open a path or an fd, as the builtin `open`, as a cooperative file object.
+
+    Arguments, results and errors are those of `io.open`.
+    """
+    return open_with(FileIO, file, mode, buffering, encoding, errors, newline, closefd, opener)
+
+
+def open_with(
+    kind: type[FileIO],
+    file: Any,
+    mode: str,
+    buffering: int,
+    encoding: str | None,
+    errors: str | None,
+    newline: str | None,
+    closefd: bool,
+    opener: Any,
+) -> Any:
+    """Open as `open` does, with a raw file of the class `kind`."""
+    text = "b" not in mode
+    if not text and "t" in mode:
+        raise ValueError("can't have text and binary mode at once")
+    if text and buffering == 0:
+        raise ValueError("can't have unbuffered text I/O")
+    if not text:
+        for value, what in ((encoding, "an encoding"), (errors, "an errors"), (newline, "a newline")):
+            if value is not None:
+                raise ValueError(f"binary mode doesn't take {what} argument")
+    if not text and buffering == 1:
+        warnings.warn(
+            "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    raw = kind(file, mode.replace("b", "").replace("t", ""), closefd, opener)
+    result: Any = raw
+    try:
+        line_buffering = buffering == 1 or (buffering < 0 and raw.isatty())
+        if buffering == 0:
+            return raw
+        size = _stdlib.DEFAULT_BUFFER_SIZE if buffering <= 1 else buffering
+        # What neither waits nor goes to a thread has no turns.
+        turns = raw._may_wait or kind is FileIO
+        if "+" in mode and raw.seekable():
+            result = (BufferedRandom if turns else _stdlib.BufferedRandom)(raw, size)
+        elif "r" in mode and "+" not in mode:
+            result = (BufferedReader if turns else _stdlib.BufferedReader)(raw, size)
+        elif "+" not in mode:
+            result = (BufferedWriter if turns else _stdlib.BufferedWriter)(raw, size)
+        else:
+            raise _stdlib.UnsupportedOperation("File or stream is not seekable.")
+        if text:
+            result = _stdlib.TextIOWrapper(result, encoding, errors, newline, line_buffering)
+            result.mode = mode
+        return result
+    except BaseException:
+        result.close()
+        raise

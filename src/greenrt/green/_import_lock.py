@@ -1,0 +1,93 @@
+"""The import lock, `_imp.acquire_lock`: a fork waits until no other green thread holds it.
+
+For CPython all green threads of a native thread are one owner, so the fork of one would not wait for another, and the
+child would see a half-made module. The import system holds the lock for moments in which nothing switches; programs
+may hold it longer.
+"""
+
+from greenlet import greenlet
+
+from greenrt import _atfork, _original
+from greenrt._hub.current_hub import hub_for_waiting
+from greenrt._hub.park import in_hub, new_park
+from greenrt._hub.pending import postpone
+from greenrt._native.switch import current_or_none, ending
+from greenrt._native.thread import ident
+from greenrt._typing import Any
+
+__all__ = ["FUNCTIONS", "wait_before_forks"]
+
+# How often each greenlet has acquired the lock. All are of one native thread: the others wait for it natively.
+_holders: dict[greenlet | None, int] = {}
+_owner = 0
+# What forks wait at.
+_parks: list[Any] = []
+
+
+def acquire_lock() -> None:
+    """Acquire the import lock, which threads may do several times. See `imp.acquire_lock`."""
+    global _owner
+    _original.acquire_import_lock()
+    try:
+        _owner = ident()
+        holder = current_or_none()
+        _holders[holder] = _holders.get(holder, 0) + 1
+    except BaseException:
+        # Of a signal handler: the caller does not know that it has the lock.
+        _original.release_import_lock()
+        raise
+
+
+def release_lock() -> None:
+    """Release the import lock. See `imp.release_lock`; RuntimeError if the thread does not hold it."""
+    holder = current_or_none()
+    depth = _holders.get(holder, 0)
+    if depth > 1:
+        _holders[holder] = depth - 1
+    elif depth:
+        del _holders[holder]
+        for park in _parks:
+            park.wake(True)
+    _original.release_import_lock()
+
+
+def _held_by_others() -> bool:
+    """Tell whether another greenlet of this thread holds the lock, and can still release it."""
+    if not _holders or _owner != ident():
+        return False
+    me = current_or_none()
+    return any(holder is not me and holder is not None and not holder.dead for holder in list(_holders))
+
+
+def _wait_for_others() -> None:
+    """Park until no other greenlet of this thread holds the lock."""
+    while _held_by_others() and not ending() and not in_hub() and hub_for_waiting() is not None:
+        park = new_park(("a fork, for another greenlet's import lock",))
+        _parks.append(park)
+        try:
+            park.wait(None)
+        except BaseException as error:
+            # CPython would print what this hook raises, and fork all the same.
+            postpone(error)
+            return
+        finally:
+            _parks.remove(park)
+
+
+def _keep_own() -> None:
+    """Forget the holders that do not exist in the child of a fork."""
+    me = current_or_none()
+    for holder in list(_holders):
+        if holder is not me:
+            del _holders[holder]
+    _parks.clear()
+
+
+def wait_before_forks() -> None:
+    """Have each fork wait, from now on. Once: what is registered can't be taken back."""
+    _atfork.register(_atfork.WAITS, _wait_for_others)
+    _atfork.register(_atfork.RUNTIME, _keep_own)
+
+
+# What patching replaces in `_imp`.
+FUNCTIONS: dict[str, Any] = {"acquire_lock": acquire_lock, "release_lock": release_lock}

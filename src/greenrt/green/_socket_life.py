@@ -1,0 +1,257 @@
+"""The cooperative methods of sockets that connect and accept, send files, and end the life of an fd.
+
+As `socket_calls`: plain functions for any standard socket object, with no state of their own.
+
+Source of the behaviour: CPython's socket module and its Modules/socketmodule.c, connect(2), unix(7).
+"""
+
+import _socket
+import errno
+import os
+from contextlib import suppress
+
+from greenrt._hub.current_hub import hub_for_waiting
+from greenrt._hub.fd_wait import forget_fd, give_way
+from greenrt._hub.sleep import sleep
+from greenrt._loop.callback import READ, WRITE
+from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
+from greenrt._native.thread import monotonic
+from greenrt._typing import Any
+from greenrt.green import _socket_options
+from greenrt.green._fds import POLLOUT, ready_for
+from greenrt.green._socket_io import resolved
+from greenrt.green._socket_waits import family_of, wait_for
+
+__all__ = ["accept_fd", "connect", "connect_ex", "detach", "real_close", "sendfile"]
+
+_native = _socket.socket
+
+_TIMED_OUT = -1
+_INTERNET = (_socket.AF_INET, _socket.AF_INET6)
+# MPTCP is new in CPython 3.12's constants, and in Linux 5.6.
+_TCP = (0, _socket.IPPROTO_TCP, getattr(_socket, "IPPROTO_MPTCP", 262))
+_POLLERR_OR_HUP = 8 | 16
+_TCP_INFO: int = getattr(_socket, "TCP_INFO", -1)
+# Where tcpi_bytes_acked lies in the kernel's struct tcp_info. Kernels before 4.1 return less.
+_BYTES_ACKED = slice(120, 128)
+
+
+def connect(self: Any, address: Any, /) -> None:
+    """Connect to `address`. See `socket.socket.connect`."""
+    error = _connect(self, address, timeout_of(self))
+    if error == _TIMED_OUT:
+        raise TimeoutError("timed out")
+    if error:
+        raise OSError(error, os.strerror(error))
+
+
+def connect_ex(self: Any, address: Any, /) -> int:
+    """Connect to `address`; return 0, or the errno. See `socket.socket.connect_ex`."""
+    error = _connect(self, address, timeout_of(self))
+    return errno.EAGAIN if error == _TIMED_OUT else error
+
+
+def _connect(sock: Any, address: Any, limit: float) -> int:
+    """Connect within `limit` seconds (0: don't wait; negative: no limit); return 0, an errno or _TIMED_OUT."""
+    give_way()
+    address = resolved(sock, address)
+    if limit == 0.0 or descriptor(sock) < 0:
+        return _native.connect_ex(sock, address)
+    # What the kernel's call returns when SO_SNDTIMEO is over.
+    late = _TIMED_OUT if limit > 0.0 else errno.EINPROGRESS
+    if limit < 0.0 and descriptor(sock) in _socket_options.special:
+        limit = _socket_options.time_limit(sock, WRITE)
+    deadline = monotonic() + limit if limit > 0.0 else -1.0
+    error = _connect_now(sock, address)
+    pause = 0.001
+    while error == errno.EAGAIN and family_of(sock) == _socket.AF_UNIX:
+        # A full backlog, which gives no event to wait for.
+        if limit > 0.0:
+            left = deadline - monotonic()
+            if left <= 0.0:
+                return _TIMED_OUT if late == _TIMED_OUT else errno.EAGAIN
+            pause = min(pause, left)
+        sleep(pause)
+        pause = min(pause * 2, 0.02)
+        error = _connect_now(sock, address)
+    if error not in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
+        return error
+    # Look before parking: a connection on the same machine is established by now, and may be reset before the
+    # greenlet runs again.
+    while (error := _outcome_of_connect(sock)) == errno.EINPROGRESS:
+        try:
+            wait_for(sock, WRITE, deadline, 0)
+        except (TimeoutError, BlockingIOError):
+            # Its own, unless the time is not up: then it was thrown at this greenlet.
+            if deadline < 0.0 or monotonic() < deadline:
+                raise
+            # The connection may have been established while other greenlets ran.
+            error = _outcome_of_connect(sock)
+            if error == errno.EINPROGRESS:
+                return late
+            break
+    if error and late != _TIMED_OUT:
+        _end_attempt(sock, address)
+    return error
+
+
+def _end_attempt(sock: Any, address: Any) -> None:
+    """Have the kernel forget a connect that failed, as it does at the end of a blocking connect(2) over TCP.
+
+    Otherwise reads find the end of a stream in place of ENOTCONN, and the next connect reports ECONNABORTED.
+    """
+    if family_of(sock) in _INTERNET and sock.type == _socket.SOCK_STREAM and sock.proto in _TCP:
+        # Does not connect: the kernel reports the failure of the former attempt. An audit hook may refuse the call,
+        # which is none of the program's.
+        with suppress(Exception):
+            _connect_now(sock, address)
+
+
+def _connect_now(sock: Any, address: Any) -> int:
+    """Call connect(2) without waiting; return 0 or the errno. The fd is non-blocking during the call only."""
+    timeout = _native.gettimeout(sock)
+    _native.settimeout(sock, 0.0)
+    try:
+        return _native.connect_ex(sock, address)
+    finally:
+        _native.settimeout(sock, timeout)
+
+
+def _outcome_of_connect(sock: Any) -> int:
+    """Return the result of a connect that was in progress: 0, its errno, or EINPROGRESS while it goes on.
+
+    The result is that of the handshake. An error of the established connection is left in the socket, for the call
+    after `connect`. (SO_ERROR reports either, and clears it.)
+    """
+    found = ready_for(descriptor(sock), POLLOUT)
+    if not found:
+        return errno.EINPROGRESS
+    if not found & _POLLERR_OR_HUP or _was_established(sock):
+        return 0
+    return sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # type: ignore[no-any-return]
+
+
+def _was_established(sock: Any) -> bool:
+    """Tell whether the peer has acknowledged anything, if this is TCP: at least the SYN (tcp_info of tcp(7))."""
+    try:
+        info = sock.getsockopt(_socket.IPPROTO_TCP, _TCP_INFO, _BYTES_ACKED.stop)
+    except OSError:
+        # Another protocol, which keeps no such record.
+        return False
+    return any(info[_BYTES_ACKED])
+
+
+def accept_fd(sock: Any) -> tuple[int, Any]:
+    """Wait for a connection; return its fd and the peer's address."""
+    limit = timeout_of(sock)
+    give_way()
+    deadline = 0.0
+    while True:
+        fd = descriptor(sock)
+        if fd >= 0 and limit < 0.0 and os.get_blocking(fd):
+            # There is no MSG_DONTWAIT for accept(2), and settimeout(None) may take the flag back meanwhile. `detach`
+            # undoes this.
+            os.set_blocking(fd, False)
+        accepted = attempt(sock, _native._accept, ())  # type: ignore[attr-defined]
+        if accepted is not WOULD_BLOCK:
+            return accepted  # type: ignore[no-any-return]
+        deadline = wait_for(sock, READ, deadline, 0)
+
+
+def real_close(self: Any, _ss: Any = _socket.socket) -> None:
+    """Close the file descriptor, after waking its waiters. With SO_LINGER wait as the kernel does."""
+    fd = self.fileno()
+    forget_fd(fd)
+    if fd in _socket_options.special:
+        _socket_options.special.discard(fd)
+        hub = hub_for_waiting()
+        if hub is not None and _socket_options.lingers(self):
+            _close_lingering(_native.detach(self), hub.threadpool)
+            return
+    _ss.close(self)
+
+
+def _close_lingering(fd: int, threadpool: Any) -> None:
+    try:
+        closed = threadpool.spawn(_socket.close, fd)
+    except RuntimeError:
+        # CPython 3.12 starts no threads once the functions of atexit run.
+        _socket.close(fd)
+        return
+    except BaseException:
+        # Killed while all threads of the pool were busy. The file descriptor must not leak; close without a wait.
+        sock = _native(fileno=fd)
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, bytes(8))
+        sock.close()
+        raise
+    closed.get()
+
+
+def detach(self: Any, /) -> int:
+    """Give up the fd without closing it, as it would be without greenrt. See `socket.socket.detach`."""
+    fd = descriptor(self)
+    forget_fd(fd)
+    if fd >= 0 and timeout_of(self) < 0.0:
+        _block_again(self, fd)
+    self._closed = True
+    return _native.detach(self)
+
+
+def _block_again(sock: Any, fd: int) -> None:
+    """Undo what `accept_fd` does to a blocking listener."""
+    try:
+        if not os.get_blocking(fd) and sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
+            os.set_blocking(fd, True)
+    except OSError:
+        # Closed behind the socket's back, which is no error in the standard library either.
+        return
+
+
+def sendfile(sock: Any, file: Any, offset: int, count: int | None, give_up: type[Exception]) -> int:
+    """Send a regular file with os.sendfile(2); raise `give_up` where that can't be done. See `socket.sendfile`."""
+    sock._check_sendfile_params(file, offset, count)
+    if timeout_of(sock) == 0.0:
+        raise ValueError("non-blocking sockets are not supported")
+    try:
+        source = file.fileno()
+        size = os.fstat(source).st_size
+    except (AttributeError, OSError) as error:
+        raise give_up(error) from None
+    if not size:
+        return 0
+    sent = 0
+    try:
+        while count is None or sent < count:
+            # At most 1 GiB: more overflows on some systems.
+            step = min(size if count is None else count - sent, 1 << 30)
+            # CPython's timeout, too, is for each step. It repeats a step that SO_SNDTIMEO has ended.
+            deadline = 0.0 if timeout_of(sock) > 0.0 else -1.0
+            while (done := _sendfile_now(sock, source, offset + sent, step, None if sent else give_up)) < 0:
+                deadline = wait_for(sock, WRITE, deadline, 0)
+            if done == 0:
+                break
+            sent += done
+    finally:
+        if sent and hasattr(file, "seek"):
+            file.seek(offset + sent)
+    return sent
+
+
+def _sendfile_now(sock: Any, source: int, offset: int, step: int, give_up: type[Exception] | None) -> int:
+    """Call sendfile(2) without waiting; return the count, or -1 when nothing fits yet."""
+    fd = descriptor(sock)
+    blocking = os.get_blocking(fd)
+    if blocking:
+        # sendfile(2) knows no MSG_DONTWAIT.
+        os.set_blocking(fd, False)
+    try:
+        return os.sendfile(fd, source, offset, step)
+    except BlockingIOError:
+        return -1
+    except OSError as error:
+        if give_up is None:
+            raise
+        raise give_up(error) from None
+    finally:
+        if blocking:
+            os.set_blocking(fd, True)

@@ -1,0 +1,94 @@
+"""Socket options that change when the kernel's blocking calls return, and which sockets have one.
+
+SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO and SO_LINGER concern calls that wait inside the kernel, which green calls never
+do: what these options ask for is done by `socket_waits`, `receive_target` and `socket_life`. The system calls that
+read the options are made only for file descriptors in `special`, so that other sockets pay nothing.
+
+Patching looks at the sockets that exist, and so does a socket object that is made for a file descriptor. Options that
+a C library sets later stay unnoticed until the next `setsockopt` of one of them. Sources: socket(7), Linux's
+net/core/sock.c.
+"""
+
+import _socket
+import os
+import struct
+from stat import S_ISSOCK
+
+from greenrt._loop.callback import READ
+from greenrt._typing import Any
+
+__all__ = ["lingers", "low_mark", "note", "note_existing", "setsockopt", "special", "time_limit"]
+
+# The numbers of sockets that may have one of the options. A closed socket's number may stay until it is used again.
+special: set[int] = set()
+
+_native = _socket.socket
+_SOCKET: int = _socket.SOL_SOCKET
+_LOW_MARK: int = _socket.SO_RCVLOWAT
+_LINGER: int = _socket.SO_LINGER
+_RECEIVE_LIMIT: int = _socket.SO_RCVTIMEO
+_SEND_LIMIT: int = _socket.SO_SNDTIMEO
+# SO_RCVTIMEO_NEW and SO_SNDTIMEO_NEW of Linux, which set the same limits in another format.
+_NOTED = (_LOW_MARK, _LINGER, _RECEIVE_LIMIT, _SEND_LIMIT, 66, 67)
+
+_TIMEVAL = struct.Struct("@ll")
+_ON_AND_SECONDS = struct.Struct("@ii")
+
+
+def setsockopt(self: Any, *args: Any) -> None:
+    """``setsockopt(level, optname, value)``: set an option. See `socket.socket.setsockopt`."""
+    _native.setsockopt(self, *args)
+    if args[0] == _SOCKET and args[1] in _NOTED:
+        note(self)
+
+
+def note(sock: Any) -> None:
+    """Keep `special` true of this socket, whose options may have changed."""
+    fd = sock.fileno()
+    try:
+        special_now = (
+            low_mark(sock) > 1 or time_limit(sock, READ) >= 0.0 or time_limit(sock, 2) >= 0.0 or lingers(sock)
+        )
+    except OSError:
+        # Not a socket, or one of a family without these options.
+        special_now = False
+    if special_now:
+        special.add(fd)
+    else:
+        special.discard(fd)
+
+
+def note_existing() -> None:
+    """Keep `special` true of all sockets of the process: for sockets that were made before patching."""
+    try:
+        numbers = os.listdir("/dev/fd")
+    except OSError:
+        return
+    for number in map(int, numbers):
+        try:
+            if not S_ISSOCK(os.fstat(number).st_mode):
+                continue
+            sock = _native(fileno=number)
+        except OSError:
+            # Closed: the one that the list was read from, for instance.
+            continue
+        note(sock)
+        sock.detach()
+
+
+def low_mark(sock: Any) -> int:
+    """Return the number of bytes that a blocking read waits for (SO_RCVLOWAT)."""
+    return _native.getsockopt(sock, _SOCKET, _LOW_MARK)
+
+
+def time_limit(sock: Any, event: int) -> float:
+    """Return the kernel's limit for blocking reads or writes in seconds (SO_RCVTIMEO, SO_SNDTIMEO); -1.0: none."""
+    option = _RECEIVE_LIMIT if event == READ else _SEND_LIMIT
+    seconds, microseconds = _TIMEVAL.unpack(_native.getsockopt(sock, _SOCKET, option, _TIMEVAL.size))
+    return seconds + microseconds / 1e6 if seconds or microseconds else -1.0
+
+
+def lingers(sock: Any) -> bool:
+    """Tell whether close(2) waits until the peer has acknowledged what was sent (SO_LINGER)."""
+    on, seconds = _ON_AND_SECONDS.unpack(_native.getsockopt(sock, _SOCKET, _LINGER, _ON_AND_SECONDS.size))
+    return bool(on) and seconds > 0

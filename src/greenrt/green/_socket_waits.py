@@ -1,0 +1,73 @@
+"""The waits of socket calls: how long a call may wait, and what it raises when the time is over."""
+
+import _socket
+import errno
+import os
+
+from greenrt._hub.fd_wait import give_way, park_on_socket
+from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
+from greenrt._native.thread import monotonic
+from greenrt._typing import Any
+from greenrt.green import _socket_options
+
+__all__ = ["family_of", "type_of", "until_done", "wait_for"]
+
+READ = 1
+
+DONTWAIT: int = getattr(_socket, "MSG_DONTWAIT", 0)
+# With one of these the user asks not to wait; the queue of errors never makes a caller wait.
+NEVER_WAIT: int = DONTWAIT | getattr(_socket, "MSG_ERRQUEUE", 0)
+# Urgent data is there or not; a read of it never waits.
+NEVER_WAIT_TO_READ: int = NEVER_WAIT | _socket.MSG_OOB
+
+# The same as C integers, where this is compiled.
+NEVER_WAITS = NEVER_WAIT
+NEVER_WAITS_TO_READ = NEVER_WAIT_TO_READ
+
+_native = _socket.socket
+# As plain numbers: the properties `family` and `type` look up members of enumerations, which takes longer than a
+# short system call.
+family_of: Any = _native.family.__get__
+type_of: Any = _native.type.__get__
+_special = _socket_options.special
+
+
+def wait_for(sock: Any, event: int, deadline: float, flags: int) -> float:
+    """Park until another try is worth while; return the deadline, which the first call (0) sets from the timeout.
+
+    BlockingIOError if the socket is non-blocking, the user's `flags` ask for it, or the time limit of SO_RCVTIMEO or
+    SO_SNDTIMEO is over; TimeoutError when the deadline of the socket's timeout is past. -1: no deadline.
+    """
+    if deadline == 0.0:
+        limit = timeout_of(sock)
+        # As in CPython, whose timeouts are waits before the system call, and have no regard for its flags.
+        if limit == 0.0 or (limit < 0.0 and flags & (NEVER_WAITS_TO_READ if event == READ else NEVER_WAITS)):
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        if limit < 0.0 and _special and descriptor(sock) in _special:
+            limit = _socket_options.time_limit(sock, event)
+        deadline = -1.0 if limit < 0.0 else monotonic() + limit
+    if deadline < 0.0:
+        park_on_socket(sock, descriptor(sock), event, None)
+        return deadline
+    left = deadline - monotonic()
+    if left <= 0.0 or not park_on_socket(sock, descriptor(sock), event, left):
+        _raise_late(sock)
+    return deadline
+
+
+def _raise_late(sock: Any) -> None:
+    if timeout_of(sock) < 0.0 and descriptor(sock) in _special:
+        # The limit was the kernel's, which reports its end so.
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    raise TimeoutError("timed out")
+
+
+def until_done(sock: Any, event: int, method: Any, args: tuple[Any, ...], flags: int) -> Any:
+    """Call one of `_socket.socket`'s methods until it doesn't have to wait."""
+    give_way()
+    result = attempt(sock, method, args)
+    deadline = 0.0
+    while result is WOULD_BLOCK:
+        deadline = wait_for(sock, event, deadline, flags)
+        result = attempt(sock, method, args)
+    return result

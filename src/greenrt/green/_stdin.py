@@ -1,0 +1,71 @@
+"""`sys.stdin`, cooperative in place: reading a pipe, socket or terminal as standard input suspends the greenlet only.
+
+Python makes the stream before any patching, modules keep copies of it, and it may have read ahead. So the objects
+stay: the reading methods of the raw file get cooperative twins as attributes of that object, and those of the buffer
+serve one greenlet at a time. `input` reads through them, except at a terminal: see `prompt`.
+"""
+
+from collections.abc import Callable
+from functools import partial, wraps
+from io import BufferedReader
+
+from greenrt import _original
+from greenrt._typing import Any
+from greenrt.green import _fd_io
+from greenrt.sync.lock import RLock
+
+__all__ = ["make_green"]
+
+_BUFFERED = ("peek", "read", "read1", "readinto", "readinto1", "readline")
+
+
+def make_green(stream: Any) -> bool:
+    """Make a text stream cooperative that Python has made for a file descriptor; return whether it may wait."""
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", None)
+    # A subclass is the program's, or cooperative already.
+    if type(buffer) is not BufferedReader or type(raw) is not _original.FileIO:
+        return False
+    if raw.closed or not _fd_io.may_wait(raw.fileno()):
+        return False
+    if "readinto" not in vars(raw):
+        for method in (_read, _readall, _readinto):
+            setattr(raw, method.__name__[1:], partial(method, raw))
+        turn = RLock()
+        for name in _BUFFERED:
+            setattr(buffer, name, _in_turn(getattr(BufferedReader, name), buffer, turn))
+    return True
+
+
+def _in_turn(method: Callable[..., Any], buffer: BufferedReader, turn: RLock) -> Callable[..., Any]:
+    # A second greenlet of one thread would get a RuntimeError.
+    @wraps(method)
+    def call(*args: Any) -> Any:
+        with turn:
+            return method(buffer, *args)
+
+    return call
+
+
+def _readinto(raw: Any, target: Any, /) -> int | None:
+    try:
+        return _fd_io.readv(raw.fileno(), [target])
+    except BlockingIOError:
+        # As io.RawIOBase has it for a file descriptor that is non-blocking.
+        return None
+
+
+def _read(raw: Any, size: int | None = -1, /) -> bytes | None:
+    if size is None or size < 0:
+        return _readall(raw)
+    try:
+        return _fd_io.read(raw.fileno(), size)
+    except BlockingIOError:
+        return None
+
+
+def _readall(raw: Any) -> bytes | None:
+    parts = []
+    while part := _read(raw, 65536):
+        parts.append(part)
+    return b"".join(parts) if parts or part is not None else None

@@ -1,0 +1,165 @@
+"""The end of a thread, as `threading` waits for it: of green threads, and of native ones.
+
+A native thread is waited for in two steps. An object among its thread-locals is finalized when CPython clears them,
+and wakes the waiters; these poll until CPython has also deleted the thread's state. So no code of the thread runs
+any more when a join returns, as without patching.
+"""
+
+import sys
+from collections.abc import Callable
+
+from greenrt import _original
+from greenrt._hub.fd_wait import give_way
+from greenrt._hub.sleep import sleep
+from greenrt._native.thread import monotonic
+from greenrt._typing import Any
+from greenrt.sync.event import Event
+from greenrt.sync.lock import Lock, checked_timeout
+
+__all__ = ["Sentinel", "at_native_end", "poll_until", "wait_for_tstate_lock"]
+
+# Between two looks at whether CPython has deleted a thread's state (seconds): the first pause, and the longest.
+_SHORTEST = 0.0001
+_LONGEST = 0.01
+
+_at_end = _original.thread_local()
+
+
+class _Witness:
+    """Lives among the thread-locals of a native thread; calls back when CPython clears them."""
+
+    def __init__(self) -> None:
+        self.ident = _original.get_ident()
+        self.callbacks: list[Callable[[], Any]] = []
+
+    def __del__(self) -> None:
+        # In the child of a fork the witnesses of other threads are finalized in the forking thread.
+        if sys.is_finalizing() or self.ident != _original.get_ident():
+            return
+        for callback in self.callbacks:
+            callback()
+
+
+def at_native_end(callback: Callable[[], Any]) -> None:
+    """Call `callback` in the calling native thread when its thread-locals are cleared."""
+    witness = getattr(_at_end, "witness", None)
+    if witness is None:
+        witness = _at_end.witness = _Witness()
+    witness.callbacks.append(callback)
+
+
+def poll_until(condition: Callable[[], bool], timeout: float | None) -> bool:
+    """Sleep until `condition()` is true; return False if `timeout` seconds (None: no limit) pass first."""
+    deadline = None if timeout is None else monotonic() + timeout
+    pause = _SHORTEST
+    while not condition():
+        if deadline is not None:
+            left = deadline - monotonic()
+            if left <= 0:
+                return False
+            pause = min(pause, left)
+        sleep(pause)
+        pause = min(2 * pause, _LONGEST)
+    return True
+
+
+class Sentinel(Lock):
+    """The lock that a thread holds for as long as it lives: what `_thread._set_sentinel` returns up to 3.12.
+
+    The first `acquire` is on the thread's behalf. `wait_for_end` leaves the lock alone, so any number of greenlets
+    and threads may join a thread at once.
+    """
+
+    __slots__ = ("_ended", "_native")
+    __module__ = "_thread"
+    __qualname__ = "lock"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = Event()
+        # The sentinel of CPython's own, of a native thread that has not been seen to end.
+        self._native: Any = None
+
+    def follow_native_thread(self) -> None:
+        """Have the end of the calling native thread release the lock."""
+        native = _original.set_sentinel()
+        native.acquire()
+        self._native = native
+        at_native_end(self._ended.set)
+
+    def follow(self, native: Any) -> None:
+        """Have the release of `native`, the held sentinel of another native thread, release the lock."""
+        self._native = native
+        Lock.acquire(self)
+        # Nothing says when the thread's code ends: those that wait poll from the start.
+        self._ended.set()
+
+    def wait_for_end(self, blocking: bool = True, timeout: float | None = -1) -> bool:
+        """Wait until the thread has ended, as `acquire` would; tell whether it has, and nothing holds the lock."""
+        limit = checked_timeout(blocking, timeout)
+        if not blocking or limit == 0:
+            # A loop that polls lets the thread run now and then.
+            give_way()
+            return not self.locked()
+        started = monotonic()
+        if not self._ended.wait(limit):
+            return False
+        if self._native is not None:
+            left = None if limit is None else max(0.0, started + limit - monotonic())
+            return poll_until(lambda: not self.locked(), left)
+        return not self.locked()
+
+    def acquire(self, blocking: bool = True, timeout: float | None = -1) -> bool:
+        """Take the lock: the first time for the thread, later when that has ended. See `Lock.acquire`."""
+        if self._native is None or not Lock.locked(self):
+            return Lock.acquire(self, blocking, timeout)
+        started = monotonic()
+        if not self.wait_for_end(blocking, timeout):
+            return False
+        left = timeout if timeout is None or timeout <= 0 else max(0.0, started + timeout - monotonic())
+        return Lock.acquire(self, blocking, left)
+
+    __enter__ = acquire
+
+    def release(self) -> None:
+        """Free the lock, and note that the thread has ended. RuntimeError if the lock is free."""
+        Lock.release(self)
+        self._ended.set()
+
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
+        self.release()
+
+    def locked(self) -> bool:
+        """Tell whether the thread lives, or its lock is held after its end."""
+        native = self._native
+        if native is not None and not native.locked():
+            native, self._native = self._native, None
+            if native is not None:
+                # The first to see the end of a native thread releases the lock for it.
+                self.release()
+        return Lock.locked(self)
+
+    def _at_fork_reinit(self) -> None:
+        Lock._at_fork_reinit(self)
+        self._ended = Event()
+        self._native = None
+
+
+# For its repr.
+Sentinel.__name__ = "lock"
+
+
+def wait_for_tstate_lock(thread: Any, block: bool = True, timeout: float = -1) -> None:
+    """Wait for the end of `thread` (`threading.Thread._wait_for_tstate_lock`, up to 3.12), and note it.
+
+    The standard method takes the lock. An error that is thrown at the wait makes it note an end that has not come.
+    """
+    lock = thread._tstate_lock
+    if lock is None:
+        return
+    if lock.wait_for_end(block, timeout):
+        # In this order: another thread sees the end as soon as it finds no lock. Without the lock `_stop` does not
+        # insist that it is free: another joiner may hold it for a moment.
+        thread._is_stopped = True
+        thread._tstate_lock = None
+        thread._stop()

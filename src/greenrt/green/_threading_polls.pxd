@@ -1,0 +1,1 @@
+from greenrt._hub.fd_wait cimport give_way

@@ -1,0 +1,43 @@
+"""The methods of `threading` that programs ask for a state in a loop, until another thread changes it.
+
+A native thread loses the processor to the others in such a loop; a greenlet would keep it. So each of these yields
+first if the loop has not polled for some milliseconds, as locks, queues, sockets and `select` do. A kill or a timeout
+may be raised there, before the state is read; what is returned is the state after the yield.
+
+The methods of greenrt's own names (`greenrt.Event.is_set`, `Greenlet.ready`, `Queue.get_nowait`) never switch, as
+gevent's: greenlets rely on that, for instance while they iterate over a set of other greenlets.
+"""
+
+from greenrt._hub.fd_wait import give_way
+from greenrt._typing import Any
+
+__all__ = ["yield_in_polls"]
+
+
+def is_set(self: Any) -> bool:
+    """Return true if and only if the internal flag is true. See `threading.Event.is_set`."""
+    give_way()
+    return self._flag  # type: ignore[no-any-return]
+
+
+def n_waiting(self: Any) -> int:
+    """Return the number of threads currently waiting at the barrier. See `threading.Barrier.n_waiting`."""
+    give_way()
+    return self._count if self._state == 0 else 0
+
+
+def broken(self: Any) -> bool:
+    """Return true if the barrier is in a broken state. See `threading.Barrier.broken`."""
+    give_way()
+    return self._state == -2  # type: ignore[no-any-return]
+
+
+def yield_in_polls(module: Any) -> None:
+    """Install the methods on the classes of a `threading` module.
+
+    `Thread.is_alive` needs none: it asks an Event. What only takes a free RLock (`active_count`, `Future.done`, a
+    Condition, `sched`) does not yield, as RLocks do not.
+    """
+    module.Event.is_set = is_set
+    module.Barrier.n_waiting = property(n_waiting, doc=n_waiting.__doc__)
+    module.Barrier.broken = property(broken, doc=broken.__doc__)

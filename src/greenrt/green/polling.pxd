@@ -1,1 +1,0 @@
-from greenrt._hub.io cimport give_way

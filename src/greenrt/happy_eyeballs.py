@@ -1,0 +1,184 @@
+"""Happy eyeballs (RFC 8305): a connection by whichever of a host's addresses answers first.
+
+Not what `socket.create_connection` does, which tries one address after the other and can wait minutes for the first.
+"""
+
+import socket as _stdlib
+
+from greenrt import _original
+from greenrt._hub.current_hub import hub_for_waiting
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.wait_many import killall
+from greenrt._native.thread import monotonic
+from greenrt._typing import Any
+from greenrt.green import socket as green
+from greenrt.sync.queue import SimpleQueue
+
+__all__ = ["create_connection"]
+
+# Names that RFC 8305 gives to its times (section 8), in seconds.
+RESOLUTION_DELAY = 0.05
+CONNECTION_ATTEMPT_DELAY = 0.25
+
+_DEFAULT: Any = _stdlib._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
+# What says that the host has no address of this family, but perhaps of another.
+_OTHER_FAMILY = (getattr(_stdlib, "EAI_NODATA", -5), getattr(_stdlib, "EAI_ADDRFAMILY", -9))
+
+
+def create_connection(
+    address: tuple[Any, Any],
+    timeout: Any = _DEFAULT,
+    source_address: Any = None,
+    *,
+    all_errors: bool = False,
+    attempt_delay: float = CONNECTION_ATTEMPT_DELAY,
+    resolution_delay: float = RESOLUTION_DELAY,
+) -> Any:
+    """Connect to the (host, port) `address`; return the socket. As `socket.create_connection`, but racing.
+
+    IPv6 and IPv4 addresses are looked up at the same time and tried in turn, IPv6 first; each try gets a head start
+    of `attempt_delay` seconds, or until it fails; the first that connects wins. IPv4 answers wait for IPv6 ones for
+    `resolution_delay` seconds. timeout: seconds in all; then TimeoutError. OSError of the last try, or an
+    ExceptionGroup of all with `all_errors`; gaierror if the host has no address. In a thread without a hub:
+    `socket.create_connection`. Source: RFC 8305.
+    """
+    if hub_for_waiting() is None:
+        return green.create_connection(address, timeout, source_address, all_errors=all_errors)
+    limit = _stdlib.getdefaulttimeout() if timeout is _DEFAULT else timeout
+    race = _Race(address, source_address, attempt_delay, resolution_delay)
+    try:
+        sock = race.run(None if limit is None else monotonic() + limit)
+        if sock is None:
+            raise race.failure(all_errors)
+        sock.settimeout(limit)
+        race.sockets.discard(sock)
+        return sock
+    finally:
+        race.end()
+
+
+class _Race:
+    """The lookups and tries for one connection; each tells its end by an event: (what, value)."""
+
+    def __init__(
+        self, address: tuple[Any, Any], source: Any, attempt_delay: float, resolution_delay: float
+    ) -> None:
+        self.host, self.port = address
+        self.source = source
+        self.attempt_delay = attempt_delay
+        self.resolution_delay = resolution_delay
+        self.events: Any = SimpleQueue()
+        self.runners: list[Any] = []
+        self.sockets: set[Any] = set()
+        self.errors: list[OSError] = []
+        # Addresses still to be tried, by family; families that are being looked up; tries under way.
+        self.waiting: dict[int, list[Any]] = {_stdlib.AF_INET6: [], _stdlib.AF_INET: []}
+        self.looking = set(self.waiting)
+        self.trying = 0
+        self.last_family: int = _stdlib.AF_INET
+
+    def run(self, deadline: float | None) -> Any:
+        """Return the first socket that connects, or None; TimeoutError at the deadline."""
+        for family in self.waiting:
+            self._start(self._look_up, family)
+        next_try: float | None = None
+        while self.looking or self.trying or any(self.waiting.values()):
+            now = monotonic()
+            late = deadline is not None and now >= deadline
+            if not late and next_try is not None and now >= next_try:
+                next_try = now + self.attempt_delay if self._next_try() else None
+                continue
+            ends = [end for end in (next_try, deadline) if end is not None]
+            # At the deadline too: a try may have succeeded in time, before this greenlet runs.
+            event = self._event(0.0 if late else min(ends) - now if ends else None)
+            if event is None:
+                if late:
+                    raise TimeoutError("timed out")
+                continue
+            what, value = event
+            now = monotonic()
+            if what == "connected":
+                return value
+            if what == "failed":
+                # The next one need not wait.
+                self.trying -= 1
+                self.errors.append(value)
+                next_try = now
+            else:
+                next_try = self._found(what, value, next_try, now)
+        return None
+
+    def _event(self, wait: float | None) -> Any:
+        try:
+            return self.events.get(timeout=wait)
+        except _original.Empty:
+            return None
+
+    def _found(self, family: int, found: Any, next_try: float | None, now: float) -> float | None:
+        """Note what a lookup brought; return when the next try is due."""
+        self.looking.discard(family)
+        if isinstance(found, OSError):
+            self.errors.append(found)
+        else:
+            self.waiting[family] = found
+        if not any(self.waiting.values()):
+            return next_try
+        if family == _stdlib.AF_INET and self.looking and not self.trying:
+            return now + self.resolution_delay
+        # Not before the head start of the present try is over.
+        return next_try if self.trying and next_try is not None else now
+
+    def _next_try(self) -> bool:
+        """Start the next try; return whether there was one. The families take turns."""
+        first, second = sorted(self.waiting, key=lambda family: family == self.last_family)
+        family = first if self.waiting[first] else second
+        if not self.waiting[family]:
+            return False
+        self.last_family = family
+        self.trying += 1
+        self._start(self._try, self.waiting[family].pop(0))
+        return True
+
+    def _look_up(self, family: int) -> None:
+        try:
+            found = green.getaddrinfo(self.host, self.port, family, _stdlib.SOCK_STREAM)
+        except OSError as error:
+            # In no other variable: the error's traceback refers to this frame.
+            self.events.put((family, error))
+        else:
+            self.events.put((family, found))
+
+    def _try(self, found: Any) -> None:
+        family, kind, protocol, _, address = found
+        sock = green.socket(family, kind, protocol)
+        self.sockets.add(sock)
+        sock.settimeout(None)
+        try:
+            if self.source:
+                sock.bind(self.source)
+            sock.connect(address)
+        except OSError as error:
+            self.events.put(("failed", error))
+        else:
+            self.events.put(("connected", sock))
+
+    def _start(self, function: Any, *args: Any) -> None:
+        self.runners.append(Greenlet.spawn(function, *args))
+
+    def failure(self, all_errors: bool) -> Exception:
+        """Return what to raise when nothing is left to try."""
+        tries = [error for error in self.errors if not isinstance(error, _stdlib.gaierror)]
+        if tries and all_errors:
+            return ExceptionGroup("create_connection failed", tries)
+        if tries:
+            return tries[-1]
+        telling = [error for error in self.errors if error.errno not in _OTHER_FAMILY]
+        return (telling or self.errors)[0]
+
+    def end(self) -> None:
+        """End the lookups and tries, and close all sockets but the winner's."""
+        killall(self.runners)
+        for sock in self.sockets:
+            sock.close()
+        # Their tracebacks refer to frames that refer to the race.
+        self.errors.clear()

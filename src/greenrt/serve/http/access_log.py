@@ -1,0 +1,146 @@
+"""The access log in the common format, warnings of refused requests, and ``wsgi.errors``."""
+
+import logging
+import re
+from collections.abc import Callable
+from time import localtime, strftime, time
+
+from greenrt._hub.raw_greenlet import spawn_raw
+from greenrt._native.thread import monotonic
+from greenrt._typing import Any
+from greenrt.serve.http.exchange import Exchange
+from greenrt.serve.http.request_head import Heads
+
+__all__ = ["AccessLog", "ErrorStream", "Refusal", "RefusalLog"]
+
+# What ends a field or a line in some reader, or controls a terminal: all but visible ASCII; the quote and backslash.
+_UNSAFE = re.compile(r'[^!-~]|["\\]')
+# Warnings of refused requests that are logged within so many seconds.
+MOST_WARNINGS = 10
+WINDOW = 60.0
+
+_now = (0, "")
+
+
+def _local_time() -> str:
+    global _now
+    second = int(time())
+    if _now[0] != second:
+        _now = (second, strftime("%d/%b/%Y:%H:%M:%S %z", localtime(second)))
+    return _now[1]
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+class Refusal:
+    """A request that did not reach the application.
+
+    `address`: of the peer, "" if it has none. `status`: code and reason of the answer. `sent`: bytes of its body that
+    were sent. `method` and `target`: of the request line, "" if that was not read.
+    """
+
+    __slots__ = ("address", "method", "modern", "sent", "status", "target")
+
+    def __init__(self, address: Any, status: str, heads: Heads) -> None:
+        self.address = address
+        self.status = status
+        self.method = heads.method
+        self.target = heads.target
+        self.modern = heads.modern
+        self.sent = 0
+
+
+class AccessLog:
+    """A line for each request, in the common log format, to whatever takes a str: lines of one turn come together."""
+
+    def __init__(self, write: Callable[[str], Any]) -> None:
+        self._write = write
+        self._lines: list[str] = []
+
+    def add(self, exchange: Exchange) -> None:
+        """Note a request that reached the application, answered or not."""
+        # The middleware of proxies takes the address from a field of the request.
+        address = exchange.environ.get("REMOTE_ADDR")
+        code = exchange.head.code if exchange.started and exchange.head is not None else "-"
+        self._note(address, _line(exchange), code, exchange.sent)
+
+    def add_refusal(self, refusal: Refusal) -> None:
+        """Note a request that was refused."""
+        line = _line(refusal) if refusal.target else "-"
+        self._note(refusal.address, line, refusal.status[:3], refusal.sent)
+
+    def _note(self, address: Any, request: str, code: Any, sent: int) -> None:
+        address = _UNSAFE.sub(_escape, address) if isinstance(address, str) and address else "-"
+        line = f'{address} - - [{_local_time()}] "{request}" {code} {sent or "-"}\n'
+        if not self._lines:
+            # In a greenlet: a log file may be a cooperative one.
+            spawn_raw(self.flush)
+        self._lines.append(line)
+
+    def flush(self) -> None:
+        """Write what was noted."""
+        lines, self._lines = self._lines, []
+        if lines:
+            self._write("".join(lines))
+
+
+def _line(request: Any) -> str:
+    """Return the request line of an exchange or a refusal."""
+    # A method is a token, and a target visible ASCII; a quote in it could end the field.
+    target = request.target.replace('"', "%22").replace("\\", "%5C")
+    return f"{request.method} {target} HTTP/1.{int(request.modern)}"
+
+
+class RefusalLog:
+    """Warns of refused requests: `MOST_WARNINGS` times in `WINDOW` seconds; the others are counted."""
+
+    def __init__(self, logger: "logging.Logger | logging.LoggerAdapter[Any]") -> None:
+        self._logger = logger
+        self._ends = 0.0
+        self._logged = 0
+        self._suppressed = 0
+
+    def warn(self, what: str, peer: str, why: Exception) -> None:
+        """Log that `what`, from a peer, was refused."""
+        self.report(False)
+        if self._logged == 0:
+            self._ends = monotonic() + WINDOW
+        if self._logged >= MOST_WARNINGS:
+            self._suppressed += 1
+            return
+        self._logged += 1
+        more = (
+            f"; refusals in the next {WINDOW:.0f} s are counted only" if self._logged == MOST_WARNINGS else ""
+        )
+        self._logger.warning("%s from %s was refused: %s%s", what, peer, why, more)
+
+    def report(self, ended: bool) -> None:
+        """Log how many refusals were suppressed, if their time is over, or the server has `ended`."""
+        if self._logged and (ended or monotonic() >= self._ends):
+            count, self._suppressed, self._logged = self._suppressed, 0, 0
+            if count:
+                self._logger.warning("%d more requests were refused", count)
+
+
+class ErrorStream:
+    """``wsgi.errors``: a text stream whose lines go to a logger."""
+
+    def __init__(self, logger: "logging.Logger | logging.LoggerAdapter[Any]") -> None:
+        self._logger = logger
+
+    def write(self, text: str) -> int:
+        """Log `text`, unless it is blank."""
+        if text.strip():
+            self._logger.error("%s", text.rstrip())
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Log each of `lines`."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Do nothing: nothing is kept back."""

@@ -1,0 +1,232 @@
+"""The chunked transfer coding: from the bytes of a connection to those of a body."""
+
+from greenrt.serve.http.limits import Limits
+from greenrt.serve.http.protocol import BAD_REQUEST, CLASSES, IN_QUOTES, IN_TEXT, IN_TOKEN, RequestError
+
+__all__ = ["ChunkDecoder"]
+
+# What the next byte belongs to.
+SIZE, EXTENSION_START, EXTENSION, VALUE_START, VALUE, QUOTED, ESCAPED, QUOTED_END = 0, 1, 2, 3, 4, 5, 6, 7
+DATA, FIELD_START, FIELD_NAME, FIELD_VALUE = 8, 9, 10, 11
+# After a CR: what the LF ends. The data of a chunk has a CR of its own.
+SIZE_LINE, DATA_END, DATA_LINE, FIELD_LINE, TRAILERS = 12, 13, 14, 15, 16
+DONE = 17
+# For each state, the class of the bytes that leave it as it is.
+RUNS = bytes((0, 0, IN_TOKEN, 0, IN_TOKEN, IN_QUOTES, 0, 0, 0, 0, IN_TOKEN, IN_TEXT, 0, 0, 0, 0, 0, 0))
+
+MOST_DIGITS = 16
+# A body without a limit may have as many bytes: what fits in a signed integer of 64 bits.
+UNLIMITED = (1 << 63) - 1
+
+
+class ChunkDecoder:
+    """Decodes one body. It may arrive in any number of pieces: they change neither the outcome nor the cost.
+
+    The grammar is RFC 9112 7.1's without the white space in extensions that only recipients must know. Extensions and
+    trailer fields are checked and dropped.
+
+    `left`: how many bytes of the current chunk are missing. `done`: whether the body is at its end. `position`: where
+    in its data the last call of `decode` stopped.
+    """
+
+    __slots__ = (
+        "_digits",
+        "_error",
+        "_limits",
+        "_name",
+        "_room",
+        "_size",
+        "_state",
+        "_total",
+        "done",
+        "left",
+        "position",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        # What the next call raises.
+        self._error: RequestError | None = None
+        self._state = SIZE
+        # Of the size of a chunk: what its digits say so far, and their count.
+        self._size = self._digits = 0
+        # How many bytes more of extensions, or of trailer fields, are allowed.
+        self._room = 0
+        # How many bytes the body may still have.
+        self._total = UNLIMITED if limits.body is None else min(limits.body, UNLIMITED)
+        # The name of the current trailer field, as far as it has come.
+        self._name = bytearray()
+        self.left = 0
+        self.done = False
+        self.position = 0
+
+    def decode(self, data: bytes, start: int, view: memoryview) -> int:
+        """Decode `data` from `start` into `view`, until either is at its end or the body is; return the count.
+
+        RequestError for the first byte that is wrong, in a call of its own: what comes before it is returned first.
+        """
+        if self._error is not None:
+            raise self._error
+        self.position = start
+        found = 0
+        room = len(view)
+        size = len(data)
+        while self.position < size and not self.done:
+            if self._state == DATA:
+                count = min(self.left, room - found, size - self.position)
+                if count == 0:
+                    break
+                view[found : found + count] = data[self.position : self.position + count]
+                found += count
+                self.position += count
+                self.take(count)
+                continue
+            try:
+                self._frame(data)
+            except RequestError as error:
+                if not found:
+                    raise
+                self._error = error
+                break
+        return found
+
+    def take(self, count: int) -> None:
+        """Note that the next `count` bytes of the current chunk, at most `left`, have been received."""
+        self.left -= count
+        if self.left == 0:
+            self._state = DATA_END
+
+    def _frame(self, data: bytes) -> None:
+        """Read from `position` what stands between the data of two chunks."""
+        raw = data
+        classes = CLASSES
+        size = len(data)
+        position = self.position
+        while position < size and self._state != DATA and self._state != DONE:
+            run = RUNS[self._state]
+            begin = position
+            stop = min(size, begin + self._room)
+            while position < stop and classes[raw[position]] & run:
+                position += 1
+            self._room -= position - begin
+            if self._state == FIELD_NAME:
+                self._name += data[begin:position]
+            if position < size:
+                self._state = self._step(raw[position])
+                position += 1
+        self.position = position
+
+    def _step(self, byte: int) -> int:
+        """Return the state after a byte that ends a run, or stands alone."""
+        state = self._state
+        if state == SIZE:
+            return self._step_in_size(byte)
+        if state >= SIZE_LINE:
+            return self._step_in_line_end(state, byte)
+        if state >= FIELD_START:
+            return self._step_in_trailers(state, byte)
+        return self._step_in_extension(state, byte)
+
+    def _step_in_size(self, byte: int) -> int:
+        digit = _value_of(byte)
+        if digit >= 0:
+            self._digits += 1
+            if self._digits > MOST_DIGITS:
+                raise _bad("the size of a chunk has too many digits")
+            self._size = self._size << 4 | digit
+            return SIZE
+        if self._digits == 0:
+            raise _bad("a chunk without a size")
+        if byte == 0x3B:
+            self._room = self._limits.chunk_extension
+            self._spend()
+            return EXTENSION_START
+        if byte == 0x0D:
+            return SIZE_LINE
+        raise _bad("the size of a chunk is malformed")
+
+    def _step_in_extension(self, state: int, byte: int) -> int:
+        if byte == 0x0D and (state in (EXTENSION, VALUE, QUOTED_END)):
+            return SIZE_LINE
+        self._spend()
+        if byte == 0x3B and (state in (EXTENSION, VALUE, QUOTED_END)):
+            return EXTENSION_START
+        kinds = CLASSES[byte]
+        if state == EXTENSION_START and kinds & IN_TOKEN:
+            return EXTENSION
+        if state == EXTENSION and byte == 0x3D:
+            return VALUE_START
+        if state == VALUE_START:
+            if byte == 0x22:
+                return QUOTED
+            if kinds & IN_TOKEN:
+                return VALUE
+        if state == QUOTED:
+            if byte == 0x22:
+                return QUOTED_END
+            if byte == 0x5C:
+                return ESCAPED
+        if state == ESCAPED and kinds & IN_TEXT:
+            return QUOTED
+        raise _bad("a malformed extension of a chunk")
+
+    def _step_in_trailers(self, state: int, byte: int) -> int:
+        if byte == 0x0D and state != FIELD_NAME:
+            return TRAILERS if state == FIELD_START else FIELD_LINE
+        self._spend()
+        if state == FIELD_START and CLASSES[byte] & IN_TOKEN:
+            self._name = bytearray((byte,))
+            return FIELD_NAME
+        if state == FIELD_NAME and byte == 0x3A:
+            if bytes(self._name).lower() in (b"content-length", b"transfer-encoding"):
+                # RFC 9110 6.5.1. Only attacks on proxies send these there.
+                raise _bad("a trailer field about the framing")
+            return FIELD_VALUE
+        raise _bad("a malformed trailer field")
+
+    def _step_in_line_end(self, state: int, byte: int) -> int:
+        if state == DATA_END and byte == 0x0D:
+            return DATA_LINE
+        if byte != 0x0A or state == DATA_END:
+            what = "a chunk" if state in (DATA_END, DATA_LINE) else "a line in a chunked body"
+            raise _bad(f"{what} that doesn't end in CRLF")
+        if state == SIZE_LINE:
+            return self._begin_chunk()
+        if state == DATA_LINE:
+            return SIZE
+        if state == FIELD_LINE:
+            return FIELD_START
+        self.done = True
+        return DONE
+
+    def _begin_chunk(self) -> int:
+        size = self._size
+        if size > self._total:
+            raise RequestError("413 Content Too Large", f"a body of more than {self._limits.body} bytes")
+        self._total -= size
+        self._size = self._digits = 0
+        self.left = size
+        if size:
+            return DATA
+        self._room = self._limits.trailers
+        return FIELD_START
+
+    def _spend(self) -> None:
+        """Count a byte of an extension, or of the trailers."""
+        if self._room == 0:
+            raise _bad("extensions of a chunk, or trailer fields, that are too long")
+        self._room -= 1
+
+
+def _bad(why: str) -> RequestError:
+    return RequestError(BAD_REQUEST, why)
+
+
+def _value_of(byte: int) -> int:
+    """Return the value of a hexadecimal digit, -1 if `byte` is none."""
+    if 0x30 <= byte <= 0x39:
+        return byte - 0x30
+    lower = byte | 0x20
+    if 0x61 <= lower <= 0x66:
+        return lower - 0x57
+    return -1

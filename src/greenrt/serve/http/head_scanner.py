@@ -1,0 +1,199 @@
+"""The scan of a request head: where the head ends, and the first byte at which it breaks the grammar or a limit."""
+
+from greenrt.serve.http.limits import Limits
+from greenrt.serve.http.protocol import BAD_REQUEST, CLASSES, IN_TARGET, IN_TEXT, IN_TOKEN, RequestError
+
+__all__ = ["HeadScanner"]
+
+TOO_LARGE = "431 Request Header Fields Too Large"
+
+# What the next byte belongs to.
+START, METHOD, TARGET_START, TARGET, VERSION, FIELD, NAME, VALUE = 0, 1, 2, 3, 4, 5, 6, 7
+# After a CR: what the LF ends.
+EMPTY_LINE, LINE, HEAD = 8, 9, 10
+DONE = 11
+# For each state, the class of the bytes that leave it as it is.
+RUNS = bytes((0, IN_TOKEN, 0, IN_TARGET, 0, 0, IN_TOKEN, IN_TEXT, 0, 0, 0, 0))
+
+# Versions as big-endian numbers.
+HTTP_1_0 = int.from_bytes(b"HTTP/1.0", "big")
+HTTP_1_1 = int.from_bytes(b"HTTP/1.1", "big")
+
+
+class HeadScanner:
+    """Scans the heads of one connection; each head may arrive in any number of pieces.
+
+    The scanner judges a head byte by byte, so the pieces change neither the verdict nor the cost: it reads each byte
+    once. The grammar is RFC 9112's with none of its leniencies.
+
+    `skipped`: whether an empty line stood before the head.
+    """
+
+    __slots__ = (
+        "_field_limit",
+        "_fields",
+        "_head_limit",
+        "_line_start",
+        "_most_fields",
+        "_request_line_limit",
+        "_scanned",
+        "_state",
+        "_version",
+        "_version_size",
+        "skipped",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self._request_line_limit = limits.request_line
+        self._field_limit = limits.field
+        self._head_limit = limits.head
+        self._most_fields = limits.fields
+        self.restart()
+
+    def restart(self) -> None:
+        """Prepare for the next head."""
+        self.skipped = False
+        self._state = START
+        # Offsets in the head, which begins after the empty line: of the next byte, and of the current line.
+        self._scanned = self._line_start = 0
+        self._fields = 0
+        self._version = self._version_size = 0
+
+    def scan(self, data: bytes, start: int) -> int:
+        """Scan the next piece, `data` from `start`. Return the position after the head, -1 if more must come.
+
+        RequestError at the first byte that no valid request has there, or that exceeds a limit.
+        """
+        raw = data
+        classes = CLASSES
+        runs = RUNS
+        size = len(data)
+        state = self._state
+        position = start
+        # From here to offsets in the head.
+        shift = self._scanned - start
+        bound = self._bound() - shift
+        while True:
+            run = runs[state]
+            stop = min(size, bound)
+            while position < stop and classes[raw[position]] & run:
+                position += 1
+            if position >= size:
+                break
+            byte = raw[position]
+            if position >= bound and byte != 0x0D and byte != 0x0A:
+                raise self._too_long()
+            # Each field has these two: no call for them.
+            if state == NAME and byte == 0x3A:
+                state = VALUE
+            elif state == VALUE and byte == 0x0D:
+                state = LINE
+            else:
+                state = self._step(state, byte)
+            position += 1
+            if byte == 0x0A:
+                if state == DONE:
+                    return position
+                if state == START:
+                    shift = -position
+                self._line_start = position + shift
+                bound = self._bound() - shift
+        self._state = state
+        self._scanned = size + shift
+        return -1
+
+    def _bound(self) -> int:
+        """Return the offset from which on only CR and LF may come: the line, or the head, is as long as allowed."""
+        limit = self._field_limit if self._line_start else self._request_line_limit
+        return min(self._line_start + limit, self._head_limit)
+
+    def _too_long(self) -> RequestError:
+        limit = self._field_limit if self._line_start else self._request_line_limit
+        if self._line_start + limit > self._head_limit:
+            return RequestError(TOO_LARGE, f"a head of more than {self._head_limit} bytes")
+        if self._line_start:
+            return RequestError(TOO_LARGE, f"a header field of more than {limit} bytes")
+        return RequestError("414 URI Too Long", f"a request line of more than {limit} bytes")
+
+    def _step(self, state: int, byte: int) -> int:
+        """Return the state after a byte that ends a run, or stands alone. `scan` ends names and values itself."""
+        if state == NAME:
+            raise _bad(
+                "a header field without a colon" if byte == 0x0D else "a header field without a proper name"
+            )
+        if state == LINE:
+            if byte == 0x0A:
+                return FIELD
+        elif state == FIELD:
+            if CLASSES[byte] & IN_TOKEN:
+                self._fields += 1
+                if self._fields > self._most_fields:
+                    raise RequestError(TOO_LARGE, f"more than {self._most_fields} header fields")
+                return NAME
+            if byte == 0x0D:
+                return HEAD
+            raise _bad("a header field without a proper name")
+        elif state == HEAD:
+            if byte == 0x0A:
+                return DONE
+        elif state != VALUE:
+            return self._step_in_line(state, byte)
+        raise _bad_text(byte)
+
+    def _step_in_line(self, state: int, byte: int) -> int:
+        """Do the same in the request line, or before it."""
+        if state == METHOD:
+            if byte == 0x20:
+                return TARGET_START
+            raise _bad("a request line of one part" if byte == 0x0D else "a malformed method")
+        if state in (TARGET_START, TARGET):
+            if byte == 0x20 and state == TARGET:
+                return VERSION
+            if CLASSES[byte] & IN_TARGET:
+                return TARGET
+            raise _bad("a request line without a version" if byte == 0x0D else "a malformed target")
+        if state == VERSION:
+            return self._step_in_version(byte)
+        if state == START:
+            if CLASSES[byte] & IN_TOKEN:
+                return METHOD
+            if byte == 0x0D and not self.skipped:
+                # RFC 9112 2.2: an empty line before the request line is ignored; old clients sent one.
+                return EMPTY_LINE
+            raise _bad("no request")
+        if state == EMPTY_LINE and byte == 0x0A:
+            self.skipped = True
+            return START
+        raise _bad_text(byte)
+
+    def _step_in_version(self, byte: int) -> int:
+        if byte == 0x0D:
+            version = self._version
+            if version in (HTTP_1_1, HTTP_1_0):
+                return LINE
+            if _is_http(version):
+                raise RequestError(
+                    "505 HTTP Version Not Supported", "a version other than HTTP/1.1 and HTTP/1.0"
+                )
+        elif CLASSES[byte] & IN_TARGET and self._version_size < 8:
+            self._version_size += 1
+            self._version = self._version << 8 | byte
+            return VERSION
+        raise _bad("a malformed version")
+
+
+def _bad(why: str) -> RequestError:
+    return RequestError(BAD_REQUEST, why)
+
+
+def _bad_text(byte: int) -> RequestError:
+    """Return the error for a byte that is not text, or a CR and an LF that don't come together."""
+    if byte < 0x20 and byte != 0x0A and byte != 0x0D:
+        return _bad("a control character in the head")
+    return _bad("a line that doesn't end in CRLF")
+
+
+def _is_http(version: int) -> bool:
+    """Tell whether 8 bytes of a request line are the name and two digits of a version."""
+    text = version.to_bytes(8, "big")
+    return text.startswith(b"HTTP/") and text[6:7] == b"." and text[5:6].isdigit() and text[7:].isdigit()

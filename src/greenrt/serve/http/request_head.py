@@ -1,0 +1,249 @@
+"""The head of a request, which a `HeadScanner` has scanned: from bytes to the WSGI environ, or a refusal."""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from greenrt._typing import Any
+from greenrt.serve.http.memo import remember
+from greenrt.serve.http.protocol import BAD_REQUEST, RequestError, is_token
+from greenrt.serve.http.request_body import NO_BODY
+
+__all__ = ["Heads"]
+
+# RFC 3986: a registered name, an IPv4 or bracketed IPv6 address, then a port. Empty is allowed.
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%25[A-Za-z0-9\-._~%]+)?\])(?::[0-9]*)?"
+)
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
+
+# Field names as they came to environ keys; "" for fields that are dropped.
+_keys: dict[str, str] = {}
+# Fields are remembered up to this length, in bytes; a connection holds them and their environ while it is idle.
+_REMEMBERED = 2048
+# What differs from request to request, with places for it, so that the copy of an environ need not grow.
+_EACH = {
+    "REQUEST_METHOD": "GET",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "REQUEST_URI": "",
+    "PATH_INFO": "",
+    "QUERY_STRING": "",
+    "wsgi.input": NO_BODY,
+}
+# What a request with a body, or with something to say of the connection, has.
+_SPECIAL = frozenset(("CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_CONNECTION"))
+# Hosts that have been checked.
+_hosts: dict[str, bool] = {}
+_methods: dict[str, bool] = dict.fromkeys("GET HEAD POST PUT DELETE PATCH OPTIONS TRACE".split(), True)
+
+# A proxy in front and the application must agree on these, so they may come once only.
+_SINGLE = frozenset(("HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"))
+
+
+def _key_of(name: str) -> str:
+    """Return the environ key for a field that came by this name, "" if the application must not see it."""
+    # X_Forwarded_For would pass for X-Forwarded-For; HTTP_PROXY is taken for a setting by programs run by the
+    # application ("httpoxy").
+    key = "" if "_" in name else "HTTP_" + name.upper().replace("-", "_")
+    if key in ("HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"):
+        key = key[5:]
+    elif key == "HTTP_PROXY":
+        key = ""
+    remember(_keys, name, key)
+    return key
+
+
+class Heads:
+    """Reads the heads of one connection. Its requests mostly repeat their fields, which are then read only twice.
+
+    `base`: what all environs have. After `parse` or `parse_again`, `method` and `target` are those of the request
+    line, `modern` tells whether the version is HTTP/1.1, not 1.0, and `plain` whether the head says nothing of a
+    body, nor of the connection.
+    """
+
+    __slots__ = (
+        "_base",
+        "_environ",
+        "_escaped",
+        "_hosted",
+        "_query",
+        "_tail",
+        "method",
+        "modern",
+        "plain",
+        "target",
+    )
+
+    def __init__(self, base: dict[str, Any]) -> None:
+        self._base = {**_EACH, **base}
+        # How the last request ended, from the CRLF of its first line to the empty line, and, once it came again, an
+        # environ with these fields.
+        self._tail = b""
+        self._environ: dict[str, Any] | None = None
+        self._hosted = False
+        self.plain = self.modern = True
+        self.method = self.target = ""
+        # Of the target: where its query begins, 0 if it has none, and whether there is a percent sign in it.
+        self._query = 0
+        self._escaped = False
+
+    def forget(self) -> None:
+        """Forget the request line: the next one may not be read."""
+        self.method = self.target = ""
+
+    def parse_again(self, data: bytes) -> dict[str, Any] | None:
+        """Return the environ if `data` is one request and no more, with the fields of the last two; else None.
+
+        RequestError for a line that doesn't go with the fields, or not with any. None also for a wrong line.
+        """
+        if self._environ is None or not data.endswith(self._tail):
+            return None
+        # Not so if there is a CR in what would be the line: further fields, or several requests.
+        if not self._read_line(data, len(data) - len(self._tail)):
+            return None
+        return self._completed(self._environ.copy())
+
+    def parse(self, head: bytes) -> dict[str, Any]:
+        """Return the environ for `head`, the bytes before the empty line: a copy of `base` and what the head says.
+
+        A `HeadScanner` has scanned the head. RequestError for what it does not judge: fields that contradict each
+        other, and the forms of the target and the host.
+        """
+        line, end, fields = head.partition(b"\r\n")
+        if not self._read_line(line, len(line)):
+            raise RequestError(BAD_REQUEST, "a malformed request line")
+        tail = end + fields + b"\r\n\r\n"
+        if tail != self._tail:
+            environ = self._parse_fields(fields)
+            self._environ = None
+            self._tail = tail if len(tail) <= _REMEMBERED else b""
+        else:
+            if self._environ is None:
+                self._environ = self._parse_fields(fields)
+            environ = self._environ.copy()
+        return self._completed(environ)
+
+    def _read_line(self, data: bytes, stop: int) -> bool:
+        """Take apart the request line, the first `stop` bytes of `data`; False if it is none. One pass, in C."""
+        if data.endswith(b" HTTP/1.1", 0, stop):
+            self.modern = True
+        elif data.endswith(b" HTTP/1.0", 0, stop):
+            self.modern = False
+        else:
+            return False
+        end = stop - 9
+        space = query = 0
+        escaped = False
+        for position, byte in enumerate(data):
+            if position == end:
+                break
+            if byte <= 0x20 or byte >= 0x7F:
+                if byte != 0x20 or space:
+                    return False
+                space = position
+            elif byte == 0x23 and space:
+                return False
+            elif byte == 0x3F and space and not query:
+                query = position - space - 1
+            elif byte == 0x25:
+                escaped = True
+        if not space or space + 1 >= end:
+            return False
+        if space == 3 and data.startswith(b"GET"):
+            self.method = "GET"
+        else:
+            self.method = data[:space].decode("latin-1")
+            if self.method not in _methods and is_token(self.method) is None:
+                return False
+        self.target = data[space + 1 : end].decode("latin-1")
+        self._query = query
+        self._escaped = escaped
+        return True
+
+    def _completed(self, environ: dict[str, Any]) -> dict[str, Any]:
+        """Add to the fields what the request line says, where it is not what most say."""
+        if not self.modern:
+            environ["SERVER_PROTOCOL"] = "HTTP/1.0"
+        elif not self._hosted:
+            raise RequestError(BAD_REQUEST, "no Host")
+        if self.method != "GET":
+            if self.method == "CONNECT":
+                raise _connect_error(self.target)
+            environ["REQUEST_METHOD"] = self.method
+        target = self.target
+        environ["REQUEST_URI"] = target
+        if target[0] != "/":
+            target, _, environ["QUERY_STRING"] = _other_form(environ, target).partition("?")
+        elif self._query:
+            environ["QUERY_STRING"] = target[self._query + 1 :]
+            target = target[: self._query]
+        environ["PATH_INFO"] = unquote_to_bytes(target).decode("latin-1") if self._escaped else target
+        return environ
+
+    def _parse_fields(self, fields: bytes) -> dict[str, Any]:
+        """Return a copy of the base with these fields, a line each."""
+        environ = self._base.copy()
+        # Values of fields that come more than once. Joined at the end, they cost no more than their length.
+        repeated: dict[str, list[str]] | None = None
+        lines = fields.decode("latin-1").split("\r\n") if fields else []
+        for line in lines:
+            name, _, value = line.partition(":")
+            key = _keys.get(name)
+            if key is None:
+                key = _key_of(name)
+            if key not in environ:
+                if key:
+                    environ[key] = value.strip(" \t")
+                continue
+            if repeated is None:
+                repeated = {}
+            if key not in repeated:
+                if key in _SINGLE:
+                    raise RequestError(BAD_REQUEST, f"two fields for {key}")
+                repeated[key] = [environ[key]]
+            repeated[key].append(value.strip(" \t"))
+        if repeated is not None:
+            for key, values in repeated.items():
+                # RFC 9110 5.3, and RFC 6265 5.4 for cookies.
+                environ[key] = ("; " if key == "HTTP_COOKIE" else ", ").join(values)
+        self.plain = _SPECIAL.isdisjoint(environ)
+        host = environ.get("HTTP_HOST")
+        self._hosted = host is not None
+        if host is not None and host not in _hosts:
+            _check_host(host)
+        return environ
+
+
+def _check_host(host: str) -> None:
+    if _HOST.fullmatch(host) is None:
+        raise RequestError(BAD_REQUEST, "a Host that is none")
+    remember(_hosts, host, True)
+
+
+def _other_form(environ: dict[str, Any], target: str) -> str:
+    """Return the path and query of a target in absolute form, or the ``*`` of OPTIONS (RFC 9112 3.2)."""
+    options = environ["REQUEST_METHOD"] == "OPTIONS"
+    if target == "*" and options:
+        return target
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None:
+        raise RequestError(BAD_REQUEST, "a target that is neither a path nor a URL")
+    authority = found[1]
+    if not authority or authority[0] == ":":
+        # RFC 9110 4.2.1: such a URL is invalid.
+        raise RequestError(BAD_REQUEST, "a target with an empty host")
+    _check_host(authority)
+    # RFC 9112 3.2.2: the Host field is ignored then.
+    environ["HTTP_HOST"] = authority
+    rest = found[2]
+    if not rest and options:
+        # RFC 9112 3.2.4: the URL of the whole server.
+        return "*"
+    return rest if rest.startswith("/") else "/" + rest
+
+
+def _connect_error(target: str) -> RequestError:
+    """Return the error for a request with the method CONNECT: its target is a host and a port (RFC 9112 3.2.3)."""
+    host, _, port = target.rpartition(":")
+    if host and _HOST.fullmatch(target) and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536:
+        return RequestError("501 Not Implemented", "CONNECT")
+    return RequestError(BAD_REQUEST, "a target of CONNECT that is not a host and a port")

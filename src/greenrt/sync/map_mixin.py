@@ -1,0 +1,227 @@
+"""map, imap, apply and their like, for whatever can spawn: groups, pools and thread pools."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from greenrt._hub.greenlet import Greenlet
+from greenrt._typing import Any
+from greenrt.sync.async_result import AsyncResult
+from greenrt.sync.queue import SimpleQueue
+from greenrt.sync.semaphore import Semaphore
+
+__all__ = ["Mapping"]
+
+# What the feeder puts last.
+_END = -1
+
+
+class _Results:
+    """The results of a function over items, as they come or in the items' order; at most `maxsize` wait to be taken.
+
+    An iterator. The error of a call is raised in its result's place, and the iteration can go on after it.
+    """
+
+    def __init__(
+        self,
+        spawn: Callable[..., Any],
+        function: Callable[..., Any],
+        items: Iterable[Any],
+        maxsize: int | None,
+        ordered: bool,
+    ) -> None:
+        self._spawn = spawn
+        self._function = function
+        self._items = items
+        self._room = Semaphore(maxsize) if maxsize else None
+        self._ordered = ordered
+        self._arrived: SimpleQueue = SimpleQueue()
+        self._early: dict[int, Any] = {}
+        self._taken = 0
+        self._total: int | None = None
+        self._feeder = Greenlet.spawn(self._feed)
+
+    def _feed(self) -> None:
+        count = 0
+        error: BaseException | None = None
+        try:
+            for args in self._items:
+                if self._room is not None:
+                    self._room.acquire()
+                task = self._spawn(self._function, *args)
+                task.rawlink(partial(self._arrive, count))
+                count += 1
+        except Exception as raised:
+            # The iterable's error is the iterator's, after the results before it.
+            error = raised
+        try:
+            self._arrived.put((_END, (count, error)))
+        finally:
+            # The error's traceback refers to this frame: a cycle.
+            error = None
+
+    def _arrive(self, index: int, task: Any) -> None:
+        self._arrived.put((index, task))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        while self._total is None or self._taken < self._total:
+            task = self._early.pop(self._taken, None)
+            if task is None:
+                index, task = self._arrived.get()
+                if index == _END:
+                    self._total, self._error = task
+                    continue
+                if self._ordered and index != self._taken:
+                    self._early[index] = task
+                    continue
+            self._taken += 1
+            if self._room is not None:
+                self._room.release()
+            # The traceback of an error refers to this frame, which must not refer to the task, which keeps the error.
+            taken = [task]
+            del task
+            return taken.pop().get()
+        if self._error is not None:
+            # No variable refers to the error, and its traceback to this frame.
+            raise self._take_error()
+        raise StopIteration
+
+    def _take_error(self) -> BaseException:
+        error, self._error = self._error, None
+        assert error is not None
+        return error
+
+    _error: BaseException | None = None
+
+    def kill(self) -> None:
+        """Start no more calls."""
+        self._feeder.kill()
+
+
+def _call_here(function: Callable[..., Any], item: Any) -> AsyncResult:
+    result: AsyncResult = AsyncResult()
+    try:
+        result.set(function(item))
+    except Exception as error:
+        result.set_exception(error)
+    # The traceback of the error refers to this frame, which must not refer to the result, which keeps the error.
+    made = [result]
+    del result
+    return made.pop()
+
+
+class Mapping:
+    """What a class with a `spawn` offers besides. gevent's names."""
+
+    def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Start ``function(*args, **kwargs)``; return what has `get` and `rawlink`."""
+        raise NotImplementedError
+
+    def _runs_inside(self) -> bool:
+        """Tell whether the caller occupies a place that `spawn` may wait for: it does the work itself then."""
+        return False
+
+    def full(self) -> bool:
+        """Tell whether `spawn` would have to wait."""
+        return False
+
+    def _track(self, greenlet: Greenlet) -> Greenlet:
+        """Have `join` wait for `greenlet` as well, which spawns here, and start it."""
+        raise NotImplementedError
+
+    def _call_back(self, callback: Callable[[Any], object], result: Any) -> None:
+        Greenlet.spawn(callback, result)
+
+    def apply(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...] | None = None,
+        kwds: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call ``func(*args, **kwds)`` there; return its result or raise its error.
+
+        A caller that runs there itself makes the call: it must not wait for the place that it occupies.
+        """
+        if self._runs_inside():
+            return func(*(args or ()), **(kwds or {}))
+        return self.spawn(func, *(args or ()), **(kwds or {})).get()
+
+    def apply_cb(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...] | None = None,
+        kwds: dict[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+    ) -> Any:
+        """Like `apply`; then call ``callback(result)``, in a new greenlet (a ThreadPool: in this one)."""
+        result = self.apply(func, args, kwds)
+        if callback is not None:
+            self._call_back(callback, result)
+        return result
+
+    def apply_async(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...] | None = None,
+        kwds: dict[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+    ) -> Greenlet:
+        """Start ``func(*args, **kwds)`` without waiting for room; return a Greenlet with its result.
+
+        `join` waits for it too. `callback`, if given, is called with the result, unless the call failed.
+        """
+        return self._start_async(func, args or (), kwds or {}, callback)
+
+    def _start_async(self, func: Any, args: Any, kwds: Any, callback: Any) -> Greenlet:
+        """Start the greenlet of `apply_async`."""
+        return self._track(Greenlet(self.apply_cb, func, args, kwds, callback))
+
+    def map(self, func: Callable[..., Any], iterable: Iterable[Any]) -> list[Any]:
+        """Return the results of ``func(item)`` in the order of `iterable`; raise the first error.
+
+        A caller that runs there itself makes the calls for which there is no room.
+        """
+        if not self._runs_inside():
+            return list(self.imap(func, iterable))
+        results = [_call_here(func, item) if self.full() else self.spawn(func, item) for item in iterable]
+        results.reverse()
+        try:
+            return [results.pop().get() for _ in range(len(results))]
+        finally:
+            # The tracebacks of the errors refer to this frame, which must not refer to the results, which keep them.
+            results.clear()
+
+    def map_cb(
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Any],
+        callback: Callable[[Any], object] | None = None,
+    ) -> list[Any]:
+        """Like `map`; then call ``callback(results)``."""
+        results = self.map(func, iterable)
+        if callback is not None:
+            callback(results)
+        return results
+
+    def map_async(
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Any],
+        callback: Callable[[Any], object] | None = None,
+    ) -> Greenlet:
+        """Like `map_cb`, in a Greenlet, which is returned; `join` waits for it too."""
+        return self._track(Greenlet(self.map_cb, func, iterable, callback))
+
+    def imap(
+        self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
+    ) -> _Results:
+        """Iterate over ``func(*items)`` in the order of the items; at most `maxsize` results wait to be taken."""
+        return _Results(self.spawn, func, zip(*iterables, strict=False), maxsize, True)
+
+    def imap_unordered(
+        self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
+    ) -> _Results:
+        """Iterate over ``func(*items)`` as the results come; at most `maxsize` of them wait to be taken."""
+        return _Results(self.spawn, func, zip(*iterables, strict=False), maxsize, False)

@@ -1,8 +1,0 @@
-from greenrt._hub cimport slot
-from greenrt._hub.latch cimport Latch
-
-
-cdef class AsyncResult(Latch):
-    cdef object _value
-    cdef object _error
-    cdef object _traceback

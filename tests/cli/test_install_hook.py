@@ -1,0 +1,112 @@
+"""``greenrt install-hook`` in a fresh virtual environment: written, acting only if told to, removed."""
+
+import os
+import subprocess
+import venv
+from pathlib import Path
+
+import greenlet
+from support.child import environment
+
+from greenrt.cli.install_hook import TEXT
+
+COMMAND = "import sys; sys.argv[0] = 'greenrt'; from greenrt.cli.main import main; main()"
+IS_PATCHED = (
+    "import sys; monkey = sys.modules.get('greenrt.monkey');"
+    " print(monkey is not None and monkey.is_module_patched('socket'))"
+)
+
+
+def python(folder: Path, *arguments: str, code: int = 0, **variables: str) -> str:
+    """Run the environment's Python; return what it wrote to stdout and stderr."""
+    # Where the packages are that greenrt stands on: the new environment has none.
+    packages = str(Path(greenlet.__file__).parents[1])
+    environ = environment(**variables)
+    environ["PYTHONPATH"] += os.pathsep + packages
+    done = subprocess.run(
+        [str(folder / "bin" / "python"), *arguments],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=40,
+    )
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+def test_the_hook(tmp_path: Path) -> None:
+    venv.create(tmp_path, system_site_packages=True, with_pip=False, symlinks=True)
+    # Not yet.
+    assert python(tmp_path, "-c", IS_PATCHED, GREENRT_PATCH="1") == "False\n"
+    out = python(tmp_path, "-c", COMMAND, "install-hook", "--remove", code=1)
+    assert out.startswith("greenrt install-hook: nothing was changed: there is no "), out
+
+    for _ in range(2):
+        assert python(tmp_path, "-c", COMMAND, "install-hook").startswith(f"wrote {tmp_path}")
+    assert len(list(tmp_path.rglob("greenrt_patch.pth"))) == 1
+    assert python(tmp_path, "-c", IS_PATCHED, GREENRT_PATCH="1") == "True\n"
+    assert python(tmp_path, "-c", IS_PATCHED, GREENRT_PATCH="0") == "False\n"
+    assert python(tmp_path, "-c", IS_PATCHED) == "False\n"
+
+    assert python(tmp_path, "-c", COMMAND, "install-hook", "--remove").startswith(f"removed {tmp_path}")
+    assert not list(tmp_path.rglob("greenrt_patch.pth"))
+    assert python(tmp_path, "-c", IS_PATCHED, GREENRT_PATCH="1") == "False\n"
+
+
+def test_a_program_under_the_hook(tmp_path: Path) -> None:
+    """It cooperates, ends as ever, and so do its children."""
+    venv.create(tmp_path, system_site_packages=True, with_pip=False, symlinks=True)
+    python(tmp_path, "-c", COMMAND, "install-hook")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import subprocess, sys, threading, time\n"
+        "threads = [threading.Thread(target=time.sleep, args=(0.01,)) for _ in range(3)]\n"
+        "[thread.start() for thread in threads], [thread.join() for thread in threads]\n"
+        f"subprocess.run([sys.executable, '-c', {IS_PATCHED!r}], check=True)\n"
+        "sys.exit(5)\n"
+    )
+    assert python(tmp_path, str(program), code=5, GREENRT_PATCH="1") == "True\n"
+
+
+def _bare(folder: Path, *flags: str, path: Path | None = None, patch: str = "1") -> str:
+    """Run a program in an environment without greenrt; return what it wrote to stdout and stderr."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environ["GREENRT_PATCH"] = patch
+    if path is not None:
+        environ["PYTHONPATH"] = str(path)
+    done = subprocess.run(
+        [str(folder / "bin" / "python"), *flags, "-c", "print('ran')"],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=40,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_what_is_left_after_an_uninstall_does_nothing(tmp_path: Path) -> None:
+    """Also where parts of the package are left, or can't be imported."""
+    venv.create(tmp_path, with_pip=False, symlinks=True)
+    hook = next(tmp_path.glob("lib/python3*/site-packages")) / "greenrt_patch.pth"
+    hook.write_text(TEXT)
+    assert TEXT.count("\n") == 1
+    for patch in ("1", "0", ""):
+        assert _bare(tmp_path, patch=patch) == "ran\n"
+    for flags in (("-I",), ("-S",), ("-I", "-S"), ("-E",), ("-s",), ("-O", "-B")):
+        assert _bare(tmp_path, *flags) == "ran\n"
+    left = tmp_path / "left" / "greenrt"
+    (left / "monkey" / "__pycache__").mkdir(parents=True)
+    # Folders of compiled files.
+    assert _bare(tmp_path, path=left.parent) == "ran\n"
+    # What does not work is told in one line, and the program runs.
+    for text in ("", "syntax error", "raise RuntimeError('planned')"):
+        (left / "__init__.py").write_text(text)
+        (left / "monkey" / "__init__.py").write_text("")
+        out = _bare(tmp_path, path=left.parent)
+        assert out.endswith("ran\n")
+        assert out.startswith("greenrt: GREENRT_PATCH=1, but this Python is not patched: "), out
+        # Some folders are read twice.
+        assert len(set(out.splitlines())) == 2, out

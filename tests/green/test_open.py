@@ -1,0 +1,98 @@
+"""The patched `open`: green file objects for fds that may have to wait, the standard ones for all else."""
+
+import io
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import greenrt
+from greenrt.green import _file_objects, _open
+
+
+def test_a_pipe_suspends_the_greenlet_only() -> None:
+    there, back = os.pipe()
+    with _open.open(there, "rb") as reader, _open.open(back, "wb", buffering=0) as writer:
+        reading = greenrt.spawn(reader.read, 5)
+        greenrt.sleep(0)
+        writer.write(b"hello")
+        assert reading.get(timeout=10) == b"hello"
+
+
+def test_kinds(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("text")
+    with _open.open(path) as file:
+        assert type(file.buffer) is io.BufferedReader
+    with _open.open(os.open(path, os.O_RDONLY), "rb") as file:
+        assert type(file) is io.BufferedReader
+    there, back = os.pipe()
+    with _open.open(there, "rb") as reader, _open.open(back, "wb") as writer:
+        assert isinstance(reader, _file_objects.BufferedReader)
+        assert isinstance(writer, _file_objects.BufferedWriter)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        _open.open(there)
+
+
+@pytest.mark.parametrize("what", ["__file__", "os.pipe()[0]"])
+def test_a_missing_encoding_is_blamed_on_the_caller(what: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(f"import os\nfrom greenrt import monkey\nmonkey.patch_os()\nopen({what})\n")
+    done = subprocess.run(
+        [sys.executable, "-X", "warn_default_encoding", str(program)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    warned = [line for line in done.stderr.splitlines() if "EncodingWarning" in line]
+    assert [line.split(": ")[0] for line in warned if "program.py" in line] == [f"{program}:4"], done.stderr
+
+
+def test_the_type_of_raw_files_is_immutable() -> None:
+    for change in (
+        lambda kind: setattr(kind, "foo", 1),
+        lambda kind: setattr(kind, "read", None),
+        lambda kind: delattr(kind, "read"),
+        lambda kind: delattr(kind, "foo"),
+    ):
+        with pytest.raises(TypeError) as mine:
+            change(_open.FileIO)
+        with pytest.raises(TypeError) as theirs:
+            change(io.FileIO)
+        assert str(mine.value) == str(theirs.value)
+
+    class Mine(_open.FileIO):
+        pass
+
+    Mine.foo = 1  # type: ignore[attr-defined]
+    del Mine.foo  # type: ignore[attr-defined]
+    assert not hasattr(Mine, "foo")
+
+
+def test_the_type_of_raw_files_is_the_standard_one() -> None:
+    with io.FileIO(os.devnull) as standard, _open.FileIO(os.devnull) as green:
+        for kind in (_open.FileIO, _file_objects.FileIO):
+            assert issubclass(kind, io.FileIO)
+            assert issubclass(kind, io.RawIOBase)
+        assert isinstance(standard, _open.FileIO)
+        assert isinstance(green, io.FileIO)
+        assert repr(green) == repr(standard)
+        assert repr(_open.FileIO) == repr(io.FileIO)
+
+        # Its own name is printed, as of a subclass of the standard type.
+        def subclass(base: type) -> type:
+            return type("FileIO", (base,), {"__module__": "elsewhere"})
+
+        with subclass(io.FileIO)(os.devnull) as theirs, subclass(_open.FileIO)(os.devnull) as mine:
+            assert repr(mine) == repr(theirs)
+        with pytest.raises(TypeError) as refused:
+            pickle.dumps(green)
+        with pytest.raises(TypeError) as refused_too:
+            pickle.dumps(standard)
+        # 3.11 prints the C name of the class, with its module.
+        assert str(refused.value).replace("_io.", "") == str(refused_too.value).replace("_io.", "")
+    assert repr(green) == repr(standard)
