@@ -1,10 +1,17 @@
 """``greenrt resolve``, with the hosts file and a name server of our own."""
 
+from collections.abc import Iterator
+
 import pytest
+from support.fake_name_server import FakeServer
 
 from greenrt.cli.resolve import resolve
 
-from .fake_server import FakeServer
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with FakeServer() as it:
+        yield it
 
 
 def test_addresses(capsys: pytest.CaptureFixture[str]) -> None:

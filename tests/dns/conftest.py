@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from support.fake_name_server import FakeServer
 
 from greenrt.dns.stub import Stub
-
-from .fake_server import FakeServer
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import dns.rdataset
-from fake_server import FakeServer
 from glibc_cases import DELIBERATE, HOSTS, NSSWITCH, RESOLV, SCENARIOS, Case, Scenario
+from support.fake_name_server import FakeServer
 
 from greenrt.dns.resolvers import new_resolver
 

@@ -8,13 +8,12 @@ from types import SimpleNamespace
 
 import pycares
 import pytest
+from support.fake_name_server import FakeServer, address_of
 
 import greenrt
 from greenrt.dns import read_budget, udp
 from greenrt.dns.answer import Malformed, ResolverError, ServFail, TimedOut
 from greenrt.dns.stub import Stub
-
-from .fake_server import FakeServer, address_of
 
 # What a lookup may cost (seconds of processor time). Reading all that a server sends takes the whole time limit.
 COST = 0.25

@@ -7,8 +7,7 @@ import dns.message
 import dns.query
 import dns.rcode
 import pytest
-
-from .fake_server import FORGED, FakeServer, address_of
+from support.fake_name_server import FORGED, FakeServer, address_of
 
 
 @pytest.fixture(scope="module")

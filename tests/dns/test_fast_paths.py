@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.fake_name_server import FakeServer
 
 from greenrt import _original
 from greenrt.dns import address_order, numeric
 from greenrt.dns.etc import hosts
 from greenrt.dns.etc.config_file import Reloaded
 from greenrt.dns.resolvers import AresResolver
-
-from .fake_server import FakeServer
 
 
 def slow(*args: object, **kwargs: object) -> object:

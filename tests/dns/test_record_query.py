@@ -3,13 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from support.fake_name_server import FakeServer, address_of
 
 import greenrt.dns
 from greenrt.dns import CAA, HTTPS, MX, NAPTR, SOA, SRV, TLSA, TXT, URI, query
 from greenrt.dns.answer import Malformed, NoData, NxDomain, ServFail, TimedOut
 from greenrt.dns.etc.resolvconf import parse, resolv_conf
-
-from .fake_server import FakeServer, address_of
 
 RECORDS = {
     "CNAME": ["alias.test."],

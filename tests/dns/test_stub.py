@@ -12,14 +12,13 @@ from types import SimpleNamespace
 
 import pycares
 import pytest
+from support.fake_name_server import FakeServer, address_of
 
 import greenrt
 from greenrt import _log
 from greenrt.dns.answer import Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
 from greenrt.dns.stub import MAX_ORPHANS, Stub
 from greenrt.green import os as green_os
-
-from .fake_server import FakeServer, address_of
 
 
 @pytest.mark.parametrize(

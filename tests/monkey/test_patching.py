@@ -44,9 +44,9 @@ def test_twice_is_once() -> None:
         import socket, threading, time
         from greenrt import monkey
         monkey.patch_all()
-        before = (time.sleep, socket.socket.recv, threading.get_ident, dict(monkey.api._saved))
+        before = (time.sleep, socket.socket.recv, threading.get_ident, dict(monkey.state._saved))
         monkey.patch_all()
-        assert before == (time.sleep, socket.socket.recv, threading.get_ident, dict(monkey.api._saved))
+        assert before == (time.sleep, socket.socket.recv, threading.get_ident, dict(monkey.state._saved))
     """)
 
 

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.fake_name_server import FORGED, FakeServer, address_of
 
 import greenrt
 from greenrt.dns.answer import ResolverError, TimedOut
 from greenrt.dns.stub import Stub
 
-from ..dns.fake_server import FORGED, FakeServer, address_of
 from .conftest import SEED, Campaign
 from .test_campaigns import ROOM, resident
 

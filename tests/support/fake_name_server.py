@@ -4,7 +4,7 @@
         ask("nx.test"), ask("drop1.a.test")         # at server.address, server.port, UDP and TCP
         server.packets                              # all that came in
 
-It runs on a native thread of its own, or as a program: ``python fake_server.py [address [port [zone.json]]]``.
+It runs on a native thread of its own, or as a program: ``python fake_name_server.py [address [port [zone.json]]]``.
 
 Names in the zone are answered from it. All other names have one A record, one AAAA record and nothing else
 (`address_of` says which), after the fault that their first label names. Digits at the end of `slow` are milliseconds.
