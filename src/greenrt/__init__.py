@@ -1,13 +1,16 @@
-"""A green-thread runtime: blocking-style code, thousands of greenlets on one OS thread."""
+"""A green-thread runtime: code in blocking style runs in thousands of greenlets on one OS thread.
+
+`__version__` is the version of greenrt. `__build__` is "compiled", or "pure" for the plain Python build.
+"""
 
 # ruff: noqa: E402
 from greenrt import _build, _interpreter
 
-# First: what follows can't be imported in the interpreters that this refuses, and must not be imported lazily.
+# This comes first: the imports below fail in the interpreters that `prepare` refuses, and must not be lazy.
 _interpreter.prepare()
 _build.check_build()
 
-# It registers what makes hub.resolver.
+# This import registers the factory of `hub.resolver`.
 from greenrt import dns as _dns  # noqa: F401
 from greenrt._hub.current_hub import get_hub
 from greenrt._hub.fd_wait import wait_read, wait_readwrite, wait_write
@@ -85,10 +88,10 @@ __all__ = [
 
 __version__ = "0.2.0"
 
-# Which build this is: "compiled", or "pure" (plain Python). All modules are of one build.
+# All modules belong to one build.
 __build__ = "pure" if (_switch.__file__ or "").endswith(".py") else "compiled"
 
-# Last, since the import of a compiled module turns the GIL on.
+# This comes last: the import of a compiled module turns the GIL on.
 _interpreter.require_gil()
 
 spawn = Greenlet.spawn

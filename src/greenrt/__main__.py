@@ -1,4 +1,4 @@
-"""``python -m greenrt``: the command ``greenrt``, under the options of Python's own that precede ``-m``."""
+"""``python -m greenrt``: the command ``greenrt``, run with the Python options that precede ``-m``."""
 
 from greenrt.cli.main import main
 

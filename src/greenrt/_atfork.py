@@ -1,8 +1,9 @@
-"""Hooks that run around os.fork, in an order that is fixed here: by phase, and by registration within a phase.
+"""Hooks that run around os.fork.
 
-os.fork and os.forkpty call them (`os.register_at_fork`); posix_spawn, vfork and subprocess do not. In the child only
-the forking thread lives on. A hook that raises does not keep the others from running: CPython prints the last error,
-with the earlier ones as its context, and the fork goes on.
+This module fixes their order: by phase, then by registration within a phase. os.fork and os.forkpty call the hooks
+(`os.register_at_fork`); posix_spawn, vfork and subprocess do not. In the child only the forking thread exists. If a
+hook raises, the other hooks still run: CPython prints the last error, with the earlier ones as its context, and the
+fork continues.
 """
 
 import os
@@ -21,15 +22,16 @@ __all__ = [
     "register",
 ]
 
-# In the parent: waits, during which other greenlets may run; what must come last before the fork; what the parent
-# does after it.
+# Phases in the parent. WAITS: waits, during which other greenlets may run. BEFORE: the last steps before the fork.
+# PARENT: the steps after it.
 WAITS = "waits"
 BEFORE = "before"
 PARENT = "parent"
 
-# In the child, in this order: the fields on which every critical section relies; the locks of modules, which another
-# thread may have held; the loops; what stands above the loops; yielding to other greenlets, which `BEFORE` disabled;
-# the program's fork watchers, which may use all of greenrt.
+# Phases in the child, in this order. PRIMITIVES: the fields on which every critical section relies. LOCKS: the locks
+# of modules, which another thread may have held. LOOPS: the loops. RUNTIME: the layers above the loops. YIELDING:
+# yielding to other greenlets, which a `BEFORE` hook disabled. WATCHERS: the program's fork watchers, which may use
+# all of greenrt.
 PRIMITIVES = "primitives"
 LOCKS = "locks"
 LOOPS = "loops"
@@ -42,7 +44,7 @@ _hooks: dict[str, list[Callable[[], object]]] = {phase: [] for phase in (WAITS, 
 
 
 def register(phase: str, hook: Callable[[], object]) -> None:
-    """Have `hook` called in this phase of each fork, by the forking thread. It can't be taken back."""
+    """Make each fork call `hook` in `phase`, in the forking thread. A hook can't be unregistered."""
     _hooks[phase].append(hook)
 
 

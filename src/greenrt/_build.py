@@ -1,4 +1,4 @@
-"""The list of compiled modules, the text on the plain build, and the check for half-built trees.
+"""The list of compiled modules, the message about the plain build, and the check for half-built trees.
 
 `setup.py` runs this file too.
 """
@@ -14,14 +14,14 @@ PLAIN_BUILD = (
     f" (Debian: apt install gcc python3-dev), then: {REMEDY}"
 )
 
-# What Cython otherwise repeats in each of the modules below.
+# The module that holds the helper code that Cython would otherwise repeat in each of the modules below.
 SHARED = "_native._shared"
 
-# Below greenrt. X.pyx is preferred to X.py; X.pxd types either of them.
+# Names relative to `greenrt`. The build prefers X.pyx to X.py; X.pxd declares the types of either.
 COMPILED = """
-_native.attributes _native.framecache _native.gate _native.heap _native.helper _native.nowait _native.ping
+_native.attributes _native.framecache _native.heap _native.helper _native.nowait _native.ping
 _native.poller _native.ring _native.signalfd _native.sockio _native.stamp _native.switch _native.thread
-_native.unbound
+_native.try_lock _native.unbound
 _loop.backends.base _loop.backends.epoll _loop.turn _loop.clock _loop.callback _loop.fd_table _loop.loop _loop.wakeup
 _loop.watchers.async_ _loop.watchers.base _loop.watchers.hook _loop.watchers.io _loop.watchers.timer
 _hub.current_hub _hub.pending _hub.fd_wait _hub.greenlet _hub.guarded _hub.hub _hub.latch _hub.links _hub.local
@@ -36,7 +36,7 @@ serve.http.head_scanner serve.http.connection
 
 
 def check_build() -> None:
-    """Raise ImportError if some of the compiled modules are missing: the others would crash on plain classes."""
+    """Raise ImportError if only some of the compiled modules are present: they would crash on plain classes."""
     folder = os.path.dirname(__file__)
     suffix = EXTENSION_SUFFIXES[0]
     listed: dict[str, list[str]] = {}
@@ -48,7 +48,7 @@ def check_build() -> None:
             try:
                 listed[package] = os.listdir(os.path.join(folder, *package.split(".")))
             except OSError:
-                # Imported from an archive, which holds no compiled modules.
+                # greenrt is imported from an archive, which holds no compiled modules.
                 return
         if stem + suffix not in listed[package]:
             missing.append(name)

@@ -1,7 +1,7 @@
-"""What greenrt needs of the interpreter: checked before anything else is imported.
+"""Checks of the interpreter, made before greenrt imports any other module.
 
-Each refusal is an ImportError of one line. The syntax is that of any Python 3, so that an interpreter that is too old
-reads the refusal, and no SyntaxError.
+Each refusal is an ImportError with a message of one line. This module uses only syntax that every Python 3 accepts,
+so an interpreter that is too old raises this error instead of a SyntaxError.
 """
 
 import sys
@@ -13,21 +13,23 @@ from greenrt._typing import Any
 __all__ = ["prepare", "require_gil"]
 
 OLDEST = (3, 11)
-# The newest that the tests have run on; beyond it the frame-stack cache, which uses CPython's internals, is off.
+# The newest version that the tests have run on. On newer ones the frame-stack cache, which uses CPython's internals,
+# is off.
 NEWEST = (3, 15)
-# Compiled subclasses bake in the size of greenlet's object.
+# Compiled subclasses of greenlet contain the size of its C struct.
 GREENLET_MAJOR = 3
 
 
 def prepare() -> None:
-    """Check the interpreter and greenlet, and have greenrt's own modules imported eagerly.
+    """Check the interpreter and greenlet, and exempt greenrt's own modules from lazy imports.
 
-    Raises ImportError. Warns (RuntimeWarning) of an interpreter that is newer than any that greenrt was tested on.
+    Raises ImportError if greenrt does not work here. Emits a RuntimeWarning if the interpreter is newer than each one
+    that greenrt was tested on.
     """
     version = ".".join(map(str, sys.version_info[:2]))
     if sys.version_info < OLDEST:
         raise ImportError(
-            f"greenrt needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and this is {version}; run it with a newer one"
+            f"greenrt needs Python {OLDEST[0]}.{OLDEST[1]} or newer, and this is {version}; use a newer Python"
         )
     if _in_subinterpreter():
         raise ImportError(
@@ -46,7 +48,7 @@ def prepare() -> None:
 
 
 def require_gil() -> None:
-    """Raise ImportError if the GIL is off. The import of a compiled module turns it on, unless PYTHON_GIL=0."""
+    """Raise ImportError if the GIL is off. The import of a compiled module turns it on, except with PYTHON_GIL=0."""
     is_enabled = getattr(sys, "_is_gil_enabled", None)
     if is_enabled is not None and not is_enabled():
         raise ImportError(
@@ -56,7 +58,7 @@ def require_gil() -> None:
 
 
 def _in_subinterpreter() -> bool:
-    # The first is new in 3.13, and takes the place of the other.
+    # Python 3.13 adds the first and removes the second.
     for name in ("_interpreters", "_xxsubinterpreters"):
         try:
             interpreters = import_module(name)
@@ -77,10 +79,11 @@ def _check_greenlet() -> None:
 
 
 def _import_eagerly() -> None:
-    """Except greenrt from ``-X lazy_imports=all`` (3.15): its modules register themselves, and bind unpatched names.
+    """Exempt greenrt from ``-X lazy_imports=all`` (Python 3.15).
 
-    The program's own filter still decides of all other modules. If the program sets another filter later, then
-    those modules of greenrt's that are imported after that are lazy, which none of the runtime's are.
+    greenrt's modules must be imported eagerly: they register themselves and bind unpatched names. The program's own
+    filter still decides about all other modules. If the program sets another filter later, the modules of greenrt
+    that are imported after that are lazy. The modules of the runtime are imported before that.
     """
     set_filter: Any = getattr(sys, "set_lazy_imports_filter", None)
     if set_filter is None:

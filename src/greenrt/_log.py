@@ -1,9 +1,9 @@
-"""What greenrt says of itself, through ``logging.getLogger("greenrt")``.
+"""Log records of the runtime, for ``logging.getLogger("greenrt")``.
 
-The runtime reports from where nothing may block and no greenlet may be switched: a hub, a loop that closes, a
-finalizer. But any step of `logging` may wait: its locks, which may be held by a suspended greenlet, and the user's
-handlers, which may send to a socket. So `warn` and `error` only queue. A native thread, which ends when it has
-nothing left, passes the records on; in it each wait is an ordinary one.
+The runtime logs from places where nothing may block or switch greenlets: a hub, a loop that closes, a finalizer. But
+any step of `logging` may wait. A suspended greenlet may hold one of its locks, and the program's handlers may send to
+a socket. So `warn` and `error` only queue a record. A native thread hands the records to `logging` and ends when the
+queue is empty; a wait in that thread blocks only that thread.
 """
 
 import atexit
@@ -16,37 +16,46 @@ from greenrt._typing import Any
 
 __all__ = ["error", "flush", "warn"]
 
-# As in `logging`, which is imported when there is something to say.
+# As in `logging`, which is imported only for the first record.
 WARNING = 30
 ERROR = 40
 
-# So many wait at most for handlers that are slow; more go to stderr.
+# How many records may wait for slow handlers. Further records go to stderr.
 MOST = 1000
 
-# How long the end of the process waits for the handlers, in seconds.
+# How long the process waits for the handlers when it exits, in seconds.
 AT_EXIT = 5.0
 
-# (level, text, time of day, thread)
+# (level, text, seconds since the epoch, ident of the thread)
 _records: deque[tuple[int, str, float, int]] = deque()
 
-# Held while a thread passes records on. Only `flush` waits for it.
+# A thread holds it while it hands records to `logging`. Only `flush` waits for it.
 _busy = _original.allocate_lock()
 
 _at_exit: list[Any] = []
 
 
 def warn(message: str, *args: object) -> None:
-    """Log ``message % args`` as a warning. Any thread, finalizers, signal handlers; never blocks or switches."""
+    """Log ``message % args`` as a warning.
+
+    Never blocks and never switches greenlets. May be called from any thread, finalizer or signal handler.
+    """
     _report(WARNING, message % args if args else message)
 
 
 def error(message: str, *args: object) -> None:
-    """Log ``message % args`` as an error. Any thread, finalizers, signal handlers; never blocks or switches."""
+    """Log ``message % args`` as an error.
+
+    Never blocks and never switches greenlets. May be called from any thread, finalizer or signal handler.
+    """
     _report(ERROR, message % args if args else message)
 
 
 def flush(timeout: float) -> bool:
-    """Block the native thread until all has been passed on; False after `timeout` seconds. Never in a hub."""
+    """Block the native thread until `logging` has received all records; return False after `timeout` seconds.
+
+    Must not be called in a hub.
+    """
     give_up = time.monotonic() + timeout
     while _records or _busy.locked():
         if not _busy.acquire(timeout=max(0.0, give_up - time.monotonic())):
@@ -62,32 +71,33 @@ def _report(level: int, text: str) -> None:
         return
     _records.append((level, text, time.time(), _original.get_ident()))
     if not _at_exit:
-        # Handlers are closed at exit too, by `logging`, and what is registered last is called first.
+        # `logging` closes its handlers at exit. Functions registered later run earlier, so this one runs before.
         _at_exit.append(atexit.register(flush, AT_EXIT))
     _start()
 
 
 def _start() -> None:
-    """Have a thread pass the records on, unless one does."""
+    """Start a thread that hands the records to `logging`, unless one is running."""
     busy = _busy
     if not _records or not busy.acquire(blocking=False):
         return
     try:
-        # No helper: handlers are the program's, and may start processes, which inherit the signal mask.
-        _original.start_new_thread(_pass_on, (busy,))
+        # Not a helper thread, which blocks all signals: the program's handlers may start processes, and these would
+        # inherit the signal mask.
+        _original.start_new_thread(_emit_all, (busy,))
     except RuntimeError:
-        # No more threads, or the interpreter ends.
+        # No more threads can be started, or the interpreter is being finalized.
         while _records:
             _write(_records.popleft()[1])
         busy.release()
 
 
-def _pass_on(busy: Any) -> None:
+def _emit_all(busy: Any) -> None:
     while True:
         while _records:
             _emit(*_records.popleft())
         busy.release()
-        # A thread that added one meanwhile may have found the lock taken.
+        # Another thread may have added a record and found the lock taken.
         if not _records or not busy.acquire(blocking=False):
             return
 
@@ -105,7 +115,7 @@ def _emit(level: int, text: str, when: float, ident: int) -> None:
             record.threadName = _name_of(ident)
             logger.handle(record)
     except BaseException as failure:
-        # Of a handler or filter. It must not end what it was to tell about.
+        # The error comes from a handler or filter. It must not suppress the record.
         _write(f"{text}\n(could not be logged: {failure!r})")
 
 
@@ -118,12 +128,12 @@ def _write(text: str) -> None:
     try:
         _original.write(2, f"greenrt: {text}\n".encode(errors="backslashreplace"))
     except OSError:
-        # No handler is left.
+        # stderr is the last resort.
         pass
 
 
 def _renew_after_fork() -> None:
-    # What waited is the parent's to tell, and its thread is not here.
+    # The parent logs the queued records; its thread does not exist in the child.
     global _busy
     _busy = _original.allocate_lock()
     _records.clear()

@@ -1,7 +1,7 @@
-"""The one place that binds unpatched names of the standard library.
+"""Unpatched names of the standard library, bound when greenrt is first imported.
 
-Bound when greenrt is first imported. The runtime takes every blocking function from here, so that patching the
-standard library never changes the runtime itself.
+The runtime takes every blocking function from this module. So patching the standard library never changes the
+runtime itself.
 """
 
 import _imp
@@ -107,12 +107,12 @@ allocate_lock = _thread.allocate_lock
 RLock = _thread.RLock
 get_ident = _thread.get_ident
 get_native_id = _thread.get_native_id
-# Annotated: typeshed wants a Signals where an int will do.
+# Annotated as Any: typeshed demands a Signals, but an int works.
 interrupt_main: Any = _thread.interrupt_main
 thread_local = _thread._local
 TIMEOUT_MAX = _thread.TIMEOUT_MAX
 start_new_thread = _thread.start_new_thread
-# Up to 3.12.
+# Removed in 3.13.
 set_sentinel: Any = getattr(_thread, "_set_sentinel", None)
 # New in 3.13.
 make_native_handle: Any = getattr(_thread, "_ThreadHandle", None)
@@ -130,7 +130,7 @@ sigwait: Any = getattr(_signal, "sigwait", None)
 sigwaitinfo: Any = getattr(_signal, "sigwaitinfo", None)
 sigtimedwait: Any = getattr(_signal, "sigtimedwait", None)
 socket_type = _socket.socket
-# What blocks, and gives the raw results, without enums.
+# These block. They return raw results, without enums.
 getaddrinfo = _socket.getaddrinfo
 gethostbyaddr = _socket.gethostbyaddr
 gethostbyname = _socket.gethostbyname
@@ -162,7 +162,7 @@ select = _select.select
 poll: Any = getattr(_select, "poll", None)
 epoll: Any = getattr(_select, "epoll", None)
 epoll_poll: Any = getattr(epoll, "poll", None)
-# Of `_interpreters`; not every version has each.
+# From `_interpreters`. Not every version has all of them.
 create_interpreter: Any = getattr(interpreters, "create", None)
 destroy_interpreter: Any = getattr(interpreters, "destroy", None)
 exec_in_interpreter: Any = getattr(interpreters, "exec", None)
@@ -176,7 +176,7 @@ ShutDown: Any = getattr(_queue, "ShutDown", None)
 
 
 def renew_lock(lock: Any) -> None:
-    """Free an RLock that another thread holds, in the child of a fork: that thread does not exist here."""
+    """Free an RLock that another thread holds, in the child of a fork: that thread does not exist in the child."""
     if not lock._is_owned():
         lock._at_fork_reinit()
 
@@ -185,25 +185,26 @@ _private: dict[str, ModuleType] = {}
 
 
 def late_module(name: str) -> Any:
-    """Import a module of the standard library that takes long to import and that few programs need."""
+    """Import and return a module of the standard library that is slow to import and that few programs need."""
     return import_module(name)
 
 
 def private_module(name: str) -> ModuleType:
-    """Return a second copy of the standard library's pure Python module `name`, which nothing patches.
+    """Return a second copy of the standard library's pure Python module `name`, which is never patched.
 
-    Its classes are not those of the public module: an instance of one is no instance of the other. Loaded at the
-    first call for a name; later calls return the same copy.
+    Its classes are different objects from those of the public module: isinstance does not match across the two. The
+    first call for a name loads the copy; later calls return it. Raises ModuleNotFoundError if there is no such
+    module.
     """
     module = _private.get(name)
     if module is None:
-        # Here, and not above: few programs need it, and it takes a while to import.
+        # Imported late: few programs need it, and the import is slow.
         from importlib.util import find_spec, module_from_spec, spec_from_file_location
 
         spec = find_spec(name)
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"no module named {name!r}", name=name)
-        # Some modules look themselves up while they are executed (dataclasses, enum conversions).
+        # Some modules look themselves up in sys.modules while they are executed (dataclasses, enum conversions).
         alias = f"greenrt._original.{name}"
         copy = spec_from_file_location(alias, spec.origin)
         assert copy is not None

@@ -1,4 +1,4 @@
-"""Text for reports and messages, whatever the reprs of the program's objects do."""
+"""Text for reports and messages that does not depend on the program's ``__repr__`` methods."""
 
 from collections.abc import Callable
 from types import CodeType
@@ -7,12 +7,12 @@ from greenrt._typing import Any
 
 __all__ = ["render", "render_call", "render_site"]
 
-# Of one argument, in characters.
+# The longest text of one argument, in characters.
 LONGEST_ARGUMENT = 50
 
 
 def render(value: Any) -> str:
-    """Return ``repr(value)``, or text that says what that raised. A KeyboardInterrupt passes."""
+    """Return ``repr(value)``, or text that names the exception which it raised. A KeyboardInterrupt propagates."""
     try:
         return repr(value)
     except KeyboardInterrupt:
@@ -22,15 +22,18 @@ def render(value: Any) -> str:
 
 
 def render_call(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], whose: Any
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], owner: Any
 ) -> str:
-    """Return ``function(arguments)``, each cut at 50 characters; bound methods of others than `whose` say so."""
+    """Return text such as ``function(1, key=2)``, with each argument cut at 50 characters.
+
+    owner: for a method that is bound to another object, the text names that object too.
+    """
     words = [_short(value) for value in args]
     words += [f"{key}={_short(value)}" for key, value in kwargs.items()]
     name = getattr(function, "__name__", None) or render(function)
-    owner = getattr(function, "__self__", None)
-    if owner is not None and owner is not whose:
-        name = f"<bound method {type(owner).__name__}.{name} of {_short(owner)}>"
+    bound_to = getattr(function, "__self__", None)
+    if bound_to is not None and bound_to is not owner:
+        name = f"<bound method {type(bound_to).__name__}.{name} of {_short(bound_to)}>"
     return f"{name}({', '.join(words)})" if words else name
 
 
@@ -40,7 +43,7 @@ def _short(value: Any) -> str:
 
 
 def render_site(code: CodeType | None, offset: int) -> str:
-    """Return ``file:line in function`` for an instruction offset (bytes) in `code`."""
+    """Return ``file:line in function`` for an instruction offset in `code` (bytes); "unknown place" for None."""
     if code is None:
         return "unknown place"
     line: int | None = code.co_firstlineno

@@ -1,6 +1,6 @@
-"""Every exception of greenrt; each says whose bug it is.
+"""The exceptions of greenrt. Each docstring says whether the cause is usually a programming error.
 
-gevent's names are kept where gevent has one.
+Where gevent has an exception for the same purpose, it has the same name here.
 """
 
 from greenlet import GreenletExit
@@ -26,9 +26,9 @@ __all__ = [
 
 
 class LoopExit(Exception):
-    """Nothing can wake the main greenlet any more; usually a programming error (a deadlock).
+    """Nothing can wake up the main greenlet any more; usually a programming error (a deadlock).
 
-    The text lists each parked greenlet, what it waits on and where it was spawned. As in gevent, ``args`` is
+    The message lists each parked greenlet, what it waits for and where it was spawned. As in gevent, ``args`` is
     ``(message, hub, parked)``.
     """
 
@@ -37,47 +37,50 @@ class LoopExit(Exception):
 
 
 class BlockingSwitchOutError(AssertionError):
-    """A blocking call was made where nothing may block; usually a programming error."""
+    """Code made a blocking call where blocking is not allowed; usually a programming error."""
 
 
 class BlockingInHub(BlockingSwitchOutError):
-    """A callback that the hub runs made a blocking call; spawn a greenlet for it instead."""
+    """A callback that the hub runs made a blocking call; spawn a greenlet for the call instead."""
 
 
 class InvalidSwitchError(AssertionError):
-    """A parked greenlet was switched to by something other than its wake; usually a programming error."""
+    """A switch to a parked greenlet did not come from a wake; usually a programming error."""
 
 
 class ConcurrentObjectUseError(AssertionError):
-    """Two greenlets use at once what only one may use at a time; usually a programming error."""
+    """Two greenlets use an object at once that allows one user; usually a programming error."""
 
 
 class InvalidThreadUseError(RuntimeError):
-    """An object was used from a native thread it does not belong to; usually a programming error."""
+    """An object was used in a native thread that does not own it; usually a programming error."""
 
 
 class WrongThread(InvalidThreadUseError):
-    """A method of a loop was called from a thread that does not own the loop."""
+    """A method of a loop was called in a thread that does not own the loop."""
 
 
 class LoopClosed(RuntimeError):
-    """The loop is closed: what was handed to it did not run and will not."""
+    """The loop is closed: the callback that was handed to it did not run and will not run."""
 
 
 class Cancelled(RuntimeError):
-    """The call was dropped before it was made, or is made in a process that the waiter no longer is in."""
+    """The call was cancelled before it was made, or it runs in the parent of the waiter's process."""
 
 
 class Finalized(RuntimeError):
-    """The watcher has been finalized; make a new one. Raised also in its waiters at that time."""
+    """The watcher is finalized; make a new one. Also raised in greenlets that wait for it at that time."""
 
 
 class WouldDeadlock(RuntimeError):
-    """What was to be waited for can't happen before the wait is over; usually a programming error."""
+    """The event to wait for can't happen before the wait ends; usually a programming error."""
 
 
 class HubDestroyed(GreenletExit):
-    """Raised in greenlets whose hub was destroyed while they were parked."""
+    """The greenlet's hub was destroyed while the greenlet was parked; raised in that greenlet.
+
+    destroy_loop: the argument of `Hub.destroy`; None if it is not known.
+    """
 
     def __init__(self, destroy_loop: Any = None) -> None:
         super().__init__(destroy_loop)
@@ -85,9 +88,9 @@ class HubDestroyed(GreenletExit):
 
 
 def as_exception(given: Any) -> BaseException:
-    """Return an exception instance for a class, an instance or a (type, value, traceback).
+    """Return an exception instance for a class, an instance or a tuple (type, value, traceback).
 
-    TypeError for anything else.
+    Raises TypeError for anything else.
     """
     if isinstance(given, tuple) and len(given) == 3:
         kind, value, traceback = given

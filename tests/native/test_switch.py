@@ -91,17 +91,17 @@ def test_a_fiber_starts_with_nothing() -> None:
     assert switch.as_fiber(greenlet(lambda: None)) is None
 
 
-def test_place_copies_the_context() -> None:
+def test_attach_to_hub_copies_the_context() -> None:
     variable = contextvars.ContextVar("variable", default="default")
     variable.set("set by the spawner")
     seen = []
     fiber = Fiber(lambda: (seen.append(variable.get()), variable.set("inside")))
-    switch.place(fiber, current())
+    switch.attach_to_hub(fiber, current())
     variable.set("set later")
     resume(fiber)
     assert seen == ["set by the spawner"]
     assert variable.get() == "set later"
-    assert fiber.site_code.co_name == "test_place_copies_the_context"
+    assert fiber.site_code.co_name == "test_attach_to_hub_copies_the_context"
 
 
 def test_a_parked_fiber_that_is_forgotten_is_unwound() -> None:

@@ -5,7 +5,7 @@ from greenrt._hub.pending cimport deliver
 from greenrt._hub.park cimport as_seconds, new_park
 from greenrt._native.thread cimport get_slot
 from greenrt._native.framecache cimport begin_frames
-from greenrt._native.switch cimport code_of, current, execute_current, is_active, place, resume, throw_into
+from greenrt._native.switch cimport code_of, current, execute_current, is_active, attach_to_hub, resume, throw_into
 from greenrt._loop.loop cimport Loop
 from greenrt._hub.latch cimport Latch
 from greenrt._hub.links cimport Notifier

@@ -15,11 +15,11 @@ from greenrt._loop.callback import Entry
 from greenrt._native.framecache import begin_frames
 from greenrt._native.switch import (
     Fiber,
+    attach_to_hub,
     code_of,
     current,
     execute_current,
     is_active,
-    place,
     resume,
     throw_into,
 )
@@ -102,7 +102,7 @@ class Greenlet(Fiber):
         # None: `_run`, which a subclass may also set after this. After the end: what `__repr__` still says of it.
         self._function: Any = run
         hub = get_slot()
-        place(self, hub if hub is not None else current_hub.get_hub())
+        attach_to_hub(self, hub if hub is not None else current_hub.get_hub())
         self._args = args
         self._kwargs: dict[str, Any] | None = kwargs or None
         self._start: Start | None = None

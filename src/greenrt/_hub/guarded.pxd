@@ -1,7 +1,7 @@
 import cython
 
 from greenrt._hub.park cimport Park
-from greenrt._native.gate cimport Gate
+from greenrt._native.try_lock cimport TryLock
 from greenrt._native.thread cimport monotonic
 
 
@@ -21,7 +21,7 @@ cdef class WaitList:
     cpdef Park first(self)
 
 
-cdef class Guarded(Gate):
+cdef class Guarded(TryLock):
     cdef object __weakref__
 
     cpdef _apply(self, int code, object operand)

@@ -2,8 +2,8 @@
 
 from greenrt import _original
 from greenrt._hub.park import Park
-from greenrt._native.gate import Gate
 from greenrt._native.thread import monotonic
+from greenrt._native.try_lock import TryLock
 from greenrt._typing import Any
 
 __all__ = ["Guarded", "WaitList"]
@@ -95,7 +95,7 @@ class WaitList:
         return self.head
 
 
-class Guarded(Gate):
+class Guarded(TryLock):
     """State that any greenlet of any thread may change, one operation at a time.
 
     A thread never waits for itself: a finalizer or a signal handler can run inside any critical section. Code that

@@ -24,10 +24,10 @@ from greenrt._native.switch import (
     Fiber,
     as_fiber,
     current_or_none,
-    ending,
     has_started,
     hold,
     is_active,
+    is_finalizing,
     resume,
     resume_held,
 )
@@ -547,7 +547,7 @@ def new_park(what: Any) -> Park:
     The main thread gets its hub here. BlockingInHub if the hub itself calls.
     """
     hub: Any = get_slot()
-    if hub is None and not ending():
+    if hub is None and not is_finalizing():
         hub = current_hub.hub_for_waiting()
         if hub is None:
             return _native_park(NativePark.__new__(NativePark), what)
@@ -574,7 +574,7 @@ def yield_now() -> None:
     In a thread without a hub: let other threads run.
     """
     hub: Any = get_slot()
-    if hub is None and not ending():
+    if hub is None and not is_finalizing():
         hub = current_hub.hub_for_waiting()
         if hub is None:
             _original.sleep(0)

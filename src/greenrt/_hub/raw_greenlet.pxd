@@ -1,7 +1,7 @@
 from greenrt._hub cimport current_hub
 from greenrt._loop.loop cimport Loop
 from greenrt._native.framecache cimport begin_frames
-from greenrt._native.switch cimport Fiber, execute_current, place
+from greenrt._native.switch cimport Fiber, execute_current, attach_to_hub
 
 
 cdef class RawGreenlet(Fiber):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from greenrt._hub import current_hub
 from greenrt._native.framecache import begin_frames
-from greenrt._native.switch import Fiber, execute_current, place
+from greenrt._native.switch import Fiber, attach_to_hub, execute_current
 from greenrt._render import render_site
 from greenrt._typing import Any
 
@@ -15,7 +15,7 @@ class RawGreenlet(Fiber):
     """What `spawn_raw` returns: a greenlet that reports nothing."""
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        place(self, current_hub.get_hub())
+        attach_to_hub(self, current_hub.get_hub())
         self._function: Any = function
         self._args = args
         self._kwargs = kwargs

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from greenrt import _original
-from greenrt._native.aside import release, set_aside
+from greenrt._native.high_fds import move_high, release
 from greenrt._native.ping import ping
 from greenrt._typing import Any
 
@@ -23,7 +23,7 @@ def _pipe() -> tuple[int, int]:
         for end in ends:
             release(end)
         raise
-    return set_aside(ends[0]), set_aside(ends[1])
+    return move_high(ends[0]), move_high(ends[1])
 
 
 class Wakeup:
@@ -38,7 +38,7 @@ class Wakeup:
         del self._senders[IDLE:]
         self.sent = 0
         if hasattr(os, "eventfd"):
-            self.fd = self.write_fd = set_aside(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
+            self.fd = self.write_fd = move_high(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
         else:
             self.fd, self.write_fd = _pipe()
 

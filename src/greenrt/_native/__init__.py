@@ -1,1 +1,1 @@
-"""Layer 1: every line that touches a C API. Each ``X.pyx`` has a plain Python twin ``X.py`` of the same names."""
+"""Layer 1: all code that uses a C API. Each ``X.pyx`` has a plain Python twin ``X.py`` with the same names."""

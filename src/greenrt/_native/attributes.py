@@ -1,4 +1,4 @@
-"""An object whose attributes are in a dict of another object: what a greenlet-local object is (plain twin)."""
+"""An object that keeps its attributes in a dict of another object: the base of greenlet-locals (plain twin)."""
 
 from greenrt._typing import Any, Self
 
@@ -8,7 +8,7 @@ _MISSING: Any = object()
 
 
 def _defined(kind: type, name: str) -> Any:
-    """Return what a class or its bases define under `name`, as it stands there."""
+    """Return the raw class attribute `name` of `kind` or its bases, without the descriptor protocol."""
     for base in kind.__mro__:
         found = base.__dict__.get(name, _MISSING)
         if found is not _MISSING:
@@ -17,16 +17,17 @@ def _defined(kind: type, name: str) -> Any:
 
 
 class Attributes:
-    """Looks its attributes up in the dict that `_local_namespace` returns; what a subclass's body defines is shared.
+    """An object that looks its attributes up in the dict that `_local_namespace` returns.
 
-    Names that begin with ``_local_`` are the object's own.
+    Attributes that the body of a subclass defines are shared. Names that begin with ``_local_`` belong to the object
+    itself.
     """
 
     __slots__ = ("__weakref__",)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
-        # Compiled classes have it called.
+        # For compiled classes Cython makes this call.
         cls.__cinit__(self, *args, **kwargs)
         return self
 

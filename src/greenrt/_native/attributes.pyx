@@ -1,4 +1,4 @@
-"""An object whose attributes are in a dict of another object: what a greenlet-local object is."""
+"""An object that keeps its attributes in a dict of another object: the base of greenlet-locals."""
 
 from cpython.object cimport PyObject
 
@@ -9,9 +9,12 @@ cdef extern from "Python.h":
 
 
 cdef class Attributes:
-    """Looks its attributes up in the dict that `_local_namespace` returns; what a subclass's body defines is shared."""
+    """An object that looks its attributes up in the dict that `_local_namespace` returns.
 
-    # Names are not declared as str: a caller may pass anything to these methods, and the C functions refuse it.
+    Attributes that the body of a subclass defines are shared.
+    """
+
+    # Names are not declared as str: a caller may pass any object to these methods, and the C functions reject it.
 
     cdef dict _local_namespace(self):
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The fields of the plain twins' classes, which start as None there since compiled classes' fields do."""
+"""The initial value of the fields of plain twins: None, as in compiled classes."""
 
 from greenrt._typing import Any
 
@@ -15,7 +15,7 @@ def _names(kind: type) -> tuple[str, ...]:
 
 
 def blank(thing: Any) -> None:
-    """Set every slot of a new object to None."""
+    """Set every slot of the new object `thing` to None."""
     kind = type(thing)
     for name in _known.get(kind) or _names(kind):
         setattr(thing, name, None)

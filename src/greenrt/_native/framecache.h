@@ -1,26 +1,26 @@
 /* A cache on top of CPython's arena allocator for the 16 KiB data-stack chunk of a thread state or greenlet, and
- * smaller chunks for greenlets to begin with.
+ * smaller first chunks for greenlets.
  *
  * CPython's own allocator (_PyObject_ArenaMmap in Objects/obmalloc.c) answers every request with one mmap and
  * every release with one munmap; a greenlet that runs Python code asks for one such chunk (push_chunk in
- * Python/pystate.c). Most greenlets use only some hundred bytes of it: frames_begin() gives the running one a
- * root chunk of 2 KiB, some eight frames, as push_chunk() would; CPython asks for a whole one when that is full.
+ * Python/pystate.c). Most greenlets use only some hundred bytes of it. So frames_begin() gives the running greenlet a
+ * root chunk of 2 KiB, about eight frames, as push_chunk() would; CPython asks for a whole chunk when that is full.
  *
  * Rules of this file:
- * - No Python API and no GIL inside alloc and free. A dying thread frees its chunk when its thread state is
- *   already detached, and interpreters with a GIL of their own run in here at the same time. The allocator below may
- *   need the GIL for an allocation (from CPython 3.15 on it does): it is called only as CPython would have called it.
- * - A chunk goes back to whom it came from. Only the address can tell: chunks made before installation, or
- *   while no slab could be had, are returned through the same function as ours.
- * - Root chunks are given only while this allocator is the current one: another would unmap whole pages, and two
- *   roots share one.
- * - Nothing is written into a chunk. A parked greenlet touches the first page of its four; a link word
+ * - alloc and free use no Python API and no GIL. A dying thread frees its chunk after its thread state is detached,
+ *   and interpreters with a GIL of their own run this code at the same time. The allocator below may need the GIL for
+ *   an allocation (from CPython 3.15 on it does): this code calls it only as CPython would have called it.
+ * - Each chunk returns to the allocator that made it. Only its address identifies that allocator: CPython frees
+ *   chunks made before installation, or while no slab was available, through the same function as ours.
+ * - Root chunks are allocated only while this allocator is the current one: another allocator would unmap whole
+ *   pages, and two roots share a page.
+ * - This code writes nothing into a chunk. A parked greenlet touches the first page of its four; a link word
  *   anywhere else, or a header that shifts chunks off the page boundary, would cost every greenlet another
  *   4 KiB.
- * - Memory handed out is not zeroed. allocate_chunk() sets the three header words, push_chunk() skips data[0]
- *   of a root chunk, and frames initialise their own slots: no code reads what was there before.
- * - From the late versions of 3.13 on, the thread state keeps the chunk that was popped last, for whichever greenlet
- *   pushes next. A root chunk is never popped, so it is never kept.
+ * - Allocated memory is not zeroed. allocate_chunk() sets the three header words, push_chunk() skips data[0]
+ *   of a root chunk, and frames initialise their own slots: no code reads the previous content.
+ * - From the late versions of 3.13 on, the thread state keeps the chunk that was popped last, for the next greenlet
+ *   that pushes one. A root chunk is never popped, so it is never kept.
  */
 #ifndef GREENRT_FRAMECACHE_H
 #define GREENRT_FRAMECACHE_H
@@ -32,8 +32,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The first version whose Python/pystate.c and thread state were not compared with what this file assumes. Those of no
- * free-threaded build were. */
+/* The first version whose Python/pystate.c and thread state were not compared with the assumptions of this file. For
+ * free-threaded builds, no version was compared. */
 #ifdef Py_GIL_DISABLED
 #define FRAMES_CHECKED_BELOW 0
 #else
@@ -41,7 +41,7 @@
 #endif
 
 /* The interpreter's own constant, from 3.14 on; before, DATA_STACK_CHUNK_SIZE of Python/pystate.c, not exported.
- * A request of another size is passed on. */
+ * Requests of other sizes are forwarded. */
 #ifdef _PY_DATA_STACK_CHUNK_SIZE
 #define FRAMES_CHUNK ((size_t)_PY_DATA_STACK_CHUNK_SIZE)
 #else
@@ -61,7 +61,7 @@
 
 typedef struct frame_slab {
     uint64_t free; /* unused chunks */
-    uint64_t kept; /* those of them with memory behind them; the others were never used, or purged */
+    uint64_t kept; /* the unused chunks that have memory; the others were never used, or were purged */
     struct frame_slab *prev, *next;
     char *base; /* NULL: there is no slab at this place of the table */
     struct frame_pool *pool;
@@ -99,7 +99,7 @@ static struct {
             .limit = (uint64_t)64 << 20,
             .pools = {{.chunk = FRAMES_CHUNK}, {.chunk = FRAMES_ROOT_CHUNK}}};
 
-/* By itself: what isn't initialised takes no room in the file. */
+/* Not a field of `frames`: an object without initializer takes no space in the file. */
 static frame_slab *frames_table[(size_t)1 << FRAMES_TABLE_BITS];
 
 static inline size_t frames_length(const frame_pool *pool) { return pool->chunk * FRAMES_IN_SLAB; }
@@ -142,7 +142,7 @@ static inline void frames_update(frame_slab *slab, uint64_t free, uint64_t kept)
         frames_push(&slab->pool->lists[after], slab);
 }
 
-/* The record for a slab's first address; NULL when there is none and `create` is 0, or no memory for the table. */
+/* The record for a slab's first address; NULL if there is none and `create` is 0, or if the table has no memory. */
 static frame_slab *frames_record(uintptr_t address, int create)
 {
     uintptr_t number = address >> FRAMES_SLAB_BITS;
@@ -152,7 +152,7 @@ static frame_slab *frames_record(uintptr_t address, int create)
     if (frames_table[branch] == NULL) {
         if (!create)
             return NULL;
-        /* Covers 2 GiB of address space. Only touched pages cost memory; a leaf is never taken down. */
+        /* Covers 2 GiB of address space. Only touched pages cost memory; a leaf is never unmapped. */
         void *leaf = mmap(NULL, FRAMES_LEAF * sizeof(frame_slab), PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (leaf == MAP_FAILED)
@@ -184,14 +184,14 @@ static char *frames_map(size_t length)
         munmap(base + length, length - before);
     }
 #ifdef MADV_NOHUGEPAGE
-    /* A huge page would back 128 greenlets' chunks in full: 16 KiB for the page each of them touches. EINVAL
-     * where the kernel has no huge pages: as good. */
+    /* A huge page would give memory to all chunks of 128 greenlets: 16 KiB for the page that each of them touches.
+     * EINVAL where the kernel has no huge pages, which is as good. */
     madvise(base, length, MADV_NOHUGEPAGE);
 #endif
     return base;
 }
 
-/* Unmaps slabs that frames_trim() took out. The lock is not held: unmapping touched pages takes tens of
+/* Unmaps slabs that frames_trim() has removed. The lock is not held: unmapping touched pages takes tens of
  * microseconds. */
 static inline void frames_unmap(frame_slab *doomed)
 {
@@ -199,8 +199,7 @@ static inline void frames_unmap(frame_slab *doomed)
         frame_slab *slab = doomed;
         char *base = slab->base;
         doomed = slab->next;
-        /* Before munmap: from then on the same address, and with it this record, may be another thread's new
-         * slab. */
+        /* Before munmap: afterwards another thread may map a new slab at this address, and use this record. */
         slab->base = NULL;
         size_t length = frames_length(slab->pool);
         if (munmap(base, length) == 0)
@@ -216,8 +215,8 @@ static inline void frames_unmap(frame_slab *doomed)
     }
 }
 
-/* Gives the memory of a slab's kept chunks back to the kernel, and keeps the addresses. The lock is held: a
- * chunk must not be handed out meanwhile. A page that a chunk in use shares stays. */
+/* Returns the memory of a slab's kept chunks to the kernel, and keeps the addresses. The lock is held: no chunk may
+ * be allocated meanwhile. A page that is shared with a chunk in use stays. */
 static void frames_purge(frame_slab *slab)
 {
     frame_pool *pool = slab->pool;
@@ -239,9 +238,9 @@ static void frames_purge(frame_slab *slab)
 
 static inline uint64_t frames_kept(const frame_pool *pool) { return pool->count.kept * pool->chunk; }
 
-/* Brings the kept chunks below the limit: of the pool that keeps most, oldest first. Returns the slabs to unmap once
- * the lock is released. Unmapping idle slabs alone would not bound anything: one survivor in each of a thousand
- * slabs would pin all of them. */
+/* Reduces the kept chunks to the limit: from the pool that keeps most, oldest first. Returns the slabs that the
+ * caller unmaps after it has released the lock. Unmapping idle slabs alone would not bound the memory: one live chunk
+ * in each of a thousand slabs would pin all of them. */
 static inline frame_slab *frames_trim(void)
 {
     frame_slab *doomed = NULL;
@@ -273,7 +272,7 @@ static frame_slab *frames_pick(frame_pool *pool)
     return NULL;
 }
 
-/* A chunk of that pool; NULL if no slab can be had. */
+/* A chunk of `pool`; NULL if no slab can be mapped. */
 static void *frames_take(frame_pool *pool)
 {
     pthread_mutex_lock(&frames.lock);
@@ -310,21 +309,21 @@ static void *frames_take(frame_pool *pool)
     return chunk;
 }
 
-/* Puts a chunk back; returns 0 if it is none of that pool's. */
+/* Returns a chunk to `pool`; 0 if the chunk does not belong to it. */
 static int frames_put(frame_pool *pool, void *address)
 {
     size_t offset = (uintptr_t)address & (frames_length(pool) - 1);
     pthread_mutex_lock(&frames.lock);
     frame_slab *slab = frames_record((uintptr_t)address - offset, 0);
-    /* A slab can have holes: code that sets an older allocator takes us out, unmaps chunks of ours with it, and
-     * may be given those addresses again, at any page boundary. */
+    /* A slab can have holes: code that restores an older allocator removes ours, unmaps chunks of ours with it, and
+     * may later map these addresses again, at any page boundary. */
     if (slab == NULL || slab->base == NULL || slab->pool != pool || offset % pool->chunk) {
         pthread_mutex_unlock(&frames.lock);
         return 0;
     }
     uint64_t bit = (uint64_t)1 << (offset / pool->chunk);
     frame_slab *doomed = NULL;
-    /* A second free changes nothing, as with munmap; counting it would send frames_trim() astray. */
+    /* A second free changes nothing, as with munmap; frames_trim() would miscount if it were counted. */
     if (!(slab->free & bit)) {
         pool->count.releases++;
         pool->count.kept++;
@@ -356,8 +355,8 @@ static void frames_free(void *Py_UNUSED(ctx), void *address, size_t size)
     frames.below.free(frames.below.ctx, address, size);
 }
 
-/* Gives the running greenlet its first chunk, unless it has one; as push_chunk() and allocate_chunk() do. The GIL
- * is held. greenlet frees it by its size when the greenlet ends. */
+/* Gives the running greenlet its first chunk, unless it has one, as push_chunk() and allocate_chunk() do. The GIL
+ * is held. greenlet frees the chunk by its size when the greenlet ends. */
 static void frames_begin(void)
 {
 #if PY_VERSION_HEX < FRAMES_CHECKED_BELOW
@@ -381,14 +380,13 @@ static void frames_begin(void)
 
 /* -- fork ------------------------------------------------------------------------------------------------ */
 
-/* The lock is held across the fork, so that the child never inherits lists halfway through a change. What can
- * be lost in the child is one slab that another thread is mapping or unmapping outside the lock: addresses,
- * no memory. */
+/* The lock is held across the fork, so that the child never inherits lists halfway through a change. The child can
+ * lose one slab, which another thread maps or unmaps outside the lock: that costs addresses, not memory. */
 static void frames_before_fork(void) { pthread_mutex_lock(&frames.lock); }
 static void frames_after_fork_parent(void) { pthread_mutex_unlock(&frames.lock); }
 static void frames_after_fork_child(void) { pthread_mutex_init(&frames.lock, NULL); }
 
-/* -- what the Python module calls; the GIL is held ------------------------------------------------------- */
+/* -- called by the Python module; the GIL is held -------------------------------------------------------- */
 
 static int frames_current_is(const PyObjectArenaAllocator *wanted)
 {
@@ -397,10 +395,10 @@ static int frames_current_is(const PyObjectArenaAllocator *wanted)
     return current.alloc == wanted->alloc && current.free == wanted->free && current.ctx == wanted->ctx;
 }
 
-/* 0, or an errno. */
+/* Returns 0 or an errno. */
 static int frames_install(void)
 {
-    /* Readers of the allocator take no lock, and another interpreter may read it halfway through the change.
+    /* CPython reads the allocator without a lock, and another interpreter may read it halfway through the change.
      * With the ctx of the allocator below, which ours does not use, each mixture of old and new fields is a
      * working allocator. */
     PyObjectArenaAllocator ours = {NULL, frames_alloc, frames_free};
@@ -418,8 +416,8 @@ static int frames_install(void)
         frames.ready = 1;
     }
     else if (!frames_current_is(&frames.below)) {
-        /* In place, or below another wrapper: a second copy of us on top of that wrapper would pass on to
-         * itself. */
+        /* Ours is installed, or lies below another wrapper. A second copy on top of that wrapper would forward
+         * requests to itself. */
         return 0;
     }
     ours.ctx = frames.below.ctx;
@@ -428,7 +426,7 @@ static int frames_install(void)
     return 0;
 }
 
-/* A pool's counters; and those of all. */
+/* The counters of a pool, and those of all pools. */
 static frame_counts frames_counts(int pool, uint64_t *passed_on, uint64_t *limit)
 {
     pthread_mutex_lock(&frames.lock);
@@ -458,7 +456,7 @@ static uint64_t frames_fill_pool(frame_pool *pool, int byte)
     return filled;
 }
 
-/* Overwrites each kept chunk; returns how many. */
+/* Overwrites each kept chunk; returns how many there are. */
 static uint64_t frames_fill(int byte)
 {
     uint64_t filled = 0;

@@ -1,15 +1,15 @@
-"""The cache of frame-stack chunks (plain twin): inert, since no allocator can be written in Python."""
+"""The cache of frame-stack chunks (plain twin). It does nothing, since Python code can't be an allocator."""
 
 import os
 
 __all__ = ["begin_frames", "fill_free", "install", "installed", "set_limit", "statistics"]
 
-# As in the compiled module.
+# The same value as in the compiled module.
 CHECKED_BELOW = 0x03100000
 
 
 def install() -> bool:
-    """Return False: nothing can be put in place. Checks GREENRT_FRAME_CACHE as the compiled module does."""
+    """Return False: there is no cache to install. Check GREENRT_FRAME_CACHE as the compiled module does."""
     choice = os.environ.get("GREENRT_FRAME_CACHE", "")
     if choice not in ("", "0", "1"):
         raise ValueError(f"GREENRT_FRAME_CACHE is {choice!r}; use 0 (no frame-stack cache) or 1 (default)")
@@ -26,13 +26,13 @@ def begin_frames() -> None:
 
 
 def set_limit(bytes: int) -> None:
-    """Change nothing. Raises ValueError for a negative number."""
+    """Do nothing. Raises ValueError for a negative number."""
     if bytes < 0:
         raise ValueError(f"the frame-stack cache can't keep {bytes} bytes; use 0 to keep nothing")
 
 
 def statistics(roots: bool = False) -> dict[str, int]:
-    """Return the compiled module's counters, all 0."""
+    """Return the counters of the compiled module, all 0."""
     return dict.fromkeys(
         (
             "allocations",

@@ -1,14 +1,14 @@
-"""A cache of the 16 KiB frame-stack chunks that CPython maps and unmaps anew for each greenlet.
+"""A cache of the 16 KiB frame-stack chunks, which CPython otherwise maps and unmaps for each greenlet.
 
 From 3.11 on, Python frames live in chunks that CPython takes from its arena allocator (Python/pystate.c,
-Objects/obmalloc.c): one mmap(2) and one munmap(2) for each greenlet and thread that runs Python code.
-Installed, the cache answers those requests from slabs of 1 MiB and keeps what is freed; every other size
-goes to the allocator below. A greenlet of greenrt's begins with a root chunk of 2 KiB, from slabs of 128 KiB;
-CPython asks for a whole one when the frames don't fit any more. framecache.h has the code and its rules.
+Objects/obmalloc.c). That costs one mmap(2) and one munmap(2) for each greenlet and thread that runs Python code. Once
+installed, the cache serves these requests from slabs of 1 MiB and keeps freed chunks. It forwards every other size to
+the allocator below. A greenlet of greenrt starts with a root chunk of 2 KiB, from slabs of 128 KiB; when its frames
+no longer fit, CPython asks for a whole chunk. framecache.h has the code and its rules.
 
-Memory: of the free chunks at most `set_limit` bytes, 64 MiB unless changed, keep their memory; each counts
-in full, though most greenlets touch only 4 of 16 KiB. Beyond it whole slabs are unmapped, and where a live
-chunk pins a slab, the memory of its free chunks is given back by madvise(2).
+Memory: at most `set_limit` bytes of free chunks keep their memory, 64 MiB by default. Each chunk counts in full,
+though most greenlets touch only 4 of 16 KiB. Beyond the limit the cache unmaps whole slabs. If a live chunk pins a
+slab, the cache returns the memory of its free chunks to the kernel with madvise(2).
 """
 
 import os
@@ -42,19 +42,18 @@ cdef extern from "framecache.h":
     void frames_begin()
 
 
-# The first interpreter that was not checked, as sys.hexversion; see framecache.h.
+# The first version of CPython that was not checked, as sys.hexversion; see framecache.h.
 CHECKED_BELOW = FRAMES_CHECKED_BELOW
 
 
 def install() -> bool:
-    """Put the cache on top of the current arena allocator; tell whether it is in place.
+    """Install the cache on top of the current arena allocator; return whether it is installed.
 
-    Any thread. Once in place it stays: later calls return True and change nothing, also when other code has
-    put an allocator on top of it since. It is put back only when the very allocator it was put on is the
-    current one again. With GREENRT_FRAME_CACHE=0 in the environment, or under an interpreter from CHECKED_BELOW on,
-    it does nothing and returns False.
-    Raises ValueError when that variable is anything but 0, 1 or empty, and MemoryError when
-    pthread_atfork(3) has no memory.
+    May be called from any thread. The cache stays installed: later calls return True and change nothing, even if
+    other code has put an allocator on top of it since. A later call installs it again only if the allocator below it
+    has become the current one again. With GREENRT_FRAME_CACHE=0 in the environment, or on Python CHECKED_BELOW or
+    newer, this does nothing and returns False. Raises ValueError if that variable is not 0, 1 or empty, and
+    MemoryError if pthread_atfork(3) has no memory.
     """
     choice = os.environ.get("GREENRT_FRAME_CACHE", "")
     if choice not in ("", "0", "1"):
@@ -67,19 +66,20 @@ def install() -> bool:
 
 
 def installed() -> bool:
-    """Tell whether `install` has put the cache in place; any thread."""
+    """Return whether `install` has installed the cache. May be called from any thread."""
     return frames_installed
 
 
 cpdef begin_frames():
-    """Give the running greenlet a root chunk, unless it has run Python code before or the cache is not in place."""
+    """Give the running greenlet a root chunk, unless it has run Python code already or the cache is not installed."""
     frames_begin()
 
 
 def set_limit(bytes) -> None:
-    """Keep at most `bytes` bytes of free chunks, and give the rest back at once; any thread.
+    """Keep at most `bytes` bytes of free chunks, and return the rest to the kernel at once.
 
-    Raises ValueError for a negative number. 0 keeps nothing: each chunk is given back when it is freed.
+    0 keeps nothing: each chunk is returned when it is freed. Raises ValueError for a negative number. May be called
+    from any thread.
     """
     if bytes < 0:
         raise ValueError(f"the frame-stack cache can't keep {bytes} bytes; use 0 to keep nothing")
@@ -89,13 +89,14 @@ def set_limit(bytes) -> None:
 
 
 def statistics(roots=False) -> dict[str, int]:
-    """Return the counters of the whole chunks, or of the `roots`; any thread, all taken at one moment.
+    """Return the counters of the whole chunks, or of the root chunks if `roots` is true.
 
-    allocations: chunks handed out so far; hits: those of them that were used before and kept;
-    chunks_in_use: handed out now; chunks_free: free and kept; chunks_blank: free and without memory;
-    chunks_purged: gave their memory back while their slab stayed; slabs_mapped, slabs_unmapped: so far.
-    Of both: passed_on: requests that went to the allocator below, because of their size or because no slab could
-    be mapped; limit_bytes: see `set_limit`.
+    allocations: number of chunks allocated so far; hits: how many of these were kept from an earlier use;
+    chunks_in_use: allocated now; chunks_free: free, with memory; chunks_blank: free, without memory;
+    chunks_purged: how many have lost their memory while their slab stayed; slabs_mapped, slabs_unmapped: so far.
+    For both kinds together: passed_on: requests forwarded to the allocator below, because of their size or because no
+    slab could be mapped; limit_bytes: see `set_limit`.
+    The numbers are consistent with each other. May be called from any thread.
     """
     cdef frame_counts counts
     cdef uint64_t passed_on, limit
@@ -118,9 +119,9 @@ def statistics(roots=False) -> dict[str, int]:
 
 
 def fill_free(byte) -> int:
-    """Overwrite each kept free chunk with `byte` (0 to 255) and return how many there were; for tests.
+    """Overwrite each free chunk that has memory with `byte` (0 to 255) and return how many there were; for tests.
 
-    Any thread. Code that relies on zeroed or stale memory in a chunk then fails at once.
+    Code that relies on zeroed or stale memory in a chunk then fails at once. May be called from any thread.
     """
     cdef unsigned char value = byte
     cdef uint64_t filled

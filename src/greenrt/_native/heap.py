@@ -1,4 +1,4 @@
-"""A heap of deadlines from which nodes can be removed (plain twin: heapq with lazy removal)."""
+"""A heap of deadlines from which any node can be removed (plain twin: heapq with lazy removal)."""
 
 from heapq import heapify, heappop, heappush
 from math import inf
@@ -10,7 +10,7 @@ __all__ = ["HeapNode", "TimerHeap"]
 
 
 class HeapNode:
-    """Base class of what a TimerHeap holds; it can be claimed once."""
+    """Base class of the items of a TimerHeap. A node can be claimed once."""
 
     __slots__ = ("_claims", "deadline", "order")
 
@@ -27,21 +27,21 @@ class HeapNode:
         return self
 
     def claim(self) -> bool:
-        """Return True to the first caller, False to all others, whatever their threads."""
+        """Return True to the first caller and False to all later ones, from any thread."""
         try:
-            # One step under the GIL.
+            # The GIL makes this one step.
             self._claims.pop()
         except IndexError:
             return False
         return True
 
     def unclaim(self) -> None:
-        """Undo the claim; for its maker."""
+        """Undo the claim; only for the caller that claimed the node."""
         self._claims.append(None)
 
 
 class TimerHeap:
-    """Nodes ordered by deadline (seconds); equal deadlines in the order of their push; owner thread only."""
+    """Nodes ordered by deadline (seconds); nodes with equal deadlines in the order of `push`. Owner thread only."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, HeapNode]] = []
@@ -52,11 +52,11 @@ class TimerHeap:
         return self._live
 
     def contains(self, node: HeapNode) -> bool:
-        """Tell whether `node` is in this heap (a node is in one heap at most)."""
+        """Return whether `node` is in this heap. A node is in one heap at most."""
         return node.order != 0
 
     def push(self, node: HeapNode, deadline: float) -> None:
-        """Add `node`, or move it if it is already here."""
+        """Add `node`, or move it if it is in the heap already."""
         self.remove(node)
         self._counter += 1
         node.deadline = deadline
@@ -65,7 +65,7 @@ class TimerHeap:
         heappush(self._heap, (deadline, self._counter, node))
 
     def remove(self, node: HeapNode) -> bool:
-        """Take `node` out; return whether it was in."""
+        """Remove `node`; return whether it was in the heap."""
         if not node.order:
             return False
         node.order = 0
@@ -81,12 +81,12 @@ class TimerHeap:
             heappop(heap)
 
     def first_deadline(self) -> float:
-        """Return the earliest deadline, or infinity when the heap is empty."""
+        """Return the earliest deadline, or infinity if the heap is empty."""
         self._skip_removed()
         return self._heap[0][0] if self._heap else inf
 
     def pop_due(self, now: float) -> HeapNode | None:
-        """Remove and return the first node whose deadline is not after `now`, or return None."""
+        """Remove and return the first node if its deadline is not after `now`, else return None."""
         self._skip_removed()
         if not self._heap or self._heap[0][0] > now:
             return None

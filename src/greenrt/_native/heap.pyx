@@ -1,4 +1,4 @@
-"""A heap of deadlines in which each node knows its place, so that it can be removed at once."""
+"""A heap of deadlines in which each node knows its position, so that any node can be removed quickly."""
 
 from libc.math cimport INFINITY
 
@@ -14,7 +14,7 @@ cdef inline HeapNode _at(list nodes, Py_ssize_t position):
 
 
 cdef void _shorten(list nodes) noexcept:
-    """Drop the last item, which the caller holds."""
+    """Remove the last item of `nodes`; the caller holds a reference to it."""
     cdef PyObject *last = <PyObject *>PyList_GET_ITEM(nodes, len(nodes) - 1)
     Py_SET_SIZE(nodes, len(nodes) - 1)
     Py_DECREF(<object>last)
@@ -25,28 +25,29 @@ cdef inline bint _before(HeapNode a, HeapNode b):
 
 
 cdef class HeapNode:
-    """Base class of what a TimerHeap holds; it can be claimed once."""
+    """Base class of the items of a TimerHeap. A node can be claimed once."""
 
     def __cinit__(self):
         self.position = -1
 
     cpdef bint claim(self) noexcept:
-        """Return True to the first caller, False to all others, whatever their threads."""
-        # No Python code between the look and the mark: the GIL makes them one step.
+        """Return True to the first caller and False to all later ones, from any thread."""
+        # No Python code runs between the test and the store: the GIL makes them one step.
         if self.claimed:
             return False
         self.claimed = True
         return True
 
     def unclaim(self):
-        """Undo the claim; for its maker."""
+        """Undo the claim; only for the caller that claimed the node."""
         self.claimed = False
 
 
 cdef class TimerHeap:
-    """Nodes ordered by deadline (seconds); equal deadlines in the order of their push; owner thread only.
+    """Nodes ordered by deadline (seconds); nodes with equal deadlines in the order of `push`. Owner thread only.
 
-    Four children a node: the tree is half as deep, and a late deadline (the usual case) is placed in one step.
+    Each node has four children: the tree is half as deep as a binary one, and a late deadline (the usual case) takes
+    its position in one step.
     """
 
     def __cinit__(self):
@@ -57,11 +58,11 @@ cdef class TimerHeap:
         return len(self.nodes)
 
     cpdef bint contains(self, HeapNode node):
-        """Tell whether `node` is in this heap (a node is in one heap at most)."""
+        """Return whether `node` is in this heap. A node is in one heap at most."""
         return node.position >= 0
 
     cpdef push(self, HeapNode node, double deadline):
-        """Add `node`, or move it if it is already here."""
+        """Add `node`, or move it if it is in the heap already."""
         self.remove(node)
         node.deadline = deadline
         self.counter += 1
@@ -70,7 +71,7 @@ cdef class TimerHeap:
         self._rise(len(self.nodes) - 1, node)
 
     cpdef bint remove(self, HeapNode node):
-        """Take `node` out; return whether it was in."""
+        """Remove `node`; return whether it was in the heap."""
         cdef Py_ssize_t position = node.position
         cdef HeapNode last
         if position < 0:
@@ -79,7 +80,7 @@ cdef class TimerHeap:
         try:
             self.nodes.pop()
         except MemoryError:
-            # To give back the list's storage takes memory too: it is kept.
+            # Shrinking the list's storage takes memory too, so the storage is kept.
             _shorten(self.nodes)
         node.position = -1
         if last is not node:
@@ -90,11 +91,11 @@ cdef class TimerHeap:
         return True
 
     cpdef double first_deadline(self):
-        """Return the earliest deadline, or infinity when the heap is empty."""
+        """Return the earliest deadline, or infinity if the heap is empty."""
         return _at(self.nodes, 0).deadline if self.nodes else INFINITY
 
     cpdef HeapNode pop_due(self, double now):
-        """Remove and return the first node whose deadline is not after `now`, or return None."""
+        """Remove and return the first node if its deadline is not after `now`, else return None."""
         cdef HeapNode first
         if not self.nodes:
             return None

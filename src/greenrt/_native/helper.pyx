@@ -1,4 +1,4 @@
-"""Native threads of greenrt's own, which no signal interrupts."""
+"""greenrt's own native threads, which block all signals."""
 
 from greenrt import _original
 
@@ -10,7 +10,7 @@ cdef extern from *:
 
     static void greenrt_refuse(sigset_t *before)
     {
-        /* A fault that is blocked ends the process without a word (faulthandler). */
+        /* These stay unblocked: a blocked fault ends the process without output from faulthandler. */
         static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
         sigset_t signals;
         sigfillset(&signals);
@@ -30,13 +30,14 @@ cdef extern from *:
 def start_helper(function, args):
     """Start a native thread that calls ``function(*args)``; it blocks all signals from its first instruction on.
 
-    As libuv's threads do. A signal that the program blocks in its own threads, to wait for it there, would go to any
-    other that does not block it, and may end the process. RuntimeError if there can be no more threads.
+    libuv's threads do the same. If the program blocks a signal in its own threads to wait for it there, the kernel
+    would deliver the signal to any other thread that does not block it, and that may end the process. Raises
+    RuntimeError if no more threads can be started.
     """
     cdef sigset_t before
     greenrt_refuse(&before)
     try:
-        # It inherits the mask.
+        # The new thread inherits the mask.
         _original.start_new_thread(_run, (function, args, (<char *>&before)[:sizeof(sigset_t)]))
     finally:
         pthread_sigmask(SIG_SETMASK, &before, NULL)
@@ -50,13 +51,13 @@ def _run(function, args, bytes outer):
 
 
 def admit_signals():
-    """Block only what the thread that started this helper blocked then: what runs now is the program's.
+    """Restore the signal mask that the thread had which started this helper; before the helper runs user code.
 
-    Child processes inherit the mask: they would block SIGTERM for good.
+    Child processes inherit the mask: otherwise they would block SIGTERM forever.
     """
     pthread_sigmask(SIG_SETMASK, &greenrt_outer, NULL)
 
 
 def refuse_signals():
-    """Block all signals again."""
+    """Block all signals again; after the helper has run user code."""
     greenrt_refuse(NULL)

@@ -1,4 +1,4 @@
-"""Reads and writes of file descriptors that never wait, and what kind of file a descriptor is (plain twin)."""
+"""Reads and writes of file descriptors that never wait, and the file type of a descriptor (plain twin)."""
 
 import os
 from errno import EAGAIN, EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE
@@ -15,7 +15,10 @@ _NOT_SUPPORTED = (EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE)
 
 
 def kind_of(fd: Any) -> int:
-    """Return the S_IF... of an fd. For what is no open fd that of a regular file: the system call says so."""
+    """Return the file type of an fd, one of stat's ``S_IF…``; S_IFREG if `fd` is not an open fd.
+
+    For a regular file the caller makes the original system call, which then raises the error.
+    """
     try:
         return S_IFMT(os.fstat(fd).st_mode)
     except (OSError, TypeError, OverflowError):
@@ -23,9 +26,10 @@ def kind_of(fd: Any) -> int:
 
 
 def read_now(fd: int, size: int) -> Any:
-    """Read at most `size` bytes, by preadv2(2) with RWF_NOWAIT.
+    """Read at most `size` bytes, by preadv2(2) with RWF_NOWAIT, and return them.
 
-    None if that would wait, NotImplemented if the file or the kernel can't be asked so. OSError as read(2).
+    Returns None if the read would wait, and NotImplemented if the file or the kernel does not support RWF_NOWAIT.
+    Raises OSError as read(2) does.
     """
     buffer = bytearray(size)
     count = readv_now(fd, [buffer])
@@ -33,14 +37,15 @@ def read_now(fd: int, size: int) -> Any:
 
 
 def readv_now(fd: int, buffers: Any) -> Any:
-    """Read into `buffers`, as `read_now`; return the number of bytes."""
+    """Read into `buffers` and return the number of bytes; None, NotImplemented and OSError as for `read_now`."""
     return _attempt(os.preadv, fd, buffers) if NOWAIT else NotImplemented
 
 
 def write_now(fd: int, data: Any, start: int) -> Any:
-    """Write the bytes of `data` from `start` on, by pwritev2(2) with RWF_NOWAIT; return how many were written.
+    """Write the bytes of `data` from offset `start` on, by pwritev2(2) with RWF_NOWAIT; return how many were written.
 
-    None and NotImplemented as for `read_now`. OSError as write(2). TypeError unless `data` is contiguous.
+    Returns None or NotImplemented as `read_now` does. Raises OSError as write(2) does, and TypeError if `data` is not
+    contiguous.
     """
     return _attempt(os.pwritev, fd, [memoryview(data).cast("B")[start:]]) if NOWAIT else NotImplemented
 
@@ -57,9 +62,9 @@ def _attempt(call: Any, fd: int, buffers: Any) -> Any:
 
 
 def has_writer(fd: int, scratch: int) -> bool:
-    """Tell whether a pipe has data or a writer, by tee(2), which takes no data out.
+    """Return whether a pipe has data or a writer, by tee(2), which removes no data.
 
-    `scratch` is the writing end of an empty pipe, which may then hold a byte. OSError as tee(2).
+    scratch: the write end of an empty pipe, which may hold a byte afterwards. Raises OSError as tee(2) does.
     """
     ctypes = _original.late_module("ctypes")
     count = ctypes.CDLL(None, use_errno=True).tee(fd, scratch, 1, os.SPLICE_F_NONBLOCK)

@@ -1,4 +1,4 @@
-"""Reads and writes of file descriptors that never wait, and what kind of file a descriptor is."""
+"""Reads and writes of file descriptors that never wait, and the file type of a descriptor."""
 
 import os
 
@@ -64,7 +64,10 @@ cdef int NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 
 
 def kind_of(fd):
-    """Return the S_IF... of an fd. For what is no open fd that of a regular file: the system call says so."""
+    """Return the file type of an fd, one of stat's ``S_IF…``; S_IFREG if `fd` is not an open fd.
+
+    For a regular file the caller makes the original system call, which then raises the error.
+    """
     cdef int number, kind
     try:
         number = PyNumber_Index(fd)
@@ -76,12 +79,12 @@ def kind_of(fd):
 
 
 cdef bint unsupported(int number):
-    """Tell whether that errno says that this file, or this kernel, can't be asked that way."""
+    """Return whether the errno `number` means that this file or this kernel does not support the call."""
     return number in (EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE)
 
 
 cdef bint interrupted() except -1:
-    """Tell whether errno says that the call is to be made again, after signal handlers have run."""
+    """Return whether a signal interrupted the call (errno is EINTR), after running the handlers: call again."""
     if errno != EINTR:
         return False
     PyErr_CheckSignals()
@@ -89,7 +92,7 @@ cdef bint interrupted() except -1:
 
 
 cdef object answer():
-    """Return what another errno comes to: None if the call would wait, or NotImplemented; else raise it."""
+    """Return None if errno says that the call would wait, NotImplemented if unsupported; else raise OSError."""
     if errno == EAGAIN:
         return None
     if unsupported(errno):
@@ -98,10 +101,10 @@ cdef object answer():
 
 
 def read_now(int fd, Py_ssize_t size):
-    """Read at most `size` bytes, by preadv2(2) with RWF_NOWAIT.
+    """Read at most `size` bytes, by preadv2(2) with RWF_NOWAIT, and return them.
 
-    None if that would wait, NotImplemented if the file or the kernel can't be asked so. OSError as read(2). The GIL
-    is held: nothing waits.
+    Returns None if the read would wait, and NotImplemented if the file or the kernel does not support RWF_NOWAIT.
+    Raises OSError as read(2) does. The call holds the GIL, since it never waits.
     """
     cdef PyObject *made = new_bytes(NULL, size)
     cdef ssize_t count
@@ -118,7 +121,7 @@ def read_now(int fd, Py_ssize_t size):
 
 
 def readv_now(fd, buffers):
-    """Read into `buffers`, as `read_now`; return the number of bytes."""
+    """Read into `buffers` and return the number of bytes; None, NotImplemented and OSError as for `read_now`."""
     try:
         return os.preadv(fd, buffers, -1, NOWAIT) if NOWAIT else NotImplemented
     except BlockingIOError:
@@ -130,9 +133,10 @@ def readv_now(fd, buffers):
 
 
 def write_now(int fd, data, Py_ssize_t start):
-    """Write the bytes of `data` from `start` on, by pwritev2(2) with RWF_NOWAIT; return how many were written.
+    """Write the bytes of `data` from offset `start` on, by pwritev2(2) with RWF_NOWAIT; return how many were written.
 
-    None and NotImplemented as for `read_now`. OSError as write(2). TypeError unless `data` is contiguous.
+    Returns None or NotImplemented as `read_now` does. Raises OSError as write(2) does, and TypeError if `data` is not
+    contiguous.
     """
     cdef Py_buffer view
     cdef ssize_t count
@@ -149,9 +153,9 @@ def write_now(int fd, data, Py_ssize_t start):
 
 
 def has_writer(int fd, int scratch):
-    """Tell whether a pipe has data or a writer, by tee(2), which takes no data out.
+    """Return whether a pipe has data or a writer, by tee(2), which removes no data.
 
-    `scratch` is the writing end of an empty pipe, which may then hold a byte. OSError as tee(2).
+    scratch: the write end of an empty pipe, which may hold a byte afterwards. Raises OSError as tee(2) does.
     """
     cdef ssize_t count = greenrt_tee(fd, scratch)
     if count >= 0:

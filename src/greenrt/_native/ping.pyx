@@ -1,7 +1,7 @@
-"""A write that wakes a sleeping loop, made without letting go of the GIL.
+"""A write that wakes up a sleeping loop, made without releasing the GIL.
 
-It never blocks, so other threads gain nothing by a release; the poster would lose its turn to the loop it wakes, and
-what it posted would no longer be the loop's alone.
+The write never blocks, so a release would not help other threads. It would let the loop run before the posting thread
+is done: that thread would lose its turn, and share the posted object with the loop.
 """
 
 from posix.unistd cimport write
@@ -10,7 +10,7 @@ from posix.unistd cimport write
 cpdef ping(int fd):
     """Make `fd`, the non-blocking write end of a pipe or an eventfd(2), readable for its reader.
 
-    No error: if it is full it is readable already, and a closed one has no reader.
+    Ignores errors: a full pipe is readable already, and a closed one has no reader.
     """
-    # Eight bytes: an eventfd takes no less, a pipe does not mind.
+    # An eventfd requires eight bytes; a pipe accepts them.
     write(fd, b"\1\0\0\0\0\0\0\0", 8)

@@ -1,25 +1,28 @@
-"""The epoll instance: non-raising registration, and a wait that fills a batch (plain twin over select.epoll)."""
+"""An epoll instance: registration that returns an errno, and a wait that fills a batch (plain twin: select.epoll)."""
 
 import errno
 
 from greenrt import _original
-from greenrt._native.aside import duplicate_aside
+from greenrt._native.high_fds import duplicate_high
 from greenrt._typing import Any
 
 __all__ = ["ADD", "DELETE", "MODIFY", "Poller"]
 
-# EPOLL_CTL_* of <sys/epoll.h>; select.epoll has a method for each instead.
+# EPOLL_CTL_* of <sys/epoll.h>. select.epoll has a method for each instead.
 ADD = 1
 DELETE = 2
 MODIFY = 3
 
 
 class Poller:
-    """An epoll instance (epoll(7)); owner thread only, except `control`, which the kernel makes safe."""
+    """An epoll instance (epoll(7)). Owner thread only, except `control`, which is thread-safe in the kernel.
+
+    capacity: how many events a batch can hold. `fd` is the descriptor of the instance; -1 once it is closed.
+    """
 
     def __init__(self, capacity: int = 1024) -> None:
         self._epoll: Any = _original.epoll()
-        moved = duplicate_aside(self._epoll.fileno())
+        moved = duplicate_high(self._epoll.fileno())
         if moved >= 0:
             self._epoll.close()
             self._epoll = _original.epoll.fromfd(moved)
@@ -29,7 +32,7 @@ class Poller:
         self.fd = self._epoll.fileno()
 
     def control(self, operation: int, fd: int, events: int, generation: int) -> int:
-        """Call epoll_ctl(2); return 0 or the errno. `generation` comes back with each event of this fd."""
+        """Call epoll_ctl(2); return 0 or the errno. Each event of this fd carries `generation`."""
         try:
             if operation == DELETE:
                 self._generations.pop(fd, None)
@@ -48,16 +51,16 @@ class Poller:
         return 0
 
     def wait(self, timeout: float) -> int:
-        """Wait for at most `timeout` seconds (negative: for ever); return how many events are in the batch."""
-        # PEP 475: an interrupted poll runs the Python signal handlers and goes on waiting. The loop's wakeup
-        # fd is in the set, so it ends all the same.
+        """Wait for at most `timeout` seconds (negative: forever); return how many events are in the batch."""
+        # PEP 475: an interrupted poll runs the Python signal handlers and continues to wait. It ends all the same,
+        # since the loop's wakeup fd is registered.
         limit = min(timeout, 86400.0) if timeout >= 0 else None
-        # Patching replaces the method on the type.
+        # Not the method: patching replaces it on the type.
         epoll = self._epoll
         try:
             self._batch = _original.epoll_poll(epoll, limit, self._capacity)
         except OSError:
-            # A signal handler forked, and this is the child.
+            # If a signal handler forked, this is the child, where the fork hooks have closed the instance.
             if not epoll.closed:
                 raise
             self._batch = []
@@ -69,7 +72,7 @@ class Poller:
         try:
             self._epoll.close()
         except OSError as error:
-            # From CPython 3.15 on, if the program has closed the fd itself.
+            # CPython 3.15 and newer raise this if the program has closed the fd itself.
             if error.errno != errno.EBADF:
                 raise
 
@@ -78,7 +81,7 @@ class Poller:
         return self._batch[index][0]
 
     def ready_generation(self, index: int) -> int:
-        """Return the generation that was given when that fd was registered."""
+        """Return the generation with which the fd of event number `index` was registered."""
         return self._generations.get(self._batch[index][0], -1)
 
     def ready_events(self, index: int) -> int:

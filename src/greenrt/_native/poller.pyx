@@ -1,6 +1,6 @@
-"""The epoll instance: non-raising registration, and a wait that fills a batch on the heap.
+"""An epoll instance: registration that returns an errno, and a wait that fills a batch on the heap.
 
-The batch is never on the C stack: a pointer to a C local does not survive a greenlet switch.
+The batch must not be on the C stack: a pointer to a C local does not survive a greenlet switch.
 """
 
 from libc.errno cimport EINTR, ENOSYS, EPERM, errno
@@ -10,7 +10,7 @@ from libc.stdlib cimport free, malloc
 from posix.time cimport timespec
 from posix.unistd cimport close
 
-from greenrt._native.aside import set_aside
+from greenrt._native.high_fds import move_high
 
 
 cdef extern from "<sys/epoll.h>" nogil:
@@ -25,7 +25,7 @@ cdef extern from *:
     #include <unistd.h>
     #include <sys/syscall.h>
     #include <signal.h>
-    /* By number: glibc has a wrapper only since 2.35, the kernel the call since 5.11. */
+    /* Called by number: Linux has the call since 5.11, but glibc has a wrapper only since 2.35. */
     static int greenrt_epoll_pwait2(int epfd, struct epoll_event *events, int maxevents, struct timespec *timeout)
     {
     #ifdef SYS_epoll_pwait2
@@ -49,13 +49,17 @@ ADD = EPOLL_CTL_ADD
 MODIFY = EPOLL_CTL_MOD
 DELETE = EPOLL_CTL_DEL
 
-# A wait this long (seconds) wakes up for nothing once; longer ones would overflow the kernel's types.
+# The longest wait, in seconds: longer ones would overflow the kernel's types. One needless wake-up in this time is
+# cheap.
 cdef double LONGEST_WAIT = 86400.0
 cdef bint has_pwait2 = True
 
 
 cdef class Poller:
-    """An epoll instance (epoll(7)); owner thread only, except `control`, which the kernel makes safe."""
+    """An epoll instance (epoll(7)). Owner thread only, except `control`, which is thread-safe in the kernel.
+
+    capacity: how many events a batch can hold. `fd` is the descriptor of the instance; -1 once it is closed.
+    """
 
     def __cinit__(self, int capacity=1024):
         self.fd = -1
@@ -66,7 +70,7 @@ cdef class Poller:
         self.fd = epoll_create1(EPOLL_CLOEXEC)
         if self.fd < 0:
             PyErr_SetFromErrno(OSError)
-        self.fd = set_aside(self.fd)
+        self.fd = move_high(self.fd)
 
     def __dealloc__(self):
         if self.fd >= 0:
@@ -74,7 +78,7 @@ cdef class Poller:
         free(self.batch)
 
     cpdef int control(self, int operation, int fd, unsigned int events, unsigned int generation):
-        """Call epoll_ctl(2); return 0 or the errno. `generation` comes back with each event of this fd."""
+        """Call epoll_ctl(2); return 0 or the errno. Each event of this fd carries `generation`."""
         cdef epoll_event event
         event.events = events
         event.data.u64 = (<uint64_t>generation << 32) | <uint32_t>fd
@@ -83,9 +87,9 @@ cdef class Poller:
         return errno
 
     cpdef int wait(self, double timeout) except -1:
-        """Wait for at most `timeout` seconds (negative: for ever); return how many events are in the batch.
+        """Wait for at most `timeout` seconds (negative: forever); return how many events are in the batch.
 
-        An interruption by a signal (EINTR) ends the wait with 0 events: the caller runs the handlers.
+        A signal (EINTR) ends the wait with 0 events: the caller runs the handlers.
         """
         cdef int count
         cdef int epfd = self.fd
@@ -95,7 +99,7 @@ cdef class Poller:
         cdef int finalizing = Py_IsFinalizing()
         global has_pwait2
         if timeout == 0.0:
-            # Does not sleep, but may walk a long ready list: other threads may run meanwhile.
+            # This does not sleep, but may walk a long ready list. Other threads may run meanwhile.
             with nogil:
                 count = epoll_wait(epfd, batch, capacity, 0)
                 greenrt_stay_if_finalizing(finalizing)
@@ -113,11 +117,11 @@ cdef class Poller:
                 with nogil:
                     count = greenrt_epoll_pwait2(epfd, batch, capacity, &limit)
                     greenrt_stay_if_finalizing(finalizing)
-                # Some sandboxes answer EPERM to system calls they do not know.
+                # Some sandboxes return EPERM for system calls that they do not know.
                 if count < 0 and (errno == ENOSYS or errno == EPERM):
                     has_pwait2 = False
             if not has_pwait2:
-                # Milliseconds, rounded up: never early.
+                # In milliseconds, rounded up: a wait never ends early.
                 with nogil:
                     count = epoll_wait(epfd, batch, capacity, <int>ceil(timeout * 1e3))
                     greenrt_stay_if_finalizing(finalizing)
@@ -138,7 +142,7 @@ cdef class Poller:
         return <int>(self.batch[index].data.u64 & 0xFFFFFFFFu)
 
     cpdef unsigned int ready_generation(self, int index):
-        """Return the generation that was given when that fd was registered."""
+        """Return the generation with which the fd of event number `index` was registered."""
         return <unsigned int>(self.batch[index].data.u64 >> 32)
 
     cpdef unsigned int ready_events(self, int index):

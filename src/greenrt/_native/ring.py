@@ -8,10 +8,10 @@ __all__ = ["Ring"]
 
 
 class Ring(deque[Any]):
-    """A first-in first-out queue; owner thread only."""
+    """A first-in first-out queue. Owner thread only."""
 
     __slots__ = ()
 
     def peek(self) -> Any:
-        """Return the first item without removing it, or None when there is none."""
+        """Return the first item without removing it; None if the queue is empty."""
         return self[0] if self else None

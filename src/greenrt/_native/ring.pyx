@@ -3,10 +3,10 @@
 
 
 cdef class Ring:
-    """A first-in first-out queue; owner thread only.
+    """A first-in first-out queue. Owner thread only.
 
-    The slots are a Python list, not a C array, so that the cyclic garbage collector sees what is queued. It grows
-    before it is full: a wake while memory has run out finds a place.
+    The slots are a Python list, not a C array, so that the cyclic garbage collector sees the queued objects. The list
+    grows before it is full: a wake-up still finds a free slot if there is no more memory.
     """
 
     def __cinit__(self):
@@ -26,7 +26,7 @@ cdef class Ring:
         self.count += 1
 
     cpdef appendleft(self, object item):
-        """Add `item` before the first one. Not between a `peek` and its `popleft`."""
+        """Add `item` before the first one. Must not be called between a `peek` and its `popleft`."""
         if self.count > self.mask - (self.mask >> 2):
             self._grow()
         self.head = (self.head - 1) & self.mask
@@ -34,9 +34,9 @@ cdef class Ring:
         self.count += 1
 
     cpdef object popleft(self):
-        """Remove and return the first item; raise IndexError when there is none."""
+        """Remove and return the first item; raise IndexError if the queue is empty."""
         if self.count == 0:
-            raise IndexError("pop from an empty run queue")
+            raise IndexError("the run queue is empty; test its length before popleft()")
         cdef object item = self.slots[self.head]
         self.slots[self.head] = None
         self.head = (self.head + 1) & self.mask
@@ -44,12 +44,12 @@ cdef class Ring:
         return item
 
     cpdef object peek(self):
-        """Return the first item without removing it, or None when there is none."""
+        """Return the first item without removing it; None if the queue is empty."""
         return self.slots[self.head] if self.count else None
 
     cpdef clear(self):
         """Drop all items."""
-        # Dropping an item may run a finalizer that appends: detach the old slots first.
+        # Dropping an item may run a finalizer that appends, so the old slots are detached first.
         cdef list dropped = self.slots
         self.slots = [None] * 64
         self.head = self.count = 0
@@ -63,11 +63,12 @@ cdef class Ring:
         try:
             self.slots = old[head:] + old[:head] + [None] * len(old)
         except MemoryError:
-            # No more in here: Cython's code for a clause that may raise takes a traceback for granted.
+            # Nothing else here: Cython's code for an except clause that may raise assumes that it can make a
+            # traceback.
             failed = True
         if failed:
             if self.count > self.mask:
-                raise MemoryError("no memory for the run queue to grow")
+                raise MemoryError("the run queue is full, and there is no memory to grow it")
             return
         self.head = 0
         self.mask = len(self.slots) - 1

@@ -1,4 +1,4 @@
-"""signalfd(2) (plain twin: Python has no call for it)."""
+"""signalfd(2), a file descriptor that reports blocked signals (plain twin: Python has no such call)."""
 
 from greenrt._typing import Any
 
@@ -6,8 +6,8 @@ __all__ = ["signalfd"]
 
 
 def signalfd(signals: Any) -> int:
-    """Return a new fd that is readable while one of `signals` is pending for the calling thread; -1: there is none.
+    """Return a new fd that is readable while one of `signals` is pending for the calling thread; -1 on failure.
 
-    The signals must be blocked. The fd is non-blocking and is closed by exec.
+    The caller must have blocked the signals. The fd is non-blocking, and exec closes it.
     """
     return -1

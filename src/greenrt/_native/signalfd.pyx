@@ -1,4 +1,4 @@
-"""signalfd(2), where there is one: an fd to wait for blocked signals."""
+"""signalfd(2), a file descriptor that reports blocked signals; only on Linux."""
 
 cdef extern from *:
     """
@@ -18,9 +18,9 @@ cdef extern from *:
 
 
 def signalfd(signals):
-    """Return a new fd that is readable while one of `signals` is pending for the calling thread; -1: there is none.
+    """Return a new fd that is readable while one of `signals` is pending for the calling thread; -1 on failure.
 
-    The signals must be blocked. The fd is non-blocking and is closed by exec.
+    The caller must have blocked the signals. The fd is non-blocking, and exec closes it.
     """
     cdef sigset_t mask
     sigemptyset(&mask)

@@ -1,4 +1,4 @@
-"""Socket calls that neither block nor raise when nothing is ready (plain twin)."""
+"""Socket calls that never block, and that return a marker if they would have to (plain twin)."""
 
 import _socket
 
@@ -15,7 +15,7 @@ __all__ = [
     "transmit",
 ]
 
-# Absent from the module on systems without it.
+# Some systems do not have this flag.
 DONTWAIT: int = getattr(_socket, "MSG_DONTWAIT", 0)
 
 
@@ -28,35 +28,35 @@ class _WouldBlock:
         return "WOULD_BLOCK"
 
 
-# What `attempt` returns when the method would have had to wait.
+# The result of `attempt` if the method would have to wait.
 WOULD_BLOCK: Any = _WouldBlock()
 
 
 def descriptor(sock: _socket.socket) -> int:
-    """Return the fd of a socket; -1 if it is closed."""
+    """Return the file descriptor of `sock`; -1 if it is closed."""
     return sock.fileno()
 
 
 def timeout_of(sock: _socket.socket) -> float:
-    """Return a socket's timeout in seconds: 0 for non-blocking, negative for none."""
+    """Return the timeout of `sock` in seconds: 0 if it is non-blocking, negative if it has none."""
     timeout = sock.gettimeout()
     return -1.0 if timeout is None else timeout
 
 
 def plain_stream(sock: _socket.socket) -> int:
-    """Return -1: asking costs more here than the system call that it saves."""
+    """Return -1: in plain Python, the test costs more than the system call that it would save."""
     return -1
 
 
 def attempt(sock: _socket.socket, method: Any, args: tuple[Any, ...]) -> Any:
-    """Call ``method(sock, *args)``, one of `_socket.socket`'s; return WOULD_BLOCK if it would block."""
+    """Call ``method(sock, *args)``, a method of `_socket.socket`; return WOULD_BLOCK if it would block."""
     if not sock.gettimeout() or sock.fileno() < 0:
         try:
             return method(sock, *args)
         except BlockingIOError:
             return WOULD_BLOCK
-    # A positive timeout would make the method wait in poll(2), with all greenlets: a second object on the same fd has
-    # none. (Its family's number alone decides how addresses are read.)
+    # A positive timeout would make the method wait in poll(2), which blocks all greenlets. So the method is called on
+    # a second object without timeout for the same fd. (Only the family number decides how addresses are parsed.)
     copy = _socket.socket(sock.family, sock.type, sock.proto, sock.fileno())
     try:
         return method(copy, *args)
@@ -67,20 +67,26 @@ def attempt(sock: _socket.socket, method: Any, args: tuple[Any, ...]) -> Any:
 
 
 def receive(sock: _socket.socket, size: int, flags: int) -> bytes | None:
-    """recv(2) without waiting: return the bytes, or None when there are none yet."""
+    """Call recv(2) without waiting; return at most `size` bytes, or None if there is no data yet."""
     data = attempt(sock, _socket.socket.recv, (size, flags | DONTWAIT))
     return None if data is WOULD_BLOCK else data
 
 
 def receive_into(sock: _socket.socket, buffer: Any, start: int, size: int, flags: int) -> int:
-    """recv(2) into `buffer` from `start` on, at most `size` bytes, without waiting: the count, -1 for none yet."""
+    """Call recv(2) without waiting, into `buffer` from offset `start` on, for at most `size` bytes.
+
+    Returns the number of bytes, or -1 if there is no data yet.
+    """
     view = memoryview(buffer).cast("B")[start : start + size]
     count = attempt(sock, _socket.socket.recv_into, (view, size, flags | DONTWAIT))
     return -1 if count is WOULD_BLOCK else count
 
 
 def transmit(sock: _socket.socket, data: Any, start: int, flags: int) -> int:
-    """send(2) what `data` holds from `start` on, without waiting: return the count, or -1 when nothing fits yet."""
+    """Call send(2) without waiting, for the bytes of `data` from offset `start` on.
+
+    Returns the number of bytes sent, or -1 if the socket's buffer is full.
+    """
     view = memoryview(data).cast("B")[start:] if start else data
     count = attempt(sock, _socket.socket.send, (view, flags | DONTWAIT))
     return -1 if count is WOULD_BLOCK else count

@@ -1,4 +1,4 @@
-"""Socket calls that neither block nor raise when nothing is ready, on the stdlib's own socket objects."""
+"""Calls on the standard library's socket objects that never block, and that return a marker if they would have to."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -29,8 +29,9 @@ cdef extern from "Python.h":
 cdef extern from *:
     """
     #include <Python.h>
-    /* The beginning of PySocketSockObject (CPython's Modules/socketmodule.h), which no header installs. It has been
-       the same from 3.5 to 3.14; whether it is that of this interpreter is tested below, on a real socket. */
+    /* The first fields of PySocketSockObject (CPython's Modules/socketmodule.h), which no installed header declares.
+       They are the same from 3.5 to 3.14; the code below tests with a real socket whether this interpreter has them.
+       */
     typedef struct {
         PyObject_HEAD
         int fd;
@@ -41,7 +42,7 @@ cdef extern from *:
         int64_t timeout;
     } greenrt_sock;
     #define GREENRT_SCRATCH 65536
-    /* One is enough: its user holds the GIL, and copies out of it at once. */
+    /* One buffer is enough: its user holds the GIL, and copies the data out at once. */
     static char greenrt_scratch[GREENRT_SCRATCH];
     """
     ctypedef struct greenrt_sock:
@@ -75,21 +76,21 @@ _test_layout()
 
 
 cdef inline greenrt_sock *raw_of(object sock):
-    """Return the C fields of a socket object, NULL if they can't be reached."""
-    # isinstance() would ask the class of sockets for an __instancecheck__ each time.
+    """Return the C fields of a socket object; NULL if their layout is unknown."""
+    # isinstance() would look up __instancecheck__ on the class of sockets each time.
     if layout_known and PyObject_TypeCheck(sock, <PyTypeObject *>socket_type):
         return <greenrt_sock *><PyObject *>sock
     return NULL
 
 
 cpdef int descriptor(object sock) except? -1:
-    """Return the fd of a socket; -1 if it is closed."""
+    """Return the file descriptor of `sock`; -1 if it is closed."""
     cdef greenrt_sock *raw = raw_of(sock)
     return raw.fd if raw != NULL else sock.fileno()
 
 
 cpdef double timeout_of(object sock) except? -2.0:
-    """Return a socket's timeout in seconds: 0 for non-blocking, negative for none."""
+    """Return the timeout of `sock` in seconds: 0 if it is non-blocking, negative if it has none."""
     cdef greenrt_sock *raw = raw_of(sock)
     if raw != NULL:
         return raw.timeout / 1e9
@@ -98,10 +99,10 @@ cpdef double timeout_of(object sock) except? -2.0:
 
 
 cpdef int plain_stream(object sock) except? -1:
-    """Return the fd if it is that of a TCP socket that may wait, else -1.
+    """Return the fd if `sock` is a TCP socket that is not in non-blocking mode, else -1.
 
-    Of these alone a short read says that nothing more is there: Unix sockets end reads at ancillary data, SCTP
-    at messages.
+    Only on TCP sockets does a short read mean that there is no more data: on Unix sockets a read ends at ancillary
+    data, on SCTP sockets at the end of a message.
     """
     cdef greenrt_sock *raw = raw_of(sock)
     if raw == NULL or raw.timeout == 0 or (raw.type & 0xF) != SOCK_STREAM:
@@ -112,18 +113,18 @@ cpdef int plain_stream(object sock) except? -1:
 
 
 cpdef object receive(object sock, Py_ssize_t size, int flags):
-    """recv(2) without waiting: return the bytes, or None when there are none yet."""
+    """Call recv(2) without waiting; return at most `size` bytes, or None if there is no data yet."""
     cdef int fd = descriptor(sock)
     cdef ssize_t count
     if size < 0:
         raise ValueError("negative buffersize in recv")
     if size == 0:
         return b""
-    # With MSG_TRUNC the kernel returns a datagram's real length, which may exceed the scratch buffer.
+    # With MSG_TRUNC the kernel returns the real length of a datagram, which may exceed the scratch buffer.
     if size > GREENRT_SCRATCH or flags & MSG_TRUNC:
         return _receive_much(fd, size, flags)
     while True:
-        # With the GIL: giving it up costs more than a call that doesn't wait.
+        # The thread keeps the GIL: releasing it costs more than a call that does not wait.
         count = c_recv(fd, greenrt_scratch, size, flags | MSG_DONTWAIT)
         if count >= 0:
             return PyBytes_FromStringAndSize(greenrt_scratch, count)
@@ -144,10 +145,10 @@ cdef object _receive_much(int fd, Py_ssize_t size, int flags):
                 count = c_recv(fd, start, size, flags | MSG_DONTWAIT)
             if count >= 0:
                 if count < size >> 1:
-                    # Shrinking it would leave most of it allocated.
+                    # Shrinking the object would leave most of its memory allocated.
                     return PyBytes_FromStringAndSize(start, count)
                 if count > size and PY_VERSION_HEX >= 0x030F0000:
-                    # As CPython's socket.recv from 3.15 on; before, what follows the `size` bytes is left over.
+                    # CPython's socket.recv does so from 3.15 on; before, the rest of the buffer is uninitialized.
                     raise ValueError("size larger than allocated size")
                 _PyBytes_Resize(&whole, count)
                 return <object>whole
@@ -161,7 +162,10 @@ cdef object _receive_much(int fd, Py_ssize_t size, int flags):
 
 
 cpdef Py_ssize_t receive_into(object sock, object buffer, Py_ssize_t start, Py_ssize_t size, int flags) except? -2:
-    """recv(2) into `buffer` from `start` on, at most `size` bytes, without waiting: the count, -1 for none yet."""
+    """Call recv(2) without waiting, into `buffer` from offset `start` on, for at most `size` bytes.
+
+    Returns the number of bytes, or -1 if there is no data yet. Raises BufferError if the buffer is too small.
+    """
     cdef int fd = descriptor(sock)
     cdef Py_buffer view
     cdef ssize_t count
@@ -183,7 +187,11 @@ cpdef Py_ssize_t receive_into(object sock, object buffer, Py_ssize_t start, Py_s
 
 
 cpdef Py_ssize_t transmit(object sock, object data, Py_ssize_t start, int flags) except? -2:
-    """send(2) what `data` holds from `start` on, without waiting: return the count, or -1 when nothing fits yet."""
+    """Call send(2) without waiting, for the bytes of `data` from offset `start` on.
+
+    Returns the number of bytes sent, or -1 if the socket's buffer is full. Raises BufferError if `start` is outside
+    `data`.
+    """
     cdef int fd = descriptor(sock)
     cdef Py_buffer view
     cdef ssize_t count
@@ -196,7 +204,7 @@ cpdef Py_ssize_t transmit(object sock, object data, Py_ssize_t start, int flags)
                 with nogil:
                     count = c_send(fd, <char *>view.buf + start, view.len - start, flags | MSG_DONTWAIT)
             else:
-                # With the GIL: giving it up costs more than a short call that doesn't wait.
+                # The thread keeps the GIL: releasing it costs more than a short call that does not wait.
                 count = c_send(fd, <char *>view.buf + start, view.len - start, flags | MSG_DONTWAIT)
             if count >= 0:
                 return count
@@ -211,7 +219,7 @@ cpdef Py_ssize_t transmit(object sock, object data, Py_ssize_t start, int flags)
 
 
 cpdef object attempt(object sock, object method, tuple args):
-    """Call ``method(sock, *args)``, one of `_socket.socket`'s; return WOULD_BLOCK if it would block."""
+    """Call ``method(sock, *args)``, a method of `_socket.socket`; return WOULD_BLOCK if it would block."""
     cdef greenrt_sock *raw = raw_of(sock)
     cdef long long timeout
     if raw == NULL:
@@ -222,7 +230,7 @@ cpdef object attempt(object sock, object method, tuple args):
             return method(sock, *args)
         except BlockingIOError:
             return WOULD_BLOCK
-    # A positive timeout would make the method wait in poll(2), with all greenlets.
+    # A positive timeout would make the method wait in poll(2), which blocks all greenlets.
     raw.timeout = -1
     try:
         return method(sock, *args)
@@ -251,5 +259,5 @@ class _WouldBlock:
         return "WOULD_BLOCK"
 
 
-# What `attempt` returns when the method would have had to wait.
+# The result of `attempt` if the method would have to wait.
 WOULD_BLOCK = _WouldBlock()

@@ -1,4 +1,4 @@
-"""How a file looks now, so that its reader knows whether to read it again (plain twin)."""
+"""A stamp of a file's state, which tells its reader whether to read the file again (plain twin)."""
 
 import os
 import struct
@@ -9,9 +9,9 @@ _LOOK = struct.Struct("=QQqqq")
 
 
 def stamp(path: str) -> bytes:
-    """Return what changes when the file `path` does: device, inode, size, mtime and ctime; empty if there is none.
+    """Return bytes that change if the file `path` changes: device, inode, size, mtime and ctime, from stat(2).
 
-    path: in UTF-8, without a null byte. No file and a path that cannot be followed look the same. Source: stat(2).
+    path: without a null byte; it is encoded in UTF-8. Returns an empty object if stat(2) fails for any reason.
     """
     try:
         found = os.stat(path)

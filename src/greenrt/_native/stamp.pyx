@@ -1,6 +1,6 @@
-"""How a file looks now, so that its reader knows whether to read it again.
+"""A stamp of a file's state, which tells its reader whether to read the file again.
 
-os.stat makes thirty objects to say it, in three microseconds; this takes as long as the system call.
+os.stat makes thirty objects and takes three microseconds; this takes only the time of the system call.
 """
 
 from cpython.unicode cimport PyUnicode_AsUTF8
@@ -30,14 +30,14 @@ cdef extern from *:
 
 
 cpdef bytes stamp(str path):
-    """Return what changes when the file `path` does: device, inode, size, mtime and ctime; empty if there is none.
+    """Return bytes that change if the file `path` changes: device, inode, size, mtime and ctime, from stat(2).
 
-    path: in UTF-8, without a null byte. No file and a path that cannot be followed look the same. Source: stat(2).
+    path: without a null byte; it is encoded in UTF-8. Returns an empty object if stat(2) fails for any reason.
     """
     cdef Look look
     cdef const char *start = PyUnicode_AsUTF8(path)
     cdef int failed
-    # Others run meanwhile: the file may be on a disk that is far away.
+    # Other threads run meanwhile: the file may be on a slow network file system.
     with nogil:
         failed = greenrt_stamp(start, &look)
     return b"" if failed else (<const char *>&look)[: sizeof(look)]

@@ -11,12 +11,12 @@ cdef class Fiber(greenlet):
     cdef public object park
     cdef public object pending
     cdef public object locals
-    # What its end sets; made when a greenlet waits for the end.
+    # Set when the fiber ends; made when the first greenlet waits for that.
     cdef public object latch
-    # Where it was spawned: the code and the instruction, rendered when asked for.
+    # The place where it was spawned: code object and instruction offset (bytes); rendered on request.
     cdef public object site_code
     cdef public int site_offset
-    # Whether its entry in the run queue holds, and whether it has started.
+    # Whether its entry in the run queue is valid, and whether it has started.
     cdef public bint queued
     cdef public bint begun
 
@@ -27,7 +27,7 @@ cdef class Fiber(greenlet):
 cpdef greenlet current()
 cpdef greenlet current_or_none()
 cpdef greenlet current_or_last()
-cpdef bint ending() noexcept
+cpdef bint is_finalizing() noexcept
 cpdef object execute(Fiber fiber)
 cpdef object execute_current()
 cpdef Fiber as_fiber(object target)
@@ -38,4 +38,4 @@ cpdef object throw_into(greenlet target, object error)
 cpdef bint is_active(greenlet target)
 cpdef bint has_started(greenlet target)
 cpdef object code_of(object function)
-cpdef place(Fiber target, object hub)
+cpdef attach_to_hub(Fiber target, object hub)

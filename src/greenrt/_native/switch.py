@@ -1,8 +1,8 @@
-"""Greenlet switching, and the greenlet base class that carries our per-greenlet state (plain twin)."""
+"""Greenlet switching, and the greenlet base class with greenrt's per-greenlet state (plain twin)."""
 
 import sys
 from contextvars import copy_context
-from sys import is_finalizing as ending
+from sys import is_finalizing
 from types import FunctionType, MethodType
 
 from greenlet import getcurrent as current
@@ -14,36 +14,36 @@ __all__ = [
     "SURVIVES_FINALIZATION",
     "Fiber",
     "as_fiber",
+    "attach_to_hub",
     "code_of",
     "current",
     "current_or_last",
     "current_or_none",
-    "ending",
     "execute",
     "execute_current",
     "greenlet",
     "has_started",
     "hold",
     "is_active",
-    "place",
+    "is_finalizing",
     "resume",
     "resume_held",
     "throw_into",
 ]
 
 
-# Until CPython 3.13 a thread that asks for the GIL while the interpreter is being finalized is unwound, which crashes
-# in a greenlet. The compiled build stops the unwinding.
+# Until CPython 3.13, a thread that asks for the GIL while the interpreter is being finalized is unwound, which
+# crashes in a greenlet. The compiled build stops the unwinding.
 SURVIVES_FINALIZATION = sys.version_info >= (3, 14)
 
 _dead = greenlet.dead.__get__
 
-# What runs while the interpreter is being finalized, when greenlet doesn't say any more.
+# The greenlet that runs while the interpreter is being finalized, when greenlet no longer reports it.
 _last = current()
 
 
 class Fiber(greenlet):
-    """A greenlet with the state that parking and killing need; the hub and every spawned greenlet are fibers."""
+    """A greenlet with the state that parking and killing need. The hub and every spawned greenlet are fibers."""
 
     hub: Any = None
     park: Any = None
@@ -56,10 +56,10 @@ class Fiber(greenlet):
     begun: bool = False
 
     def keep_latch(self, fresh: Any) -> Any:
-        """Make `fresh` the latch unless there is one; return the one that there is. Any thread."""
-        # Atomic, unlike a look and a store.
+        """Make `fresh` the latch unless the fiber has one; return the latch. May be called from any thread."""
+        # Atomic, unlike a test and a store.
         kept = self.__dict__.setdefault("latch", fresh)
-        # None: there was one, and the end has dropped it.
+        # None: the fiber had a latch, and has dropped it at its end.
         return fresh if kept is None else kept
 
     def _execute(self) -> Any:
@@ -67,29 +67,34 @@ class Fiber(greenlet):
 
 
 def execute(fiber: Fiber) -> Any:
-    """Run the body of `fiber`, which is the running greenlet: the first thing that its first switch calls."""
+    """Run the body of `fiber`, which is the running greenlet. The first switch to it calls this."""
     return fiber._execute()
 
 
 def execute_current() -> Any:
-    """`execute` the running greenlet. Not a method: a started greenlet would hold a bound one for all its life."""
-    # No variable refers to the greenlet: the traceback of an error that it keeps as its result leads to this frame.
+    """Run the body of the running greenlet.
+
+    This is not a method: a started greenlet would keep a reference to a bound method until it ends.
+    """
+    # No local variable refers to the greenlet: if it fails, its result is an error whose traceback includes this
+    # frame.
     return current()._execute()  # type: ignore[attr-defined]
 
 
 def current_or_none() -> greenlet | None:
     """Return the running greenlet of this thread; None once the interpreter is being finalized."""
-    # greenlet asks the same; not all versions do.
+    # Some versions of greenlet make the same test.
     try:
-        return None if ending() else current()
+        return None if is_finalizing() else current()
     except RuntimeError:
         return None
 
 
 def current_or_last() -> greenlet:
-    """Return the running greenlet; the main one of the main thread once the interpreter is being finalized.
+    """Return the running greenlet; once the interpreter is being finalized, the main greenlet of the main thread.
 
-    For ownership checks only. Code that may switch uses the others: daemon threads don't go on at the end.
+    For ownership checks only. Code that may switch uses `current` or `current_or_none`, since daemon threads no
+    longer run during finalization.
     """
     running = current_or_none()
     return _last if running is None else running
@@ -101,50 +106,50 @@ def as_fiber(target: Any) -> Fiber | None:
 
 
 def resume(target: greenlet) -> Any:
-    """Switch to `target`; return what is switched back, or raise what is thrown here."""
+    """Switch to `target`; return the value of the switch back, or raise the exception that is thrown here."""
     return target.switch()
 
 
 def hold(target: greenlet) -> Any:
-    """Return a reference to `target`, an active greenlet; only for `resume_held`, which must come next."""
+    """Return a reference to `target`, an active greenlet. The next call must pass it to `resume_held`."""
     return target
 
 
 def resume_held(held: Any) -> Any:
-    """`resume` what `hold` returned. The compiled twin keeps no reference while the caller is suspended."""
+    """Resume the greenlet that `hold` returned. (The compiled twin keeps no reference during the switch.)"""
     return held.switch()
 
 
 def throw_into(target: greenlet, error: BaseException) -> Any:
-    """Raise the exception instance `error` in `target`; return what is switched back."""
+    """Raise the exception instance `error` in `target`; return the value of the switch back."""
     return target.throw(type(error), error)
 
 
 def is_active(target: greenlet) -> bool:
-    """Tell whether `target` has started and has not finished."""
-    # Not by its truth value: subclasses count as true from their start on.
+    """Return whether `target` has started and has not finished."""
+    # The truth value of `target` does not answer this: subclasses may override it.
     return greenlet.__bool__(target)
 
 
 def has_started(target: greenlet) -> bool:
-    """Tell whether `target` has ever run, or was thrown into before it could: it can't be started any more."""
+    """Return whether `target` has run, or an exception was thrown into it before: it can't be started again."""
     return is_active(target) or bool(_dead(target))
 
 
 def code_of(function: Any) -> Any:
-    """Return the code of a Python function or method, else None."""
+    """Return the code object of a Python function or method; None for other callables."""
     if isinstance(function, MethodType):
         function = function.__func__
     return function.__code__ if isinstance(function, FunctionType) else None
 
 
-def place(target: Fiber, hub: Any) -> None:
-    """Make `hub` the parent of a new greenlet, give it a copy of the running context (contextvars), note the site."""
+def attach_to_hub(target: Fiber, hub: Any) -> None:
+    """Make `hub` the parent of a new greenlet, copy the current context (contextvars), record the caller's line."""
     target.parent = hub
     target.hub = hub
     target.gr_context = copy_context()
     frame: Any = sys._getframe(1)
-    # Out of greenrt's own files: the compiled ones have no frames.
+    # Skip greenrt's own frames: compiled modules have none.
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("greenrt._"):
         frame = frame.f_back
     target.site_code = frame.f_code

@@ -1,4 +1,4 @@
-"""Greenlet switching through greenlet's C API, and the greenlet base class that carries our per-greenlet state."""
+"""Greenlet switching through greenlet's C API, and the greenlet base class with greenrt's per-greenlet state."""
 
 from cpython.exc cimport PyErr_Clear
 from cpython.method cimport PyMethod_Check
@@ -8,16 +8,16 @@ from greenlet import getcurrent
 
 
 cdef extern from "greenlet.h":
-    # A void macro that leaves NULL function pointers behind on failure: the exception must be checked for.
+    # A void macro. On failure it leaves NULL function pointers, so the exception must be checked for.
     void PyGreenlet_Import() except *
     ctypedef struct CGreenlet "PyGreenlet":
         pass
 
     greenlet PyGreenlet_GetCurrent()
-    # The same, for callers that want a NULL.
+    # The same function, for callers that handle a NULL.
     CGreenlet *try_current "PyGreenlet_GetCurrent"()
     object PyGreenlet_Switch(greenlet target, PyObject *args, PyObject *kwargs)
-    # The same, for a reference that the switch does not keep.
+    # The same function, for a reference that the switch does not keep.
     object switch_to_borrowed "PyGreenlet_Switch"(PyObject *target, PyObject *args, PyObject *kwargs)
     object PyGreenlet_Throw(greenlet target, PyObject *type, PyObject *value, PyObject *traceback)
     int PyGreenlet_ACTIVE(greenlet target)
@@ -37,7 +37,7 @@ cdef extern from "Python.h":
     ctypedef struct PyFrameObject:
         pass
 
-    # The same as of objects, for a pointer that no variable owns.
+    # Reference counting for a pointer that no variable owns.
     Py_ssize_t count_references "Py_REFCNT"(PyObject *target)
     void drop "Py_DECREF"(PyObject *target)
 
@@ -58,19 +58,19 @@ cdef extern from "Python.h":
 
 PyGreenlet_Import()
 
-# See the plain twin: there, the hubs of other threads must be stopped before.
+# See the plain twin, with which the hubs of other threads must stop before finalization.
 SURVIVES_FINALIZATION = True
 
-# What runs while the interpreter is being finalized, when greenlet doesn't say any more.
+# The greenlet that runs while the interpreter is being finalized, when greenlet no longer reports it.
 cdef greenlet _last = getcurrent()
 
 
 cdef class Fiber(greenlet):
-    """A greenlet with the state that parking and killing need; the hub and every spawned greenlet are fibers."""
+    """A greenlet with the state that parking and killing need. The hub and every spawned greenlet are fibers."""
 
     cpdef object keep_latch(self, object fresh):
-        """Make `fresh` the latch unless there is one; return the one that there is. Any thread."""
-        # Atomic: nothing but C between the look and the store.
+        """Make `fresh` the latch unless the fiber has one; return the latch. May be called from any thread."""
+        # Atomic: only C code runs between the test and the store.
         if self.latch is None:
             self.latch = fresh
         return self.latch
@@ -84,29 +84,32 @@ cdef object _execute(object fiber):
 
 
 cpdef object execute(Fiber fiber):
-    """Run the body of `fiber`, which is the running greenlet: the first thing that its first switch calls.
+    """Run the body of `fiber`, which is the running greenlet. The first switch to it calls this.
 
-    Until CPython 3.13 a native thread that asks for the GIL while the interpreter is being finalized ends there, by
-    pthread_exit(3), which unwinds the C stack. The unwinding stops here, and the thread sleeps for ever: above this
-    frame lie the frames of other greenlets.
+    Until CPython 3.13, pthread_exit(3) ends a native thread that asks for the GIL while the interpreter is being
+    finalized, and unwinds its C stack. The unwinding stops in this frame, since the frames above it belong to other
+    greenlets, and the thread sleeps forever.
     """
     return greenrt_run_guarded(_execute, fiber)
 
 
 cpdef object execute_current():
-    """`execute` the running greenlet. Not a method: a started greenlet would hold a bound one for all its life."""
+    """Run the body of the running greenlet.
+
+    This is not a method: a started greenlet would keep a reference to a bound method until it ends.
+    """
     cdef Fiber fiber = PyGreenlet_GetCurrent()
     return greenrt_run_guarded(_execute, fiber)
 
 
 cpdef greenlet current():
-    """Return the running greenlet of this thread. RuntimeError once the interpreter is being finalized."""
+    """Return the running greenlet of this thread. Raises RuntimeError once the interpreter is being finalized."""
     return PyGreenlet_GetCurrent()
 
 
 cpdef greenlet current_or_none():
     """Return the running greenlet of this thread; None once the interpreter is being finalized."""
-    # greenlet asks the same; not all versions do.
+    # Some versions of greenlet make the same test.
     if Py_IsFinalizing():
         return None
     cdef PyObject *found = <PyObject *>try_current()
@@ -119,16 +122,17 @@ cpdef greenlet current_or_none():
 
 
 cpdef greenlet current_or_last():
-    """Return the running greenlet; the main one of the main thread once the interpreter is being finalized.
+    """Return the running greenlet; once the interpreter is being finalized, the main greenlet of the main thread.
 
-    For ownership checks only. Code that may switch uses the others: daemon threads don't go on at the end.
+    For ownership checks only. Code that may switch uses `current` or `current_or_none`, since daemon threads no
+    longer run during finalization.
     """
     cdef greenlet running = current_or_none()
     return _last if running is None else running
 
 
-cpdef bint ending() noexcept:
-    """Tell whether the interpreter is being finalized: no other code runs any more, and modules lose their names."""
+cpdef bint is_finalizing() noexcept:
+    """Return whether the interpreter is being finalized: no other thread runs, and modules lose their names."""
     return Py_IsFinalizing()
 
 
@@ -138,22 +142,22 @@ cpdef Fiber as_fiber(object target):
 
 
 cpdef object resume(greenlet target):
-    """Switch to `target`; return what is switched back, or raise what is thrown here."""
+    """Switch to `target`; return the value of the switch back, or raise the exception that is thrown here."""
     return PyGreenlet_Switch(target, NULL, NULL)
 
 
 cpdef size_t hold(greenlet target) noexcept:
-    """Return a reference to `target`, an active greenlet; only for `resume_held`, which must come next."""
+    """Return a reference to `target`, an active greenlet. The next call must pass it to `resume_held`."""
     Py_INCREF(target)
     return <size_t><PyObject *>target
 
 
 cpdef object resume_held(size_t held):
-    """`resume` what `hold` returned, an active greenlet; no reference to it lasts while the caller is suspended."""
+    """Resume the active greenlet that `hold` returned. The call keeps no reference while the caller is suspended."""
     cdef PyObject *target = <PyObject *>held
     if count_references(target) > 1:
-        # Something else refers to the greenlet: its suspended frames, by way of its park. Before the greenlet runs,
-        # greenlet runs no code that ends those, and after the switch it does not look at its argument.
+        # The greenlet's suspended frames refer to it, by way of its park. The greenlet library runs no code that
+        # could end these frames before the greenlet runs, and it does not use its argument after the switch.
         drop(target)
         return switch_to_borrowed(target, NULL, NULL)
     cdef greenlet kept = <greenlet>target
@@ -162,36 +166,36 @@ cpdef object resume_held(size_t held):
 
 
 cpdef object throw_into(greenlet target, object error):
-    """Raise the exception instance `error` in `target`; return what is switched back."""
+    """Raise the exception instance `error` in `target`; return the value of the switch back."""
     cdef object kind = type(error)
     return PyGreenlet_Throw(target, <PyObject *>kind, <PyObject *>error, NULL)
 
 
 cpdef bint is_active(greenlet target):
-    """Tell whether `target` has started and has not finished."""
+    """Return whether `target` has started and has not finished."""
     return PyGreenlet_ACTIVE(target)
 
 
 cpdef bint has_started(greenlet target):
-    """Tell whether `target` has ever run, or was thrown into before it could: it can't be started any more."""
+    """Return whether `target` has run, or an exception was thrown into it before: it can't be started again."""
     return PyGreenlet_STARTED(target)
 
 
 cpdef object code_of(object function):
-    """Return the code of a Python function or method, else None."""
+    """Return the code object of a Python function or method; None for other callables."""
     if PyMethod_Check(function):
         function = <object>PyMethod_GET_FUNCTION(function)
     return <object>PyFunction_GET_CODE(function) if PyFunction_Check(function) else None
 
 
-cpdef place(Fiber target, object hub):
-    """Make `hub` the parent of a new greenlet, give it a copy of the running context (contextvars), note the site."""
+cpdef attach_to_hub(Fiber target, object hub):
+    """Make `hub` the parent of a new greenlet, copy the current context (contextvars), record the caller's line."""
     cdef PyThreadState *state = PyThreadState_Get()
     cdef PyFrameObject *frame = PyThreadState_GetFrame(state)
     cdef PyObject *code
     PyGreenlet_SetParent(target, hub)
     target.hub = hub
-    # No context yet: the greenlet too will make its own when it needs one.
+    # Without a context here, the greenlet makes its own when it needs one.
     if state.context != NULL:
         target.gr_context = PyContext_CopyCurrent()
     if frame != NULL:

@@ -1,4 +1,4 @@
-"""What belongs to the running OS thread: an object slot, its identity, clocks, pending signals (plain twin)."""
+"""State of the running OS thread: a slot for one object, its ident, clocks, pending signals (plain twin)."""
 
 from _signal import SIGINT
 from time import monotonic
@@ -9,20 +9,20 @@ from greenrt._typing import Any
 
 __all__ = ["check_signals", "coarse", "get_slot", "ident", "monotonic", "run_soon", "set_slot", "untrack"]
 
-# Not a thread-local: set at the very end of a thread, as a hub does, that would leave something behind each time.
-# The setter of an object clears it before the thread is gone.
+# Not a thread-local: if it is set at the very end of a thread, as a hub does, each such thread leaks memory. Callers
+# that set an object clear it before the thread ends.
 _slots: dict[int, Any] = {}
 
 coarse = monotonic
 
 
 def get_slot() -> Any:
-    """Return this thread's object, or None."""
+    """Return the object in this thread's slot, or None."""
     return _slots.get(ident())
 
 
 def set_slot(value: Any) -> None:
-    """Set this thread's object; None clears it."""
+    """Store an object in this thread's slot; None clears the slot."""
     if value is None:
         _slots.pop(ident(), None)
     else:
@@ -39,14 +39,15 @@ _atfork.register(_atfork.PRIMITIVES, _forget_other_threads)
 
 
 def check_signals() -> int:
-    """Run the Python handlers of signals that have arrived: the interpreter did so at this very call."""
+    """Run the Python handlers of signals that have arrived: the interpreter does so at the call of any function."""
     return 0
 
 
 def run_soon(function: Any) -> bool:
-    """Have the main thread call `function` at its next bytecode boundary: as a handler of SIGINT, for this once.
+    """Make the main thread call `function` at its next bytecode boundary, as a one-shot handler of SIGINT.
 
-    What it raises is raised there. False in other threads, and if SIGINT has a handler that is not of Python's.
+    An exception of `function` is raised there. Returns False in other threads, and if the handler of SIGINT was not
+    installed by Python.
     """
     previous = _original.get_signal(SIGINT)
     if previous is None:
@@ -65,4 +66,4 @@ def run_soon(function: Any) -> bool:
 
 
 def untrack(thing: object) -> None:
-    """Leave the object to the cyclic garbage collector: only C code can hide it."""
+    """Do nothing: only C code can hide an object from the cyclic garbage collector."""

@@ -1,4 +1,4 @@
-"""What belongs to the running OS thread: one object slot, its identity, clocks, pending signals."""
+"""State of the running OS thread: a slot for one object, its ident, clocks, pending signals."""
 
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
@@ -24,12 +24,15 @@ cdef extern from "Python.h":
 
 
 cpdef object get_slot():
-    """Return this thread's object, or None. A C thread-local: several times cheaper than threading.local."""
+    """Return the object in this thread's slot, or None.
+
+    The slot is a C thread-local, which is several times faster than threading.local.
+    """
     return <object>greenrt_slot if greenrt_slot != NULL else None
 
 
 cpdef set_slot(object value):
-    """Set this thread's object; None clears it. The slot is not cleared when the thread ends."""
+    """Store an object in this thread's slot; None clears the slot. The end of the thread does not clear it."""
     cdef PyObject *old
     global greenrt_slot
     old = greenrt_slot
@@ -42,7 +45,7 @@ cpdef set_slot(object value):
 
 
 cpdef unsigned long ident() noexcept:
-    """Return the identity of the running OS thread, as `_thread.get_ident` does."""
+    """Return the ident of the running OS thread, as `_thread.get_ident` does."""
     return PyThread_get_thread_ident()
 
 
@@ -54,16 +57,17 @@ cpdef double monotonic() noexcept:
 
 
 cpdef double coarse() noexcept:
-    """Return CLOCK_MONOTONIC as of the kernel's last tick (1 to 10 ms old) in seconds: a third of the price."""
+    """Return CLOCK_MONOTONIC at the kernel's last tick (1 to 10 ms ago) in seconds: three times as fast."""
     cdef timespec now
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now)
     return <double>now.tv_sec + <double>now.tv_nsec * 1e-9
 
 
 cpdef int check_signals() except -1:
-    """Run the Python handlers of signals that have arrived; raise what they raise. No-op off the main thread.
+    """Run the Python handlers of signals that have arrived, and raise their exceptions (PyErr_CheckSignals).
 
-    Compiled code has no bytecode boundaries at which CPython would do this (PyErr_CheckSignals).
+    Compiled code has no bytecode boundaries at which CPython would do this. Does nothing in threads other than the
+    main one.
     """
     return PyErr_CheckSignals()
 
@@ -76,9 +80,9 @@ cdef int _run(void *argument) except -1:
 
 
 cpdef bint run_soon(object function) except -1:
-    """Have the main thread call `function` at its next bytecode boundary, as signal handlers are (Py_AddPendingCall).
+    """Make the main thread call `function` at its next bytecode boundary, like a signal handler (Py_AddPendingCall).
 
-    What it raises is raised there. False if there are too many such calls.
+    An exception of `function` is raised there. Returns False if too many such calls are pending.
     """
     Py_INCREF(function)
     if Py_AddPendingCall(_run, <void *>function) < 0:
@@ -88,5 +92,5 @@ cpdef bint run_soon(object function) except -1:
 
 
 cpdef untrack(object thing):
-    """Hide an object from the cyclic garbage collector, for good (PyObject_GC_UnTrack)."""
+    """Hide an object from the cyclic garbage collector permanently (PyObject_GC_UnTrack)."""
     PyObject_GC_UnTrack(<PyObject *>thing)

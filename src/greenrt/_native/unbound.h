@@ -1,8 +1,8 @@
-/* A callable that passes calls on to a function and, unlike a Python function, is not bound by the classes whose
- * attribute it is. As functools.partial, which stops being one of those with 3.14, and as staticmethod, whose calls
- * take the slow road: tp_call, with a tuple and without the interpreter's help.
+/* A callable that forwards calls to a function and, unlike a Python function, is not bound when it is stored on a
+ * class. functools.partial has this property only until 3.13. staticmethod has it, but its calls are slow: tp_call,
+ * with a tuple and without vectorcall.
  *
- * Its name and the function that it stands for are in its dict, which functools.update_wrapper fills.
+ * Its dict holds its name and the wrapped function; functools.update_wrapper fills it.
  */
 
 #include <Python.h>
@@ -45,7 +45,7 @@ static void unbound_dealloc(PyObject *self)
     Py_TYPE(self)->tp_free(self);
 }
 
-/* Pickled by its name in its module. */
+/* Pickle stores its name in its module. */
 static PyObject *unbound_reduce(PyObject *self, PyObject *unused)
 {
     return PyObject_GetAttrString(self, "__qualname__");

@@ -1,10 +1,10 @@
-"""Functions that are no methods where a class has them for attributes, as builtin functions are none (plain twin)."""
+"""Callables that are not bound when stored on a class, as builtin functions are not (plain twin)."""
 
 __all__ = ["unbound"]
 
 
 class unbound(staticmethod):  # type: ignore[type-arg]
-    """A callable that passes calls on to a function, is not bound by classes, and is pickled by its name."""
+    """A callable that forwards calls to a function and is not bound when stored on a class. Pickled by name."""
 
     def __reduce__(self) -> str:
         return self.__qualname__

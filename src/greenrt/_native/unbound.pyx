@@ -1,4 +1,4 @@
-"""Functions that are no methods where a class has them for attributes, as builtin functions are none."""
+"""Callables that are not bound when stored on a class, as builtin functions are not."""
 
 from functools import update_wrapper
 from types import BuiltinFunctionType
@@ -9,9 +9,10 @@ cdef extern from "unbound.h":
 
 
 def unbound(function):
-    """Return a callable that passes calls on to `function`, is not bound by classes, and is pickled by its name.
+    """Return a callable that forwards calls to `function` and is not bound when stored on a class. Pickled by name.
 
-    As `staticmethod`, but a call costs next to nothing more. A builtin function is all that already.
+    It is like `staticmethod`, but adds almost nothing to the cost of a call. A builtin function is returned as it is,
+    since it has these properties.
     """
     if isinstance(function, BuiltinFunctionType):
         return function

@@ -1,5 +1,5 @@
 from greenrt._hub.fd_wait cimport give_way
-from greenrt._native.switch cimport ending
+from greenrt._native.switch cimport is_finalizing
 
 
 cdef object _close, _read, _write

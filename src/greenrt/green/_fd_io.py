@@ -21,7 +21,7 @@ from greenrt import _original
 from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd
 from greenrt._loop.callback import READ, WRITE
 from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
-from greenrt._native.switch import ending
+from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fds import POLLIN, POLLOUT, ready_for
 from greenrt.green._twin import standing
@@ -65,7 +65,7 @@ def _wait(fd: int, event: int) -> None:
 
 def read(fd: int, length: int, /) -> bytes:
     """Read at most `length` bytes; b"" at the end. See `os.read`."""
-    if ending() or length <= 0 or not may_wait(fd):
+    if is_finalizing() or length <= 0 or not may_wait(fd):
         return _read(fd, length)
     give_way()
     return _until_done(fd, READ, _read_now, length)  # type: ignore[no-any-return]
@@ -128,7 +128,7 @@ def preadv(fd: int, buffers: Any, offset: int, flags: int = 0, /) -> int:
 
 def write(fd: int, data: Any, /) -> int:
     """Write `data`; return how much was written: all, unless the fd is non-blocking. See `os.write`."""
-    if ending():
+    if is_finalizing():
         return _write(fd, data)
     kind = kind_of(fd)
     view = memoryview(data)
@@ -192,7 +192,7 @@ def pwritev(fd: int, buffers: Any, offset: int, flags: int = 0, /) -> int:
 
 def close(fd: int) -> None:
     """Close an fd, after waking its waiters. See `os.close`."""
-    if not ending():
+    if not is_finalizing():
         forget_fd(index(fd))
     _close(fd)
 

@@ -16,7 +16,7 @@ from greenrt._hub.fd_wait import give_way, park_on_fd
 from greenrt._hub.sleep import sleep
 from greenrt._loop.callback import READ, WRITE
 from greenrt._native.nowait import kind_of, read_now
-from greenrt._native.switch import ending
+from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fd_io import ALWAYS_READY, NO_KIND, may_wait
 from greenrt.green._fds import POLLIN, POLLOUT, ready_for, without_bool
@@ -42,7 +42,7 @@ def _not_blocking(*fds: int) -> Iterator[None]:
 
 def _is_plain(*fds: Any) -> bool:
     """Tell whether the original call is the right one: here nothing may switch, or the arguments are wrong."""
-    return ending() or not all(isinstance(fd, int) for fd in fds) or hub_for_waiting() is None
+    return is_finalizing() or not all(isinstance(fd, int) for fd in fds) or hub_for_waiting() is None
 
 
 def _until_done(

@@ -14,7 +14,7 @@ from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import give_way
 from greenrt._hub.sleep import sleep
 from greenrt._native.nowait import has_writer
-from greenrt._native.switch import ending
+from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fds import without_bool
 
@@ -36,7 +36,7 @@ _LONGEST_PAUSE = 0.02
 def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     """Open a file; return its file descriptor. See `os.open`."""
     dir_fd = without_bool(dir_fd)
-    if _waits_for_partner(path, flags, dir_fd) and not ending() and hub_for_waiting() is not None:
+    if _waits_for_partner(path, flags, dir_fd) and not is_finalizing() and hub_for_waiting() is not None:
         return _open_fifo(path, flags, mode, dir_fd)
     return _original.os_open(path, flags, mode, dir_fd=dir_fd)
 

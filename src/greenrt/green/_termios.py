@@ -11,7 +11,7 @@ from fcntl import ioctl
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import give_way
 from greenrt._hub.sleep import sleep
-from greenrt._native.switch import ending
+from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fds import without_bool
 from greenrt.green._twin import standing
@@ -47,7 +47,7 @@ def tcsetattr(fd: Any, when: int, attributes: Any, /) -> None:
 
 
 def _after_output(fd: Any, function: Any, *args: Any) -> None:
-    if ending() or hub_for_waiting() is None:
+    if is_finalizing() or hub_for_waiting() is None:
         function(*args)
         return
     give_way()
@@ -60,7 +60,7 @@ def _after_output(fd: Any, function: Any, *args: Any) -> None:
 
 def _aside(function: Any, *args: Any) -> None:
     """Call `function` in a native thread, so that other greenlets run."""
-    hub = None if ending() else hub_for_waiting()
+    hub = None if is_finalizing() else hub_for_waiting()
     if hub is None:
         function(*args)
         return

@@ -13,8 +13,8 @@ cdef extern from *:
     unsigned long PyThread_get_thread_ident()
 
 
-# How often the process has forked on the way to this one, and the thread that forked last: of those that took a gate
-# before, only that one exists.
+# How many forks led to this process, and the thread that forked last: of the threads that took a lock before the
+# fork, only that one exists.
 cdef unsigned int age = 0
 cdef unsigned long survivor = 0
 
@@ -28,14 +28,15 @@ def _after_fork_in_child():
 _atfork.register(_atfork.PRIMITIVES, _after_fork_in_child)
 
 
-cdef class Gate:
-    """A lock that can be tried, never waited for, and a list in which to leave what its holder shall do; any thread.
+cdef class TryLock:
+    """A lock that threads try but never wait for, and a list of operations for its holder. For any thread.
 
-    Waiting could deadlock with oneself: a finalizer or a signal handler may run inside any critical section.
+    A thread that waited for it could deadlock with itself: a finalizer or a signal handler may run inside any
+    critical section.
     """
 
     cpdef bint _enter(self) noexcept:
-        """Take the gate if it is free; tell whether it was."""
+        """Take the lock if it is free; return whether it was."""
         if greenrt_try(&self.held) or self._deserted():
             self.owner = PyThread_get_thread_ident()
             self.taken_at = age
@@ -43,26 +44,26 @@ cdef class Gate:
         return False
 
     cdef bint _deserted(self) noexcept:
-        """Tell whether the gate is held by a thread that a fork has left behind in the parent."""
+        """Return whether the holder of the lock is a thread that exists only in the parent of a fork."""
         return self.taken_at != age and self.owner != survivor
 
     cpdef _leave(self):
-        """Give the gate back."""
+        """Release the lock."""
         self.owner = 0
         greenrt_open(&self.held)
 
     cpdef _reopen(self):
-        """Free the gate, whatever thread held it: the child of a fork has no such thread."""
+        """Free the lock, whichever thread holds it: that thread does not exist in the child of a fork."""
         self._leave()
 
     cpdef bint _held_here(self) noexcept:
-        """Tell whether this thread holds the gate, further down its stack or in another greenlet."""
+        """Return whether this thread holds the lock, further down its stack or in another greenlet."""
         return self.held and self.owner == PyThread_get_thread_ident() and not self._deserted()
 
     cpdef _defer(self, int code, object operand):
-        """Leave an operation to the holder of the gate."""
-        # Made before the look: allocating can run a finalizer that comes here too, and between a look and a store
-        # with nothing but C between them no thread can.
+        """Queue an operation for the holder of the lock."""
+        # The list is made before the test: the allocation can run a finalizer that calls this method too. Between the
+        # test and the store only C code runs, so no other thread does.
         cdef list fresh = []
         if self._deferred is None:
             self._deferred = fresh

@@ -1,4 +1,4 @@
-cdef class Gate:
+cdef class TryLock:
     cdef volatile int held
     cdef unsigned long owner
     cdef unsigned int taken_at

@@ -2,11 +2,11 @@
 
 import threading
 
-from greenrt._native.gate import Gate
+from greenrt._native.try_lock import TryLock
 
 
 def test_one_at_a_time() -> None:
-    gate = Gate()
+    gate = TryLock()
     assert gate._enter()
     assert not gate._enter()
     gate._leave()
@@ -14,7 +14,7 @@ def test_one_at_a_time() -> None:
 
 
 def test_knows_its_thread() -> None:
-    gate = Gate()
+    gate = TryLock()
     assert not gate._held_here()
     gate._enter()
     assert gate._held_here()
@@ -28,7 +28,7 @@ def test_knows_its_thread() -> None:
 
 
 def test_a_subclass_need_not_call_init() -> None:
-    class Sub(Gate):
+    class Sub(TryLock):
         def __init__(self, _argument: str) -> None:
             pass
 
@@ -36,7 +36,7 @@ def test_a_subclass_need_not_call_init() -> None:
 
 
 def test_excludes_threads() -> None:
-    gate, counter, tries = Gate(), [0], 20_000
+    gate, counter, tries = TryLock(), [0], 20_000
 
     def work() -> None:
         done = 0

@@ -5,10 +5,10 @@ from greenrt._native.fields import blank
 from greenrt._original import RLock, renew_lock
 from greenrt._typing import Any, Self
 
-__all__ = ["Gate"]
+__all__ = ["TryLock"]
 
 
-# How often the process has forked on the way to this one.
+# How many forks led to this process.
 _age = 0
 _renewing = RLock()
 
@@ -22,8 +22,8 @@ def _after_fork_in_child() -> None:
 _atfork.register(_atfork.PRIMITIVES, _after_fork_in_child)
 
 
-class Gate:
-    """A lock that can be tried, never waited for, and a list of what its holder shall do; any thread."""
+class TryLock:
+    """A lock that threads try but never wait for, and a list of operations for its holder. For any thread."""
 
     __slots__ = ("_age", "_deferred", "_lock")
 
@@ -31,46 +31,45 @@ class Gate:
     _lock: Any
     _age: int
 
-    # As the compiled twin: made complete by __new__, whatever a subclass's __init__ does.
+    # As in the compiled twin, __new__ initializes the object completely: a subclass's __init__ need not call ours.
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
         blank(self)
-        # Knows its thread from the moment it is taken. A plain lock and a field beside it would not: a signal handler
-        # between the two would see the gate without a holder, and wait for it.
+        # An RLock records its owner at the moment it is taken. A plain lock with a field for the owner would not: a
+        # signal handler that runs between the two steps would see a taken lock without owner, and wait for it.
         self._lock = RLock()
         self._deferred = []
         self._age = _age
         return self
 
     def _enter(self) -> bool:
-        """Take the gate if it is free; tell whether it was."""
+        """Take the lock if it is free; return whether it was."""
         if self._age != _age:
-            self._come_along()
+            self._renew()
         lock = self._lock
         return not lock._is_owned() and lock.acquire(False)
 
-    def _come_along(self) -> None:
-        """Take the gate from a thread that a fork has left behind in the parent."""
+    def _renew(self) -> None:
+        """Free the lock if a thread holds it that exists only in the parent of a fork."""
         with _renewing:
             if self._age != _age:
-                # Held by the thread that forked, it is its own still. (If another thread of the child comes first,
-                # it takes the gate from under a fork inside a critical section: of the two twins only the compiled
-                # one tells that.)
+                # If the thread that forked holds the lock, it still does. (If another thread of the child calls this
+                # first, it frees a lock that was held across the fork: only the compiled twin detects that.)
                 renew_lock(self._lock)
                 self._age = _age
 
     def _leave(self) -> None:
-        """Give the gate back."""
+        """Release the lock."""
         self._lock.release()
 
     def _reopen(self) -> None:
-        """Free the gate, whatever thread held it: the child of a fork has no such thread."""
+        """Free the lock, whichever thread holds it: that thread does not exist in the child of a fork."""
         self._lock._at_fork_reinit()
 
     def _held_here(self) -> bool:
-        """Tell whether this thread holds the gate, further down its stack or in another greenlet."""
+        """Return whether this thread holds the lock, further down its stack or in another greenlet."""
         return bool(self._lock._is_owned())
 
     def _defer(self, code: int, operand: Any) -> None:
-        """Leave an operation to the holder of the gate."""
+        """Queue an operation for the holder of the lock."""
         self._deferred.append((code, operand))

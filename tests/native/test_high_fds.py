@@ -5,18 +5,18 @@ import resource
 
 from support.child import run_script
 
-from greenrt._native.aside import duplicate_aside, set_aside
+from greenrt._native.high_fds import duplicate_high, move_high
 
 
 def test_an_fd_moves() -> None:
     fd, writer = os.pipe()
-    moved = set_aside(fd)
+    moved = move_high(fd)
     assert moved >= 100
     assert not os.get_inheritable(moved)
     os.write(writer, b"x")
     assert os.read(moved, 1) == b"x"
     os.close(moved)
-    second = set_aside(writer)
+    second = move_high(writer)
     assert second >= 100
     assert second != writer
     os.close(second)
@@ -27,8 +27,8 @@ def test_it_stays_where_no_number_is_free() -> None:
     fd = os.open("/dev/null", os.O_RDONLY)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
     try:
-        assert duplicate_aside(fd) == -1
-        assert set_aside(fd) == fd
+        assert duplicate_high(fd) == -1
+        assert move_high(fd) == fd
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         os.close(fd)
