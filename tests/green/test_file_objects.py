@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.parking import until_parked
 
 import greenrt
 from greenrt.green import _file_objects
@@ -58,7 +59,7 @@ def test_close_wakes_a_raw_reader() -> None:
     readable, writable = os.pipe()
     with _file_objects.open(writable, "wb"), _file_objects.open(readable, "rb", 0) as raw:
         reader = greenrt.spawn(raw.read, 1)
-        greenrt.sleep(0)
+        until_parked(reader)
         raw.close()
         with pytest.raises(OSError, match="closed"):
             reader.get()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.parking import until_parked
 
 import greenrt
 from greenrt.green import _fd_io, os, socket
@@ -165,7 +166,7 @@ def raised(function: Callable[..., Any], *args: Any) -> tuple[type[BaseException
 def test_the_end_of_an_fd_wakes_who_waits(pipe: tuple[int, int], end: str) -> None:
     readable, writable = pipe
     reader = greenrt.spawn(os.read, readable, 1)
-    greenrt.sleep(0)
+    until_parked(reader)
     if end == "close":
         os.close(readable)
     else:

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import pytest
+from support.parking import until_parked
 from support.sides import Green
 
 import greenrt
@@ -107,7 +108,7 @@ def test_kill_and_timeout_leave_the_socket_usable() -> None:
     client, server = pair()
     with client, server:
         killed = greenrt.spawn(client.recv, 1)
-        greenrt.sleep(0)
+        until_parked(killed)
         killed.kill()
         with greenrt.Timeout(0.02, False):
             client.recv(1)
@@ -183,7 +184,7 @@ def test_a_killed_reader_is_in_nobodys_way() -> None:
     client, server = pair()
     with client, server:
         killed = greenrt.spawn(client.recv, 1)
-        greenrt.sleep(0)
+        until_parked(killed)
         # As its kill or its Timeout does, which it learns of when it next runs.
         park = greenrt.get_hub().loop.fds.occupant(client.fileno(), 1)
         assert park.fail(greenrt.GreenletExit())
