@@ -1,6 +1,6 @@
-"""Happy eyeballs (RFC 8305): a connection by whichever of a host's addresses answers first.
+"""Happy eyeballs (RFC 8305): connect to whichever of a host's addresses answers first.
 
-Not what `socket.create_connection` does, which tries one address after the other and can wait minutes for the first.
+`socket.create_connection` differs: it tries one address after the other, and can wait minutes for the first.
 """
 
 import socket as _stdlib
@@ -16,12 +16,12 @@ from greenrt.sync.queue import SimpleQueue
 
 __all__ = ["create_connection"]
 
-# Names that RFC 8305 gives to its times (section 8), in seconds.
+# RFC 8305 defines these times (section 8); seconds.
 RESOLUTION_DELAY = 0.05
 CONNECTION_ATTEMPT_DELAY = 0.25
 
 _DEFAULT: Any = _stdlib._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
-# What says that the host has no address of this family, but perhaps of another.
+# These errors mean that the host has no address of this family, but perhaps of another one.
 _OTHER_FAMILY = (getattr(_stdlib, "EAI_NODATA", -5), getattr(_stdlib, "EAI_ADDRFAMILY", -9))
 
 
@@ -34,13 +34,18 @@ def create_connection(
     attempt_delay: float = CONNECTION_ATTEMPT_DELAY,
     resolution_delay: float = RESOLUTION_DELAY,
 ) -> Any:
-    """Connect to the (host, port) `address`; return the socket. As `socket.create_connection`, but racing.
+    """Connect to `address`; return the connected socket. As `socket.create_connection`, but with a race.
 
-    IPv6 and IPv4 addresses are looked up at the same time and tried in turn, IPv6 first; each try gets a head start
-    of `attempt_delay` seconds, or until it fails; the first that connects wins. IPv4 answers wait for IPv6 ones for
-    `resolution_delay` seconds. timeout: seconds in all; then TimeoutError. OSError of the last try, or an
-    ExceptionGroup of all with `all_errors`; gaierror if the host has no address. In a thread without a hub:
-    `socket.create_connection`. Source: RFC 8305.
+    IPv6 and IPv4 addresses are looked up at the same time and tried alternately, IPv6 first. The first connection
+    wins; the other attempts end.
+
+    address: (host, port). timeout: seconds in all, None for no limit; the default is `socket.getdefaulttimeout`.
+    source_address: address to which each socket is bound. all_errors: whether to raise an ExceptionGroup of all
+    errors instead of the last error. attempt_delay: seconds after which the next attempt starts if the last one has
+    neither failed nor succeeded. resolution_delay: seconds for which IPv4 addresses wait for IPv6 ones.
+
+    Raise TimeoutError after `timeout`, the OSError of the last attempt, and gaierror if the host has no address.
+    In a thread without a hub, call `socket.create_connection`. Source: RFC 8305.
     """
     if hub_for_waiting() is None:
         return green.create_connection(address, timeout, source_address, all_errors=all_errors)
@@ -58,7 +63,7 @@ def create_connection(
 
 
 class _Race:
-    """The lookups and tries for one connection; each tells its end by an event: (what, value)."""
+    """The lookups and attempts for one connection. Each reports its end by an event: (what, value)."""
 
     def __init__(
         self, address: tuple[Any, Any], source: Any, attempt_delay: float, resolution_delay: float
@@ -71,14 +76,14 @@ class _Race:
         self.runners: list[Any] = []
         self.sockets: set[Any] = set()
         self.errors: list[OSError] = []
-        # Addresses still to be tried, by family; families that are being looked up; tries under way.
+        # Untried addresses by family; families whose lookup is in flight; how many attempts are in flight.
         self.waiting: dict[int, list[Any]] = {_stdlib.AF_INET6: [], _stdlib.AF_INET: []}
         self.looking = set(self.waiting)
         self.trying = 0
         self.last_family: int = _stdlib.AF_INET
 
     def run(self, deadline: float | None) -> Any:
-        """Return the first socket that connects, or None; TimeoutError at the deadline."""
+        """Return the first socket that connects, or None. Raise TimeoutError at the deadline."""
         for family in self.waiting:
             self._start(self._look_up, family)
         next_try: float | None = None
@@ -89,7 +94,7 @@ class _Race:
                 next_try = now + self.attempt_delay if self._next_try() else None
                 continue
             ends = [end for end in (next_try, deadline) if end is not None]
-            # At the deadline too: a try may have succeeded in time, before this greenlet runs.
+            # Also at the deadline: an attempt may have succeeded in time, before this greenlet runs.
             event = self._event(0.0 if late else min(ends) - now if ends else None)
             if event is None:
                 if late:
@@ -100,7 +105,7 @@ class _Race:
             if what == "connected":
                 return value
             if what == "failed":
-                # The next one need not wait.
+                # The next attempt need not wait.
                 self.trying -= 1
                 self.errors.append(value)
                 next_try = now
@@ -115,7 +120,7 @@ class _Race:
             return None
 
     def _found(self, family: int, found: Any, next_try: float | None, now: float) -> float | None:
-        """Note what a lookup brought; return when the next try is due."""
+        """Store the result of a lookup; return the time of the next attempt."""
         self.looking.discard(family)
         if isinstance(found, OSError):
             self.errors.append(found)
@@ -125,11 +130,11 @@ class _Race:
             return next_try
         if family == _stdlib.AF_INET and self.looking and not self.trying:
             return now + self.resolution_delay
-        # Not before the head start of the present try is over.
+        # The head start of the current attempt must be over.
         return next_try if self.trying and next_try is not None else now
 
     def _next_try(self) -> bool:
-        """Start the next try; return whether there was one. The families take turns."""
+        """Start the next attempt, with the families in turn; return whether there was an address."""
         first, second = sorted(self.waiting, key=lambda family: family == self.last_family)
         family = first if self.waiting[first] else second
         if not self.waiting[family]:
@@ -143,7 +148,7 @@ class _Race:
         try:
             found = green.getaddrinfo(self.host, self.port, family, _stdlib.SOCK_STREAM)
         except OSError as error:
-            # In no other variable: the error's traceback refers to this frame.
+            # Stored in no other variable: the traceback of the error refers to this frame.
             self.events.put((family, error))
         else:
             self.events.put((family, found))
@@ -166,19 +171,19 @@ class _Race:
         self.runners.append(Greenlet.spawn(function, *args))
 
     def failure(self, all_errors: bool) -> Exception:
-        """Return what to raise when nothing is left to try."""
+        """Return the error to raise when no address is left."""
         tries = [error for error in self.errors if not isinstance(error, _stdlib.gaierror)]
         if tries and all_errors:
             return ExceptionGroup("create_connection failed", tries)
         if tries:
             return tries[-1]
-        telling = [error for error in self.errors if error.errno not in _OTHER_FAMILY]
-        return (telling or self.errors)[0]
+        informative = [error for error in self.errors if error.errno not in _OTHER_FAMILY]
+        return (informative or self.errors)[0]
 
     def end(self) -> None:
-        """End the lookups and tries, and close all sockets but the winner's."""
+        """End the lookups and attempts, and close all sockets but the winner's."""
         killall(self.runners)
         for sock in self.sockets:
             sock.close()
-        # Their tracebacks refer to frames that refer to the race.
+        # The tracebacks of these errors refer to frames that refer to the race.
         self.errors.clear()

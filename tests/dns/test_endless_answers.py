@@ -144,7 +144,7 @@ def test_a_storm_of_failures_from_a_server_that_was_asked_before(
     """Its answers are not those that the exchange waits for; their number is bounded all the same."""
     with FakeServer() as hostile, FakeServer() as slow:
         hostile.fault = "refused"
-        hostile.mangle = lambda reply, random: [reply] * (3 * udp.MAX_VAIN)
+        hostile.mangle = lambda reply, random: [reply] * (3 * udp.MAX_UNUSABLE)
         slow.delay = 0.1
         configuration.servers = [hostile.server, slow.server]
         stub.configure(configuration)

@@ -1,4 +1,4 @@
-"""Lookups that need no name server ask none, and files are read once. See tests/hub/test_fast_paths.py."""
+"""Lookups that need no name server send no query, and files are read once. See tests/hub/test_fast_paths.py."""
 
 import os
 import socket
@@ -13,6 +13,7 @@ from greenrt.dns import address_order, numeric
 from greenrt.dns.etc import hosts
 from greenrt.dns.etc.config_file import Reloaded
 from greenrt.dns.resolvers import AresResolver
+from greenrt.green import socket as green_socket
 
 
 def slow(*args: object, **kwargs: object) -> object:
@@ -44,6 +45,35 @@ def test_addresses_in_their_usual_form_are_recognized_without_the_c_library(
     assert numeric.is_numeric("127.0.0.1")
     assert numeric.is_numeric("::1")
     assert not numeric.is_plain("example.test")
+
+
+@pytest.mark.parametrize("lookup", ["getaddrinfo", "gethostbyname"])
+def test_a_name_is_tested_once_for_being_an_address(
+    lookup: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name starts with a digit, so that only the C library can tell that it is not an address."""
+    (tmp_path / "hosts").write_text("192.0.2.7 7.known.test\n")
+    monkeypatch.setattr(hosts.hosts, "path", str(tmp_path / "hosts"))
+    tested: list[object] = []
+
+    def counted(host: object, *args: object) -> object:
+        tested.append(host)
+        return _original.getaddrinfo(host, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(numeric, "getaddrinfo", counted)
+    if lookup == "getaddrinfo":
+        found = green_socket.getaddrinfo("7.known.test", 80, type=socket.SOCK_STREAM)
+        assert found == [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.7", 80))]
+    else:
+        assert green_socket.gethostbyname("7.known.test") == "192.0.2.7"
+    assert tested == ["7.known.test"]
+
+
+def test_a_marked_name_that_is_an_address_once_encoded_is_tested_again() -> None:
+    """The socket module encodes a name by IDNA, which turns full-width digits into ASCII ones."""
+    assert numeric.numeric_addrinfo("\uff11.2.3.4", 80, 0, 0, 0, 0) is None
+    assert green_socket.getaddrinfo("\uff11.2.3.4", 80)[0][4] == ("1.2.3.4", 80)
+    assert type(green_socket.getaddrinfo("localhost", 80, flags=socket.AI_CANONNAME)[0][3]) is str
 
 
 def test_hosts_of_the_file_reach_no_name_server(

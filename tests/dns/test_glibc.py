@@ -9,7 +9,7 @@ import pytest
 
 from greenrt.dns.etc import hosts, nsswitch
 from greenrt.dns.etc.hosts import Host
-from greenrt.dns.glibc import Front
+from greenrt.dns.glibc import GlibcResolver
 from greenrt.dns.resolvers import RESOLVERS, new_resolver
 from greenrt.dns.search import Failure
 from greenrt.dns.sources import Files
@@ -61,25 +61,25 @@ HOST = Host("name.test", ["alias.test"], [(socket.AF_INET, PACKED)])
 def test_the_order_of_sources(etc: Path, line: str, asked: list[str]) -> None:
     (etc / "nsswitch.conf").write_text(line)
     dns = Known(HOST)
-    front = Front({"files": Files(), "dns": dns})
+    resolver = GlibcResolver({"files": Files(), "dns": dns})
     if asked:
-        assert front.gethostbyname_ex("name") == ("name.test", ["alias.test"], ["192.0.2.1"])
+        assert resolver.gethostbyname_ex("name") == ("name.test", ["alias.test"], ["192.0.2.1"])
     else:
         with pytest.raises(socket.gaierror) as raised:
-            front.gethostbyname_ex("name")
+            resolver.gethostbyname_ex("name")
         assert raised.value.errno == socket.EAI_NONAME
     assert dns.asked == asked
 
 
 def test_edits_are_seen_by_the_next_lookup(etc: Path) -> None:
-    front = Front({"files": Files(), "dns": Known(Failure())})
+    resolver = GlibcResolver({"files": Files(), "dns": Known(Failure())})
     (etc / "hosts").write_text("192.0.2.7 edited.test\n")
-    assert front.gethostbyname("edited.test") == "192.0.2.7"
+    assert resolver.gethostbyname("edited.test") == "192.0.2.7"
     (etc / "hosts").write_text("192.0.2.8 edited.test\n")
-    assert front.gethostbyname("edited.test") == "192.0.2.8"
+    assert resolver.gethostbyname("edited.test") == "192.0.2.8"
     (etc / "hosts").unlink()
     with pytest.raises(socket.gaierror):
-        front.gethostbyname("edited.test")
+        resolver.gethostbyname("edited.test")
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_edits_are_seen_by_the_next_lookup(etc: Path) -> None:
     [(Failure(1), socket.EAI_NONAME), (Failure(2), socket.EAI_AGAIN), (Failure(4), socket.EAI_NODATA)],
 )
 def test_failures(etc: Path, failure: Failure, code: int) -> None:
-    front = Front({"dns": Known(failure)})
+    resolver = GlibcResolver({"dns": Known(failure)})
     with pytest.raises(socket.gaierror) as raised:
-        front.getaddrinfo("name", 80)
+        resolver.getaddrinfo("name", 80)
     with pytest.raises(socket.gaierror) as native:
         # The same text as the standard library's.
         raise socket.gaierror(code, raised.value.strerror)
     assert raised.value.args == native.value.args
     with pytest.raises(socket.herror) as by_address:
-        front.gethostbyaddr("192.0.2.1")
+        resolver.gethostbyaddr("192.0.2.1")
     assert by_address.value.errno == failure.herrno
 
 
@@ -105,7 +105,7 @@ def test_a_null_byte_is_refused(function: str, host: str | bytes) -> None:
     dns = Known(HOST)
     arguments = (80,) if function == "getaddrinfo" else ()
     with pytest.raises(ValueError, match="null byte"):
-        getattr(Front({"dns": dns}), function)(host, *arguments)
+        getattr(GlibcResolver({"dns": dns}), function)(host, *arguments)
     assert dns.asked == []
 
 
@@ -140,11 +140,11 @@ def test_an_address_with_a_null_byte_is_refused(function: str, host: str | bytes
 
 @pytest.mark.parametrize("host", [5, 1.5, [], object()])
 def test_a_host_of_a_wrong_type(host: object) -> None:
-    front = Front({})
+    resolver = GlibcResolver({})
     with pytest.raises(TypeError):
-        front.getaddrinfo(host, 80)
+        resolver.getaddrinfo(host, 80)
     with pytest.raises(TypeError):
-        front.gethostbyname(host)
+        resolver.gethostbyname(host)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_malformed_arguments_are_refused_as_by_the_c_library(arguments: tuple[An
     """No name server is asked about them; those whose names it could be asked about have bad hints."""
     dns = Known(Failure())
     with pytest.raises((OSError, TypeError, ValueError, OverflowError)) as ours:
-        Front({"dns": dns}).getaddrinfo(*arguments)
+        GlibcResolver({"dns": dns}).getaddrinfo(*arguments)
     with pytest.raises((OSError, TypeError, ValueError, OverflowError)) as native:
         _socket.getaddrinfo(*arguments)
     assert type(ours.value) is type(native.value)

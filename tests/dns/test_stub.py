@@ -146,7 +146,7 @@ def test_the_channels_of_other_servers_do_not_stay(stub: Stub) -> None:
         with FakeServer() as other:
             assert stub.query("a.test", "A", servers=[other.server]).records
             assert other.packets
-    assert len(stub._lines) <= 2
+    assert len(stub._transports) <= 2
 
 
 def test_no_cache_unless_asked_for(stub: Stub, server: FakeServer) -> None:
@@ -251,7 +251,7 @@ def test_a_change_of_configuration_concerns_the_next_question(
         assert other.asked("a.test")
         assert under_way.get().records == [address_of("slow60.test")]
         assert not other.asked("slow60.test")
-    assert all(line.is_idle() for line in stub._lines.values())
+    assert all(transport.is_idle() for transport in stub._transports.values())
 
 
 def test_close_wakes_who_waits(stub: Stub) -> None:
@@ -284,7 +284,7 @@ def test_an_answer_that_c_ares_loses_is_given_up(
     with pytest.raises(TimedOut):
         stub.query("a.test", "MX")
     assert _log.flush(10)
-    assert "nothing became of the question" in caplog.text
+    assert "the question for MX of 'a.test' got no result" in caplog.text
 
 
 def test_garbage_is_skipped_however_much_there_is(stub: Stub, server: FakeServer) -> None:

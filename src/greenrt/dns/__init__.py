@@ -1,4 +1,4 @@
-"""Names of hosts, resolved without blocking and exactly as the C library does; and any record of name servers."""
+"""Resolve host names without blocking, with the answers of the C library, and query name servers for any record."""
 
 from greenrt._hub.hub import set_environment_check, set_resolver_factory
 from greenrt._typing import Any
@@ -28,7 +28,7 @@ _HOMES = ("answer", "record_query", "records")
 
 
 def __getattr__(name: str) -> Any:
-    # Late: most programs only resolve hosts, and what is patched imports this package with every program.
+    # Imported on first use: most programs only resolve hosts, and patching imports this package in every program.
     if name in __all__:
         from importlib import import_module
 
@@ -40,7 +40,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _resolver_of(hub: Any, setting: Any) -> Any:
-    # Late as well: many programs never look a name up.
+    # Imported on first use: many programs never resolve a name.
     from greenrt.dns.resolvers import resolver_of
 
     return resolver_of(hub, setting)

@@ -1,6 +1,6 @@
-"""The order of a host's addresses: RFC 6724's rules as glibc applies them, with the sources the kernel would use.
+"""Sort the addresses of a host by RFC 6724, as glibc applies its rules, with the sources that the kernel would use.
 
-The source of a destination is found by connecting a UDP socket to it, which sends nothing.
+A UDP socket is connected to a destination to find its source. Connecting it sends nothing.
 """
 
 import _socket
@@ -10,16 +10,16 @@ from functools import cmp_to_key
 from greenrt._original import socket_type
 from greenrt.dns import interfaces
 from greenrt.dns.etc.gai_conf import GaiConf, gai_conf
+from greenrt.dns.etc.hosts import V4MAPPED
 
 __all__ = ["sort_addresses"]
 
 AF_INET, AF_INET6 = _socket.AF_INET, _socket.AF_INET6
-V4MAPPED = b"\0" * 10 + b"\xff\xff"
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A destination, its source or None if it cannot be reached, and where the source is configured."""
+    """A destination, its source (None if it cannot be reached), and the interface that has the source."""
 
     family: int
     packed: bytes
@@ -51,7 +51,7 @@ def _ranked(family: int, packed: bytes, config: GaiConf) -> Ranked:
 
 
 def _source_of(family: int, packed: bytes) -> bytes | None:
-    """Return the packed address that packets to the destination would come from, or None if there is no way."""
+    """Return the packed source address of packets to the destination; None if there is no route."""
     host = _socket.inet_ntop(family, packed)
     probe = None
     try:
@@ -86,7 +86,7 @@ def _scope6(packed: bytes) -> int:
 
 
 def _compare(one: Ranked, two: Ranked) -> int:
-    """Return < 0 if `one` is to be tried first, > 0 if `two`; 0 keeps the order (rule 10)."""
+    """Return < 0 if `one` is to be tried first, > 0 if `two` is; 0 keeps the order (rule 10)."""
     reachable = one.source is not None
     # Rule 1: avoid unusable destinations.
     if reachable != (two.source is not None):
@@ -124,7 +124,7 @@ def _nativeness(ranked: Ranked) -> int:
 
 
 def _common_prefix(ranked: Ranked) -> int:
-    """Return the length in bits of what source and destination share; in IPv4 only within one network."""
+    """Return the number of leading bits that source and destination share; for IPv4, only within one network."""
     assert ranked.source is not None
     bits = len(ranked.packed) * 8
     differing = int.from_bytes(ranked.packed, "big") ^ int.from_bytes(ranked.source, "big")

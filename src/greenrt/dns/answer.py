@@ -1,4 +1,4 @@
-"""What a question to name servers brings: an answer, or the error that says why there is none."""
+"""Results of a query to name servers: the answer, or the error that gives the reason why there is none."""
 
 from dataclasses import dataclass, field
 
@@ -11,11 +11,11 @@ __all__ = ["Answer", "Dangling", "Malformed", "NoData", "NxDomain", "ResolverErr
 class Answer:
     """The records of one type that a name has.
 
-    canonical: the owner of the records, at the end of the chain of CNAMEs; no trailing dot.
-    records: A and AAAA as textual addresses, NS, PTR and CNAME as names, other types as
-        the dataclasses of `greenrt.dns.records`.
-    cnames: the names on the way, the one asked for first; empty if it owns the records itself.
-    ttl: the smallest time to live on the way, in seconds.
+    canonical: owner of the records, at the end of the chain of CNAMEs; without a trailing dot.
+    records: textual addresses for A and AAAA; names for NS, PTR and CNAME; dataclasses of
+        `greenrt.dns` for the other types.
+    cnames: names of the chain before `canonical`, the queried name first; empty if the queried name owns the records.
+    ttl: smallest time to live in the chain and the records, in seconds.
     """
 
     canonical: str
@@ -25,9 +25,10 @@ class Answer:
 
 
 class ResolverError(OSError):
-    """A question to name servers was not answered with records.
+    """A query to name servers returned no records.
 
-    name: the absolute name that was asked for. rtype: the type of record, such as ``"AAAA"``.
+    name: absolute name that was queried. rtype: type of record, such as ``"AAAA"``. detail: reason; if it is empty,
+    the message has the `reason` of the class.
     """
 
     reason = "failed"
@@ -46,13 +47,13 @@ class NxDomain(ResolverError):
 
 
 class NoData(ResolverError):
-    """The name exists, but has no record of this type."""
+    """The name exists, but it has no record of this type."""
 
     reason = "the name has no such record"
 
 
 class Dangling(NoData):
-    """The name is an alias of one without such a record, or the answer is about other names."""
+    """The name is an alias of a name without such a record, or the answer is about other names."""
 
     reason = "the answer has records, but not this one"
 
@@ -64,12 +65,12 @@ class ServFail(ResolverError):
 
 
 class TimedOut(ResolverError, TimeoutError):
-    """No server answered in time."""
+    """No server answered before the timeout."""
 
     reason = "no server answered in time"
 
 
 class Malformed(ResolverError):
-    """The name cannot be asked for (the server may say so: RCODE 1), or the answer makes no sense."""
+    """The name cannot be queried (a server may say so: RCODE 1), or the answer is invalid."""
 
     reason = "the name cannot be asked for, or the answer makes no sense"

@@ -1,11 +1,11 @@
-"""One c-ares channel, driven by one loop: what it asks comes back in the loop's own thread.
+"""One c-ares channel on one event loop. Its answers arrive in the loop's thread.
 
-c-ares sends, repeats, checks and parses; when to call it is decided here. It is only called from here, on the
-loop's thread, and what it calls back only takes notes: `_settle` reads these after each call, when c-ares is at rest.
+c-ares sends, repeats, checks and parses; this module decides when to call it. Only this module calls c-ares, in the
+loop's thread. The callbacks of c-ares only record events; `_settle` handles them after each call to c-ares.
 
-What pycares does not offer is set in the options of c-ares itself (`_make`): one UDP socket, and so one source port,
-for each query (on a shared one, a single malformed datagram fails all queries), no cache unless asked for, and the
-letter case of names as a second secret (DNS 0x20).
+`_make` sets options of c-ares that pycares does not offer: one UDP socket, and so one source port, for each query (on
+a shared socket, a single malformed datagram fails all queries); no cache unless requested; random letter case of
+names as a second secret (DNS 0x20).
 """
 
 import sys
@@ -20,7 +20,7 @@ from greenrt.dns.read_budget import RECEIVE_BUFFER, ReadBudget
 
 __all__ = ["TYPES", "Channel", "Settings"]
 
-# Types of records by name, as pycares knows them (RFC 1035 and successors).
+# Types of records by name, as in pycares (RFC 1035 and its successors).
 TYPES = {
     "A": 1,
     "NS": 2,
@@ -38,20 +38,20 @@ TYPES = {
     "CAA": 257,
 }
 
-# The types whose data is one text, and pycares' name of that.
+# The types whose data is one text, and the name of that attribute in pycares.
 PLAIN = {1: "addr", 2: "nsdname", 5: "cname", 12: "dname", 28: "addr"}
 
-# Of ares.h; pycares does not export them.
+# Constants of ares.h that pycares does not export.
 _FLAG_DNS0X20 = 1 << 10
 _OPT_NOROTATE = 1 << 16
 _OPT_UDP_MAX_QUERIES = 1 << 19
 _OPT_MAXTIMEOUTMS = 1 << 20
 _OPT_QUERY_CACHE = 1 << 21
 
-# The longest time for which a cached answer is used (seconds).
+# How long a cached answer is used at most (seconds).
 CACHE_TTL = 3600
 
-# c-ares never repeats a query sooner than this (seconds), so looking this often at its timeouts is soon enough.
+# c-ares never repeats a query sooner than this (seconds), so its timeouts are checked at this interval.
 TICK = 0.25
 
 _ENOMEM = 15
@@ -59,9 +59,11 @@ _ENOMEM = 15
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a channel is made with.
+    """The options of a channel.
 
-    servers: address, address:port or [address]:port. timeout: seconds for a try.
+    servers: address, address:port or [address]:port. timeout: seconds for each attempt. attempts: how often each
+    server is queried. rotate: whether each query starts with the next server. use_vc: whether queries use TCP only.
+    cache: whether answers are cached.
     """
 
     servers: tuple[str, ...] = ("127.0.0.1",)
@@ -72,16 +74,16 @@ class Settings:
     cache: bool = False
 
     def budget(self) -> float:
-        """Return the seconds after which c-ares has surely given up a query."""
+        """Return the seconds after which c-ares has certainly given up a query."""
         return self.timeout * self.attempts * max(1, len(self.servers))
 
 
 class Channel:
-    """A c-ares channel on `loop`; for the loop's thread only, `abandon` excepted.
+    """A c-ares channel on `loop`. Only the loop's thread may use it, except for `abandon`.
 
-    `answered` is called as ``answered(token, records, error)``, once for each `ask`, never from inside c-ares: with
-    the records of the answer and None, or None and a number of `pycares.errno`. A record is what `wire.Record` says;
-    the data of types that are not just an address or a name is pycares'.
+    `answered` is called as ``answered(token, records, error)``, once for each `ask`, and never from inside c-ares.
+    It gets either the records of the answer and None, or None and a number of `pycares.errno`. A record is a
+    `message.Record`, but the data of types other than an address or a name is an object of pycares.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class Channel:
         self._loop = loop
         self._answered = answered
         self._asked: set[Any] = set()
-        # The notes: answers, and which sockets c-ares wants to read and write.
+        # Recorded events: answers, and the sockets that c-ares wants to read and write.
         self._arrived: list[tuple[Any, Any, int | None]] = []
         self._changes: list[tuple[int, bool, bool]] = []
         self._watchers: dict[int, Any] = {}
@@ -101,20 +103,20 @@ class Channel:
         self._ares = _make(settings, lambda fd, r, w: changes.append((fd, r, w)))
 
     def __len__(self) -> int:
-        """Return how many questions are open."""
+        """Return how many questions are unanswered."""
         return len(self._asked)
 
     def ask(self, token: Any, name: str, rtype: str) -> None:
-        """Ask for the records of an absolute ASCII name; `answered` is called, maybe before this returns."""
+        """Query the records of an absolute ASCII name; `answered` is called, perhaps before this method returns."""
         self._asked.add(token)
-        # Only this list is held: what is called from inside c-ares must not be able to do more than take notes.
+        # The callback refers only to this list: code called from inside c-ares must only be able to record events.
         arrived = self._arrived
         try:
             self._ares.query(
                 name, TYPES[rtype], callback=lambda result, error: arrived.append((token, result, error))
             )
         except Exception as error:
-            # c-ares reports a bad name twice: to the callback, and by this.
+            # c-ares reports a bad name twice: to the callback, and by this exception.
             number = error.args[0] if error.args and isinstance(error.args[0], int) else _ENOMEM
             self._arrived.append((token, None, number))
         if self._timer is None:
@@ -122,12 +124,12 @@ class Channel:
         self._settle()
 
     def cancel(self) -> None:
-        """End all open questions with ECANCELLED."""
+        """End all unanswered questions with ECANCELLED."""
         self._ares.cancel()
         self._settle()
 
     def close(self) -> None:
-        """End all open questions, and give back what the channel holds; idempotent."""
+        """End all unanswered questions, and free the channel's resources; idempotent."""
         ares, self._ares = self._ares, None
         if ares is None:
             return
@@ -137,9 +139,9 @@ class Channel:
         self._stop_timer()
 
     def abandon(self) -> set[Any]:
-        """Let go of everything in the child of a fork; return the tokens of the open questions.
+        """Free everything in the child of a fork; return the tokens of the unanswered questions.
 
-        c-ares is not called: the parent uses the same sockets, and a thread that is no more may hold its lock.
+        c-ares is not called: the parent uses the same sockets, and a thread that no longer exists may hold its lock.
         """
         import pycares
 
@@ -147,11 +149,11 @@ class Channel:
         ares, self._ares = self._ares, None
         if ares is None:
             return asked
-        # So that its finalizer does nothing.
+        # The finalizer of the pycares object then does nothing.
         ares._channel = None
         for handle in [handle for handle, owner in pycares._handle_to_channel.items() if owner is ares]:
             del pycares._handle_to_channel[handle]
-        # The loop may still share its kernel object with the parent: nothing is said to that.
+        # The loop may still share its epoll instance with the parent, so nothing is removed from that.
         for fd, watcher in self._watchers.items():
             watcher.close()
             _original.close(fd)
@@ -165,7 +167,7 @@ class Channel:
     def __del__(self) -> None:
         ares = getattr(self, "_ares", None)
         if ares is not None and not sys.is_finalizing():
-            # Nothing is under way: watchers would keep this alive.
+            # No query is in flight: its watchers would keep this object alive.
             _destroy(ares)
 
     # -- Events
@@ -173,7 +175,7 @@ class Channel:
     def _ready(self, events: int, fd: int) -> None:
         budget = self._budgets[fd]
         if events & READ and not budget.spend():
-            # c-ares closes the socket when its questions time out.
+            # c-ares closes the socket when the socket's questions time out.
             self._watchers[fd].stop()
             budget.cut_off()
             return
@@ -191,7 +193,7 @@ class Channel:
         self._settle()
 
     def _start_timer(self) -> None:
-        # Without a limit, 0.0 would mean both "now" and "never".
+        # Without a limit, timeout() returns 0.0 for both "now" and "never".
         wait = self._ares.timeout(min(TICK, self.settings.timeout))
         self._timer = self._loop.timer(max(wait, 0.001))
         self._timer.start(self._tick)
@@ -202,7 +204,7 @@ class Channel:
             timer.close()
 
     def _settle(self) -> None:
-        """Act on the notes that c-ares left, when it is at rest."""
+        """Handle the events that c-ares recorded, now that it is idle."""
         if self._changes:
             self._follow_sockets()
         while self._arrived:
@@ -218,7 +220,7 @@ class Channel:
     def _follow_sockets(self) -> None:
         changes = self._changes[:]
         del self._changes[: len(changes)]
-        # A number may have been closed and used again within one call.
+        # Within one call, a descriptor may have been closed and its number reused.
         wanted = {}
         for fd, readable, writable in changes:
             if fd in self._watchers and not readable and not writable:
@@ -252,14 +254,14 @@ def _records(result: Any) -> list[tuple[str, int, int, Any]]:
 
 
 def _make(settings: Settings, on_socket: Callable[[int, bool, bool], object]) -> Any:
-    """Return a pycares.Channel with options of c-ares that its constructor does not take."""
-    # Late: it takes long to import.
+    """Return a pycares.Channel with options of c-ares that its constructor does not accept."""
+    # Imported on first use: the import takes long.
     import pycares
     from pycares import _ffi, _lib
 
     ares = pycares.Channel.__new__(pycares.Channel)
     ares._channel = None
-    # Never waited for: one thread uses the channel. Not threading's, which may be patched.
+    # No thread ever waits for this lock: one thread uses the channel. threading.RLock may be patched.
     ares._lock = _original.RLock()
     ares._flags = _lib.ARES_FLAG_EDNS | _FLAG_DNS0X20 | (_lib.ARES_FLAG_USEVC if settings.use_vc else 0)
     ares._sock_state_cb_handle = _ffi.new_handle(on_socket)
@@ -272,7 +274,7 @@ def _make(settings: Settings, on_socket: Callable[[int, bool, bool], object]) ->
     options.udp_max_queries = 1
     options.socket_receive_buffer_size = RECEIVE_BUFFER
     options.qcache_max_ttl = CACHE_TTL if settings.cache else 0
-    # Neither hosts file nor resolv.conf: both are read elsewhere.
+    # c-ares reads neither the hosts file nor resolv.conf; other modules do.
     lookups = options.lookups = _ffi.new("char[]", b"b")
     nothing = options.resolvconf_path = _ffi.new("char[]", b"/dev/null")
     mask = _lib.ARES_OPT_FLAGS | _lib.ARES_OPT_TIMEOUTMS | _lib.ARES_OPT_TRIES | _lib.ARES_OPT_SOCK_STATE_CB
@@ -282,7 +284,7 @@ def _make(settings: Settings, on_socket: Callable[[int, bool, bool], object]) ->
     channel = _ffi.new("ares_channel *")
     status = _lib.ares_init_options(channel, options, mask)
     if status != _lib.ARES_SUCCESS:
-        raise OSError(f"c-ares makes no channel: {pycares.errno.strerror(status)}")
+        raise OSError(f"c-ares cannot create a channel: {pycares.errno.strerror(status)}")
     del lookups, nothing
     ares._channel = channel
     try:
@@ -294,7 +296,7 @@ def _make(settings: Settings, on_socket: Callable[[int, bool, bool], object]) ->
 
 
 def _destroy(ares: Any) -> None:
-    """End a channel here and now. pycares' close() would do so in a thread, which forks lose."""
+    """Destroy a channel in the calling thread. pycares' close() would use a thread, which does not survive a fork."""
     from pycares import _lib
 
     channel, ares._channel = ares._channel, None

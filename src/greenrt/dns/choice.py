@@ -1,4 +1,7 @@
-"""The names of resolvers, and the one that the environment names. Apart from `resolvers`, which is imported late."""
+"""The names of resolvers, and the check of ``GREENRT_RESOLVER``.
+
+This module is separate from `resolvers`, which is imported on first use: each new hub runs the check.
+"""
 
 import os
 

@@ -1,8 +1,8 @@
-"""The socket module's name functions as glibc answers them, over any sources of hosts.
+"""The name functions of the socket module as glibc implements them, over any sources of hosts.
 
-What needs no name service is left to the C library itself: numeric hosts, hints, services. The rest follows
-getaddrinfo(3), gethostbyname(3), getnameinfo(3) of glibc 2.36: which source is asked in which order, what ends the
-search, which error is raised, and how the addresses are sorted.
+The C library itself does the parts that need no name service: numeric hosts, hints and services. The rest follows
+getaddrinfo(3), gethostbyname(3) and getnameinfo(3) of glibc 2.36: the order in which sources are queried, the answers
+that end the search, the error that is raised, and the order of the addresses.
 """
 
 import _socket
@@ -14,21 +14,20 @@ from collections.abc import Callable
 from greenrt import _original
 from greenrt._typing import Any
 from greenrt.dns.address_order import sort_addresses
-from greenrt.dns.etc.hosts import Host
+from greenrt.dns.etc.hosts import V4MAPPED, Host
 from greenrt.dns.etc.nsswitch import Source, nsswitch
 from greenrt.dns.hostname import encode
 from greenrt.dns.interfaces import addresses, seen_families
-from greenrt.dns.numeric import digits_and_dots, is_numeric, numeric_addrinfo
+from greenrt.dns.numeric import digits_and_dots, numeric_addrinfo
 from greenrt.dns.search import HOST_NOT_FOUND, NO_DATA, TRY_AGAIN, Failure
 from greenrt.dns.services import services
 from greenrt.dns.sources import HostSource
 
-__all__ = ["Front"]
+__all__ = ["GlibcResolver"]
 
 AF_INET, AF_INET6, AF_UNSPEC = _socket.AF_INET, _socket.AF_INET6, _socket.AF_UNSPEC
-V4MAPPED = b"\0" * 10 + b"\xff\xff"
 
-# gai_strerror(3) and hstrerror(3), which the standard library does not have.
+# The texts of gai_strerror(3) and hstrerror(3). The standard library does not offer these functions.
 GAI_ERRORS = {
     _socket.EAI_NONAME: "Name or service not known",
     _socket.EAI_NODATA: "No address associated with hostname",
@@ -48,18 +47,21 @@ def _gaierror(failure: Failure) -> _socket.gaierror:
     return _socket.gaierror(code, GAI_ERRORS[code])
 
 
-# The socket module's word for the address of all hosts.
+# The socket module's name for the IPv4 broadcast address.
 BROADCAST = "<broadcast>"
 
 
-class Front:
-    """`sources` are the sources by their names in nsswitch.conf; others that are named there count as unavailable."""
+class GlibcResolver:
+    """The name functions over `sources`.
+
+    sources: sources by their names in nsswitch.conf; the other names in that file count as unavailable sources.
+    """
 
     def __init__(self, sources: dict[str, HostSource]) -> None:
         self._sources = sources
 
     def _first(self, ask: Callable[[HostSource], Host | Failure]) -> Host | Failure:
-        """Ask the sources in the order of nsswitch.conf, until an answer ends the search."""
+        """Query the sources in the order of nsswitch.conf, until an answer ends the search."""
         found: Host | Failure = Failure()
         for entry in nsswitch.get().hosts:
             source = self._sources.get(entry.name)
@@ -70,7 +72,7 @@ class Front:
         return found
 
     def _by_name(self, name: str, family: int, flags: int = 0) -> Host:
-        """Return the host of a name that is no address, or raise gaierror."""
+        """Return the host with a name that is not an address, or raise gaierror."""
         if family == AF_INET and not flags & _socket.AI_CANONNAME and digits_and_dots(name):
             raise _gaierror(Failure())
         mapped = flags & _socket.AI_V4MAPPED and family == AF_INET6
@@ -80,7 +82,7 @@ class Front:
         )
         if isinstance(found, Failure):
             if found.useless and family == AF_INET and not flags & _socket.AI_CANONNAME:
-                # The C library takes another way here, by gethostbyname2_r.
+                # In this case the C library calls gethostbyname2_r.
                 found = Failure(NO_DATA)
             raise _gaierror(found)
         return found
@@ -88,7 +90,7 @@ class Front:
     def getaddrinfo(
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> list[Any]:
-        """See `socket.getaddrinfo`, whose raw results (without enums) these are. Parks the greenlet."""
+        """See `socket.getaddrinfo`; the results are raw, without enums. Park the greenlet."""
         if not isinstance(host, str | bytes | None):
             raise TypeError("getaddrinfo() argument 1 must be string or None")
         name = None if host is None else encode(host)
@@ -96,14 +98,16 @@ class Front:
         if numeric is not None:
             return numeric
         assert name is not None
+        # A plain `str`, also if the caller passed a `HostName`.
+        name = str(name)
         sys.audit("socket.getaddrinfo", host, port, family, type, proto)
+        # This also raises the error for a family without an interface (AI_ADDRCONFIG).
         found = services(port, family, type, proto, flags)
         if flags & _socket.AI_ADDRCONFIG and family == AF_UNSPEC:
             seen = seen_families(addresses())
             if len(seen) == 1:
                 family = seen.pop()
-        # An address of the other family was refused as such: what is left has no address.
-        if flags & _socket.AI_NUMERICHOST or is_numeric(name):
+        if flags & _socket.AI_NUMERICHOST:
             raise _gaierror(Failure())
         known = self._by_name(name, family, flags)
         canonical = (known.canonical or name) if flags & _socket.AI_CANONNAME else ""
@@ -116,7 +120,7 @@ class Front:
         return results
 
     def gethostbyname(self, hostname: Any) -> str:
-        """See `socket.gethostbyname`. Parks the greenlet."""
+        """See `socket.gethostbyname`. Park the greenlet."""
         name = _hostname("gethostbyname", hostname)
         if not name:
             return _original.gethostbyname(name)
@@ -124,10 +128,10 @@ class Front:
         return _socket.inet_ntop(AF_INET, self._addresses(name, AF_INET)[0][1])
 
     def gethostbyname_ex(self, hostname: Any) -> tuple[str, list[str], list[str]]:
-        """See `socket.gethostbyname_ex`. Parks the greenlet."""
+        """See `socket.gethostbyname_ex`. Park the greenlet."""
         name = _hostname("gethostbyname_ex", hostname)
         if name == BROADCAST:
-            # No name for gethostbyname(3).
+            # gethostbyname(3) does not know this name.
             raise _socket.herror(HOST_NOT_FOUND, HOST_ERRORS[HOST_NOT_FOUND])
         if not name:
             return _original.gethostbyname_ex(name)
@@ -138,12 +142,12 @@ class Front:
         elif digits_and_dots(name):
             host = Host(name, [], [numeric])
         else:
-            # Another form of address. gethostbyname(3) knows only the usual one, and takes it for a name.
+            # Another form of address. gethostbyname(3) knows only the usual form, and takes the others for names.
             host = _or_herror(self._first(lambda source: source.by_name(name, AF_INET)))
         return host.canonical, host.aliases, [_socket.inet_ntop(*pair) for pair in host.addresses]
 
     def gethostbyaddr(self, ip_address: Any) -> tuple[str, list[str], list[str]]:
-        """See `socket.gethostbyaddr`; as there, the host may be a name too. Parks the greenlet."""
+        """See `socket.gethostbyaddr`; as there, the argument may be a name too. Park the greenlet."""
         name = _hostname("gethostbyaddr", ip_address)
         if not name:
             return _original.gethostbyaddr(name)
@@ -153,12 +157,12 @@ class Front:
         family, packed = self._addresses(name, AF_UNSPEC)[0]
         host = _or_herror(self._by_address(family, packed))
         if host.addresses[0][0] != family:
-            # Name servers were asked for the IPv4 address in it.
+            # The name servers were queried for the IPv4 address within the IPv6 address.
             raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
         return host.canonical, host.aliases, [_socket.inet_ntop(family, packed)]
 
     def getnameinfo(self, sockaddr: Any, flags: int) -> tuple[str, str]:
-        """See `socket.getnameinfo`. Parks the greenlet."""
+        """See `socket.getnameinfo`. Park the greenlet."""
         numeric, service = _original.getnameinfo(
             sockaddr, (flags | _socket.NI_NUMERICHOST) & ~_socket.NI_NAMEREQD
         )
@@ -182,7 +186,7 @@ class Front:
     def _addresses(self, name: str, family: int) -> list[tuple[int, bytes]]:
         """Return the sorted addresses of a name or an address, or raise gaierror."""
         numeric = _numeric(name, family)
-        return [numeric] if numeric else sort_addresses(self._by_name(name, family).addresses)
+        return [numeric] if numeric else sort_addresses(self._by_name(str(name), family).addresses)
 
 
 def _hostname(function: str, name: Any) -> str:
@@ -192,7 +196,7 @@ def _hostname(function: str, name: Any) -> str:
 
 
 def _numeric(name: str, family: int) -> tuple[int, bytes] | None:
-    """Return the address that `name` is, None if it is none; gaierror if it is of another family."""
+    """Return the address that `name` is; None if `name` is not an address. Raise gaierror for another family."""
     found = numeric_addrinfo(name, None, family, _socket.SOCK_STREAM, 0, 0)
     if found is None:
         return None
@@ -207,17 +211,17 @@ def _or_herror(found: Host | Failure) -> Host:
 
 
 def _ends(entry: Source, found: Host | Failure) -> bool:
-    """Tell whether no source after `entry` is asked."""
+    """Return whether the search ends after `entry`."""
     if isinstance(found, Host):
         return entry.ends_found
     return entry.ends_unavailable if found.unavailable else entry.ends_not_found
 
 
 def _mapped(source: HostSource, name: str, every: bool) -> Host | Failure:
-    """Return a host's IPv6 addresses, and if there are none, or `every`, its IPv4 addresses written as IPv6 ones."""
+    """Return a host's IPv6 addresses. If it has none, or with `every`, add its IPv4 addresses in v4-mapped form."""
     six = source.by_name(name, AF_INET6)
     if isinstance(six, Host) and not every:
-        # Written as IPv6 addresses already; they are only for callers that want all.
+        # A source may list addresses in v4-mapped form. Only callers that want all addresses get these.
         real = [pair for pair in six.addresses if not pair[1].startswith(V4MAPPED)]
         return Host(six.canonical, six.aliases, real) if real else Failure()
     four = source.by_name(name, AF_INET)

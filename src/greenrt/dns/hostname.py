@@ -1,21 +1,21 @@
-"""What is a name of a host, and how it is spelled for the C library."""
+"""Host names: the syntax that the C library accepts, and conversions between `str` and the C library's bytes."""
 
 import re
 
 __all__ = ["decode", "encode", "fold", "is_hostname"]
 
-# The characters that the C library sends and accepts (res_hnok): no leading dash, no empty label.
+# The C library sends and accepts these characters (res_hnok). No label is empty; the name has no leading dash.
 HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
 
 
 def encode(name: str | bytes | bytearray) -> str:
-    """Return the name in ASCII, as the socket module hands it to the C library: by the ``idna`` codec (IDNA 2003).
+    """Return the name in ASCII, as the socket module passes it to the C library: by the ``idna`` codec (IDNA 2003).
 
-    Bytes are taken as they are. UnicodeError for labels that are empty or too long, ValueError for a null byte, at
+    Bytes are not changed. Raise UnicodeError if a label is empty or too long. Raise ValueError for a null byte, at
     which the C library would cut the name.
     """
     if isinstance(name, str) and is_hostname(name):
-        # The codec would return the same, but takes longer.
+        # The codec would return the same name, but takes longer.
         return name
     data = name.encode("idna") if isinstance(name, str) else bytes(name)
     if b"\0" in data:
@@ -29,10 +29,10 @@ def decode(data: bytes) -> str:
 
 
 def fold(name: str) -> bytes:
-    """Return what is equal for equal names: only ASCII letters have two cases."""
+    """Return a key that is the same for equal names. Only ASCII letters have two cases."""
     return name.encode("utf-8", "surrogateescape").lower()
 
 
 def is_hostname(name: str) -> bool:
-    """Tell whether the C library would ask a name server for `name`."""
+    """Return whether the C library would query a name server for `name`."""
     return HOSTNAME.fullmatch(name) is not None

@@ -1,4 +1,4 @@
-"""The addresses of this machine's interfaces, as the kernel tells them (rtnetlink(7))."""
+"""The addresses of this machine's interfaces, as the kernel reports them (rtnetlink(7))."""
 
 import _socket
 import fcntl
@@ -26,7 +26,11 @@ ATTRIBUTE = struct.Struct("=HH")
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """Where an address is configured: length of its prefix in bits, flags, index of the interface."""
+    """The configuration of an address.
+
+    prefix: length of the network prefix in bits. index: index of the interface. deprecated, home: flags of the
+    address.
+    """
 
     prefix: int
     index: int
@@ -35,13 +39,13 @@ class Interface:
 
 
 NOWHERE = Interface(0, 0xFFFFFFFF, False, False)
-# Asking costs more than the rest of a sort. New addresses are seen at once, flags and prefixes this late (seconds).
+# A query costs more than the rest of a sort. New addresses are noticed at once, flags and prefixes later (seconds).
 MAX_AGE = 1.0
 _latest: tuple[float, dict[bytes, Interface]] = (-MAX_AGE, {})
 
 
 def place_of(address: bytes) -> Interface:
-    """Return where a packed address of this machine is configured; NOWHERE if the kernel knows nothing of it."""
+    """Return the configuration of a packed address of this machine; NOWHERE if the kernel does not know it."""
     global _latest
     asked, known = _latest
     if address not in known or monotonic() - asked > MAX_AGE:
@@ -51,13 +55,13 @@ def place_of(address: bytes) -> Interface:
 
 
 def addresses() -> dict[bytes, Interface]:
-    """Return {packed address: where it is}; nothing if the kernel won't tell. Does not block."""
+    """Return {packed address: its configuration}; an empty dict if the kernel does not answer. Does not block."""
     found: dict[bytes, Interface] = {}
     request = MESSAGE.pack(MESSAGE.size + IFADDRMSG.size, RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, 1, 0)
     netlink = None
     try:
         netlink = socket_type(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, 0)
-        # A dump is ready when the request returns: an empty socket means that something was lost.
+        # The dump is complete when send() returns: an empty socket means that a message was lost.
         netlink.setblocking(False)
         netlink.send(request + IFADDRMSG.pack(0, 0, 0, 0, 0))
         while _read_messages(netlink.recv(1 << 16), found):
@@ -71,7 +75,7 @@ def addresses() -> dict[bytes, Interface]:
 
 
 def _read_messages(data: bytes, found: dict[bytes, Interface]) -> bool:
-    """Put the addresses of one datagram in `found`; tell whether more is to come."""
+    """Add the addresses of one datagram to `found`; return whether more datagrams follow."""
     at = 0
     while at + MESSAGE.size <= len(data):
         length, kind = MESSAGE.unpack_from(data, at)[:2]
@@ -94,7 +98,7 @@ def _read_address(data: bytes, found: dict[bytes, Interface]) -> None:
         values[kind] = data[at + ATTRIBUTE.size : at + length]
         at += length + 3 & ~3
     if family == _socket.AF_INET and IFA_LOCAL in values:
-        # Of a point-to-point link IFA_ADDRESS is the other end.
+        # On a point-to-point link, IFA_ADDRESS is the address of the peer.
         address = values[IFA_LOCAL]
     elif family in (_socket.AF_INET, _socket.AF_INET6) and IFA_ADDRESS in values:
         address = values[IFA_ADDRESS]
@@ -104,7 +108,7 @@ def _read_address(data: bytes, found: dict[bytes, Interface]) -> None:
 
 
 def seen_families(configured: dict[bytes, Interface]) -> set[int]:
-    """Return the families in which there is an address that is no loopback one (for AI_ADDRCONFIG)."""
+    """Return the families with at least one address besides the loopback address (for AI_ADDRCONFIG)."""
     families = set()
     for address in configured:
         if len(address) == 4:
@@ -116,7 +120,7 @@ def seen_families(configured: dict[bytes, Interface]) -> set[int]:
 
 
 def is_native(index: int) -> bool:
-    """Tell whether the interface with this index is no tunnel of one protocol through another."""
+    """Return whether the interface with this index is not a tunnel of one protocol through another."""
     probe = socket_type(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC, 0)
     try:
         request = struct.pack("16s24x", _socket.if_indextoname(index).encode())

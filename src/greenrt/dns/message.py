@@ -1,7 +1,7 @@
-"""DNS messages: a question as it is sent, which datagram answers it, and what the answer says (RFC 1035, 6891).
+"""DNS messages: build a query, match a datagram to it, and read the records of the answer (RFC 1035, 6891).
 
-Only for the types whose data is an address or a name. Its sender chooses every byte of an answer: nothing is read
-out of bounds, and a compressed name only ever points back.
+Only types whose data is an address or a name are supported. The sender of an answer chooses every byte of it: the
+parser reads nothing out of bounds, and a compressed name may only point backwards.
 """
 
 import _socket
@@ -14,11 +14,11 @@ __all__ = ["FORMERR", "NOERROR", "NXDOMAIN", "BadMessage", "Question", "Record"]
 NOERROR, FORMERR, NXDOMAIN = 0, 1, 3
 A, CNAME, PTR, AAAA, IN = 1, 5, 12, 28, 1
 
-# Flags: recursion desired. Counts: one question; with EDNS one additional record.
+# Flags: recursion desired. Counts: one question; with EDNS, one additional record.
 QUERY = b"\1\0\0\1\0\0\0\0\0"
-# An OPT record: datagrams of up to 1232 bytes are taken, which no path cuts to pieces (DNS flag day 2020).
+# An OPT record. It accepts datagrams of up to 1232 bytes, which no path fragments (DNS flag day 2020).
 OPT = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
-# In the third byte of an answer, and in the fourth.
+# Bits of the third byte of an answer, then of the fourth.
 IS_ANSWER, OPCODE, AUTHORITATIVE, TRUNCATED = 0x80, 0x78, 0x04, 0x02
 RECURSIVE, RCODE = 0x80, 0x0F
 
@@ -26,30 +26,31 @@ RECURSIVE, RCODE = 0x80, 0x0F
 HEAD = struct.Struct("!HHIH")
 QUESTION_AT = 12
 MAX_NAME = 255
-# Pointers that one name may follow: it has at most 127 labels, and honest servers point once after each.
+# How many pointers one name may follow. A name has at most 127 labels, and an honest server points once after each.
 MAX_HOPS = 127
-# Labels and pointers that all names of an answer may have together. A datagram of 1232 bytes has at most 77 records.
+# How many labels and pointers all names of an answer may have together. 1232 bytes have room for 77 records at most.
 MAX_STEPS = 16384
-# As the .pxd declares: a C integer in the compiled build.
+# The .pxd declares it as a C integer for the compiled build.
 _DOT = 0x2E
 
-# The bit by which the letters of each case differ, 0 for other bytes.
+# The bit by which the two cases of a letter differ; 0 for other bytes.
 CASES: bytes = bytes(0x20 if byte < 128 and chr(byte).isalpha() else 0 for byte in range(256))
-# In a label: what is written with a backslash.
+# The bytes of a label that are written with a backslash.
 UNUSUAL = re.compile(rb"[^!-\-/-\[\]-~]")
 
-# Owner without its last dot, type, time to live in seconds, data: an address or a name as text.
+# Owner without its last dot, type, time to live in seconds, and data: an address or a name as text.
 Record = tuple[str, int, int, str]
 
 
 class BadMessage(ValueError):
-    """An answer that ends too early, or whose names lead nowhere."""
+    """The answer ends too early, or a name in it is invalid."""
 
 
 class Question:
     """A question for one name and type, with a random id and random letter case (DNS 0x20), which answers repeat.
 
-    name: absolute, ASCII, without its last dot, and short enough. data: what to send.
+    name: absolute name in ASCII, without its last dot, at most 253 characters. rtype: number of the record type.
+    data: bytes to send. edns: whether `data` has an OPT record.
     """
 
     __slots__ = ("_end", "_folded", "_steps", "data", "edns", "name")
@@ -65,14 +66,14 @@ class Question:
         self.data = b"".join((random[:2], QUERY, b"\1", asked, rtype.to_bytes(2, "big"), b"\0\1", OPT))
 
     def without_edns(self) -> None:
-        """Ask in the way of servers that have never heard of EDNS."""
+        """Remove the OPT record, for servers that do not know EDNS."""
         self.edns = False
         self.data = self.data[:11] + b"\0" + self.data[12 : self._end]
 
     def answered_by(self, reply: bytes) -> int | None:
-        """Return the code (RCODE) of a datagram that answers this question, None if it does not.
+        """Return the code (RCODE) of a datagram that answers this question; None if it does not answer it.
 
-        A server that has never heard of EDNS may answer FORMERR without repeating the question.
+        A server that does not know EDNS may answer FORMERR without repeating the question.
         """
         data = self.data
         if len(reply) < QUESTION_AT or reply[:2] != data[:2] or reply[2] & (IS_ANSWER | OPCODE) != IS_ANSWER:
@@ -84,22 +85,22 @@ class Question:
         return code if reply[4:6] == b"\0\1" and reply[QUESTION_AT:end] == data[QUESTION_AT:end] else None
 
     def answered_in_other_case(self, reply: bytes) -> bool:
-        """Tell whether only the case of the letters keeps a datagram from being the answer."""
+        """Return whether letter case is the only difference between the datagram and an answer."""
         end = self._end
         asked, repeated = self.data[:2] + self.data[QUESTION_AT:end], reply[:2] + reply[QUESTION_AT:end]
         return asked != repeated and asked.lower() == repeated.lower() and asked[:2] == repeated[:2]
 
     def is_truncated(self, reply: bytes) -> bool:
-        """Tell whether the answer did not fit into its datagram."""
+        """Return whether the answer did not fit into its datagram."""
         return bool(reply[2] & TRUNCATED)
 
     def is_lame(self, reply: bytes) -> bool:
-        """Tell whether the server says nothing, and neither knows the name nor asks others about it."""
+        """Return whether the answer is empty, and its server is neither an authority for the name nor recursive."""
         empty = reply[6:10] == b"\0\0\0\0" and reply[3] & RCODE == NOERROR
         return empty and not reply[2] & AUTHORITATIVE and not reply[3] & RECURSIVE
 
     def records(self, reply: bytes) -> list[Record]:
-        """Return the records of the answer that have a type which is read here. BadMessage if it is damaged."""
+        """Return the records of the answer whose type this module reads. Raise BadMessage if it is damaged."""
         try:
             return self._records(reply)
         except (IndexError, struct.error) as error:
@@ -117,7 +118,7 @@ class Question:
             if end > len(reply):
                 raise BadMessage("the data of a record ends after the answer")
             if group == IN:
-                # The highest bit makes no sense, and so the time is none (RFC 2181, 8).
+                # A TTL with its highest bit set counts as zero (RFC 2181, 8).
                 ttl = 0 if ttl >> 31 else ttl
                 if kind == A:
                     found.append((owner, kind, ttl, _address(_socket.AF_INET, reply[at:end])))
@@ -132,9 +133,9 @@ class Question:
         return found
 
     def _name(self, reply: bytes, at: int) -> tuple[str, int]:
-        """Return a name without its last dot, and where what comes after it begins."""
+        """Return a name without its last dot, and the offset of the first byte after it."""
         if reply[at] == 0xC0 and reply[at + 1] == QUESTION_AT:
-            # Most owners: the name that was asked for.
+            # Most owners are a pointer to the queried name.
             return self.name, at + 2
         labels: list[bytes] = []
         length = after = 0
@@ -165,8 +166,8 @@ class Question:
 
 
 def _spelled(plain: bytes, random: bytes) -> bytearray:
-    """Return the name `plain` as messages have it, each letter in the case that a byte of `random` says."""
-    # A length takes the place of the dot before its label, the first one of a dot that is not there.
+    """Return the name `plain` as messages encode it. A byte of `random` chooses the case of each letter."""
+    # A length byte replaces the dot before its label. The first label has no dot before it.
     asked = bytearray(len(plain) + 1)
     length_at = 0
     for at in range(len(plain)):

@@ -1,4 +1,4 @@
-"""How much a name server may send to a socket of c-ares without answering a question.
+"""A limit on what a name server may send to a socket of c-ares without answering a question.
 
 c-ares skips a message that answers none of its questions, however many come. A server that never stops sending would
 keep the process busy until the questions time out. So each socket has a budget of reads and of bytes. When the budget
@@ -43,23 +43,23 @@ class ReadBudget:
         self.refill()
 
     def refill(self) -> None:
-        """Start again: the server has answered a question."""
+        """Start with a full budget again: the server has answered a question."""
         self._reads = MAX_STREAM_READS if self._is_stream else MAX_DATAGRAM_READS
         self._bytes = MAX_STREAM_BYTES
 
     def spend(self) -> bool:
-        """Count the next read; return False if it is one too many, and the socket must be cut off."""
+        """Count the next read; return False if it exceeds the budget, and the socket must be cut off."""
         self._reads -= 1
         if self._is_stream:
             self._bytes -= self._pending() or COST_OF_END
         return self._reads >= 0 and self._bytes >= 0
 
     def _pending(self) -> int:
-        """Return how many bytes have arrived: c-ares reads all of them."""
+        """Return how many bytes have arrived. c-ares reads all of them."""
         try:
             (pending,) = _INT.unpack(fcntl.ioctl(self._fd, termios.FIONREAD, _NO_BYTES))
         except OSError:
-            # Other code has closed the socket; c-ares finds out.
+            # Other code has closed the socket. c-ares notices that itself.
             return 0
         return pending  # type: ignore[no-any-return]
 

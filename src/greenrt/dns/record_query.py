@@ -1,4 +1,4 @@
-"""Any type of record, asked for directly: no hosts file, no nsswitch.conf."""
+"""Query name servers for any type of record, without the hosts file and nsswitch.conf."""
 
 from itertools import chain
 
@@ -13,23 +13,25 @@ from greenrt.dns.stub import Stub
 
 __all__ = ["query"]
 
-# The stub of each thread.
+# Each thread has its own stub.
 _here = _original.thread_local()
 
 
 def query(
     name: str, rtype: str = "A", *, timeout: float | None = None, servers: Any = None, search: bool = False
 ) -> Answer:
-    """Return the records of type `rtype` that `name` has, asked for as ``/etc/resolv.conf`` says. Parks the greenlet.
+    """Return the records of type `rtype` that `name` has, queried as ``/etc/resolv.conf`` says. Park the greenlet.
 
-    rtype: A, AAAA, CNAME, NS and PTR give strings; MX, SRV, TXT, CAA, SOA, NAPTR, HTTPS, TLSA and URI the dataclasses
-    of `greenrt.dns`; all in ``.records`` of the `Answer`, in the server's order. name: absolute, with or without the
-    last dot; not in ASCII: by IDNA 2003; an address with PTR stands for its name in ``in-addr.arpa`` or ``ip6.arpa``.
-    timeout: seconds in all. servers: addresses (address:port, [address]:port) to ask instead of the configured ones.
-    search: try the domains of resolv.conf too, for a name with few dots (``ndots``).
+    name: absolute name, with or without its last dot. A name with other characters than ASCII is encoded by IDNA
+        2003. For PTR, an address stands for its name in ``in-addr.arpa`` or ``ip6.arpa``.
+    rtype: A, AAAA, CNAME, NS and PTR return strings; MX, SRV, TXT, CAA, SOA, NAPTR, HTTPS, TLSA and URI return the
+        dataclasses of `greenrt.dns`. `Answer.records` has them in the server's order.
+    timeout: seconds for the whole query; None uses the timeouts of resolv.conf.
+    servers: addresses (``address``, ``address:port``, ``[address]:port``) to use instead of the configured servers.
+    search: whether a name with few dots (``ndots``) is also tried in the search domains of resolv.conf.
 
-    Raises NxDomain, NoData, ServFail, TimedOut or Malformed, all `ResolverError`; ValueError for an unknown type and
-    for servers that are no addresses. From any thread. Sources: RFC 1035, resolv.conf(5).
+    Raise NxDomain, NoData, ServFail, TimedOut or Malformed, which are all `ResolverError`. Raise ValueError for an
+    unknown type and for invalid server addresses. May be called from any thread. Sources: RFC 1035, resolv.conf(5).
     """
     stub = getattr(_here, "stub", None)
     if stub is None or stub.hub is not get_hub():
@@ -37,7 +39,7 @@ def query(
     configuration = resolv_conf.get()
     stub.configure(configuration)
     plain = _in_ascii(name, rtype)
-    # A list with the root in it has the name itself twice.
+    # If the search list has the root, the name itself is in the lists twice.
     names = list(dict.fromkeys(chain(*candidates(plain, configuration)))) if search else [plain]
     end = None if timeout is None else monotonic() + timeout
     failure: ResolverError | None = None
@@ -48,20 +50,20 @@ def query(
         try:
             return stub.query(candidate, rtype, timeout=left, servers=servers)
         except (NxDomain, NoData) as error:
-            # That a name exists says more than that another does not.
+            # A name that exists without such a record says more than a name that does not exist.
             if failure is None or isinstance(failure, NxDomain):
                 failure = error
     assert failure is not None
     try:
         raise failure
     finally:
-        # The error's traceback refers to this frame: a cycle.
+        # The traceback of the error refers to this frame: a cycle.
         failure = None
 
 
 def _in_ascii(name: str, rtype: str) -> str:
     if rtype == "PTR":
-        # Late: it takes long to import.
+        # Imported on first use: the import takes long.
         import ipaddress
 
         try:

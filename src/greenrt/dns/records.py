@@ -1,9 +1,9 @@
-"""What the records of a DNS answer say, checked: nothing hostile gets past here.
+"""Check the records of a DNS answer, and convert them to the types of `greenrt.dns`.
 
-A name server, or a forger of its answers, chooses every byte of an answer. Records of another owner than the name
-asked for, or than the end of its chain of CNAMEs, are ignored (RFC 2181, 5.4.1). So are names that no host can
-have (RFC 952, RFC 1123, and the underscore, as glibc's res_hnok) and texts with control characters. What is left of
-an answer is either useful or Malformed.
+A name server, or a forger of its answers, chooses every byte of an answer. A record is ignored if its owner is
+neither the queried name nor the end of the name's chain of CNAMEs (RFC 2181, 5.4.1). Names that no host can have are
+ignored too (RFC 952, RFC 1123, and the underscore, as glibc's res_hnok), and so are texts with control characters.
+The rest of an answer is either useful or Malformed.
 """
 
 import re
@@ -15,21 +15,21 @@ from greenrt.dns.cares import TYPES
 
 __all__ = ["CAA", "HTTPS", "MX", "NAPTR", "SOA", "SRV", "TLSA", "TXT", "URI", "check_name", "read_answer"]
 
-# More CNAMEs in one answer than this are no honest chain.
+# An honest chain of CNAMEs in one answer is not longer.
 MAX_CHAIN = 16
 
 _HOST = re.compile(r"\.|[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*\.?")
-# Owners on the way to a PTR record may have a slash (RFC 2317). A backslash begins an escaped byte.
+# Owners in the chain to a PTR record may have a slash (RFC 2317). A backslash begins an escaped byte.
 _OWNER = re.compile(r"[!-\[\]-~]+")
 _ASKED = re.compile(r"\.|([!#-\-/-\[\]-~]{1,63}\.)*[!#-\-/-\[\]-~]{1,63}\.?")
-# A mail address: the first label may have an escaped dot.
+# The first label of a mail address may have an escaped dot.
 _MAILBOX = re.compile(r"\.|([!-\[\]-~]|\\\.)+")
 _TEXT = re.compile(r"[ -~]*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class MX:
-    """A mail exchange (RFC 1035): lower preferences first. No `exchange`: the domain takes no mail (RFC 7505)."""
+    """A mail exchange (RFC 1035). Lower preferences first. An empty `exchange`: no mail for the domain (RFC 7505)."""
 
     preference: int
     exchange: str
@@ -37,7 +37,7 @@ class MX:
 
 @dataclass(frozen=True, slots=True, order=True)
 class SRV:
-    """Where a service is (RFC 2782): lower priorities first. An empty `target`: there is none."""
+    """The location of a service (RFC 2782). Lower priorities first. An empty `target`: the service is not offered."""
 
     priority: int
     weight: int
@@ -47,14 +47,14 @@ class SRV:
 
 @dataclass(frozen=True, slots=True)
 class TXT:
-    """A text (RFC 1035), its strings joined. Any bytes are possible."""
+    """A text (RFC 1035), with its strings joined. It may have any bytes."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class CAA:
-    """Which authority may issue certificates (RFC 8659). `flags`: 128 is critical."""
+    """The authority that may issue certificates for the domain (RFC 8659). `flags`: 128 is critical."""
 
     flags: int
     tag: str
@@ -76,7 +76,7 @@ class SOA:
 
 @dataclass(frozen=True, slots=True, order=True)
 class NAPTR:
-    """A rule that rewrites names (RFC 3403): lower orders first, then lower preferences."""
+    """A rule that rewrites names (RFC 3403). Lower orders first, then lower preferences."""
 
     order: int
     preference: int
@@ -88,7 +88,7 @@ class NAPTR:
 
 @dataclass(frozen=True, slots=True)
 class HTTPS:
-    """How to reach an HTTPS service (RFC 9460). No `target`: the owner itself. `params`: (key, value) pairs."""
+    """How to reach an HTTPS service (RFC 9460). An empty `target`: the owner itself. `params`: (key, value) pairs."""
 
     priority: int
     target: str
@@ -97,7 +97,7 @@ class HTTPS:
 
 @dataclass(frozen=True, slots=True)
 class TLSA:
-    """Which certificate a service has (RFC 6698)."""
+    """The certificate of a service (RFC 6698)."""
 
     usage: int
     selector: int
@@ -107,7 +107,7 @@ class TLSA:
 
 @dataclass(frozen=True, slots=True, order=True)
 class URI:
-    """Where a service is, as a URI (RFC 7553): lower priorities first."""
+    """The location of a service, as a URI (RFC 7553). Lower priorities first."""
 
     priority: int
     weight: int
@@ -115,7 +115,7 @@ class URI:
 
 
 def check_name(name: str, rtype: str) -> str:
-    """Return an absolute name without its last dot; Malformed if it can't be asked for, ValueError for the type."""
+    """Return an absolute name without its last dot. Raise Malformed for an invalid name, ValueError for the type."""
     if rtype not in TYPES:
         raise ValueError(f"records of type {rtype!r} can't be asked for; the types are {', '.join(TYPES)}")
     if len(name) > 254 or not _ASKED.fullmatch(name) or len(plain := name.rstrip(".") or ".") > 253:
@@ -124,9 +124,9 @@ def check_name(name: str, rtype: str) -> str:
 
 
 def read_answer(name: str, rtype: str, said: list[tuple[str, int, int, Any]]) -> Answer:
-    """Return what the records `said` (owner, type, ttl, data) say about `name`, which is `check_name`'s.
+    """Return the answer for `name`, a result of `check_name`, from `said`: records as (owner, type, ttl, data).
 
-    NoData or Dangling if that is nothing, Malformed if it is nothing but nonsense.
+    Raise NoData or Dangling if there is no record for the name, Malformed if all its records are invalid.
     """
     number = TYPES[rtype]
     cnames: list[str] = []
@@ -155,7 +155,7 @@ def read_answer(name: str, rtype: str, said: list[tuple[str, int, int, Any]]) ->
 def _follow(
     name: str, rtype: str, said: list[tuple[str, int, int, Any]], cnames: list[str], ttls: list[int]
 ) -> tuple[str, list[tuple[str, int, int, Any]]]:
-    """Return the end of the chain of CNAMEs and its records; add the way there to `cnames` and `ttls`."""
+    """Return the end of the chain of CNAMEs and its records; append the chain to `cnames` and `ttls`."""
     number = TYPES[rtype]
     aliases: dict[str, tuple[str, int]] = {}
     found: dict[str, list[tuple[str, int, int, Any]]] = {}
@@ -174,22 +174,22 @@ def _follow(
         cnames.append(where)
         ttls.append(ttl)
         where = _respelled(target, name)
-        # A loop is long too.
+        # This limit also ends a loop of CNAMEs.
         if len(cnames) > MAX_CHAIN or not shape.fullmatch(where):
             raise Malformed(name, rtype, "the answer's chain of CNAMEs makes no sense")
     return where, found[_folded(where)]
 
 
 def _folded(name: Any) -> str:
-    # pycares gives bytes if they are not ASCII: those match no name that can be asked for.
+    # pycares returns bytes if they are not ASCII. Such a name never equals a queried one.
     return str(name).rstrip(".").lower()
 
 
 def _respelled(name: Any, asked: str) -> str:
-    """Return `name` without its last dot, the labels that it ends with like `asked` spelled like there.
+    """Return `name` without its last dot; its last labels that equal those of `asked` get the spelling of `asked`.
 
-    Questions go out in random letter case (DNS 0x20), and answers repeat it: in the question's name, and in all
-    that is abbreviated by pointing at it.
+    Queries have random letter case (DNS 0x20). An answer repeats it in the question, and in each name that is
+    compressed by a pointer to the question.
     """
     labels = str(name).rstrip(".").split(".")
     for index, label in zip(range(-1, -len(labels) - 1, -1), reversed(asked.split(".")), strict=False):
@@ -200,7 +200,7 @@ def _respelled(name: Any, asked: str) -> str:
 
 
 def _host(name: Any, asked: str) -> str | None:
-    """Return the name of a host, "" for the root, or None if no host can have it."""
+    """Return the name of a host, "" for the root, or None if no host can have the name."""
     if not isinstance(name, str) or not _HOST.fullmatch(name or "."):
         return None
     return _respelled(name, asked)
@@ -211,7 +211,7 @@ def _texts(*texts: Any) -> bool:
 
 
 def _read_name(data: Any, asked: str) -> str | None:
-    # The root hosts and serves no domain.
+    # The root is neither a host nor a name server.
     return _host(data, asked) or None
 
 
@@ -256,7 +256,7 @@ def _read_uri(data: Any, asked: str) -> URI | None:
     return URI(data.priority, data.weight, data.target)
 
 
-# Each takes the data and the name asked for, and returns the record, or None if it makes no sense.
+# Each function takes the data and the queried name. It returns the record, or None if the data is invalid.
 _READERS: dict[str, Any] = {
     "A": lambda data, asked: data,
     "AAAA": lambda data, asked: data,

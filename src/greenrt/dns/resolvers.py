@@ -1,11 +1,11 @@
-"""What resolves the names of a hub's greenlets, and the choice of it: ``GREENRT_RESOLVER`` or ``get_hub().resolver``.
+"""The resolvers of a hub. ``GREENRT_RESOLVER`` or ``get_hub().resolver`` chooses one by its name:
 
 =========== ==========================================================================================
-auto        the default: as ares where nsswitch.conf names only files and dns, else as thread
-ares        greenrt's own: glibc's answers, without blocking and without threads
-thread      the C library, in native threads of their own: whatever nsswitch.conf names, but slow names take
-            threads away from others
-block       the C library, in place: the whole thread waits
+auto        the default: ares if nsswitch.conf has only the sources files and dns, else thread
+ares        greenrt's own resolver: glibc's answers, without blocking and without threads
+thread      the C library in dedicated native threads: supports every source of nsswitch.conf, but slow
+            lookups occupy threads that other lookups need
+block       the C library in the calling thread, which blocks
 =========== ==========================================================================================
 """
 
@@ -17,7 +17,7 @@ from greenrt import _original
 from greenrt._typing import Any, Protocol
 from greenrt.dns.choice import check_environment
 from greenrt.dns.etc.nsswitch import nsswitch
-from greenrt.dns.glibc import Front
+from greenrt.dns.glibc import GlibcResolver
 from greenrt.dns.services import leaves_machine
 from greenrt.dns.sources import Dns, Files, Trace, has_host_aliases
 from greenrt.sync.threadpool import ThreadPool
@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 MAX_THREADS = 32
-# What the front end leaves to the C library.
+# Flags that greenrt's own resolver does not support, and passes to the C library.
 AI_RARE = 0x40 | 0x80 | 0x100 | 0x200
 NI_KNOWN = _socket.NI_NUMERICHOST | _socket.NI_NUMERICSERV | _socket.NI_NAMEREQD | _socket.NI_DGRAM
 
 
 class Resolver(Protocol):
-    """The socket module's name functions, with its arguments, raw results and errors."""
+    """The name functions of the socket module, with its arguments, raw results and errors."""
 
     def getaddrinfo(
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
@@ -59,11 +59,11 @@ class Resolver(Protocol):
         """See `socket.getnameinfo`."""
 
     def close(self) -> None:
-        """Give back sockets and threads."""
+        """Close the resolver's sockets, and end its threads."""
 
 
 class BlockResolver:
-    """The C library, in place."""
+    """The C library, in the calling thread. `hub` is ignored."""
 
     def __init__(self, hub: Any = None) -> None:
         pass
@@ -79,7 +79,10 @@ class BlockResolver:
 
 
 class ThreadResolver:
-    """The C library, in up to `MAX_THREADS` native threads, which are not those of ``hub.threadpool``."""
+    """The C library, in up to `MAX_THREADS` native threads, which are separate from ``hub.threadpool``.
+
+    hub: hub whose greenlets call the resolver; None for the calling thread's hub.
+    """
 
     def __init__(self, hub: Any = None) -> None:
         self._pool = ThreadPool(MAX_THREADS, hub)
@@ -115,11 +118,14 @@ class ThreadResolver:
 
 
 class AresResolver:
-    """greenrt's own. What is rare enough goes to the C library in a thread: AI_IDN, NI_NOFQDN, HOSTALIASES, services
-    from other sources than files.
+    """greenrt's own resolver. The C library does rare lookups in a native thread.
 
-    cache: answers of name servers are used again while they live; off, as in the C library. servers: addresses of
-    name servers to ask instead of those in resolv.conf. trace: called with the text of each step.
+    Rare are lookups with AI_IDN or NI_NOFQDN, with HOSTALIASES, and of services from other sources than files.
+
+    hub: hub whose greenlets call the resolver; None for the calling thread's hub.
+    cache: whether answers of name servers are used again while they live. Off by default, as in the C library.
+    servers: addresses of name servers to use instead of those in resolv.conf.
+    trace: called with the text of each step.
     """
 
     def __init__(
@@ -130,18 +136,18 @@ class AresResolver:
         servers: Sequence[str] | None = None,
         trace: Trace = None,
     ) -> None:
-        # Not above: pycares takes long to import.
+        # Imported here, since the import of pycares takes long.
         from greenrt.dns.stub import Stub
 
         self._hub = hub
         self._threads: ThreadResolver | None = None
         self._stub = Stub(hub, cache=cache)
-        self._front = Front({"files": Files(trace), "dns": Dns(self._stub, servers, trace)})
+        self._glibc = GlibcResolver({"files": Files(trace), "dns": Dns(self._stub, servers, trace)})
         self._trace = trace
 
-    def _for_name(self, name: Any, port: Any = None, flags: int = 0) -> Resolver | Front:
+    def _for_name(self, name: Any, port: Any = None, flags: int = 0) -> Resolver | GlibcResolver:
         rare = flags & AI_RARE or leaves_machine(port) or (isinstance(name, str) and has_host_aliases(name))
-        return self._by_thread() if rare else self._front
+        return self._by_thread() if rare else self._glibc
 
     def _by_thread(self) -> ThreadResolver:
         if self._trace:
@@ -181,9 +187,12 @@ class AresResolver:
 
 
 class AutoResolver(AresResolver):
-    """greenrt's own where nsswitch.conf names only files and dns (asked at each call), else the C library."""
+    """greenrt's own resolver if nsswitch.conf has only the sources files and dns, else the C library in a thread.
 
-    def _for_name(self, name: Any, port: Any = None, flags: int = 0) -> Resolver | Front:
+    Each call reads nsswitch.conf again if it has changed.
+    """
+
+    def _for_name(self, name: Any, port: Any = None, flags: int = 0) -> Resolver | GlibcResolver:
         return super()._for_name(name, port, flags) if nsswitch.get().plain else self._by_thread()
 
 
@@ -197,9 +206,9 @@ RESOLVERS: dict[str, type[Resolver]] = {
 
 
 def new_resolver(hub: Any = None, name: str | None = None) -> Resolver:
-    """Return a new resolver of the kind `name`, by default what ``GREENRT_RESOLVER`` says, by default ``"auto"``.
+    """Return a new resolver of the kind `name`. The default is ``GREENRT_RESOLVER``, or ``"auto"`` without it.
 
-    Its calls are for greenlets of `hub` (default: the calling thread's). ValueError for an unknown name.
+    Only greenlets of `hub` may call it (default: the calling thread's hub). Raise ValueError for an unknown name.
     """
     if not name:
         check_environment()
@@ -210,9 +219,9 @@ def new_resolver(hub: Any = None, name: str | None = None) -> Resolver:
 
 
 def resolver_of(hub: Any, setting: Any) -> Any:
-    """Return the resolver that `setting` says: None (the default), a name of `RESOLVERS`, or a resolver.
+    """Return the resolver for `setting`: None (the default), a name in `RESOLVERS`, or a resolver.
 
-    ValueError for an unknown name, TypeError for an object without any of the name functions.
+    Raise ValueError for an unknown name, TypeError for an object without any of the name functions.
     """
     if setting is None or isinstance(setting, str):
         if setting == "":

@@ -1,4 +1,4 @@
-"""The search list: which absolute names a name may stand for, and which failure is reported when none exists."""
+"""The search list: which absolute names a name may stand for, and which failure is reported if none exists."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,9 +24,10 @@ HOST_NOT_FOUND, TRY_AGAIN, NO_RECOVERY, NO_DATA = 1, 2, 3, 4
 
 @dataclass(slots=True)
 class Failure:
-    """Why there is no host: a number of netdb.h, whether servers failed to answer, and whether there was an answer.
+    """The reason why there is no host.
 
-    An answer that is of no use counts as a passing failure, but not as one to try again.
+    herrno: number of netdb.h. unavailable: whether servers failed to answer. useless: whether there was an answer
+    that is of no use. Such an answer counts as a temporary failure, but not as one to try again.
     """
 
     herrno: int = HOST_NOT_FOUND
@@ -35,7 +36,7 @@ class Failure:
 
 
 def failure_of(error: ResolverError) -> Failure:
-    """Return what the C library would make of the error."""
+    """Return the failure that the C library derives from the error."""
     if isinstance(error, NxDomain):
         return Failure(HOST_NOT_FOUND)
     if isinstance(error, Dangling):
@@ -48,9 +49,10 @@ def failure_of(error: ResolverError) -> Failure:
 
 
 def candidates(name: str, conf: ResolvConf) -> tuple[list[str], list[str], list[str]]:
-    """Return the absolute names that `name` may stand for: to be tried before the search list, in it, and after it.
+    """Return the absolute names that `name` may stand for: to try before the search list, in it, and after it.
 
-    With enough dots (`ndots`) or one at its end the name itself comes first, else last, unless the list has the root.
+    If the name has at least `ndots` dots or ends with a dot, the name itself is tried first. Otherwise it is tried
+    last, unless the search list has the root.
     """
     if name.endswith("."):
         return [name[:-1] or "."], [], []
@@ -64,8 +66,7 @@ def candidates(name: str, conf: ResolvConf) -> tuple[list[str], list[str], list[
 
 def search(name: str, conf: ResolvConf, ask: Callable[[str], Host]) -> Host | Failure:
     """Return the first host that `ask` finds for an absolute name that `name` may stand for (res_search(3)).
-
-    ask: returns a host or raises a ResolverError.
+    ask: called with an absolute name; returns a host or raises ResolverError.
     """
     before, listed, after = candidates(name, conf)
     first: Failure | None = None

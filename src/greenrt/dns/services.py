@@ -1,4 +1,4 @@
-"""Which types of socket, protocols and ports a service stands for: the C library's answer, remembered."""
+"""The socket types, protocols and ports of a service: the C library's answers, cached."""
 
 import _socket
 
@@ -12,34 +12,34 @@ __all__ = ["Service", "is_service_name", "leaves_machine", "services"]
 Service = tuple[int, int, int]
 Known = dict[tuple[Any, int, int, int, int], list[Service]]
 
-# Reading /etc/services takes the C library more than 100 us. Forgotten when the file changes.
+# The C library needs more than 100 us to read /etc/services. A change of the file clears this cache.
 _known: Reloaded[Known] = Reloaded("/etc/services", lambda data: {})
-# The same for numbers of ports, which no file says anything about.
+# The same for numeric ports, which do not depend on a file.
 _numbers: Known = {}
 MAX_KNOWN = 1000
 
 
 def is_service_name(port: Any) -> bool:
-    """Tell whether `port` has to be looked up."""
+    """Return whether `port` is a service name, which has to be looked up."""
     return isinstance(port, str | bytes) and not port.isdigit()
 
 
 def leaves_machine(port: Any) -> bool:
-    """Tell whether looking up the service `port` may have to ask other machines, and so block."""
+    """Return whether a lookup of the service `port` may query other machines, and so block."""
     if not is_service_name(port):
         return False
-    # Late: it takes long to import, and most ports are numbers.
+    # Imported on first use: the import takes long, and most ports are numbers.
     from greenrt.dns.etc.nsswitch import nsswitch
 
     return not nsswitch.get().plain_services
 
 
 def services(port: Any, family: int, type: int, proto: int, flags: int) -> list[Service]:
-    """Return what to connect to for getaddrinfo's arguments, whatever the host.
+    """Return the sockets for getaddrinfo's arguments as (type, protocol, port); the host does not matter.
 
-    Raises what getaddrinfo(3) and the socket module raise for a bad port, family, type, protocol or flag.
+    Raise the error of getaddrinfo(3) or of the socket module for a bad port, family, type, protocol or flag.
     """
-    # What AI_ADDRCONFIG brings changes with the interfaces.
+    # The effect of AI_ADDRCONFIG changes with the interfaces.
     if flags & _socket.AI_ADDRCONFIG or not isinstance(port, int | str | bytes):
         return _ask(port, family, type, proto, flags)
     known = _known.get() if is_service_name(port) else _numbers
@@ -56,7 +56,7 @@ def services(port: Any, family: int, type: int, proto: int, flags: int) -> list[
 def _ask(port: Any, family: int, type: int, proto: int, flags: int) -> list[Service]:
     host = "::1" if family == _socket.AF_INET6 else "127.0.0.1"
     if family == _socket.AF_UNSPEC:
-        # Or one of the two hosts may be no answer.
+        # Otherwise one of the two hosts may have no answer.
         flags &= ~_socket.AI_ADDRCONFIG
     found = getaddrinfo(host, port, family, type, proto, flags | _socket.AI_NUMERICHOST)
     return [(entry[1], entry[2], int(entry[4][1])) for entry in found]

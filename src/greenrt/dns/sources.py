@@ -1,4 +1,4 @@
-"""The sources of hosts that nsswitch.conf can name: files and dns."""
+"""The sources of hosts that nsswitch.conf can name and greenrt implements: files and dns."""
 
 import _socket
 import os
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from greenrt._typing import Any, Protocol
 from greenrt.dns.answer import Answer, Dangling, NoData, NxDomain, ResolverError, ServFail, TimedOut
-from greenrt.dns.etc.hosts import Host, hosts, multi
+from greenrt.dns.etc.hosts import V4MAPPED, Host, hosts, multi
 from greenrt.dns.etc.resolvconf import ResolvConf, resolv_conf
 from greenrt.dns.hostname import is_hostname
 from greenrt.dns.search import Failure, failure_of, search
@@ -15,19 +15,18 @@ from greenrt.dns.search import Failure, failure_of, search
 __all__ = ["Dns", "Files", "HostSource", "Trace", "arpa_name", "has_host_aliases"]
 
 AF_INET, AF_INET6, AF_UNSPEC = _socket.AF_INET, _socket.AF_INET6, _socket.AF_UNSPEC
-V4MAPPED = b"\0" * 10 + b"\xff\xff"
 RTYPES = {AF_INET: ["A"], AF_INET6: ["AAAA"], AF_UNSPEC: ["A", "AAAA"]}
 FAMILIES = {"A": AF_INET, "AAAA": AF_INET6}
 
-# Told each step of a lookup, as a line of text.
+# Called with each step of a lookup, as a line of text.
 Trace = Callable[[str], None] | None
 
 
 class HostSource(Protocol):
-    """Where hosts are looked up."""
+    """A source of hosts."""
 
     def by_name(self, name: str, family: int) -> Host | Failure:
-        """Return the host; only its addresses of `family`, unless that is AF_UNSPEC."""
+        """Return the host, with its addresses of `family` only, or of all families for AF_UNSPEC."""
 
     def by_address(self, family: int, packed: bytes) -> Host | Failure:
         """Return the host with this address."""
@@ -58,7 +57,10 @@ class Files:
 
 
 class Dns:
-    """Name servers, asked through a `Stub` as ``/etc/resolv.conf`` says then; `servers`: others than those in it."""
+    """Name servers, queried by a `Stub` as the current ``/etc/resolv.conf`` says.
+
+    servers: addresses of name servers to use instead of those in the file.
+    """
 
     def __init__(self, stub: Any, servers: Sequence[str] | None = None, trace: Trace = None) -> None:
         self._stub = stub
@@ -99,18 +101,21 @@ class Dns:
         return Host(names[0], names[1:], [(family, packed)])
 
     def _refuse(self, name: str) -> Host:
-        """Fail as if the name, if it exists, had no IPv6 address."""
+        """Fail with the error for a name without an IPv6 address, or of a name that does not exist."""
         self._ask(name, ["A"], True)
         raise NoData(name, "AAAA", "not asked for, because of no-aaaa in resolv.conf")
 
     def _ask(self, name: str, rtypes: list[str], one_by_one: bool) -> Host:
-        """Return what the servers say of an absolute name, asked for all types at once; else raise one error."""
+        """Return the servers' answer for an absolute name; raise one error if no type has an answer.
+
+        one_by_one: whether the next type is queried after the answer for the previous one.
+        """
         errors: list[ResolverError] = []
         found: list[tuple[int, Answer]] = []
         lookups: list[Any] = []
         try:
             for at, rtype in enumerate(rtypes):
-                # The others go out before the first is waited for.
+                # All types are sent before the first answer is awaited.
                 while len(lookups) <= (at if one_by_one else len(rtypes) - 1):
                     lookups.append(self._submit(name, rtypes[len(lookups)]))
                 try:
@@ -153,14 +158,14 @@ class Dns:
 
 
 def _take_worst(errors: list[ResolverError]) -> ResolverError:
-    """Return the error that counts, and empty the list: the errors' tracebacks refer to the frame that has it."""
+    """Return the error that counts, and empty the list: the tracebacks of the errors refer to the list's frame."""
     worst = min(errors, key=_rank)
     errors.clear()
     return worst
 
 
 def _rank(error: ResolverError) -> int:
-    """Return which of two failures of a name counts: the lower."""
+    """Return the rank of a failure: of two failures of a name, the lower rank counts."""
     for rank, kind in enumerate((Dangling, ServFail, TimedOut, NxDomain)):
         if isinstance(error, kind):
             return rank
@@ -168,12 +173,12 @@ def _rank(error: ResolverError) -> int:
 
 
 def arpa_name(family: int, packed: bytes) -> str:
-    """Return the name under which an address is found in the DNS (RFC 1035 3.5, RFC 3596 2.5)."""
+    """Return the name for an address in the DNS (RFC 1035 3.5, RFC 3596 2.5)."""
     if family == AF_INET:
         return ".".join(str(byte) for byte in reversed(packed)) + ".in-addr.arpa"
     return ".".join(reversed(packed.hex())) + ".ip6.arpa"
 
 
 def has_host_aliases(name: str) -> bool:
-    """Tell whether the user may have an alias for `name` (hostname(7)), of which only the C library knows."""
+    """Return whether the user may have an alias for `name` (hostname(7)). Only the C library reads these aliases."""
     return "." not in name and "HOSTALIASES" in os.environ

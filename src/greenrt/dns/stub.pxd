@@ -1,65 +1,65 @@
 import cython
 
 from greenrt._hub.park cimport Park, new_park
-from greenrt.dns.udp cimport Asker, Exchange
+from greenrt.dns.udp cimport ExchangeOwner, Exchange
 
 
-cdef class Flight(Asker):
-    cdef Line line
+cdef class InFlight(ExchangeOwner):
+    cdef Transport transport
     cdef str name
     cdef object rtype
     cdef tuple key
     cdef Exchange exchange
-    cdef object channel, outcome
-    cdef Py_ssize_t askers
+    cdef object channel, answer
+    cdef Py_ssize_t lookups
     cdef bint shared
     cdef list parks
     cdef tuple error
 
     cdef bint is_done(self)
-    cdef join(self)
+    cdef add_lookup(self)
     @cython.locals(park=Park, parks=list)
-    cdef land(self, object outcome, tuple error)
+    cdef finish(self, object answer, tuple error)
 
 
-cdef class Line:
+cdef class Transport:
     cdef object settings
     cdef double limit
     cdef object _loop
     cdef list _servers
     cdef Py_ssize_t _first
     cdef set _exchanging
-    cdef dict _channels, _awaited, flights
+    cdef dict _channels, _awaited, in_flight
     cdef bint retired
 
-    cdef launch(self, Flight flight)
-    cdef list _in_turn(self)
-    cdef exchanged(self, Flight flight, list records, tuple failure)
-    cdef truncated(self, Flight flight)
-    cdef _by_channel(self, Flight flight, bint use_vc)
+    cdef send(self, InFlight query)
+    cdef list _server_order(self)
+    cdef exchange_ended(self, InFlight query, list records, tuple failure)
+    cdef truncated(self, InFlight query)
+    cdef _send_by_channel(self, InFlight query, bint use_vc)
     @cython.locals(exchange=Exchange)
-    cdef orphan(self, Flight flight)
+    cdef withdraw(self, InFlight query)
     cdef _replace(self, object channel)
     cdef retire(self)
     cpdef bint is_idle(self)
-    @cython.locals(flight=Flight, exchange=Exchange)
-    cdef list drop(self)
-    @cython.locals(flight=Flight)
+    @cython.locals(query=InFlight, exchange=Exchange)
+    cdef list abandon(self)
+    @cython.locals(query=InFlight)
     cdef close(self)
-    cdef _tidy(self, object channel)
-    cpdef _answered(self, Flight flight, object records, object error)
-    cdef _land(self, Flight flight, object records, tuple failure)
+    cdef _release_unused(self, object channel)
+    cpdef _answered(self, InFlight query, object records, object error)
+    cdef _finish(self, InFlight query, object records, tuple failure)
 
 
 cdef class Lookup:
-    cdef Flight _flight
+    cdef InFlight _query
     cdef bint _left
 
-    @cython.locals(flight=Flight)
+    @cython.locals(query=InFlight)
     cpdef result(self, object timeout=*)
-    @cython.locals(flight=Flight, line=Line, park=Park, limit=double)
+    @cython.locals(query=InFlight, transport=Transport, park=Park, limit=double)
     cdef _wait(self, object timeout)
-    @cython.locals(flight=Flight, line=Line)
+    @cython.locals(query=InFlight, transport=Transport)
     cpdef cancel(self)
 
 
@@ -68,21 +68,21 @@ cdef class Stub:
     cdef readonly object hub
     cdef readonly bint cache, coalesce
     cdef object _settings
-    cdef Line _current
-    cdef readonly dict _lines
+    cdef Transport _current
+    cdef readonly dict _transports
     cdef bint _closed
 
-    @cython.locals(old=Line, new=Line)
+    @cython.locals(old=Transport, new=Transport)
     cpdef configure(self, object config)
-    @cython.locals(line=Line, flight=Flight)
+    @cython.locals(transport=Transport, query=InFlight)
     cpdef Lookup submit(self, object name, object rtype, object servers=*)
-    @cython.locals(line=Line)
-    cdef Line _line(self, object servers)
-    @cython.locals(line=Line)
+    @cython.locals(transport=Transport)
+    cdef Transport _transport(self, object servers)
+    @cython.locals(transport=Transport)
     cdef _forget_idle(self)
-    @cython.locals(line=Line)
+    @cython.locals(transport=Transport)
     cpdef close(self)
-    @cython.locals(line=Line, flight=Flight)
+    @cython.locals(transport=Transport, query=InFlight)
     cpdef after_fork(self)
-    @cython.locals(line=Line)
-    cpdef _ask_again(self, Flight flight)
+    @cython.locals(transport=Transport)
+    cpdef _ask_again(self, InFlight query)

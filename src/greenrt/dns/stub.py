@@ -1,11 +1,11 @@
-"""Questions to name servers: the waiters for each, how long they wait, and how servers are asked.
+"""The stub resolver: queries name servers, and shares each query in flight among its waiters.
 
-A question that is under way already is not asked again: its askers share a `Flight`, each with a timeout of its own.
+A question that is in flight is not sent again: its waiters share an `InFlight`, and each has its own timeout.
 
-Addresses and the names of addresses are asked for by an `Exchange` of our own, all else by c-ares: other types, TCP,
-and a cache. c-ares can't take one question back, only all of a channel's. So a channel whose questions have no
-waiters any more is emptied at once, and one in which such orphans pile up is replaced, closed when the last awaited
-answer is in.
+Addresses and the names of addresses are queried by our own `Exchange`. c-ares does the rest: other types, TCP and a
+cache. c-ares cannot cancel one query, only all queries of a channel. So a channel is cancelled as soon as none of its
+queries has a waiter. A channel with too many queries without waiters (orphans) is replaced by a new one, and closed
+after its last awaited answer.
 """
 
 import weakref
@@ -19,20 +19,20 @@ from greenrt.dns.answer import Answer, Malformed, NoData, NxDomain, ResolverErro
 from greenrt.dns.cares import TYPES, Channel, Settings
 from greenrt.dns.message import Question, Record
 from greenrt.dns.records import check_name, read_answer
-from greenrt.dns.udp import Asker, Exchange, Failure, Server, parse_server
+from greenrt.dns.udp import Exchange, ExchangeOwner, Failure, Server, parse_server
 
 __all__ = ["Lookup", "Stub"]
 
-# What an `Exchange` can ask for.
+# The record types that an `Exchange` can query.
 BY_UDP = frozenset(("A", "AAAA", "PTR"))
 
-# How many orphans a channel may carry along while others in it are waited for.
+# How many orphans a channel may have while other queries on it have waiters.
 MAX_ORPHANS = 64
 
-# How long after its budget a question is given up that c-ares has not answered (seconds): it never should be.
+# How long after its budget a query without an answer is given up (seconds). c-ares always answers before.
 GRACE = 1.0
 
-# The errors of c-ares (ares.h) that are not the servers'.
+# The errors of c-ares (ares.h) that have another cause than a failure of the servers.
 _ERRORS: dict[int, type[ResolverError]] = {
     1: NoData,
     2: Malformed,
@@ -49,191 +49,191 @@ _DETAILS = {11: "no name server could be reached", 24: _CLOSED}
 _stubs: "weakref.WeakSet[Stub]" = weakref.WeakSet()
 
 
-class Flight(Asker):
-    """One question under way, and the waiters for its end: owned by a line of channels."""
+class InFlight(ExchangeOwner):
+    """One question in flight, and its waiters. A `Transport` owns it."""
 
     __slots__ = (
-        "askers",
+        "answer",
         "channel",
         "error",
         "exchange",
         "key",
-        "line",
+        "lookups",
         "name",
-        "outcome",
         "parks",
         "rtype",
         "shared",
+        "transport",
     )
 
-    def __init__(self, line: "Line", name: str, rtype: str) -> None:
-        self.line = line
+    def __init__(self, transport: "Transport", name: str, rtype: str) -> None:
+        self.transport = transport
         self.name = name
         self.rtype = rtype
         self.key = (name, rtype)
-        # What it is asked by, of the two.
+        # The exchange or the channel that carries the question.
         self.exchange: Exchange | None = None
         self.channel: Channel | None = None
-        # The askers that have not cancelled, and those of them that wait now.
-        self.askers = 0
+        # How many lookups have not been cancelled, and the parks of those that wait now.
+        self.lookups = 0
         self.parks: list[Any] = []
-        # Whether it ever had more askers than one.
+        # Whether it ever had more than one lookup.
         self.shared = False
-        self.outcome: Answer | None = None
+        self.answer: Answer | None = None
         self.error: Failure | None = None
 
     def is_done(self) -> bool:
-        """Tell whether the question is answered."""
-        return self.outcome is not None or self.error is not None
+        """Return whether the question has an answer or has failed."""
+        return self.answer is not None or self.error is not None
 
     def answered(self, records: list[Record] | None, failure: Failure | None) -> None:
-        """See `Asker`."""
-        self.line.exchanged(self, records, failure)
+        """See `ExchangeOwner`."""
+        self.transport.exchange_ended(self, records, failure)
 
     def truncated(self) -> None:
-        """See `Asker`."""
-        self.line.truncated(self)
+        """See `ExchangeOwner`."""
+        self.transport.truncated(self)
 
-    def join(self) -> None:
-        """There is one asker more."""
-        self.askers += 1
-        self.shared = self.shared or self.askers > 1
+    def add_lookup(self) -> None:
+        """Count one more lookup."""
+        self.lookups += 1
+        self.shared = self.shared or self.lookups > 1
 
-    def land(self, outcome: Answer | None, error: Failure | None) -> None:
-        """Note the end, and wake the waiters."""
-        self.outcome = outcome
+    def finish(self, answer: Answer | None, error: Failure | None) -> None:
+        """Store the result, and wake up the waiters."""
+        self.answer = answer
         self.error = error
         parks, self.parks = self.parks, []
         for park in parks:
             park.wake(None)
 
 
-class Line:
-    """What asks by one choice of settings: exchanges, and channels.
+class Transport:
+    """The exchanges and channels for one `Settings`.
 
-    Of the channels at most two are asked, one of them by TCP alone; old ones have questions still to be answered.
+    At most two channels get new queries; one of these two uses TCP only. Older channels still have queries in flight.
     """
 
     def __init__(self, loop: Any, settings: Settings) -> None:
         self.settings = settings
-        # After how long a question is given up (seconds): asked by UDP, and then by TCP.
+        # After how many seconds a question is given up: time for UDP, then for TCP.
         self.limit = 2 * settings.budget() + GRACE
         self._loop = loop
         self._servers = [parse_server(text) for text in settings.servers]
         self._first = 0
-        self._exchanging: set[Flight] = set()
+        self._exchanging: set[InFlight] = set()
         self._channels: dict[bool, Channel] = {}
         self._awaited: dict[Channel, int] = {}
-        # Those that others may share.
-        self.flights: dict[tuple[str, str], Flight] = {}
-        # Nothing new comes: the last channel is closed when it is empty.
+        # The queries that other lookups may share.
+        self.in_flight: dict[tuple[str, str], InFlight] = {}
+        # Whether no new queries follow: the last channel is closed when its queries have ended.
         self.retired = False
 
-    def launch(self, flight: Flight) -> None:
-        """Ask."""
+    def send(self, query: InFlight) -> None:
+        """Send the query."""
         settings = self.settings
-        if settings.use_vc or settings.cache or flight.rtype not in BY_UDP:
-            self._by_channel(flight, settings.use_vc)
+        if settings.use_vc or settings.cache or query.rtype not in BY_UDP:
+            self._send_by_channel(query, settings.use_vc)
             return
-        flight.exchange = Exchange(
+        query.exchange = Exchange(
             self._loop,
-            Question(flight.name, TYPES[flight.rtype]),
-            self._in_turn(),
+            Question(query.name, TYPES[query.rtype]),
+            self._server_order(),
             settings.timeout,
             settings.attempts,
-            flight,
+            query,
         )
-        self._exchanging.add(flight)
-        flight.exchange.start()
+        self._exchanging.add(query)
+        query.exchange.start()
 
-    def _in_turn(self) -> list[Server]:
-        """Return the servers, the one first that is to be asked first."""
+    def _server_order(self) -> list[Server]:
+        """Return the servers in the order in which to query them."""
         servers = self._servers
         if self.settings.rotate:
             first = self._first = (self._first + 1) % len(servers)
             servers = servers[first:] + servers[:first]
         return servers
 
-    def exchanged(self, flight: Flight, records: list[Record] | None, failure: Failure | None) -> None:
-        """The exchange of `flight` is over."""
-        self._exchanging.discard(flight)
-        flight.exchange = None
-        self._land(flight, records, failure)
+    def exchange_ended(self, query: InFlight, records: list[Record] | None, failure: Failure | None) -> None:
+        """Finish `query`, whose exchange has ended."""
+        self._exchanging.discard(query)
+        query.exchange = None
+        self._finish(query, records, failure)
 
-    def truncated(self, flight: Flight) -> None:
-        """The exchange of `flight` is over, and was too short."""
-        self._exchanging.discard(flight)
-        flight.exchange = None
-        self._by_channel(flight, True)
+    def truncated(self, query: InFlight) -> None:
+        """Query again by TCP: the exchange of `query` has ended without a usable answer."""
+        self._exchanging.discard(query)
+        query.exchange = None
+        self._send_by_channel(query, True)
 
-    def _by_channel(self, flight: Flight, use_vc: bool) -> None:
+    def _send_by_channel(self, query: InFlight, use_vc: bool) -> None:
         channel = self._channels.get(use_vc)
         if channel is None:
             settings = replace(self.settings, use_vc=use_vc)
             channel = self._channels[use_vc] = Channel(self._loop, settings, self._answered)
             self._awaited[channel] = 0
-        flight.channel = channel
+        query.channel = channel
         self._awaited[channel] += 1
-        channel.ask(flight, flight.name, flight.rtype)
+        channel.ask(query, query.name, query.rtype)
 
-    def orphan(self, flight: Flight) -> None:
-        """The last waiter for `flight` has gone."""
-        if self.flights.get(flight.key) is flight:
-            del self.flights[flight.key]
-        exchange, flight.exchange = flight.exchange, None
+    def withdraw(self, query: InFlight) -> None:
+        """Cancel `query`, whose last waiter has left."""
+        if self.in_flight.get(query.key) is query:
+            del self.in_flight[query.key]
+        exchange, query.exchange = query.exchange, None
         if exchange is not None:
             exchange.close()
-            self._exchanging.discard(flight)
-        channel = flight.channel
-        if flight.is_done() or channel is None or channel not in self._awaited:
+            self._exchanging.discard(query)
+        channel = query.channel
+        if query.is_done() or channel is None or channel not in self._awaited:
             return
         self._awaited[channel] -= 1
-        flight.channel = None
+        query.channel = None
         awaited = self._awaited[channel]
         if awaited and len(channel) - awaited > max(MAX_ORPHANS, awaited):
             self._replace(channel)
-        self._tidy(channel)
+        self._release_unused(channel)
 
     def _replace(self, channel: Channel) -> None:
-        """Ask `channel` no more."""
+        """Send no more queries on `channel`."""
         self._channels = {use_vc: other for use_vc, other in self._channels.items() if other is not channel}
 
     def retire(self) -> None:
-        """Close each channel when its awaited questions are answered."""
+        """Send no more queries; close each channel when its awaited queries have ended."""
         self.retired = True
         for channel in list(self._awaited):
-            self._tidy(channel)
+            self._release_unused(channel)
 
     def is_idle(self) -> bool:
-        """Tell whether nothing is under way, and there are no channels."""
+        """Return whether no query is in flight, and there are no channels."""
         return not self._awaited and not self._exchanging
 
-    def drop(self) -> list[Flight]:
-        """Abandon all sockets, in the child of a fork; return the flights that someone waits for."""
+    def abandon(self) -> list[InFlight]:
+        """Abandon all sockets in the child of a fork; return the queries that have waiters."""
         exchanging, self._exchanging = self._exchanging, set()
-        for flight in exchanging:
-            exchange, flight.exchange = flight.exchange, None
+        for query in exchanging:
+            exchange, query.exchange = query.exchange, None
             if exchange is not None:
                 exchange.abandon()
         channels, self._awaited = list(self._awaited), {}
         self._channels.clear()
-        flights = [flight for channel in channels for flight in channel.abandon()]
-        return [flight for flight in (*exchanging, *flights) if flight.askers]
+        in_flight = [query for channel in channels for query in channel.abandon()]
+        return [query for query in (*exchanging, *in_flight) if query.lookups]
 
     def close(self) -> None:
-        """Give back all sockets; waiters get ServFail."""
+        """Close all sockets; the waiters get ServFail."""
         self.retired = True
-        for flight in list(self._exchanging):
-            if flight.exchange is not None:
-                flight.exchange.close()
-            self.exchanged(flight, None, (ServFail, _CLOSED))
+        for query in list(self._exchanging):
+            if query.exchange is not None:
+                query.exchange.close()
+            self.exchange_ended(query, None, (ServFail, _CLOSED))
         channels, self._awaited = list(self._awaited), {}
         self._channels.clear()
         for channel in channels:
             channel.close()
 
-    def _tidy(self, channel: Channel) -> None:
-        """Cancel or close a channel that has no waiters."""
+    def _release_unused(self, channel: Channel) -> None:
+        """Cancel or close a channel without waiters."""
         if self._awaited.get(channel):
             return
         if self.retired or channel not in self._channels.values():
@@ -243,96 +243,97 @@ class Line:
         elif len(channel):
             channel.cancel()
 
-    def _answered(self, flight: Flight, records: list[Any] | None, error: int | None) -> None:
-        channel, flight.channel = flight.channel, None
+    def _answered(self, query: InFlight, records: list[Any] | None, error: int | None) -> None:
+        channel, query.channel = query.channel, None
         if channel is None:
-            # Its askers have gone.
+            # Its waiters have left.
             return
         failure = None if error is None else (_ERRORS.get(error, ServFail), _DETAILS.get(error, ""))
-        self._land(flight, records, failure)
+        self._finish(query, records, failure)
         if channel in self._awaited:
             self._awaited[channel] -= 1
-            self._tidy(channel)
+            self._release_unused(channel)
 
-    def _land(self, flight: Flight, records: list[Any] | None, failure: Failure | None) -> None:
-        if self.flights.get(flight.key) is flight:
-            del self.flights[flight.key]
+    def _finish(self, query: InFlight, records: list[Any] | None, failure: Failure | None) -> None:
+        if self.in_flight.get(query.key) is query:
+            del self.in_flight[query.key]
         answer = None
         if records is not None:
             try:
-                answer = read_answer(flight.name, flight.rtype, records)
+                answer = read_answer(query.name, query.rtype, records)
             except ResolverError as problem:
                 failure = type(problem), problem.detail
-        flight.land(answer, failure)
+        query.finish(answer, failure)
 
 
 class Lookup:
-    """One asker's part in a question: `result` waits for the answer, `cancel` gives up. In the stub's thread only."""
+    """One waiter's share of a query. `result` waits for the answer, `cancel` gives up. Only for the stub's thread."""
 
-    __slots__ = ("_flight", "_left")
+    __slots__ = ("_left", "_query")
 
-    def __init__(self, flight: Flight) -> None:
-        self._flight = flight
+    def __init__(self, query: InFlight) -> None:
+        self._query = query
         self._left = False
-        self._flight.join()
+        self._query.add_lookup()
 
     def result(self, timeout: float | None = None) -> Answer:
-        """Wait for the answer, at most `timeout` seconds, and return it; `Stub.query` says what is raised."""
-        flight = self._flight
+        """Wait for the answer and return it; `timeout` is in seconds. Raise the errors of `Stub.query`."""
+        query = self._query
         try:
-            if not flight.is_done():
+            if not query.is_done():
                 self._wait(timeout)
         finally:
             self.cancel()
-        if flight.error is not None:
-            kind, detail = flight.error
-            raise kind(flight.name, flight.rtype, detail)
-        answer = flight.outcome
+        if query.error is not None:
+            kind, detail = query.error
+            raise kind(query.name, query.rtype, detail)
+        answer = query.answer
         assert answer is not None
-        if not flight.shared:
+        if not query.shared:
             return answer
-        # Others have the same answer: lists can be changed.
+        # Other lookups share this answer, and a caller may change its lists.
         return Answer(answer.canonical, list(answer.records), list(answer.cnames), answer.ttl)
 
     def _wait(self, timeout: float | None) -> None:
-        flight = self._flight
-        line = flight.line
-        limit = line.limit
-        park = new_park(("a name server:", flight.rtype, flight.name))
-        flight.parks.append(park)
+        query = self._query
+        transport = query.transport
+        limit = transport.limit
+        park = new_park(("a name server:", query.rtype, query.name))
+        query.parks.append(park)
         try:
             late = park.wait(limit if timeout is None or timeout > limit else timeout) is TIMED_OUT
         finally:
-            if park in flight.parks:
-                flight.parks.remove(park)
+            if park in query.parks:
+                query.parks.remove(park)
         if late and (timeout is None or timeout > limit):
             _log.error(
-                "nothing became of the question for %s of %r within %s s; it is given up",
-                flight.rtype,
-                flight.name,
+                "the question for %s of %r got no result within %s s and is given up; please report this",
+                query.rtype,
+                query.name,
                 limit,
             )
         if late:
-            raise TimedOut(flight.name, flight.rtype)
+            raise TimedOut(query.name, query.rtype)
 
     def cancel(self) -> None:
-        """Wait no more; idempotent. The question is given up when its last waiter has gone."""
+        """Stop waiting; idempotent. The query is given up when its last waiter has left."""
         if self._left:
             return
         self._left = True
-        flight = self._flight
-        flight.askers -= 1
-        if not flight.askers:
-            line = flight.line
-            line.orphan(flight)
+        query = self._query
+        query.lookups -= 1
+        if not query.lookups:
+            transport = query.transport
+            transport.withdraw(query)
 
 
 class Stub:
-    """Asks name servers for the calling thread's greenlets.
+    """Queries name servers for the calling thread's greenlets. Only the thread that created it may use it.
 
-    cache: answers are used again while they live, and that names do not exist for as long as their zones' SOA
-    records allow; both at most an hour, for c-ares has one limit. coalesce: a question that is under way is not
-    asked a second time; every asker has his own timeout. Not for other threads than the one that made it.
+    hub: hub of the greenlets; None for the calling thread's hub.
+    cache: whether answers are used again while they live. The answer that a name does not exist lives as long as the
+        SOA record of its zone says. Both live at most an hour, since c-ares has one limit for both.
+    coalesce: whether a question that is in flight is not sent again. Each waiter has its own timeout.
     """
 
     def __init__(self, hub: Any = None, *, cache: bool = False, coalesce: bool = True) -> None:
@@ -340,21 +341,21 @@ class Stub:
         self.cache = cache
         self.coalesce = coalesce
         self._settings = Settings(cache=cache)
-        # The line of these settings, if it is there, and all lines.
-        self._current: Line | None = None
-        self._lines: dict[Settings, Line] = {}
+        # The transport for the current settings, if it exists; and all transports.
+        self._current: Transport | None = None
+        self._transports: dict[Settings, Transport] = {}
         self._closed = False
         _stubs.add(self)
 
     def configure(self, config: Any) -> None:
-        """Ask as `config` says from the next question on; those under way are answered as they were asked.
+        """Use `config` from the next question on. Queries in flight are not changed.
 
-        Taken from it: servers, timeout (seconds for a try), attempts, rotate, use_vc (TCP only). ValueError if the
-        servers are no addresses: from the next question.
+        config: has servers, timeout (seconds for each attempt), attempts, rotate and use_vc (TCP only). If servers
+        has invalid addresses, the next question raises ValueError.
         """
         settings = Settings(
             tuple(config.servers),
-            # As glibc: there is no try without time, and no question without a try.
+            # As in glibc: each attempt has some time, and each question at least one attempt.
             float(config.timeout) or 1.0,
             max(1, int(config.attempts)),
             bool(config.rotate),
@@ -363,87 +364,87 @@ class Stub:
         )
         if settings == self._settings:
             return
-        old = self._lines.get(self._settings)
+        old = self._transports.get(self._settings)
         self._settings = settings
         self._current = None
         if old is not None:
             old.retire()
-        new = self._lines.get(settings)
+        new = self._transports.get(settings)
         if new is not None:
             new.retired = False
 
     def submit(self, name: str, rtype: str, servers: Any = None) -> Lookup:
-        """Ask, and return without waiting; Malformed and ValueError as `query`."""
+        """Send a query, and return without waiting for its answer. Raise Malformed and ValueError as `query` does."""
         name = check_name(name, rtype)
         if self._closed:
             raise RuntimeError("this stub is closed; make a new one")
-        line = self._line(servers)
-        flight = line.flights.get((name, rtype)) if self.coalesce else None
-        if flight is not None:
-            return Lookup(flight)
-        flight = Flight(line, name, rtype)
-        lookup = Lookup(flight)
-        line.flights[flight.key] = flight
+        transport = self._transport(servers)
+        query = transport.in_flight.get((name, rtype)) if self.coalesce else None
+        if query is not None:
+            return Lookup(query)
+        query = InFlight(transport, name, rtype)
+        lookup = Lookup(query)
+        transport.in_flight[query.key] = query
         try:
-            line.launch(flight)
+            transport.send(query)
         except BaseException:
             lookup.cancel()
             raise
         return lookup
 
-    def _line(self, servers: Any) -> Line:
+    def _transport(self, servers: Any) -> Transport:
         if servers is None and self._current is not None:
             return self._current
         settings = self._settings if servers is None else replace(self._settings, servers=tuple(servers))
-        line = self._lines.get(settings)
-        if line is None:
+        transport = self._transports.get(settings)
+        if transport is None:
             self._forget_idle()
-            line = self._lines[settings] = Line(self.hub.loop, settings)
-            # Servers of one call: no channel outlives its questions.
-            line.retired = settings != self._settings
+            transport = self._transports[settings] = Transport(self.hub.loop, settings)
+            # Servers of a single call: each channel is closed when its queries have ended.
+            transport.retired = settings != self._settings
         if settings == self._settings:
-            self._current = line
-        return line
+            self._current = transport
+        return transport
 
     def _forget_idle(self) -> None:
-        for settings, line in list(self._lines.items()):
-            if line.retired and line.is_idle():
-                del self._lines[settings]
+        for settings, transport in list(self._transports.items()):
+            if transport.retired and transport.is_idle():
+                del self._transports[settings]
 
     def query(self, name: str, rtype: str, *, timeout: float | None = None, servers: Any = None) -> Answer:
-        """Return the records of type `rtype` (such as ``"AAAA"``) of an absolute ASCII name. Parks the greenlet.
+        """Return the records of type `rtype` (such as ``"AAAA"``) of an absolute ASCII name. Park the greenlet.
 
-        timeout: seconds in all; None: as many as the configuration's tries take. servers: addresses of name
-        servers to ask instead of the configured ones. Raises NxDomain, NoData, ServFail, TimedOut and Malformed,
-        all ResolverError; ValueError for an unknown type and for servers that are no addresses. In the stub's
-        thread only. Sources: RFC 1035, 2181, 5452; c-ares.
+        timeout: seconds in all; None for the time that all attempts of the configuration take. servers: addresses of
+        name servers to query instead of the configured ones. Raise NxDomain, NoData, ServFail, TimedOut or Malformed,
+        which are all ResolverError. Raise ValueError for an unknown type and for invalid server addresses. Only the
+        stub's thread may call it. Sources: RFC 1035, 2181, 5452; c-ares.
         """
         return self.submit(name, rtype, servers=servers).result(timeout)
 
     def close(self) -> None:
-        """Give back all sockets; waiters get ServFail. Idempotent."""
+        """Close all sockets; the waiters get ServFail. Idempotent."""
         self._closed = True
         self._current = None
-        lines, self._lines = self._lines, {}
-        for line in lines.values():
-            line.close()
+        transports, self._transports = self._transports, {}
+        for transport in transports.values():
+            transport.close()
 
     def after_fork(self) -> None:
-        """Start afresh in the child of a fork; what this thread's greenlets wait for is asked again."""
+        """Drop the parent's sockets in the child of a fork; send the queries of this thread's greenlets again."""
         self._current = None
-        lines, self._lines = self._lines, {}
+        transports, self._transports = self._transports, {}
         mine = get_hub_if_exists() is self.hub and not self.hub.loop.closed
-        for line in lines.values():
-            for flight in line.drop():
+        for transport in transports.values():
+            for query in transport.abandon():
                 if mine:
-                    self._lines[line.settings] = line
-                    # Later: most children call exec at once.
-                    self.hub.loop.run_callback(self._ask_again, flight)
+                    self._transports[transport.settings] = transport
+                    # Scheduled for later, since most children call exec at once.
+                    self.hub.loop.run_callback(self._ask_again, query)
 
-    def _ask_again(self, flight: Flight) -> None:
-        if flight.askers and not flight.is_done():
-            line = flight.line
-            line.launch(flight)
+    def _ask_again(self, query: InFlight) -> None:
+        if query.lookups and not query.is_done():
+            transport = query.transport
+            transport.send(query)
 
 
 def _after_fork() -> None:

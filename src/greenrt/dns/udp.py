@@ -1,8 +1,8 @@
-"""One question asked by UDP, until a name server answers it.
+"""One question sent by UDP, until a name server answers it.
 
-Its sockets are its own, and so are their ports: a forger has to guess a port, an id and the case of all
-letters. What is not the answer is skipped, as by the C library: a stray datagram ends nothing. The servers are asked
-in turn; the socket of each stays open, so that a late answer is one too.
+Each question has sockets, and so ports, of its own: a forger has to guess a port, an id and the case of all letters.
+Datagrams that are not the answer are skipped, as by the C library: a stray datagram does not end the exchange. The
+servers are queried in turn. Their sockets stay open, so a late answer counts too.
 """
 
 import _socket
@@ -17,22 +17,22 @@ from greenrt._typing import Any
 from greenrt.dns.answer import Malformed, NxDomain, ResolverError, ServFail, TimedOut
 from greenrt.dns.message import FORMERR, NOERROR, NXDOMAIN, BadMessage, Question, Record
 
-__all__ = ["Asker", "Exchange", "Failure", "Server", "parse_server"]
+__all__ = ["Exchange", "ExchangeOwner", "Failure", "Server", "parse_server"]
 
 # Family and socket address.
 Server = tuple[int, tuple[Any, ...]]
-# The class and the detail of an error.
+# The class and the detail of the error.
 Failure = tuple[type[ResolverError], str]
 
 PORT = 53
 MAX_DATAGRAM = 65535
-# How many datagrams a server's socket may get that do not end the exchange.
-MAX_VAIN = 100
+# How many datagrams a server's socket may receive that do not end the exchange.
+MAX_UNUSABLE = 100
 KIND = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
-# Errors that pass when others give something back, and how long to wait for that (seconds).
+# Temporary errors that end when other code frees resources, and the time until the next try (seconds).
 PASSING = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL))
 RETRY = 0.05
-# Errors that say that the socket is no more.
+# Errors of a socket that other code has closed.
 CLOSED_ERRORS = frozenset((errno.EBADF, errno.ENOTSOCK))
 
 UNREACHABLE: Failure = (ServFail, "no name server could be reached")
@@ -40,24 +40,24 @@ FAILED: Failure = (ServFail, "")
 SILENT: Failure = (TimedOut, "")
 
 
-class Asker:
-    """Whom an `Exchange` tells how it ended: by one call, of one of these."""
+class ExchangeOwner:
+    """The owner of an `Exchange`. The exchange calls one of these methods once, when it has ended."""
 
     __slots__ = ()
 
     def answered(self, records: list[Record] | None, failure: Failure | None) -> None:
-        """The end: `records`, or if they are None `failure`."""
+        """Receive the answer: `records`, or the `failure` if they are None."""
         raise NotImplementedError
 
     def truncated(self) -> None:
-        """The end: the answer has to be fetched by TCP."""
+        """The answer was truncated, or cannot be trusted: query again by TCP."""
         raise NotImplementedError
 
 
-class Asked(Entry):
-    """A server that was asked, number `at` of its `exchange`: waits for what comes to its socket."""
+class Endpoint(Entry):
+    """A connected socket to server number `at` of the `exchange`; the loop reports what arrives there."""
 
-    __slots__ = ("at", "exchange", "fd", "gone", "queued", "sock", "vain")
+    __slots__ = ("at", "closed_elsewhere", "exchange", "fd", "queued", "sock", "unusable")
 
     def __init__(self, exchange: "Exchange", at: int, sock: Any) -> None:
         self.exchange = exchange
@@ -65,15 +65,15 @@ class Asked(Entry):
         self.sock = sock
         self.fd = sock.fileno()
         self.queued = False
-        # Whether the socket was closed by others, and its number may be another file's.
-        self.gone = False
-        # How many datagrams came that did not end the exchange.
-        self.vain = 0
+        # Whether other code has closed the socket. Its number may belong to another file then.
+        self.closed_elsewhere = False
+        # How many datagrams arrived that did not end the exchange.
+        self.unusable = 0
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
         if events & CLOSED:
-            self.gone = True
+            self.closed_elsewhere = True
         if not self.queued:
             self.queued = True
             self.exchange.queue(self)
@@ -81,30 +81,31 @@ class Asked(Entry):
     def run(self) -> None:
         """See `Entry.run`."""
         self.queued = False
-        self.exchange.arrived(self)
+        self.exchange.on_readable(self)
 
 
 class Exchange(Entry):
-    """`question` to `servers`: each has `timeout` seconds to answer, and is asked `attempts` times.
+    """One question to several servers. Only the loop's thread may use it.
 
-    Ends with one call of a method of `asker`, perhaps within `start`. For the loop's thread only. As an entry of the
-    loop it waits for the time to ask again.
+    question: the question to send. servers: addresses of the servers, in their order. timeout: seconds for each
+    server and attempt. attempts: how often each server is queried. owner: one of its methods reports the end,
+    perhaps before `start` returns. As an entry of the loop, the exchange waits for the time of the next query.
     """
 
     __slots__ = (
-        "_asked",
-        "_asked_at",
-        "_asker",
+        "_current",
         "_ended",
+        "_endpoints",
         "_failure",
         "_flooded",
         "_loop",
         "_other_case",
+        "_owner",
+        "_queries_left",
         "_question",
+        "_retries",
         "_servers",
         "_timeout",
-        "_turns",
-        "_waits",
     )
 
     def __init__(
@@ -114,116 +115,119 @@ class Exchange(Entry):
         servers: Sequence[Server],
         timeout: float,
         attempts: int,
-        asker: Asker,
+        owner: ExchangeOwner,
     ) -> None:
         self._loop = loop
         self._question = question
         self._servers = servers
         self._timeout = timeout
-        # How often a server is still to be asked, and which one was asked last.
-        self._turns = attempts * len(servers)
-        self._asked_at = -1
-        self._asker = asker
-        # The servers that may answer: one at most for each number.
-        self._asked: list[Asked] = []
+        # How many queries are left, and which server was queried last.
+        self._queries_left = attempts * len(servers)
+        self._current = -1
+        self._owner = owner
+        # The servers that may still answer, each number at most once.
+        self._endpoints: list[Endpoint] = []
         self._ended = False
-        # How often descriptors and the like were waited for; what had failed before, while they are.
-        self._waits = 0
+        # How often the exchange has waited for resources, and the failure before the present wait.
+        self._retries = 0
         self._failure: Failure | None = None
         self._other_case = False
-        # Whether so many datagrams came that others may forge answers.
+        # Whether one server sent so many datagrams that its answers may be forged.
         self._flooded = False
 
     def start(self) -> None:
-        """Ask."""
+        """Send the first query."""
         self._next(FAILED)
 
     def close(self) -> None:
-        """Wait no more; idempotent."""
-        for asked in self._end_all():
-            self._close_socket(asked)
+        """End without an answer; idempotent."""
+        for endpoint in self._detach_all():
+            self._close_socket(endpoint)
 
-    def _close_socket(self, asked: Asked) -> None:
-        if asked.gone:
-            asked.sock.detach()
+    def _close_socket(self, endpoint: Endpoint) -> None:
+        if endpoint.closed_elsewhere:
+            endpoint.sock.detach()
         else:
             fds = self._loop.fds
-            fds.forget(asked.fd)
-            asked.sock.close()
+            fds.forget(endpoint.fd)
+            endpoint.sock.close()
 
     def abandon(self) -> None:
-        """Close in the child of a fork, whose loop may still share its kernel object: nothing is said to that."""
-        for asked in self._end_all():
-            asked.sock.close()
+        """Close the sockets in the child of a fork. The loop may still share its epoll instance with the parent.
 
-    def _end_all(self) -> list[Asked]:
-        """Wait for nothing more; return whose sockets are to be closed."""
+        So the sockets are not removed from that instance.
+        """
+        for endpoint in self._detach_all():
+            endpoint.sock.close()
+
+    def _detach_all(self) -> list[Endpoint]:
+        """Stop waiting; return the sockets that the caller has to close."""
         self._ended = True
         fds = self._loop.fds
         self._loop.timers.remove(self)
-        servers, self._asked = self._asked, []
-        for asked in servers:
-            fds.withdraw(asked.fd, asked)
+        servers, self._endpoints = self._endpoints, []
+        for endpoint in servers:
+            fds.withdraw(endpoint.fd, endpoint)
         return servers
 
     def _end(self, records: list[Record] | None, failure: Failure | None) -> None:
         self.close()
-        self._asker.answered(records, failure)
+        self._owner.answered(records, failure)
 
     def _end_truncated(self) -> None:
         self.close()
-        self._asker.truncated()
+        self._owner.truncated()
 
     def _next(self, failure: Failure) -> None:
-        """Ask the next server; if all had their turns, `failure` is the end."""
-        while self._turns:
-            self._turns -= 1
-            self._asked_at = (self._asked_at + 1) % len(self._servers)
+        """Query the next server; if no queries are left, end with `failure`."""
+        while self._queries_left:
+            self._queries_left -= 1
+            self._current = (self._current + 1) % len(self._servers)
             try:
                 self._send()
                 return
             except OSError as error:
-                if error.errno in PASSING and self._waits * RETRY < self._timeout:
-                    self._waits += 1
-                    self._turns += 1
-                    self._asked_at -= 1
-                    self._wait(RETRY, failure)
+                if error.errno in PASSING and self._retries * RETRY < self._timeout:
+                    self._retries += 1
+                    self._queries_left += 1
+                    self._current -= 1
+                    self._set_timer(RETRY, failure)
                     return
                 failure = UNREACHABLE
         if self._flooded:
-            # An answer by TCP cannot be forged from afar.
+            # An attacker that does not see the traffic cannot forge an answer over TCP.
             self._end_truncated()
         else:
             self._end(None, failure)
 
     def _send(self) -> None:
-        asked = self._server(self._asked_at)
-        self._wait(self._timeout)
+        endpoint = self._endpoint(self._current)
+        self._set_timer(self._timeout)
         try:
-            asked.sock.send(self._question.data)
+            endpoint.sock.send(self._question.data)
         except BlockingIOError:
-            # As good as lost on the way.
+            # The same as a datagram that is lost in the network.
             pass
 
-    def _server(self, at: int) -> Asked:
-        """Return server number `at`, connected."""
-        for asked in self._asked:
-            if asked.at == at:
-                return asked
+    def _endpoint(self, at: int) -> Endpoint:
+        """Return the socket of server number `at`, connected."""
+        for endpoint in self._endpoints:
+            if endpoint.at == at:
+                return endpoint
         family, address = self._servers[at]
         sock = socket_type(family, KIND, 0)
         try:
             sock.connect(address)
-            asked = Asked(self, at, sock)
-            self._loop.fds.park(asked.fd, READ, asked)
+            endpoint = Endpoint(self, at, sock)
+            self._loop.fds.park(endpoint.fd, READ, endpoint)
         except BaseException:
             sock.close()
             raise
-        self._asked.append(asked)
-        return asked
+        self._endpoints.append(endpoint)
+        return endpoint
 
-    def _wait(self, seconds: float, failure: Failure | None = None) -> None:
-        """Go on after `seconds`: as if a server had failed, or if there is no `failure` as if it were silent."""
+    def _set_timer(self, seconds: float, failure: Failure | None = None) -> None:
+        """Continue after `seconds`: with `failure` if a query was not sent, else as if the server were silent."""
         self._failure = failure
         loop = self._loop
         timers = loop.timers
@@ -231,99 +235,99 @@ class Exchange(Entry):
         timers.push(self, loop.clock.now() + seconds)
 
     def fire(self, events: int) -> None:
-        """See `Entry.fire`: the time is up."""
+        """See `Entry.fire`: the time has elapsed."""
         self.queue(self)
 
     def queue(self, entry: Entry) -> None:
-        """Let the loop run `entry`."""
+        """Schedule `entry` on the loop."""
         self._loop.ready.append(entry)
 
     def run(self) -> None:
         """See `Entry.run`."""
         if self._ended or self._loop.timers.contains(self):
-            # Over, or something came in the last moment and another server was asked.
+            # The exchange has ended, or a late answer has already led to a query of the next server.
             return
         if self._failure is not None:
             self._next(self._failure)
         elif self._other_case:
-            # Some servers do not repeat the case of letters. By TCP there is no need to.
+            # Some servers do not repeat letter case. TCP does not need that protection.
             self._end_truncated()
         else:
             self._next(SILENT)
 
-    def arrived(self, asked: Asked) -> None:
-        """Something can be read from the socket of `asked`, or others closed that."""
+    def on_readable(self, endpoint: Endpoint) -> None:
+        """Read from a socket that has become readable, or that other code has closed."""
         if self._ended:
             return
         try:
-            if asked.gone:
+            if endpoint.closed_elsewhere:
                 raise OSError(errno.EBADF, "the socket was closed")
             try:
-                reply = asked.sock.recv(MAX_DATAGRAM)
+                reply = endpoint.sock.recv(MAX_DATAGRAM)
             except BlockingIOError:
-                self._loop.fds.park(asked.fd, READ, asked)
+                self._loop.fds.park(endpoint.fd, READ, endpoint)
                 return
         except OSError as error:
             if error.errno in CLOSED_ERRORS:
-                self._asked.remove(asked)
-                asked.sock.detach()
-            self._failed(asked, UNREACHABLE)
+                self._endpoints.remove(endpoint)
+                endpoint.sock.detach()
+            self._server_failed(endpoint, UNREACHABLE)
         else:
-            self._read(asked, reply)
-        if asked not in self._asked:
+            self._read(endpoint, reply)
+        if endpoint not in self._endpoints:
             return
-        asked.vain += 1
-        if asked.vain <= MAX_VAIN:
-            # More may have arrived, and the loop reports only what is new.
-            asked.fire(READ)
+        endpoint.unusable += 1
+        if endpoint.unusable <= MAX_UNUSABLE:
+            # More datagrams may have arrived, and the loop reports only new ones.
+            endpoint.fire(READ)
         else:
-            self._shut_out(asked)
+            self._cut_off(endpoint)
 
-    def _shut_out(self, asked: Asked) -> None:
-        """Close the socket of a server that never stops sending; its next turn has another port."""
+    def _cut_off(self, endpoint: Endpoint) -> None:
+        """Close the socket of a server that sends without end. The next query to the server uses another port."""
         fds = self._loop.fds
-        self._asked.remove(asked)
-        fds.withdraw(asked.fd, asked)
-        self._close_socket(asked)
+        self._endpoints.remove(endpoint)
+        fds.withdraw(endpoint.fd, endpoint)
+        self._close_socket(endpoint)
         self._flooded = True
-        self._failed(asked, FAILED)
+        self._server_failed(endpoint, FAILED)
 
-    def _read(self, asked: Asked, reply: bytes) -> None:
+    def _read(self, endpoint: Endpoint, reply: bytes) -> None:
         question = self._question
         code = question.answered_by(reply)
         if code is None:
             self._other_case = self._other_case or question.answered_in_other_case(reply)
         elif code == FORMERR and question.edns:
             question.without_edns()
-            self._turns += 1
-            self._asked_at = asked.at - 1
+            self._queries_left += 1
+            self._current = endpoint.at - 1
             self._next(FAILED)
         elif code == NXDOMAIN:
             self._end(None, (NxDomain, ""))
         elif code == FORMERR:
             self._end(None, (Malformed, ""))
         elif code != NOERROR:
-            self._failed(asked, FAILED)
+            self._server_failed(endpoint, FAILED)
         elif question.is_truncated(reply):
             self._end_truncated()
         elif question.is_lame(reply):
-            self._failed(asked, FAILED)
+            self._server_failed(endpoint, FAILED)
         else:
             try:
                 records = question.records(reply)
             except BadMessage as error:
-                self._failed(asked, (Malformed, str(error)))
+                self._server_failed(endpoint, (Malformed, str(error)))
             else:
                 self._end(records, None)
 
-    def _failed(self, asked: Asked, failure: Failure) -> None:
-        """The server is of no help; go on if it is the one that is waited for."""
-        if asked.at == self._asked_at:
+    def _server_failed(self, endpoint: Endpoint, failure: Failure) -> None:
+        """Handle a failure of one server; only the server that was queried last matters."""
+        if endpoint.at == self._current:
             self._next(failure)
 
 
 def parse_server(text: str) -> Server:
-    """Return family and socket address of ``address``, ``address:port`` or ``[address]:port``, else ValueError."""
+    """Return family and socket address of ``address``, ``address:port`` or ``[address]:port``; else ValueError."""
     host, port = text, str(PORT)
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
@@ -335,6 +339,6 @@ def parse_server(text: str) -> Server:
         found = getaddrinfo(host, int(port), 0, _socket.SOCK_DGRAM, 0, flags)
     except (OSError, ValueError, OverflowError) as error:
         raise ValueError(
-            f"not the address of a name server: {text!r} ({error}); write address, address:port or [address]:port"
+            f"{text!r} is not the address of a name server ({error}); use address, address:port or [address]:port"
         ) from None
     return found[0][0], found[0][4]

@@ -1,6 +1,6 @@
-"""Name functions of the socket module: by the hub's resolver, or in place where no name service is needed.
+"""The name functions of the socket module, by the hub's resolver, or without one if no name service is needed.
 
-In a native thread without a hub they are the C library's own.
+In a native thread without a hub, they call the C library's functions.
 """
 
 import _socket
@@ -10,7 +10,7 @@ import os
 from greenrt import _original
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._typing import TYPE_CHECKING, Any
-from greenrt.dns.numeric import is_numeric, is_plain, numeric_addrinfo
+from greenrt.dns.numeric import as_name, is_numeric, is_plain, numeric_addrinfo
 from greenrt.dns.services import leaves_machine
 
 if TYPE_CHECKING:
@@ -34,13 +34,14 @@ def _resolver() -> "Resolver":
 def getaddrinfo(
     host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> list[Any]:
-    """See `socket.getaddrinfo`, whose raw results (without enums) these are."""
-    # Bytes with a null byte in them are an error, which the C library would not see.
-    plain = b"\0" not in host if isinstance(host, bytes) else host is None or isinstance(host, str)
-    if plain and not leaves_machine(port):
+    """See `socket.getaddrinfo`; the results are raw, without enums."""
+    # Bytes with a null byte are an error that the C library would not notice.
+    testable = b"\0" not in host if isinstance(host, bytes) else host is None or isinstance(host, str)
+    if testable and not leaves_machine(port):
         found = numeric_addrinfo(host, port, family, type, proto, flags)
         if found is not None:
             return found
+        host = as_name(host)
     return _resolver().getaddrinfo(host, port, family, type, proto, flags)
 
 
@@ -48,7 +49,7 @@ def gethostbyname(hostname: Any) -> str:
     """See `socket.gethostbyname`."""
     if _is_address(hostname):
         return _original.gethostbyname(hostname)
-    return _resolver().gethostbyname(hostname)
+    return _resolver().gethostbyname(as_name(hostname))
 
 
 def gethostbyname_ex(hostname: Any) -> tuple[str, list[str], list[str]]:
@@ -66,7 +67,7 @@ def gethostbyaddr(ip_address: Any) -> tuple[str, list[str], list[str]]:
 def getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
     """See `socket.getnameinfo`."""
     if not isinstance(sockaddr, tuple):
-        # As in C: the error's traceback keeps no argument alive.
+        # As in C: the traceback of the error must not keep the argument alive.
         del sockaddr
         raise TypeError("getnameinfo() argument 1 must be a tuple")
     if flags & _socket.NI_NUMERICHOST:
@@ -75,18 +76,18 @@ def getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
 
 
 def _is_address(host: Any) -> bool:
-    """Tell whether the socket module does not look `host` up: it is an address, or of a wrong type."""
+    """Return whether the socket module does not look up `host`: it is an address, or has a wrong type."""
     if not isinstance(host, str | bytes | bytearray):
         return True
     return host in ("", b"", "<broadcast>", "255.255.255.255") or is_numeric(host)
 
 
 def resolve_address(sock: Any, address: Any) -> Any:
-    """Return the address tuple `address` with a numeric host, found as the socket's own methods would."""
+    """Return the address tuple `address` with a numeric host, as the socket's own methods would resolve it."""
     host = address[0]
     if _is_address(host):
         return address
-    found = getaddrinfo(host, None, sock.family, sock.type & 0xF)
+    found = getaddrinfo(as_name(host), None, sock.family, sock.type & 0xF)
     if not found:
         raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
     return (found[0][4][0], *address[1:])

@@ -1,1 +1,1 @@
-"""The files below /etc that say how names are looked up."""
+"""The files below /etc that configure how names are looked up."""

@@ -1,4 +1,4 @@
-"""A configuration file, read again when it has changed."""
+"""A configuration file that is read again after each change."""
 
 import os
 import stat
@@ -12,16 +12,16 @@ __all__ = ["Reloaded"]
 
 Parsed = TypeVar("Parsed")
 
-# More than any sane file (bytes); what follows is not read.
+# Larger than any sane file (bytes). The rest of a longer file is ignored.
 MAX_SIZE = 1 << 20
 
 
 class Reloaded(Generic[Parsed]):
-    """What `parse` makes of the file `path`; asked anew when the file's stamp changes.
+    """The result of `parse` for the file `path`; `get` parses the file again if its stamp has changed.
 
-    The stamp is device, inode, size, mtime and ctime, so that an older file moved in is seen too. A file that is
-    missing, unreadable or no regular file counts as empty, as for the C library. Of a long file only the first
-    `limit` bytes count. Not thread-safe, but harmless in several threads: the file may be parsed twice.
+    The stamp has device, inode, size, mtime and ctime, so an older file that replaces the file is noticed too. A
+    missing, unreadable or irregular file counts as empty, as for the C library. Only the first `limit` bytes of a
+    longer file count. Not thread-safe, but harmless in several threads: the file may be parsed twice.
     """
 
     def __init__(self, path: str, parse: Callable[[bytes], Parsed], limit: int = MAX_SIZE) -> None:
@@ -32,7 +32,7 @@ class Reloaded(Generic[Parsed]):
         self._parsed: tuple[Parsed] | None = None
 
     def get(self) -> Parsed:
-        """Return what the file says now."""
+        """Return the parsed contents of the current file."""
         found = stamp(self.path)
         parsed = self._parsed
         if parsed is None or found != self._stamp:
@@ -43,7 +43,7 @@ class Reloaded(Generic[Parsed]):
 
     def _read(self) -> bytes:
         try:
-            # Not to wait for the writer of a fifo.
+            # O_NONBLOCK: opening a FIFO does not wait for its writer.
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
             return b""

@@ -1,4 +1,4 @@
-"""``/etc/gai.conf``: the tables by which addresses are sorted (gai.conf(5))."""
+"""``/etc/gai.conf``: the tables for the order of addresses (gai.conf(5))."""
 
 import _socket
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from greenrt.dns.etc.config_file import Reloaded
 
 __all__ = ["GaiConf", "gai_conf", "parse"]
 
-# (network as a number, length of its prefix, value), the longest prefix first.
+# (network as a number, length of its prefix in bits, value), the longest prefix first.
 Table = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class GaiConf:
-    """The tables of RFC 6724. `labels` and `precedences` are of IPv6 networks, `scopes` of IPv4 networks."""
+    """The tables of RFC 6724. `labels` and `precedences` are for IPv6 networks, `scopes` for IPv4 networks."""
 
     labels: Table
     precedences: Table
@@ -40,7 +40,7 @@ def _match(table: Table, address: int, bits: int) -> int:
 
 
 def _network(text: str) -> tuple[int, int] | None:
-    """Return the network ``address[/length]`` as a pair of numbers, or None."""
+    """Return the network ``address[/length]`` as a pair of numbers; None if it is invalid."""
     address, slash, given = text.partition("/")
     try:
         packed = _socket.inet_pton(_socket.AF_INET6, address)
@@ -51,7 +51,7 @@ def _network(text: str) -> tuple[int, int] | None:
 
 
 def _network4(text: str) -> tuple[int, int] | None:
-    """As `_network`, of IPv4 networks, also written as mapped ones."""
+    """Return the IPv4 network as `_network` does; it may be written as a v4-mapped one."""
     address, slash, given = text.partition("/")
     found = _network(text)
     if found is not None:
@@ -85,7 +85,7 @@ def _default(text: str) -> list[tuple[int, int, int]]:
     return rows
 
 
-# RFC 3484's tables with the later additions, as the C library has them.
+# The tables of RFC 3484 with the later additions, as the C library has them.
 LABELS = _default(
     "::1/128 0, 2002::/16 2, ::/96 3, ::ffff:0:0/96 4, fec0::/10 5, fc00::/7 6, 2001:0::/32 7, ::/0 1"
 )
@@ -94,7 +94,7 @@ SCOPES = _default("169.254.0.0/16 2, 127.0.0.0/8 2, 0.0.0.0/0 14")
 
 
 def parse(data: bytes) -> GaiConf:
-    """Return the tables that the text `data` of the file gives; one line of a kind replaces the default table."""
+    """Return the tables in the text `data` of the file. One line of a kind replaces the whole default table."""
     tables: dict[str, list[tuple[int, int, int]]] = {"label": [], "precedence": [], "scopev4": []}
     for raw in data.split(b"\n"):
         words = raw.partition(b"#")[0].partition(b"\0")[0].decode("latin-1").split()

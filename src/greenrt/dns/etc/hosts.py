@@ -9,23 +9,24 @@ from dataclasses import dataclass
 from greenrt.dns.etc.config_file import Reloaded
 from greenrt.dns.hostname import decode, fold
 
-__all__ = ["Host", "Hosts", "hosts", "multi"]
+__all__ = ["V4MAPPED", "Host", "Hosts", "hosts", "multi"]
 
 AF_INET, AF_INET6, AF_UNSPEC = _socket.AF_INET, _socket.AF_INET6, _socket.AF_UNSPEC
+# The prefix of an IPv6 address that stands for an IPv4 address (RFC 4291, 2.5.5.2).
 V4MAPPED = b"\0" * 10 + b"\xff\xff"
 LOOPBACK6 = b"\0" * 15 + b"\1"
 LOOPBACK4 = b"\x7f\0\0\1"
 
 
 def _mapped_lines_count() -> bool:
-    """Tell whether the C library finds an IPv4-mapped address in the line of its IPv4 address."""
+    """Return whether the C library finds an IPv4-mapped address in the line of its IPv4 address."""
     try:
         name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
         numbers = tuple(map(int, version.split(".")[:2]))
     except (ValueError, OSError):
-        # Another C library: as glibc does now.
+        # Another C library: do the same as the current glibc.
         return True
-    # glibc 2.30 to 2.37 does not (its bug 25457).
+    # glibc 2.30 to 2.37 does not find it (its bug 25457).
     return name != "glibc" or not (2, 30) <= numbers < (2, 38)
 
 
@@ -34,7 +35,7 @@ MAPPED_LINES_COUNT = _mapped_lines_count()
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What a source knows of a host: its name, other names, and pairs of family and packed address."""
+    """A host as one source knows it: its name, other names, and pairs of family and packed address."""
 
     canonical: str
     aliases: list[str]
@@ -42,17 +43,18 @@ class Host:
 
 
 class Hosts:
-    """The text of a hosts file. It is searched, not parsed: it may be huge, and most lines are never asked for."""
+    """The text of a hosts file. It is searched, not parsed: it may be huge, and most lines are never used."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._lower = data.lower()
 
     def by_name(self, name: str, family: int, multiple: bool = True) -> Host | None:
-        """Return what the lines with `name` say, or None if there is none.
+        """Return the host that the lines with `name` describe; None if there is no such line.
 
-        family: only the lines with such an address, each line for itself; for AF_INET also those with ``::1`` (which
-        counts as 127.0.0.1) or an IPv4-mapped address. multiple: all such lines, not just the first (host.conf(5)).
+        family: only lines with an address of this family count. For AF_INET, lines with ``::1`` (which counts as
+        127.0.0.1) or an IPv4-mapped address count too. multiple: whether all such lines count, or only the first
+        (host.conf(5)).
         """
         wanted = fold(name)
         found: Host | None = None
@@ -76,10 +78,10 @@ class Hosts:
     ) -> Host | None:
         """Return the host of the first line that has the address; None if no line has it.
 
-        mapped_lines_count: whether a line that has an IPv4 address also has the IPv4-mapped address of that.
+        mapped_lines_count: whether a line with an IPv4 address also has the IPv4-mapped form of that address.
         """
         mapped = mapped_lines_count and family == AF_INET6 and packed.startswith(V4MAPPED)
-        # Most lines are of other IPv4 addresses, each of which can be written in one way only.
+        # Most lines have other IPv4 addresses. An IPv4 address can be written in one way only.
         text = rb"[^\s#:]*+:"
         if family == AF_INET or mapped:
             four = _socket.inet_ntop(AF_INET, packed[-4:]).encode()
@@ -104,9 +106,9 @@ class Hosts:
 
 
 def _entry(line: bytes, family: int, mapped: bool = False) -> Host | None:
-    """Return what one line says about hosts of `family`; None for a line that says nothing about them.
+    """Return the host that one line describes; None if the line has no name or address of `family`.
 
-    mapped: an IPv4 address is written as an IPv4-mapped one.
+    mapped: an IPv4 address is converted to an IPv4-mapped one.
     """
     words = line.partition(b"#")[0].partition(b"\0")[0].split()
     if not words:
@@ -139,7 +141,7 @@ def _address(word: bytes, family: int) -> tuple[int, bytes] | None:
 
 
 def _multi(data: bytes) -> bool:
-    """Tell whether ``multi on`` is the last word on it in the text `data` of a host.conf."""
+    """Return whether the last ``multi`` line in the text `data` of a host.conf says ``on``."""
     on = False
     for line in data.split(b"\n"):
         words = line.partition(b"#")[0].lower().split()
@@ -148,7 +150,7 @@ def _multi(data: bytes) -> bool:
     return on
 
 
-# Lists of advertisers are long; more than this is not read (bytes).
+# Block lists of advertisers are long. The rest of a longer file is ignored (bytes).
 hosts = Reloaded("/etc/hosts", Hosts, 64 << 20)
-# Whether all lines of a name count, or only the first.
+# Whether all lines with a name count, or only the first.
 multi = Reloaded("/etc/host.conf", _multi)

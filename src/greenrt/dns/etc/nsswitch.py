@@ -1,4 +1,4 @@
-"""``/etc/nsswitch.conf``: where names of hosts and services are looked up, in which order (nsswitch.conf(5))."""
+"""``/etc/nsswitch.conf``: the sources of hosts and services, and their order (nsswitch.conf(5))."""
 
 from enum import Enum
 
@@ -8,7 +8,7 @@ __all__ = ["Nsswitch", "Source", "Status", "nsswitch", "parse"]
 
 
 class Status(Enum):
-    """How the lookup in one source ended."""
+    """The result of a lookup in one source."""
 
     SUCCESS = "success"
     NOTFOUND = "notfound"
@@ -19,27 +19,27 @@ class Status(Enum):
 class Source:
     """One source of a line.
 
-    name: such as ``"files"``. returns: the statuses after which no further source is asked; `ends_...` say so of
-    each status that a search can have here.
+    name: such as ``"files"``. returns: statuses after which no further source is queried. The `ends_...` attributes
+    say so for each status that a search can have here.
     """
 
-    # No dataclass: those take long to import, and a numeric host with a service comes by here.
+    # Not a dataclass: the import takes long, and a lookup of a numeric host with a service needs this module.
     __slots__ = ("ends_found", "ends_not_found", "ends_unavailable", "name", "returns")
 
     def __init__(self, name: str, returns: frozenset[Status] = frozenset({Status.SUCCESS})) -> None:
         self.name = name
         self.returns = returns
-        # Each lookup asks: not to compute hashes there.
+        # Each lookup reads these, without computing hashes.
         self.ends_found = Status.SUCCESS in returns
         self.ends_not_found = Status.NOTFOUND in returns
         self.ends_unavailable = Status.UNAVAIL in returns
 
 
 class Nsswitch:
-    """What the file says of the two databases that matter here.
+    """The two databases of the file that greenrt uses.
 
-    plain: whether `hosts` names nothing but files and dns, and does with them nothing but what `Source` can say.
-    plain_services: whether looking up a service does not leave this machine.
+    hosts: sources of hosts in their order. plain: whether `hosts` has only the sources files and dns, with actions
+    that `Source` can express. plain_services: whether a lookup of a service stays on this machine.
     """
 
     __slots__ = ("hosts", "plain", "plain_services")
@@ -50,13 +50,13 @@ class Nsswitch:
         self.plain_services = plain_services
 
 
-# What the C library does without a line.
+# The C library uses these if the file has no line for a database.
 DEFAULTS = {b"hosts": b"files dns", b"services": b"files"}
 STATUSES = {status.value.encode(): status for status in Status}
 
 
 def parse(data: bytes) -> Nsswitch:
-    """Return what the text `data` of the file says; for a database without a line, the C library's default."""
+    """Return the contents of the text `data` of the file; a database without a line has the C library's default."""
     lines = dict(DEFAULTS)
     for raw in data.split(b"\n"):
         line = raw.partition(b"#")[0].lstrip()
@@ -71,7 +71,7 @@ def parse(data: bytes) -> Nsswitch:
 def _sources(text: bytes) -> tuple[Source, ...]:
     """Return the sources of a line, with their actions: ``name name [actions] name``."""
     sources: list[Source] = []
-    # Each piece ends with a bracket that closes; the last one has none.
+    # Each piece but the last ended with a closing bracket.
     *pieces, last = text.split(b"]")
     for piece in pieces:
         names, opened, actions = piece.partition(b"[")
@@ -86,7 +86,7 @@ def _named(text: bytes) -> list[Source]:
 
 
 def _returns(text: bytes, given: frozenset[Status]) -> frozenset[Status]:
-    """Return the statuses that end the search after the actions ``[text]``; what makes no sense is skipped."""
+    """Return the statuses that end the search after the actions ``[text]``; invalid actions are skipped."""
     returns = set(given)
     words = [b"", *text.lower().replace(b"=", b" = ").replace(b"!", b" ! ").split(), b""]
     for at in range(2, len(words) - 1):
@@ -97,7 +97,7 @@ def _returns(text: bytes, given: frozenset[Status]) -> frozenset[Status]:
         if words[at + 1] == b"return":
             returns |= chosen
         elif words[at + 1] in (b"continue", b"merge"):
-            # A search that goes on after success is left to the C library.
+            # The C library does the searches that continue after success.
             returns -= chosen
     return frozenset(returns)
 

@@ -1,4 +1,4 @@
-"""``/etc/resolv.conf``: which servers to ask, and how (resolv.conf(5))."""
+"""``/etc/resolv.conf``: the name servers, and how to query them (resolv.conf(5))."""
 
 import _socket
 import os
@@ -19,12 +19,12 @@ MAX_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class ResolvConf:
-    """What the file says; without a file, what the C library does then.
+    """The contents of the file; the defaults are those of the C library without a file.
 
-    servers: addresses, at most three, IPv6 ones with their scope if they have one. search: the domains to append,
-    without trailing dots ("" is the root). timeout: seconds for each server and attempt. The other fields are the
-    options of the same names. ``sortlist`` is skipped on purpose: in glibc it orders gethostbyname(3)'s addresses
-    alone, before the order of RFC 6724 undoes it elsewhere.
+    servers: addresses, at most three; an IPv6 address may have a scope. search: domains to append, without trailing
+    dots ("" is the root). timeout: seconds for each server and attempt. The other fields are the options of the same
+    names. ``sortlist`` is skipped on purpose: glibc uses it only to sort gethostbyname(3)'s addresses, and elsewhere
+    the order of RFC 6724 replaces it.
     """
 
     servers: tuple[str, ...] = ("127.0.0.1",)
@@ -58,17 +58,17 @@ FLAGS = {
 
 
 def parse(data: bytes, environ: Mapping[str, str] = os.environ) -> ResolvConf:
-    """Return what the text `data` of the file says; lines that make no sense are skipped.
+    """Return the contents of the text `data` of the file; invalid lines are skipped.
 
-    The variables LOCALDOMAIN (search) and RES_OPTIONS (options) come on top, as in the C library.
+    The variables LOCALDOMAIN (search) and RES_OPTIONS (options) override the file, as in the C library.
     """
     servers: list[str] = []
     search: list[str] | None = None
     options: dict[str, int | bool] = {}
     for raw in data.split(b"\n"):
-        # A line ends at a null byte, as every string of the C library.
+        # A null byte ends a line, as it ends every string of the C library.
         line = raw.partition(b"\0")[0].decode("latin-1")
-        # Keywords start in the first column and end with a blank; comments start there too.
+        # Keywords and comments start in the first column. A blank ends a keyword.
         keyword, _, rest = line.replace("\t", " ").partition(" ")
         if keyword == "nameserver":
             server = _server(rest)
@@ -84,7 +84,7 @@ def parse(data: bytes, environ: Mapping[str, str] = os.environ) -> ResolvConf:
         search = environ["LOCALDOMAIN"].split()
     _set_options(options, environ.get("RES_OPTIONS", ""))
     if search is None:
-        # The domain of this machine's own name.
+        # The default is the domain of this machine's own name.
         search = [part for part in [_socket.gethostname().partition(".")[2]] if part]
     return ResolvConf(
         servers=tuple(servers) or ("127.0.0.1",),
@@ -116,7 +116,7 @@ def _set_options(options: dict[str, int | bool], text: str) -> None:
 
 
 def _number(text: str) -> int:
-    """Return the digits that `text` starts with, as a number (atoi)."""
+    """Return the number that the leading digits of `text` form, as atoi(3) does; 0 without digits."""
     digits = 0
     while digits < min(len(text), 9) and text[digits] in "0123456789":
         digits += 1
