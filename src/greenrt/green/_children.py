@@ -1,11 +1,11 @@
 """The functions of `os` that wait for child processes, cooperative.
 
-Each asks the kernel without waiting (WNOHANG), and parks while there is nothing to tell. The pidfd_open(2) of one
-process reports its end. For the end of any child, and for stops and continuations, a native thread waits without
-taking anything (WNOWAIT): it asks waitid(2) for the same as the caller, and callers that ask the same share it. It
-outlives a caller that is killed, until the next change of such a child.
+Each function asks the kernel without waiting (WNOHANG), and parks until there is a change to report. The pidfd of a
+process (pidfd_open(2)) reports its end. For the end of any child, and for stops and continuations, a native thread
+calls waitid(2) with the caller's arguments, and leaves the change unread (WNOWAIT). Callers with the same arguments
+share this thread. It outlives a caller that is killed, until the next change of such a child.
 
-SIGCHLD and its handler are left alone. Where this thread has no hub, the calls are the original ones.
+SIGCHLD and its handler are not changed. In a thread without a hub, the calls are the original ones.
 """
 
 import os
@@ -23,10 +23,10 @@ from greenrt.green._twin import standing
 
 __all__ = ["FUNCTIONS", "park_until_exit"]
 
-# Options with which a call tells more than the end.
+# With these options, a call also reports other changes than the end.
 _CHANGES = os.WUNTRACED | os.WCONTINUED
 
-# What native threads wait for, (idtype, id, options), and the parks to wake.
+# The waitid arguments (idtype, id, options) of the native threads, and the parks that each thread wakes up.
 _lock = _original.RLock()
 _watched: dict[tuple[int, int, int], list[Any]] = {}
 
@@ -37,12 +37,12 @@ _watched: dict[tuple[int, int, int], list[Any]] = {}
 def park_until_exit(
     pid: int, timeout: float | None = None, pidfd_open: Callable[[int, int], int] | None = None
 ) -> bool:
-    """Park until process `pid` has ended, reaped or not; False after `timeout` seconds. Nothing is reaped.
+    """Park until process `pid` has ended, reaped or not. Return False after `timeout` seconds. Reap nothing.
 
-    `pidfd_open` is called in the place of `os.pidfd_open`.
+    `pidfd_open` is called instead of `os.pidfd_open`.
     """
-    # Others first: a child that lives for a moment has ended when they are through, and needs no fd. Each child that
-    # is forked meanwhile would have to close that.
+    # Let other greenlets run first: a short-lived child has ended by then, and needs no file descriptor. Each child
+    # that is forked meanwhile would have to close that descriptor.
     yield_now()
     if _has_ended(pid):
         return True
@@ -63,12 +63,12 @@ def _has_ended(pid: int) -> bool:
     try:
         return _original.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
-        # Reaped, or no child of this process: its pidfd tells.
+        # The process is reaped or is not a child of this process: its pidfd reports the end.
         return False
 
 
 def _park_until_change(idtype: int, ident: int, options: int, timeout: float | None = None) -> bool:
-    """Park until a native thread has seen what ``waitid(idtype, ident, options)`` would; False after `timeout`."""
+    """Park until a native thread sees a change by ``waitid(idtype, ident, options)``; return False at `timeout`."""
     key = (idtype, ident, options)
     park = new_park(("a change of a child process, waitid{0}", key))
     park.counted = True
@@ -87,11 +87,11 @@ def _park_until_change(idtype: int, ident: int, options: int, timeout: float | N
 
 
 def _watch(idtype: int, ident: int, options: int) -> None:
-    """Wait in a native thread, and wake the callers."""
+    """Wait in a native thread, then wake up the callers."""
     try:
         _original.waitid(idtype, ident, options | os.WNOWAIT)
     except OSError:
-        # No such child any more: a caller that asks again gets the error.
+        # No such child exists any more. A caller that asks again gets the error.
         pass
     with _lock:
         parks = _watched.pop((idtype, ident, options), ())
@@ -108,7 +108,7 @@ _atfork.register(_atfork.RUNTIME, _renew_after_fork)
 
 
 def _park_for(pid: int, options: int) -> None:
-    """Park until another waitpid for `pid` with these options is worth while."""
+    """Park until the next waitpid for `pid` with these options may succeed."""
     if pid > 0 and not options & _CHANGES:
         park_until_exit(pid)
     elif pid > 0:
@@ -123,7 +123,7 @@ def _park_for(pid: int, options: int) -> None:
 
 
 def _never_waits(options: int) -> bool:
-    """Tell whether a call only asks; then let others run first, as the caller may be in a loop."""
+    """Return whether a call never waits. If so, yield first if due, as the caller may be a polling loop."""
     if not options & os.WNOHANG:
         return False
     give_way()
@@ -131,7 +131,7 @@ def _never_waits(options: int) -> bool:
 
 
 def waitpid(pid: int, options: int, /) -> tuple[int, int]:
-    """Wait for a change of a child, and return its pid and status. See `os.waitpid`."""
+    """Wait for a change of a child; return its pid and status. See `os.waitpid`."""
     if _never_waits(options) or hub_for_waiting() is None:
         return _original.waitpid(pid, options)
     while not (found := _original.waitpid(pid, options | os.WNOHANG))[0]:
@@ -140,7 +140,7 @@ def waitpid(pid: int, options: int, /) -> tuple[int, int]:
 
 
 def wait4(pid: int, options: int) -> tuple[int, int, Any]:
-    """Wait for a change of a child, and return its pid, status and usage of resources. See `os.wait4`."""
+    """Wait for a change of a child; return its pid, status and resource usage. See `os.wait4`."""
     if _never_waits(options) or hub_for_waiting() is None:
         return _original.wait4(pid, options)  # type: ignore[no-any-return]
     while not (found := _original.wait4(pid, options | os.WNOHANG))[0]:
@@ -149,7 +149,7 @@ def wait4(pid: int, options: int) -> tuple[int, int, Any]:
 
 
 def wait() -> tuple[int, int]:
-    """Wait for the end of any child, and return its pid and status. See `os.wait`."""
+    """Wait for the end of any child; return its pid and status. See `os.wait`."""
     return waitpid(-1, 0)
 
 
@@ -159,7 +159,7 @@ def wait3(options: int) -> tuple[int, int, Any]:
 
 
 def waitid(idtype: int, id: int, options: int, /) -> Any:
-    """Wait for a change of a child, and return its description. See `os.waitid`."""
+    """Wait for a change of a child; return its description. See `os.waitid`."""
     if _never_waits(options) or hub_for_waiting() is None:
         return _original.waitid(idtype, id, options)
     while (found := _original.waitid(idtype, id, options | os.WNOHANG)) is None:
@@ -171,14 +171,14 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
 
 
 def system(command: Any) -> int:
-    """Run `command` in a shell, and return its status. See `os.system`, which runs in a native thread."""
+    """Run `command` in a shell, by `os.system` in a native thread; return its status. See `os.system`."""
     hub = hub_for_waiting()
     if hub is None:
         return _original.system(command)
     return hub.threadpool.apply(_original.system, (command,))  # type: ignore[no-any-return]
 
 
-# What patching replaces in `os`.
+# The functions that patching replaces in `os`.
 FUNCTIONS: dict[str, Any] = standing(
     os, system=system, wait=wait, wait3=wait3, wait4=wait4, waitid=waitid, waitpid=waitpid
 )

@@ -1,4 +1,4 @@
-"""The end of threading's dummy threads, which stand for greenlets that no Thread started."""
+"""Remove threading's dummy threads, which stand for greenlets that no Thread started, when their greenlets end."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,7 @@ __all__ = ["forget_dummies"]
 
 
 class _End(Notifier):
-    """Calls a function at the very end of a greenlet, before what waits for that goes on."""
+    """Calls a function at the very end of a greenlet, before the greenlet's waiters continue."""
 
     __slots__ = ("function",)
 
@@ -27,16 +27,16 @@ class _End(Notifier):
         self.function(source)
 
     def __call__(self, source: Any) -> None:
-        # What a link is otherwise.
+        # Other links are plain callables, so code may call this one too.
         self.function(source)
 
 
 def forget_dummies(module: Any, is_thread: Callable[[greenlet], bool]) -> None:
-    """Have a `threading` module forget a dummy thread when its greenlet has finished or is gone.
+    """Let a `threading` module remove a dummy thread when its greenlet has finished or is freed.
 
-    Without this each greenlet that asks for current_thread(), as logging does, would stay in the table for ever.
-    Up to 3.12 CPython itself keeps the dummies of what `_thread.start_new_thread` made, here `is_thread`, until
-    their numbers are used again.
+    Otherwise each greenlet that calls current_thread(), as logging does, would stay in the module's table for ever.
+    Up to 3.12, CPython keeps the dummies of threads that `_thread.start_new_thread` started until their identities
+    are used again. `is_thread` identifies these threads here.
     """
     _keep_trackers_to_threads(module)
     kind = module._DummyThread
@@ -64,9 +64,10 @@ def forget_dummies(module: Any, is_thread: Callable[[greenlet], bool]) -> None:
 
 
 def _keep_trackers_to_threads(module: Any) -> None:
-    """From 3.13 on a thread-local object forgets the dummy when its thread ends; for a greenlet that is too late.
+    """Restrict the module's tracker of dummy threads to native threads.
 
-    That of a greenlet in the main thread would be freed after the module, and complain.
+    From 3.13 on, a thread-local object removes the dummy when its thread ends. For a greenlet that is too late. For a
+    greenlet in the main thread, the object would be freed after the module, and print an error.
     """
     tracker = getattr(module, "_DeleteDummyThreadOnDel", None)
     if tracker is None or getattr(tracker, "threads_only", False):

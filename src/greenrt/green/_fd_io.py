@@ -1,13 +1,14 @@
-# Compiled functions are builtin ones: classes don't bind them, as they don't bind what these replace.
+# Compiled as builtin functions: a class does not bind them, as it does not bind the functions that these replace.
 # cython: binding=False, embedsignature=True, embedsignature.format=clinic
 """The functions of `os` that read, write and close file descriptors, cooperative.
 
-No flag of an fd is changed. Regular files, directories and block devices are always ready: the call is the original
-one. Pipes and sockets are read and written without waiting by preadv2(2) and pwritev2(2) with RWF_NOWAIT, where the
-kernel can (Linux 6.4). Other fds, and older kernels, are asked for readiness with poll(2), and then written in pieces
-of PIPE_BUF: there another process that reads the same fd at that moment can still make this one wait.
+No flag of a file descriptor is changed. Regular files, directories and block devices are always ready: the original
+function is called. Pipes and sockets are read and written without waiting by preadv2(2) and pwritev2(2) with
+RWF_NOWAIT, if the kernel supports that (Linux 6.4). For other descriptors and older kernels, poll(2) checks
+readiness, and writes have pieces of PIPE_BUF bytes. There, another process that reads the same descriptor at the same
+moment can still make a call block.
 
-A write to a pipe, socket or terminal returns when all is written, as the kernel's does.
+A write to a pipe, socket or terminal returns when all bytes are written, as the kernel's does.
 """
 
 import os
@@ -29,26 +30,26 @@ from greenrt.green._twin import standing
 __all__ = ["FUNCTIONS", "may_wait", "read", "readv", "write"]
 
 ALWAYS_READY = (S_IFREG, S_IFDIR, S_IFBLK)
-# Of eventfd, timerfd and their like.
+# The file type of eventfd, timerfd and similar descriptors.
 NO_KIND = 0
 
 _PIECE: int = getattr(_select, "PIPE_BUF", 512)
-# Of a read, which may be for more than will ever come at once.
+# Limit of one read (bytes): a caller may ask for more than can ever arrive at once.
 _MOST = 1 << 20
 
-# C variables, where this is compiled: finalizers close and write files when modules have lost their names.
+# C variables in the compiled build: finalizers close and write files after modules have lost their names.
 _close = _original.close
 _read = _original.read
 _write = _original.write
 
 
 def may_wait(fd: int) -> bool:
-    """Tell whether a read or write of the fd may have to wait: not for files on disk."""
+    """Return whether a read or write of `fd` may have to wait. Files on disk never do."""
     return kind_of(fd) not in ALWAYS_READY
 
 
 def _until_done(fd: int, event: int, attempt: Callable[..., Any], *args: Any) -> Any:
-    """Call `attempt` until it returns something else than None for "not ready"."""
+    """Call `attempt` until its result is not None, which means "not ready"."""
     while (result := attempt(fd, *args)) is None:
         _wait(fd, event)
     return result
@@ -64,7 +65,7 @@ def _wait(fd: int, event: int) -> None:
 
 
 def read(fd: int, length: int, /) -> bytes:
-    """Read at most `length` bytes; b"" at the end. See `os.read`."""
+    """Read at most `length` bytes; return b"" at the end of the file. See `os.read`."""
     if is_finalizing() or length <= 0 or not may_wait(fd):
         return _read(fd, length)
     give_way()
@@ -91,7 +92,7 @@ def _readv(fd: int, buffers: Any) -> int:
 
 
 def _can_take(buffers: Any) -> bool:
-    """Tell whether a read into `buffers` may wait: not if they have no room, or if one of them is no buffer."""
+    """Return whether a read into `buffers` may wait. It does not if they are empty, or if one is not a buffer."""
     try:
         views = [memoryview(buffer) for buffer in buffers]
     except (TypeError, ValueError, BufferError):
@@ -115,7 +116,7 @@ def readinto(fd: int, buffer: Any, /) -> int:
 
 
 def preadv(fd: int, buffers: Any, offset: int, flags: int = 0, /) -> int:
-    """Read into several buffers; only at the current position (-1) this may wait. See `os.preadv`."""
+    """Read into several buffers. Only a read at the current position (-1) may wait. See `os.preadv`."""
     if offset != -1 or flags:
         return _original.preadv(fd, buffers, offset, flags)  # type: ignore[no-any-return]
     if not may_wait(fd) or not _can_take(buffers):
@@ -127,7 +128,7 @@ def preadv(fd: int, buffers: Any, offset: int, flags: int = 0, /) -> int:
 
 
 def write(fd: int, data: Any, /) -> int:
-    """Write `data`; return how much was written: all, unless the fd is non-blocking. See `os.write`."""
+    """Write `data`; return how many bytes were written: all, unless the fd is non-blocking. See `os.write`."""
     if is_finalizing():
         return _write(fd, data)
     kind = kind_of(fd)
@@ -147,7 +148,7 @@ def _write_all(fd: int, view: memoryview, kind: int) -> int:
         except OSError:
             if not sent:
                 raise
-            # As write(2): the error comes again with the next call.
+            # As in write(2): the next call reports the error.
             return sent
         if count is not None:
             sent += count
@@ -168,7 +169,7 @@ def _write_now(fd: int, view: memoryview, start: int) -> int | None:
 
 
 def writev(fd: int, buffers: Any, /) -> int:
-    """Write several buffers; return how much was written, as `write`. See `os.writev`."""
+    """Write several buffers; return how many bytes were written, as `write`. See `os.writev`."""
     kind = kind_of(fd)
     if kind in ALWAYS_READY or not isinstance(buffers, Iterable):
         return _original.writev(fd, buffers)  # type: ignore[no-any-return]
@@ -181,30 +182,30 @@ def writev(fd: int, buffers: Any, /) -> int:
 
 
 def pwritev(fd: int, buffers: Any, offset: int, flags: int = 0, /) -> int:
-    """Write several buffers; only at the current position (-1) this may wait. See `os.pwritev`."""
+    """Write several buffers. Only a write at the current position (-1) may wait. See `os.pwritev`."""
     if offset != -1 or flags:
         return _original.pwritev(fd, buffers, offset, flags)  # type: ignore[no-any-return]
     return writev(fd, buffers) if may_wait(fd) else _original.pwritev(fd, buffers, offset)
 
 
-# -- The end of an fd
+# -- Closing
 
 
 def close(fd: int) -> None:
-    """Close an fd, after waking its waiters. See `os.close`."""
+    """Wake up the waiters of a file descriptor, and close it. See `os.close`."""
     if not is_finalizing():
         forget_fd(index(fd))
     _close(fd)
 
 
 def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
-    """Duplicate `fd` as `fd2`, whose waiters are woken: it is closed first. See `os.dup2`."""
+    """Duplicate `fd` as `fd2`. This closes `fd2` first, so its waiters wake up. See `os.dup2`."""
     if fd != fd2:
         forget_fd(index(fd2))
     return _original.dup2(fd, fd2, inheritable)
 
 
-# What patching replaces in `os`.
+# The functions that patching replaces in `os`.
 FUNCTIONS: dict[str, Any] = standing(
     os,
     close=close,

@@ -1,7 +1,7 @@
-"""The functions of `os` that move data between file descriptors, and those of eventfds, cooperative.
+"""The functions of `os` that move data between file descriptors, and those for eventfds, cooperative.
 
-sendfile(2) and splice(2) have no flag that keeps all of their waits away. So the file descriptors are non-blocking
-during the system call only, which does not wait. Sources: sendfile(2), splice(2), eventfd(2).
+No flag of sendfile(2) and splice(2) prevents all of their waits. So the file descriptors are non-blocking during the
+system call only, and the call does not wait. Sources: sendfile(2), splice(2), eventfd(2).
 """
 
 import os
@@ -41,7 +41,7 @@ def _not_blocking(*fds: int) -> Iterator[None]:
 
 
 def _is_plain(*fds: Any) -> bool:
-    """Tell whether the original call is the right one: here nothing may switch, or the arguments are wrong."""
+    """Return whether to make the original call: in a finalizer, without a hub, or with wrong arguments."""
     return is_finalizing() or not all(isinstance(fd, int) for fd in fds) or hub_for_waiting() is None
 
 
@@ -52,14 +52,17 @@ def _until_done(
     wait: Callable[..., object],
     *what: int,
 ) -> Any:
-    """Return ``function(*args)``, called with `fds` non-blocking, again after each ``wait(*what)``."""
+    """Return ``function(*args)``, called with non-blocking `fds`, and called again after each ``wait(*what)``."""
     while (result := _attempt(function, args, fds)) is NotImplemented:
         wait(*what)
     return result
 
 
 def _attempt(function: Callable[..., Any], args: tuple[Any, ...], fds: tuple[int, ...]) -> Any:
-    """Return NotImplemented if the call would wait. Apart from the wait, which must not keep the error alive."""
+    """Call `function`; return NotImplemented if it would wait.
+
+    The wait is in another function, so that it does not keep the error alive.
+    """
     try:
         with _not_blocking(*fds):
             return function(*args)
@@ -76,7 +79,7 @@ def _wait_to_read(fd: int) -> None:
 
 
 def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
-    """Send `count` bytes of a file; return how many were sent: fewer only at the file's end. See `os.sendfile`."""
+    """Send `count` bytes of a file; return how many were sent: fewer only at its end. See `os.sendfile`."""
     if _is_plain(out_fd, in_fd, count) or not may_wait(out_fd) or not os.get_blocking(out_fd):
         return _original.sendfile(out_fd, in_fd, offset, count)  # type: ignore[no-any-return]
     give_way()
@@ -88,10 +91,10 @@ def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
         except OSError:
             if not sent:
                 raise
-            # As sendfile(2): the error comes again with the next call.
+            # As in sendfile(2): the next call reports the error.
             return sent
         if step is NotImplemented:
-            # Outside the `try`: an exception that is thrown at the waiting greenlet may be an OSError too.
+            # Outside the `try`: another greenlet may throw an OSError into the waiting one.
             _wait_to_write(out_fd)
             continue
         sent += step
@@ -107,9 +110,9 @@ def splice(
     offset_dst: int | None = None,
     flags: int = 0,
 ) -> int:
-    """Move at most `count` bytes from or to a pipe; return how many. See `os.splice`."""
+    """Move at most `count` bytes from or to a pipe; return how many were moved. See `os.splice`."""
     args = (src, dst, count, offset_src, offset_dst, flags)
-    # O_NONBLOCK is the user's wish, of a pipe and of what is beside it.
+    # O_NONBLOCK is the user's choice, for the pipe and for the other end.
     if (
         _is_plain(src, dst, count, flags)
         or flags & _SPLICE_WITHOUT_WAIT
@@ -123,23 +126,23 @@ def splice(
 
 
 def _wait_for_either(src: int, dst: int) -> None:
-    """Wait for that end of a transfer which is not ready."""
+    """Wait for the end of a transfer that is not ready."""
     if may_wait(src) and not ready_for(src, POLLIN):
         park_on_fd(src, READ, None)
     elif may_wait(dst) and not ready_for(dst, POLLOUT):
         park_on_fd(dst, WRITE, None)
     else:
-        # Room for less than what is to be moved, or ready meanwhile.
+        # There is room, but not for all the data; or the end became ready meanwhile.
         sleep(_PAUSE)
 
 
 def eventfd_read(fd: int) -> int:
-    """Read the value of an eventfd, waiting until there is one. See `os.eventfd_read`."""
+    """Wait until an eventfd has a value; read and return it. See `os.eventfd_read`."""
     fd = without_bool(fd)
     if _is_plain(fd) or kind_of(fd) != NO_KIND or not os.get_blocking(fd):
         return _original.eventfd_read(fd)  # type: ignore[no-any-return]
     give_way()
-    # O_NONBLOCK belongs to all threads that use the eventfd, so it is the second choice.
+    # All threads that use the eventfd share O_NONBLOCK, so it is used only if RWF_NOWAIT is not available.
     while (data := read_now(fd, 8)) is None:
         _wait_to_read(fd)
     if data is not NotImplemented:
@@ -148,28 +151,28 @@ def eventfd_read(fd: int) -> int:
 
 
 def eventfd_write(fd: int, value: int) -> None:
-    """Add `value` to an eventfd, waiting until there is room for it. See `os.eventfd_write`."""
+    """Wait until an eventfd has room for `value`, and add it. See `os.eventfd_write`."""
     fd = without_bool(fd)
     if _is_plain(fd) or kind_of(fd) != NO_KIND or not os.get_blocking(fd):
         _original.eventfd_write(fd, value)
         return
     give_way()
     if value == 1 and ready_for(fd, POLLOUT):
-        # eventfd(2): writable means that 1 can be added without a wait.
+        # eventfd(2): if it is writable, 1 can be added without a wait.
         _original.eventfd_write(fd, value)
         return
     _until_done(_original.eventfd_write, (fd, value), (fd,), _wait_for_room, fd)
 
 
 def _wait_for_room(fd: int) -> None:
-    # Writable means that there is room for 1; more gives no event.
+    # A writable eventfd has room for 1. There is no event for more room.
     if ready_for(fd, POLLOUT):
         sleep(_PAUSE)
     else:
         park_on_fd(fd, WRITE, None)
 
 
-# What patching replaces in `os`.
+# The functions that patching replaces in `os`.
 FUNCTIONS: dict[str, Any] = standing(
     os, eventfd_read=eventfd_read, eventfd_write=eventfd_write, sendfile=sendfile, splice=splice
 )

@@ -1,8 +1,8 @@
-"""What several twins need of file descriptors: their readiness now, and the warning about a bool in the place of one.
+"""Helpers for file descriptors: readiness now, and the warning about a bool instead of a descriptor.
 
-CPython warns of bools from 3.13 on. C code gives its warnings the line of the Python code that called it. Below a
-cooperative twin, that is a line of greenrt. So a twin warns first, with the line of its own caller, and passes an int
-on.
+CPython warns about such bools from 3.13 on. A warning from C code has the line of the Python code that called it.
+Below a cooperative twin, that is a line of greenrt. So the twin warns first, with the line of its caller, and then
+passes an int to the C code.
 """
 
 import os
@@ -17,7 +17,7 @@ __all__ = ["POLLIN", "POLLOUT", "WARNS", "ready_for", "without_bool"]
 POLLIN = 1
 POLLOUT = 4
 
-# Whether this CPython warns.
+# Whether this CPython warns about bools.
 WARNS = sys.version_info >= (3, 13)
 
 # Compiled functions have no frame, so the number of frames to skip differs between the builds.
@@ -25,7 +25,7 @@ _FRAMES_OF_GREENRT = os.path.join(os.path.dirname(os.path.dirname(__file__)), ""
 
 
 def ready_for(fd: int, events: int) -> int:
-    """Return those poll(2) events, of `events` and POLLERR, POLLHUP and POLLNVAL, that `fd` has now; 0: none."""
+    """Return which poll(2) events `fd` has now: of `events`, and of POLLERR, POLLHUP and POLLNVAL. 0 means none."""
     poller = _original.poll()
     poller.register(fd, events)
     found: list[tuple[int, int]] = poller.poll(0)
@@ -33,7 +33,7 @@ def ready_for(fd: int, events: int) -> int:
 
 
 def without_bool(fd: Any) -> Any:
-    """Return `fd`; a bool as an int, after CPython's warning about it, which names the caller of greenrt."""
+    """Return `fd`, or an int for a bool, after CPython's warning about that. The warning names greenrt's caller."""
     if sys.version_info >= (3, 13) and isinstance(fd, bool):
         warnings.warn(
             "bool is used as a file descriptor", RuntimeWarning, skip_file_prefixes=(_FRAMES_OF_GREENRT,)

@@ -1,8 +1,8 @@
-"""`os.open`, cooperative: opening a FIFO waits until its other end is open, and suspends the greenlet only.
+"""`os.open`, cooperative: opening a FIFO waits for its other end, and suspends only the greenlet.
 
-The FIFO is opened without a wait (O_NONBLOCK), and its other end is looked for from time to time: neither open(2) nor
-poll(2) reports that a partner has come. Data stays in the FIFO. A process with a blocking open(2) of the other end
-sees this one at once, if it opens for writing; if it opens for reading, after some milliseconds. Source: fifo(7).
+The FIFO is opened without a wait (O_NONBLOCK). Then its other end is checked repeatedly, since neither open(2) nor
+poll(2) reports when another process opens it. Data stays in the FIFO. Another process with a blocking open(2) for
+writing sees this end at once; a process that opens for reading sees it after some milliseconds. Source: fifo(7).
 """
 
 import os
@@ -20,14 +20,14 @@ from greenrt.green._fds import without_bool
 
 __all__ = ["FUNCTIONS", "open", "open_for_file", "waits"]
 
-# Such an open never waits.
+# An open with one of these flags never waits.
 _NEVER_WAITS: int = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_PATH", 0)
 _NEW: int = os.O_CREAT | os.O_EXCL
 _NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
 _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 
 _POLLIN = 1
-# Of /dev/null and its like (Linux's Documentation/admin-guide/devices.txt).
+# The major number of /dev/null and similar devices (Linux's Documentation/admin-guide/devices.txt).
 _MEMORY_DEVICES = 1
 _SHORTEST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.02
@@ -42,16 +42,16 @@ def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None)
 
 
 def open_for_file(path: Any, flags: int) -> int:
-    """Open a file as the constructors of file objects do; for their argument `opener`."""
+    """Open a file as the constructors of file objects do. A value for their argument `opener`."""
     return open(path, flags, 0o666)
 
 
 def waits(path: Any) -> bool:
-    """Tell whether reads or writes of the file at `path` may wait: of a FIFO, terminal or other device."""
+    """Return whether reads or writes of the file at `path` may wait: for a FIFO, a terminal or a similar device."""
     try:
         status = os.stat(path)
     except (OSError, TypeError, ValueError):
-        # The call that opens it reports that.
+        # The call that opens the file reports the error.
         return False
     if S_ISCHR(status.st_mode):
         return os.major(status.st_rdev) != _MEMORY_DEVICES
@@ -63,11 +63,11 @@ def _waits_for_partner(path: Any, flags: Any, dir_fd: int | None) -> bool:
         if flags & _NEVER_WAITS or flags & _NEW == _NEW or flags & _ACCESS == os.O_RDWR:
             return False
         if isinstance(path, int):
-            # os.stat takes file descriptors; os.open refuses them.
+            # os.stat accepts file descriptors, os.open does not.
             return False
         status = os.stat(path, dir_fd=dir_fd, follow_symlinks=not flags & _NO_LINK)
     except (OSError, TypeError, ValueError):
-        # The call that opens it reports that.
+        # The call that opens the file reports the error.
         return False
     return S_ISFIFO(status.st_mode)
 
@@ -80,7 +80,7 @@ def _open_fifo(path: Any, flags: int, mode: int, dir_fd: int | None) -> int:
             fd = _original.os_open(path, flags | os.O_NONBLOCK, mode, dir_fd=dir_fd)
             break
         except OSError as error:
-            # For writing: there is no reader yet.
+            # ENXIO: opened for writing, and there is no reader yet.
             if error.errno != ENXIO:
                 raise
         sleep(pause)
@@ -98,11 +98,11 @@ def _open_fifo(path: Any, flags: int, mode: int, dir_fd: int | None) -> int:
 def _wait_for_writer(fd: int) -> None:
     poller = _original.poll()
     poller.register(fd, _POLLIN)
-    # For what `has_writer` copies.
+    # `has_writer` copies data into this pipe.
     ends = os.pipe()
     pause = _SHORTEST_PAUSE
     try:
-        # POLLIN or POLLHUP: a writer has come, and may have left.
+        # POLLIN or POLLHUP: a writer has opened the FIFO, and may have closed it again.
         while not poller.poll(0) and not has_writer(fd, ends[1]):
             sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -111,5 +111,5 @@ def _wait_for_writer(fd: int) -> None:
             _original.close(end)
 
 
-# What patching replaces in `os`.
+# The functions that patching replaces in `os`.
 FUNCTIONS: dict[str, Any] = {"open": open}

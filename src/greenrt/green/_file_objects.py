@@ -1,13 +1,14 @@
-"""Cooperative file objects: the standard `io` classes over a raw file that suspends the greenlet only.
+"""Cooperative file objects: the standard `io` classes over a raw file that suspends only the greenlet.
 
-Pipes, terminals and other fds that may have to wait are read and written as in `fdio`; regular files, which have no
-readiness, in a native thread of the hub's pool. A buffered object serves one greenlet at a time, as it does threads;
-the others wait. (`io.BufferedReader` itself raises RuntimeError for a second greenlet of one thread.)
+Pipes, terminals and other descriptors that may have to wait are read and written as in `_fd_io`. Regular files have
+no readiness, so a native thread of the hub's pool reads and writes them. A buffered object serves one greenlet at a
+time, as it does with threads; the other greenlets wait. (`io.BufferedReader` itself raises RuntimeError for a second
+greenlet of one thread.)
 
-In a finalizer nothing switches: there what is still in a buffer is written by the blocking call, as in CPython.
+Finalizers never switch: there, the blocking call writes the buffered data, as in CPython.
 """
 
-# The names of the standard module are defined anew, which is the point.
+# This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef,misc,override,arg-type"
 
 import io as _stdlib
@@ -27,9 +28,9 @@ __all__ = ["BufferedRandom", "BufferedReader", "BufferedWriter", "FileIO", "open
 
 
 class FileIO(_original.FileIO):
-    """`io.FileIO`, whose reads and writes suspend the greenlet only."""
+    """`io.FileIO` with reads and writes that suspend only the greenlet."""
 
-    # Whether a finalizer is at work, which must not switch.
+    # Whether a finalizer runs. It must not switch.
     _blocks = False
     _may_wait = False
 
@@ -47,7 +48,7 @@ class FileIO(_original.FileIO):
             try:
                 return green(self.fileno(), *args)
             except BlockingIOError:
-                # As io.RawIOBase has it for an fd that is non-blocking.
+                # io.RawIOBase returns None for a descriptor that is non-blocking.
                 return None
         hub = hub_for_waiting()
         return plain(self, *args) if hub is None else hub.threadpool.apply(plain, (self, *args))
@@ -59,7 +60,7 @@ class FileIO(_original.FileIO):
         return self._call(_original.FileIO.readinto, _read_into, buffer)  # type: ignore[no-any-return]
 
     def read(self, size: int | None = -1, /) -> bytes | None:
-        """Read at most `size` bytes in one call; all of the rest without it. See `io.FileIO.read`."""
+        """Read at most `size` bytes in one call, or the whole rest without `size`. See `io.FileIO.read`."""
         if not self.readable():
             return super().read(-1)
         if size is None or size < 0:
@@ -79,13 +80,13 @@ class FileIO(_original.FileIO):
         return self._call(_original.FileIO.write, _fd_io.write, data)  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Close the fd, after waking whoever waits for it. See `io.FileIO.close`."""
+        """Wake up the waiters of the file descriptor, and close it. See `io.FileIO.close`."""
         if not self.closed and self.closefd:
             forget_fd(self.fileno())
         super().close()
 
     def _dealloc_warn(self, source: Any) -> None:
-        # Called first of all when this object, or one above it, is finalized.
+        # The finalizer of this object, or of an object above it, calls this method first.
         self._blocks = True
         super()._dealloc_warn(source)
 
@@ -106,7 +107,7 @@ def _read_all(fd: int) -> bytes:
 
 
 def _in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `method` for one greenlet at a time."""
+    """Return `method` with a lock around it, so that one greenlet at a time runs it."""
 
     @wraps(method)
     def call(self: Any, *args: Any) -> Any:
@@ -134,7 +135,7 @@ _CALLS = (
 
 
 def _serving_in_turn(kind: type) -> dict[str, Any]:
-    """Return the methods of the buffered class `kind`, each for one greenlet at a time."""
+    """Return the methods of the buffered class `kind`, each with a lock, so that one greenlet at a time runs them."""
 
     def make(self: Any, raw: FileIO, buffer_size: int = _stdlib.DEFAULT_BUFFER_SIZE) -> None:
         self._turn = RLock()
@@ -145,19 +146,19 @@ def _serving_in_turn(kind: type) -> dict[str, Any]:
 
 
 class BufferedReader(_stdlib.BufferedReader):
-    """`io.BufferedReader`, for several greenlets."""
+    """`io.BufferedReader`, which several greenlets may use."""
 
     locals().update(_serving_in_turn(_stdlib.BufferedReader))
 
 
 class BufferedWriter(_stdlib.BufferedWriter):
-    """`io.BufferedWriter`, for several greenlets."""
+    """`io.BufferedWriter`, which several greenlets may use."""
 
     locals().update(_serving_in_turn(_stdlib.BufferedWriter))
 
 
 class BufferedRandom(_stdlib.BufferedRandom):
-    """`io.BufferedRandom`, for several greenlets."""
+    """`io.BufferedRandom`, which several greenlets may use."""
 
     locals().update(_serving_in_turn(_stdlib.BufferedRandom))
 
@@ -172,7 +173,7 @@ def open(
     closefd: bool = True,
     opener: Any = None,
 ) -> Any:
-    """Open a path or an fd, as the builtin `open`, as a cooperative file object.
+    """Open a path or a file descriptor as a cooperative file object.
 
     Arguments, results and errors are those of `io.open`.
     """
@@ -190,7 +191,7 @@ def open_with(
     closefd: bool,
     opener: Any,
 ) -> Any:
-    """Open as `open` does, with a raw file of the class `kind`."""
+    """Open as `open` does, with `kind` as the class of the raw file."""
     text = "b" not in mode
     if not text and "t" in mode:
         raise ValueError("can't have text and binary mode at once")
@@ -213,7 +214,7 @@ def open_with(
         if buffering == 0:
             return raw
         size = _stdlib.DEFAULT_BUFFER_SIZE if buffering <= 1 else buffering
-        # What neither waits nor goes to a thread has no turns.
+        # A file that neither waits nor uses a thread needs no lock.
         turns = raw._may_wait or kind is FileIO
         if "+" in mode and raw.seekable():
             result = (BufferedRandom if turns else _stdlib.BufferedRandom)(raw, size)

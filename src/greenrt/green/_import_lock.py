@@ -1,8 +1,8 @@
 """The import lock, `_imp.acquire_lock`: a fork waits until no other green thread holds it.
 
-For CPython all green threads of a native thread are one owner, so the fork of one would not wait for another, and the
-child would see a half-made module. The import system holds the lock for moments in which nothing switches; programs
-may hold it longer.
+For CPython, all green threads of a native thread are one owner. So the fork of one green thread would not wait for
+another, and the child would see a half-initialized module. The import system holds the lock for short moments in
+which nothing switches; programs may hold it longer.
 """
 
 from greenlet import greenlet
@@ -17,15 +17,15 @@ from greenrt._typing import Any
 
 __all__ = ["FUNCTIONS", "wait_before_forks"]
 
-# How often each greenlet has acquired the lock. All are of one native thread: the others wait for it natively.
+# How often each greenlet has acquired the lock. All belong to one native thread: other threads wait for it natively.
 _holders: dict[greenlet | None, int] = {}
 _owner = 0
-# What forks wait at.
+# The parks of waiting forks.
 _parks: list[Any] = []
 
 
 def acquire_lock() -> None:
-    """Acquire the import lock, which threads may do several times. See `imp.acquire_lock`."""
+    """Acquire the import lock. A thread may acquire it several times. See `imp.acquire_lock`."""
     global _owner
     _original.acquire_import_lock()
     try:
@@ -33,13 +33,13 @@ def acquire_lock() -> None:
         holder = current_or_none()
         _holders[holder] = _holders.get(holder, 0) + 1
     except BaseException:
-        # Of a signal handler: the caller does not know that it has the lock.
+        # A signal handler raised it. The caller does not know that it has the lock.
         _original.release_import_lock()
         raise
 
 
 def release_lock() -> None:
-    """Release the import lock. See `imp.release_lock`; RuntimeError if the thread does not hold it."""
+    """Release the import lock. Raise RuntimeError if the thread does not hold it. See `imp.release_lock`."""
     holder = current_or_none()
     depth = _holders.get(holder, 0)
     if depth > 1:
@@ -52,7 +52,7 @@ def release_lock() -> None:
 
 
 def _held_by_others() -> bool:
-    """Tell whether another greenlet of this thread holds the lock, and can still release it."""
+    """Return whether another greenlet of this thread holds the lock, and can still release it."""
     if not _holders or _owner != ident():
         return False
     me = current_or_none()
@@ -67,7 +67,7 @@ def _wait_for_others() -> None:
         try:
             park.wait(None)
         except BaseException as error:
-            # CPython would print what this hook raises, and fork all the same.
+            # CPython would print an exception of this hook, and fork anyway.
             postpone(error)
             return
         finally:
@@ -84,10 +84,10 @@ def _keep_own() -> None:
 
 
 def wait_before_forks() -> None:
-    """Have each fork wait, from now on. Once: what is registered can't be taken back."""
+    """Let each fork wait from now on. Called once: the hooks cannot be removed."""
     _atfork.register(_atfork.WAITS, _wait_for_others)
     _atfork.register(_atfork.RUNTIME, _keep_own)
 
 
-# What patching replaces in `_imp`.
+# The functions that patching replaces in `_imp`.
 FUNCTIONS: dict[str, Any] = {"acquire_lock": acquire_lock, "release_lock": release_lock}

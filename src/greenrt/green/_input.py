@@ -1,8 +1,8 @@
-"""The builtin `input`, cooperative at a terminal. Elsewhere the original reads through `sys.stdin`, which cooperates.
+"""The builtin `input`, cooperative at a terminal. Otherwise the original reads from `sys.stdin`, which cooperates.
 
-At a terminal the interpreter reads from the C library's stream. A terminal in its usual, canonical mode is readable
-once a line, an end of file or a hang-up is there, so the original call returns without waiting then. With the module
-readline the original call is left alone: it edits the line while it waits.
+At a terminal, the interpreter reads from the C library's stream. A terminal in its usual, canonical mode is readable
+as soon as it has a line, an end of file or a hang-up. Then the original call returns without waiting. If the module
+readline is loaded, the original call runs alone: it edits the line while it waits.
 """
 
 import os
@@ -20,18 +20,18 @@ __all__ = ["FUNCTIONS", "input"]
 # The file descriptors that the interpreter compares with those of sys.stdin and sys.stdout.
 STDIN, STDOUT, STDERR = 0, 1, 2
 
-# A line is for one greenlet: a second one would wait in C for the next line.
+# Only one greenlet may read a line at a time: a second one would wait in C for the next line.
 _turn = RLock()
 
 
 @unbound
 def input(prompt: object = "", /) -> str:
-    """Read a line from standard input, after the prompt. See the builtin `input`."""
+    """Show the prompt, and return a line from standard input. See the builtin `input`."""
     if not _at_terminal() or "readline" in sys.modules:
         return _original.input(prompt)
     text = str(prompt)
     if "\0" in text:
-        # An error, or a prompt cut short, by version.
+        # Depending on the version, this is an error or cuts the prompt.
         return _original.input(text)
     with _turn:
         _show(text)
@@ -40,8 +40,8 @@ def input(prompt: object = "", /) -> str:
 
 
 def _at_terminal() -> bool:
-    """Tell whether the interpreter reads from the terminal, not through `sys.stdin`."""
-    # Without stderr the original call reports that it is missing.
+    """Return whether the interpreter reads from the terminal, not from `sys.stdin`."""
+    # If stderr is None, the original call reports that.
     return sys.stderr is not None and _is_terminal(sys.stdin, STDIN) and _is_terminal(sys.stdout, STDOUT)
 
 
@@ -49,12 +49,12 @@ def _is_terminal(stream: Any, fd: int) -> bool:
     try:
         return stream.fileno() == fd and os.isatty(fd)
     except Exception:
-        # Of a stream that is closed, None or the program's own. The original call reports what is wrong.
+        # The stream is closed, None or an object of the program. The original call reports the error.
         return False
 
 
 def _show(prompt: str) -> None:
-    """Write the prompt as the original call does: to stderr, in the encoding of stdout, after what is buffered."""
+    """Write the prompt as the original call does: to stderr, in the encoding of stdout, after any buffered output."""
     for stream in (sys.stderr, sys.stdout):
         with suppress(Exception):
             stream.flush()
@@ -63,5 +63,5 @@ def _show(prompt: str) -> None:
         data = data[os.write(STDERR, data) :]
 
 
-# What patching replaces in `builtins`.
+# The functions that patching replaces in `builtins`.
 FUNCTIONS: dict[str, Any] = {"input": input}

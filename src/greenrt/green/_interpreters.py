@@ -1,7 +1,8 @@
 """The functions of `_interpreters` that run code in a subinterpreter, cooperative: a native thread makes each call.
 
-Each call has a native thread to itself, none of a pool: calls may wait for each other, by way of the queues between
-interpreters. If its greenlet is killed, the call goes on. `concurrent.interpreters` is Python over these functions.
+Each call has its own native thread, not one of a pool, since calls may wait for each other through the queues between
+interpreters. If the greenlet is killed, the call continues. `concurrent.interpreters` is Python code over these
+functions.
 """
 
 from contextlib import suppress
@@ -26,13 +27,13 @@ class _Call:
         self.function = function
         self.args = args
         self.kwargs = kwargs
-        # Other greenlets share the name of their native thread, which the new one inherits.
+        # Other greenlets share the name of their native thread, and the new thread inherits that name.
         self.name = system_name()
         self.value: Any = None
         self.error: BaseException | None = None
 
     def wait(self) -> Any:
-        """Start the call, park until it has ended, and return or raise what it does."""
+        """Start the call, and park until it has ended. Return its result or raise its error."""
         park = new_park(("{}", self))
         park.counted = True
         start_helper(self._run, (park,))
@@ -55,7 +56,7 @@ class _Call:
             self.value = self.function(*self.args, **self.kwargs)
         except BaseException as error:
             self.error = error
-        # A greenlet that was killed meanwhile never hears of the interpreter that was made for it.
+        # A greenlet that was killed meanwhile never receives the interpreter that was created for it.
         if not park.wake(True) and self.function is _original.create_interpreter and self.error is None:
             _original.destroy_interpreter(self.value)
 
@@ -70,22 +71,22 @@ def _make(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def create(*args: Any, **kwargs: Any) -> Any:
-    """Make an interpreter, in a native thread; see `concurrent.interpreters.create`."""
+    """Create an interpreter, in a native thread. See `concurrent.interpreters.create`."""
     return _make(_original.create_interpreter, args, kwargs)
 
 
 def destroy(*args: Any, **kwargs: Any) -> Any:
-    """End an interpreter, and what it runs at its end; see `concurrent.interpreters.Interpreter.close`."""
+    """Destroy an interpreter, after it has run its exit code. See `concurrent.interpreters.Interpreter.close`."""
     return _make(_original.destroy_interpreter, args, kwargs)
 
 
 def exec(*args: Any, **kwargs: Any) -> Any:
-    """Run source code in an interpreter; see `concurrent.interpreters.Interpreter.exec`."""
+    """Run source code in an interpreter. See `concurrent.interpreters.Interpreter.exec`."""
     return _make(_original.exec_in_interpreter, args, kwargs)
 
 
 def call(*args: Any, **kwargs: Any) -> Any:
-    """Call a function in an interpreter; see `concurrent.interpreters.Interpreter.call`."""
+    """Call a function in an interpreter. See `concurrent.interpreters.Interpreter.call`."""
     return _make(_original.call_in_interpreter, args, kwargs)
 
 
@@ -99,7 +100,7 @@ def run_string(*args: Any, **kwargs: Any) -> Any:
     return _make(_original.run_string_in_interpreter, args, kwargs)
 
 
-# What patching replaces in `_interpreters`: what makes an interpreter, ends one, or runs code in it.
+# The functions that patching replaces in `_interpreters`: they create or destroy an interpreter, or run code in it.
 FUNCTIONS: dict[str, Any] = standing(
     _original.interpreters,
     create=create,

@@ -1,8 +1,8 @@
-"""The semaphores under the standard library's `multiprocessing`, cooperative.
+"""The semaphores below the standard library's `multiprocessing`, cooperative.
 
-The rest of `multiprocessing` is Python over `os`, `selectors`, `threading` and these. A semaphore that other
-processes share has no fd to wait for: a waiting greenlet tries again after a while, and at once when it is released
-in its own process. Source: CPython's Modules/_multiprocessing/semaphore.c, sem_overview(7).
+The rest of `multiprocessing` is Python code over `os`, `selectors`, `threading` and these semaphores. A semaphore
+that processes share has no file descriptor to wait for. A waiting greenlet tries again after a pause, and at once
+after a release in its own process. Source: CPython's Modules/_multiprocessing/semaphore.c, sem_overview(7).
 """
 
 import _multiprocessing  # type: ignore[import-not-found]
@@ -17,21 +17,21 @@ from greenrt.sync.event import Event
 __all__ = ["FUNCTIONS", "SemLock"]
 
 _RECURSIVE = 0
-# The first and the longest pause between two tries, seconds.
+# The shortest and the longest pause between two attempts (seconds).
 _SHORTEST, _LONGEST = 0.0005, 0.02
 
 
 class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
-    """A semaphore or recursive lock that processes share; owned by green threads, not by native ones."""
+    """A semaphore or recursive lock that processes share. Its owner is a green thread, not a native one."""
 
-    # Its standard name.
+    # The name of the standard class.
     __module__ = "_multiprocessing"
-    # The green thread that acquired it last in this process: the C object notes the native thread only.
+    # The green thread of this process that acquired it last. The C object only stores the native thread.
     _owner: int | None = None
     _freed: Event | None = None
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Take it; return False if it isn't free and `block` is false, or after `timeout` seconds."""
+        """Acquire it. Return False if it is taken and `block` is false, or after `timeout` seconds."""
         give_way()
         if self._try():
             return True
@@ -57,7 +57,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
             pause = min(pause * 2, _LONGEST)
 
     def _is_others(self) -> bool:
-        """Tell whether it is a recursive lock that another green thread of this native thread holds."""
+        """Return whether it is a recursive lock that another green thread of this native thread holds."""
         return self.kind == _RECURSIVE and super()._is_mine() and self._owner != get_ident()
 
     def _try(self) -> bool:
@@ -70,7 +70,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
             self._owner = get_ident()
 
     def release(self) -> None:
-        """Give it back. AssertionError for a recursive lock of another thread, ValueError if it isn't taken."""
+        """Release it. Raise AssertionError for a recursive lock of another thread, ValueError if it is not taken."""
         if self._is_others():
             raise AssertionError("attempt to release recursive lock not owned by thread")
         super().release()
@@ -84,7 +84,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
         self.release()
 
     def _is_mine(self) -> bool:
-        """Tell whether the calling thread acquired it last in this process, and it is not released yet."""
+        """Return whether the calling thread acquired it last in this process, and has not released it yet."""
         return bool(super()._is_mine()) and self._owner == get_ident()
 
     def _get_value(self) -> int:
@@ -100,5 +100,5 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
         super()._after_fork()
 
 
-# What patching replaces in `_multiprocessing`.
+# The class that patching replaces in `_multiprocessing`.
 FUNCTIONS: dict[str, Any] = {"SemLock": SemLock}

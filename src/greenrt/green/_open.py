@@ -1,6 +1,6 @@
-"""The builtin `open` and `io.FileIO`, which cooperate where a file may have to wait: pipes, FIFOs and terminals.
+"""The builtin `open` and `io.FileIO`, which cooperate if a file may have to wait: pipes, FIFOs and terminals.
 
-Regular files, which have no readiness, are opened, read and written as always.
+Regular files have no readiness. They are opened, read and written as in CPython.
 """
 
 import sys
@@ -21,7 +21,7 @@ _BINARY_MODES = {frozenset("b" + kind + update) for kind in "rwxa" for update in
 _MODES = _BINARY_MODES | {
     frozenset(kind + update + text) for kind in "rwxa" for update in ("", "+") for text in ("", "t")
 }
-# As the interpreter puts it.
+# The interpreter's text.
 _NO_LINES = (
     "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"
 )
@@ -37,8 +37,8 @@ def open(
     closefd: bool = True,
     opener: Any = None,
 ) -> Any:
-    """Open a path, or a file object over an fd. See `io.open`."""
-    # Warnings must name the line of the caller, not the one below.
+    """Open a path or a file descriptor; return a file object. See `io.open`."""
+    # Warnings must have the line of the caller, not of the call below.
     if encoding is None and sys.flags.warn_default_encoding and "b" not in mode:
         encoding = text_encoding(encoding)
     if buffering == 1 and _is_binary(mode, encoding, errors, newline):
@@ -54,7 +54,7 @@ def open(
             kind = _file_objects.FileIO
             opener = _fifo.open_for_file
     elif _is_one_of(_MODES, mode):
-        # Only the opener knows which file it is. This class cooperates if that one may wait.
+        # Only the opener knows the file. This class cooperates if that file may wait.
         kind = FileIO
     make = _original.open if kind is None else partial(_file_objects.open_with, kind)
     made = make(number, mode, buffering, encoding, errors, newline, closefd, opener)
@@ -64,7 +64,7 @@ def open(
 
 
 def _is_binary(mode: Any, *of_text: Any) -> bool:
-    """Tell whether `mode` is a valid one of binary files, without the arguments `of_text`."""
+    """Return whether `mode` is a valid mode for binary files, and the arguments `of_text` are not used."""
     return _is_one_of(_BINARY_MODES, mode) and all(value is None for value in of_text)
 
 
@@ -79,12 +79,12 @@ def _raw(file: Any) -> Any:
 
 
 class _StandardKind(ABCMeta):
-    """The type of `FileIO`: it counts the standard FileIO's instances and subclasses as its own, and is immutable."""
+    """The type of `FileIO`. It accepts instances and subclasses of the standard FileIO, and is immutable."""
 
     def __setattr__(cls, name: str, value: Any) -> None:
-        # While the class is made, it has no name yet.
+        # While the class statement runs, the class has no name yet.
         if cls is globals().get("FileIO"):
-            # TypeError, with the words of this version.
+            # Raises TypeError with the text of this Python version.
             setattr(_original.FileIO, name, value)
         super().__setattr__(name, value)
 
@@ -103,7 +103,7 @@ class _StandardKind(ABCMeta):
 
 
 class FileIO(_file_objects.FileIO, metaclass=_StandardKind):
-    # The class is called, printed and documented as the one that it replaces.
+    # The class has the name, repr and documentation of the class that it replaces.
     __module__ = "_io"
     __doc__ = _original.FileIO.__doc__
 
@@ -113,7 +113,7 @@ class FileIO(_file_objects.FileIO, metaclass=_StandardKind):
         super().__init__(file, mode, closefd, opener)
 
     def __repr__(self) -> str:
-        # From CPython 3.13 on it begins with the C name of the class, which has no module here.
+        # From CPython 3.13 on, it begins with the C name of the class, which has no module here.
         text = super().__repr__()
         return text.replace("<FileIO ", "<_io.FileIO ", 1) if type(self) is FileIO else text
 

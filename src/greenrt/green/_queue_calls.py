@@ -1,11 +1,11 @@
-"""`put`, `get` and `task_done` of the standard library's queues, for when nothing has to be waited for.
+"""`put`, `get` and `task_done` of the standard library's queues, for calls that need not wait.
 
-The standard methods enter and leave a condition, and notify another, in Python. These take the same lock and keep the
-same attributes, so that both kinds may be mixed, and subclasses' `_put`, `_get` and `_qsize` are called as ever; what
-has to wait, or is an error, is left to the standard ones.
+The standard methods enter and leave a condition, and notify another one, in Python. These methods take the same lock
+and maintain the same attributes, so both kinds may be mixed. They call `_put`, `_get` and `_qsize` of subclasses as
+usual. The standard methods handle waits and errors.
 
-SIMPLE_METHODS are those of the standard SimpleQueue in which a loop that polls, or always finds an item, yields.
-Finalizers call `put`, so it never switches.
+SIMPLE_METHODS are the methods of the standard SimpleQueue that yield, if due, in a polling loop or in a loop that
+always finds an item. Finalizers call `put`, so it never switches.
 """
 
 import queue as _stdlib
@@ -22,12 +22,12 @@ _wait_put = _stdlib.Queue.put
 _wait_get = _stdlib.Queue.get
 _wait_task_done = _stdlib.Queue.task_done
 
-# CPython 3.13 has shutdown().
+# From CPython 3.13 on there is shutdown().
 _SHUTS = hasattr(_stdlib, "ShutDown")
 
 _NOTHING: Any = object()
 
-# What patched and private copies of `threading` make, and what programs may set. Subclasses may act otherwise.
+# The type of lock in patched and private copies of `threading`. Programs may set another one; subclasses may differ.
 _GREEN_LOCK: Any = lock
 
 
@@ -49,7 +49,7 @@ def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
 
 
 def task_done(self: Any) -> None:
-    """Indicate that an item that was put is dealt with. See `queue.Queue.task_done`."""
+    """Mark one item as processed. See `queue.Queue.task_done`."""
     mutex = self.mutex
     if not _is_green(mutex) or not _done_now(self, mutex):
         _wait_task_done(self)
@@ -107,7 +107,7 @@ def _done_now(queue: Any, mutex: Any) -> bool:
 
 
 def simple_get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
-    """Remove and return the next item. Raises `queue.Empty` after `timeout`, ValueError if that is negative."""
+    """Remove and return the next item. Raise `queue.Empty` after `timeout`, ValueError for a negative timeout."""
     if block and timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
     give_way()
@@ -115,7 +115,7 @@ def simple_get(self: Any, block: bool = True, timeout: float | None = None) -> A
 
 
 def simple_get_nowait(self: Any) -> Any:
-    """Remove and return the next item. Raises `queue.Empty` if the queue is empty."""
+    """Remove and return the next item. Raise `queue.Empty` if there is none."""
     give_way()
     return _take_next(self, False, None)
 
@@ -131,7 +131,7 @@ def simple_qsize(self: Any) -> int:
 
 
 def simple_empty(self: Any) -> bool:
-    """Tell whether there is no item."""
+    """Return whether there is no item."""
     give_way()
     return not len(self)
 

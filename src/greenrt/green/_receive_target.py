@@ -1,13 +1,13 @@
-"""Reads of stream sockets that return only when a target is reached: with MSG_WAITALL, and by SO_RCVLOWAT.
+"""Reads of stream sockets that return only when a target is reached: with MSG_WAITALL, and for SO_RCVLOWAT.
 
-The target is the number of bytes that a blocking read waits for: with MSG_WAITALL all that it asks for, otherwise
+The target is the number of bytes that a blocking read waits for: with MSG_WAITALL the whole requested size, otherwise
 at most SO_RCVLOWAT. Such a read ends earlier at the end of the stream, at an error, at urgent data, after a message
-with file descriptors, and when the time limit of SO_RCVTIMEO is over. Datagrams have no target; nor has a read of a
-socket with a timeout, but there poll(2) waits for SO_RCVLOWAT.
+with file descriptors, and after the time limit of SO_RCVTIMEO. Datagrams have no target. A read of a socket with a
+timeout has none either, but poll(2) waits for SO_RCVLOWAT there.
 
-The functions here are the receiving calls for reads with a target. Each receives pieces by recvmsg(2), which reports
-file descriptors. A read after the first piece is made only if data is there: an error would be cleared by that read,
-though it belongs to the caller's next one.
+The functions of this module are the receiving calls for reads with a target. Each receives pieces by recvmsg(2),
+which reports file descriptors. After the first piece, it reads only if data is available: the read would clear an error
+that belongs to the caller's next read.
 
 Sources: recv(2), socket(7), unix(7), tcp_recvmsg_locked and unix_stream_read_generic in Linux's net/.
 """
@@ -37,15 +37,15 @@ _WAITALL: int = _socket.MSG_WAITALL
 _INTERNET = (_socket.AF_INET, _socket.AF_INET6)
 _UNIX: int = getattr(_socket, "AF_UNIX", -1)
 _PASS_CREDENTIALS: int = getattr(_socket, "SO_PASSCRED", -1)
-# The ancillary data that a UNIX socket with SO_PASSCRED always receives; a struct ucred.
+# The space for the ancillary data that a UNIX socket with SO_PASSCRED always receives; a struct ucred.
 _ROOM_FOR_CREDENTIALS = _socket.CMSG_SPACE(12)
 _POLLPRI = 2
 _POLLRDHUP = 0x2000
-# Of Linux's asm-generic/sockios.h.
+# From Linux's asm-generic/sockios.h.
 _SIOCATMARK = 0x8905
 _INT = struct.Struct("@i")
 
-# What recvmsg and recvmsg_into return: data or its length, ancillary data, flags, address.
+# The result of recvmsg and recvmsg_into: data or its length, ancillary data, flags, address.
 Piece = tuple[Any, list[Any], int, Any]
 
 
@@ -53,9 +53,9 @@ Piece = tuple[Any, list[Any], int, Any]
 
 
 def prepare(sock: Any, size: Any, flags: Any) -> int:
-    """Return the target of a read of `size` bytes; 0 if the ordinary call does what the kernel's does.
+    """Return the target of a read of `size` bytes; 0 if the ordinary call behaves like the kernel's.
 
-    May wait before an ordinary call, until that finds what it has to wait for.
+    It may wait before an ordinary call, until that call finds what a blocking one would wait for.
     """
     if type_of(sock) & 0xF != _socket.SOCK_STREAM or not isinstance(size, int) or not isinstance(flags, int):
         return 0
@@ -73,7 +73,7 @@ def prepare(sock: Any, size: Any, flags: Any) -> int:
     if target <= 1:
         return 0
     if flags & _socket.MSG_PEEK:
-        # Other families return the first piece.
+        # Sockets of other families return the first piece.
         if family_of(sock) in _INTERNET:
             _wait_for_amount(sock, target)
         return 0
@@ -81,20 +81,20 @@ def prepare(sock: Any, size: Any, flags: Any) -> int:
 
 
 def _wait_for_low_mark(sock: Any) -> None:
-    """Wait as CPython does before a read of a socket with a timeout: until poll(2) finds it readable."""
+    """Wait as CPython does before it reads a socket with a timeout: until poll(2) finds the socket readable."""
     deadline = 0.0
     while not ready_for(descriptor(sock), POLLIN):
         deadline = wait_for(sock, READ, deadline, 0)
 
 
 def _wait_for_amount(sock: Any, target: int) -> None:
-    """Wait until `target` bytes can be read, or no more will come. BlockingIOError: SO_RCVTIMEO is over."""
+    """Wait until `target` bytes are available, or no more can follow. Raise BlockingIOError after SO_RCVTIMEO."""
     deadline = 0.0
     before = -1
     pause = 0.001
     while (amount := _amount(sock)) < target and not _has_ended(sock, amount):
         if amount == before:
-            # Woken for data that was there before. Without a pause this would take all the processor's time.
+            # Woken up for data that was there before. Without a pause, this loop would use all of the processor.
             sleep(pause)
             pause = min(pause * 2, 0.02)
         before = amount
@@ -107,13 +107,13 @@ def _wait_for_amount(sock: Any, target: int) -> None:
 
 
 def _has_ended(sock: Any, amount: int) -> bool:
-    """Tell whether nothing follows the `amount` bytes that can be read: an end, an error or urgent data."""
+    """Return whether nothing follows the `amount` available bytes: there is an end, an error or urgent data."""
     found = ready_for(descriptor(sock), POLLIN | _POLLPRI | _POLLRDHUP)
     return bool(found & ~POLLIN) and _amount(sock) == amount
 
 
 def _open_descriptor(sock: Any) -> int:
-    """Return the file descriptor; OSError (EBADF) if the socket has been closed since the read began."""
+    """Return the file descriptor. Raise OSError (EBADF) if the socket has been closed since the read began."""
     fd = descriptor(sock)
     if fd < 0:
         raise OSError(EBADF, f"{sock!r} was closed while a greenlet read it")
@@ -121,7 +121,7 @@ def _open_descriptor(sock: Any) -> int:
 
 
 def _amount(sock: Any) -> int:
-    """Return how many bytes can be read, up to urgent data; -1 if this kind of socket doesn't say."""
+    """Return how many bytes are available, up to urgent data; -1 if this kind of socket does not report it."""
     fd = _open_descriptor(sock)
     try:
         answer = _original.late_module("fcntl").ioctl(fd, _original.late_module("termios").FIONREAD, bytes(4))
@@ -136,7 +136,7 @@ def _amount(sock: Any) -> int:
 def _read(
     sock: Any, method: Any, arguments: Callable[[int], tuple[Any, ...]], target: int, flags: int
 ) -> list[Piece]:
-    """Return the pieces of a read: the results of ``method(sock, *arguments(bytes received before))``."""
+    """Return the pieces of a read: the results of ``method(sock, *arguments(number of bytes received before))``."""
     pieces: list[Piece] = []
     received = 0
     deadline = 0.0
@@ -171,7 +171,7 @@ def _read(
 
 
 def _ends_read(sock: Any, piece: Piece) -> bool:
-    """Tell whether a piece came with file descriptors, which end the kernel's read."""
+    """Return whether a piece has file descriptors, which end the kernel's read."""
     _, ancillary, flags, _ = piece
     return family_of(sock) == _UNIX and (
         bool(flags & _socket.MSG_CTRUNC)
@@ -180,13 +180,13 @@ def _ends_read(sock: Any, piece: Piece) -> bool:
 
 
 def _wait_for_more(sock: Any, deadline: float) -> tuple[float, bool]:
-    """Wait until there is more to read; return the deadline, and False if the read ends here."""
+    """Wait for more data. Return the deadline, and whether the read continues."""
     while not _at_urgent_data(sock):
         amount = _amount(sock)
         if amount > 0:
             return deadline, True
         if amount == 0 and ready_for(descriptor(sock), POLLIN):
-            # An end or an error, unless data has come in between.
+            # An end or an error, unless data has arrived since.
             return deadline, _amount(sock) > 0
         deadline = _wait_for_event(sock, deadline)
         if amount < 0:
@@ -195,7 +195,7 @@ def _wait_for_more(sock: Any, deadline: float) -> tuple[float, bool]:
 
 
 def _wait_for_event(sock: Any, deadline: float) -> float:
-    """Wait for data or urgent data; the rest is as for `wait_for`, for a socket without a timeout."""
+    """Wait for data or urgent data. Otherwise the same as `wait_for`, for a socket without a timeout."""
     fd = descriptor(sock)
     if deadline == 0.0:
         limit = time_limit(sock, READ) if fd in special else -1.0
@@ -208,7 +208,7 @@ def _wait_for_event(sock: Any, deadline: float) -> float:
 
 
 def _at_urgent_data(sock: Any) -> bool:
-    """Tell whether the next byte to be read is urgent data, or the first one after it."""
+    """Return whether the next byte to read is urgent data, or the first one after it."""
     fd = _open_descriptor(sock)
     try:
         return any(_original.late_module("fcntl").ioctl(fd, _SIOCATMARK, bytes(4)))
@@ -217,7 +217,7 @@ def _at_urgent_data(sock: Any) -> bool:
 
 
 def _receive(sock: Any, size: int, room: int, flags: int, target: int) -> Piece:
-    """Receive bytes, with `room` for ancillary data."""
+    """Receive bytes, with `room` bytes for ancillary data."""
     space = _space(sock, room)
     pieces = _read(
         sock, _native.recvmsg, lambda received: (size - received, space, flags | DONTWAIT), target, flags
@@ -226,7 +226,7 @@ def _receive(sock: Any, size: int, room: int, flags: int, target: int) -> Piece:
 
 
 def _receive_into(sock: Any, buffers: list[Any], room: int, flags: int, target: int) -> Piece:
-    """Receive into `buffers`, with `room` for ancillary data."""
+    """Receive into `buffers`, with `room` bytes for ancillary data."""
     space = _space(sock, room)
 
     def arguments(received: int) -> tuple[Any, ...]:
@@ -237,7 +237,7 @@ def _receive_into(sock: Any, buffers: list[Any], room: int, flags: int, target: 
 
 
 def _after(buffers: list[Any], received: int) -> list[memoryview]:
-    """Return what remains of `buffers` after the first `received` bytes."""
+    """Return the rest of `buffers` after the first `received` bytes."""
     remaining = []
     for buffer in buffers:
         view = memoryview(buffer).cast("B")
@@ -247,19 +247,19 @@ def _after(buffers: list[Any], received: int) -> list[memoryview]:
 
 
 def _last(pieces: list[Piece]) -> tuple[list[Any], int, Any]:
-    # The kernel hands out what belongs to the last byte, and the address of the first.
+    # The kernel returns the ancillary data and flags of the last byte, and the address of the first.
     return pieces[-1][1], pieces[-1][2], pieces[0][3]
 
 
 def _space(sock: Any, room: int) -> int:
-    """Return the room for ancillary data that keeps MSG_CTRUNC from being set for credentials alone."""
+    """Return the space for ancillary data with which credentials alone do not cause MSG_CTRUNC."""
     if family_of(sock) == _UNIX and _native.getsockopt(sock, _socket.SOL_SOCKET, _PASS_CREDENTIALS):
         return max(room, _ROOM_FOR_CREDENTIALS)
     return room
 
 
 def _without_credentials(whole: Piece, room: int, space: int) -> Piece:
-    """Return a result as it is with `room` for ancillary data, where `space` was used."""
+    """Return the result that a call with `room` for ancillary data has; the call was made with `space`."""
     if space == room:
         return whole
     return whole[0], [], whole[2] | _socket.MSG_CTRUNC, whole[3]
@@ -269,14 +269,14 @@ def _without_credentials(whole: Piece, room: int, space: int) -> Piece:
 
 
 def recv(sock: Any, size: int, flags: int, target: int) -> bytes:
-    """`socket.socket.recv` up to `target`."""
+    """Receive as `socket.socket.recv`, until `target` is reached."""
     if hub_for_waiting() is None:
         return _native.recv(sock, size, flags)
     return _receive(sock, size, 0, flags, target)[0]  # type: ignore[no-any-return]
 
 
 def recvfrom(sock: Any, size: int, flags: int, target: int) -> tuple[bytes, Any]:
-    """`socket.socket.recvfrom` up to `target`."""
+    """Receive as `socket.socket.recvfrom`, until `target` is reached."""
     if hub_for_waiting() is None:
         return _native.recvfrom(sock, size, flags)
     data, _, _, address = _receive(sock, size, 0, flags, target)
@@ -284,31 +284,31 @@ def recvfrom(sock: Any, size: int, flags: int, target: int) -> tuple[bytes, Any]
 
 
 def recvmsg(sock: Any, size: int, room: int, flags: int, target: int) -> Piece:
-    """`socket.socket.recvmsg` up to `target`."""
+    """Receive as `socket.socket.recvmsg`, until `target` is reached."""
     if hub_for_waiting() is None:
         return _native.recvmsg(sock, size, room, flags)
     return _receive(sock, size, room, flags, target)
 
 
 def recv_into(sock: Any, buffer: Any, size: int, flags: int, target: int) -> int:
-    """`socket.socket.recv_into` up to `target`."""
+    """Receive as `socket.socket.recv_into`, until `target` is reached."""
     if hub_for_waiting() is None:
         return _native.recv_into(sock, buffer, size, flags)
     return recvfrom_into(sock, buffer, size, flags, target)[0]
 
 
 def recvfrom_into(sock: Any, buffer: Any, size: int, flags: int, target: int) -> tuple[int, Any]:
-    """`socket.socket.recvfrom_into` up to `target`."""
+    """Receive as `socket.socket.recvfrom_into`, until `target` is reached."""
     if hub_for_waiting() is None:
         return _native.recvfrom_into(sock, buffer, size, flags)
-    # The view keeps the buffer from being resized meanwhile.
+    # The view prevents other greenlets from resizing the buffer.
     with memoryview(buffer) as whole, whole.cast("B") as view:
         count, _, _, address = _receive_into(sock, [view[:size]], 0, flags, target)
     return count, address
 
 
 def recvmsg_into(sock: Any, buffers: list[Any], room: int, flags: int, target: int) -> Piece:
-    """`socket.socket.recvmsg_into` up to `target`."""
+    """Receive as `socket.socket.recvmsg_into`, until `target` is reached."""
     if hub_for_waiting() is None:
         return _native.recvmsg_into(sock, buffers, room, flags)
     return _receive_into(sock, buffers, room, flags, target)
