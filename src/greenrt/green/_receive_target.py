@@ -6,8 +6,8 @@ with file descriptors, and after the time limit of SO_RCVTIMEO. Datagrams have n
 timeout has none either, but poll(2) waits for SO_RCVLOWAT there.
 
 The functions of this module are the receiving calls for reads with a target. Each receives pieces by recvmsg(2),
-which reports file descriptors. After the first piece, it reads only if data is available: the read would clear an error
-that belongs to the caller's next read.
+which reports file descriptors. After the first piece, it reads only if data is available: the read would clear an
+error that belongs to the caller's next read.
 
 Sources: recv(2), socket(7), unix(7), tcp_recvmsg_locked and unix_stream_read_generic in Linux's net/.
 """
