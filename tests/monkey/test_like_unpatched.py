@@ -484,15 +484,16 @@ PROGRAMS: dict[str, str] = {
     """,
     "daemon threads don't go on at the very end": """
         import builtins, sys, threading, time
+        over = []
         class Late:
             def __init__(self):
-                self.wait, self.write = threading.Event().wait, sys.stdout.write
+                self.wait, self.write, self.over = threading.Event().wait, sys.stdout.write, over
             def __del__(self):
+                self.over.append(1)
                 try: self.wait(0.1)
                 except RuntimeError: pass
                 self.write("over\\n")
         builtins.late = Late()
-        over = []
         # What it uses outlives the module.
         def linger(sleep, write, over):
             while True:
@@ -500,7 +501,6 @@ PROGRAMS: dict[str, str] = {
                 if over: write("went on\\n")
         threading.Thread(target=linger, args=(time.sleep, sys.stdout.write, over), daemon=True).start()
         time.sleep(0.02)
-        over.append(1)
     """,
     "children": """
         import os, subprocess, threading
