@@ -44,9 +44,13 @@ def main() -> None:
     options = parser.parse_args()
 
     server = StreamServer(
-        ("127.0.0.1", options.port), echo, certfile=options.certificate, idle_timeout=IDLE, max_per_peer=100
+        ("127.0.0.1", options.port),
+        echo,
+        certfile=options.certificate,
+        handshake_timeout=HANDSHAKE,
+        idle_timeout=IDLE,
+        max_per_peer=100,
     )
-    server.handshake_timeout = HANDSHAKE
     signals: greenrt.Queue = greenrt.Queue()
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, frame: signals.put(number))

@@ -1,8 +1,8 @@
-"""Patching of the standard library: blocking programs suspend greenlets only, without being changed.
+"""Patch the standard library, so that blocking programs suspend only greenlets, without being changed.
 
-``from greenrt import monkey; monkey.patch_all()``, as early as possible, or ``greenrt run script.py``. Patching is in
-place: methods are replaced on the standard library's own classes, so classes stay the same objects, and it does not
-matter what was imported before.
+Call ``from greenrt import monkey; monkey.patch_all()`` as early as possible, or use ``greenrt run script.py``.
+Patching works in place: it replaces methods on the standard library's own classes. So classes stay the same objects,
+and earlier imports do not matter.
 """
 
 from greenrt.monkey.gevent_names import (

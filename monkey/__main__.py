@@ -1,4 +1,4 @@
-"""``python -m greenrt.monkey [-m module | script.py] args...``"""
+"""Run ``python -m greenrt.monkey [-m module | script.py] args...``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`ctypes.pythonapi.PyThreadState_SetAsyncExc`, by which programs end threads, for green threads too."""
+"""Make `ctypes.pythonapi.PyThreadState_SetAsyncExc`, with which programs end threads, work on green threads."""
 
 from types import ModuleType
 
@@ -11,12 +11,12 @@ NAME = "PyThreadState_SetAsyncExc"
 
 
 def patch_ctypes(ctypes: ModuleType) -> None:
-    """Have `ctypes.pythonapi` answer for green threads."""
+    """Make `ctypes.pythonapi` support green threads."""
     setattr(ctypes.pythonapi, NAME, _SetAsyncExc(getattr(ctypes.pythonapi, NAME)))
 
 
 class _SetAsyncExc:
-    """The function of ctypes, whose attributes these are; for the number of a green thread, greenrt's own."""
+    """A stand-in for the function of ctypes, with its attributes; it calls greenrt's function for a green thread."""
 
     def __init__(self, native: Any) -> None:
         object.__setattr__(self, "_native", native)
@@ -29,10 +29,10 @@ class _SetAsyncExc:
 
     def __call__(self, ident: Any, exception: Any) -> Any:
         try:
-            # Of c_ulong and py_object.
+            # c_ulong and py_object have a `value`.
             number, kind = getattr(ident, "value", ident), getattr(exception, "value", exception)
         except ValueError:
-            # NULL, which takes back what was set: that can't be done to a green thread.
+            # NULL withdraws an exception that was set; this is impossible for a green thread.
             number, kind = ident, None
         if isinstance(kind, type) and throw_into(number, kind):
             return 1

@@ -1,4 +1,4 @@
-"""asyncio's event loops in green threads: each thread has its own, and none keeps the others from running."""
+"""asyncio's event loops in green threads: each thread has its own loop, and no loop starves the others."""
 
 import sys
 from types import ModuleType
@@ -12,7 +12,7 @@ from greenrt.green import thread
 
 __all__ = ["patch_asyncio"]
 
-# Until CPython 3.13 asyncio keeps one running task for each loop, which needs no exchange.
+# Until CPython 3.13, asyncio keeps one running task for each loop, which need not be swapped.
 TASK_BELONGS_TO_THREAD = sys.version_info >= (3, 14)
 # The loop, its task and the hooks for asynchronous generators.
 NOTHING_RUNS = (None, None, (None, None))
@@ -22,9 +22,9 @@ def patch_asyncio(asyncio: ModuleType) -> None:
     """Let each green thread run, and set, an event loop of its own.
 
     The native thread holds asyncio's running loop and, from CPython 3.14 on, the running task. The interpreter holds
-    the hooks for asynchronous generators that a running loop has set. All of them are put aside while their greenlet
-    is suspended, from the first loop on that runs in a thread with a hub. A loop that is never idle yields now and
-    then, whatever its selector does.
+    the hooks for asynchronous generators that a running loop has set. While their greenlet is suspended, all of them
+    are stored away. This starts with the first loop that runs in a thread with a hub. A loop that is never idle
+    yields now and then, whatever its selector does.
     """
     events: Any = asyncio.events
     get_running, set_running = events._get_running_loop, events._set_running_loop
@@ -34,7 +34,7 @@ def patch_asyncio(asyncio: ModuleType) -> None:
         running = get_running()
         if running is None and new is None:
             return None
-        # The task comes first and goes last: asyncio exchanges it for the running loop only.
+        # The task is swapped out before the loop and swapped in after it: asyncio swaps it for the running loop only.
         old = None if running is None else (running, swap_task(running, None), sys.get_asyncgen_hooks())
         loop, task, hooks = NOTHING_RUNS if new is None else new
         set_running(loop)
@@ -52,15 +52,15 @@ def patch_asyncio(asyncio: ModuleType) -> None:
         set_running(loop)
 
     replace(events, {"_set_running_loop": _set_running_loop})
-    _renew_policy(events)
-    _make_polite(asyncio.base_events)
+    _replace_policy_local(events)
+    _make_loops_yield(asyncio.base_events)
 
 
 def _keep_task(loop: Any, task: Any) -> None:
     pass
 
 
-def _make_polite(base_events: Any) -> None:
+def _make_loops_yield(base_events: Any) -> None:
     run_once = base_events.BaseEventLoop._run_once
 
     def _run_once(self: Any) -> None:
@@ -70,9 +70,9 @@ def _make_polite(base_events: Any) -> None:
     patch_methods(base_events, "BaseEventLoop", {"_run_once": _run_once})
 
 
-def _renew_policy(events: Any) -> None:
-    """Make the loops that were set each green thread's own, if asyncio was imported before patching."""
-    # CPython 3.14 deprecated policies, made the name private, and announced that 3.16 has none.
+def _replace_policy_local(events: Any) -> None:
+    """Give each green thread its own current loop if asyncio was imported before patching."""
+    # CPython 3.14 deprecated policies and made the name private; 3.16 will have none.
     names = "_BaseDefaultEventLoopPolicy", "BaseDefaultEventLoopPolicy"
     kind = next((getattr(events, name) for name in names if hasattr(events, name)), None)
     if kind is None or issubclass(kind._Local, thread._local):

@@ -1,4 +1,4 @@
-"""Modules that wait in C, where patching does not reach: while one does, all greenlets of the thread stand still."""
+"""Modules that wait in C, which patching can't change: meanwhile all greenlets of the thread stand still."""
 
 import sys
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from importlib.util import find_spec
 
 from greenrt._typing import Any
 
-__all__ = ["calls", "installed", "loaded", "note_call"]
+__all__ = ["calls", "installed", "loaded", "record_call"]
 
 RIVAL = (
     "a runtime of its own, whose greenlets greenrt does not run; its patching is refused: use one of the two"
 )
 THREADS = "call it by get_hub().threadpool.apply(function, args)"
 
-# By module: what to do about it.
+# The remedy for each module.
 REMEDIES = {
     "MySQLdb": f"use PyMySQL (pymysql.install_as_MySQLdb()), or {THREADS}",
     "_mysql_connector": "pass use_pure=True to mysql.connector.connect",
@@ -42,13 +42,13 @@ REMEDIES = {
 _FILE_LOCK = (
     f"waits for other processes in C: ask without waiting and use greenrt.sleep in between, or {THREADS}"
 )
-# Of <fcntl.h> and <sys/file.h>; the module fcntl itself may not be there.
+# Values from <fcntl.h> and <sys/file.h>; the module fcntl may be missing.
 _LOCK_NB = 4
 _LOCK_UN = 8
 _SET_AND_WAIT = (7, 38)
 _F_LOCK = 1
 
-# By audit event: how its arguments tell that the call may wait, and its name for the report.
+# For each audit event: whether the call may wait, by its arguments, and its name for the report.
 _CALLS: dict[str, tuple[Callable[..., bool], str]] = {
     "fcntl.fcntl": (lambda fd, command, arg: command in _SET_AND_WAIT, "fcntl.fcntl with F_SETLKW"),
     "fcntl.flock": (lambda fd, operation: not operation & (_LOCK_NB | _LOCK_UN), "fcntl.flock"),
@@ -56,32 +56,32 @@ _CALLS: dict[str, tuple[Callable[..., bool], str]] = {
     "os.lockf": (lambda fd, command, length: command == _F_LOCK, "os.lockf"),
 }
 
-# Calls that may wait and were made, with the place of the first one of a kind: {name: "file:line"}.
+# The calls so far that may wait, with the place of the first one of each kind: {name: "file:line"}.
 _made: dict[str, str] = {}
 
 
-def note_call(event: str, args: tuple[Any, ...]) -> None:
-    """Take note of a call that may wait for a lock on a file. For an audit hook that calls this directly."""
+def record_call(event: str, args: tuple[Any, ...]) -> None:
+    """Record a call that may wait for a file lock. For an audit hook that calls this function directly."""
     known = _CALLS.get(event)
     if known is None or known[1] in _made or not known[0](*args):
         return
-    # Of the hook, then of what made the call.
+    # The frame of the code that called the hook's caller.
     frame = sys._getframe(2)
     _made[known[1]] = f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def calls() -> dict[str, str]:
-    """Return which calls that wait in C this process has made and noted: {name and place: remedy}."""
+    """Return the recorded calls that wait in C: {name and place: remedy}."""
     return {f"{name} at {place}": _FILE_LOCK for name, place in _made.items()}
 
 
 def loaded() -> dict[str, str]:
-    """Return what this process has imported of them: {module: remedy}."""
+    """Return the listed modules that this process has imported: {module: remedy}."""
     return {name: remedy for name, remedy in REMEDIES.items() if name in sys.modules}
 
 
 def installed() -> list[str]:
-    """Return the names of those that could be imported, and have not been."""
+    """Return the names of the listed modules that could be imported and have not been."""
     return [name for name in REMEDIES if name not in sys.modules and _can_be_imported(name)]
 
 

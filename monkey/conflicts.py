@@ -1,4 +1,4 @@
-"""Other runtimes that patch the same modules: one process can have one."""
+"""Refuse other runtimes that patch the same modules: a process can have only one."""
 
 import functools
 import sys
@@ -11,12 +11,15 @@ from greenrt._typing import Any
 
 __all__ = ["guard_against_rivals", "refuse_call", "refuse_rivals"]
 
-# Functions with these beginnings patch.
+# The prefixes of the functions that patch.
 PATCHING = {"gevent.monkey": "patch_", "eventlet.patcher": "monkey_patch"}
 
 
 def refuse_rivals() -> None:
-    """RuntimeError if gevent or eventlet has patched: what greenrt would build on, and put back, is theirs then."""
+    """Raise RuntimeError if gevent or eventlet has patched.
+
+    greenrt would otherwise build on their replacements, and restore them.
+    """
     gevent: Any = sys.modules.get("gevent.monkey")
     eventlet: Any = sys.modules.get("eventlet.patcher")
     for name, patched in (
@@ -27,17 +30,14 @@ def refuse_rivals() -> None:
             # gevent keeps its settings there too, under a name of its own.
             modules = sorted(str(module) for module in patched if not str(module).startswith("_gevent"))
             raise RuntimeError(
-                f"{name} has patched {', '.join(modules)} in this process, and two can't: "
-                f"drop {name}'s patching, or greenrt's"
+                f"{name} has patched {', '.join(modules)} in this process, and only one runtime can patch: "
+                f"remove {name}'s patching, or greenrt's"
             )
 
 
 @functools.cache
 def guard_against_rivals() -> None:
-    """Make gevent's and eventlet's patching functions raise RuntimeError from now on: greenrt has patched.
-
-    Once per process.
-    """
+    """Make the patching functions of gevent and eventlet raise RuntimeError from now on, once per process."""
     for name in PATCHING:
         when_imported(name, functools.partial(_guard, name))
 
@@ -48,7 +48,7 @@ def _guard(name: str, module: ModuleType) -> None:
         if not attribute.startswith(PATCHING[name]) or not callable(function):
             continue
         if isinstance(function, FunctionType):
-            # The function itself, since other modules may have imported it before.
+            # The function object itself must change, since other modules may have imported it.
             _refuse_calls(function)
             continue
         refusal = functools.partial(refuse_call, f"{name}.{attribute}")
@@ -58,19 +58,19 @@ def _guard(name: str, module: ModuleType) -> None:
 
 
 def _refuse_calls(function: FunctionType) -> None:
-    """Replace the body of `function`. Arguments that it does not know are refused with the others."""
+    """Replace the body of `function`. The new body accepts any arguments."""
     code = _body.__code__.replace(
         co_name=function.__name__,
         co_filename=function.__code__.co_filename,
         co_firstlineno=function.__code__.co_firstlineno,
-        # As many as the function has cells: CPython wants that.
+        # CPython requires as many free variables as the function has cells.
         co_freevars=function.__code__.co_freevars,
     )
     function.__code__ = code
 
 
 def _body(*args: Any, **kwargs: Any) -> None:
-    # It runs with the globals of the rival's module.
+    # This function runs with the globals of the rival's module.
     import sys
 
     from greenrt.monkey.conflicts import refuse_call
@@ -80,7 +80,7 @@ def _body(*args: Any, **kwargs: Any) -> None:
 
 
 def refuse_call(function: str, *args: object, **kwargs: object) -> NoReturn:
-    """Raise the RuntimeError of a patching function of a rival, which names the code that wants to patch."""
+    """Raise RuntimeError for a call of a rival's patching function; the message names the calling code."""
     rival = function.partition(".")[0]
     frame: FrameType | None = sys._getframe(1)
     caller = frame
@@ -92,7 +92,7 @@ def refuse_call(function: str, *args: object, **kwargs: object) -> NoReturn:
     raise RuntimeError(
         f"greenrt has patched this process, and {caller.f_globals.get('__name__', '?')} "
         f"({caller.f_code.co_filename}:{caller.f_lineno}) calls {function}, which would patch "
-        f"it again for {rival}: do not import that module, or drop greenrt's patching"
+        f"it again for {rival}: do not import that module, or remove greenrt's patching"
     )
 
 

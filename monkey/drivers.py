@@ -1,4 +1,4 @@
-"""Database drivers that wait in C: each gets a way to wait that cooperates."""
+"""Give database drivers that wait in C a cooperative way to wait."""
 
 import sys
 from types import ModuleType
@@ -13,45 +13,47 @@ __all__ = ["subscribe_psycopg", "subscribe_psycopg2", "wait"]
 
 
 def subscribe_psycopg() -> None:
-    """Have psycopg 3 wait by its Python function over `select.poll`, not by the one in C.
+    """Make psycopg 3 wait with its Python function over `select.poll`, not with the one in C.
 
-    The function is chosen when `select` is patched and psycopg is imported, in whichever order.
+    The function is set once `select` is patched and psycopg is imported, in either order.
     """
     subscribe("did_patch", lambda name: when_imported("psycopg", _choose_wait), "select")
 
 
 def _choose_wait(psycopg: ModuleType) -> None:
-    # The package has imported it: a submodule. psycopg chooses in the same way, but under gevent's patching only.
+    # `waiting` is a submodule that the package has imported. psycopg chooses the function in the same way, but only
+    # if gevent has patched.
     waiting: Any = psycopg.waiting
-    # The program chose anything else, by PSYCOPG_WAIT_FUNC; and without the part in C there is no wait_c.
+    # If the function is another one, the program chose it by PSYCOPG_WAIT_FUNC. Without psycopg's C part there is no
+    # wait_c.
     if waiting.wait is getattr(waiting, "wait_c", None):
         waiting.wait = getattr(waiting, "wait_poll", waiting.wait_selector)
 
 
 def subscribe_psycopg2() -> None:
-    """Have psycopg2 wait by the callback that it offers for that purpose.
+    """Make psycopg2 wait with the callback that it offers for this purpose.
 
-    The callback is set when `socket` is patched and psycopg2 is imported, in whichever order.
+    The callback is set once `socket` is patched and psycopg2 is imported, in either order.
     """
     subscribe("did_patch", lambda name: when_imported("psycopg2", _set_callback), "socket")
 
 
 def _set_callback(psycopg2: ModuleType) -> None:
-    # The package has imported it: a submodule.
+    # `extensions` is a submodule that the package has imported.
     extensions: Any = psycopg2.extensions
-    # The program has chosen another one.
+    # If there is a callback, the program has set it.
     if extensions.get_wait_callback() is None:
         extensions.set_wait_callback(wait)
 
 
 def wait(connection: Any) -> None:
-    """Park until `connection` has ended what it is at, as psycopg2's `set_wait_callback` wants it.
+    """Park until `connection` has finished its current operation; psycopg2 calls this by `set_wait_callback`.
 
-    psycopg2.OperationalError for a state that isn't known. If this raises, as in a kill or Timeout, psycopg2 closes
-    the connection. With a callback COPY and large objects raise psycopg2.ProgrammingError: psycopg2's own limit.
-    https://www.psycopg.org/docs/advanced.html#support-for-coroutine-libraries
+    Raise psycopg2.OperationalError for an unknown state. If this function raises, as in a kill or Timeout, psycopg2
+    closes the connection. With a callback, COPY and large objects raise psycopg2.ProgrammingError: this is psycopg2's
+    own limit. https://www.psycopg.org/docs/advanced.html#support-for-coroutine-libraries
     """
-    # It is loaded: it calls this. (An import statement here would cost each query.)
+    # psycopg2 is loaded, because it calls this function. An import statement here would slow down each query.
     psycopg2: Any = sys.modules["psycopg2"]
     extensions = psycopg2.extensions
     while True:
@@ -63,6 +65,4 @@ def wait(connection: Any) -> None:
         elif state == extensions.POLL_WRITE:
             wait_write(connection.fileno())
         else:
-            raise psycopg2.OperationalError(
-                f"{connection!r}: poll() returned {state!r}, which is no known state"
-            )
+            raise psycopg2.OperationalError(f"{connection!r}: poll() returned the unknown state {state!r}")

@@ -1,4 +1,4 @@
-"""Objects made before patching: native locks, simple queues and thread-locals are replaced where that is safe."""
+"""Replace objects made before patching, where it is safe: native locks, simple queues and thread-locals."""
 
 import gc
 import sys
@@ -17,16 +17,16 @@ _NATIVE_RLOCK: Any = _original.RLock
 
 
 _GREEN = {_NATIVE_LOCK: LockType, _NATIVE_RLOCK: RLock}
-# Held as long as their thread runs, in any program.
-_OF_THREADS = "._tstate_lock"
-# Holds the connections of multiprocessing's managers: shared, they would mix up their answers.
+# Such a lock is held while its thread runs, in any program.
+_THREAD_STATE_LOCK = "._tstate_lock"
+# This class holds the connections of multiprocessing's managers: if threads shared it, they would mix up answers.
 FORK_AWARE = "ForkAwareLocal"
-# Modules whose classes are replaced: here, or when asyncio is patched.
-DEALT_WITH = ("asyncio.events", "multiprocessing.util")
+# Modules whose classes are replaced, either here or when asyncio is patched.
+REPLACED_ELSEWHERE = ("asyncio.events", "multiprocessing.util")
 
 
 def renew_locks(logging: bool) -> None:
-    """Put green locks in the places of native ones that are free; without `logging`, not for logging's.
+    """Replace native locks that are free by green ones; without `logging`, except logging's locks.
 
     Locks in the local variables of running functions can't be reached.
     """
@@ -40,14 +40,14 @@ def renew_locks(logging: bool) -> None:
     for where in substitute(free, lambda lock: _GREEN[type(lock)]()):
         note(f"not made green: the lock {where}")
     for thing, where, put in places(held):
-        if type(thing) in _GREEN and put is not None and not where.endswith(_OF_THREADS):
+        if type(thing) in _GREEN and put is not None and not where.endswith(_THREAD_STATE_LOCK):
             note(f"not made green, since it is held: the lock {where}")
 
 
 def _is_free(lock: Any) -> bool:
     if type(lock) is _NATIVE_LOCK:
         return not lock.locked()
-    # Held by this thread, or by another?
+    # This thread, or another one, holds the lock.
     if lock._is_owned() or not lock.acquire(False):
         return False
     lock.release()
@@ -63,7 +63,7 @@ def _locks_of_logging() -> list[Any]:
 
 
 def renew_queues(native: Any, green: type) -> None:
-    """Put green simple queues, with what they hold, where native ones are: if no other threads may wait in those."""
+    """Replace native simple queues by green ones with the same items, unless other threads may wait in them."""
     note_classes(native, "queue.SimpleQueue", "get() of its objects blocks")
     queues = objects_of(native)
     if queues and len(sys._current_frames()) > 1:
@@ -83,26 +83,26 @@ def renew_queues(native: Any, green: type) -> None:
 
 
 def report_semaphores() -> None:
-    """Put into the report how many semaphores of multiprocessing there are: before these are patched."""
+    """Report how many semaphores of multiprocessing exist before they are patched."""
     synchronize: Any = sys.modules.get("multiprocessing.synchronize")
     if synchronize is not None and not is_module_patched("_multiprocessing"):
         made = sum(issubclass(type(thing), synchronize.SemLock) for thing in gc.get_objects())
         if made:
             note(
-                f"{made} locks and semaphores of multiprocessing were made before patching: to wait for one blocks"
+                f"{made} locks and semaphores of multiprocessing were made before patching: waiting for one blocks"
             )
 
 
 def renew_thread_locals(native: Any, green: type) -> None:
-    """Put green locals, with this thread's data, where native ones are: if no other thread may have data in those.
+    """Replace native thread-locals by green ones with this thread's data, unless other threads may have data in them.
 
-    A class that was derived from the native one before stays as it is, and is in the report.
+    A class that was derived from the native class before patching stays as it is, and is reported.
     """
     util: Any = sys.modules.get("multiprocessing.util")
     if util is not None:
         replace(util, {FORK_AWARE: _derived(getattr(util, FORK_AWARE), green)})
     shared = "all green threads of a native thread share what its objects hold"
-    note_classes(native, "threading.local", shared, apart=DEALT_WITH)
+    note_classes(native, "threading.local", shared, apart=REPLACED_ELSEWHERE)
     olds = objects_of(native)
     if olds and len(sys._current_frames()) > 1:
         note(
@@ -121,6 +121,6 @@ def renew_thread_locals(native: Any, green: type) -> None:
 
 
 def _derived(kind: type, base: type) -> type:
-    """Return a class like `kind` over another base. (It must not call `super()`.)"""
+    """Return a class like `kind` over another base. Its methods must not call `super()`."""
     body = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
     return type(kind.__name__, (base,), body)

@@ -1,4 +1,4 @@
-"""What is to be done when a module gets imported."""
+"""Call functions when modules are imported."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -12,9 +12,10 @@ __all__ = ["when_imported"]
 
 
 def when_imported(name: str, act: Callable[[ModuleType], object], lasting: bool = False) -> None:
-    """Call `act(module)` once the module `name`, dotted for a submodule, has been executed; now, if it has been.
+    """Call `act(module)` after the module `name` has been executed, at once if it is loaded already.
 
-    With `lasting` again each time a new copy of the module has been made. What `act` raises, the import raises.
+    `name` is dotted for a submodule. With `lasting`, call `act` again for each new copy of the module. An exception
+    of `act` propagates to the import.
     """
     module = sys.modules.get(name)
     if lasting or module is None:
@@ -24,7 +25,7 @@ def when_imported(name: str, act: Callable[[ModuleType], object], lasting: bool 
 
 
 class _Finder:
-    """Finds one module, as the finders after it do, and has its loader call `act`."""
+    """Find one module with the later finders, and make its loader call `act`."""
 
     def __init__(self, name: str, act: Callable[[ModuleType], object], lasting: bool) -> None:
         self.name = name
@@ -42,8 +43,8 @@ class _Finder:
             spec = find_spec(name)
         finally:
             self.searching = False
-        # The loaders of files are made anew for each module, so this one is ours. (The loaders of built-in and frozen
-        # modules are classes: those are left alone.)
+        # The loader of a file is made for one module, so this one can be changed. The loaders of built-in and frozen
+        # modules are classes, which stay unchanged.
         if spec is not None and spec.loader is not None and not isinstance(spec.loader, type):
             self.wrap(spec.loader)
         return spec
@@ -52,7 +53,7 @@ class _Finder:
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            # Restored, for code that asks the module for its loader.
+            # Restore the method for code that asks the module for its loader.
             del loader.exec_module
             execute(module)
             if self in sys.meta_path:

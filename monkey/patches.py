@@ -1,4 +1,4 @@
-"""What is patched, module by module."""
+"""The patch functions: what patching replaces, module by module."""
 
 import builtins
 import functools
@@ -45,7 +45,7 @@ subscribe_psycopg2()
 
 
 def _patcher(name: str) -> Callable[[F], F]:
-    """Decorate the function that patches `name`: it runs on the main thread only, and is announced."""
+    """Decorate a function that patches `name`: it runs on the main thread only, and is announced."""
 
     def decorate(function: Any) -> Any:
         @functools.wraps(function)
@@ -53,14 +53,14 @@ def _patcher(name: str) -> Callable[[F], F]:
             if not on_main_thread():
                 thread = threading.current_thread().name
                 raise RuntimeError(
-                    f"patching is for the main thread, before others run; {thread!r} is another"
+                    f"{thread!r} is not the main thread; patch on the main thread, before others run"
                 )
-            # Now, and not at the first lookup.
+            # Check now rather than at the first lookup.
             check_environment()
             refuse_rivals()
             guard_against_rivals()
-            # Now, and not in the program's first wait: a KeyboardInterrupt in the middle of an import may be lost, as
-            # the import system has callbacks of weak references, out of which no exception comes.
+            # Import the backend now rather than in the program's first wait. A KeyboardInterrupt in the middle of an
+            # import may be lost: the import system uses callbacks of weak references, which raise no exceptions.
             backend_class()
             return announcing(name, lambda: function(*args, **kwargs))
 
@@ -81,9 +81,9 @@ def patch_time() -> None:
 
 @_patcher("socket")
 def patch_socket(dns: bool = True, aggressive: bool = True) -> None:
-    """Patch `socket.socket` in place, and the module's functions; the name functions only with `dns`.
+    """Patch `socket.socket` in place and the module's functions; patch the name functions only with `dns`.
 
-    `aggressive` is gevent's, and changes nothing: nothing is removed here.
+    `aggressive` is gevent's argument and has no effect: nothing is removed.
     """
     import socket
 
@@ -99,7 +99,7 @@ def patch_socket(dns: bool = True, aggressive: bool = True) -> None:
 
 @_patcher("dns")
 def patch_dns() -> None:
-    """Patch the name functions of `socket`: getaddrinfo and its like."""
+    """Patch the name functions of `socket`, such as getaddrinfo."""
     import socket
 
     from greenrt.green import socket as green
@@ -109,7 +109,7 @@ def patch_dns() -> None:
 
 @_patcher("ssl")
 def patch_ssl() -> None:
-    """Patch `ssl.SSLSocket` in place; `ssl.SSLContext` stays as it is."""
+    """Patch `ssl.SSLSocket` in place; `ssl.SSLContext` stays unchanged."""
     import ssl
 
     from greenrt.green import _ssl_socket
@@ -119,15 +119,15 @@ def patch_ssl() -> None:
 
 @_patcher("select")
 def patch_select(aggressive: bool = True) -> None:
-    """Patch `select.select` and `select.poll`, and `select.epoll` in place; `selectors` follows.
+    """Patch `select.select`, `select.poll` and, in place, `select.epoll`; `selectors` uses them.
 
-    Objects that `select.poll()` has returned before, also to a `selectors.PollSelector`, stay as they are and block
-    the native thread. On CPython 3.15 and later the same holds for epoll objects: their type can't be changed.
-    `aggressive` is gevent's, which removes epoll; here it stays, and cooperates.
+    Earlier objects of `select.poll()`, also those in a `selectors.PollSelector`, stay unchanged and block the native
+    thread. On CPython 3.15 and later the same holds for epoll objects, because their type can't be changed.
+    `aggressive` is gevent's argument, which removes epoll there; here epoll stays and cooperates.
     """
     import select
 
-    # Its classes copy names of select: imported, they are swept.
+    # The classes of `selectors` copy names of select. After this import, the sweep finds them.
     import selectors  # noqa: F401
 
     from greenrt.green import select as green
@@ -145,11 +145,11 @@ def patch_thread(
     logging: bool = True,
     existing_locks: bool = True,
 ) -> None:
-    """Patch `_thread` and what lies beneath `threading`, whose classes stay its own.
+    """Patch `_thread` and the functions under `threading`, whose classes stay the standard ones.
 
-    `threading`, `_threading_local` and `Event` are gevent's, and change nothing: all of it is patched. With
-    `existing_locks` green ones take the places of native locks that are free; with `logging` of its handlers'
-    locks too. What can't be replaced is in the report.
+    `threading`, `_threading_local` and `Event` are gevent's arguments and have no effect: all of it is patched. With
+    `existing_locks`, green locks replace native locks that are free, and with `logging` also the locks of its
+    handlers. What can't be replaced is in the report.
     """
     import _imp
     import _thread
@@ -175,13 +175,16 @@ def patch_thread(
         replace(_imp, _import_lock.FUNCTIONS)
         _import_lock.wait_before_forks()
     if _interpreters.FUNCTIONS:
-        # An InterpreterPoolExecutor has a thread for each.
+        # An InterpreterPoolExecutor has a thread for each interpreter.
         replace(_original.interpreters, _interpreters.FUNCTIONS)
 
 
 @_patcher("os")
 def patch_os() -> None:
-    """Patch what `os` and `termios` have to wait for fds and child processes; `open`, `io.FileIO`, `input`, stdin."""
+    """Patch the functions of `os` and `termios` that wait for file descriptors and child processes.
+
+    Also patch `open`, `io.FileIO`, `input` and stdin.
+    """
     import io
     import os
     import sys
@@ -192,14 +195,14 @@ def patch_os() -> None:
     try:
         import termios
     except ImportError:
-        # A Python built without.
+        # This Python was built without termios.
         pass
     else:
         from greenrt.green import _termios
 
         replace(termios, _termios.FUNCTIONS)
 
-    # shutil and others ask by the function itself whether it takes dir_fd.
+    # shutil and others look for the function object to find out whether it accepts dir_fd.
     takes_dir_fd = os.open in os.supports_dir_fd
     os.supports_dir_fd.discard(os.open)
     replace(os, green.FUNCTIONS)
@@ -214,23 +217,23 @@ def patch_os() -> None:
 
 @_patcher("subprocess")
 def patch_subprocess() -> None:
-    """Patch `subprocess.Popen` in place: its `wait`, and the files it makes for pipes. The rest needs `patch_os`."""
+    """Patch `subprocess.Popen` in place: its `wait`, and the files for its pipes. The rest needs `patch_os`."""
     import subprocess
 
     from greenrt.green import subprocess as green
 
     patch_methods(subprocess, "Popen", green.METHODS)
-    # Its own name for the module `io`, which no other module uses.
+    # subprocess's own name for the module `io`, which no other module uses.
     replace(subprocess, green.NAMES, copies=False)
 
 
 @_patcher("multiprocessing")
 def patch_multiprocessing() -> None:
-    """Patch the semaphores that processes share. Those made before stay native: the report counts them."""
+    """Patch the semaphores that processes share. Earlier ones stay native, and the report has their number."""
     try:
         import _multiprocessing  # type: ignore[import-not-found]
     except ImportError:
-        # A Python built without: multiprocessing can't be imported either.
+        # This Python was built without it, so multiprocessing can't be imported either.
         return
     from greenrt.green import _multiprocessing as green
 
@@ -240,7 +243,7 @@ def patch_multiprocessing() -> None:
 
 @_patcher("signal")
 def patch_signal() -> None:
-    """Patch what `signal` has to wait for signals, and `signal.signal`, so that handlers may wait."""
+    """Patch the functions of `signal` that wait for signals, and `signal.signal`, so that handlers may wait."""
     import signal
 
     from greenrt.green import signal as green
@@ -252,7 +255,7 @@ def patch_signal() -> None:
 
 @_patcher("queue")
 def patch_queue() -> None:
-    """Patch `queue.SimpleQueue` and methods of the other queues. Those made before are replaced."""
+    """Patch `queue.SimpleQueue` and methods of the other queues. Earlier simple queues are replaced."""
     import queue
 
     from greenrt.green import _queue_calls
@@ -263,7 +266,7 @@ def patch_queue() -> None:
         replace(queue, green.FUNCTIONS)
         patch_methods(queue, "Queue", _queue_calls.METHODS)
         existing.renew_queues(native, queue.SimpleQueue)
-        # For second copies of `queue`, which `importlib.reload` makes.
+        # Second copies of `queue`, which `importlib.reload` makes, need it too.
         when_imported("_queue", green.settle, lasting=True)
 
 
@@ -286,11 +289,11 @@ def patch_all(
     contextvars: bool = True,
     multiprocessing: bool = True,
 ) -> bool:
-    """Patch time, thread, socket, dns, ssl, select, queue, os, subprocess, multiprocessing, signal. Idempotent.
+    """Patch time, thread, socket, dns, ssl, select, queue, os, subprocess, multiprocessing and signal. Idempotent.
 
-    The arguments are gevent's, and `multiprocessing`. `builtins`, `contextvars` and `sys` change nothing: there is
-    nothing to patch. Call it on the main thread, as early as can be; RuntimeError on another, and where gevent or
-    eventlet has patched.
+    Each argument switches one part on or off. The arguments are gevent's, and `multiprocessing`. `builtins`,
+    `contextvars`, `sys` and `aggressive` have no effect: there is nothing to patch. Return True. Call it on the main
+    thread, as early as possible. Raise RuntimeError on another thread, and if gevent or eventlet has patched.
     """
     with one_sweep():
         if thread:

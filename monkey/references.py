@@ -1,4 +1,4 @@
-"""Replaces objects wherever Python objects refer to them: in modules, classes, instances, containers, closures."""
+"""Find and replace references to objects: in modules, classes, instances, containers and closures."""
 
 import gc
 import sys
@@ -9,31 +9,35 @@ from greenrt._typing import Any
 
 __all__ = ["is_a", "objects_of", "places", "substitute"]
 
-# A place: the object that is there, the words for where that is, and what puts another there (None: nothing can).
+# A place: the object in it, a description, and a function that puts another object there, or None if that is
+# impossible.
 Place = tuple[Any, str, Callable[[Any], object] | None]
 Known = dict[int, Any]
 
-# Packages whose objects stay as they are: they count on what they have made.
+# Packages whose objects stay unchanged: they rely on the objects that they made.
 LEFT_ALONE = frozenset(("_frozen_importlib", "_frozen_importlib_external", "greenrt", "importlib", "pycares"))
-# Modules for which the same is true, but not for what they make for others.
+# Modules for which the same is true, but not for the objects that they make for others.
 LEFT_ALONE_MODULES = frozenset(("_thread", "threading"))
 
 
 def is_a(thing: Any, kind: type) -> bool:
-    """Tell whether the thing itself is of that type: `isinstance` asks lazy objects and proxies, which run code."""
+    """Return whether the type of `thing` is `kind` or a subclass.
+
+    `isinstance` would also ask lazy objects and proxies, which run code.
+    """
     return issubclass(type(thing), kind)
 
 
 def objects_of(*kinds: type) -> list[Any]:
-    """Return what exists of these very types, as far as the garbage collector knows it."""
+    """Return all objects of exactly these types that the garbage collector knows."""
     return [thing for thing in gc.get_objects() if type(thing) in kinds]
 
 
 def substitute(olds: list[Any], make: Callable[[Any], Any]) -> list[str]:
-    """Put ``make(old)`` in the place of each of `olds`; return, in words, where that can't be done.
+    """Replace each of `olds` by ``make(old)``; return descriptions of the places where that is impossible.
 
-    Methods bound to an old one become the new one's. What the local variables of running functions and what C code
-    hold is out of reach.
+    Methods bound to an old object become those of the new one. References in the local variables of running functions
+    and in C code can't be reached.
     """
     news = {id(old): make(old) for old in olds}
     missed = []
@@ -50,7 +54,7 @@ def substitute(olds: list[Any], make: Callable[[Any], Any]) -> list[str]:
 
 
 def places(things: list[Any], apart: Iterable[Any] = ()) -> list[Place]:
-    """Return where any of `things`, or a method bound to one of them, is held: not in this list, nor in `apart`."""
+    """Return the places that hold any of `things` or a method bound to one, except this list and `apart`."""
     if not things:
         return []
     known: Known = {id(thing): thing for thing in things}
@@ -78,8 +82,8 @@ def places(things: list[Any], apart: Iterable[Any] = ()) -> list[Place]:
 
 
 def _holders(things: list[Any]) -> list[Any]:
-    # From CPython 3.13 on the call's own arguments are among what refers to them; the mark tells them.
-    # A comprehension would have a closure, which refers to the mark.
+    # From CPython 3.13 on, the call's own arguments are among the referrers; the mark identifies them. A
+    # comprehension would have a closure that refers to the mark.
     mark = object()
     found = []
     for holder in gc.get_referrers(*things, mark):
@@ -90,7 +94,7 @@ def _holders(things: list[Any]) -> list[Any]:
 
 
 def _owners(namespaces: list[dict[Any, Any]]) -> dict[int, Any]:
-    """Return whose `__dict__` each one is, where it is one: {id(dict): module, class or instance}."""
+    """Return the owners of the dicts that are a `__dict__`: {id(dict): module, class or instance}."""
     owners: dict[int, Any] = {}
     others = []
     for namespace in namespaces:
@@ -121,7 +125,7 @@ def _is_left_alone(owner: Any) -> bool:
 
 
 def _functions_by_defaults(tuples: list[Any]) -> dict[int, list[FunctionType]]:
-    """Return which functions have each tuple for the defaults of their parameters: {id(tuple): functions}."""
+    """Return the functions that have each tuple as the defaults of their parameters: {id(tuple): functions}."""
     found: dict[int, list[FunctionType]] = {}
     wanted = {id(defaults) for defaults in tuples}
     for holder in _holders(tuples) if tuples else ():
@@ -131,13 +135,13 @@ def _functions_by_defaults(tuples: list[Any]) -> dict[int, list[FunctionType]]:
 
 
 def _places_in(holder: Any, owner: Any, known: Known, users: list[FunctionType]) -> Iterator[Place]:
-    """Yield the places in one object; `owner` is that of a dict, `users` have a tuple for their defaults."""
+    """Yield the places in one object; `owner` owns a dict, `users` have a tuple for their defaults."""
     kind = type(holder)
     if kind is dict:
         name = _name(owner)
         for key, value in list(holder.items()):
             if id(value) in known:
-                # A class's dict must not be changed behind its back.
+                # A class's dict must be changed through the class.
                 is_class = is_a(owner, type)
                 yield value, f"{name}.{key}", _setter(owner, key) if is_class else _item_setter(holder, key)
     elif kind is list:
@@ -177,11 +181,11 @@ def _defaults(functions: list[FunctionType], known: Known) -> Iterator[Place]:
 
 
 def _namespace(thing: Any) -> dict[str, Any] | None:
-    """Return the `__dict__` of an instance, without asking its class's own methods."""
+    """Return the `__dict__` of an instance, without calling methods of its class."""
     try:
         namespace: dict[str, Any] = object.__getattribute__(thing, "__dict__")
     except (AttributeError, TypeError):
-        # It has none, or is a class.
+        # It has no `__dict__`, or it is a class.
         return None
     return namespace
 

@@ -1,4 +1,4 @@
-"""Running a program under patching, as ``python script.py`` would run it."""
+"""Run a program under patching, as ``python script.py`` would run it."""
 
 import os
 import runpy
@@ -31,7 +31,7 @@ environment: GREENRT_RESOLVER=ares|thread|block|auto   how names are resolved [a
 
 
 def run(arguments: list[str], command: str) -> None:
-    """Run ``[-m module | -c command | - | script] args...``."""
+    """Run ``[-m module | -c command | - | script] args...``; `command` is this command's name for messages."""
     first, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if not arguments or first in ("-h", "--help"):
         print(USAGE.format(command), end="", file=sys.stdout if arguments else sys.stderr)
@@ -41,7 +41,7 @@ def run(arguments: list[str], command: str) -> None:
             _refuse(command, "there is no script after --")
         run_script(rest[0], rest[1:])
     elif first[:2] in ("-m", "-c"):
-        # Python also takes `-mMODULE`.
+        # Python also accepts `-mMODULE`.
         given = first[2:] or (rest.pop(0) if rest else None)
         if given is None:
             _refuse(command, f"argument expected for the {first} option")
@@ -50,7 +50,7 @@ def run(arguments: list[str], command: str) -> None:
         else:
             run_source(given, "<string>", "-c", rest)
     elif first == "-":
-        # Not replaced by patching: it blocks, before anything else runs.
+        # Patching does not replace this read; it blocks before anything else runs.
         run_source(sys.stdin.buffer.read(), "<stdin>", "-", rest)
     elif first.startswith("-"):
         _refuse(
@@ -68,8 +68,8 @@ def _refuse(command: str, problem: str) -> None:
 
 
 def _lead_path(folder: str) -> None:
-    """Put `folder` in front of sys.path, in the place of that of greenrt's own script."""
-    # Under `-P`, Python puts none there.
+    """Put `folder` at the start of sys.path, in place of the folder of greenrt's own script."""
+    # Under `-P`, Python puts no folder there.
     if not sys.flags.safe_path:
         sys.path[0] = folder
 
@@ -82,7 +82,7 @@ def _new_main() -> ModuleType:
 
 
 def run_source(source: str | bytes, name: str, argument: str, args: list[str]) -> None:
-    """Patch, and run the text of a program as `__main__`; `argument` is its sys.argv[0], `name` its file's name."""
+    """Patch, and run the text of a program as `__main__`; `argument` is sys.argv[0], `name` the name of its file."""
     sys.argv = [argument, *args]
     _lead_path("")
     module = _new_main()
@@ -99,12 +99,12 @@ def run_source(source: str | bytes, name: str, argument: str, args: list[str]) -
 
 
 def run_script(path: str, args: list[str]) -> None:
-    """Patch, and run the script at `path` as `__main__` with `args`. SystemExit or KeyboardInterrupt if it fails."""
+    """Patch, and run the script at `path` as `__main__`. Raise SystemExit or KeyboardInterrupt if it fails."""
     sys.argv = [path, *args]
-    # As Python makes it: absolute, and otherwise as it was given.
+    # Python makes the path absolute, and otherwise leaves it as given.
     full = os.path.join(os.getcwd(), path)
     if os.path.isdir(path) or not os.path.isfile(path):
-        # A folder with a __main__.py; or nothing, and the error that Python gives.
+        # A folder with a __main__.py, or a missing file, for which Python's own error follows.
         if not os.path.exists(path):
             print(
                 f"{sys.executable}: can't open file {os.path.abspath(path)!r}: [Errno 2] No such file or directory",
@@ -124,7 +124,7 @@ def run_script(path: str, args: list[str]) -> None:
         with open(full, "rb") as file:
             source = file.read()
         if b"\0" in source:
-            # No source: a zip file, or an error that Python gives.
+            # This is no source: run a zip file, or show the error that Python gives.
             _run_folder(full)
         else:
             exec(compile(source, full, "exec"), module.__dict__)
@@ -150,7 +150,7 @@ def run_module(name: str, args: list[str]) -> None:
 
 
 def _guarded(run: Any) -> None:
-    """Call `run`; report its error without the frames that are ours, and end as Python would."""
+    """Call `run`; report its error without greenrt's own frames, and end as Python would."""
     try:
         run()
     except SystemExit:
@@ -158,7 +158,7 @@ def _guarded(run: Any) -> None:
     except BaseException as error:
         _show(error)
         if isinstance(error, KeyboardInterrupt):
-            # CPython finalizes and then ends itself by SIGINT, for the shell to know. It has been shown.
+            # CPython finalizes and then ends itself by SIGINT, to inform the shell. The error has been shown.
             sys.excepthook = _show_nothing
             raise
         raise SystemExit(1) from None

@@ -1,4 +1,4 @@
-"""What was replaced, by what, and where it could not be: the state of patching."""
+"""The state of patching: what was replaced, by what, and where that was impossible."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,13 +27,13 @@ __all__ = [
     "report",
 ]
 
-# By module name: what was there before, by name.
+# The originals, by module name and name.
 _saved: dict[str, dict[str, Any]] = {}
 
-# What patching could not do, in words.
+# Descriptions of what patching could not do.
 _notes: list[str] = []
 
-# What the sweep at the end of `one_sweep` looks for; None outside of it.
+# The objects that the sweep at the end of `one_sweep` looks for; None outside of it.
 _pending: Pairs | None = None
 
 
@@ -43,7 +43,10 @@ def note(text: str) -> None:
 
 
 def note_classes(base: Any, name: str, what: str, apart: Iterable[str] = ()) -> None:
-    """Put into the report which classes derive from `base`, called `name`, and `what` comes of it; not `apart`'s."""
+    """Report the classes derived from `base`, which is called `name`, except those in the modules `apart`.
+
+    `what` is the consequence.
+    """
     for kind in base.__subclasses__():
         if kind.__module__ not in apart:
             note(
@@ -53,36 +56,36 @@ def note_classes(base: Any, name: str, what: str, apart: Iterable[str] = ()) -> 
 
 
 def report() -> list[str]:
-    """Return, one a line, what is patched, and what could not be.
+    """Return lines that say what is patched and what could not be.
 
     Copies of functions in containers, closures, instances and `functools.partial` stay the original functions, and
-    are listed; what the local variables of running functions hold is out of reach. Some 50 ms: all objects that the
-    garbage collector knows are looked at.
+    are listed. References in the local variables of running functions can't be reached. The call takes some 50 ms,
+    because it inspects all objects that the garbage collector knows.
     """
     patched = [f"patched: {name}: {', '.join(sorted(items))}" for name, items in sorted(_saved.items())]
     return [*patched, *_notes, *left(_saved)]
 
 
 def is_module_patched(mod_name: str) -> bool:
-    """Tell whether anything of the module was patched."""
+    """Return whether anything of the module was patched."""
     return mod_name in _saved
 
 
 def is_object_patched(mod_name: str, item_name: str) -> bool:
-    """Tell whether this name of the module was patched."""
+    """Return whether this name of the module was patched."""
     return item_name in _saved.get(mod_name, ())
 
 
 def is_anything_patched() -> bool:
-    """Tell whether anything was patched."""
+    """Return whether anything was patched."""
     return bool(_saved)
 
 
 def get_original(mod_name: str, item_name: str | Iterable[str]) -> Any:
-    """Return what the module has under a name when it isn't patched; for several names, a list.
+    """Return the unpatched object of a name of a module; for several names, a list.
 
-    A class that is patched in place can't be had back: what is returned is a second copy of it, whose instances are
-    no instances of the patched one (``get_original("socket", "socket")``).
+    For a class that is patched in place, the result is a second copy of it. Its instances are no instances of the
+    patched class (``get_original("socket", "socket")``).
     """
     names = [item_name] if isinstance(item_name, str) else list(item_name)
     found = [_get_one(mod_name, name) for name in names]
@@ -102,14 +105,14 @@ _IN_PLACE: Any = object()
 
 
 def replace(module: ModuleType, items: Mapping[str, Any], copies: bool = True) -> None:
-    """Replace names of `module`, and, with `copies`, what others have copied of them. Idempotent."""
+    """Replace names of `module` and, with `copies`, the copies in other modules. Idempotent."""
     swept = _put(module, items)
     if copies:
         _sweep_now_or_later(swept)
 
 
 def replace_together(*parts: tuple[ModuleType, Mapping[str, Any]]) -> None:
-    """Replace names of modules that share objects: none of them is taken for a copier of the others' names."""
+    """Replace names of modules that share objects: none of them counts as a copier of the others' names."""
     swept: Pairs = {}
     for module, items in parts:
         swept.update(_put(module, items))
@@ -118,7 +121,7 @@ def replace_together(*parts: tuple[ModuleType, Mapping[str, Any]]) -> None:
 
 @contextmanager
 def one_sweep() -> Iterator[None]:
-    """Rebind the copies of all that is replaced in the block once, at its end: each sweep looks at all modules."""
+    """Rebind the copies of all objects replaced in the block once, at its end: each sweep inspects all modules."""
     global _pending
     if _pending is not None:
         yield
@@ -133,14 +136,14 @@ def one_sweep() -> Iterator[None]:
 
 def _sweep_now_or_later(swept: Pairs) -> None:
     if _pending is not None:
-        # An object that two modules share has been replaced for the first one.
+        # An object that two modules share was replaced for the first one.
         _pending.update({key: pair for key, pair in swept.items() if key not in _pending})
     elif swept:
         _notes.extend(sweep(swept))
 
 
 def _put(module: ModuleType, items: Mapping[str, Any]) -> Pairs:
-    """Replace names of the module; return what was replaced."""
+    """Replace names of the module; return the replaced objects."""
     saved = _saved.setdefault(module.__name__, {})
     swept: Pairs = {}
     for name, new in items.items():
@@ -155,9 +158,9 @@ def _put(module: ModuleType, items: Mapping[str, Any]) -> Pairs:
 
 
 def _as_found(new: Any, old: Any, module: str) -> Any:
-    """Return `new` in a form that can be used as `old` can: pickled by its name, and as an attribute of a class.
+    """Return `new` in a form that can be used like `old`: pickled by its name, and as an attribute of a class.
 
-    A builtin function in a class is no method; a Python function would become one.
+    A builtin function in a class does not become a method; a Python function would.
     """
     for kind in (FunctionType, BuiltinFunctionType):
         if isinstance(new, kind) and isinstance(old, kind):
@@ -182,9 +185,12 @@ def patch_methods(module: ModuleType, name: str, methods: Mapping[str, Any]) -> 
 def patch_module(
     target_module: ModuleType, source_module: ModuleType, items: Iterable[str] | None = None
 ) -> None:
-    """Replace names of `target_module` by those of `source_module`: `items`, or its ``__implements__``."""
+    """Replace names of `target_module` by those of `source_module`: `items`, or its ``__implements__``.
+
+    Raise AttributeError if there are neither.
+    """
     names = getattr(source_module, "__implements__", None) if items is None else items
     if names is None:
-        raise AttributeError(f"{source_module.__name__} has no __implements__; say which items to patch")
+        raise AttributeError(f"{source_module.__name__} has no __implements__; pass the items to patch")
     new = {name: getattr(source_module, name) for name in names}
     announcing(target_module.__name__, lambda: replace(target_module, new))

@@ -1,4 +1,4 @@
-"""Announcements before and after patching: to callbacks, and to entry points of other packages."""
+"""Announce patching, before and after, to callbacks and to entry points of other packages."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ Callback = Callable[[str], object]
 
 _subscribed: dict[str, list[tuple[Callback, str | None]]] = {when: [] for when in WHEN}
 
-# What was announced, so that each name is announced once.
+# The announced names, so that each name is announced once.
 _announced: dict[str, list[str]] = {when: [] for when in WHEN}
 
 # Whether the entry points of other packages were loaded.
@@ -25,22 +25,24 @@ _loaded = False
 
 
 def subscribe(when: str, callback: Callback, name: str | None = None) -> None:
-    """Have `callback(name)` called before (`when="will_patch"`) or after (``"did_patch"``) something is patched.
+    """Call `callback(name)` before (`when="will_patch"`) or after (``"did_patch"``) something is patched.
 
-    `name` is that of one patch function without ``patch_`` (``"socket"``, ``"dns"``, ``"all"``...), or of a module
-    given to `patch_module`; None: each. `patch_all` rebinds the copies that other modules have before it announces
-    ``"all"``, a single patch function before it announces its own name. Each name is announced once; what was patched
-    before is announced to a ``"did_patch"`` callback at once. What a callback raises goes to the caller of the patch
-    function; raised before, it stops that from patching. Main thread only, as patching.
+    `name` is the name of one patch function without ``patch_`` (``"socket"``, ``"dns"``, ``"all"``...), or of a
+    module given to `patch_module`; None means each. `patch_all` rebinds the copies in other modules before it
+    announces ``"all"``, and a single patch function before it announces its own name. Each name is announced once. A
+    ``"did_patch"`` callback is called at once for names that were announced already. An exception of a callback
+    propagates to the caller of the patch function; if the callback runs before patching, the exception prevents it.
+    Call this on the main thread only, like the patch functions. Raise ValueError for another `when`, and TypeError
+    for a callback that is not callable.
 
     Packages can subscribe by entry points in the groups ``greenrt.will_patch`` and ``greenrt.did_patch``: the entry
-    point's name is `name`, its object the callback. They are loaded when the first thing is patched; RuntimeWarning
-    for one that can't be. The idea is gevent's (``gevent.plugins.monkey``).
+    point's name is `name`, its object the callback. They are loaded before the first patch; a RuntimeWarning names
+    one that can't be loaded. The idea is gevent's (``gevent.plugins.monkey``).
     """
     if when not in WHEN:
-        raise ValueError(f"when is 'will_patch' or 'did_patch', not {when!r}")
+        raise ValueError(f"when must be 'will_patch' or 'did_patch', not {when!r}")
     if not callable(callback):
-        raise TypeError(f"the callback must be callable: {callback!r}")
+        raise TypeError(f"callback must be callable, not {callback!r}")
     _subscribed[when].append((callback, name))
     if when == "did_patch":
         for announced in list(_announced[when]):
@@ -49,7 +51,7 @@ def subscribe(when: str, callback: Callback, name: str | None = None) -> None:
 
 
 def announcing(name: str, patch: Callable[[], Any]) -> Any:
-    """Call `patch`, between the announcements of `name`. The first call in a process loads the entry points."""
+    """Call `patch` between the announcements of `name`. The first call in a process loads the entry points."""
     global _loaded
     if not _loaded:
         _loaded = True
@@ -64,7 +66,7 @@ def _announce(when: str, name: str) -> None:
     announced = _announced[when]
     if name in announced:
         return
-    # First: a callback may itself patch, or subscribe.
+    # Add the name first: a callback may itself patch, or subscribe.
     announced.append(name)
     try:
         for callback, wanted in list(_subscribed[when]):
@@ -86,7 +88,7 @@ def _load_entry_points() -> None:
             try:
                 callback = point.load()
             except Exception as error:
-                # A broken package is no reason to break each program that is patched.
+                # A broken package must not break each program that is patched.
                 problem = f"entry point {group}: {point.name} = {point.value} can't be loaded: {error!r}"
                 warnings.warn(problem, RuntimeWarning, stacklevel=2)
             else:
@@ -94,12 +96,15 @@ def _load_entry_points() -> None:
 
 
 def _some_package_has_any() -> bool:
-    """Tell whether it is worth importing importlib.metadata, which takes longer than all patching."""
+    """Return whether any package has such entry points.
+
+    importlib.metadata would answer too, but its import takes longer than all patching.
+    """
     for folder in sys.path:
         try:
             names = os.listdir(folder or ".")
         except OSError:
-            # Not there, or a zip file: importlib.metadata is not asked about those.
+            # The folder is missing, or a zip file, for which importlib.metadata is not asked.
             continue
         for name in names:
             if name.endswith((".dist-info", ".egg-info")):

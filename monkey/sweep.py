@@ -1,4 +1,4 @@
-"""Copies that other modules made of replaced objects: the sweep rebinds them, or the report names them."""
+"""Find the copies that other modules made of replaced objects; rebind or report them."""
 
 import sys
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from greenrt._typing import Any
 
 __all__ = ["Pairs", "left", "sweep"]
 
-# The pairs (old, new) of replaced objects, by the identity of the old.
+# The pairs (old, new) of replaced objects, by the id of the old one.
 Pairs = dict[int, tuple[Any, Any]]
 
 # C modules under the patched ones: they hold the originals, which the runtime itself calls.
@@ -18,9 +18,9 @@ _BENEATH = frozenset(("_socket", "_queue", "_signal", "posix"))
 
 
 def sweep(swept: Pairs) -> list[str]:
-    """Rebind the copies of replaced objects that modules, their classes, and functions' defaults have made.
+    """Rebind the copies of replaced objects in modules, their classes, and the defaults of functions.
 
-    Return, in words, which could not be rebound.
+    Return descriptions of the copies that could not be rebound.
     """
     missed: list[str] = []
     for module in list(sys.modules.values()):
@@ -65,7 +65,7 @@ def _sweep_registry(registry: dict[Any, Any], swept: Pairs) -> None:
 
 
 def _current(value: Any, swept: Pairs) -> Any:
-    """Return what has replaced the value, or the value itself."""
+    """Return the replacement of the value, or the value itself."""
     pair = swept.get(id(value))
     return pair[1] if pair is not None and pair[0] is value else value
 
@@ -80,9 +80,9 @@ def _sweep_defaults(function: FunctionType, swept: Pairs) -> None:
 
 
 def left(saved: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return, in words, where the functions among `saved`, what was replaced, still are, and block.
+    """Return descriptions of the places that still hold functions among `saved`, the replaced objects; these block.
 
-    These are in containers, instances, closures and partials: their makers may count on what they are.
+    The places are containers, instances, closures and partials: their makers may rely on the functions.
     """
     names: dict[int, str] = {}
     functions = []

@@ -273,4 +273,4 @@ def test_chosen_by_the_setting_it_says_what_to_do(tmp_path: Path, broker: str) -
         timeout=60,
     )
     assert done.returncode != 0
-    assert "give the option -P custom" in done.stderr
+    assert "pass the option -P custom" in done.stderr

@@ -302,7 +302,7 @@ def test_limits_of_settings() -> None:
         cfg.set("keepalive", keepalive)
         limits = limits_of(cfg)
         # Silent clients never stay for good.
-        assert limits.idle_time is not None
+        assert limits.idle_timeout is not None
         assert limits.requests == (None if keepalive else 1)
     assert limits.head == 4094 + 100 * 8192 + 4
     cfg.set("limit_request_line", 100_000)

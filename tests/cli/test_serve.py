@@ -284,7 +284,7 @@ def test_the_standard_library_is_patched_unless_that_is_not_wanted(
     [
         (["--limit", "nonsense=1"], "there is no limit 'nonsense'"),
         (["--limit", "body=x"], "must be a number or none"),
-        (["--limit", "fields=none"], "the limit fields can't be switched off"),
+        (["--limit", "fields=none"], "the limit fields is None, but it can't be switched off"),
         (["--limit", "body_rate=0"], "the limit body_rate must be more than 0"),
         (["--graceful", "-1"], "must be 0 or more"),
         (["--graceful", "nan"], "must be 0 or more"),
@@ -306,8 +306,8 @@ def test_wrong_options(options: list[str], words: str, tmp_path: Path) -> None:
     [
         ("nowhere:app", "there is no module 'nowhere'"),
         ("program:nothing", "has no 'nothing'"),
-        ("program:os", "a WSGI application is callable"),
-        (":app", "':app' is no module:name"),
+        ("program:os", "a WSGI application must be callable"),
+        (":app", "':app' is not MODULE:NAME"),
     ],
 )
 def test_what_is_no_application(application: str, words: str, tmp_path: Path) -> None:
@@ -362,7 +362,7 @@ def test_requests_that_outlast_the_graceful_time_are_counted(tmp_path: Path) -> 
 
 
 def test_limits_and_the_log(tmp_path: Path) -> None:
-    with served(tmp_path, "--limit", "request_line=100", "--limit", "idle_time=none", "--access-log") as (
+    with served(tmp_path, "--limit", "request_line=100", "--limit", "idle_timeout=none", "--access-log") as (
         process,
         line,
     ):

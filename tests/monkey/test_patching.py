@@ -181,7 +181,7 @@ def {function}(socket=True, *, thread=True, **options): _patch_inside()
                 patch()
                 raise AssertionError(culprit)
             except RuntimeError as error:
-                for part in ("greenrt has patched", f"and {culprit} (", f"{culprit}.py:", rival, "drop greenrt's"):
+                for part in ("greenrt has patched", f"and {culprit} (", f"{culprit}.py:", rival, "remove greenrt's"):
                     assert part in str(error), error
         assert time.sleep is sleep
         """,

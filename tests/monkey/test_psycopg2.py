@@ -122,7 +122,7 @@ def test_waiting_suspends_only_the_greenlet(folder: str) -> None:
         try:
             other.execute(7)
         except psycopg2.OperationalError as error:
-            assert "returned 7, which is no known state" in str(error), error
+            assert "returned the unknown state 7" in str(error), error
         else:
             raise AssertionError("no error")
         """,

@@ -89,8 +89,8 @@ def test_wrong_arguments() -> None:
     run_script("""
         from greenrt import monkey
         for arguments, kind, words in (
-            (("after", print), ValueError, "when is 'will_patch' or 'did_patch', not 'after'"),
-            (("did_patch", 3), TypeError, "the callback must be callable: 3"),
+            (("after", print), ValueError, "when must be 'will_patch' or 'did_patch', not 'after'"),
+            (("did_patch", 3), TypeError, "callback must be callable, not 3"),
         ):
             try:
                 monkey.subscribe(*arguments)

@@ -102,8 +102,7 @@ def test_a_client_that_takes_nothing_is_closed() -> None:
 
 def test_a_handshake_that_trickles_is_cut_off() -> None:
     """The time is for the whole handshake, not for each of its steps."""
-    with StreamServer(("127.0.0.1", 0), echo, certfile=CERTIFICATE) as server:
-        server.handshake_timeout = 0.3
+    with StreamServer(("127.0.0.1", 0), echo, certfile=CERTIFICATE, handshake_timeout=0.3) as server:
         outgoing = stdlib_ssl.MemoryBIO()
         context = stdlib_ssl.create_default_context(cafile=CERTIFICATE)
         tls = context.wrap_bio(stdlib_ssl.MemoryBIO(), outgoing, server_hostname="localhost")

@@ -112,7 +112,7 @@ def test_hooks_that_are_never_called_are_refused(kind: Any, name: str) -> None:
         type("Sub", (mixin, kind), {})
 
 
-@pytest.mark.parametrize("name", ["body", "head_time", "connections", "fields"])
+@pytest.mark.parametrize("name", ["body", "head_timeout", "connections", "fields"])
 @pytest.mark.parametrize("value", ["5", True, -1, math.nan, 1 << 70], ids=repr)
 def test_limits_are_checked(name: str, value: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=f"^the limit {name} must be ") as raised:
@@ -165,7 +165,7 @@ def test_attributes_of_stream_servers_are_settings() -> None:
     kind = type("Sub", (StreamServer,), {"ssl_context": context, "backlog": 7, "reuse_port": True})
     server: Any = kind(ADDRESS, print)
     assert (server.ssl_context, server.backlog, server.reuse_port) == (context, 7, True)
-    with pytest.raises(TypeError, match="either ssl_context or certfile"):
+    with pytest.raises(TypeError, match="ssl_context and certfile are both given"):
         kind(ADDRESS, print, certfile=CERTIFICATE)
 
 

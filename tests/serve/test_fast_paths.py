@@ -10,7 +10,7 @@ from support.wsgi import answering, serving, talk
 from greenrt.green import _socket_life, socket
 from greenrt.serve import Limits
 from greenrt.serve.http import request, response_head
-from greenrt.serve.http.connection import Wire
+from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.exchange import FileWrapper
 from greenrt.serve.http.request_head import Heads
 
@@ -18,14 +18,14 @@ GET = b"GET / HTTP/1.1\r\nHost: here\r\nX-Color: red\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
 
 
-class Unscanned(Wire):
+class Unscanned(Connection):
     """A connection on which no head may be scanned."""
 
     def read_head(self) -> bytes | None:
         raise AssertionError("the slow path")
 
 
-def connection(kind: type[Wire], data: bytes) -> tuple[Wire, Any]:
+def connected(kind: type[Connection], data: bytes) -> tuple[Connection, Any]:
     client, sock = socket.socketpair()
     client.sendall(data)
     return kind(sock, Limits()), client
@@ -35,30 +35,30 @@ def test_a_request_with_the_fields_of_the_last_is_not_scanned() -> None:
     heads = Heads({})
     for _ in range(2):
         heads.parse(GET[:-4])
-    wire, client = connection(Unscanned, GET)
-    found = request.read_request(wire, heads)
+    connection, client = connected(Unscanned, GET)
+    found = request.read_request(connection, heads)
     assert found is not None
     assert found.environ["HTTP_X_COLOR"] == "red"
     client.sendall(GET.replace(b"red", b"blue"))
     with pytest.raises(AssertionError, match="the slow path"):
-        request.read_request(wire, heads)
+        request.read_request(connection, heads)
     client.close()
-    wire.sock.close()
+    connection.sock.close()
 
 
 def test_fields_that_come_again_are_not_read_again() -> None:
     """The values are the same objects, also where the head is scanned: pipelined requests."""
-    wire, client = connection(Wire, GET * 4)
+    connection, client = connected(Connection, GET * 4)
     heads = Heads({})
     values = []
     for _ in range(4):
-        found = request.read_request(wire, heads)
+        found = request.read_request(connection, heads)
         assert found is not None
         values.append(found.environ["HTTP_X_COLOR"])
     # They are read twice.
     assert len({id(value) for value in values}) == 2
     client.close()
-    wire.sock.close()
+    connection.sock.close()
 
 
 def test_a_server_does_not_look_up_the_methods_of_its_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,8 +86,8 @@ def test_a_short_response_is_sent_at_once() -> None:
     for parts in ([b"hello"], (b"hello",), [b"hel", b"lo"]):
         client, sock = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         client.sendall(GET)
-        wire = Wire(sock, Limits())
-        found = request.read_request(wire, Heads({}))
+        connection = Connection(sock, Limits())
+        found = request.read_request(connection, Heads({}))
         assert found is not None
         found.run(answering(parts))
         assert client.recv(1000).endswith(b"\r\n\r\nhello")

@@ -71,7 +71,7 @@ def test_an_application_opens_files_whatever_clients_there_are(kind: str) -> Non
     finally:
         process.kill()
         _, errors = process.communicate()
-    assert errors.count("the rest of RLIMIT_NOFILE is for the application") >= 1
+    assert errors.count("the rest of RLIMIT_NOFILE is reserved for the application") >= 1
     assert "Too many open files" not in errors
 
 

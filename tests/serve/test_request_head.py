@@ -97,7 +97,7 @@ def test_no_host() -> None:
     reader = heads()
     for _ in range(3):
         assert "HTTP_HOST" not in reader.parse(b"GET / HTTP/1.0\r\nX-Color: red")
-    with pytest.raises(RequestError, match="no Host"):
+    with pytest.raises(RequestError, match="missing Host"):
         reader.parse(b"GET / HTTP/1.1\r\nX-Color: red")
     assert "HTTP_HOST" not in reader.parse(b"GET / HTTP/1.0")
 

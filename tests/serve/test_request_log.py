@@ -57,7 +57,7 @@ def test_refused_requests_are_logged(name: str, used: int, caplog: pytest.LogCap
     """With the address of the peer, and with nothing of the requests before on the same connection."""
     sent, line = REFUSED[name]
     lines: list[str] = []
-    settings = limits(body=1000, head_time=0.1, body_time=0.1)
+    settings = limits(body=1000, head_timeout=0.1, body_timeout=0.1)
     with serving(echo, log=lines.append, limits=settings) as server:
         answer = talk(server, *[USED] * used, sent)
         found = parsed(lines)
@@ -93,7 +93,7 @@ def test_warnings_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
             talk(server, b"nonsense\r\n\r\n")
         texts = [record.getMessage() for record in caplog.records]
         assert len(texts) == access_log.MOST_WARNINGS
-        assert texts[-1].endswith("; refusals in the next 60 s are counted only")
+        assert texts[-1].endswith("; in the next 60 s refusals are only counted")
         assert len(parsed(lines)) == 30
     assert [record.getMessage() for record in caplog.records[access_log.MOST_WARNINGS :]] == [
         f"{30 - access_log.MOST_WARNINGS} more requests were refused"

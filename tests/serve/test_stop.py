@@ -57,7 +57,7 @@ def test_what_is_accepted_while_the_server_stops_is_served(spawn: Any) -> None:
     class Stopping(StreamServer):
         def _take(self, sock: Any) -> tuple[Any, Any]:
             taken = super()._take(sock)
-            greenlet(self._take_no_more).switch()
+            greenlet(self._stop_accepting).switch()
             return taken
 
     def slow(sock: Any, address: Any) -> None:

@@ -12,6 +12,7 @@ from support.wsgi import hello, limits, request, serving, split, until_end
 import greenrt
 from greenrt.green import socket, ssl
 from greenrt.serve import StreamServer
+from greenrt.serve.http.connection_state import IDLE
 
 
 def connect(address: Any) -> Any:
@@ -70,7 +71,7 @@ def test_a_body_that_ends_with_the_connection_ends_properly() -> None:
 @pytest.mark.parametrize("end", ["idle", "stop"])
 def test_a_connection_without_a_request_ends_properly(end: str) -> None:
     """By TLS's own end, not by that of the connection alone, nor by an alert."""
-    times = limits(idle_time=0.1 if end == "idle" else None)
+    times = limits(idle_timeout=0.1 if end == "idle" else None)
     with serving(certfile=CERTIFICATE, limits=times) as server:
         context = ssl.create_default_context(cafile=CERTIFICATE)
         plain = socket.create_connection(server.address, 30)
@@ -89,9 +90,9 @@ def test_what_comes_when_the_server_stops_is_answered_in_tls() -> None:
         assert sock.recv(1000).endswith(b"hello")
         # It is in the server's kernel, and the server has not looked.
         sock.sendall(request(close=False))
-        for wire in server._wires:
-            assert wire.idle
-            wire.finish()
+        for connection in server._connections:
+            assert connection.state == IDLE
+            connection.finish()
         assert until_end(sock).endswith(b"hello")
 
 
@@ -108,7 +109,7 @@ def test_a_file_over_tls(tmp_path: Path) -> None:
 
 
 def test_handshakes_that_fail_or_stall_do_not_matter(caplog: pytest.LogCaptureFixture) -> None:
-    with serving(certfile=CERTIFICATE, limits=limits(head_time=0.2)) as server:
+    with serving(certfile=CERTIFICATE, limits=limits(head_timeout=0.2)) as server:
         stalled = socket.create_connection(server.address, 30)
         with socket.create_connection(server.address, 30) as plain:
             plain.sendall(request())
@@ -133,7 +134,7 @@ def test_a_certificate_is_replaced() -> None:
 
 
 def test_what_is_refused() -> None:
-    with pytest.raises(TypeError, match="either"):
+    with pytest.raises(TypeError, match="both given"):
         StreamServer(0, print, ssl_context=green_context(), certfile=CERTIFICATE)
     with pytest.raises(TypeError, match="certfile"):
         StreamServer(0, print, keyfile=CERTIFICATE)

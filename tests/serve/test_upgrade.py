@@ -61,7 +61,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_without_the_whole_body_there_is_no_new_protocol(name: str) -> None:
     field, body, code = BROKEN[name]
-    with serving(upgrading(0), limits=limits(body_time=0.2, body=1000)) as server:
+    with serving(upgrading(0), limits=limits(body_timeout=0.2, body=1000)) as server:
         answer = talk(server, request(field, *UPGRADE, line="POST / HTTP/1.1", close=False) + body)
     assert answer.startswith(b"HTTP/1.1 " + code)
 

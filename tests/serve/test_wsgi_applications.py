@@ -83,7 +83,7 @@ def test_a_hook_for_errors_that_raises(raised: Any, caplog: pytest.LogCaptureFix
     with serving(failing("before"), on_error=on_error) as server:
         status, _, _ = split(talk(server, request(close=False)))
     assert status == "HTTP/1.1 500 Internal Server Error"
-    assert logged(caplog) == ["GET / from PEER failed", "on_error failed"]
+    assert logged(caplog) == ["GET / from PEER failed", "on_error raised an exception"]
 
 
 def test_an_application_that_fails_half_way(caplog: pytest.LogCaptureFixture) -> None:
@@ -283,7 +283,7 @@ def test_nothing_is_written_after_the_end(version: str) -> None:
         return iter([b"first"])
 
     sent = request("Connection: keep-alive", line=f"GET / HTTP/{version}", close=False)
-    with serving(application, limits=limits(idle_time=0.2)) as server:
+    with serving(application, limits=limits(idle_timeout=0.2)) as server:
         answer = (
             talk(server, sent + request()) if version == "1.1" else talk(server, sent) + talk(server, sent)
         )
@@ -331,7 +331,7 @@ def test_an_application_that_never_ends_is_killed_at_the_end(caplog: pytest.LogC
             killed.append(1)
             raise
 
-    with serving(application, limits=limits(idle_time=0.05)) as server:
+    with serving(application, limits=limits(idle_timeout=0.05)) as server:
         with socket.create_connection(server.address) as sock:
             sock.sendall(request())
             begun.wait()

@@ -81,10 +81,10 @@ def test_limits_may_be_small(name: str, code: bytes, pieces: int) -> None:
         ("fields", None, TypeError),
         ("fields", 1.5, TypeError),
         ("fields", True, TypeError),
-        ("idle_time", "1", TypeError),
-        ("idle_time", 0, ValueError),
+        ("idle_timeout", "1", TypeError),
+        ("idle_timeout", 0, ValueError),
         ("body_rate", 0, ValueError),
-        ("head_time", float("nan"), ValueError),
+        ("head_timeout", float("nan"), ValueError),
         ("requests", -1, ValueError),
     ],
 )

@@ -9,7 +9,7 @@ import httptools
 import pytest
 from support.http_vectors import ACCEPTED, BAD_CHUNKS, CHUNKED, LAST, MALFORMED, REFUSED_OTHERWISE, post
 
-from greenrt.serve.http.connection import Wire
+from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.protocol import RequestError
 from greenrt.serve.http.request import read_request
@@ -89,10 +89,10 @@ class Given:
 
 
 def read_here(data: bytes, step: int) -> Found:
-    wire, heads = Wire(Given(data, step), LIMITS), Heads({})
+    connection, heads = Connection(Given(data, step), LIMITS), Heads({})
     found: list[tuple[str, str, bytes]] = []
     try:
-        while (request := read_request(wire, heads)) is not None:
+        while (request := read_request(connection, heads)) is not None:
             environ = request.environ
             found.append((environ["REQUEST_METHOD"], environ["REQUEST_URI"], environ["wsgi.input"].read()))
             if not request.reusable:

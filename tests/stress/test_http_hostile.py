@@ -16,7 +16,7 @@ from .conftest import Campaign
 pytestmark = [pytest.mark.stress, pytest.mark.time_limit(300)]
 
 # What the slow ones may take.
-PATIENCE = {"head_time": 2.0, "idle_time": 2.0, "body_time": 2.0, "write_time": 2.0}
+PATIENCE = {"head_timeout": 2.0, "idle_timeout": 2.0, "body_timeout": 2.0, "write_timeout": 2.0}
 FOREVER = dict.fromkeys(PATIENCE, 600.0)
 
 fields = b"".join(b"X-%d: %b\r\n" % (number, b"y" * 8000) for number in range(3))

@@ -1,1 +1,1 @@
-"""greenrt inside other programs; each module needs the package of its name."""
+"""greenrt inside other programs; each module needs the package that it is named after."""

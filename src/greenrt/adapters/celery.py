@@ -1,9 +1,10 @@
 """A Celery worker pool: ``celery -A app worker -P custom -c 100``, with an environment variable that names it.
 
-The variable is ``CELERY_CUSTOM_WORKER_POOL=greenrt.adapters.celery:TaskPool``. Each task runs in a greenlet, ``-c``
-of them at once in one process. Importing this module patches the standard library: ``-P custom`` on the command line
-makes Celery import it before the application. Rate limits, ETAs and remote control work as with Celery's own pools
-of greenlets. A task that computes without waiting holds up all others, also the ends of their time limits.
+The variable is ``CELERY_CUSTOM_WORKER_POOL=greenrt.adapters.celery:TaskPool``. Each task runs in a greenlet; ``-c``
+is the number of concurrent tasks in one process. Importing this module patches the standard library: with ``-P
+custom`` on the command line, Celery imports it before the application. Rate limits, ETAs and remote control work as
+with Celery's own pools of greenlets. A task that computes without waiting delays all other tasks, and the ends of
+their time limits.
 """
 
 from time import monotonic
@@ -30,10 +31,10 @@ ENVIRONMENT = "greenrt"
 
 @register_drainer(ENVIRONMENT)
 class Drainer(greenletDrainer):  # type: ignore[misc]
-    """Reads the results that tasks wait for, in one greenlet for all of them."""
+    """Read the results that tasks wait for, in one greenlet for all tasks."""
 
     def spawn(self, function: Any) -> Greenlet:
-        """Start the greenlet that reads."""
+        """Start the greenlet that reads, and return it."""
         return Greenlet.spawn(function)
 
     def _event(self) -> Event:
@@ -41,7 +42,7 @@ class Drainer(greenletDrainer):  # type: ignore[misc]
 
 
 class Timer(timer.Timer):  # type: ignore[misc]
-    """Calls what is due in a greenlet of its own, so that nothing that waits makes the next late."""
+    """Call each due entry in a greenlet of its own, so that an entry that waits does not delay the next."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,12 +59,12 @@ class Timer(timer.Timer):  # type: ignore[misc]
             self.apply_entry(key.item.entry)
 
     def clear(self) -> None:
-        """Forget all that has not become due."""
+        """Drop all entries that are not due yet."""
         waiting, self._waiting = self._waiting, {}
         killall(list(waiting.values()), block=False)
 
     def stop(self) -> None:
-        """The same as `clear`: called at the end of the worker."""
+        """Drop all entries; Celery calls this at the end of the worker."""
         self.clear()
 
     def __len__(self) -> int:
@@ -71,12 +72,12 @@ class Timer(timer.Timer):  # type: ignore[misc]
 
     @property
     def queue(self) -> list[Any]:
-        """What has not become due, the next first: tuples of eta, priority and entry."""
+        """Return the entries that are not due yet, the next one first, as tuples of eta, priority and entry."""
         return sorted(key.item for key in self._waiting if not key.item.entry.canceled)
 
 
 class _Scheduled:
-    """One item of the timer, equal to no other: a periodic entry enters again and again."""
+    """One item of the timer. It equals no other item, because a periodic entry enters repeatedly."""
 
     __slots__ = ("item",)
 
@@ -85,7 +86,7 @@ class _Scheduled:
 
 
 class Job(Greenlet):
-    """A task that runs, or waits for its first turn. Celery's `on_…` callbacks hear of its end."""
+    """A task that runs, or waits for its first turn. Celery's `on_…` callbacks report its end."""
 
     def __init__(self, target: Any, args: Any, kwargs: Any, callbacks: dict[str, Any]) -> None:
         super().__init__(self._run_task, target, args, kwargs, callbacks)
@@ -94,12 +95,12 @@ class Job(Greenlet):
         self._in_task = False
 
     def terminate(self, signal: int | None = None) -> None:
-        """Nothing: Celery calls this after `TaskPool.terminate_job`, and before the task is accepted."""
+        """Do nothing: Celery calls this after `TaskPool.terminate_job`, and before the task is accepted."""
 
     def stop_task(self) -> None:
-        """Raise GreenletExit in the task, and tell Celery nothing of its end: the caller has done so."""
+        """Raise GreenletExit in the task without reporting its end to Celery: the caller has done so."""
         self._terminated = True
-        # Not in the callbacks: an acknowledgement cut in two breaks the connection.
+        # The callbacks must not be interrupted: an incomplete acknowledgement breaks the connection.
         if self._in_task:
             self.kill(block=False)
 
@@ -132,7 +133,8 @@ class Job(Greenlet):
 
 
 def _lost(error: BaseException) -> ExceptionInfo:
-    # Celery's own tracing catches every Exception: what comes out of it (SystemExit, say) is no ordinary failure.
+    # Celery's tracing catches every Exception, so an exception that leaves it (such as SystemExit) is no ordinary
+    # failure.
     try:
         raise WorkerLostError(repr(error)) from error
     except WorkerLostError:
@@ -140,11 +142,11 @@ def _lost(error: BaseException) -> ExceptionInfo:
 
 
 class TaskPool(BasePool):  # type: ignore[misc]
-    """Tasks in greenlets: at most ``-c`` at once, and what is delivered beyond that waits.
+    """Run tasks in greenlets: at most ``-c`` at once; further tasks wait.
 
-    Time limits: the soft one raises SoftTimeLimitExceeded in the task, the hard one a `Timeout`, which ``except
-    Exception`` lets pass; the task's ``finally`` clauses run. ``revoke(terminate=True)`` raises GreenletExit,
-    whatever the signal. A warm shutdown waits for all tasks that run, a cold one kills them.
+    The soft time limit raises SoftTimeLimitExceeded in the task. The hard one raises a `Timeout`, which ``except
+    Exception`` does not catch; the task's ``finally`` clauses run. ``revoke(terminate=True)`` raises GreenletExit,
+    whatever the signal. A warm shutdown waits for all running tasks, a cold one kills them.
     """
 
     Timer = Timer
@@ -157,8 +159,8 @@ class TaskPool(BasePool):  # type: ignore[misc]
         self.limit: int
         if not threads:
             raise RuntimeError(
-                "greenrt's pool was chosen too late, by the setting worker_pool: Celery has begun with its own event "
-                "loop; set CELERY_CUSTOM_WORKER_POOL=greenrt.adapters.celery:TaskPool and give the option -P custom"
+                "greenrt's pool was chosen too late, by the setting worker_pool: Celery has started its own event "
+                "loop; set CELERY_CUSTOM_WORKER_POOL=greenrt.adapters.celery:TaskPool and pass the option -P custom"
             )
         self._jobs: dict[int, Job] = {}
         self._room = Event()
@@ -176,7 +178,7 @@ class TaskPool(BasePool):  # type: ignore[misc]
         timeout_callback: Any = None,
         **_: Any,
     ) -> Job:
-        """Start a task, after waiting for room; the limits are in seconds."""
+        """Start a task after waiting for room, and return its `Job`; the time limits are in seconds."""
         while len(self._jobs) >= self.limit:
             self._wait_for_an_end()
         callbacks = {
@@ -194,7 +196,7 @@ class TaskPool(BasePool):  # type: ignore[misc]
         return job
 
     def _wait_for_an_end(self) -> None:
-        # Not by `joinall`: it returns at once for greenlets that have ended, though `_end` has yet to be called.
+        # `joinall` can't be used: it returns at once for greenlets that have ended before `_end` was called.
         self._room.clear()
         self._room.wait()
 
@@ -208,25 +210,25 @@ class TaskPool(BasePool):  # type: ignore[misc]
             self._wait_for_an_end()
 
     def on_terminate(self) -> None:
-        """Kill every task; those acknowledged late are delivered again."""
+        """Kill every task. Tasks that are acknowledged late are delivered again."""
         for job in list(self._jobs.values()):
             job.stop_task()
 
     def terminate_job(self, pid: int, signal: int | None = None) -> None:
-        """Stop the task that was accepted with this number; no-op if it has ended."""
+        """Stop the task that was accepted with this number; do nothing if it has ended."""
         if pid in self._jobs:
             self._jobs[pid].stop_task()
 
     def grow(self, n: int = 1) -> None:
-        """Allow `n` tasks more at once."""
+        """Allow `n` more concurrent tasks."""
         self.limit += n
         self._room.set()
 
     def shrink(self, n: int = 1) -> None:
-        """Allow `n` tasks fewer at once, but one at least; those that run go on."""
+        """Allow `n` fewer concurrent tasks, but at least one; running tasks continue."""
         self.limit = max(1, self.limit - n)
 
-    # Celery's remote control listens in a greenlet started by this.
+    # Celery's remote control listens in a greenlet that this starts.
     spawn_n = staticmethod(spawn_raw)
 
 
@@ -235,5 +237,5 @@ def _ignore(*_: Any) -> None:
 
 
 patch_all()
-# Else Celery takes its own event loop for brokers that know it, and that loop's timer instead of ours.
+# Otherwise Celery uses its own event loop for brokers that support it, and that loop's timer instead of this one.
 compat._environment = ENVIRONMENT

@@ -1,8 +1,8 @@
 """A gunicorn worker: ``gunicorn -k greenrt.adapters.gunicorn.Worker module:app``.
 
-gunicorn manages the processes; in each, the standard library is patched and a `WSGIServer` answers.
-``docs/gunicorn.md`` lists each of gunicorn's settings and says whether this worker honours it. A setting that the
-worker can't honour, and that differs from its default, keeps gunicorn from starting.
+gunicorn manages the processes; in each process, the worker patches the standard library and serves with a
+`WSGIServer`. ``docs/gunicorn.md`` lists each of gunicorn's settings and says whether this worker honours it. If a
+setting that the worker can't honour differs from its default, gunicorn does not start.
 """
 
 import os
@@ -28,13 +28,14 @@ from greenrt.sync.event import Event
 
 __all__ = ["REFUSED", "Worker", "limits_of"]
 
-# gunicorn's own bounds (gunicorn/http/message.py).
+# gunicorn's own limits (gunicorn/http/message.py).
 MOST_FIELDS = 32768
 LONGEST_LINE = 8190
-# Where gunicorn's setting says "unlimited".
+# The limit if gunicorn's setting says "unlimited".
 UNLIMITED = 1 << 48
 
-# Settings that change what is read from a connection, which greenrt's parser does not offer: why they are refused.
+# Settings that change how a connection is read, which greenrt's parser does not offer, with the reason for refusing
+# them.
 REFUSED = {
     "casefold_http_method": "methods are case-sensitive (RFC 9110 9.1)",
     "forwarder_headers": "fields with an underscore in their name are dropped",
@@ -48,22 +49,25 @@ REFUSED = {
     "strip_header_spaces": "proxies understand such fields differently (RFC 9112 5.1)",
     "suppress_ragged_eofs": "an end of TLS without close_notify is an end of the connection",
 }
-# Where the request began, in the environ; of the monotonic clock.
+# The environ key of the time at which the request began, on the monotonic clock.
 BEGAN = "greenrt.began"
 
 
 class Worker(base.Worker):  # type: ignore[misc]
-    """A process of gunicorn's that serves with greenlets."""
+    """A worker process of gunicorn that serves with greenlets."""
 
-    # Seconds between two signs of life to the master.
+    # The time between two heartbeats to the master, in seconds.
     tick = 0.5
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
-        """Refuse settings without effect and unusable files. RuntimeError, which gunicorn shows as a line."""
+        """Refuse settings without effect and unusable files.
+
+        Raise RuntimeError, which gunicorn prints as one line.
+        """
         defaults = make_settings()
         for name, reason in REFUSED.items():
-            # Older gunicorns have fewer.
+            # Older versions of gunicorn have fewer settings.
             if name in defaults and cfg.settings[name].get() != defaults[name].get():
                 raise RuntimeError(
                     f"{name} = {cfg.settings[name].get()!r} has no effect with greenrt's worker: {reason}; "
@@ -75,10 +79,10 @@ class Worker(base.Worker):  # type: ignore[misc]
             raise RuntimeError(str(error)) from None
 
     def init_process(self) -> None:
-        """Patch, before the application is imported, and go on as gunicorn does."""
+        """Patch before the application is imported, then continue as gunicorn does."""
         self._ended = Event()
-        # At once: until then signals go to the handlers that the fork brought along from the master, and are lost.
-        # (gunicorn sets all handlers after what takes time here.)
+        # Set the handlers first. Until then the handlers inherited from the master by fork run, and the signals are
+        # lost. (gunicorn sets all handlers after the steps that take time here.)
         for number, handler in (
             (signal.SIGTERM, self.handle_exit),
             (signal.SIGINT, self.handle_quit),
@@ -93,7 +97,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         super().init_process()
 
     def run(self) -> None:
-        """Serve until gunicorn says to stop, then answer what has come."""
+        """Serve until gunicorn asks the worker to stop, then answer the requests received so far."""
         servers = [self._server(listener) for listener in self.sockets]
         for server in servers:
             server.start()
@@ -106,12 +110,12 @@ class Worker(base.Worker):  # type: ignore[misc]
             sleep(self.tick / 5)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """End after the requests under way."""
+        """End after the requests in flight."""
         self._end()
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """End at once: requests under way are given up."""
-        # gunicorn's own sleeps and exits here, in whatever greenlet the signal came upon.
+        """End at once; requests in flight are given up."""
+        # gunicorn's own handler sleeps and exits here, in whichever greenlet the signal interrupted.
         self.cfg.set("graceful_timeout", 0)
         try:
             self.cfg.worker_int(self)
@@ -124,16 +128,15 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def _server(self, listener: Any) -> "Server":
         cfg = self.cfg
-        server = Server(
+        return Server(
             self,
             listener,
             limits=limits_of(cfg),
             environ=self._environ(),
             ssl_context=_tls(cfg) if cfg.is_ssl else None,
+            # These signal handlers don't raise. With some exit codes gunicorn's master would end as well.
+            may_exit=False,
         )
-        # Our handlers of signals don't raise, and with some codes gunicorn's master would end as well.
-        server.may_exit = False
-        return server
 
     def _environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = {"wsgi.multiprocess": self.cfg.workers > 1}
@@ -143,7 +146,7 @@ class Worker(base.Worker):  # type: ignore[misc]
 
 
 class Server(WSGIServer):
-    """The server of one of gunicorn's listeners, with what gunicorn asks for around each request."""
+    """The server for one of gunicorn's listeners, with gunicorn's hooks around each request."""
 
     def __init__(self, worker: Worker, listener: Any, **options: Any) -> None:
         self._worker = worker
@@ -155,13 +158,13 @@ class Server(WSGIServer):
         if self._has_hooks["post_request"] or _takes_access(worker):
             self._access = self  # type: ignore[assignment]
 
-    def _base_environ(self, wire: Any, peer: Any) -> dict[str, Any]:
-        environ = super()._base_environ(wire, peer)
-        environ["gunicorn.socket"] = ConnectionSocket(wire, wire.hand_over)
+    def _base_environ(self, connection: Any, peer: Any) -> dict[str, Any]:
+        environ = super()._base_environ(connection, peer)
+        environ["gunicorn.socket"] = ConnectionSocket(connection, connection.hand_over)
         return environ
 
     def answer(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Call the application. RuntimeError if the path is not under SCRIPT_NAME."""
+        """Call the application. Raise RuntimeError if the path is not under SCRIPT_NAME."""
         worker = self._worker
         environ[BEGAN] = monotonic()
         environ["RAW_URI"] = environ["REQUEST_URI"]
@@ -173,13 +176,13 @@ class Server(WSGIServer):
             worker.cfg.pre_request(worker, Request(environ))
         worker.nr += 1
         if worker.nr >= worker.max_requests and worker.alive:
-            # First: a logger that raises must not keep the worker alive, or fail the request.
+            # End the worker first: a logger that raises must not keep the worker alive, or fail the request.
             worker._end()
             self._note("info", "Autorestarting worker after current request.")
         return worker.wsgi(environ, start_response)
 
     def _set_scheme(self, environ: dict[str, Any]) -> bool:
-        """Take the scheme from a trusted proxy's fields; return False if they contradict each other."""
+        """Set the scheme from a trusted proxy's fields; return False if they contradict each other."""
         cfg = self._worker.cfg
         schemes = set()
         for name, value in cfg.secure_scheme_headers.items():
@@ -192,11 +195,11 @@ class Server(WSGIServer):
         return not schemes
 
     def add(self, exchange: Any) -> None:
-        """Log a request that was answered, then call post_request. Their errors go to the error log."""
+        """Log an answered request, then call post_request. Their exceptions are logged in the error log."""
         worker, environ = self._worker, exchange.environ
         began = environ.get(BEGAN)
         if began is None:
-            # The application has emptied it.
+            # The application has removed the key.
             return
         try:
             request, response = Request(environ), Response(exchange)
@@ -208,7 +211,7 @@ class Server(WSGIServer):
         except Exception:
             self.error_log.exception("%s could not be logged", exchange.shown())
         finally:
-            # Also after a kill: gunicorn promises the hook for each request.
+            # The hook runs after a kill too: gunicorn promises it for each request.
             if self._has_hooks["post_request"]:
                 self._call_post_request(request, environ, response)
 
@@ -220,14 +223,14 @@ class Server(WSGIServer):
             self._note("exception", "Exception in post_request hook")
 
     def _note(self, level: str, message: str) -> None:
-        """Call a method of gunicorn's logger. Its class may be the program's, and raise."""
+        """Log with gunicorn's logger, whose class may be the program's and may raise."""
         try:
             getattr(self._worker.log, level)(message)
         except Exception:
             getattr(self.error_log, level)(message)
 
     def add_refusal(self, refusal: Any) -> None:
-        """Log a request that was refused."""
+        """Log a refused request."""
         worker = self._worker
         if not _takes_access(worker):
             return
@@ -247,13 +250,13 @@ class Server(WSGIServer):
 
 
 def _takes_access(worker: Any) -> bool:
-    """Tell whether the logger does something with requests; loggers with their own `access` do without a log too."""
+    """Return whether the logger uses requests. A logger with its own `access` method uses them even without a log."""
     own = getattr(type(worker.log), "access", None) is not Logger.access
     return own or bool(getattr(worker.log, "access_log_enabled", worker.cfg.accesslog))
 
 
 class _Iterated:
-    """``wsgi.file_wrapper`` where sendfile is switched off."""
+    """The class for ``wsgi.file_wrapper`` if sendfile is switched off."""
 
     def __init__(self, file: Any, block_size: int = 65536) -> None:
         self._blocks = iter(lambda: file.read(block_size), b"")
@@ -265,7 +268,7 @@ class _Iterated:
 
 
 def limits_of(cfg: Any) -> Limits:
-    """Return the limits that gunicorn's settings ask for."""
+    """Return the limits for gunicorn's settings."""
     line = min(cfg.limit_request_line, LONGEST_LINE) or UNLIMITED
     field = cfg.limit_request_field_size or UNLIMITED
     fields = min(cfg.limit_request_fields, MOST_FIELDS) or MOST_FIELDS
@@ -275,15 +278,15 @@ def limits_of(cfg: Any) -> Limits:
         field=field,
         head=min(line + fields * (field + 2) + 4, UNLIMITED),
         fields=fields,
-        # Without keep-alive the first request has its time nevertheless: silent clients would fill the server.
-        idle_time=cfg.keepalive or own.idle_time,
+        # The first request has a timeout even without keep-alive: silent clients would fill the server.
+        idle_timeout=cfg.keepalive or own.idle_timeout,
         requests=None if cfg.keepalive else 1,
         connections=cfg.worker_connections or None,
     )
 
 
 def _is_trusted(peer: str, cfg: Any) -> bool:
-    """Tell whether the peer is one of forwarded_allow_ips; a peer at a Unix socket is."""
+    """Return whether the peer is one of forwarded_allow_ips; a peer on a Unix socket is trusted."""
     if not peer or "*" in cfg.forwarded_allow_ips:
         return True
     import ipaddress
@@ -295,7 +298,7 @@ def _is_trusted(peer: str, cfg: Any) -> bool:
 
 
 def _set_script_name(environ: dict[str, Any]) -> None:
-    """Split the path as the environment variable SCRIPT_NAME says."""
+    """Move the environment variable SCRIPT_NAME from the path to SCRIPT_NAME."""
     name = os.environ.get("SCRIPT_NAME")
     if name:
         if not environ["PATH_INFO"].startswith(name):
@@ -305,9 +308,9 @@ def _set_script_name(environ: dict[str, Any]) -> None:
 
 
 def _check_files(cfg: Any) -> None:
-    """Raise CertificateError, an OSError, if a file can't be used: gunicorn's own errors name none."""
+    """Raise CertificateError, an OSError, if a file can't be used: gunicorn's own errors do not name the file."""
     if cfg.settings["ssl_context"].get() is not make_settings()["ssl_context"].get():
-        # A hook of the user's may read other files.
+        # The user's hook may read other files.
         return
     if cfg.certfile:
         check_files(cfg.certfile, cfg.keyfile)
@@ -316,7 +319,7 @@ def _check_files(cfg: Any) -> None:
 
 
 def _tls(cfg: Any) -> Any:
-    """Return gunicorn's context, which asks clients for certificates where the settings say so."""
+    """Return gunicorn's context, which asks clients for certificates if the settings say so."""
     _check_files(cfg)
     context = sock.ssl_context(cfg)
     # gunicorn would also offer the HTTP/2 of its own workers.

@@ -1,10 +1,11 @@
-"""What gunicorn's hooks and its access log are given: views of a request and a response, and safe atoms."""
+"""The objects that gunicorn's hooks and its access log receive: requests, responses and safe atoms."""
 
 from greenrt._typing import Any
+from greenrt.serve.http.connection_state import HANDED_OVER
 
 __all__ = ["Refused", "Request", "Response", "escaping"]
 
-# What ends a line in some reader, or controls a terminal.
+# Characters that end a line in some reader, or control a terminal.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _CONTROLS |= {code: f"\\u{code:04x}" for code in (0x2028, 0x2029)}
 
@@ -15,7 +16,7 @@ class Request:
     def __init__(self, environ: dict[str, Any]) -> None:
         self.method = environ["REQUEST_METHOD"]
         self.uri = environ["REQUEST_URI"]
-        # As the client has sent it: not decoded, and with SCRIPT_NAME.
+        # The path as the client sent it: not decoded, and with SCRIPT_NAME.
         self.path = self.uri.partition("?")[0]
         self.query = environ["QUERY_STRING"]
         self.fragment = ""
@@ -25,7 +26,7 @@ class Request:
         port = environ["REMOTE_PORT"]
         self.peer_addr: Any = (environ["REMOTE_ADDR"], int(port)) if port else ""
         self.remote_addr = self.peer_addr
-        # (name in upper case, value).
+        # Pairs of a name in upper case and a value.
         self.headers = [
             (key.removeprefix("HTTP_").replace("_", "-"), value)
             for key, value in environ.items()
@@ -38,9 +39,9 @@ class Response:
 
     def __init__(self, exchange: Any) -> None:
         lines = [] if exchange.head is None else exchange.head.lines
-        # "HTTP/1.1 200 OK"; none if the application took the connection, or it broke before an answer. Loggers take
-        # the status for a number.
-        self.status = lines[0][9:] if lines else "101" if exchange.wire.handed_over else "000"
+        # A line such as "HTTP/1.1 200 OK". There is none if the application took the connection, or if the connection
+        # broke before an answer. Loggers treat the status as a number.
+        self.status = lines[0][9:] if lines else "101" if exchange.connection.state == HANDED_OVER else "000"
         self.status_code = None if exchange.head is None else exchange.head.code
         self.headers = [tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line]
         self.headers_sent = exchange.started
@@ -48,7 +49,7 @@ class Response:
 
 
 class Refused:
-    """The response to a request that did not reach the application, with the attributes that loggers use."""
+    """The response to a refused request, with the attributes that loggers use."""
 
     def __init__(self, refusal: Any) -> None:
         self.status = refusal.status
@@ -58,7 +59,7 @@ class Refused:
 
 
 def escaping(atoms: Any) -> Any:
-    """Return a subclass of a logger's atoms whose texts have no line breaks and no controls in them."""
+    """Return a subclass of a logger's atoms that escapes line breaks and control characters."""
 
     class Escaped(atoms):  # type: ignore[misc]
         def __init__(self, found: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The command ``greenrt doctor``: what patching did not reach in a program, and what in it blocks all the same."""
+"""The command ``greenrt doctor``: what patching did not reach in a program, and which of its modules block."""
 
 import atexit
 import os
@@ -20,32 +20,32 @@ __all__ = ["diagnose", "doctor", "observe"]
 
 USAGE = """usage: greenrt doctor [--check] [-m MODULE | -c COMMAND | SCRIPT | -] [ARGUMENT ...]
 
-Runs the program as `greenrt run` does, and when it has ended tells what could not be patched and which of the modules
-that it imported block. Without a program: tells of the modules that are installed. The last line is a verdict.
+Runs the program as `greenrt run` does. When the program has ended, prints what could not be patched and which of its
+imported modules block. Without a program, prints which installed modules block. The last line is a verdict.
 
-  --check    exit code 1 if something was found (and the program itself ended with 0)
+  --check    exit with code 1 if there are findings and the program itself ended with 0
 
 examples:
   greenrt doctor
   greenrt doctor script.py --its-option
   greenrt doctor --check -m package.module
 
-exit codes: that of the program, 128 + the signal that killed it; 0 without a program; 1: --check found something;
+exit codes: that of the program, 128 + the signal that killed it; 0 without a program; 1: --check has findings;
             2: wrong arguments
 environment: as for `greenrt run`, see `greenrt run --help`
 """
 
-# The last line of a report: whether it was written at the end, or before a signal may have ended the program.
+# The last line of a report: written at the end of the program, or before a signal that may end it.
 COMPLETE = "complete"
 SNAPSHOT = "snapshot"
-# How often it is looked whether the program has imported something (seconds).
+# The time between two checks for new imports, in seconds.
 INTERVAL = 0.1
 
 OBSERVE = "import sys; from greenrt.cli.doctor import observe; observe(sys.argv[1], sys.argv[2:])"
 
 
 def diagnose() -> list[str]:
-    """Return, one a line: the versions, the report of patching, and what else may block in this process."""
+    """Return the lines of the diagnosis: versions, the report of patching, and calls and modules that may block."""
     return [*doctor_lines(), *_findings()]
 
 
@@ -55,10 +55,10 @@ def _findings() -> list[str]:
 
 
 def _verdict(findings: list[str]) -> tuple[str, int]:
-    """Return the last line of a report, and how many findings need attention."""
+    """Return the last line of a report, and the number of findings that need attention."""
     problems = [line for line in findings if not line.startswith("patched: ")]
     if not problems:
-        return "verdict: everything that blocks was patched, as far as can be seen", 0
+        return "verdict: as far as can be seen, everything that blocks was patched", 0
     things = "thing needs" if len(problems) == 1 else "things need"
     return (
         f"verdict: {len(problems)} {things} attention: each line above that does not begin with 'patched'",
@@ -67,7 +67,7 @@ def _verdict(findings: list[str]) -> tuple[str, int]:
 
 
 def doctor(arguments: list[str]) -> int:
-    """Run ``greenrt doctor arguments...``; return the exit code: that of the program, if one was given."""
+    """Run ``greenrt doctor arguments...``; return the exit code, which is that of the program if one is given."""
     check = arguments[:1] == ["--check"]
     if check:
         arguments = arguments[1:]
@@ -89,7 +89,7 @@ def doctor(arguments: list[str]) -> int:
 def _examine(arguments: list[str], check: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="greenrt-doctor-") as folder:
         path = os.path.join(folder, "report")
-        # Ctrl-C ends the program, not its doctor. (A handler, for the child would inherit SIG_IGN.)
+        # Ctrl-C must end the program, not its doctor. A handler is needed, because the child would inherit SIG_IGN.
         before = signal.signal(signal.SIGINT, lambda number, frame: None)
         try:
             code = subprocess.call([sys.executable, "-c", OBSERVE, path, *arguments])
@@ -101,20 +101,20 @@ def _examine(arguments: list[str], check: bool) -> int:
         except FileNotFoundError:
             findings = []
     if not findings:
-        # Wrong arguments, mostly.
-        print(f"greenrt doctor: no report: the program did not begin ({_ending(code)})", file=sys.stderr)
+        # The usual reason is a wrong argument.
+        print(f"greenrt doctor: no report: the program did not start ({_ending(code)})", file=sys.stderr)
         return _exit_code(code)
     complete = findings.pop() == COMPLETE
     print(*doctor_lines(), *findings, sep="\n")
     if not complete:
-        print(f"the program was {_ending(code)}: this is what was found shortly before")
+        print(f"the program was {_ending(code)}: these are the findings shortly before")
     verdict, problems = _verdict(findings)
     print(verdict)
     return 1 if check and problems and code == 0 else _exit_code(code)
 
 
 def _ending(code: int) -> str:
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"left with code {code}"
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
 
 
 def _exit_code(code: int) -> int:
@@ -122,24 +122,24 @@ def _exit_code(code: int) -> int:
 
 
 class _Observer:
-    """Keeps the file at `path` up to date with what is found in this process, which may end in any way."""
+    """Keep the file at `path` up to date with the findings in this process, which may end in any way."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.process = os.getpid()
-        # Of modules and noted calls.
+        # The number of modules and recorded calls in the last report.
         self.seen = 0
-        # Re-entrant: the hook of `os.kill` may be called while this writes.
+        # A reentrant lock: the hook of `os.kill` may be called during a write.
         self.lock = _original.RLock()
 
     def write(self, last: str) -> None:
-        """Write a report, whose last line says whether it is the last one. No-op in the child of a fork."""
+        """Write a report, whose last line is `last`. Do nothing in the child of a fork."""
         if os.getpid() != self.process:
             return
         with self.lock:
             self.seen = len(sys.modules) + len(blocking_modules.calls())
-            # The versions are the doctor's to say: nothing may be imported here. A module with a namedtuple
-            # evaluates a string, after which CPython has forgotten that Ctrl-C ended the program.
+            # The doctor adds the versions, because nothing may be imported here. A module with a namedtuple evaluates
+            # a string, after which CPython has forgotten that Ctrl-C ended the program.
             text = "\n".join([*_findings(), last, ""])
             new = f"{self.path}.new"
             with open(new, "w") as file:
@@ -147,18 +147,21 @@ class _Observer:
             os.replace(new, self.path)
 
     def watch(self) -> None:
-        """Write again after each import and noted call, for a signal may kill the program. In a native thread."""
+        """Write again after each import and recorded call, since a signal may kill the program.
+
+        Runs in a native thread.
+        """
         while True:
             _original.sleep(INTERVAL)
             if len(sys.modules) + len(blocking_modules.calls()) != self.seen:
                 try:
                     self.write(SNAPSHOT)
                 except RuntimeError:
-                    # The program changes what is looked at.
+                    # The program changed the inspected data.
                     continue
 
     def write_before(self, module: Any, name: str, last: str) -> None:
-        """Have a function that ends the process at once write first."""
+        """Make a function that ends the process at once write a report first."""
         function = getattr(module, name)
 
         def ends(*args: Any, **kwargs: Any) -> Any:
@@ -168,23 +171,23 @@ class _Observer:
         setattr(module, name, ends)
 
     def audit(self, event: str, args: tuple[Any, ...]) -> None:
-        """Note calls that wait in C, and write before the program sends a signal, perhaps to itself."""
-        blocking_modules.note_call(event, args)
+        """Record calls that wait in C, and write before the program sends a signal, perhaps to itself."""
+        blocking_modules.record_call(event, args)
         if event in ("os.kill", "os.killpg", "signal.pthread_kill"):
             self.write(SNAPSHOT)
 
 
 def observe(path: str, arguments: list[str]) -> None:
-    """Run the program, and write what is found into the file at `path`, at the latest when the process ends."""
+    """Run the program and write the findings into the file at `path`, at the latest when the process ends."""
     observer = _Observer(path)
-    # Before the program's handlers, so called after them.
+    # Registered before the program's handlers, so called after them.
     atexit.register(observer.write, COMPLETE)
     observer.write_before(os, "_exit", COMPLETE)
     observer.write_before(os, "abort", SNAPSHOT)
     sys.addaudithook(observer.audit)
-    # Before the helper: it would report that native threads were started before.
+    # Patch before the helper starts: the report would say that native threads had been started before patching.
     patch_all()
-    # Patching replaces it.
+    # Patching replaces this function, so this line follows it.
     observer.write_before(signal, "raise_signal", SNAPSHOT)
     start_helper(observer.watch, ())
     run(arguments, "greenrt doctor")

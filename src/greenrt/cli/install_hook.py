@@ -1,9 +1,9 @@
-"""The command ``greenrt install-hook``: a file in site-packages by which each Python patches itself, on demand.
+"""The command ``greenrt install-hook``: let each Python of an environment patch itself on demand.
 
-The `site` module executes the lines of ``.pth`` files that begin with ``import`` when Python starts
-(https://docs.python.org/3/library/site.html). Ours acts only if the environment has ``GREENRT_PATCH=1``, and costs a
-look-up otherwise. The file outlives greenrt, and may be read by an interpreter that greenrt does not work in: then it
-says so in a line, and the program runs unpatched.
+The command writes a ``.pth`` file into site-packages. When Python starts, the `site` module executes the lines of
+such files that begin with ``import`` (https://docs.python.org/3/library/site.html). This line acts only if the
+environment has ``GREENRT_PATCH=1``, and costs one look-up otherwise. The file may outlive greenrt, and an interpreter
+in which greenrt does not work may read it. Then the line prints why, and the program runs unpatched.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from pathlib import Path
 __all__ = ["install_hook"]
 
 NAME = "greenrt_patch.pth"
-# One line, and in the syntax of every Python 3, since any that shares the folder reads it. Folders that an uninstall
-# left behind are a namespace package, which has no origin.
+# One line in the syntax of every Python 3, since any interpreter that shares the folder reads it. Folders that an
+# uninstall left behind are a namespace package, which has no origin.
 TEXT = (
     'import os; os.environ.get("GREENRT_PATCH") == "1" and exec("'
     "try:\\n"
@@ -37,15 +37,15 @@ def install_hook(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="greenrt install-hook",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Have each Python of this environment patch the standard library at its start, if the\n"
-        "environment variable GREENRT_PATCH is 1. Its child processes inherit that.",
+        description="Make each Python of this environment patch the standard library at its start, if the\n"
+        "environment variable GREENRT_PATCH is 1. Child processes inherit the variable.",
         epilog="examples:\n"
         "  greenrt install-hook && GREENRT_PATCH=1 celery worker\n"
-        "  greenrt install-hook --remove        before greenrt is uninstalled; what is left does nothing\n\n"
+        "  greenrt install-hook --remove        before you uninstall greenrt; a file that stays does nothing\n\n"
         "exit codes: 1: the file could not be written or removed; 2: wrong arguments\n"
-        "environment: GREENRT_PATCH=1: patch. Python's -S and -I -S read no such file, nothing is patched there.",
+        "environment: GREENRT_PATCH=1: patch. Under -S or -I -S Python reads no such file and stays unpatched.",
     )
-    parser.add_argument("--remove", action="store_true", help="undo it")
+    parser.add_argument("--remove", action="store_true", help="remove the file")
     options = parser.parse_args(arguments)
     path = Path(sysconfig.get_path("purelib"), NAME)
     try:
@@ -54,7 +54,7 @@ def install_hook(arguments: list[str]) -> int:
         else:
             path.write_text(TEXT)
     except FileNotFoundError:
-        print(f"greenrt install-hook: nothing was changed: there is no {path}", file=sys.stderr)
+        print(f"greenrt install-hook: nothing was changed: {path} does not exist", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"greenrt install-hook: {path}: {error.strerror}", file=sys.stderr)

@@ -13,11 +13,11 @@ HELP = """usage: greenrt COMMAND [ARGUMENT ...]
   run           patch the standard library, then run a program as Python would
   resolve       resolve names as the C library does, or ask name servers
   serve         serve a WSGI application over HTTP/1.1
-  doctor        tell what patching does not reach in a program, and what in it blocks
-  install-hook  have each Python that has GREENRT_PATCH=1 patch itself
+  doctor        print what patching does not reach in a program, and which of its modules block
+  install-hook  make each Python that has GREENRT_PATCH=1 patch itself
 
   --version, -V    print the versions of greenrt and Python
-  --help, -h       print this; `greenrt COMMAND --help` says more of a command
+  --help, -h       print this; `greenrt COMMAND --help` describes a command
 
 examples:
   greenrt run script.py --its-option
@@ -61,7 +61,7 @@ def _install_hook(arguments: list[str]) -> int:
     return install_hook(arguments)
 
 
-# Each imports its module when it is called: `greenrt run` does without the others.
+# Each function imports its module when it is called: `greenrt run` does not need the others.
 COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "run": _run,
     "resolve": _resolve,
@@ -72,7 +72,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
 
 
 def main() -> None:
-    """The console script ``greenrt``."""
+    """Run the console script ``greenrt``."""
     first, *rest = sys.argv[1:] or [""]
     if first in COMMANDS:
         if rest[:1] not in (["-h"], ["--help"]):
@@ -100,7 +100,7 @@ def _check_environment() -> None:
 
 
 def _complaint(word: str) -> str:
-    """Return what is wrong with a word that names no command, and what was meant."""
+    """Return a message about a word that names no command, with the command that was probably meant."""
     if word.startswith("-"):
         return f"greenrt has no option {word}; it has --help and --version, and commands have their own\n"
     close = get_close_matches(word, COMMANDS, 1)

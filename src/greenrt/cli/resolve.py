@@ -1,4 +1,4 @@
-"""The command ``greenrt resolve``: what a name stands for, and how that was found out."""
+"""The command ``greenrt resolve``: resolve names, and show the steps."""
 
 import argparse
 import dataclasses
@@ -14,11 +14,11 @@ from greenrt.dns.resolvers import AresResolver, AutoResolver
 __all__ = ["resolve"]
 
 CONCURRENCY = 100
-# What is printed of a name's addresses, and of each kind of socket.
+# The flag that asks for the canonical name, and the printed names of socket kinds.
 CANONNAME = 2
 KINDS = {1: "STREAM", 2: "DGRAM", 3: "RAW"}
 
-# The lines to print for a name; OSError or ValueError if there are none.
+# A function that returns the lines to print for a name. It raises OSError or ValueError if there are none.
 Finder = Callable[[str], list[str]]
 
 
@@ -54,7 +54,7 @@ def resolve(arguments: list[str]) -> int:
             return name, [], str(getattr(error, "strerror", None) or error)
 
     failures = 0
-    # One after the other if the steps are shown: they would mix.
+    # If the steps are shown, names are resolved in sequence: the steps would mix.
     every = map if options.trace else greenrt.Pool(CONCURRENCY).imap
     for name, lines, problem in every(found, options.name):
         for line in lines:
@@ -65,14 +65,14 @@ def resolve(arguments: list[str]) -> int:
     return 1 if failures else 0
 
 
-def _tell(step: str) -> None:
+def _print_step(step: str) -> None:
     print(f"# {step}", flush=True)
 
 
 def _hosts_finder(options: argparse.Namespace) -> Finder:
-    """Return what finds the addresses of a name, in the order in which to try them."""
+    """Return a function that finds the addresses of a name, in the order in which to try them."""
     kind = AresResolver if options.server else AutoResolver
-    resolver = kind(servers=options.server, trace=_tell if options.trace else None)
+    resolver = kind(servers=options.server, trace=_print_step if options.trace else None)
 
     def find(name: str) -> list[str]:
         entries = resolver.getaddrinfo(name, None, flags=CANONNAME)
@@ -84,23 +84,23 @@ def _hosts_finder(options: argparse.Namespace) -> Finder:
 
 
 def _records_finder(options: argparse.Namespace) -> Finder:
-    """Return what finds the records of a name."""
+    """Return a function that finds the records of a name."""
     rtype = options.type.upper()
 
     def find(name: str) -> list[str]:
         if options.trace:
             servers = options.server or resolv_conf.get().servers
-            _tell(f"dns: ask for {rtype} of {name}; servers {' '.join(servers)}")
+            _print_step(f"dns: ask for {rtype} of {name}; servers {' '.join(servers)}")
         answer = query(name, rtype, servers=options.server)
         if options.trace:
-            _tell(f"dns: {' -> '.join([*answer.cnames, answer.canonical])} (ttl {answer.ttl} s)")
+            _print_step(f"dns: {' -> '.join([*answer.cnames, answer.canonical])} (ttl {answer.ttl} s)")
         return [f"{answer.canonical} {rtype} {_text(record)}" for record in answer.records]
 
     return find
 
 
 def _text(record: Any) -> str:
-    """Return the fields of a record, in the order of its presentation in zone files."""
+    """Return the fields of a record, in the order of zone files."""
     if not dataclasses.is_dataclass(record):
         return str(record)
     return " ".join(str(getattr(record, field.name)) for field in dataclasses.fields(record))

@@ -1,4 +1,4 @@
-"""The command ``greenrt serve``: a WSGI application behind `WSGIServer`, until a signal ends it."""
+"""The command ``greenrt serve``: serve a WSGI application with `WSGIServer` until a signal ends it."""
 
 import argparse
 import dataclasses
@@ -15,25 +15,25 @@ from greenrt.monkey.patches import patch_all
 
 __all__ = ["serve"]
 
-# Numbers of listening sockets that the process before this one, with the same id, left open. After a number, "file":
-# this process removes the socket's file at its end.
+# An environment variable with the descriptors of listening sockets that the previous process, which had the same id,
+# left open. If "file" follows a number, this process removes the socket's file when it ends.
 INHERITED = "GREENRT_SERVE_FDS"
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-# Where it listens if nothing else is said.
+# The default address.
 HOST = "127.0.0.1"
 PORT = 8000
 ADDRESSES = (
     f"host:port, [IPv6]:port, :port (of all IPv4 addresses), a port (of {HOST}), an IP address (port {PORT}), "
     "unix:/path or fd:3"
 )
-# The options for the settings of a server.
+# The command-line options by the server's arguments.
 OPTIONS = {"certfile": "--tls-cert", "keyfile": "--tls-key"}
 
-DESCRIPTION = """Serve a WSGI application over HTTP/1.1. SIGTERM and SIGINT: answer what has come, then end.
-SIGHUP: answer what has come, then start anew in the same process; no connection is refused meanwhile. If the
-application can't be loaded any more, that is the end."""
+DESCRIPTION = """Serve a WSGI application over HTTP/1.1. SIGTERM and SIGINT: answer the requests received so far, then
+end. SIGHUP: answer the requests received so far, then restart in the same process; no connection is refused
+meanwhile. If the application can't be loaded then, the process ends."""
 
 EPILOG = """examples:
   greenrt serve module:app
@@ -59,19 +59,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         help=f"{ADDRESSES}; may be repeated [the sockets systemd passes, or {HOST}:{PORT}]",
     )
-    parser.add_argument("--tls-cert", metavar="FILE", help="the certificate chain in PEM; makes it https")
+    parser.add_argument("--tls-cert", metavar="FILE", help="the certificate chain in PEM; enables https")
     parser.add_argument("--tls-key", metavar="FILE", help="its key, unless that is in the same file")
     parser.add_argument(
         "--limit",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a field of greenrt.serve.Limits; none: off",
+        help="a field of greenrt.serve.Limits; none switches it off",
     )
     parser.add_argument(
-        "--graceful", type=float, default=30.0, metavar="SECONDS", help="to answer what has come [30]"
+        "--graceful", type=float, default=30.0, metavar="SECONDS", help="how long to finish requests [30]"
     )
-    parser.add_argument("--access-log", action="store_true", help="a line for each request, to stdout")
+    parser.add_argument("--access-log", action="store_true", help="write a line for each request to stdout")
     parser.add_argument(
         "--log-level",
         choices=LEVELS,
@@ -88,43 +88,43 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def serve(arguments: list[str]) -> None:
-    """Run ``greenrt serve``; SystemExit with 2 for wrong arguments."""
+    """Run ``greenrt serve``. Raise SystemExit with 2 for wrong arguments."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if not options.graceful >= 0:
         parser.error("--graceful must be 0 or more seconds")
     if options.patch:
         patch_all()
-    asked = _Asked()
+    received = _Signals()
     if INHERITED in os.environ:
-        # Started anew: connections wait already, and are answered before an end.
-        asked.listen()
+        # The process was restarted. Connections wait already, and must be answered before it ends.
+        received.listen()
     try:
         limits = _limits(options.limit)
         log_to_stderr(options.log_level)
         application = _application(options.application)
         log_to_stderr(options.log_level)
         servers = _servers(options, limits, application)
-        asked.listen()
+        received.listen()
         _start(servers, options)
-    except _Wrong as error:
+    except _UsageError as error:
         parser.error(str(error))
-    asked.event.wait()
-    anew = asked.numbers[0] == signal.SIGHUP
-    inherited = [_Inherited(server) for server in servers] if anew else []
-    _stop(servers, options.graceful, signal.Signals(asked.numbers[0]).name)
-    if anew:
-        _start_anew(arguments, inherited, asked)
+    received.event.wait()
+    restart = received.numbers[0] == signal.SIGHUP
+    inherited = [_Inherited(server) for server in servers] if restart else []
+    _stop(servers, options.graceful, signal.Signals(received.numbers[0]).name)
+    if restart:
+        _restart(arguments, inherited, received)
         for listener in inherited:
-            listener.give_up()
+            listener.close()
 
 
-class _Wrong(Exception):
-    """What was asked for can't be done; says why in a line."""
+class _UsageError(Exception):
+    """A request of the command line can't be fulfilled; the message says why in one line."""
 
 
-class _Asked:
-    """What signals have asked for."""
+class _Signals:
+    """The signals received so far."""
 
     def __init__(self) -> None:
         from greenrt.sync.event import Event
@@ -133,7 +133,7 @@ class _Asked:
         self.event = Event()
 
     def listen(self) -> None:
-        """Note signals from now on, also those that were blocked."""
+        """Record signals from now on, including those that were blocked."""
         for number in SIGNALS:
             signal.signal(number, self._note)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -144,28 +144,28 @@ class _Asked:
 
 
 class _Inherited:
-    """A listening socket, and its file if there is one, for the process that is started anew."""
+    """A listening socket, and its file if it has one, for the process that restarts."""
 
     def __init__(self, server: Any) -> None:
         self.fd = os.dup(server.socket.fileno())
-        # Its end does not remove the file.
+        # The server must not remove the file when it stops.
         self.file, server.socket_file = server.socket_file, None
 
     def __str__(self) -> str:
         return f"{self.fd}file" if self.file is not None else f"{self.fd}"
 
-    def give_up(self) -> None:
-        """The process ends instead."""
+    def close(self) -> None:
+        """Close the socket and remove its file, because the process ends instead."""
         os.close(self.fd)
         if self.file is not None:
             self.file.remove()
 
 
-def _start_anew(arguments: list[str], inherited: list[_Inherited], asked: _Asked) -> None:
-    """Replace the process by a new one that has the sockets `inherited`, unless it was asked to end meanwhile."""
-    # The new program has no handlers yet, and a signal would kill it; blocked, it waits for them.
+def _restart(arguments: list[str], inherited: list[_Inherited], received: _Signals) -> None:
+    """Replace the process by a new one with the sockets `inherited`, unless a signal asked it to end meanwhile."""
+    # The new program has no handlers yet, so a signal would kill it. A blocked signal waits for them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    if any(number != signal.SIGHUP for number in asked.numbers):
+    if any(number != signal.SIGHUP for number in received.numbers):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return
     for listener in inherited:
@@ -182,36 +182,36 @@ def _limits(settings: list[str]) -> Any:
     for setting in settings:
         name, _, text = setting.partition("=")
         if name not in known:
-            raise _Wrong(f"there is no limit {name!r}; there are {', '.join(known)}")
+            raise _UsageError(f"there is no limit {name!r}; use one of {', '.join(known)}")
         kind = float if isinstance(known[name], float) else int
         try:
             values[name] = None if text == "none" else kind(text)
         except ValueError:
-            raise _Wrong(f"the limit {name} must be a number or none, not {text!r}") from None
+            raise _UsageError(f"the limit {name} must be a number or none, not {text!r}") from None
     try:
         return Limits(**values)
     except (TypeError, ValueError) as error:
-        raise _Wrong(str(error)) from None
+        raise _UsageError(str(error)) from None
 
 
 def _application(given: str) -> Any:
     module, _, name = given.partition(":")
     if not all(part.isidentifier() for part in module.split(".")):
-        raise _Wrong(f"{given!r} is no module:name")
+        raise _UsageError(f"{given!r} is not MODULE:NAME")
     sys.path.insert(0, os.getcwd())
     try:
         found: Any = import_module(module)
     except ImportError as error:
-        # What the module itself fails to import is its own story, and needs the traceback.
+        # If the module itself fails to import another one, the user needs the traceback.
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise _Wrong(f"{given}: there is no module {module!r} here or on sys.path") from None
+            raise _UsageError(f"{given}: there is no module {module!r} here or on sys.path") from None
         raise
     for part in (name or "app").split("."):
         if not hasattr(found, part):
-            raise _Wrong(f"{given}: {found!r} has no {part!r}")
+            raise _UsageError(f"{given}: {found!r} has no {part!r}")
         found = getattr(found, part)
     if not callable(found):
-        raise _Wrong(f"{given}: a WSGI application is callable, and this is {found!r}")
+        raise _UsageError(f"{given}: a WSGI application must be callable, not {found!r}")
     return found
 
 
@@ -236,19 +236,19 @@ def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
     log = sys.stdout if options.access_log else None
     tls = {"certfile": options.tls_cert, "keyfile": options.tls_key}
     if options.tls_key is not None and options.tls_cert is None:
-        raise _Wrong("--tls-key needs --tls-cert")
+        raise _UsageError("--tls-key needs --tls-cert")
     servers = []
     for listener in listeners:
         try:
-            server = WSGIServer(listener, application, limits=limits, log=log, **tls)
+            server = WSGIServer(listener, application, limits=limits, log=log, may_exit=False, **tls)
         except CertificateError as error:
-            raise _Wrong(f"{OPTIONS[error.setting]} {error.path!r} {_in_options(error.reason)}") from None
+            raise _UsageError(
+                f"{OPTIONS[error.setting]} {error.path!r} {_in_options(error.reason)}"
+            ) from None
         except AddressError as error:
-            raise _Wrong(f"--bind {listener!r} is no address: {error.reason}; use {ADDRESSES}") from None
+            raise _UsageError(f"--bind {listener!r} is no address: {error.reason}; use {ADDRESSES}") from None
         except (OSError, ValueError) as error:
-            raise _Wrong(f"{listener}: {error}") from None
-        # Our handlers of signals don't raise.
-        server.may_exit = False
+            raise _UsageError(f"{listener}: {error}") from None
         if listener in files:
             with suppress(OSError):
                 server.socket_file = SocketFile(server.address)
@@ -257,7 +257,7 @@ def _servers(options: Any, limits: Any, application: Any) -> list[Any]:
 
 
 def _completed(address: str) -> str:
-    """Return an address of --bind with the host or the port that it leaves out."""
+    """Return an address of --bind, completed with the default host or port."""
     from greenrt.green import socket
     from greenrt.serve.listeners import is_ipv6
 
@@ -274,8 +274,8 @@ def _completed(address: str) -> str:
 
 
 def _in_options(reason: str) -> str:
-    """Return what is wrong with a file in the names of our options."""
-    # Not within a path, which has quotes around it.
+    """Return a reason with the names of the command-line options in place of the server's arguments."""
+    # Names inside a path, which has quotes around it, must stay.
     named = re.sub(r"(?<![\w/.'-])(certfile|keyfile)(?![\w/.'-])", lambda found: OPTIONS[found[1]], reason)
     return named.replace(", or give an ssl_context with its password", "")
 
@@ -285,7 +285,7 @@ def _start(servers: list[Any], options: Any) -> None:
         try:
             server.start()
         except OSError as error:
-            raise _Wrong(f"can't listen: {error}") from None
+            raise _UsageError(f"can't listen: {error}") from None
         _say(f"greenrt serves {options.application} at {_shown(server)}, pid {os.getpid()}")
 
 
@@ -308,11 +308,11 @@ def _stop(servers: list[Any], seconds: float, why: str) -> None:
 
 
 def _say(line: str) -> None:
-    """Write a line to stdout, if that can be written: it never decides whether the server lives."""
+    """Write a line to stdout. A failure must not end the server."""
     try:
         print(line, flush=True)
     except Exception:
-        # A closed pipe, a full disk, a closed stdout, or what the application has put there. What it has in its
-        # buffer would fail again at the end.
+        # The reason may be a closed pipe, a full disk, a closed stdout, or the application's replacement of it. Its
+        # buffered text would fail again at the end.
         with suppress(OSError, ValueError):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (it stays open)

@@ -14,7 +14,7 @@ LOGGERS = ("greenrt", "greenrt.serve")
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes to what is `sys.stderr` now, unless the application has configured logging: then its handlers do."""
+    """Write to the current `sys.stderr`, unless the application has configured logging: then its handlers write."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -29,9 +29,9 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def log_to_stderr(level: str) -> None:
-    """Set the least level that is logged, and write what no handler of the application's takes.
+    """Set the lowest level that is logged, and write the records that no handler of the application takes.
 
-    May be called again: ``logging.config.dictConfig`` switches off loggers that exist already.
+    It may be called again: ``logging.config.dictConfig`` switches off loggers that exist already.
     """
     runtime = logging.getLogger("greenrt")
     runtime.setLevel(level.upper())

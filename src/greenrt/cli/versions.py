@@ -1,4 +1,4 @@
-"""What ``greenrt --version`` and ``greenrt doctor`` print of this installation."""
+"""The versions that ``greenrt --version`` and ``greenrt doctor`` print."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -10,7 +10,7 @@ __all__ = ["doctor_lines", "version_lines"]
 
 
 def version_lines() -> list[str]:
-    """Return the version of greenrt, and what its build costs."""
+    """Return the version of greenrt and, for the plain build, what it costs."""
     return [
         f"greenrt {greenrt.__version__} ({greenrt.__build__}, Python {sys.version.split()[0]})",
         *_build(),
@@ -18,7 +18,7 @@ def version_lines() -> list[str]:
 
 
 def doctor_lines() -> list[str]:
-    """Return the versions of greenrt, Python and the packages that greenrt depends on, and what the build costs."""
+    """Return the versions of greenrt, Python and greenrt's dependencies and, for the plain build, what it costs."""
     needs = [f"{name} {_version(name)}" for name in ("greenlet", "pycares")]
     python = f"{sys.implementation.name} {sys.version.split()[0]}"
     return [", ".join([f"greenrt {greenrt.__version__} ({greenrt.__build__})", python, *needs]), *_build()]

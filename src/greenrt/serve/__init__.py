@@ -1,4 +1,4 @@
-"""Servers."""
+"""Stream, datagram and WSGI servers; see `BaseServer` for what they share."""
 
 from greenrt.serve.base import BaseServer
 from greenrt.serve.datagram import DatagramServer

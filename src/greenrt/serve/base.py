@@ -1,4 +1,4 @@
-"""What servers have in common: a socket, a greenlet that takes from it, handlers, and a graceful end."""
+"""The base class of servers: a socket, a greenlet that accepts from it, handlers and a graceful stop."""
 
 import errno
 from collections.abc import Callable
@@ -25,8 +25,8 @@ from greenrt.sync.pool import Pool
 
 __all__ = ["BaseServer"]
 
-# The peer was gone before it was taken in; accept(2) says to treat these like EAGAIN.
-PASSING = frozenset(
+# The peer left before its connection was accepted; accept(2) says to treat these errors like EAGAIN.
+TRANSIENT = frozenset(
     (
         errno.ECONNABORTED,
         errno.ECONNREFUSED,
@@ -42,44 +42,53 @@ PASSING = frozenset(
         errno.EPERM,
     )
 )
-# The system has no more to give for now.
+# The system has run out of descriptors or memory for now.
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS))
 
 
 class BaseServer:
-    """A server that calls `handle` for whatever comes in. gevent's class of the same name.
+    """Accept connections or datagrams and call `handle` for each. gevent has a class of the same name.
 
-    `listener`: ``(host, port)``, a port, ``"host:port"``, ``":port"``, ``"unix:/path"``, ``"fd:3"`` (a socket that
-    was inherited), or a socket, which the server closes at its end. No host means all IPv4 addresses, ``"::"`` IPv6
-    and IPv4 at once. With `reuse_port` other processes may listen on the same port, and the kernel spreads what comes
-    in among them (SO_REUSEPORT, socket(7)).
+    - `listener`: ``(host, port)``, a port, ``"host:port"``, ``":port"``, ``"unix:/path"``, ``"fd:3"`` (an inherited
+      socket), or a socket object, which the server closes when it stops. No host means all IPv4 addresses; ``"::"``
+      means IPv6 and IPv4 at once.
+    - `handle`: the function that is called for each connection or datagram. A subclass may define it as a method.
+    - `spawn`: where a handler runs. ``"default"``: in a greenlet each. A number: in a Pool of that size; while it is
+      full, the server accepts no more. A Pool, a Group, or any callable like `greenrt.spawn`: in what that starts.
+      None: in the greenlet that accepts.
+    - `reuse_port`: True lets other processes listen on the same port; the kernel spreads connections and datagrams
+      among them (SO_REUSEPORT, socket(7)).
+    - `stop_timeout`: how long `stop` waits for handlers, in seconds.
+    - `min_delay`, `max_delay`: how long to wait after the system ran out of descriptors or memory, in seconds. The
+      delay doubles from one to the other.
+    - `max_accept`: how many connections or datagrams to accept before handlers get to run.
 
-    `spawn` says in what a handler runs: ``"default"`` (a greenlet each), a number (a Pool of that size: no more is
-    taken in while it is full), a Pool or Group, any callable like `greenrt.spawn`, or None (in the greenlet that
-    accepts).
+    An option that is None has the value of the class attribute of its name, which a subclass may define. This is how
+    gevent sets them.
 
-    What a handler raises is reported, and the server goes on; SystemExit and KeyboardInterrupt come to the main
-    greenlet. TypeError and ValueError for arguments that can't be, OSError for an fd that is no socket. All methods
-    are for the native thread that starts the server.
+    `socket` is the listening socket, or None before `start` and after `stop`; `address` is the address it listens on,
+    and `family` the address family. `pool` is the Pool or Group that `spawn` named, or None.
+
+    An exception of a handler is reported and the server continues; SystemExit and KeyboardInterrupt are raised in the
+    main greenlet. The constructor raises TypeError or ValueError, which names the argument, for an invalid argument,
+    and OSError for a file descriptor that is no socket. Call all methods from the native thread that starts the
+    server.
     """
 
-    # Seconds that `stop` gives handlers to finish.
+    # The class attributes of the constructor's options.
     stop_timeout: float = 1.0
-    # Seconds to wait after an error of the system (no fds, no memory), doubled each time.
     min_delay: float = 0.01
     max_delay: float = 0.5
-    # What is called for whatever comes in; a subclass may define it as a method.
     handle: Any = None
-    # How many are taken in before handlers get to run.
     max_accept: int = 100
     reuse_port: bool = False
 
-    # Attributes that are set otherwise, and how; a subclass that defines one is refused.
-    _settled: Any = MappingProxyType({})
+    # Attributes that have no effect here, with what to use instead; a subclass that defines one is refused.
+    _replaced: Any = MappingProxyType({})
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        check_class(cls, cls._settled)
+        check_class(cls, cls._replaced)
 
     def __init__(
         self,
@@ -88,17 +97,27 @@ class BaseServer:
         spawn: Any = "default",
         *,
         reuse_port: bool | None = None,
+        stop_timeout: float | None = None,
+        min_delay: float | None = None,
+        max_delay: float | None = None,
+        max_accept: int | None = None,
     ) -> None:
+        self._set_options(
+            handle=handle,
+            reuse_port=reuse_port,
+            stop_timeout=stop_timeout,
+            min_delay=min_delay,
+            max_delay=max_delay,
+            max_accept=max_accept,
+        )
         self._given: Any = None
         self.socket: Any = None
-        # The file of a Unix socket that this server has bound, which `close` removes.
+        # The file of a Unix socket that this server has bound; `close` removes it.
         self.socket_file: SocketFile | None = None
-        if reuse_port is not None:
-            self.reuse_port = reuse_port
         self._accepting: Greenlet | None = None
-        # Whether what was taken in last has a descriptor of the reserve.
+        # Whether the last accepted connection has a descriptor of the reserve.
         self._crowded = False
-        # How many handlers run; kept only by servers whose handlers hold descriptors.
+        # The number of running handlers; counted only by servers whose handlers hold descriptors.
         self._running = 0
         # Whether a handler runs in the greenlet that accepts.
         self._inside = False
@@ -106,18 +125,16 @@ class BaseServer:
         self._stopped.set()
         self.pool: Any = None
         self._spawn: Callable[..., Any] | None = None
-        # What handlers run in where the user gave nothing that could be waited for.
+        # The group of the handlers if the user gave nothing that can be waited for.
         self._own = Group()
-        if handle is not None:
-            self.handle = handle
         self._check_settings()
         self.set_spawn(spawn)
         adopted = adopt(listener)
         if adopted is not None:
             if self.reuse_port:
                 raise TypeError(
-                    f"reuse_port must be set before {adopted!r} is bound, and it is; set SO_REUSEPORT there, "
-                    "or give an address"
+                    f"reuse_port must be set before {adopted!r} is bound, but it is bound already; "
+                    "set SO_REUSEPORT on it, or give an address"
                 )
             self.socket = adopted
             self.family = adopted.family
@@ -126,8 +143,14 @@ class BaseServer:
             self.family, self.address = parse_address(listener)
             self._given = self.address
 
+    def _set_options(self, **options: Any) -> None:
+        """Set the attributes for the options that are given; None leaves the class's value."""
+        for name, value in options.items():
+            if value is not None:
+                setattr(self, name, value)
+
     def _check_settings(self) -> None:
-        """TypeError and ValueError for a setting that can't be, be it an argument or an attribute of the class."""
+        """Raise TypeError or ValueError for an invalid setting, be it an argument or an attribute of the class."""
         check_callable("handle", self.handle)
         check_flag("reuse_port", self.reuse_port)
         check_seconds("stop_timeout", self.stop_timeout, zero=True, optional=False)
@@ -136,7 +159,7 @@ class BaseServer:
         check_whole("max_accept", self.max_accept, 1, optional=False)
 
     def set_spawn(self, spawn: Any) -> None:
-        """Choose what handlers run in; see the class."""
+        """Choose where handlers run; see `spawn` in the class."""
         if spawn == "default":
             self._spawn = self._own.spawn
         elif spawn is None:
@@ -158,51 +181,60 @@ class BaseServer:
             )
 
     def set_handle(self, handle: Callable[..., Any]) -> None:
-        """Choose what is called for whatever comes in."""
+        """Set the function that is called for each connection or datagram."""
         self.handle = handle
 
     # -- Addresses
 
     @property
     def server_host(self) -> Any:
-        """The host the server listens on, or None."""
+        """Return the host that the server listens on, a str, or None for a Unix socket."""
         return self.address[0] if isinstance(self.address, tuple) else None
 
     @property
     def server_port(self) -> Any:
-        """The port the server listens on, or None; with port 0, known after `start`."""
+        """Return the port that the server listens on, or None for a Unix socket.
+
+        Port 0 becomes the real port in `start`.
+        """
         return self.address[1] if isinstance(self.address, tuple) else None
 
     # -- Life
 
     @property
     def started(self) -> bool:
-        """Whether the server takes in."""
+        """Return whether the server accepts connections or datagrams."""
         return self._accepting is not None and not self._accepting.ready()
 
     @property
     def closed(self) -> bool:
-        """Whether the server has no socket: not started yet, or stopped."""
+        """Return whether the server has no socket: it has not started yet, or it has stopped."""
         return self.socket is None
 
     def start(self) -> None:
-        """Open the socket and begin to take in; returns at once. OSError if the address can't be had."""
+        """Open the socket, start to accept, and return at once.
+
+        Raise OSError if the address can't be bound, AssertionError if the server has started already, and TypeError
+        if it has no `handle`.
+        """
         if self.started:
-            raise AssertionError(f"{self!r} is started already")
+            raise AssertionError(f"{self!r} is started already; stop it before you start it again")
         if self.handle is None:
-            raise TypeError(f"{self!r} has nothing to handle what comes in; give it a handle function")
+            raise TypeError(
+                f"{self!r} has no handle; give it a function to call for each connection or datagram"
+            )
         if self.socket is None:
             self.socket = self._open(self.family, self._given)
             self.address = self.socket.getsockname()
             if self.family == AF_UNIX and not self._given.startswith("\0"):
                 with suppress(FileNotFoundError):
-                    # Gone already, if another program has removed it.
+                    # The file is missing if another program has removed it.
                     self.socket_file = SocketFile(self._given)
         self._stopped.clear()
         self._accepting = Greenlet.spawn(self._accept_forever)
 
     def serve_forever(self, stop_timeout: float | None = None) -> None:
-        """Start, unless started, and wait for a call of `stop`."""
+        """Start unless the server has started, and wait until `stop` is called; `stop_timeout` is in seconds."""
         if not self.started:
             self.start()
         try:
@@ -211,8 +243,8 @@ class BaseServer:
             Greenlet.spawn(self.stop, timeout=stop_timeout).join()
 
     def close(self) -> None:
-        """Take in no more and close the socket; handlers go on."""
-        self._take_no_more()
+        """Stop accepting and close the socket; running handlers continue."""
+        self._stop_accepting()
         sock, self.socket = self.socket, None
         self._stopped.set()
         file, self.socket_file = self.socket_file, None
@@ -221,8 +253,8 @@ class BaseServer:
         if sock is not None:
             sock.close()
 
-    def _take_no_more(self) -> Greenlet | None:
-        """End the greenlet that accepts; return it if it is in a handler, after which it ends."""
+    def _stop_accepting(self) -> Greenlet | None:
+        """End the greenlet that accepts; return it if it runs a handler, after which it ends."""
         accepting, self._accepting = self._accepting, None
         if accepting is None or self._inside:
             return accepting
@@ -230,19 +262,21 @@ class BaseServer:
         return None
 
     def stop(self, timeout: float | None = None) -> None:
-        """Take in what has come, close, wait for the handlers, and kill those left after `timeout` seconds.
+        """Finish the requests received so far, then close.
 
-        None: `stop_timeout`. What waits in the kernel is taken in first: closing the socket would reset it.
+        The server accepts the connections that wait in the kernel, because closing the socket would reset them. It
+        closes the socket, waits for the handlers, and kills those left after `timeout` seconds; None means
+        `stop_timeout`.
         """
         deadline = monotonic() + (self.stop_timeout if timeout is None else timeout)
         taking = Group()
-        accepting = self._take_no_more()
+        accepting = self._stop_accepting()
         if accepting is not None and accepting is not getcurrent():
             taking.add(accepting)
         self._wind_down()
         if self.socket is not None:
-            # In a greenlet of its own, since with `spawn` as None it runs the handlers.
-            taking.spawn(self._take_rest, self.socket, deadline).join(timeout=deadline - monotonic())
+            # This needs a greenlet of its own: if `spawn` is None, it runs the handlers.
+            taking.spawn(self._accept_rest, self.socket, deadline).join(timeout=deadline - monotonic())
         self.close()
         groups = [taking, *(group for group in (self.pool, self._own) if hasattr(group, "join"))]
         for group in groups:
@@ -260,18 +294,18 @@ class BaseServer:
     # -- For subclasses
 
     def _open(self, family: Any, address: Any) -> Any:
-        """Return the socket that the server takes from."""
+        """Return the socket that the server accepts from."""
         raise NotImplementedError
 
     def _take(self, sock: Any) -> tuple[Any, Any]:
-        """Wait for one connection or datagram and return it with its sender's address. OSError."""
+        """Wait for one connection or datagram; return it with the address of its sender. Raise OSError on failure."""
         raise NotImplementedError
 
     def _drop(self, taken: Any) -> None:
-        """Undo what `_take` did."""
+        """Release the connection that `_take` returned."""
 
     def _wind_down(self) -> None:
-        """Tell handlers that the server stops."""
+        """Let handlers know that the server stops."""
 
     def _accept_forever(self) -> None:
         sock = self.socket
@@ -279,7 +313,7 @@ class BaseServer:
         burst = 0
         while self._accepting is not None and self.socket is sock:
             if self.pool is not None:
-                # A client that is not accepted waits in the kernel, or another process accepts it.
+                # A client that is not accepted stays in the kernel's queue, or another process accepts it.
                 self.pool.wait_available()
             try:
                 taken, address = self._take(sock)
@@ -290,22 +324,23 @@ class BaseServer:
                     _log.warn("%r can't accept: %s; again in %.2f s", self, error, delay)
                     sleep(delay)
                     delay = min(delay * 2, self.max_delay)
-                elif error.errno not in PASSING:
+                elif error.errno not in TRANSIENT:
                     raise
                 continue
             delay = self.min_delay
             if self.socket is not sock:
-                # Closed; the news came too late to stop this.
+                # The server was closed after the wait had ended.
                 self._drop(taken)
                 return
             if self._accepting is None:
-                # `stop` has killed this greenlet, which ends at its next switch. That must not be the handler's.
-                self._own.spawn(self._hand_on, taken, address)
+                # `stop` has killed this greenlet, and the kill takes effect at its next switch. The handler must not
+                # be hit by it.
+                self._own.spawn(self._dispatch, taken, address)
                 return
-            self._hand_on(taken, address)
+            self._dispatch(taken, address)
             if self._crowded:
                 self._wait_for_room(sock)
-            # More may have been waiting, and there was no switch then.
+            # If more were waiting, there was no switch so far, and handlers need one.
             burst += 1
             if burst >= self.max_accept:
                 burst = 0
@@ -313,9 +348,10 @@ class BaseServer:
             del taken
 
     def _wait_for_room(self, sock: Any) -> None:
-        """Take nothing in while the process has only the reserve of descriptors left.
+        """Accept nothing while the process has only the reserve of descriptors left.
 
-        Where no handler of this server runs, the descriptors are not its own: it serves one connection at a time.
+        If no handler of this server runs, other code holds the descriptors. The server then serves one connection at
+        a time.
         """
         self._crowded = False
         warned = False
@@ -323,15 +359,17 @@ class BaseServer:
         while self.socket is sock and is_crowded(sock.fileno()):
             if self._running and not warned:
                 warned = True
-                _log.warn("%r takes nothing in: the rest of RLIMIT_NOFILE is for the application", self)
-            # Also the time in which the handler of the last connection begins.
+                _log.warn(
+                    "%r accepts nothing: the rest of RLIMIT_NOFILE is reserved for the application", self
+                )
+            # The handler of the last connection starts during this sleep.
             sleep(delay)
             if not self._running:
                 return
             delay = min(delay * 2, self.max_delay)
 
-    def _take_rest(self, sock: Any, deadline: float) -> None:
-        """Take in what waits in the kernel; no longer than until `deadline`, with `spawn` as it is."""
+    def _accept_rest(self, sock: Any, deadline: float) -> None:
+        """Accept what waits in the kernel, until `deadline` at the latest, with `spawn` as it is."""
         sock.settimeout(0.0)
         while True:
             if self.pool is not None and not self.pool.wait_available(max(0.0, deadline - monotonic())):
@@ -339,15 +377,15 @@ class BaseServer:
             try:
                 taken, address = self._take(sock)
             except OSError as error:
-                if error.errno in PASSING:
+                if error.errno in TRANSIENT:
                     continue
-                # EAGAIN: that was all. Or there are no fds; then nothing can be done for waiting clients.
+                # On EAGAIN the queue is empty. Without free descriptors, nothing can be done for waiting clients.
                 return
-            self._hand_on(taken, address)
+            self._dispatch(taken, address)
             if monotonic() >= deadline:
                 return
 
-    def _hand_on(self, taken: Any, address: Any) -> None:
+    def _dispatch(self, taken: Any, address: Any) -> None:
         try:
             self.do_handle(taken, address)
         except BaseException:
@@ -355,7 +393,7 @@ class BaseServer:
             raise
 
     def do_handle(self, *args: Any) -> None:
-        """Run the handler in what `spawn` says."""
+        """Run the handler where `spawn` says."""
         if self._spawn is not None:
             self._spawn(self._run_handler, *args)
             return
@@ -369,10 +407,10 @@ class BaseServer:
         raise NotImplementedError
 
     def _report(self) -> None:
-        """Report the error of a handler; the server goes on. SystemExit goes to the main greenlet, as the hub says.
+        """Report the exception of a handler; the hub raises SystemExit in the main greenlet.
 
-        Nothing is raised again: it would come to the main greenlet twice, the second time amid its cleaning up; and
-        where handlers run in the greenlet that accepts, even a Timeout would end the server.
+        The exception is not raised again. The main greenlet would get it twice, the second time during its cleanup.
+        And if handlers run in the greenlet that accepts, even a Timeout would end the server.
         """
         import sys
 
@@ -382,7 +420,7 @@ class BaseServer:
 
     def __repr__(self) -> str:
         state = "started" if self.started else "closed" if self.closed else "open"
-        # The repr of a method of this very server would show the server, and so on.
+        # The repr of a method of this server would contain the server's repr, and so on.
         own = getattr(self.handle, "__self__", None) is self
         handle = self.handle.__name__ if own else repr(self.handle)
         return f"<{type(self).__name__} at {id(self):#x} {state} {self.address!r} handle={handle}>"

@@ -1,4 +1,4 @@
-"""Checks of what a server is given: each error has the setting's name, its value and what is allowed."""
+"""Checks of a server's arguments: each error names the setting, its value and what is allowed."""
 
 from math import isfinite
 
@@ -6,10 +6,10 @@ from greenrt._typing import Any
 
 __all__ = ["LONGEST", "check_callable", "check_class", "check_flag", "check_seconds", "check_whole"]
 
-# The longest time that a socket can wait; seconds.
+# The longest timeout of a socket, in seconds.
 LONGEST = 1e9
 
-# Hooks and attributes of gevent's servers that greenrt's never call or read.
+# Hooks and attributes of gevent's servers that greenrt's servers never call or read.
 UNCALLED = frozenset(
     """
     do_read do_close init_socket is_fatal_error pre_start set_listener start_accepting stop_accepting
@@ -20,19 +20,19 @@ UNCALLED = frozenset(
 
 
 def check_callable(name: str, value: Any) -> None:
-    """Check that `value` can be called, or is None."""
+    """Raise TypeError unless `value` is callable or None."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be callable or None, not {value!r}")
 
 
 def check_flag(name: str, value: Any) -> None:
-    """Check that `value` is True or False."""
+    """Raise TypeError unless `value` is True or False."""
     if value is not True and value is not False and value != 0 and value != 1:
         raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
 def check_whole(name: str, value: Any, least: int, optional: bool = True) -> None:
-    """Check that `value` is an int of at least `least`, or None if it is `optional`."""
+    """Raise TypeError or ValueError unless `value` is an int of at least `least`, or None if it is `optional`."""
     if value is None and optional:
         return
     or_none = ", or None" if optional else ""
@@ -43,7 +43,10 @@ def check_whole(name: str, value: Any, least: int, optional: bool = True) -> Non
 
 
 def check_seconds(name: str, value: Any, zero: bool = False, optional: bool = True) -> None:
-    """Check that `value` is a finite number of seconds, more than 0 unless `zero`, or None if it is `optional`."""
+    """Raise TypeError or ValueError unless `value` is a finite number of seconds, or None if it is `optional`.
+
+    The number must be more than 0, or at least 0 if `zero` is True.
+    """
     if value is None and optional:
         return
     or_none = ", or None" if optional else ""
@@ -54,10 +57,10 @@ def check_seconds(name: str, value: Any, zero: bool = False, optional: bool = Tr
         raise ValueError(f"{name} must be {least} and at most {LONGEST:.0e} seconds{or_none}, not {value!r}")
 
 
-def check_class(kind: type, settled: dict[str, str]) -> None:
-    """Refuse a subclass of a server that defines what the server never reads; TypeError.
+def check_class(kind: type, replaced: dict[str, str]) -> None:
+    """Raise TypeError if a subclass of a server defines an attribute that the server never reads.
 
-    `settled`: names of attributes that its constructor sets, with what to use in their place.
+    `replaced` maps names of attributes that the constructor sets to what to use instead.
     """
     for base in kind.__mro__:
         if base.__module__.startswith("greenrt.serve."):
@@ -65,11 +68,11 @@ def check_class(kind: type, settled: dict[str, str]) -> None:
         for name in vars(base):
             if name in UNCALLED:
                 raise TypeError(
-                    f"{base.__name__}.{name} is never called or read by greenrt's {_server_of(kind)}; "
+                    f"{base.__name__}.{name} is never called or read by greenrt's {_server_of(kind)}; remove it, and "
                     "override handle or do_handle, or wrap the application"
                 )
-            if name in settled:
-                raise TypeError(f"{base.__name__}.{name} has no effect; use {settled[name]}")
+            if name in replaced:
+                raise TypeError(f"{base.__name__}.{name} has no effect; use {replaced[name]}")
 
 
 def _server_of(kind: type) -> str:

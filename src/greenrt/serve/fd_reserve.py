@@ -1,4 +1,4 @@
-"""A reserve of file descriptors: connections leave some to the application."""
+"""A reserve of file descriptors that connections leave to the application."""
 
 import os
 import resource
@@ -7,23 +7,23 @@ from greenrt import _original
 
 __all__ = ["ceiling", "is_crowded"]
 
-# Of the descriptors a process may have, connections leave a quarter, and no more than this.
+# Connections leave a quarter of the process's descriptors free, but at most this many.
 MOST_RESERVED = 256
 
 
 def ceiling() -> int:
-    """Return the number from which on descriptors are the reserve: RLIMIT_NOFILE less a part of it."""
+    """Return the lowest descriptor of the reserve: RLIMIT_NOFILE less the reserve's size."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        # Larger than any descriptor.
+        # This is larger than any descriptor.
         return 1 << 62
     return soft - min(soft // 4, MOST_RESERVED)
 
 
 def is_crowded(fd: int) -> bool:
-    """Tell whether a new descriptor would be one of the reserve. The kernel hands out the lowest that is free.
+    """Return whether the next new descriptor would belong to the reserve; `fd` is any open descriptor.
 
-    `fd`: any that is open.
+    The kernel hands out the lowest free number.
     """
     try:
         probe = os.dup(fd)

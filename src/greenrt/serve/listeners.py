@@ -1,4 +1,4 @@
-"""From what a user calls an address to a listening socket."""
+"""Listening sockets, made from the addresses that users give."""
 
 import os
 from contextlib import nullcontext
@@ -6,7 +6,7 @@ from errno import EINVAL
 
 from greenrt._typing import Any
 from greenrt.green import socket
-from greenrt.serve.socket_file import make_way, sole_starter
+from greenrt.serve.socket_file import remove_stale, sole_starter
 
 __all__ = [
     "AddressError",
@@ -25,7 +25,7 @@ STANDARD: Any = socket.socket.__base__
 
 
 class AddressError(ValueError):
-    """A value is no address to listen on; `reason` says why, or is empty."""
+    """A value is no address to listen on; `reason` says why, or is ""."""
 
     def __init__(self, listener: Any, reason: str) -> None:
         because = f"{reason}; " if reason else ""
@@ -37,10 +37,10 @@ class AddressError(ValueError):
 
 
 def parse_address(listener: Any) -> tuple[Any, Any]:
-    """Return (family, address) of the address to listen on.
+    """Return ``(family, address)`` for the address to listen on.
 
-    `listener`: ``(host, port)``, a port, ``"host:port"``, ``":port"``, ``"[::1]:port"`` or ``"unix:/path"``. No host
-    and ``"*"`` mean all IPv4 addresses. AddressError, a ValueError, for anything else.
+    `listener` is ``(host, port)``, a port, ``"host:port"``, ``":port"``, ``"[::1]:port"`` or ``"unix:/path"``. No
+    host or ``"*"`` means all IPv4 addresses. Raise AddressError, a ValueError, for anything else.
     """
     if isinstance(listener, str) and listener.startswith("unix:"):
         if len(listener) == 5:
@@ -65,13 +65,16 @@ def parse_address(listener: Any) -> tuple[Any, Any]:
         host = "0.0.0.0"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if rest and (family != socket.AF_INET6 or len(rest) > 2):
-        # IPv6 addresses have a flow and a scope besides.
+        # An IPv6 address may also have a flow label and a scope.
         raise AddressError(listener, "it has too many items")
     return family, (host, int(port), *rest)
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Return the host and the port of an address; the host is "" in a port alone. AddressError if it is ambiguous."""
+    """Return the host and the port of an address; the host is "" in a port alone.
+
+    Raise AddressError if it is ambiguous.
+    """
     if text.startswith("["):
         host, bracket, port = text[1:].partition("]")
         if not bracket or not is_ipv6(host):
@@ -90,7 +93,7 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def is_ipv6(host: str) -> bool:
-    """Tell whether `host` is an IPv6 address, with or without a zone."""
+    """Return whether `host` is an IPv6 address, with or without a zone."""
     address, percent, zone = host.partition("%")
     if percent and not zone:
         return False
@@ -102,18 +105,19 @@ def is_ipv6(host: str) -> bool:
 
 
 def adopt(listener: Any) -> Any:
-    """Return the socket that `listener` is or, as ``"fd:3"``, names; None if it is neither.
+    """Return the socket that `listener` is, or that it names as ``"fd:3"``; return None if it is neither.
 
-    OSError if the fd is no socket. TypeError for a TLS socket.
+    Raise OSError if the descriptor is no socket, TypeError for a TLS socket.
     """
     if isinstance(listener, str) and listener.startswith("fd:") and listener[3:].isdigit():
         return _inherited(int(listener[3:]))
     if not hasattr(listener, "accept") and not hasattr(listener, "recvfrom"):
         return None
     if hasattr(listener, "do_handshake"):
-        raise TypeError(f"{listener!r} speaks TLS; give the plain socket, and the server an ssl_context")
+        raise TypeError(f"{listener!r} speaks TLS; pass the plain socket, and an ssl_context to the server")
     if type(listener) is STANDARD:
-        # Its methods would block the thread, unless it is patched. The green ones work on the same object.
+        # Without patching, the methods of the standard class block the thread. The green ones work on the same
+        # object.
         listener.__class__ = socket.socket
     return listener
 
@@ -129,13 +133,13 @@ def _inherited(fd: int) -> Any:
 
 
 def inherited_sockets() -> list[tuple[str, Any]]:
-    """Return (name, socket) for each socket that systemd passed to this process; [] if it passed none.
+    """Return ``(name, socket)`` for each socket that systemd passed to this process, or [] if it passed none.
 
-    The name is FileDescriptorName= of the socket unit, by default the unit's name; "unknown" if there is none.
-    Takes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES out of the environment, so that children don't take them for
-    theirs: a second call returns []. See sd_listen_fds_with_names(3).
+    The name is FileDescriptorName= of the socket unit, by default the unit's name; without a name it is "unknown".
+    The call removes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES from the environment, so that child processes don't
+    take the sockets for theirs. A second call returns []. See sd_listen_fds_with_names(3).
 
-    ValueError if a variable is no number; OSError if an fd is no socket.
+    Raise ValueError if a variable is no number, and OSError if a descriptor is no socket.
     """
     pid = os.environ.pop("LISTEN_PID", "")
     count = os.environ.pop("LISTEN_FDS", "0")
@@ -150,14 +154,14 @@ def inherited_sockets() -> list[tuple[str, Any]]:
 
 
 def _opened(family: Any, kind: Any, address: Any, reuse_port: bool, backlog: int | None) -> Any:
-    """Return a socket that is bound, and listens unless `backlog` is None. OSError, which names the address."""
-    # An abstract name has no file.
+    """Return a bound socket, which listens unless `backlog` is None. Raise OSError, which names the address."""
+    # An abstract name has no file (unix(7)).
     has_file = family == socket.AF_UNIX and not address.startswith("\0")
     sock = socket.socket(family, kind)
     try:
         with sole_starter(address) if has_file else nullcontext():
             if has_file:
-                make_way(address, kind)
+                remove_stale(address, kind)
             elif family != socket.AF_UNIX:
                 _set_options(sock, family, kind, address)
             if reuse_port:
@@ -167,7 +171,7 @@ def _opened(family: Any, kind: Any, address: Any, reuse_port: bool, backlog: int
                 sock.listen(backlog)
     except OSError as error:
         sock.close()
-        # A path that is too long has no errno.
+        # The error for a path that is too long has no errno.
         raise OSError(error.errno or EINVAL, f"{error.strerror or error}: {address!r}") from None
     except BaseException:
         sock.close()
@@ -177,19 +181,19 @@ def _opened(family: Any, kind: Any, address: Any, reuse_port: bool, backlog: int
 
 def _set_options(sock: Any, family: Any, kind: Any, address: Any) -> None:
     if kind == socket.SOCK_STREAM:
-        # With datagrams it would let any process of anybody take the port over.
+        # For datagrams, SO_REUSEADDR would let any process of any user take over the port.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
-        # Whatever /proc/sys/net/ipv6/bindv6only says.
+        # This must not depend on /proc/sys/net/ipv6/bindv6only.
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
 
 
 def open_stream(family: Any, address: Any, backlog: int | None, reuse_port: bool = False) -> Any:
-    """Return a listening TCP or Unix socket. OSError, which names the address, if it can't be had."""
+    """Return a listening TCP or Unix socket. Raise OSError, which names the address, if it can't be bound."""
     most = DEFAULT_BACKLOG if backlog is None else backlog
     return _opened(family, socket.SOCK_STREAM, address, reuse_port, most)
 
 
 def open_datagram(family: Any, address: Any, reuse_port: bool = False) -> Any:
-    """Return a bound datagram socket. OSError, which names the address, if it can't be had."""
+    """Return a bound datagram socket. Raise OSError, which names the address, if it can't be bound."""
     return _opened(family, socket.SOCK_DGRAM, address, reuse_port, None)

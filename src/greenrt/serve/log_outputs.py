@@ -1,4 +1,4 @@
-"""Where a server's logs go: streams, loggers and callables. A failure to write one never reaches a request."""
+"""The outputs of a server's logs: streams, loggers and callables. A failed write never affects a request."""
 
 import io
 import logging
@@ -12,14 +12,14 @@ from greenrt.errors import GreenletExit
 __all__ = ["LOGGER", "ErrorLog", "line_writer"]
 
 LOGGER = logging.getLogger("greenrt.serve")
-# Seconds between two warnings that the same log can't be written.
+# The least time between two warnings that the same log can't be written, in seconds.
 QUIET = 60.0
-# Errors that end a greenlet or the program, and may come from a signal's handler during the write.
+# Exceptions that end a greenlet or the program; the handler of a signal may raise them during the write.
 ENDINGS = (GreenletExit, KeyboardInterrupt, SystemExit)
 
 
 class _Failures:
-    """Warns that a log can't be written, at most once in `QUIET` seconds."""
+    """Warn that a log can't be written, at most once in `QUIET` seconds."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -29,14 +29,16 @@ class _Failures:
         now = monotonic()
         if now >= self._next:
             self._next = now + QUIET
-            _log.warn("the %s can't be written, its lines are lost: %r", self._what, error)
+            _log.warn("the %s can't be written and its lines are lost: %r", self._what, error)
 
 
 class ErrorLog(logging.LoggerAdapter):  # type: ignore[type-arg]
-    """The error log of a server: a logger whose handlers may raise, and nothing else happens.
+    """The error log of a server: a logger whose failing handlers never affect the server.
 
-    `target`: None or ``"default"`` (the logger ``greenrt.serve``), a logger, an object with a method
-    ``log(level, text)``, or a text stream. TypeError and ValueError for anything else.
+    - `target`: None or ``"default"`` (the logger ``greenrt.serve``), a logger, an object with a method ``log(level,
+      text)``, or a text stream.
+
+    Raise TypeError or ValueError for anything else.
     """
 
     def __init__(self, target: Any) -> None:
@@ -44,12 +46,12 @@ class ErrorLog(logging.LoggerAdapter):  # type: ignore[type-arg]
         self._failures = _Failures("error log")
 
     def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
-        """Change nothing."""
+        """Return both arguments unchanged."""
         return msg, kwargs
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """See `logging.Logger.log`. An error of the handlers is reported, not raised."""
-        # Records have the caller's place, not this method's.
+        """Log a message as `logging.Logger.log` does. An exception of a handler is reported, not raised."""
+        # A record must name the caller's line, not this method's.
         kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
         try:
             super().log(level, msg, *args, **kwargs)
@@ -72,14 +74,14 @@ def _logger(target: Any) -> Any:
         handler.setFormatter(logging.Formatter("%(asctime)s [%(process)d] %(levelname)s: %(message)s"))
     else:
         raise TypeError(f"error_log must be a logger, a text stream, 'default' or None, not {target!r}")
-    # It belongs to this server alone: the program finds no such logger by name.
+    # The logger belongs to this server alone: the program can't find it by name.
     logger = logging.Logger("greenrt.serve", logging.INFO)
     logger.addHandler(handler)
     return logger
 
 
 class _Forwarder(logging.Handler):
-    """Passes each record's text to an object with a method `log`."""
+    """Pass each record's text to an object with a method `log`."""
 
     def __init__(self, target: Any) -> None:
         super().__init__()
@@ -90,10 +92,10 @@ class _Forwarder(logging.Handler):
 
 
 def line_writer(target: Any) -> Callable[[str], None] | None:
-    """Return a function that writes lines of an access log, a str that ends in a newline; None without a log.
+    """Return a function that writes lines of an access log, or None without a log.
 
-    `target`: None, ``"default"`` (stderr), a text stream, a logger (each line at INFO), or a callable that takes the
-    str. TypeError and ValueError for anything else.
+    The function takes a str that ends in a newline. `target` is None, ``"default"`` (stderr), a text stream, a logger
+    (each line at INFO), or a callable that takes the str. Raise TypeError or ValueError for anything else.
     """
     if target is None:
         return None
@@ -132,7 +134,7 @@ def _plain_writer(target: Any) -> Callable[[str], Any]:
     if hasattr(target, "log"):
 
         def write_to_logger(text: str) -> None:
-            # One entry for each line: only a newline ends it, unlike with splitlines().
+            # Log one entry for each line. Only a newline ends a line here; splitlines() knows other ends.
             for line in text.removesuffix("\n").split("\n"):
                 target.log(logging.INFO, "%s", line)
 
@@ -148,6 +150,6 @@ def _check_stream(name: str, stream: Any) -> None:
     if not isinstance(stream, io.IOBase):
         return
     if isinstance(stream, io.RawIOBase | io.BufferedIOBase):
-        raise TypeError(f"{name} must be a text stream, and {stream!r} takes bytes; open it in text mode")
+        raise TypeError(f"{name} must be a text stream, but {stream!r} takes bytes; open it in text mode")
     if stream.closed or not stream.writable():
-        raise ValueError(f"{name} must be open for writing, and {stream!r} is not")
+        raise ValueError(f"{name} must be open for writing, but {stream!r} is not")

@@ -1,4 +1,4 @@
-"""The file of a Unix socket: what may be replaced by a new one, and what is removed at the end. See unix(7)."""
+"""The file of a Unix socket: when a new server may replace it, and when its own server removes it. See unix(7)."""
 
 import fcntl
 import os
@@ -13,46 +13,47 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import socket
 
-__all__ = ["SocketFile", "make_way", "sole_starter"]
+__all__ = ["SocketFile", "remove_stale", "sole_starter"]
 
-# How long a starter waits for another one in the same directory; seconds. A start takes less than a millisecond, so
-# after this time the lock belongs to another program.
+# How long a server waits for another one that starts in the same directory, in seconds. A start takes less than a
+# millisecond, so after this time the lock belongs to another program.
 PATIENCE = 2.0
 
 
 class SocketFile:
-    """The file of a socket that this process has bound. Raises OSError if `path` does not exist."""
+    """The file of a socket that this process has bound. Raise OSError if `path` does not exist."""
 
     __slots__ = ("_identity", "_pid", "path")
 
     def __init__(self, path: str) -> None:
-        # The program may change its directory.
+        # An absolute path stays valid when the program changes its directory.
         self.path = os.path.abspath(path)
         self._identity = _identity(self.path)
-        # The child of a fork has the socket too, but the file is its parent's.
+        # The child of a fork inherits the socket, but the file belongs to its parent.
         self._pid = os.getpid()
 
     def remove(self) -> None:
-        """Remove the file, unless another process has put its own there, or this is the child of a fork."""
+        """Remove the file, unless another process has replaced it or this is the child of a fork."""
         try:
             if os.getpid() == self._pid and _identity(self.path) == self._identity:
                 os.unlink(self.path)
         except OSError:
-            # The file is gone, or the directory has become read-only: the next start replaces a dead socket.
+            # The file is missing, or the directory has become read-only. The next start replaces a dead socket.
             pass
 
 
 @contextmanager
 def sole_starter(path: str) -> Iterator[None]:
-    """Let one server at a time make way at `path`, bind and listen.
+    """Let one server at a time remove a stale file at `path`, bind and listen.
 
-    A socket that is bound and does not listen yet looks like a dead one: another starter would remove its file. The
-    lock is on the directory, so it leaves no file behind. It is advisory: without it the server starts nevertheless.
+    A socket that is bound but does not listen yet looks like a dead one: another server that starts would remove its
+    file. The lock is on the directory, so it leaves no file behind. The lock is advisory: the server starts even
+    without it.
     """
     try:
         directory = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        # Only writable and searchable; or bind(2) says what is wrong with it.
+        # The directory is not readable but may be writable; or bind(2) reports what is wrong with it.
         yield
         return
     try:
@@ -75,29 +76,30 @@ def _locked(directory: int) -> bool:
     return True
 
 
-def make_way(path: str, kind: Any) -> None:
-    """Remove the socket of a server that is gone, so that `path` can be bound.
+def remove_stale(path: str, kind: Any) -> None:
+    """Remove the file of a server that has ended, so that `path` can be bound.
 
-    OSError (EADDRINUSE) if anything else is there: a file, a FIFO, a symbolic link, the socket of a living server.
+    Raise OSError (EADDRINUSE) if anything else is there: a file, a FIFO, a symbolic link, the socket of a running
+    server.
     """
     try:
         found = os.lstat(path)
     except OSError:
-        # bind(2) says what is wrong with the directory.
+        # bind(2) reports what is wrong with the directory.
         return
     if not stat.S_ISSOCK(found.st_mode):
         raise OSError(
             EADDRINUSE, "address in use by a file that is no socket; choose another path, or remove it"
         )
     with socket.socket(socket.AF_UNIX, kind) as probe:
-        # A living server's backlog may be full: connect(2) would wait for it.
+        # The backlog of a running server may be full: connect(2) would wait for it.
         probe.settimeout(0.0)
         error = probe.connect_ex(path)
     if error != ECONNREFUSED:
         raise OSError(
             EADDRINUSE, "address in use by a server that is running; stop it, or choose another path"
         )
-    # Another process that starts now may have been here first.
+    # Another process may have replaced the file in the meantime.
     if _identity(path) == (found.st_dev, found.st_ino):
         os.unlink(path)
 

@@ -1,4 +1,4 @@
-"""StreamServer: TCP and Unix stream connections."""
+"""A server for TCP and Unix stream connections."""
 
 from collections.abc import Callable
 
@@ -17,24 +17,27 @@ LOG = ErrorLog(None)
 
 
 class StreamServer(BaseServer):
-    """Calls ``handle(socket, address)`` for each connection, and closes the socket after it. See `BaseServer`.
+    """Call ``handle(socket, address)`` for each connection and close the socket afterwards. See `BaseServer`.
 
-    TLS with `ssl_context`, an `ssl.SSLContext` for servers, or with `certfile` and `keyfile`, PEM files. The
-    handshake is made in the handler's greenlet, in `handshake_timeout` seconds at most.
-
-    `spawn` as a number limits the connections in all, `max_per_peer` those of one client: what it opens beyond is
-    closed at once. `idle_timeout` is the timeout of the sockets that handlers get: a `recv` or `send` that waits
-    longer raises TimeoutError, and a handler that lets it pass has ended properly.
+    - `backlog`: how many connections may wait in the kernel to be accepted; None: 1024. It must be None if `listener`
+      is a socket, which listens already.
+    - `ssl_context`: an `ssl.SSLContext` for servers, which enables TLS. The attribute may be replaced while the
+      server runs: later connections use the new one.
+    - `certfile`, `keyfile`: the certificate chain and the private key, PEM files, instead of `ssl_context`.
+    - `handshake_timeout`: the longest TLS handshake, in seconds; it runs in the handler's greenlet. None: the class
+      attribute, 10.
+    - `idle_timeout`: the timeout of the sockets that handlers get, in seconds; None: no limit. A `recv` or `send`
+      that waits longer raises TimeoutError, and a handler may let it propagate: it counts as a normal end.
+    - `max_per_peer`: the most connections of one client, which is one IPv4 address or one /64 network of IPv6; None:
+      no limit. Further connections of it are closed at once. `spawn` as a number limits the connections of all
+      clients.
     """
 
-    # Seconds; None for no limit.
+    # The class attributes of the constructor's options.
     handshake_timeout: float | None = 10.0
     idle_timeout: float | None = None
-    # Connections of one client at once: one IPv4 address, or one /64 network of IPv6. None for no limit.
     max_per_peer: int | None = None
-    # Connections that wait in the kernel to be taken in; None for 1024.
     backlog: int | None = None
-    # May be replaced while the server runs: connections to come use the new one.
     ssl_context: Any = None
 
     def __init__(
@@ -47,29 +50,42 @@ class StreamServer(BaseServer):
         ssl_context: Any = None,
         certfile: Any = None,
         keyfile: Any = None,
-        reuse_port: bool | None = None,
+        handshake_timeout: float | None = None,
         idle_timeout: float | None = None,
         max_per_peer: int | None = None,
+        reuse_port: bool | None = None,
+        stop_timeout: float | None = None,
+        min_delay: float | None = None,
+        max_delay: float | None = None,
+        max_accept: int | None = None,
     ) -> None:
-        if backlog is not None:
-            self.backlog = backlog
-        if idle_timeout is not None:
-            self.idle_timeout = idle_timeout
-        if max_per_peer is not None:
-            self.max_per_peer = max_per_peer
-        if ssl_context is not None:
-            self.ssl_context = ssl_context
-        super().__init__(listener, handle, spawn, reuse_port=reuse_port)
+        self._set_options(
+            backlog=backlog,
+            ssl_context=ssl_context,
+            handshake_timeout=handshake_timeout,
+            idle_timeout=idle_timeout,
+            max_per_peer=max_per_peer,
+        )
+        super().__init__(
+            listener,
+            handle,
+            spawn,
+            reuse_port=reuse_port,
+            stop_timeout=stop_timeout,
+            min_delay=min_delay,
+            max_delay=max_delay,
+            max_accept=max_accept,
+        )
         if backlog is not None and self._given is None:
             raise TypeError(
-                f"backlog must be None where the listener is a socket, not {backlog!r}; it listens already"
+                f"backlog must be None if the listener is a socket, which listens already, not {backlog!r}"
             )
         self._reserve = ceiling()
         self._peers: dict[Any, int] = {}
         if certfile is not None and self.ssl_context is not None:
-            raise TypeError("give either ssl_context or certfile, which makes one")
+            raise TypeError("ssl_context and certfile are both given; give one of them")
         if keyfile is not None and certfile is None:
-            raise TypeError("a keyfile needs its certfile")
+            raise TypeError("keyfile is given without certfile; give both")
         self._certificate = (certfile, keyfile)
         if certfile is not None:
             self.reload_certificate()
@@ -87,21 +103,21 @@ class StreamServer(BaseServer):
                 raise TypeError(f"ssl_context must be an ssl.SSLContext or None, not {context!r}")
             if getattr(protocol, "name", "") == "PROTOCOL_TLS_CLIENT":
                 raise ValueError(
-                    f"ssl_context must be one for servers, and {context!r} has PROTOCOL_TLS_CLIENT; "
+                    f"ssl_context must be one for servers, but {context!r} has PROTOCOL_TLS_CLIENT; "
                     "make it with PROTOCOL_TLS_SERVER"
                 )
 
     def reload_certificate(self) -> None:
-        """Read `certfile` and `keyfile` again, for connections to come.
+        """Read `certfile` and `keyfile` again, for later connections.
 
-        OSError if they can't be used; the server goes on with what it had. ValueError if it has no certfile: with an
-        `ssl_context` of yours, call its ``load_cert_chain``.
+        Raise OSError if they can't be used; the server then keeps the certificate that it has. Raise ValueError if
+        the server has no `certfile`: for an `ssl_context` of your own, call its ``load_cert_chain``.
         """
-        # Few servers need it, and it takes long to import.
+        # Few servers need this module, and its import takes long.
         from greenrt.serve.tls import make_context
 
         if self._certificate[0] is None:
-            raise ValueError(f"{self!r} was given no certfile; call load_cert_chain of your ssl_context")
+            raise ValueError(f"{self!r} has no certfile; call load_cert_chain of your ssl_context")
         self.ssl_context = make_context(*self._certificate)
 
     def _open(self, family: Any, address: Any) -> Any:
@@ -109,7 +125,8 @@ class StreamServer(BaseServer):
 
     def _take(self, sock: Any) -> tuple[Any, Any]:
         connection, address = sock.accept()
-        # The kernel hands out the lowest number that is free: so many descriptors are in use, whatever for.
+        # The kernel hands out the lowest free number, so this number says how many descriptors are in use for any
+        # purpose.
         if connection.fileno() >= self._reserve:
             self._crowded = True
         return connection, address
@@ -125,7 +142,7 @@ class StreamServer(BaseServer):
             self._running -= 1
 
     def _count_peer(self, connection: Any, address: Any) -> None:
-        """Serve a connection, unless its client has as many as it may have."""
+        """Serve a connection, unless its client has as many connections as allowed."""
         most = self.max_per_peer
         peer = None if most is None else peer_of(address)
         if most is None or peer is None:
@@ -133,7 +150,7 @@ class StreamServer(BaseServer):
             return
         count = self._peers.get(peer, 0)
         if count >= most:
-            LOG.info("a connection from %s was closed: it has %d", address[0], most)
+            LOG.info("a connection from %s was closed: its client has %d", address[0], most)
             connection.close()
             return
         self._peers[peer] = count + 1
@@ -155,33 +172,33 @@ class StreamServer(BaseServer):
         try:
             self.handle(connection, address)
         except GreenletExit:
-            # Killed by `stop`.
+            # `stop` has killed this handler.
             pass
         except BaseException as error:
             if isinstance(error, TimeoutError) and self.idle_timeout is not None:
-                LOG.info("a connection from %r was closed: idle", address, exc_info=True)
+                LOG.info("a connection from %r was closed: it was idle", address, exc_info=True)
                 return
             self._report()
         finally:
             connection.close()
 
     def _secured(self, connection: Any, address: Any) -> Any:
-        """Return the TLS layer over a connection; None, with the connection closed, if the handshake fails."""
+        """Return the TLS socket over a connection; if the handshake fails, close the connection and return None."""
         from greenrt.serve.tls import secure
 
         try:
             return secure(connection, self.ssl_context, self.handshake_timeout)
         except OSError as error:
-            # The peer's doing, like any connection that breaks; its words are not for the log.
+            # The peer caused this error, as it does if a connection breaks. Its words must not reach the log.
             reason = getattr(error, "reason", None) or type(error).__name__
-            LOG.debug("no TLS with %r: %s", address, reason)
+            LOG.debug("the TLS handshake with %r failed: %s", address, reason)
         except GreenletExit:
             pass
         return None
 
 
 def peer_of(address: Any) -> Any:
-    """Return what connections of one client have in common; None for a Unix socket's."""
+    """Return a key that all connections of one client share; None for a Unix socket."""
     if not isinstance(address, tuple):
         return None
     host = address[0]

@@ -1,4 +1,4 @@
-"""TLS for the connections of a server."""
+"""TLS for the connections of a server: certificate files and handshakes."""
 
 import errno
 import os
@@ -10,17 +10,20 @@ from greenrt.green import ssl
 __all__ = ["CertificateError", "check_authorities", "check_files", "make_context", "secure"]
 
 
-# RFC 7468, and OpenSSL's own form.
+# The first lines of a certificate: RFC 7468, and OpenSSL's own form.
 CERTIFICATES = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN TRUSTED CERTIFICATE-----")
-# What OpenSSL calls a key that is not the certificate's: of the same type, or of another one.
+# OpenSSL's names for a key that does not belong to the certificate: of the same type, or of another one.
 MISMATCHES = frozenset(("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"))
 
 
 class CertificateError(OSError):
-    """A file with a certificate or a key can't be used. `setting` is the argument that names it."""
+    """A file with a certificate or a key can't be used.
+
+    `setting` is the name of the argument, `path` the file and `reason` what is wrong with it.
+    """
 
     def __init__(self, number: int, setting: str, path: Any, reason: str) -> None:
-        # Two arguments: OSError chooses no class, and strerror has the whole text.
+        # With two arguments, OSError chooses no subclass, and strerror holds the whole text.
         super().__init__(number, f"{setting} {os.fspath(path)!r} {reason}")
         self.setting = setting
         self.path = path
@@ -31,27 +34,27 @@ class CertificateError(OSError):
 
 
 class _MissingError(CertificateError, FileNotFoundError):
-    """The file is not there."""
+    """The file does not exist."""
 
 
 def make_context(certfile: Any, keyfile: Any) -> Any:
     """Return a context for servers with the certificate chain in `certfile`.
 
-    CertificateError, an OSError, if a file can't be used; TypeError for what is no path.
+    Raise CertificateError, an OSError, if a file can't be used, and TypeError for an argument that is no path.
     """
     check_files(certfile, keyfile)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certfile, keyfile)
-    # A ticket is a twentieth of a handshake. OpenSSL sends two, for clients that resume on several connections at
-    # once; Go sends one. A resumed connection gets the next one either way.
+    # Sending a session ticket takes a twentieth of a handshake. OpenSSL sends two, for clients that resume on several
+    # connections at once; Go sends one. A resumed connection gets the next ticket either way.
     context.num_tickets = 1
     return context
 
 
 def check_files(certfile: Any, keyfile: Any) -> None:
-    """Raise CertificateError, which says which file is wrong, unless they have a chain and its key.
+    """Raise CertificateError, which names the wrong file, unless the files have a certificate chain and its key.
 
-    A pipe is left to OpenSSL unread, since it can be read once only.
+    A pipe is left to OpenSSL, since it can be read only once.
     """
     if _is_pipe(certfile) or _is_pipe(keyfile):
         return
@@ -79,15 +82,15 @@ def check_files(certfile: Any, keyfile: Any) -> None:
 
 
 def _load(certfile: Any, keyfile: Any, named: tuple[str, Any]) -> None:
-    """Let OpenSSL read the files; CertificateError for its errors."""
+    """Let OpenSSL read the files; raise CertificateError for its errors."""
     try:
-        # No prompt for a password, whatever the key looks like.
+        # The empty password prevents a prompt, whatever the key looks like.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile, password="")
     except ssl.SSLError as error:
         if error.reason in MISMATCHES:
             reason = f"has a private key that does not match the certificate in {os.fspath(certfile)!r}"
             raise CertificateError(errno.EINVAL, *named, reason) from None
-        # Which of them OpenSSL could not read, it does not say: only the chain is needed for this.
+        # OpenSSL does not say which file it could not read. Reading certificates needs only the chain.
         try:
             ssl.create_default_context(cafile=certfile)
         except ssl.SSLError:
@@ -97,7 +100,10 @@ def _load(certfile: Any, keyfile: Any, named: tuple[str, Any]) -> None:
 
 
 def check_authorities(setting: str, path: Any) -> None:
-    """Raise CertificateError unless a file has certificates of authorities. `setting` names the file's argument."""
+    """Raise CertificateError unless a file has certificates of authorities.
+
+    `setting` is the argument that names the file.
+    """
     content = _read(setting, path)
     if not any(marker in content for marker in CERTIFICATES):
         raise CertificateError(errno.EINVAL, setting, path, "has no certificate in PEM")
@@ -126,8 +132,11 @@ def _read(setting: str, path: Any) -> bytes:
 
 
 def secure(connection: Any, context: Any, timeout: float | None) -> Any:
-    """Shake hands as the server, and return the TLS socket. OSError if that fails; the connection is closed then."""
-    # A context of the standard library's makes sockets that block the thread, unless it is patched.
+    """Make the handshake as the server and return the TLS socket, which has no timeout.
+
+    `timeout` is in seconds, or None. Raise OSError if the handshake fails; the connection is closed then.
+    """
+    # Without patching, a context of the standard library makes sockets that block the thread.
     standard = ssl.SSLSocket.__base__
     kind: Any = ssl.SSLSocket if context.sslsocket_class is standard else context.sslsocket_class
     try:

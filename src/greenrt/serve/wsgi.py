@@ -1,4 +1,4 @@
-"""WSGIServer: HTTP/1.1 for WSGI applications (PEP 3333)."""
+"""A server for WSGI applications (PEP 3333) over HTTP/1.1."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,10 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.green import socket
-from greenrt.serve.checks import check_callable
+from greenrt.serve.checks import check_callable, check_flag
 from greenrt.serve.http.access_log import AccessLog, ErrorStream, Refusal, RefusalLog
-from greenrt.serve.http.connection import FIRST_TIME, LAST_TIME, Wire
+from greenrt.serve.http.connection import FIRST_TIMEOUT, LAST_TIMEOUT, Connection
+from greenrt.serve.http.connection_state import HANDED_OVER, IDLE, NEW
 from greenrt.serve.http.exchange import Exchange, FileWrapper
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.protocol import BAD_REQUEST, RequestError
@@ -21,53 +22,60 @@ from greenrt.serve.stream import StreamServer
 
 __all__ = ["WSGIServer"]
 
-# What the kernel takes of a response before the client has taken in what came before it; bytes. More is no faster,
-# also for 1 MB, and thousands of slow readers would keep the server busy with filling the kernel's memory.
+# How many unsent bytes of a response the kernel accepts. More is no faster, also for 1 MB. And with thousands of slow
+# readers, the server would be busy filling the kernel's memory.
 UNSENT = 65_536
-# Settings of a StreamServer's that follow from the limits here.
-SETTLED = {
+# Options of StreamServer that the limits replace.
+REPLACED = {
     "max_per_peer": "limits=Limits(connections_per_peer=...)",
-    "idle_timeout": "limits=Limits(idle_time=...)",
-    "handshake_timeout": "limits=Limits(head_time=...)",
+    "idle_timeout": "limits=Limits(idle_timeout=...)",
+    "handshake_timeout": "limits=Limits(head_timeout=...)",
 }
 
 
 class WSGIServer(StreamServer):
-    """Serves a WSGI application over HTTP/1.1 and 1.0; a greenlet for each connection. See `StreamServer`.
+    """Serve a WSGI application over HTTP/1.1 and 1.0, with a greenlet for each connection. See `StreamServer`.
 
-    `limits`: what a client may cost; on by default, see `Limits`. `log`: where the access log in the common format
-    goes: None (nowhere), a text stream, a logger (each line at INFO), a callable that takes a str of whole lines, or
-    ``"default"`` (stderr). `error_log`: a logger or a text stream; None and ``"default"``: the logger
-    ``greenrt.serve``. A log that can't be written loses its lines and nothing else. `on_error`: called with the
-    environ and the exception when the application fails. `environ`: what each request's environ has besides.
+    - `application`: the WSGI application. A subclass may define it as a method.
+    - `limits`: a `Limits`, which bounds what one client may cost; None: the defaults of `Limits`.
+    - `log`: the output of the access log, in the common log format. None: no log. ``"default"``: stderr. Otherwise a
+      text stream, a logger (each line at INFO), or a callable that takes a str of whole lines.
+    - `error_log`: a logger or a text stream; None or ``"default"``: the logger ``greenrt.serve``. A log that can't be
+      written loses its lines, and nothing else happens.
+    - `on_error`: a function that is called with the environ and the exception when the application fails.
+    - `environ`: a dict that is added to the environ of each request.
+    - `may_exit`: whether SystemExit and KeyboardInterrupt, raised while the application runs, end the program; they
+      may come from the handler of a signal. False: they are failures of the application like any other. None: the
+      class attribute, True.
 
-    What the application raises is logged and, if nothing has been sent, answered with 500; a response cut short ends
-    with a reset. SystemExit ends the program unless `may_exit` is False.
+    Application exceptions are logged, answered with 500 if nothing has been sent, and passed to `on_error`. A
+    response that is incomplete ends with a reset.
 
-    Strict where servers and proxies may understand a request differently (RFC 9112): it is answered with 400 and the
-    connection closed. Header fields with an underscore in their name, and ``Proxy``, are dropped. A refused
-    request has its line in the access log, and a warning with the address of its client in the error log, where a
-    minute has at most ten of them and then their count.
+    The server refuses requests that servers and proxies may understand differently (RFC 9112): it answers with 400
+    and closes the connection. It drops header fields with an underscore in their name, and ``Proxy``. A refused
+    request has a line in the access log, and a warning with its client's address in the error log. The error log has
+    at most ten such warnings in a minute, and then their number.
 
-    The environ has, besides what PEP 3333 asks for, ``REQUEST_URI`` (the target as it came), ``REMOTE_ADDR`` and
-    ``REMOTE_PORT``, ``wsgi.input_terminated``, and for a request that asks for another protocol ``greenrt.upgrade``:
-    call it to get ``(socket, bytes)``, the connection and what came after the request. The call first reads and drops
-    what is left of the request's body. Nothing more is sent then, and the socket is closed when the application
-    returns. Such a request also has ``gunicorn.socket`` and ``werkzeug.socket``, a `ConnectionSocket`, in which
-    libraries for WebSockets find the connection.
+    Besides the keys of PEP 3333, the environ has ``REQUEST_URI`` (the target as received), ``REMOTE_ADDR`` and
+    ``REMOTE_PORT``, and ``wsgi.input_terminated``. For a request that asks for another protocol it has
+    ``greenrt.upgrade``, a function that returns ``(socket, bytes)``: the connection and the bytes after the request.
+    The call first reads and drops the rest of the request's body. The server sends nothing more then, and closes the
+    socket when the application returns. Such a request also has ``gunicorn.socket`` and ``werkzeug.socket``, a
+    `ConnectionSocket`, in which WebSocket libraries find the connection.
+
+    `connections` is the number of open connections. `given_up` is the number of requests whose greenlets were killed
+    before their answers were complete.
     """
 
     stop_timeout = 30.0
-    # Whether SystemExit and KeyboardInterrupt, raised while the application runs, end the program: they may come from
-    # a signal's handler. False where no handler raises: then they are failures of the application like any other.
     may_exit: bool = True
-    # Arguments of the constructor that a subclass may define, as attributes or, where they are called, as methods.
+    # A subclass may define these as attributes or, if they are callable, as methods.
     application: Any = None
     limits: Any = None
     error_log: Any = None
     on_error: Any = None
 
-    _settled = SETTLED
+    _replaced = REPLACED
 
     def __init__(
         self,
@@ -84,25 +92,27 @@ class WSGIServer(StreamServer):
         ssl_context: Any = None,
         certfile: Any = None,
         keyfile: Any = None,
+        may_exit: bool | None = None,
         reuse_port: bool | None = None,
+        stop_timeout: float | None = None,
+        min_delay: float | None = None,
+        max_delay: float | None = None,
+        max_accept: int | None = None,
         **unknown: Any,
     ) -> None:
         for name in unknown:
-            instead = f"; use {self._settled[name]}" if name in self._settled else ""
+            instead = f"; use {self._replaced[name]}" if name in self._replaced else ""
             raise TypeError(f"{type(self).__name__} has no argument {name!r}{instead}")
-        if limits is not None:
-            self.limits = limits
-        elif self.limits is None:
+        self._set_options(
+            limits=limits, application=application, error_log=error_log, on_error=on_error, may_exit=may_exit
+        )
+        if self.limits is None:
             self.limits = Limits()
-        if application is not None:
-            self.application = application
-        if on_error is not None:
-            self.on_error = on_error
         self._check_own(environ)
         if spawn == "default" and self.limits.connections is not None:
             spawn = self.limits.connections
-        # Before they are checked: these are the limits' own.
-        self.handshake_timeout = self.limits.head_time
+        # The constructor of StreamServer checks these.
+        self.handshake_timeout = self.limits.head_timeout
         self.max_per_peer = self.limits.connections_per_peer
         super().__init__(
             listener,
@@ -113,16 +123,18 @@ class WSGIServer(StreamServer):
             certfile=certfile,
             keyfile=keyfile,
             reuse_port=reuse_port,
+            stop_timeout=stop_timeout,
+            min_delay=min_delay,
+            max_delay=max_delay,
+            max_accept=max_accept,
         )
-        self.error_log = ErrorLog(self.error_log if error_log is None else error_log)
+        self.error_log = ErrorLog(self.error_log)
         self._refusals = RefusalLog(self.error_log)
-        self._access: AccessLog | None = None
         write = line_writer(log)
-        if write is not None:
-            self._access = AccessLog(write)
+        self._access = None if write is None else AccessLog(write)
         self._environ = dict(environ or {})
-        self._wires: set[Wire] = set()
-        # Requests that were not answered to the end because `stop`, or other code, killed their greenlets.
+        self._connections: set[Connection] = set()
+        # The number of requests whose greenlets `stop` or other code killed before their answers were complete.
         self.given_up = 0
 
     def _check_own(self, environ: Any) -> None:
@@ -130,6 +142,7 @@ class WSGIServer(StreamServer):
             raise TypeError(f"limits must be a greenrt.serve.Limits or None, not {self.limits!r}")
         check_callable("application", self.application)
         check_callable("on_error", self.on_error)
+        check_flag("may_exit", self.may_exit)
         if environ is not None and (
             not isinstance(environ, dict) or not all(isinstance(key, str) for key in environ)
         ):
@@ -138,18 +151,18 @@ class WSGIServer(StreamServer):
     # -- Life
 
     def start(self) -> None:
-        """See `BaseServer.start`. TypeError without an application."""
+        """Start to serve; see `BaseServer.start`. Raise TypeError without an application."""
         if self.application is None:
-            raise TypeError(f"{self!r} has no application to serve; give it one")
+            raise TypeError(f"{self!r} has no application; give it one to serve")
         super().start()
         if self.family != socket.AF_UNIX:
-            # Accepted sockets have it from the listener.
+            # Accepted sockets inherit this from the listener.
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # Else the kernel holds megabytes for each client that is slow to read.
+            # Without this the kernel holds megabytes for each client that is slow to read.
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
 
     def stop(self, timeout: float | None = None) -> None:
-        """See `BaseServer.stop`."""
+        """Stop; see `BaseServer.stop`."""
         try:
             super().stop(timeout)
         finally:
@@ -157,54 +170,56 @@ class WSGIServer(StreamServer):
 
     def _wind_down(self) -> None:
         # Each connection gets one more answer.
-        for wire in self._wires:
-            wire.last = True
-        self._own.spawn(self._part)
+        for connection in self._connections:
+            connection.last = True
+        self._own.spawn(self._close_waiting)
 
-    def _part(self) -> None:
-        """Close the connections without a request, after the time that one may have been on its way."""
+    def _close_waiting(self) -> None:
+        """Close the connections without a request, after the time that one may need to arrive."""
         began = monotonic()
-        # Those that were just taken in have not begun yet.
+        # Connections that were just accepted have not started yet.
         sleep(0)
-        self._part_with(False, began + LAST_TIME)
-        self._part_with(True, began + FIRST_TIME)
+        self._close_in_state(IDLE, began + LAST_TIMEOUT)
+        self._close_in_state(NEW, began + FIRST_TIMEOUT)
 
-    def _part_with(self, new: bool, end: float) -> None:
-        while monotonic() < end and any(wire.idle and wire.new is new for wire in self._wires):
-            sleep(0.01)
-        for wire in list(self._wires):
-            if wire.new is new:
-                wire.finish()
+    def _close_in_state(self, state: int, deadline: float) -> None:
+        while waiting := [each for each in self._connections if each.state == state]:
+            if monotonic() >= deadline:
+                break
+            for connection in waiting:
+                connection.wait_for_request(deadline - monotonic())
+        for connection in waiting:
+            connection.finish()
 
     # -- Connections
 
     @property
     def connections(self) -> int:
-        """How many connections there are, with those that wait for a request."""
-        return len(self._wires)
+        """Return the number of open connections, including those that wait for a request."""
+        return len(self._connections)
 
     def handle(self, sock: Any, peer: Any) -> None:
-        """Answer the requests of one connection."""
-        wire = Wire(sock, self.limits)
-        self._wires.add(wire)
+        """Answer the requests of one connection; `peer` is the client's address."""
+        connection = Connection(sock, self.limits)
+        self._connections.add(connection)
         if not self.started:
-            # Taken in at the last moment.
-            wire.last = True
+            # The connection was accepted while the server stopped.
+            connection.last = True
         try:
-            self._converse(wire, self._base_environ(wire, peer), peer)
+            self._converse(connection, self._base_environ(connection, peer), peer)
         except OSError as error:
-            # The client is gone, or takes nothing in: no client is left to answer.
-            wire.reset()
+            # The client has left or reads nothing, so it can't be answered.
+            connection.reset()
             self.error_log.debug("a connection from %s broke: %s", _shown_peer(peer), error)
         finally:
-            self._wires.discard(wire)
-            if wire.relay is not None:
-                wire.relay.close()
+            self._connections.discard(connection)
+            if connection.relay is not None:
+                connection.relay.close()
             self._refusals.report(False)
 
-    def _base_environ(self, wire: Wire, peer: Any) -> dict[str, Any]:
-        """Return what the environs of all requests on a connection have in common."""
-        sock = wire.sock
+    def _base_environ(self, connection: Connection, peer: Any) -> dict[str, Any]:
+        """Return the keys and values that all environs of a connection share."""
+        sock = connection.sock
         here = sock.getsockname()
         named = isinstance(here, tuple)
         environ: dict[str, Any] = {
@@ -226,30 +241,30 @@ class WSGIServer(StreamServer):
         environ.update(self._environ)
         return environ
 
-    def _converse(self, wire: Wire, base: dict[str, Any], peer: Any) -> None:
-        """Answer requests until the connection is to be closed."""
+    def _converse(self, connection: Connection, base: dict[str, Any], peer: Any) -> None:
+        """Answer requests until the connection must be closed."""
         application = self.application
         access = self._access
         left = self.limits.requests
         heads = Heads(base)
         while True:
             try:
-                exchange = read_request(wire, heads)
+                exchange = read_request(connection, heads)
             except RequestError as error:
-                self._refuse(wire, peer, error, Refusal(base["REMOTE_ADDR"], error.status, heads))
+                self._refuse(connection, peer, error, Refusal(base["REMOTE_ADDR"], error.status, heads))
                 return
             if exchange is None:
                 return
             if left is not None:
                 left -= 1
                 if left <= 0:
-                    wire.last = True
+                    connection.last = True
             plain = False
             try:
                 plain = exchange.run(application)
             except GreenletExit:
-                wire.reset()
-                if not wire.handed_over:
+                connection.reset()
+                if connection.state != HANDED_OVER:
                     self.given_up += 1
                     self.error_log.warning(
                         "%s from %s was given up: its greenlet was killed",
@@ -259,7 +274,7 @@ class WSGIServer(StreamServer):
                 raise
             except BaseException as error:
                 if self.may_exit and isinstance(error, KeyboardInterrupt | SystemExit):
-                    wire.reset()
+                    connection.reset()
                     raise
                 self._failed(exchange, peer, error)
             finally:
@@ -267,24 +282,24 @@ class WSGIServer(StreamServer):
                     access.add(exchange)
             if plain:
                 continue
-            if wire.handed_over:
-                if wire.relay is not None:
-                    wire.relay.drain(self.limits.write_time)
+            if connection.state == HANDED_OVER:
+                if connection.relay is not None:
+                    connection.relay.drain(self.limits.write_timeout)
                 return
             if exchange.body is not NO_BODY and not exchange.body.discard():
-                wire.linger()
+                connection.linger()
                 return
-            if not exchange.reusable or wire.last:
-                # What the client has sent in the meantime must not make the close a reset.
-                wire.linger()
+            if not exchange.reusable or connection.last:
+                # Bytes that the client has sent in the meantime must not turn the close into a reset.
+                connection.linger()
                 return
 
-    def _refuse(self, wire: Wire, peer: Any, error: RequestError, refusal: Refusal) -> None:
-        """Answer a request that is not served; nothing of it goes into the answer or the error log."""
+    def _refuse(self, connection: Connection, peer: Any, error: RequestError, refusal: Refusal) -> None:
+        """Answer a request that is refused; neither the answer nor the error log contains any of its bytes."""
         self._refusals.warn("a request", _shown_peer(peer), error)
         body = error.status.encode() + b"\n"
         try:
-            wire.send(
+            connection.send(
                 b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
                 % (error.status.encode(), len(body), body)
             )
@@ -292,19 +307,20 @@ class WSGIServer(StreamServer):
         finally:
             if self._access is not None:
                 self._access.add_refusal(refusal)
-        wire.linger()
+        connection.linger()
 
     def _failed(self, exchange: Exchange, peer: Any, error: BaseException) -> None:
-        """Report what the application raised, and answer for it if nothing has been answered."""
-        if exchange.wire.handed_over and isinstance(error, StopIteration | ConnectionError):
-            # Libraries for WebSockets say so that gunicorn or werkzeug must not answer; or the client is gone.
+        """Report an exception of the application, and answer the request if nothing has been sent."""
+        if exchange.connection.state == HANDED_OVER and isinstance(error, StopIteration | ConnectionError):
+            # WebSocket libraries raise StopIteration so that gunicorn or werkzeug sends no answer. A ConnectionError
+            # means that the client has left.
             self.error_log.debug(
                 "%s from %s ended its connection: %r", exchange.shown(), _shown_peer(peer), error
             )
             return
         body = exchange.body
         if isinstance(error, OSError) and body is not NO_BODY and error is body.error:
-            # The client's fault, of which the application knew no better than to pass it on.
+            # The client caused this error, and the application let it propagate.
             status = BAD_REQUEST
             if isinstance(error, RequestError):
                 status = error.status
@@ -313,7 +329,7 @@ class WSGIServer(StreamServer):
                 self.error_log.info("%s from %s was given up: %s", exchange.shown(), _shown_peer(peer), error)
             exchange.fail(status)
             return
-        if isinstance(error, OSError) and error is exchange.wire.error:
+        if isinstance(error, OSError) and error is exchange.connection.error:
             raise error
         self.error_log.error("%s from %s failed", exchange.shown(), _shown_peer(peer), exc_info=error)
         if self.on_error is not None:
@@ -324,12 +340,12 @@ class WSGIServer(StreamServer):
             except BaseException as failure:
                 if self.may_exit and isinstance(failure, KeyboardInterrupt | SystemExit):
                     raise
-                self.error_log.exception("on_error failed")
+                self.error_log.exception("on_error raised an exception")
         exchange.fail("500 Internal Server Error")
 
 
 def _shown_peer(address: Any) -> str:
-    """Return what logs call the other side of a connection: its address and port."""
+    """Return the address and port of a connection's peer for logs."""
     if not isinstance(address, tuple):
         return "a Unix socket"
     host = f"[{address[0]}]" if ":" in address[0] else address[0]

@@ -1,1 +1,1 @@
-"""HTTP/1.1 as `WSGIServer` speaks it."""
+"""HTTP/1.1 for `WSGIServer`."""

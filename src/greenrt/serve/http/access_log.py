@@ -1,4 +1,4 @@
-"""The access log in the common format, warnings of refused requests, and ``wsgi.errors``."""
+"""The access log in the common log format, warnings about refused requests, and ``wsgi.errors``."""
 
 import logging
 import re
@@ -13,9 +13,10 @@ from greenrt.serve.http.request_head import Heads
 
 __all__ = ["AccessLog", "ErrorStream", "Refusal", "RefusalLog"]
 
-# What ends a field or a line in some reader, or controls a terminal: all but visible ASCII; the quote and backslash.
+# Characters that end a field or a line in some reader, or control a terminal: all but visible ASCII, and the quote
+# and the backslash.
 _UNSAFE = re.compile(r'[^!-~]|["\\]')
-# Warnings of refused requests that are logged within so many seconds.
+# At most this many refused requests are logged within `WINDOW` seconds.
 MOST_WARNINGS = 10
 WINDOW = 60.0
 
@@ -36,10 +37,14 @@ def _escape(found: re.Match[str]) -> str:
 
 
 class Refusal:
-    """A request that did not reach the application.
+    """A refused request: it did not reach the application.
 
-    `address`: of the peer, "" if it has none. `status`: code and reason of the answer. `sent`: bytes of its body that
-    were sent. `method` and `target`: of the request line, "" if that was not read.
+    - `address`: the peer's address, or "".
+    - `status`: the code and reason of the answer.
+    - `heads`: the parser of the connection, which has the request line.
+
+    `sent` is the number of bytes of the answer's body that were sent. `method` and `target` are those of the request
+    line, or "" if it was not read.
     """
 
     __slots__ = ("address", "method", "modern", "sent", "status", "target")
@@ -54,21 +59,24 @@ class Refusal:
 
 
 class AccessLog:
-    """A line for each request, in the common log format, to whatever takes a str: lines of one turn come together."""
+    """Write a line for each request, in the common log format, to a function that takes a str.
+
+    The lines of one turn of the loop are written together.
+    """
 
     def __init__(self, write: Callable[[str], Any]) -> None:
         self._write = write
         self._lines: list[str] = []
 
     def add(self, exchange: Exchange) -> None:
-        """Note a request that reached the application, answered or not."""
-        # The middleware of proxies takes the address from a field of the request.
+        """Record a request that reached the application, answered or not."""
+        # Middleware for proxies takes the address from a field of the request.
         address = exchange.environ.get("REMOTE_ADDR")
         code = exchange.head.code if exchange.started and exchange.head is not None else "-"
         self._note(address, _line(exchange), code, exchange.sent)
 
     def add_refusal(self, refusal: Refusal) -> None:
-        """Note a request that was refused."""
+        """Record a request that was refused."""
         line = _line(refusal) if refusal.target else "-"
         self._note(refusal.address, line, refusal.status[:3], refusal.sent)
 
@@ -76,12 +84,12 @@ class AccessLog:
         address = _UNSAFE.sub(_escape, address) if isinstance(address, str) and address else "-"
         line = f'{address} - - [{_local_time()}] "{request}" {code} {sent or "-"}\n'
         if not self._lines:
-            # In a greenlet: a log file may be a cooperative one.
+            # A greenlet writes, because the log file may be a cooperative one.
             spawn_raw(self.flush)
         self._lines.append(line)
 
     def flush(self) -> None:
-        """Write what was noted."""
+        """Write the recorded lines."""
         lines, self._lines = self._lines, []
         if lines:
             self._write("".join(lines))
@@ -89,13 +97,13 @@ class AccessLog:
 
 def _line(request: Any) -> str:
     """Return the request line of an exchange or a refusal."""
-    # A method is a token, and a target visible ASCII; a quote in it could end the field.
+    # A method is a token and a target is visible ASCII; a quote in the target could end the field.
     target = request.target.replace('"', "%22").replace("\\", "%5C")
     return f"{request.method} {target} HTTP/1.{int(request.modern)}"
 
 
 class RefusalLog:
-    """Warns of refused requests: `MOST_WARNINGS` times in `WINDOW` seconds; the others are counted."""
+    """Log refused requests: at most `MOST_WARNINGS` in `WINDOW` seconds. The others are counted."""
 
     def __init__(self, logger: "logging.Logger | logging.LoggerAdapter[Any]") -> None:
         self._logger = logger
@@ -104,7 +112,7 @@ class RefusalLog:
         self._suppressed = 0
 
     def warn(self, what: str, peer: str, why: Exception) -> None:
-        """Log that `what`, from a peer, was refused."""
+        """Log that the request `what` of `peer` was refused because of the error `why`."""
         self.report(False)
         if self._logged == 0:
             self._ends = monotonic() + WINDOW
@@ -113,12 +121,12 @@ class RefusalLog:
             return
         self._logged += 1
         more = (
-            f"; refusals in the next {WINDOW:.0f} s are counted only" if self._logged == MOST_WARNINGS else ""
+            f"; in the next {WINDOW:.0f} s refusals are only counted" if self._logged == MOST_WARNINGS else ""
         )
         self._logger.warning("%s from %s was refused: %s%s", what, peer, why, more)
 
     def report(self, ended: bool) -> None:
-        """Log how many refusals were suppressed, if their time is over, or the server has `ended`."""
+        """Log the number of refusals that were only counted, if the window is over or the server has `ended`."""
         if self._logged and (ended or monotonic() >= self._ends):
             count, self._suppressed, self._logged = self._suppressed, 0, 0
             if count:
@@ -126,7 +134,7 @@ class RefusalLog:
 
 
 class ErrorStream:
-    """``wsgi.errors``: a text stream whose lines go to a logger."""
+    """The text stream ``wsgi.errors``, whose lines are passed to a logger."""
 
     def __init__(self, logger: "logging.Logger | logging.LoggerAdapter[Any]") -> None:
         self._logger = logger
@@ -143,4 +151,4 @@ class ErrorStream:
             self.write(line)
 
     def flush(self) -> None:
-        """Do nothing: nothing is kept back."""
+        """Do nothing: `write` keeps no text back."""

@@ -1,32 +1,32 @@
-"""The chunked transfer coding: from the bytes of a connection to those of a body."""
+"""Decode the chunked transfer coding of request bodies."""
 
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.protocol import BAD_REQUEST, CLASSES, IN_QUOTES, IN_TEXT, IN_TOKEN, RequestError
 
 __all__ = ["ChunkDecoder"]
 
-# What the next byte belongs to.
+# The states: what the next byte belongs to.
 SIZE, EXTENSION_START, EXTENSION, VALUE_START, VALUE, QUOTED, ESCAPED, QUOTED_END = 0, 1, 2, 3, 4, 5, 6, 7
 DATA, FIELD_START, FIELD_NAME, FIELD_VALUE = 8, 9, 10, 11
-# After a CR: what the LF ends. The data of a chunk has a CR of its own.
+# States after a CR: what the LF ends. The data of a chunk has a CR of its own.
 SIZE_LINE, DATA_END, DATA_LINE, FIELD_LINE, TRAILERS = 12, 13, 14, 15, 16
 DONE = 17
-# For each state, the class of the bytes that leave it as it is.
+# For each state, the class of the bytes that do not change it.
 RUNS = bytes((0, 0, IN_TOKEN, 0, IN_TOKEN, IN_QUOTES, 0, 0, 0, 0, IN_TOKEN, IN_TEXT, 0, 0, 0, 0, 0, 0))
 
 MOST_DIGITS = 16
-# A body without a limit may have as many bytes: what fits in a signed integer of 64 bits.
+# The limit of a body without a limit: the largest signed integer of 64 bits.
 UNLIMITED = (1 << 63) - 1
 
 
 class ChunkDecoder:
-    """Decodes one body. It may arrive in any number of pieces: they change neither the outcome nor the cost.
+    """Decode one body, in any number of pieces; the pieces change neither the outcome nor the cost.
 
-    The grammar is RFC 9112 7.1's without the white space in extensions that only recipients must know. Extensions and
-    trailer fields are checked and dropped.
+    The grammar is that of RFC 9112 7.1, without the white space in extensions that only recipients must accept.
+    Extensions and trailer fields are checked and dropped.
 
-    `left`: how many bytes of the current chunk are missing. `done`: whether the body is at its end. `position`: where
-    in its data the last call of `decode` stopped.
+    `left` is the number of bytes that the current chunk lacks, `done` says whether the body has ended, and `position`
+    is where the last call of `decode` stopped in its data.
     """
 
     __slots__ = (
@@ -45,25 +45,26 @@ class ChunkDecoder:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        # What the next call raises.
+        # The error that the next call raises.
         self._error: RequestError | None = None
         self._state = SIZE
-        # Of the size of a chunk: what its digits say so far, and their count.
+        # The value of the digits of the chunk size so far, and their count.
         self._size = self._digits = 0
-        # How many bytes more of extensions, or of trailer fields, are allowed.
+        # How many more bytes of extensions or trailer fields are allowed.
         self._room = 0
-        # How many bytes the body may still have.
+        # How many more bytes the body may have.
         self._total = UNLIMITED if limits.body is None else min(limits.body, UNLIMITED)
-        # The name of the current trailer field, as far as it has come.
+        # The name of the current trailer field, as far as it was received.
         self._name = bytearray()
         self.left = 0
         self.done = False
         self.position = 0
 
     def decode(self, data: bytes, start: int, view: memoryview) -> int:
-        """Decode `data` from `start` into `view`, until either is at its end or the body is; return the count.
+        """Decode `data` from `start` into `view`; return the number of bytes.
 
-        RequestError for the first byte that is wrong, in a call of its own: what comes before it is returned first.
+        The call ends when the data, the view or the body ends. Raise RequestError for an invalid byte. If valid bytes
+        precede it, the call returns them and the next call raises.
         """
         if self._error is not None:
             raise self._error
@@ -91,13 +92,13 @@ class ChunkDecoder:
         return found
 
     def take(self, count: int) -> None:
-        """Note that the next `count` bytes of the current chunk, at most `left`, have been received."""
+        """Record that the next `count` bytes of the current chunk, at most `left`, were received."""
         self.left -= count
         if self.left == 0:
             self._state = DATA_END
 
     def _frame(self, data: bytes) -> None:
-        """Read from `position` what stands between the data of two chunks."""
+        """Read from `position` the bytes between the data of two chunks."""
         raw = data
         classes = CLASSES
         size = len(data)
@@ -117,7 +118,7 @@ class ChunkDecoder:
         self.position = position
 
     def _step(self, byte: int) -> int:
-        """Return the state after a byte that ends a run, or stands alone."""
+        """Return the state after a byte that ends a run or is a run of its own."""
         state = self._state
         if state == SIZE:
             return self._step_in_size(byte)
@@ -132,18 +133,18 @@ class ChunkDecoder:
         if digit >= 0:
             self._digits += 1
             if self._digits > MOST_DIGITS:
-                raise _bad("the size of a chunk has too many digits")
+                raise _bad("chunk size with too many digits")
             self._size = self._size << 4 | digit
             return SIZE
         if self._digits == 0:
-            raise _bad("a chunk without a size")
+            raise _bad("chunk without a size")
         if byte == 0x3B:
             self._room = self._limits.chunk_extension
             self._spend()
             return EXTENSION_START
         if byte == 0x0D:
             return SIZE_LINE
-        raise _bad("the size of a chunk is malformed")
+        raise _bad("malformed chunk size")
 
     def _step_in_extension(self, state: int, byte: int) -> int:
         if byte == 0x0D and (state in (EXTENSION, VALUE, QUOTED_END)):
@@ -168,7 +169,7 @@ class ChunkDecoder:
                 return ESCAPED
         if state == ESCAPED and kinds & IN_TEXT:
             return QUOTED
-        raise _bad("a malformed extension of a chunk")
+        raise _bad("malformed chunk extension")
 
     def _step_in_trailers(self, state: int, byte: int) -> int:
         if byte == 0x0D and state != FIELD_NAME:
@@ -179,17 +180,17 @@ class ChunkDecoder:
             return FIELD_NAME
         if state == FIELD_NAME and byte == 0x3A:
             if bytes(self._name).lower() in (b"content-length", b"transfer-encoding"):
-                # RFC 9110 6.5.1. Only attacks on proxies send these there.
-                raise _bad("a trailer field about the framing")
+                # RFC 9110 6.5.1 forbids these fields here; only attacks on proxies send them.
+                raise _bad("trailer field that changes the framing")
             return FIELD_VALUE
-        raise _bad("a malformed trailer field")
+        raise _bad("malformed trailer field")
 
     def _step_in_line_end(self, state: int, byte: int) -> int:
         if state == DATA_END and byte == 0x0D:
             return DATA_LINE
         if byte != 0x0A or state == DATA_END:
-            what = "a chunk" if state in (DATA_END, DATA_LINE) else "a line in a chunked body"
-            raise _bad(f"{what} that doesn't end in CRLF")
+            what = "chunk" if state in (DATA_END, DATA_LINE) else "line in a chunked body"
+            raise _bad(f"{what} that does not end in CRLF")
         if state == SIZE_LINE:
             return self._begin_chunk()
         if state == DATA_LINE:
@@ -202,7 +203,7 @@ class ChunkDecoder:
     def _begin_chunk(self) -> int:
         size = self._size
         if size > self._total:
-            raise RequestError("413 Content Too Large", f"a body of more than {self._limits.body} bytes")
+            raise RequestError("413 Content Too Large", f"body of more than {self._limits.body} bytes")
         self._total -= size
         self._size = self._digits = 0
         self.left = size
@@ -212,9 +213,9 @@ class ChunkDecoder:
         return FIELD_START
 
     def _spend(self) -> None:
-        """Count a byte of an extension, or of the trailers."""
+        """Count a byte of an extension or a trailer field."""
         if self._room == 0:
-            raise _bad("extensions of a chunk, or trailer fields, that are too long")
+            raise _bad("chunk extensions or trailer fields that are too long")
         self._room -= 1
 
 
@@ -223,7 +224,7 @@ def _bad(why: str) -> RequestError:
 
 
 def _value_of(byte: int) -> int:
-    """Return the value of a hexadecimal digit, -1 if `byte` is none."""
+    """Return the value of a hexadecimal digit, or -1 if `byte` is no such digit."""
     if 0x30 <= byte <= 0x39:
         return byte - 0x30
     lower = byte | 0x20

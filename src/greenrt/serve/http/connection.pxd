@@ -5,17 +5,19 @@ from greenrt.serve.http.head_scanner cimport HeadScanner
 
 
 cdef int CHUNK
+cdef int NEW, IDLE, ACTIVE, HANDED_OVER
 
 
-cdef class Wire:
-    cdef object _idle_time, _timeout
+cdef class Connection:
+    cdef object _idle_timeout, _left_waiting, _timeout
     cdef readonly Py_ssize_t short
     cdef public Py_ssize_t position
     cdef HeadScanner _scanner
     cdef bint _direct
     cdef public bytes buffer
     cdef public object error, limits, relay, sock
-    cdef public bint handed_over, idle, last, new
+    cdef public bint last
+    cdef readonly int state
 
     cpdef wait_at_most(self, object seconds)
     cpdef bint begin(self) except -1

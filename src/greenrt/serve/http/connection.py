@@ -1,4 +1,4 @@
-"""A connection as HTTP sees it: heads, lines and bytes come out, and everything has its time."""
+"""One HTTP connection: it receives heads and bytes, sends responses, and applies a timeout to each wait."""
 
 import struct
 
@@ -6,76 +6,75 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import socket
 from greenrt.green._socket_io import receive_bytes, send_bytes
+from greenrt.serve.http.connection_state import ACTIVE, HANDED_OVER, IDLE, NEW
 from greenrt.serve.http.head_scanner import HeadScanner
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.protocol import RequestError
+from greenrt.sync.event import Event
 
-__all__ = ["FIRST_TIME", "LAST_TIME", "Wire"]
+__all__ = ["FIRST_TIMEOUT", "LAST_TIMEOUT", "Connection"]
 
 TOO_SLOW = "408 Request Timeout"
 
-# How much is asked of the socket at once: what a connection holds of requests to come is no more than this.
+# The most bytes received by one call: a connection holds no more than this of later requests.
 CHUNK = 16384
-# How long a request may be on its way to a server that is ending; seconds. On a connection that was used before the
-# client expects its end at any time, and asks again elsewhere (RFC 9112 9.3.1).
-LAST_TIME = 0.1
-# The same for the first request of a connection. Its client has just connected, to ask: the request is a round trip
-# away, and one more if a packet was lost. nginx waits as long as for any head, but browsers also connect without a
-# request to make.
-FIRST_TIME = 1.0
+# How long a stopping server waits for a request that may be in flight, in seconds. On a connection that was used
+# before, the client expects the close at any time, and repeats the request elsewhere (RFC 9112 9.3.1).
+LAST_TIMEOUT = 0.1
+# The same for the first request of a connection. Its client has just connected in order to send a request, which is
+# one round trip away, or two if a packet was lost. nginx waits as long as for any head, but browsers also connect
+# without a request to send.
+FIRST_TIMEOUT = 1.0
 # SO_LINGER with a time of 0: close(2) resets the connection.
 RESET = struct.pack("ii", 1, 0)
 
 
-class Wire:
-    """A stream socket, what was received and not yet used, and the timeouts. For one greenlet."""
+class Connection:
+    """A stream socket, its received but unused bytes, and its timeouts. For one greenlet."""
 
     __slots__ = (
         "_direct",
-        "_idle_time",
+        "_idle_timeout",
+        "_left_waiting",
         "_scanner",
         "_timeout",
         "buffer",
         "error",
-        "handed_over",
-        "idle",
         "last",
         "limits",
-        "new",
         "position",
         "relay",
         "short",
         "sock",
+        "state",
     )
 
     def __init__(self, sock: Any, limits: Limits) -> None:
         self.sock = sock
-        # Whether its methods are those of green sockets, which need not be looked up then.
+        # Whether the methods are those of green sockets, which then need no lookup.
         self._direct = type(sock) is socket.socket
         self.limits = limits
-        self._idle_time = limits.idle_time
-        # A head that is no longer than this exceeds no limit.
+        self._idle_timeout = limits.idle_timeout
+        # A head up to this length exceeds no limit.
         self.short = min(limits.request_line, limits.field, limits.head)
         self._scanner = HeadScanner(limits)
-        # What was received; unless it is empty, some of it was not used: what is at `position` and after it.
+        # The received bytes. Unless it is empty, the bytes from `position` on are unused.
         self.buffer = b""
         self.position = 0
-        # Whether it waits for a request of which nothing has come: a server that stops may close it.
-        self.idle = True
-        # Whether nothing has ever come.
-        self.new = True
-        # What went wrong when something was sent: nothing more can be said to the client.
+        # NEW, IDLE, ACTIVE or HANDED_OVER.
+        self.state = NEW
+        # Set when a request arrives or the wait for it ends; made by the first `wait_for_request`.
+        self._left_waiting: Event | None = None
+        # The error of a send: nothing more can be sent to the client then.
         self.error: OSError | None = None
-        # Whether the response to come is the last one.
+        # Whether the next response is the last one.
         self.last = False
-        # Whether the application took the socket for another protocol.
-        self.handed_over = False
-        # What passes the connection to the application, if bytes after the request had been received by then.
+        # The relay to the application, if bytes after the request had been received before the hand-over.
         self.relay: Any = None
         self._timeout: float | None = -1.0
 
     def wait_at_most(self, seconds: float | None) -> None:
-        """Set the time that the socket's next operations may wait."""
+        """Set the timeout of the socket's next operations, in seconds."""
         # Each settimeout is a system call.
         if seconds != self._timeout:
             self.sock.settimeout(seconds)
@@ -87,28 +86,41 @@ class Wire:
         """Wait for the first bytes of a request; return False if the client sends no more."""
         if self.buffer:
             return True
-        seconds = self._idle_time
+        seconds = self._idle_timeout
         if self.last:
-            seconds = FIRST_TIME if self.new else LAST_TIME
+            seconds = FIRST_TIMEOUT if self.state == NEW else LAST_TIMEOUT
         if self._timeout != seconds:
             self.wait_at_most(seconds)
-        self.idle = True
+        if self.state != NEW:
+            self.state = IDLE
         try:
             self.buffer = receive_bytes(self.sock, CHUNK, 0) if self._direct else self.sock.recv(CHUNK)
         except (TimeoutError, ConnectionError):
             self._end_tls()
             return False
         finally:
-            self.idle = False
-        if not self.buffer:
-            return False
-        self.new = False
-        return True
+            self.state = ACTIVE
+            if self._left_waiting is not None:
+                self._notify()
+        return bool(self.buffer)
+
+    def wait_for_request(self, seconds: float) -> None:
+        """Wait in another greenlet until a request arrives or the wait for it ends, for at most `seconds`."""
+        if self.state <= IDLE and seconds > 0:
+            if self._left_waiting is None:
+                self._left_waiting = Event()
+            self._left_waiting.wait(seconds)
+
+    def _notify(self) -> None:
+        left, self._left_waiting = self._left_waiting, None
+        assert left is not None
+        left.set()
 
     def read_head(self) -> bytes | None:
-        """Return the head that `begin` found, without the empty line after it; None if the client breaks it off.
+        """Return the head that `begin` found, without the empty line after it.
 
-        RequestError for one that is malformed, too long or too slow.
+        Return None if the client does not complete it. Raise RequestError for a head that is malformed, too long or
+        too slow.
         """
         scanner = self._scanner
         scanner.restart()
@@ -121,15 +133,15 @@ class Wire:
         return head
 
     def _rest_of_head(self) -> bytes | None:
-        """Return the head of which `buffer` has the first part, and receive the others."""
+        """Return the head whose first part is in `buffer`, after receiving the rest."""
         scanner = self._scanner
         limits = self.limits
-        deadline = None if limits.head_time is None else monotonic() + limits.head_time
+        deadline = None if limits.head_timeout is None else monotonic() + limits.head_timeout
         head = bytearray()
         end = -1
         while end < 0:
             head += self.rest()
-            # An empty line alone begins no request.
+            # An empty line alone does not begin a request.
             if not self._receive_more(deadline, begun=len(head) > 2 * scanner.skipped):
                 return None
             end = scanner.scan(self.buffer, 0)
@@ -138,7 +150,10 @@ class Wire:
         return bytes(head[2 if scanner.skipped else 0 : -4])
 
     def _receive_more(self, deadline: float | None, begun: bool) -> bool:
-        """Receive into `buffer` more of a head; return False if the client is gone, or has not `begun` a request."""
+        """Receive more of a head into `buffer`.
+
+        Return False if the client has left, or has not `begun` a request in time.
+        """
         left = None if deadline is None else deadline - monotonic()
         try:
             if left is not None and left <= 0:
@@ -148,20 +163,20 @@ class Wire:
         except TimeoutError:
             if not begun:
                 return False
-            raise RequestError(TOO_SLOW, "the head didn't come in time") from None
+            raise RequestError(TOO_SLOW, "head not received in time") from None
         except ConnectionError:
             return False
         return bool(self.buffer)
 
     def rest(self) -> bytes:
-        """Remove from `buffer` what was not used, and return it."""
+        """Remove the unused bytes from `buffer` and return them."""
         data = self.buffer[self.position :] if self.position else self.buffer
         self.buffer = b""
         self.position = 0
         return data
 
     def advance(self, position: int) -> None:
-        """Drop what is before `position` in `buffer`. The cost does not depend on what comes after it."""
+        """Drop the bytes before `position` in `buffer`. The cost does not depend on the bytes after it."""
         if position < len(self.buffer):
             self.position = position
         else:
@@ -169,7 +184,7 @@ class Wire:
             self.position = 0
 
     def take(self, view: memoryview) -> int:
-        """Move the first bytes of `buffer` into `view`, and return their count."""
+        """Move the first bytes of `buffer` into `view` and return their number."""
         position = self.position
         count = min(len(view), len(self.buffer) - position)
         if count:
@@ -178,25 +193,28 @@ class Wire:
         return count
 
     def receive(self, seconds: float | None) -> int:
-        """Receive into `buffer`, which is empty, and return the count; 0 at the end. TimeoutError after `seconds`."""
+        """Receive into `buffer`, which is empty; return the number of bytes, 0 at the end.
+
+        TimeoutError after `seconds`.
+        """
         self.wait_at_most(seconds)
         self.buffer = self.sock.recv(CHUNK)
         return len(self.buffer)
 
     def receive_into(self, view: memoryview, seconds: float | None) -> int:
-        """Receive some bytes into `view` and return the count; 0 at the end. TimeoutError after `seconds`."""
+        """Receive some bytes into `view`; return their number, 0 at the end. TimeoutError after `seconds`."""
         self.wait_at_most(seconds)
         return self.sock.recv_into(view)  # type: ignore[no-any-return]
 
     # -- Sending
 
     def send(self, data: bytes) -> None:
-        """Send all. TimeoutError if the client takes nothing in for `Limits.write_time`."""
+        """Send all bytes. Raise TimeoutError if the client reads nothing for `Limits.write_timeout`."""
         try:
             try:
                 sent = send_bytes(self.sock, data, 0) if self._direct else self.sock.send(data)
             except TimeoutError:
-                # The time was that of another duty.
+                # The timeout was set for another operation.
                 sent = 0
             if sent != len(data):
                 self._send_rest(memoryview(data), sent)
@@ -205,13 +223,13 @@ class Wire:
             raise
 
     def _send_rest(self, data: memoryview, sent: int) -> None:
-        self.wait_at_most(self.limits.write_time)
+        self.wait_at_most(self.limits.write_timeout)
         while sent < len(data):
             sent += self.sock.send(data[sent:])
 
     def send_file(self, file: Any, offset: int, count: int) -> int:
-        """Send `count` bytes of a file from `offset` with sendfile(2), where that can be; return how many went."""
-        self.wait_at_most(self.limits.write_time)
+        """Send `count` bytes of a file from `offset`, with sendfile(2) if possible; return how many were sent."""
+        self.wait_at_most(self.limits.write_timeout)
         try:
             return self.sock.sendfile(file, offset, count)  # type: ignore[no-any-return]
         except OSError as error:
@@ -221,7 +239,7 @@ class Wire:
     # -- The end
 
     def reset(self) -> None:
-        """Make the close that follows one that the client sees as an error, not as the end of a response."""
+        """Make the client see the close that follows as an error, not as the end of a response."""
         self.error = self.error or ConnectionAbortedError("the connection was reset")
         try:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -229,20 +247,20 @@ class Wire:
             pass
 
     def linger(self) -> None:
-        """Send the end of the stream and drop what still comes, for two seconds at most.
+        """Send the end of the stream and drop received bytes, for two seconds at most.
 
-        A close with bytes unread resets the connection, and the client may lose the answer (RFC 9112 9.6).
+        A close while bytes are unread resets the connection, and the client may lose the answer (RFC 9112 9.6).
         """
         if self.error is not None:
             return
         deadline = monotonic() + 2
         try:
             if hasattr(self.sock, "unwrap"):
-                # TLS has an end of its own, without which the client can't tell it from an attack.
+                # TLS has an end of its own, without which the client can't distinguish it from an attack.
                 self.wait_at_most(1)
                 self.sock.unwrap()
             self.sock.shutdown(socket.SHUT_WR)
-            # A limit of its own: a client that goes on sending cannot keep the server.
+            # The number of reads is limited too: a client that sends without pause can't occupy the server.
             for _ in range(64):
                 left = deadline - monotonic()
                 if left <= 0:
@@ -254,40 +272,43 @@ class Wire:
             pass
 
     def hand_over(self) -> tuple[Any, bytes]:
-        """Return the socket, without a timeout, and what came after the head: another protocol begins there."""
-        self.handed_over = True
+        """Return the socket, without a timeout, and the bytes after the head, where another protocol begins."""
+        self.state = HANDED_OVER
         self.wait_at_most(None)
         return self.sock, self.rest()
 
     def finish(self) -> None:
-        """Let the next response be the last one; without a request under way, serve one only if it has come."""
+        """Make the next response the last one.
+
+        Without a request in flight, serve only a request that was received already.
+        """
         self.last = True
-        if not self.idle or (hasattr(self.sock, "unwrap") and self._has_come()):
+        if self.state > IDLE or (hasattr(self.sock, "unwrap") and self._has_received()):
             return
         self._end_tls()
         try:
-            # Not the method of a TLS socket: without its TLS layer the answer would go out as plain text.
+            # A TLS socket's own method would drop its TLS layer, and the answer would be sent as plain text.
             socket.socket.shutdown(self.sock, socket.SHUT_RD)
         except OSError:
             pass
 
-    def _has_come(self) -> bool:
-        """Tell whether there is something to read, be it TLS's."""
+    def _has_received(self) -> bool:
+        """Return whether the socket has received bytes, TLS's included."""
         self.wait_at_most(0)
         try:
             return bool(socket.socket.recv(self.sock, 1, socket.MSG_PEEK))
         except OSError:
             return False
         finally:
-            self.wait_at_most(LAST_TIME)
+            self.wait_at_most(LAST_TIMEOUT)
 
     def _end_tls(self) -> None:
-        """Tell the client, where there is TLS, that nothing more comes; without waiting for its answer."""
+        """Send the end of TLS, if the connection has TLS, without waiting for the client's answer."""
         if not hasattr(self.sock, "unwrap"):
             return
         self.wait_at_most(0)
         try:
             self.sock.unwrap()
         except (OSError, ValueError):
-            # It need not answer; and the layer may be gone.
+            # The client need not answer, and the TLS layer may have ended.
             pass

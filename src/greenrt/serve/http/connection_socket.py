@@ -1,15 +1,15 @@
-"""``gunicorn.socket`` and ``werkzeug.socket``: the connection, for libraries that look for it in the environ."""
+"""The environ's ``gunicorn.socket`` and ``werkzeug.socket``, where libraries look for the connection."""
 
 from collections.abc import Callable
 from functools import partial
 
 from greenrt._typing import Any
-from greenrt.serve.http.connection import Wire
+from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.relay import Relay
 
 __all__ = ["ConnectionSocket"]
 
-# Methods that tell something about the connection, or set options: the server goes on with it.
+# Methods that only describe the connection or set its options: the server keeps the connection.
 ABOUT_CONNECTION = frozenset(
     """
     cipher compression get_channel_binding getpeercert getpeername getsockname getsockopt pending
@@ -19,34 +19,35 @@ ABOUT_CONNECTION = frozenset(
 ABOUT_DESCRIPTOR = frozenset(
     "fileno get_inheritable getblocking gettimeout set_inheritable timeout".split(),
 )
-# Methods that return or leave something that uses the socket.
+# Methods after which another object uses the socket.
 LENDING = frozenset("detach dup makefile share".split())
-# The methods of a TLS socket, in those of the plain socket that stands for it.
+# The methods of a TLS socket, by those of the plain socket that replaces it.
 PLAIN = {"read": "recv", "write": "send"}
 
 
 class ConnectionSocket:
-    """The socket of a connection. The first call that sends, receives or closes takes the connection from the server.
+    """The socket of a connection. The first call that sends, receives or closes takes it from the server.
 
-    If the server has received bytes after the request, they go through a `Relay`: from the first such call on,
-    `fileno` is another one, at which `select` and its like find these bytes. With TLS, `fileno` has the same effect,
-    since only the TLS layer knows what it has decrypted. The relay lasts until the application returns.
+    If the server has received bytes after the request, they pass through a `Relay`. From the first such call on,
+    `fileno` is another descriptor, on which `select` and similar functions find these bytes. With TLS, `fileno` has
+    the same effect, since only the TLS layer knows which bytes it has decrypted. The relay lasts until the
+    application returns.
     """
 
-    __slots__ = ("_calls", "_descriptor", "_hand_over", "_lent", "_sock", "_wire")
+    __slots__ = ("_calls", "_connection", "_descriptor", "_hand_over", "_lent", "_sock")
 
-    def __init__(self, wire: Wire, hand_over: Callable[[], tuple[Any, bytes]]) -> None:
-        self._wire = wire
-        # What it is about is the client's connection; what sends and receives may be the relay's socket.
-        self._sock = self._descriptor = wire.sock
+    def __init__(self, connection: Connection, hand_over: Callable[[], tuple[Any, bytes]]) -> None:
+        self._connection = connection
+        # `_sock` is the client's socket. `_descriptor` sends and receives, and may be the relay's socket.
+        self._sock = self._descriptor = connection.sock
         self._hand_over: Callable[[], tuple[Any, bytes]] | None = hand_over
-        # How many calls are under way in the client's socket, and whether other objects use it: then a relay would
-        # compete with them for its bytes.
+        # How many calls use the client's socket now, and whether other objects use it. A relay would then compete
+        # with them for the bytes.
         self._calls = 0
         self._lent = False
 
     def _take(self) -> Any:
-        """Return the socket that sends and receives, which the server leaves alone from now on."""
+        """Return the socket that sends and receives; the server does not use it from now on."""
         if self._hand_over is not None:
             _, early = self._hand_over()
             self._hand_over = None
@@ -55,15 +56,15 @@ class ConnectionSocket:
         return self._descriptor
 
     def _relay(self, early: bytes) -> None:
-        """Let the rest of the connection go through a relay. The timeout is the application's."""
+        """Pass the rest of the connection through a relay, which keeps the application's timeout."""
         timeout = self._sock.gettimeout()
-        self._wire.relay = Relay(self._sock, early)
+        self._connection.relay = Relay(self._sock, early)
         self._sock.settimeout(None)
-        self._descriptor = self._wire.relay.application_side
+        self._descriptor = self._connection.relay.application_side
         self._descriptor.settimeout(timeout)
 
     def _may_hide_bytes(self) -> bool:
-        """Tell whether its descriptor says too little, and a relay can help."""
+        """Return whether the descriptor may hide received bytes and a relay can help."""
         taken = self._hand_over is None and self._descriptor is self._sock
         return taken and hasattr(self._sock, "pending") and not self._calls and not self._lent
 
@@ -72,7 +73,8 @@ class ConnectionSocket:
         if sock is not self._sock and not hasattr(sock, name):
             if name not in PLAIN:
                 raise NotImplementedError(
-                    f"{name} of TLS: bytes were received with the request, so this connection has no TLS of its own"
+                    f"{name} of TLS is not available: bytes were received with the request, "
+                    "so a plain socket replaces this one"
                 )
             name = PLAIN[name]
         if name in LENDING:
@@ -89,7 +91,7 @@ class ConnectionSocket:
                 self._relay(b"")
             return getattr(self._descriptor, name)
         found = getattr(self._sock, name)
-        # Looking at it, as templates and debuggers do, does not take the connection.
+        # Looking up a method, as templates and debuggers do, does not take the connection.
         if name in ABOUT_CONNECTION or name.startswith("_") or not callable(found):
             return found
         return partial(self._call, name)

@@ -2,14 +2,16 @@ import cython
 
 from greenrt.serve.http.response_head cimport Head
 from greenrt.serve.http.request_head cimport Heads
-from greenrt.serve.http.connection cimport Wire
+from greenrt.serve.http.connection cimport Connection
 
+
+cdef int HANDED_OVER
 
 cdef bint _is_bodiless(int code)
 cdef bytes _as_bytes(object part)
 
 cdef class Exchange:
-    cdef public Wire wire
+    cdef public Connection connection
     cdef public dict environ
     cdef readonly object body
     cdef readonly str method, target
@@ -18,18 +20,18 @@ cdef class Exchange:
     cdef readonly bint modern
     cdef public bint is_head, reusable, started, chunked
 
-    @cython.locals(wire=Wire)
+    @cython.locals(connection=Connection)
     cpdef bint run(self, object application) except -1
     cdef _answer(self, object application)
     cdef _take_line(self, Heads heads)
     @cython.locals(body=bytes)
     cdef _send_list(self, object parts)
-    @cython.locals(wire=Wire)
+    @cython.locals(connection=Connection)
     cdef _send_parts(self, object parts)
-    @cython.locals(head=Head, wire=Wire)
+    @cython.locals(head=Head, connection=Connection)
     cdef _send_file(self, object wrapper)
     cdef _check_length(self)
     @cython.locals(head=Head, lines=list, length=Py_ssize_t)
     cdef bytes _start(self, Py_ssize_t whole)
-    @cython.locals(wire=Wire, left=Py_ssize_t, size=Py_ssize_t, excess=Py_ssize_t)
+    @cython.locals(connection=Connection, left=Py_ssize_t, size=Py_ssize_t, excess=Py_ssize_t)
     cdef _send(self, bytes prefix, bytes data)

@@ -1,4 +1,4 @@
-"""One request and its response: what PEP 3333 asks of a server."""
+"""One request and its response: the server's side of PEP 3333."""
 
 import io
 import os
@@ -6,22 +6,26 @@ import stat
 from collections.abc import Callable
 
 from greenrt._typing import Any
-from greenrt.serve.http.connection import Wire
+from greenrt.serve.http.connection import Connection
+from greenrt.serve.http.connection_state import HANDED_OVER
 from greenrt.serve.http.request_body import NO_BODY
 from greenrt.serve.http.request_head import Heads
 from greenrt.serve.http.response_head import Head
 
 __all__ = ["Exchange", "FileWrapper"]
 
-# A body in parts that is no longer than this goes out in one piece.
+# A body in several parts up to this length is sent in one piece.
 JOINED = 65536
-# A part that is no longer than this is copied to go out with what comes before it. Each client that is slow to read
-# would hold the copy of a longer one.
+# A part up to this length is copied, so that it is sent together with the bytes before it. Each client that is slow
+# to read would hold the copy of a longer one.
 COPIED = 16384
 
 
 class FileWrapper:
-    """``wsgi.file_wrapper``: an iterable over a file; a plain binary file of `io` is sent with sendfile(2)."""
+    """The class for ``wsgi.file_wrapper``: an iterable over a file.
+
+    A plain binary file of `io` is sent with sendfile(2).
+    """
 
     def __init__(self, file: Any, block_size: int = 65536) -> None:
         self.file = file
@@ -40,15 +44,16 @@ class FileWrapper:
 
 
 class Exchange:
-    """A request, and the response to it.
+    """A request and the response to it.
 
-    `body`: what ``wsgi.input`` reads from. `reusable`: whether the connection can carry another exchange, at first
-    whether the client wants that.
+    `body` is what ``wsgi.input`` reads from. `reusable` says whether the connection can carry another exchange; at
+    first it says whether the client wants that.
     """
 
     __slots__ = (
         "body",
         "chunked",
+        "connection",
         "environ",
         "head",
         "is_head",
@@ -59,32 +64,34 @@ class Exchange:
         "sent",
         "started",
         "target",
-        "wire",
     )
 
-    def __init__(self, wire: Wire, heads: Heads, environ: dict[str, Any], body: Any, reusable: bool) -> None:
-        self.wire = wire
+    def __init__(
+        self, connection: Connection, heads: Heads, environ: dict[str, Any], body: Any, reusable: bool
+    ) -> None:
+        self.connection = connection
         self.environ = environ
         self.body = body
         self._take_line(heads)
         self.reusable = reusable
         self.head: Head | None = None
-        # Whether the head is on its way: nothing can be changed then.
+        # Whether the head has been sent, or is being sent: it can't be changed then.
         self.started = False
-        # Bytes of the body that went out, and those of the announced length that have not; -1 if none was announced.
+        # The number of bytes of the body that were sent, and of the announced length that were not; -1 without an
+        # announced length.
         self.sent = 0
         self.left = -1
         self.chunked = False
 
     def _take_line(self, heads: Heads) -> None:
-        """Keep the request line as it came: the environ is the application's."""
+        """Keep the request line as it was received, because the application may change the environ."""
         self.method = heads.method
         self.target = heads.target
         self.modern = heads.modern
         self.is_head = self.method == "HEAD"
 
     def shown(self) -> str:
-        """Return what logs call it: nothing of the query, which may be secret."""
+        """Return the request's name in logs, without the query, which may be secret."""
         return f"{self.method} {self.target.partition('?')[0]}"
 
     # -- What the application calls
@@ -92,7 +99,10 @@ class Exchange:
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[..., None]:
-        """See PEP 3333. TypeError and ValueError for a status or headers that can't be sent."""
+        """Set the status and the headers; see PEP 3333. Return `write`.
+
+        Raise TypeError or ValueError for a status or headers that can't be sent.
+        """
         if exc_info is not None:
             try:
                 if self.started:
@@ -100,12 +110,12 @@ class Exchange:
             finally:
                 exc_info = None
         elif self.head is not None:
-            raise AssertionError("start_response was called before; a second call must pass exc_info")
+            raise AssertionError("start_response was called already; pass exc_info to the second call")
         self.head = Head(status, headers)
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Send a part of the body, after the head if that has not gone out. See PEP 3333."""
+        """Send a part of the body, after the head if that has not been sent. See PEP 3333."""
         part = data if type(data) is bytes else _as_bytes(data)
         if self.started:
             self._send(b"", part)
@@ -115,18 +125,20 @@ class Exchange:
     # -- The course of a response
 
     def run(self, application: Any) -> bool:
-        """Call the application and send what it returns. What it raises is raised, after its close().
+        """Call the application and send what it returns; return whether the next request can be read at once.
 
-        Returns whether the next request can be read with nothing else to be done.
+        An exception of the application propagates, after the call of its result's close().
         """
         self._answer(application)
-        wire = self.wire
-        return self.reusable and self.body is NO_BODY and not wire.last and not wire.handed_over
+        connection = self.connection
+        return (
+            self.reusable and self.body is NO_BODY and not connection.last and connection.state != HANDED_OVER
+        )
 
     def _answer(self, application: Any) -> None:
         result = application(self.environ, self.start_response)
         try:
-            if self.wire.handed_over:
+            if self.connection.state == HANDED_OVER:
                 return
             kind = type(result)
             if (kind is list or kind is tuple) and self.head is not None and not self.started:
@@ -140,22 +152,22 @@ class Exchange:
                 result.close()
 
     def fail(self, status: str) -> None:
-        """Answer that it failed, if nothing has been answered; else make the client see that the rest is missing."""
+        """Answer with `status` if no answer has begun; otherwise make the client notice that the rest is missing."""
         self.reusable = False
-        if self.wire.handed_over:
+        if self.connection.state == HANDED_OVER:
             return
         if self.started:
-            # With all that was announced sent, the response is whole whatever else went wrong. The answer to HEAD is
+            # If all announced bytes were sent, the response is whole in spite of the failure. The answer to HEAD is
             # whole with its head.
             if self.left != 0 and not self.is_head:
-                self.wire.reset()
+                self.connection.reset()
             return
         body = status.encode() + b"\n"
         self.head = Head(status, [("Content-Type", "text/plain")])
         self._send(self._start(len(body)), body)
 
     def _send_list(self, parts: Any) -> None:
-        """Send a body that is there as a whole: its length is known, and a short one goes out with the head."""
+        """Send a body that is complete: its length is known, and a short one is sent together with the head."""
         if len(parts) == 1:
             part = parts[0]
             body = part if type(part) is bytes else _as_bytes(part)
@@ -174,35 +186,35 @@ class Exchange:
 
     def _send_parts(self, parts: Any) -> None:
         for part in parts:
-            # An empty part says nothing; but one of a wrong type says that something is wrong.
+            # An empty part is skipped, but one of a wrong type is an error.
             if type(part) is not bytes:
                 part = _as_bytes(part)
             if part:
                 self.write(part)
                 if self.is_head:
                     return
-        if self.wire.handed_over:
+        if self.connection.state == HANDED_OVER:
             # A generator has taken the connection.
             return
         if not self.started:
             if self.head is None:
-                raise AssertionError("the application returned without calling start_response")
+                raise AssertionError("the application returned without calling start_response; call it first")
             self._send(self._start(0), b"")
         else:
             if self.chunked:
-                wire = self.wire
-                wire.send(b"0\r\n\r\n")
+                connection = self.connection
+                connection.send(b"0\r\n\r\n")
             if self.left < 0:
-                # What the application still writes would be taken for a part of the next response.
+                # The client would take later bytes of the application for a part of the next response.
                 self.left = 0
         self._check_length()
 
     def _send_file(self, wrapper: FileWrapper) -> None:
-        """Send a file, with sendfile(2) where the file is one of the kernel's."""
+        """Send a file, with sendfile(2) if it is a file of the kernel's."""
         head, file = self.head, wrapper.file
         assert head is not None
         status = None
-        # Readers that decompress or decrypt, and text, have descriptors too.
+        # Readers that decompress or decrypt, and text files, have descriptors too.
         if _is_plain_file(file):
             try:
                 status = os.fstat(file.fileno())
@@ -214,9 +226,9 @@ class Exchange:
             return
         there = max(0, status.st_size - offset)
         count = there if head.length < 0 else min(there, head.length)
-        wire = self.wire
-        wire.send(self._start(count))
-        sent = wire.send_file(file, offset, count) if count else 0
+        connection = self.connection
+        connection.send(self._start(count))
+        sent = connection.send_file(file, offset, count) if count else 0
         self.sent += sent
         self.left -= sent
         self._check_length()
@@ -228,34 +240,34 @@ class Exchange:
             )
 
     def _start(self, whole: int) -> bytes:
-        """Return the head as it is sent; `whole` is the length of the body, -1 where that is not known."""
+        """Return the encoded head; `whole` is the length of the body, or -1 if it is unknown."""
         head = self.head
-        if self.wire.handed_over:
+        if self.connection.state == HANDED_OVER:
             raise AssertionError("the connection was handed over to another protocol; send with its socket")
         if head is None:
-            raise AssertionError("the application sends a body before it called start_response")
+            raise AssertionError("the application sent a body before it called start_response; call it first")
         body = self.body
         if head.code == 101 and body is not NO_BODY:
-            # The other protocol begins after the body, and RFC 9110 7.8 wants "100 Continue" before 101.
+            # The other protocol begins after the body, and "100 Continue" must precede 101 (RFC 9110 7.8).
             body.drain()
         lines = head.lines
         length = head.length
         if _is_bodiless(head.code):
             self.left = 0
             if head.code == 205:
-                # RFC 9110 15.3.6: no content, in the framing of other statuses.
+                # 205 has no content, but the framing of other statuses (RFC 9110 15.3.6).
                 length = 0
             elif head.code != 304:
-                # RFC 9110 8.6: none with 1xx and 204.
+                # 1xx and 204 have no Content-Length (RFC 9110 8.6).
                 length = -1
         else:
-            # The answer to HEAD need not have the length, and an empty body doesn't tell it.
+            # The answer to HEAD need not have the length, and an empty body does not tell it.
             if length < 0 and (whole or not self.is_head):
                 length = whole
             self.left = length
             if length < 0 and not self.is_head:
                 if not self.modern:
-                    # The end of the connection is the end of the body.
+                    # The end of the connection ends the body.
                     self.reusable = False
                 else:
                     self.chunked = True
@@ -263,7 +275,7 @@ class Exchange:
         if length >= 0:
             lines.append(f"Content-Length: {length}")
         # After 101 another protocol begins, and nothing of it must be read as a request.
-        if head.wants_close or self.wire.last or head.code == 101:
+        if head.wants_close or self.connection.last or head.code == 101:
             self.reusable = False
         if body is not NO_BODY and not body.answer(whole >= 0):
             self.reusable = False
@@ -276,7 +288,10 @@ class Exchange:
         return "\r\n".join(lines).encode("latin-1")
 
     def _send(self, prefix: bytes, data: bytes) -> None:
-        """Send `prefix` and, framed, `data`. ValueError if that is more than was announced, after what was."""
+        """Send `prefix` and, framed, `data`.
+
+        Raise ValueError if `data` exceeds the announced length, after sending the announced part.
+        """
         if self.is_head:
             data = b""
         left = self.left
@@ -285,24 +300,24 @@ class Exchange:
         if left >= 0:
             excess = size - left
             if excess > 0:
-                # What is too much would be taken for the next response.
+                # The client would take the excess for the next response.
                 data, size = data[:left], left
                 self.reusable = False
             self.left = left - size
         self.sent += size
         if size and self.chunked:
             prefix += b"%x\r\n" % size
-        wire = self.wire
+        connection = self.connection
         if size > COPIED:
             if prefix:
-                wire.send(prefix)
-            wire.send(data)
+                connection.send(prefix)
+            connection.send(data)
             if self.chunked:
-                wire.send(b"\r\n")
+                connection.send(b"\r\n")
         elif size:
-            wire.send(prefix + data + b"\r\n" if self.chunked else prefix + data)
+            connection.send(prefix + data + b"\r\n" if self.chunked else prefix + data)
         elif prefix:
-            wire.send(prefix)
+            connection.send(prefix)
         if excess > 0:
             raise ValueError(
                 f"the application wrote more than the {self.sent} bytes of body that the response has"
@@ -310,20 +325,20 @@ class Exchange:
 
 
 def _is_bodiless(code: int) -> bool:
-    """Tell whether a response with this status has no body; RFC 9110 6.4.1 and 15.3.6."""
+    """Return whether a response with this status has no body (RFC 9110 6.4.1 and 15.3.6)."""
     return code < 200 or code == 204 or code == 205 or code == 304
 
 
 def _as_bytes(part: Any) -> bytes:
-    """Return a part of the body as plain bytes: TypeError unless it is bytes, a bytearray or a memoryview."""
+    """Return a part of the body as plain bytes. Raise TypeError unless it is bytes, a bytearray or a memoryview."""
     if isinstance(part, bytes | bytearray | memoryview):
-        # By the buffer protocol, whatever a subclass says of itself.
+        # The buffer protocol reads the bytes, whatever the methods of a subclass return.
         return bytes(memoryview(part))
-    raise TypeError(f"the body must be in bytes, not {type(part).__name__}")
+    raise TypeError(f"the body must be bytes, not {type(part).__name__}")
 
 
 def _is_plain_file(file: Any) -> bool:
-    """Tell whether reading `file` gives the bytes of its descriptor, unchanged."""
+    """Return whether reading `file` gives the unchanged bytes of its descriptor."""
     if type(file) is io.BufferedReader or type(file) is io.BufferedRandom:
         file = file.raw
     return type(file) is io.FileIO

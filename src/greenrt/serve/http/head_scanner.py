@@ -1,4 +1,4 @@
-"""The scan of a request head: where the head ends, and the first byte at which it breaks the grammar or a limit."""
+"""Find the end of a request head, and the first byte at which it breaks the grammar or a limit."""
 
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.protocol import BAD_REQUEST, CLASSES, IN_TARGET, IN_TEXT, IN_TOKEN, RequestError
@@ -7,12 +7,12 @@ __all__ = ["HeadScanner"]
 
 TOO_LARGE = "431 Request Header Fields Too Large"
 
-# What the next byte belongs to.
+# The states: what the next byte belongs to.
 START, METHOD, TARGET_START, TARGET, VERSION, FIELD, NAME, VALUE = 0, 1, 2, 3, 4, 5, 6, 7
-# After a CR: what the LF ends.
+# States after a CR: what the LF ends.
 EMPTY_LINE, LINE, HEAD = 8, 9, 10
 DONE = 11
-# For each state, the class of the bytes that leave it as it is.
+# For each state, the class of the bytes that do not change it.
 RUNS = bytes((0, IN_TOKEN, 0, IN_TARGET, 0, 0, IN_TOKEN, IN_TEXT, 0, 0, 0, 0))
 
 # Versions as big-endian numbers.
@@ -21,12 +21,12 @@ HTTP_1_1 = int.from_bytes(b"HTTP/1.1", "big")
 
 
 class HeadScanner:
-    """Scans the heads of one connection; each head may arrive in any number of pieces.
+    """Scan the request heads of one connection; each head may arrive in any number of pieces.
 
-    The scanner judges a head byte by byte, so the pieces change neither the verdict nor the cost: it reads each byte
-    once. The grammar is RFC 9112's with none of its leniencies.
+    The scanner judges a head byte by byte and reads each byte once, so the pieces change neither the verdict nor the
+    cost. The grammar is that of RFC 9112 with none of its leniencies.
 
-    `skipped`: whether an empty line stood before the head.
+    `skipped` says whether an empty line preceded the head.
     """
 
     __slots__ = (
@@ -54,15 +54,15 @@ class HeadScanner:
         """Prepare for the next head."""
         self.skipped = False
         self._state = START
-        # Offsets in the head, which begins after the empty line: of the next byte, and of the current line.
+        # Offsets of the next byte and of the current line. The head begins after the empty line.
         self._scanned = self._line_start = 0
         self._fields = 0
         self._version = self._version_size = 0
 
     def scan(self, data: bytes, start: int) -> int:
-        """Scan the next piece, `data` from `start`. Return the position after the head, -1 if more must come.
+        """Scan the next piece, `data` from `start`; return the position after the head, or -1 if the head goes on.
 
-        RequestError at the first byte that no valid request has there, or that exceeds a limit.
+        Raise RequestError at the first byte that no valid request has there, or that exceeds a limit.
         """
         raw = data
         classes = CLASSES
@@ -70,7 +70,7 @@ class HeadScanner:
         size = len(data)
         state = self._state
         position = start
-        # From here to offsets in the head.
+        # The difference between positions in `data` and offsets in the head.
         shift = self._scanned - start
         bound = self._bound() - shift
         while True:
@@ -83,7 +83,7 @@ class HeadScanner:
             byte = raw[position]
             if position >= bound and byte != 0x0D and byte != 0x0A:
                 raise self._too_long()
-            # Each field has these two: no call for them.
+            # Each field has these two transitions; a call for them would be slow.
             if state == NAME and byte == 0x3A:
                 state = VALUE
             elif state == VALUE and byte == 0x0D:
@@ -103,24 +103,25 @@ class HeadScanner:
         return -1
 
     def _bound(self) -> int:
-        """Return the offset from which on only CR and LF may come: the line, or the head, is as long as allowed."""
+        """Return the offset at which the line or the head is as long as allowed; only CR and LF may follow."""
         limit = self._field_limit if self._line_start else self._request_line_limit
         return min(self._line_start + limit, self._head_limit)
 
     def _too_long(self) -> RequestError:
         limit = self._field_limit if self._line_start else self._request_line_limit
         if self._line_start + limit > self._head_limit:
-            return RequestError(TOO_LARGE, f"a head of more than {self._head_limit} bytes")
+            return RequestError(TOO_LARGE, f"head of more than {self._head_limit} bytes")
         if self._line_start:
-            return RequestError(TOO_LARGE, f"a header field of more than {limit} bytes")
-        return RequestError("414 URI Too Long", f"a request line of more than {limit} bytes")
+            return RequestError(TOO_LARGE, f"header field of more than {limit} bytes")
+        return RequestError("414 URI Too Long", f"request line of more than {limit} bytes")
 
     def _step(self, state: int, byte: int) -> int:
-        """Return the state after a byte that ends a run, or stands alone. `scan` ends names and values itself."""
+        """Return the state after a byte that ends a run or is a run of its own.
+
+        `scan` ends names and values itself.
+        """
         if state == NAME:
-            raise _bad(
-                "a header field without a colon" if byte == 0x0D else "a header field without a proper name"
-            )
+            raise _bad("header field without a colon" if byte == 0x0D else "malformed header field name")
         if state == LINE:
             if byte == 0x0A:
                 return FIELD
@@ -132,7 +133,7 @@ class HeadScanner:
                 return NAME
             if byte == 0x0D:
                 return HEAD
-            raise _bad("a header field without a proper name")
+            raise _bad("malformed header field name")
         elif state == HEAD:
             if byte == 0x0A:
                 return DONE
@@ -141,26 +142,26 @@ class HeadScanner:
         raise _bad_text(byte)
 
     def _step_in_line(self, state: int, byte: int) -> int:
-        """Do the same in the request line, or before it."""
+        """Return the state after such a byte in the request line, or before it."""
         if state == METHOD:
             if byte == 0x20:
                 return TARGET_START
-            raise _bad("a request line of one part" if byte == 0x0D else "a malformed method")
+            raise _bad("request line without a target" if byte == 0x0D else "malformed method")
         if state in (TARGET_START, TARGET):
             if byte == 0x20 and state == TARGET:
                 return VERSION
             if CLASSES[byte] & IN_TARGET:
                 return TARGET
-            raise _bad("a request line without a version" if byte == 0x0D else "a malformed target")
+            raise _bad("request line without a version" if byte == 0x0D else "malformed target")
         if state == VERSION:
             return self._step_in_version(byte)
         if state == START:
             if CLASSES[byte] & IN_TOKEN:
                 return METHOD
             if byte == 0x0D and not self.skipped:
-                # RFC 9112 2.2: an empty line before the request line is ignored; old clients sent one.
+                # An empty line before the request line is ignored (RFC 9112 2.2); old clients sent one.
                 return EMPTY_LINE
-            raise _bad("no request")
+            raise _bad("malformed request line")
         if state == EMPTY_LINE and byte == 0x0A:
             self.skipped = True
             return START
@@ -173,13 +174,13 @@ class HeadScanner:
                 return LINE
             if _is_http(version):
                 raise RequestError(
-                    "505 HTTP Version Not Supported", "a version other than HTTP/1.1 and HTTP/1.0"
+                    "505 HTTP Version Not Supported", "version other than HTTP/1.1 and HTTP/1.0"
                 )
         elif CLASSES[byte] & IN_TARGET and self._version_size < 8:
             self._version_size += 1
             self._version = self._version << 8 | byte
             return VERSION
-        raise _bad("a malformed version")
+        raise _bad("malformed version")
 
 
 def _bad(why: str) -> RequestError:
@@ -187,13 +188,13 @@ def _bad(why: str) -> RequestError:
 
 
 def _bad_text(byte: int) -> RequestError:
-    """Return the error for a byte that is not text, or a CR and an LF that don't come together."""
+    """Return the error for a byte that is not text, or for a CR and an LF that are not together."""
     if byte < 0x20 and byte != 0x0A and byte != 0x0D:
-        return _bad("a control character in the head")
-    return _bad("a line that doesn't end in CRLF")
+        return _bad("control character in the head")
+    return _bad("line that does not end in CRLF")
 
 
 def _is_http(version: int) -> bool:
-    """Tell whether 8 bytes of a request line are the name and two digits of a version."""
+    """Return whether 8 bytes of a request line are the name and two digits of an HTTP version."""
     text = version.to_bytes(8, "big")
     return text.startswith(b"HTTP/") and text[6:7] == b"." and text[5:6].isdigit() and text[7:].isdigit()

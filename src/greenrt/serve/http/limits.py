@@ -1,4 +1,4 @@
-"""What a client may cost before it is refused."""
+"""Limits on what one client may cost the server."""
 
 from dataclasses import dataclass, fields
 
@@ -6,51 +6,63 @@ from greenrt._typing import Any
 
 __all__ = ["Limits"]
 
-# Where 0 says something: what is allowed is none.
+# Limits that may be 0: nothing of the kind is allowed then.
 _MAY_BE_0 = frozenset(("body", "chunk_extension", "trailers", "unread"))
 
-# Counts and sizes are added to each other in C integers; no socket waits longer than a few centuries (seconds).
+# Compiled code adds counts and sizes in C integers. No socket waits longer than this many seconds.
 _MOST_WHOLE = 1 << 60
 _LONGEST = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits and timeouts of a `WSGIServer`: bytes, seconds and counts. None switches a limit off, where it may.
+    """The limits and timeouts of a `WSGIServer`, in bytes, seconds and counts.
 
-    The defaults bound what one hostile connection can hold to 64 KiB, and to a minute without progress. TypeError and
-    ValueError for a value that is no limit.
+    None switches a limit off, where its type allows None. The defaults bound one hostile connection to 64 KiB of
+    memory, and to a minute without progress. The constructor raises TypeError or ValueError, which names the limit,
+    for an invalid value.
     """
 
-    # The request line (414 if longer), one header field, all of them with the request line (431).
     request_line: int = 8192
+    """The longest request line, in bytes. A longer one is answered with 414."""
     field: int = 8192
+    """The longest header field, in bytes. A longer one is answered with 431."""
     head: int = 32768
+    """The longest request line with all header fields, in bytes. A longer head is answered with 431."""
     fields: int = 100
-    # The request body (413), as announced or, if chunked, as read.
+    """The most header fields. More are answered with 431."""
     body: int | None = 1 << 30
-    # Extensions of one chunk; the trailer fields, which are discarded.
+    """The longest request body, in bytes: announced or, if it is chunked, read. A longer one is answered with 413."""
     chunk_extension: int = 256
+    """The most bytes of the extensions of one chunk. More are answered with 400."""
     trailers: int = 8192
-    # What of a body that the application did not read is read and dropped, to keep the connection.
+    """The most bytes of trailer fields, which are dropped. More are answered with 400."""
     unread: int = 65536
+    """The most bytes of an unread body that are read and dropped, in order to keep the connection."""
 
-    # From the first byte of a request to the end of its head (408); the handshake of TLS.
-    head_time: float | None = 10.0
-    # Between requests.
-    idle_time: float | None = 15.0
-    # A body may come in slowly for `body_time`; the rate, in bytes a second, is asked for after that (408). Only the
-    # time that the application waits for it counts.
-    body_time: float | None = 10.0
+    head_timeout: float | None = 10.0
+    """The longest time from the first byte of a request to the end of its head, in seconds; then 408 is sent.
+
+    Also the longest TLS handshake.
+    """
+    idle_timeout: float | None = 15.0
+    """The longest wait for the next request on a connection, in seconds; then the connection is closed."""
+    body_timeout: float | None = 10.0
+    """How long a body may be slower than `body_rate`, in seconds; then 408 is sent.
+
+    Also the longest pause in a body. Only the time that the application waits for the body counts.
+    """
     body_rate: int = 1024
-    # Without the client taking in anything of a response.
-    write_time: float | None = 30.0
+    """The slowest rate of a body once `body_timeout` is over, in bytes per second."""
+    write_timeout: float | None = 30.0
+    """The longest time in which a client reads nothing of a response, in seconds; then the connection is reset."""
 
-    # Connections at once; more wait in the kernel's queue. Then those of one address, where more are closed.
     connections: int | None = 10_000
+    """The most concurrent connections. More wait in the kernel's queue."""
     connections_per_peer: int | None = None
-    # Requests answered on one connection.
+    """The most concurrent connections of one client (see `StreamServer`). More are closed at once."""
     requests: int | None = None
+    """The most requests on one connection; then the connection is closed."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -58,10 +70,10 @@ class Limits:
 
 
 def _check(name: str, kind: Any, value: Any) -> None:
-    """Check that `value` may be the limit `name`, declared as `kind`."""
+    """Raise TypeError or ValueError unless `value` is valid for the limit `name`, which is declared as `kind`."""
     if value is None:
         if "None" not in str(kind):
-            raise TypeError(f"the limit {name} can't be switched off; give a large number")
+            raise TypeError(f"the limit {name} is None, but it can't be switched off; give a large number")
         return
     whole = "float" not in str(kind)
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):

@@ -1,4 +1,4 @@
-"""What HTTP/1.1 allows: the characters of tokens, values and targets (RFC 9110, RFC 9112); the error for the rest."""
+"""The grammar of HTTP/1.1 (RFC 9110, RFC 9112): its characters, and the error for requests that break it."""
 
 import re
 
@@ -17,15 +17,16 @@ __all__ = [
 
 BAD_REQUEST = "400 Bad Request"
 
-# RFC 9110 5.6.2, for a regular expression.
+# A token as a regular expression (RFC 9110 5.6.2).
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-# RFC 9110 5.5: no control characters but the tab. With empty text, and with spaces around it.
+# The text of a field value, with the spaces around it; it may be empty. No control characters except the tab (RFC
+# 9110 5.5).
 TEXT = r"[^\x00-\x08\x0a-\x1f\x7f]*"
 
 is_token = re.compile(TOKEN).fullmatch
 
-# The bits of `CLASSES`: a character of a token, of a field value, of a request target (RFC 3986 without the "#"), and
-# of a quoted string (RFC 9110 5.6.4) other than the quote and the backslash.
+# The bits in `CLASSES`: characters of a token, of a field value, of a request target (RFC 3986 without the "#"), and
+# of a quoted string (RFC 9110 5.6.4) except the quote and the backslash.
 IN_TOKEN, IN_TEXT, IN_TARGET, IN_QUOTES = 1, 2, 4, 8
 
 
@@ -43,14 +44,14 @@ def _classes_of(byte: int) -> int:
     return found
 
 
-# For each byte, the bits of what it may be a part of.
+# The bits of each byte.
 CLASSES = bytes(map(_classes_of, range(256)))
 
 
 class RequestError(OSError):
-    """A request that is not served; `status` is the answer, and the connection is closed after it.
+    """A request that is refused: the server answers with `status`, such as ``"400 Bad Request"``, and closes.
 
-    Raised also by reads of ``wsgi.input``, where frameworks treat an OSError as the fault of the client.
+    Reads of ``wsgi.input`` raise it too, because frameworks treat an OSError there as the client's fault.
     """
 
     def __init__(self, status: str, why: str) -> None:

@@ -1,6 +1,7 @@
-"""A connection passed through a pair of sockets, so that bytes received before the hand-over are in the kernel again.
+"""Pass a connection through a pair of sockets.
 
-`select`, `poll`, selectors and native threads see them there, and also what a TLS layer has decrypted already.
+Bytes that were received before the hand-over are in the kernel again that way. There `select`, `poll`, selectors and
+native threads find them, and also the bytes that a TLS layer has decrypted already.
 """
 
 from greenrt._hub.greenlet import Greenlet
@@ -14,18 +15,19 @@ CHUNK = 65536
 
 
 class Relay:
-    """Passes bytes between a client's socket and `application_side`, after the bytes in `early`.
+    """Pass bytes between a client's socket and `application_side`, after the bytes in `early`.
 
-    An end of the stream is passed on in each direction; any error of either socket ends both directions.
+    The end of the stream is passed on in each direction. An error of either socket ends both directions.
     """
 
     def __init__(self, sock: Any, early: bytes) -> None:
         self._sock = sock
         self._inner, self.application_side = socket.socketpair()
         for end in (self._inner, self.application_side):
-            # Whatever the default timeout is: the socket that was handed over has none.
+            # The socket that was handed over has no timeout, whatever the default timeout is.
             end.settimeout(None)
-        # At once, so that the caller's next look at the socket finds them; the rest only if the pair cannot hold all.
+        # Send at once, so that the caller finds the bytes when it next looks at the socket. A greenlet sends what
+        # does not fit.
         sent = self._inner.send(early) if early else 0
         self._to_client = Greenlet.spawn(self._pass_to_client)
         self._directions = Group([self._to_client, Greenlet.spawn(self._pass_to_application, early[sent:])])
@@ -44,31 +46,31 @@ class Relay:
         try:
             while data := self._inner.recv(CHUNK):
                 self._sock.sendall(data)
-            # Not the method of a TLS socket, which would drop its TLS layer while the other greenlet reads.
+            # A TLS socket's own method would drop the TLS layer while the other greenlet reads.
             socket.socket.shutdown(self._sock, socket.SHUT_WR)
         except OSError:
             self._break()
 
     def _break(self) -> None:
-        """End both directions; the application reads the end of the stream, and cannot send."""
+        """End both directions: the application reads the end of the stream, and can't send."""
         for sock in (self._sock, self._inner):
             try:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
             except OSError:
-                # It has ended already.
+                # The socket has ended already.
                 pass
 
     def drain(self, seconds: float | None) -> None:
-        """Send what the application has written, for so many seconds at most, and the end of the stream."""
+        """Send what the application has written, for at most `seconds`, and the end of the stream; None: no limit."""
         try:
             self.application_side.shutdown(socket.SHUT_WR)
         except OSError:
-            # The application has closed it.
+            # The application has closed the socket.
             pass
         self._to_client.join(seconds)
 
     def close(self) -> None:
-        """End both directions and close the pair; the client's socket is its owner's."""
+        """End both directions and close the pair. The client's socket stays open: it belongs to the server."""
         self._directions.kill(block=False)
         self._inner.close()
         self.application_side.close()

@@ -1,11 +1,11 @@
-"""The body of a request, as ``wsgi.input``: read as the application asks for it, never beyond its end."""
+"""The body of a request as ``wsgi.input``: read when the application asks for it, and never beyond its end."""
 
 import io
 
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.serve.http.chunked import ChunkDecoder
-from greenrt.serve.http.connection import Wire
+from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.protocol import RequestError
 
 __all__ = ["NO_BODY", "Body", "ChunkedBody", "LengthBody"]
@@ -14,50 +14,50 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class NoBody(io.RawIOBase):
-    """The body of a request that has none; all requests share one."""
+    """The empty body; all requests without a body share one."""
 
     finished = True
 
     def readable(self) -> bool:
-        """Return True."""
+        """Return True: see `io.RawIOBase.readable`."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Return 0, the end."""
+        """Return 0, the end of the body."""
         return 0
 
     def close(self) -> None:
-        """Do nothing: there is no end to its use."""
+        """Do nothing: all requests share this object."""
 
 
 NO_BODY = NoBody()
 
 
 class Body(io.RawIOBase):
-    """What both forms of a body share: the wait for the client, and the treatment of unread bytes."""
+    """The base of both framings: waiting for the client, and dropping unread bytes."""
 
-    def __init__(self, wire: Wire, expected: bool) -> None:
-        self.wire = wire
-        # Whether the client waits for a "100 Continue"; and whether that can't be sent any more, since the final
-        # response has begun.
+    def __init__(self, connection: Connection, expected: bool) -> None:
+        self.connection = connection
+        # `expected`: the client waits for a "100 Continue". `answered`: the final response has begun, so "100
+        # Continue" can't be sent any more.
         self.expected = expected
         self.answered = False
-        # Whether all of it has been read.
+        # Whether the whole body has been read.
         self.finished = False
         self.received = 0
         self._waited = 0.0
-        # What a read raised, for the reads after it.
+        # The error that a read raised; later reads raise it again.
         self.error: OSError | None = None
 
     def readable(self) -> bool:
-        """Return True."""
+        """Return True: see `io.RawIOBase.readable`."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read some bytes into `buffer` and return the count; 0 at the end.
+        """Read some bytes into `buffer` and return their number; 0 at the end of the body.
 
-        RequestError for a body that is malformed, too large or too slow, ConnectionError if it breaks off. The error
-        comes again with each further read.
+        Raise RequestError for a body that is malformed, too large or too slow, and ConnectionError if the connection
+        ends before the body does. Each later read raises the error again.
         """
         if self.finished:
             return 0
@@ -65,7 +65,7 @@ class Body(io.RawIOBase):
             raise self.error
         if self.expected and not self.answered:
             self.expected = False
-            self.wire.send(CONTINUE)
+            self.connection.send(CONTINUE)
         try:
             return self._read(memoryview(buffer))
         except OSError as error:
@@ -76,30 +76,28 @@ class Body(io.RawIOBase):
         raise NotImplementedError
 
     def seconds_left(self) -> float | None:
-        """Return for how long the client may stay silent. RequestError if it has been too slow."""
-        limits = self.wire.limits
-        if limits.body_time is None:
+        """Return how long the client may send nothing, in seconds, or None. Raise RequestError if it was too slow."""
+        limits = self.connection.limits
+        if limits.body_timeout is None:
             return None
-        left = limits.body_time + self.received / limits.body_rate - self._waited
+        left = limits.body_timeout + self.received / limits.body_rate - self._waited
         if left <= 0:
-            raise RequestError(
-                "408 Request Timeout", f"the body came slower than {limits.body_rate} bytes a second"
-            )
-        return min(left, limits.body_time)
+            raise RequestError("408 Request Timeout", f"body slower than {limits.body_rate} bytes per second")
+        return min(left, limits.body_timeout)
 
     def take(self, view: memoryview) -> int:
-        """Read into `view` from what has come, or wait for more; return the count, never 0."""
-        return self.wire.take(view) or self.wait_for(view)
+        """Read into `view` from received bytes, or wait for more; return the number of bytes, never 0."""
+        return self.connection.take(view) or self.wait_for(view)
 
     def wait_for(self, view: memoryview | None) -> int:
-        """Receive into `view`, or into the buffer of the connection; return the count, never 0."""
+        """Receive into `view`, or for None into the connection's buffer; return the number of bytes, never 0."""
         seconds = self.seconds_left()
         began = monotonic()
-        wire = self.wire
+        connection = self.connection
         try:
-            count = wire.receive(seconds) if view is None else wire.receive_into(view, seconds)
+            count = connection.receive(seconds) if view is None else connection.receive_into(view, seconds)
         except TimeoutError:
-            raise RequestError("408 Request Timeout", "the body didn't come in time") from None
+            raise RequestError("408 Request Timeout", "body not received in time") from None
         self._waited += monotonic() - began
         if count == 0:
             raise ConnectionResetError("the client closed the connection before the end of the request body")
@@ -107,37 +105,38 @@ class Body(io.RawIOBase):
         return count
 
     def answer(self, whole: bool) -> bool:
-        """Note that the final response begins; `whole`: the application has produced all of it.
+        """Record that the final response begins; return whether another request can follow on the connection.
 
-        Return whether another request can follow on the connection. False is what the response must announce.
+        `whole`: the application has produced the whole response. If the result is False, the response must announce
+        the close.
         """
         self.answered = True
-        # A client that got no 100 Continue may send the body all the same, or not.
+        # A client that got no 100 Continue may send the body or may not.
         return self.finished or (not self.expected and self.error is None)
 
     def drain(self) -> None:
-        """Read and drop what is left. OSError as with `readinto`."""
+        """Read and drop the rest of the body. Raise OSError as `readinto` does."""
         scratch = bytearray(4096)
         while not self.finished:
             self.readinto(scratch)
 
     def hand_over(self) -> tuple[Any, bytes]:
-        """See `Wire.hand_over`. The rest of the body is dropped first: the new protocol begins after it.
+        """Drop the rest of the body, where the new protocol begins, and hand over the connection.
 
-        OSError if the body does not come to its end.
+        See `Connection.hand_over`. Raise OSError if the body does not reach its end.
         """
-        # RFC 9110 7.8: a client that expects "100 Continue" gets it before the other protocol.
+        # A client that expects "100 Continue" gets it before the other protocol (RFC 9110 7.8).
         self.drain()
-        return self.wire.hand_over()
+        return self.connection.hand_over()
 
     def discard(self) -> bool:
-        """Read and drop what is left, `Limits.unread` bytes at most; tell whether that was all of it."""
+        """Read and drop at most `Limits.unread` bytes; return whether the body has ended."""
         if self.expected or self.error is not None:
             return self.finished
         scratch = bytearray(4096)
-        left = self.wire.limits.unread
+        left = self.connection.limits.unread
         try:
-            # One byte more than allowed: where the reads end must not decide.
+            # Ask for one byte more than allowed: the boundaries of the reads must not decide the result.
             while not self.finished and left >= 0:
                 left -= self.readinto(memoryview(scratch)[: left + 1])
         except OSError:
@@ -146,10 +145,10 @@ class Body(io.RawIOBase):
 
 
 class LengthBody(Body):
-    """A body whose length the client announced."""
+    """A body with a Content-Length."""
 
-    def __init__(self, wire: Wire, expected: bool, length: int) -> None:
-        super().__init__(wire, expected)
+    def __init__(self, connection: Connection, expected: bool, length: int) -> None:
+        super().__init__(connection, expected)
         self._left = length
 
     def _read(self, view: memoryview) -> int:
@@ -159,38 +158,38 @@ class LengthBody(Body):
         return count
 
     def answer(self, whole: bool) -> bool:
-        """See `Body`."""
-        # Before the response is whole, the application may read the rest of the body.
+        """See `Body.answer`."""
+        # The application may read the rest of the body before the response is whole.
         kept = super().answer(whole)
-        return kept and not (whole and self._left > self.wire.limits.unread)
+        return kept and not (whole and self._left > self.connection.limits.unread)
 
     def discard(self) -> bool:
-        """See `Body`. Nothing is read of one that is longer than what would be dropped."""
-        return self._left <= self.wire.limits.unread and super().discard()
+        """See `Body.discard`. If the rest is longer than the limit, nothing is read."""
+        return self._left <= self.connection.limits.unread and super().discard()
 
 
 class ChunkedBody(Body):
-    """A body in chunks. See `ChunkDecoder`."""
+    """A body in chunks; see `ChunkDecoder`."""
 
-    def __init__(self, wire: Wire, expected: bool) -> None:
-        super().__init__(wire, expected)
-        self._decoder = ChunkDecoder(wire.limits)
+    def __init__(self, connection: Connection, expected: bool) -> None:
+        super().__init__(connection, expected)
+        self._decoder = ChunkDecoder(connection.limits)
 
     def _read(self, view: memoryview) -> int:
-        wire, decoder = self.wire, self._decoder
+        connection, decoder = self.connection, self._decoder
         while True:
-            if wire.buffer:
+            if connection.buffer:
                 try:
-                    count = decoder.decode(wire.buffer, wire.position, view)
+                    count = decoder.decode(connection.buffer, connection.position, view)
                 finally:
-                    wire.advance(decoder.position)
+                    connection.advance(decoder.position)
                 self.finished = decoder.done
                 if count or decoder.done:
                     return count
             elif decoder.left:
-                # Straight to where the application wants it.
+                # Receive directly into the application's buffer.
                 count = self.wait_for(view[: decoder.left])
                 decoder.take(count)
                 return count
-            if not wire.buffer and not decoder.left:
+            if not connection.buffer and not decoder.left:
                 self.wait_for(None)

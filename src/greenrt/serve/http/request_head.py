@@ -1,4 +1,4 @@
-"""The head of a request, which a `HeadScanner` has scanned: from bytes to the WSGI environ, or a refusal."""
+"""Make the WSGI environ, or a refusal, from a request head that a `HeadScanner` has scanned."""
 
 import re
 from urllib.parse import unquote_to_bytes
@@ -10,17 +10,17 @@ from greenrt.serve.http.request_body import NO_BODY
 
 __all__ = ["Heads"]
 
-# RFC 3986: a registered name, an IPv4 or bracketed IPv6 address, then a port. Empty is allowed.
+# A host by RFC 3986: a registered name, an IPv4 address or an IPv6 address in brackets, then a port. It may be empty.
 _HOST = re.compile(
     r"(?:[A-Za-z0-9\-._~!$&'()*+,;=%]*|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%25[A-Za-z0-9\-._~%]+)?\])(?::[0-9]*)?"
 )
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
 
-# Field names as they came to environ keys; "" for fields that are dropped.
+# Environ keys by field name, in the spelling of the request; "" for fields that are dropped.
 _keys: dict[str, str] = {}
-# Fields are remembered up to this length, in bytes; a connection holds them and their environ while it is idle.
+# Fields are remembered up to this length, in bytes: an idle connection holds them and their environ.
 _REMEMBERED = 2048
-# What differs from request to request, with places for it, so that the copy of an environ need not grow.
+# The keys that differ between requests. An environ has places for them, so that its copy need not grow.
 _EACH = {
     "REQUEST_METHOD": "GET",
     "SERVER_PROTOCOL": "HTTP/1.1",
@@ -29,20 +29,20 @@ _EACH = {
     "QUERY_STRING": "",
     "wsgi.input": NO_BODY,
 }
-# What a request with a body, or with something to say of the connection, has.
+# The keys of a request that has a body or options of the connection.
 _SPECIAL = frozenset(("CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_CONNECTION"))
-# Hosts that have been checked.
+# Hosts that have passed the check.
 _hosts: dict[str, bool] = {}
 _methods: dict[str, bool] = dict.fromkeys("GET HEAD POST PUT DELETE PATCH OPTIONS TRACE".split(), True)
 
-# A proxy in front and the application must agree on these, so they may come once only.
+# Fields that may occur only once: a proxy and the application must agree on them.
 _SINGLE = frozenset(("HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"))
 
 
 def _key_of(name: str) -> str:
-    """Return the environ key for a field that came by this name, "" if the application must not see it."""
-    # X_Forwarded_For would pass for X-Forwarded-For; HTTP_PROXY is taken for a setting by programs run by the
-    # application ("httpoxy").
+    """Return the environ key for a field name, or "" if the application must not see the field."""
+    # X_Forwarded_For would have the same key as X-Forwarded-For. Programs that the application runs take HTTP_PROXY
+    # for a setting ("httpoxy").
     key = "" if "_" in name else "HTTP_" + name.upper().replace("-", "_")
     if key in ("HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"):
         key = key[5:]
@@ -53,11 +53,14 @@ def _key_of(name: str) -> str:
 
 
 class Heads:
-    """Reads the heads of one connection. Its requests mostly repeat their fields, which are then read only twice.
+    """Parse the request heads of one connection.
 
-    `base`: what all environs have. After `parse` or `parse_again`, `method` and `target` are those of the request
-    line, `modern` tells whether the version is HTTP/1.1, not 1.0, and `plain` whether the head says nothing of a
-    body, nor of the connection.
+    Requests mostly repeat their fields, which are then parsed only twice.
+
+    - `base`: the keys and values that all environs have.
+
+    After `parse` or `parse_again`, `method` and `target` are those of the request line. `modern` says whether the
+    version is HTTP/1.1, not 1.0. `plain` says whether the head mentions neither a body nor the connection.
     """
 
     __slots__ = (
@@ -75,29 +78,30 @@ class Heads:
 
     def __init__(self, base: dict[str, Any]) -> None:
         self._base = {**_EACH, **base}
-        # How the last request ended, from the CRLF of its first line to the empty line, and, once it came again, an
+        # The bytes of the last request from the CRLF of its first line to the empty line. Once they repeat, also an
         # environ with these fields.
         self._tail = b""
         self._environ: dict[str, Any] | None = None
         self._hosted = False
         self.plain = self.modern = True
         self.method = self.target = ""
-        # Of the target: where its query begins, 0 if it has none, and whether there is a percent sign in it.
+        # Where the query begins in the target, 0 without a query, and whether the target has a percent sign.
         self._query = 0
         self._escaped = False
 
     def forget(self) -> None:
-        """Forget the request line: the next one may not be read."""
+        """Forget the request line, because the next one may not be read."""
         self.method = self.target = ""
 
     def parse_again(self, data: bytes) -> dict[str, Any] | None:
-        """Return the environ if `data` is one request and no more, with the fields of the last two; else None.
+        """Return the environ if `data` is exactly one request with the fields of the last two requests, else None.
 
-        RequestError for a line that doesn't go with the fields, or not with any. None also for a wrong line.
+        Raise RequestError for a request line that is invalid with these fields or with any. A malformed line returns
+        None.
         """
         if self._environ is None or not data.endswith(self._tail):
             return None
-        # Not so if there is a CR in what would be the line: further fields, or several requests.
+        # A CR before the tail means further fields or several requests.
         if not self._read_line(data, len(data) - len(self._tail)):
             return None
         return self._completed(self._environ.copy())
@@ -105,12 +109,12 @@ class Heads:
     def parse(self, head: bytes) -> dict[str, Any]:
         """Return the environ for `head`, the bytes before the empty line: a copy of `base` and what the head says.
 
-        A `HeadScanner` has scanned the head. RequestError for what it does not judge: fields that contradict each
-        other, and the forms of the target and the host.
+        A `HeadScanner` has scanned the head. Raise RequestError for what the scanner does not judge: fields that
+        contradict each other, and invalid forms of the target and the host.
         """
         line, end, fields = head.partition(b"\r\n")
         if not self._read_line(line, len(line)):
-            raise RequestError(BAD_REQUEST, "a malformed request line")
+            raise RequestError(BAD_REQUEST, "malformed request line")
         tail = end + fields + b"\r\n\r\n"
         if tail != self._tail:
             environ = self._parse_fields(fields)
@@ -123,7 +127,10 @@ class Heads:
         return self._completed(environ)
 
     def _read_line(self, data: bytes, stop: int) -> bool:
-        """Take apart the request line, the first `stop` bytes of `data`; False if it is none. One pass, in C."""
+        """Parse the request line, the first `stop` bytes of `data`, in one pass in C.
+
+        Return False if it is malformed.
+        """
         if data.endswith(b" HTTP/1.1", 0, stop):
             self.modern = True
         elif data.endswith(b" HTTP/1.0", 0, stop):
@@ -160,11 +167,11 @@ class Heads:
         return True
 
     def _completed(self, environ: dict[str, Any]) -> dict[str, Any]:
-        """Add to the fields what the request line says, where it is not what most say."""
+        """Add the values of the request line where they differ from the most common ones; return the environ."""
         if not self.modern:
             environ["SERVER_PROTOCOL"] = "HTTP/1.0"
         elif not self._hosted:
-            raise RequestError(BAD_REQUEST, "no Host")
+            raise RequestError(BAD_REQUEST, "missing Host")
         if self.method != "GET":
             if self.method == "CONNECT":
                 raise _connect_error(self.target)
@@ -180,9 +187,9 @@ class Heads:
         return environ
 
     def _parse_fields(self, fields: bytes) -> dict[str, Any]:
-        """Return a copy of the base with these fields, a line each."""
+        """Return a copy of the base with the fields in `fields`, one to a line."""
         environ = self._base.copy()
-        # Values of fields that come more than once. Joined at the end, they cost no more than their length.
+        # The values of repeated fields. They are joined at the end, so that the cost is proportional to their length.
         repeated: dict[str, list[str]] | None = None
         lines = fields.decode("latin-1").split("\r\n") if fields else []
         for line in lines:
@@ -198,12 +205,12 @@ class Heads:
                 repeated = {}
             if key not in repeated:
                 if key in _SINGLE:
-                    raise RequestError(BAD_REQUEST, f"two fields for {key}")
+                    raise RequestError(BAD_REQUEST, f"more than one field for {key}")
                 repeated[key] = [environ[key]]
             repeated[key].append(value.strip(" \t"))
         if repeated is not None:
             for key, values in repeated.items():
-                # RFC 9110 5.3, and RFC 6265 5.4 for cookies.
+                # Joined by RFC 9110 5.3, cookies by RFC 6265 5.4.
                 environ[key] = ("; " if key == "HTTP_COOKIE" else ", ").join(values)
         self.plain = _SPECIAL.isdisjoint(environ)
         host = environ.get("HTTP_HOST")
@@ -215,7 +222,7 @@ class Heads:
 
 def _check_host(host: str) -> None:
     if _HOST.fullmatch(host) is None:
-        raise RequestError(BAD_REQUEST, "a Host that is none")
+        raise RequestError(BAD_REQUEST, "invalid Host")
     remember(_hosts, host, True)
 
 
@@ -226,24 +233,24 @@ def _other_form(environ: dict[str, Any], target: str) -> str:
         return target
     found = _ABSOLUTE.fullmatch(target)
     if found is None:
-        raise RequestError(BAD_REQUEST, "a target that is neither a path nor a URL")
+        raise RequestError(BAD_REQUEST, "target that is neither a path nor a URL")
     authority = found[1]
     if not authority or authority[0] == ":":
-        # RFC 9110 4.2.1: such a URL is invalid.
-        raise RequestError(BAD_REQUEST, "a target with an empty host")
+        # A URL without a host is invalid (RFC 9110 4.2.1).
+        raise RequestError(BAD_REQUEST, "target with an empty host")
     _check_host(authority)
-    # RFC 9112 3.2.2: the Host field is ignored then.
+    # The target's host replaces the Host field (RFC 9112 3.2.2).
     environ["HTTP_HOST"] = authority
     rest = found[2]
     if not rest and options:
-        # RFC 9112 3.2.4: the URL of the whole server.
+        # The URL of the whole server (RFC 9112 3.2.4).
         return "*"
     return rest if rest.startswith("/") else "/" + rest
 
 
 def _connect_error(target: str) -> RequestError:
-    """Return the error for a request with the method CONNECT: its target is a host and a port (RFC 9112 3.2.3)."""
+    """Return the error for a CONNECT request, whose target is a host and a port (RFC 9112 3.2.3)."""
     host, _, port = target.rpartition(":")
     if host and _HOST.fullmatch(target) and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536:
-        return RequestError("501 Not Implemented", "CONNECT")
-    return RequestError(BAD_REQUEST, "a target of CONNECT that is not a host and a port")
+        return RequestError("501 Not Implemented", "unsupported method CONNECT")
+    return RequestError(BAD_REQUEST, "CONNECT target that is not a host and a port")

@@ -1,4 +1,4 @@
-"""What an application says of its response: checked, and made into the bytes before the body."""
+"""Check the status and headers of an application, and encode them as the head of a response."""
 
 import re
 from time import gmtime, time
@@ -12,29 +12,29 @@ __all__ = ["Head"]
 
 _STATUS = re.compile(f"([1-9][0-9][0-9]) {TEXT}")
 
-# PEP 3333: hop-by-hop fields belong to the server. Proxy-Authenticate is none since RFC 7235, and 407 must have it.
+# Hop-by-hop fields belong to the server (PEP 3333). Proxy-Authenticate is none since RFC 7235, and 407 must have it.
 _HOP_BY_HOP = frozenset(
     "connection keep-alive proxy-authorization te trailer transfer-encoding upgrade".split()
 )
-# RFC 9110 15.2.2 and 15.5.22: the statuses that must have Upgrade.
+# The statuses that must have Upgrade (RFC 9110 15.2.2 and 15.5.22).
 _UPGRADES = (101, 426)
-# What a header is to the server.
+# The kinds of headers: the server treats each differently.
 PLAIN, LENGTH, DATE, HOP = 0, 1, 2, 3
 _SPECIAL = {"content-length": LENGTH, "date": DATE, **dict.fromkeys(_HOP_BY_HOP, HOP)}
-# Names as applications write them, to what they are.
+# The kind of a header by its name, in the application's spelling.
 _kinds: dict[str, int] = {}
-# Statuses to their code and line.
+# The code and the status line by status.
 _statuses: dict[str, tuple[int, str]] = {}
 
 _DAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-# The field with the present date, and until when it is; of the monotonic clock.
+# The Date field, and the monotonic time at which it becomes outdated.
 _date = ""
 _date_ends = 0.0
 
 
 def _dated() -> str:
-    """Return the Date field for now, as RFC 9110 5.6.7 writes it."""
+    """Return the Date field for the current second, in the format of RFC 9110 5.6.7."""
     global _date, _date_ends
     now = coarse()
     if now >= _date_ends:
@@ -46,7 +46,7 @@ def _dated() -> str:
 
 
 def _as_str(value: Any, what: str) -> str:
-    """Return the text of `value` as a plain str: a subclass may print as something else than what is checked."""
+    """Return `value` as a plain str: a subclass of str may print as another text than the one that is checked."""
     if type(value) is str:
         return value
     if not isinstance(value, str):
@@ -59,8 +59,8 @@ def _status_of(status: str) -> tuple[int, str]:
     if found is None:
         raise ValueError(f"the status must be three digits, a space and a reason, not {status!r}")
     if status[0] == "1" and found[1] != "101":
-        # RFC 9110 15.2: the client would go on to wait.
-        raise ValueError(f"{status!r} is no answer, but one that comes before it")
+        # After such a status the client waits for a final one (RFC 9110 15.2).
+        raise ValueError(f"{status!r} is an interim status; pass a final one")
     _check_value(status)
     read = (int(found[1]), "HTTP/1.1 " + status)
     remember(_statuses, status, read)
@@ -69,7 +69,7 @@ def _status_of(status: str) -> tuple[int, str]:
 
 def _kind_of(name: str) -> int:
     if is_token(name) is None:
-        raise ValueError(f"{name!r} can't be the name of a header")
+        raise ValueError(f"{name!r} is no valid name of a header")
     kind = _SPECIAL.get(name.lower(), PLAIN)
     remember(_kinds, name, kind)
     return kind
@@ -77,20 +77,23 @@ def _kind_of(name: str) -> int:
 
 def _check_value(value: str) -> None:
     for char in value:
-        # PEP 3333 and RFC 9110 5.5; a line break would split the response.
+        # PEP 3333 and RFC 9110 5.5 forbid control characters; a line break would split the response.
         if (char < " " and char != "\t") or char == "\x7f":
-            raise ValueError(f"a header has a control character in it: {value!r}")
+            raise ValueError(f"{value!r} in a header has a control character; remove it")
         if char > "\xff":
-            raise ValueError(f"{char!r} in a header is not Latin-1: {value!r}")
+            raise ValueError(f"{char!r} in a header is not Latin-1; encode it in {value!r}")
 
 
 class Head:
-    """A status and headers, checked. TypeError and ValueError, which name what is wrong, from the constructor."""
+    """The status and headers of a response, checked.
+
+    The constructor raises TypeError or ValueError, which names the invalid part.
+    """
 
     __slots__ = ("code", "length", "lines", "wants_close")
 
     def __init__(self, status: str, headers: list[tuple[str, str]]) -> None:
-        # The announced Content-Length, -1 for none.
+        # The announced Content-Length, or -1.
         self.length = -1
         # Whether the application asked for the connection to be closed.
         self.wants_close = False
@@ -103,7 +106,7 @@ class Head:
         if read is None:
             read = _status_of(status)
         self.code = read[0]
-        # The head, but for what frames the body.
+        # The lines of the head, except the fields that frame the body.
         self.lines = lines = [read[1]]
         dated = False
         for name, value in headers:
@@ -127,7 +130,7 @@ class Head:
             lines.append(_dated())
 
     def _set_length(self, value: str) -> None:
-        # With more digits it would not fit in an integer of C's.
+        # A number with more digits would not fit in a C integer.
         length = 0 if 0 < len(value) <= 18 else -1
         for char in value:
             if length < 0 or char < "0" or char > "9":
@@ -137,16 +140,19 @@ class Head:
         if length < 0:
             raise ValueError(f"the Content-Length must be a number of bytes, not {value!r}")
         if self.length >= 0 and self.length != length:
-            raise ValueError(f"two values for the Content-Length: {self.length} and {length}")
+            raise ValueError(f"the Content-Length has two values, {self.length} and {length}; give one")
         self.length = length
 
     def _is_ours(self, lower: str, value: str) -> bool:
-        """Tell whether a header of the connection is dropped: all but the Upgrade of statuses that must have it."""
+        """Return whether the server drops a header of the connection.
+
+        It drops all of them, except the Upgrade of statuses that must have it.
+        """
         if lower == "connection" and "close" in [option.strip(" \t") for option in value.lower().split(",")]:
             self.wants_close = True
         if lower != "upgrade" or self.code not in _UPGRADES:
             return True
         if "Connection: Upgrade" not in self.lines:
-            # RFC 9110 7.8.
+            # RFC 9110 7.8 requires this option beside Upgrade.
             self.lines.append("Connection: Upgrade")
         return False
