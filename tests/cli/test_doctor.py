@@ -155,7 +155,9 @@ def test_the_verdict_and_the_exit_code(tmp_path: Path) -> None:
     bad.write_text("import pyodbc\n")
     failing.write_text("import pyodbc, sys\nsys.exit(7)\n")
     out, _ = greenrt_doctor("--check", str(good))
-    assert out.splitlines()[-1].startswith("verdict: as far as can be seen, everything that blocks was patched"), out
+    assert out.splitlines()[-1].startswith(
+        "verdict: as far as can be seen, everything that blocks was patched"
+    ), out
     out, _ = greenrt_doctor(str(bad))
     assert out.splitlines()[-1].startswith("verdict: 1 thing needs attention"), out
     greenrt_doctor("--check", str(bad), code=1)

@@ -82,7 +82,7 @@ def test_wrong_use() -> None:
         StreamServer(0, echo, spawn="sideways")
     with pytest.raises(TypeError, match="keyfile"):
         StreamServer(0, echo, keyfile="key.pem")
-    with pytest.raises(TypeError, match="has no handler"):
+    with pytest.raises(TypeError, match="has no handle; give it a function"):
         StreamServer(0).start()
     with (
         StreamServer(("127.0.0.1", 0), echo) as server,
