@@ -1,1 +1,1 @@
-"""Benchmarks of greenrt against its rivals: one script an area, one command line. See README.md."""
+"""Benchmarks of greenrt against its rivals: one script for each area, and one command line. See README.md."""

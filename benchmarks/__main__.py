@@ -1,4 +1,4 @@
-"""All areas in one run: ``python -m benchmarks``."""
+"""Run all areas: ``python -m benchmarks``."""
 
 import sys
 

@@ -1,8 +1,8 @@
-"""What names cost: 1000 hosts at once, from a server that answers after 20 ms; and hosts that are addresses.
+"""The cost of names: 1000 hosts at once, from a server that answers after 20 ms; and hosts that are addresses.
 
-For the first, each measuring process has a network and an /etc/resolv.conf of its own (unshare(2)), so that all
-ask the same server on port 53, the C library among them. It needs root, or user namespaces; without, it fails
-and says so.
+For the first, each measuring process has a network and an /etc/resolv.conf of its own (unshare(2)). So all of them
+ask the same server on port 53, including the C library. This needs root or user namespaces; without them the
+measurement fails with a message.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from time import perf_counter
 
 from benchmarks.harness.model import Area, Metric, Once, Repeated, Target
 
-SERVER = Path(__file__).parents[1] / "tests" / "dns" / "fake_server.py"
+SERVER = Path(__file__).parents[1] / "tests" / "support" / "fake_name_server.py"
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
@@ -66,7 +66,7 @@ def names(turn: int, count: int) -> list[str]:
 
 
 def measured(look_up: Callable[[list[str]], object], count: int) -> dict[str, float]:
-    """Return the seconds of the second of two turns."""
+    """Return the seconds of the second of two runs."""
     look_up(names(0, count))
     start = perf_counter()
     look_up(names(1, count))
@@ -130,7 +130,7 @@ SIDES: Mapping[str, Callable[[int], Mapping[str, float]]] = {
 
 
 def numeric(function: Callable[..., object]) -> Callable[[int], float]:
-    """Return what measures getaddrinfo `function` for a host that is an address."""
+    """Return a function that measures getaddrinfo `function` for a host that is an address."""
 
     def timed(count: int) -> float:
         start = perf_counter()
@@ -169,7 +169,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

@@ -1,7 +1,7 @@
-"""What a server can serve: echo in blocking style, 100 connections, messages of 1 KB, one core.
+"""The rate of an echo server in blocking style: 100 connections, messages of 1 KB, one core.
 
-The load generator is a C program on a core of its own; a bare C server shows the ceiling, and that the
-generator is not what limits the others.
+The load generator is a C program on a core of its own. A bare C server shows the upper limit, and that the generator
+does not limit the others.
 """
 
 import json
@@ -19,8 +19,7 @@ from typing import IO, Any
 from benchmarks.echo.server import SERVERS
 from benchmarks.harness import cc
 from benchmarks.harness.machine import cores
-from benchmarks.harness.model import Area, Effort, Metric, Sample, Target
-from benchmarks.harness.results import Report
+from benchmarks.harness.model import Area, Effort, Medians, Metric, Sample, Target
 from benchmarks.harness.units import PER_SECOND, SECONDS, SHARE
 
 CONNECTIONS = 100
@@ -40,13 +39,13 @@ P50 = Metric("p50", "median latency", SECONDS, in_table=False)
 SERVER_BUSY = Metric("server-busy", "share of its core the server used", SHARE, in_table=False)
 LOAD_IDLE = Metric("generator-idle", "share of its time the generator was idle", SHARE, in_table=False)
 
-# Below this the server waited for something else than its own core.
+# Below this share, the server waited for something other than its own core.
 SATURATED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs: its process id and port, and the file its errors go to."""
+    """A running server: its process id and port, and the file with its errors."""
 
     pid: int
     port: int
@@ -54,7 +53,7 @@ class Server:
 
 
 def complaint(errors: IO[str]) -> str:
-    """Return the last line of what a server wrote to stderr, the one that names its error."""
+    """Return the last line that a server wrote to stderr, which names its error."""
     errors.seek(0)
     lines = errors.read().split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "no error shown")
@@ -67,7 +66,7 @@ def running(rival: str, core: int) -> Iterator[Server]:
         command = [str(cc.program(SERVER_SOURCE)), str(core)]
     else:
         command = [sys.executable, "-m", "benchmarks.echo.server", rival, str(core)]
-    # A file, not a pipe: nobody reads it while the server runs, and a full pipe would stop it.
+    # A file is used because a full pipe, which is not read while the server runs, would stop the server.
     with TemporaryFile("w+") as errors:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         try:
@@ -82,15 +81,15 @@ def running(rival: str, core: int) -> Iterator[Server]:
 
 
 def processor_seconds(pid: int) -> float:
-    """Return the processor time a process has used, in its own code and in the kernel's."""
-    # The name, in brackets, may hold spaces; utime and stime are the 12th and 13th fields after it.
+    """Return the processor time of a process, in its own code and in the kernel's."""
+    # The name, in parentheses, may contain spaces; utime and stime are the 12th and 13th fields after it.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """One server and one generator for as long as the effort says."""
+    """One server and one generator, for the time that the effort says."""
 
     name: str = "echo"
     metrics: tuple[Metric, ...] = (RATE, P99, P50, SERVER_BUSY, LOAD_IDLE)
@@ -117,13 +116,13 @@ class Echo:
 
 
 def places() -> tuple[int, int, bool]:
-    """Return the server's core, the generator's, and whether the generator may spin on it."""
+    """Return the server's core, the generator's core, and whether the generator may spin."""
     available = cores()
     return (available[0], available[-1], True) if len(available) > 1 else (-1, -1, False)
 
 
 def prepare() -> str | None:
-    """Compile the two C programs; return why that was not possible."""
+    """Compile the two C programs; return the reason if that is impossible."""
     try:
         cc.compile_program(LOAD_SOURCE)
         cc.compile_program(SERVER_SOURCE)
@@ -134,26 +133,25 @@ def prepare() -> str | None:
     return None
 
 
-def remarks(report: Report) -> list[str]:
-    """Return whether the generator, rather than a server, may have set the limit."""
-    rate, busy, idle = (report.row("echo", metric.name) for metric in (RATE, SERVER_BUSY, LOAD_IDLE))
-    if rate is None or busy is None or idle is None:
+def remarks(medians: Medians, smoke: bool) -> list[str]:
+    """Return whether the generator, rather than a server, may have limited the rates."""
+    if RATE.name not in medians:
         return []
     found = []
     if not places()[2]:
         found.append("one core only: servers and generator shared it, so these rates are of the pair")
-    rates = {name: cell.value for name, cell in rate.cells.items() if cell.value is not None}
+    rates = dict(medians[RATE.name])
     ceiling = rates.pop(CEILING, None)
     if rates:
         fastest = max(rates, key=lambda name: rates[name])
-        rest = idle.cells[fastest].value or 0.0
+        rest = medians[LOAD_IDLE.name].get(fastest, 0.0)
         text = f"generator idle {rest:.0%} of the time against {fastest}, the fastest server in Python"
         if ceiling is not None:
             text += f"; it drew {ceiling / rates[fastest]:.2f} times as much from the C server"
         found.append(text)
     for name in rates:
-        share = busy.cells[name].value
-        if share is not None and share < SATURATED and not report.options.get("smoke"):
+        share = medians[SERVER_BUSY.name].get(name)
+        if share is not None and share < SATURATED and not smoke:
             found.append(f"{name} used only {share:.0%} of its core")
     return found
 
@@ -161,7 +159,7 @@ def remarks(report: Report) -> list[str]:
 AREA = Area("echo", "Echo server, 100 connections, 1 KB, one core", (Echo(),), prepare, remarks)
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

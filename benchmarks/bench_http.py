@@ -1,7 +1,7 @@
-"""What a WSGI server can serve on one core: short and long answers, connections kept or not, TLS, and many idle ones.
+"""The rate of a WSGI server on one core: short and long answers, kept and new connections, TLS, and many idle ones.
 
-Each server as it comes, with its checks and limits on and its access log off. Since a server may have several
-processes and threads, what counts besides the rate is the processor time of all of them for each request.
+Each server runs with its default checks and limits, and without an access log. A server may have several processes
+and threads, so besides the rate, the processor time of all of them for each request is measured.
 """
 
 import json
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 100
 CERTIFICATE = str(Path(__file__).parent / "servers" / "localhost.pem")
-# How the load generator is compiled for TLS.
+# Compiler flags of the load generator for TLS.
 TLS = ("-DTLS", "-lssl", "-lcrypto")
-# As many as greenrt's limits allow by default, less those that load it.
+# As many as greenrt's limits allow by default, less the connections of the load.
 IDLE = 9_500
 
 TARGETS = {
@@ -57,7 +57,7 @@ SERVERS: dict[str, list[str]] = {
     "waitress": ["waitress", "--listen", "127.0.0.1:{port}", WSGI],
 }
 
-# What each needs for TLS; waitress has none.
+# The options of each for TLS; waitress has none.
 SECURED = {
     "greenrt": [CERTIFICATE],
     "gevent": [CERTIFICATE],
@@ -66,7 +66,7 @@ SECURED = {
     "granian": ["--ssl-certificate", CERTIFICATE, "--ssl-keyfile", CERTIFICATE],
 }
 
-# What keeps idle connections open for as long as it takes to open all of them.
+# Options that keep idle connections open until all of them are open.
 PATIENT = {
     "gunicorn gevent": ["--keep-alive", "60", "--worker-connections", "20000"],
     "uvicorn": ["--timeout-keep-alive", "60"],
@@ -74,7 +74,7 @@ PATIENT = {
 
 
 def free_port() -> int:
-    """Return a port that nobody uses at the moment."""
+    """Return a port that is not in use at the moment."""
     # Imported here, as in the processes that patch.
     import socket
 
@@ -103,13 +103,13 @@ def ask(sock: "socket.socket", sent: bytes, body: bytes) -> bytes:
     while not reply.endswith(b"\r\n\r\n" + body):
         data = sock.recv(65536)
         if not data:
-            raise OSError("the reply is not whole")
+            raise OSError("the reply is incomplete")
         reply += data
     return reply
 
 
 def any_certificate() -> "ssl.SSLContext":
-    """Return a client's context that believes any certificate."""
+    """Return a client's context that accepts any certificate."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -119,7 +119,7 @@ def any_certificate() -> "ssl.SSLContext":
 
 
 def first_reply(port: int, sent: bytes, body: bytes, tls: bool = False) -> bytes:
-    """Ask until the server answers; return the whole reply."""
+    """Send the request until the server answers; return the whole reply."""
     import socket
 
     deadline = time.monotonic() + 30
@@ -158,7 +158,7 @@ def running(
             try:
                 first_reply(port, request("/hello"), BODIES["/hello"], tls)
             except OSError:
-                sys.exit(f"{rival} doesn't answer: {complaint(errors)}")
+                sys.exit(f"{rival} does not answer: {complaint(errors)}")
             yield server.pid, port
         finally:
             server.terminate()
@@ -175,14 +175,14 @@ def load(
     churn: bool = False,
     tls: bool = False,
 ) -> dict[str, float]:
-    """Run the generator and return what it found."""
+    """Run the generator and return its results."""
     sent = request(path, *(["Connection: close"] if churn else []))
     (folder / "request").write_bytes(sent)
     (folder / "reply").write_bytes(first_reply(port, sent, BODIES[path], tls))
     _, core, spin = places()
     arguments = (port, CONNECTIONS, 100, warmup, seconds, core, int(spin))
     files = (str(folder / "request"), str(folder / "reply"))
-    # Not in `prepare`: without the headers of OpenSSL only TLS can't be measured.
+    # Not compiled in `prepare`: without the headers of OpenSSL, only TLS can't be measured.
     generator = cc.compile_program(LOAD_SOURCE, *TLS) if tls else cc.program(LOAD_SOURCE)
     command = [str(generator), *map(str, arguments), *files, str(int(churn))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -199,7 +199,7 @@ def times(effort: Effort) -> tuple[float, float]:
 
 
 class Answers:
-    """One server and one generator for as long as the effort says."""
+    """One server and one generator, for the time that the effort says."""
 
     def __init__(self, name: str, title: str, path: str, *, churn: bool = False, tls: bool = False) -> None:
         self.name = name
@@ -219,8 +219,8 @@ class Answers:
             used = family_seconds(pid)
             found = load(Path(name), port, self.path, warmup, seconds, churn=self.churn, tls=self.tls)
             used = family_seconds(pid) - used
-        # The time of the warm-up is in `used`, its requests are not in the count. With TLS a hundred handshakes are
-        # in it too, some 5 % of it.
+        # `used` includes the warm-up, while the count of requests does not. With TLS, `used` also includes a hundred
+        # handshakes, some 5 % of it.
         each = used / (found["rate"] * (found["seconds"] + warmup))
         values = {self.rate: found["rate"], PROCESSOR: each, P99: found["p99"], P50: found["p50"]}
         for metric, value in values.items():
@@ -228,7 +228,7 @@ class Answers:
 
 
 def family_memory(pid: int) -> int:
-    """Return the memory that a server and its worker processes hold, in bytes."""
+    """Return the memory of a server and its worker processes, in bytes."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     pages = sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in (pid, *children))
     return pages * os.sysconf("SC_PAGE_SIZE")
@@ -236,11 +236,11 @@ def family_memory(pid: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Connections that are kept after a request each, and a load on others."""
+    """Connections that stay open after one request each, and a load on others."""
 
     name: str = "idle"
     metrics: tuple[Metric, ...] = (MEMORY, LOADED)
-    # waitress has room for a hundred connections only.
+    # waitress accepts only a hundred connections.
     rivals: tuple[str, ...] = tuple(name for name in SERVERS if name != "waitress")
 
     def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
@@ -269,7 +269,7 @@ class Idle:
 
 
 def prepare() -> str | None:
-    """Compile the load generator; return why that was not possible."""
+    """Compile the load generator; return the reason if that is impossible."""
     try:
         cc.compile_program(LOAD_SOURCE)
     except cc.NoCompiler as error:
@@ -290,7 +290,7 @@ WORKLOADS = (
 AREA = Area("http", "HTTP server, 100 connections, one core", WORKLOADS, prepare)
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

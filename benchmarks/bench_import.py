@@ -1,4 +1,4 @@
-"""What an import costs: the wall time of ``python -c "import x"`` less that of a bare interpreter."""
+"""The cost of an import: the wall time of ``python -c "import x"`` less that of a bare interpreter."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ TARGET_RATIO = round(1 / 0.7, 2)
 
 
 def wall(statement: str) -> float:
-    """Return the seconds a new interpreter needs to run one statement and leave."""
-    # Without -P the directory of the repository would be searched first, which no installed program does.
+    """Return the seconds that a new interpreter needs to run one statement and exit."""
+    # Without -P, the repository's directory would be searched first, unlike for installed programs.
     command = [sys.executable, "-P", "-W", "ignore", "-c", statement]
     start = perf_counter()
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=os.environ)
@@ -23,8 +23,8 @@ def wall(statement: str) -> float:
 
 def cost(metric: str, statement: str) -> Callable[[int], Mapping[str, float]]:
     def measure(count: int) -> dict[str, float]:
-        wall(statement)  # compiles what has no .pyc yet, and warms the page cache
-        # The bare interpreter takes turns with the import: both see the same neighbours.
+        wall(statement)  # compiles missing .pyc files and warms the page cache
+        # The bare interpreter alternates with the import, so that both see the same load on the machine.
         return {metric: median([wall(statement) - wall("pass") for _ in range(count)])}
 
     return measure
@@ -59,7 +59,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

@@ -1,4 +1,4 @@
-"""What many waits at once cost: 100 000 greenlets parked in a Python function, then woken and finished."""
+"""The cost of many concurrent waits: 100 000 greenlets parked in a Python function, then woken and finished."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from benchmarks.harness.units import BYTES
 
 
 def resident() -> int:
-    """Return the memory this process holds, in bytes."""
+    """Return the resident memory of this process, in bytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -30,7 +30,7 @@ def parked(g: Green, count: int) -> dict[str, float]:
         waiting += 1
         gate.wait()
 
-    # One goes through its whole life first: imports and caches of the first are not a greenlet's price.
+    # One greenlet completes first: imports and cold caches are not part of a greenlet's cost.
     first = spawn(park)
     while not waiting:
         sleep(0)
@@ -100,7 +100,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

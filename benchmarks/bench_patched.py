@@ -1,6 +1,6 @@
-"""What a call of the standard library costs in a patched program, where nothing has to wait.
+"""The cost of standard library calls in a patched program, if they need not wait.
 
-`greenrt.green` is the same call of greenrt's own modules in a program that isn't patched.
+`greenrt.green` is the same call of greenrt's own modules in an unpatched program.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from types import ModuleType
 from benchmarks.harness.model import Area, Metric, Repeated, Target
 from benchmarks.harness.runtimes import patch
 
-# No more than the green call; what is less than 1 is the spread of the measurement.
+# No more than the green call; the difference to 1 allows for the spread of the measurement.
 TARGETS = (Target(0.9, "greenrt.green"),)
 
 Find = Callable[[str], ModuleType]
@@ -120,7 +120,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

@@ -1,4 +1,4 @@
-"""What a call into a loop from native threads costs: a stream of posts, and one there and back."""
+"""The cost of calls into a loop from native threads: a stream of posts, and single round trips."""
 
 import sys
 import threading
@@ -11,14 +11,14 @@ from typing import Any
 from benchmarks.harness.model import Area, Metric, Repeated, Target
 from benchmarks.harness.runtimes import Green, sides
 
-# A loop with nothing but posts to wait for ends in gevent; a wait with a limit keeps it.
+# In gevent, a loop that only waits for posts ends; a wait with a timeout keeps it running.
 LIMIT = 600.0
 
 Post = Callable[[Callable[[], None]], Any]
 
 
 class Countdown:
-    """Counts callbacks, all of which run on the loop's thread, and calls ``finished`` after the last."""
+    """Count callbacks, which all run on the loop's thread, and call ``finished`` after the last one."""
 
     def __init__(self, count: int, finished: Callable[[], Any]) -> None:
         self.left = count
@@ -31,7 +31,10 @@ class Countdown:
 
 
 def stream(post: Post, callback: Callable[[], None], count: int, threads: int) -> Callable[[], float]:
-    """Prepare native threads that post ``count`` callbacks; return what starts them, which gives the time."""
+    """Prepare native threads that post ``count`` callbacks.
+
+    Return a function that starts them and returns the start time.
+    """
     barrier = threading.Barrier(threads + 1)
 
     def poster() -> None:
@@ -42,7 +45,7 @@ def stream(post: Post, callback: Callable[[], None], count: int, threads: int) -
     for _ in range(threads):
         threading.Thread(target=poster, daemon=True).start()
 
-    # Starting the threads is not what is measured.
+    # The start of the threads is not part of the measurement.
     while barrier.n_waiting < threads:
         sleep(0.0005)
 
@@ -55,7 +58,7 @@ def stream(post: Post, callback: Callable[[], None], count: int, threads: int) -
 
 
 def back_and_forth(post: Post, finished: Callable[[], None], count: int) -> Callable[[], float]:
-    """Prepare one native thread that posts, waits until the callback ran, and posts again."""
+    """Prepare one native thread that posts, waits until the callback has run, and posts again."""
     begun = threading.Event()
 
     def poster() -> None:
@@ -130,7 +133,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

@@ -1,7 +1,7 @@
-"""What a child process costs: 1000 times ``Popen(["true"])`` and `wait`, all at once, on one core.
+"""The cost of a child process: 1000 times ``Popen(["true"])`` and `wait`, all at once, on one core.
 
-In a patched program from greenlets, and in one that isn't patched: from native threads, and one after the other. The
-processor time is that of the program and of its children.
+A patched program does this from greenlets. An unpatched program does it from native threads, and in sequence. The
+processor time includes that of the child processes.
 """
 
 import os
@@ -50,7 +50,7 @@ def in_threads(count: int) -> None:
 
 
 def processor_seconds() -> float:
-    """Return the processor time of this process and of the children it has waited for."""
+    """Return the processor time of this process and of the children that it has waited for."""
     # os.times() counts in ticks of 10 ms.
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
@@ -61,7 +61,7 @@ def side(run: Callable[[int], None], patched_by: str = "") -> Callable[[int], Ma
         if patched_by:
             patch(patched_by)
         os.sched_setaffinity(0, cores()[-1:])
-        # The first one imports, and finds the program.
+        # The first call imports modules and finds the program.
         run(2)
         used, start = processor_seconds(), perf_counter()
         run(count)
@@ -94,7 +94,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

@@ -1,7 +1,7 @@
-"""What the runtimes' own servers can take in: connections used once, TLS handshakes, datagrams; one core.
+"""The rates of the runtimes' own servers: connections used once, TLS handshakes and datagrams, on one core.
 
-What counts is the processor time that the server spends on each, which other programs on the machine and the speed of
-the load generator change little. Most of a handshake is OpenSSL's arithmetic, the same for all.
+The main result is the server's processor time for each. Other programs on the machine and the speed of the load
+generator change it little. Most of a handshake is OpenSSL's arithmetic, which is the same for all.
 """
 
 import json
@@ -24,7 +24,7 @@ LOAD_SOURCE = Path(__file__).parent / "servers" / "churn.c"
 
 @contextmanager
 def running(rival: str, kind: str, core: int) -> Iterator[tuple[int, str]]:
-    """Start a server on a core (-1 for any), yield its process id and port and end it."""
+    """Start a server on a core (-1 for any), yield its process id and port, and end it."""
     command = [sys.executable, "-m", "benchmarks.servers.server", rival, kind, str(core)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -85,7 +85,7 @@ CASES = (
 
 
 def prepare() -> str | None:
-    """Compile the load generator; return why that was not possible."""
+    """Compile the load generator; return the reason if that is impossible."""
     try:
         cc.compile_program(LOAD_SOURCE)
     except cc.NoCompiler as error:
@@ -98,7 +98,7 @@ def prepare() -> str | None:
 AREA = Area("servers", "Servers of the runtimes, one core", CASES, prepare)
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

@@ -1,4 +1,4 @@
-"""What a greenlet's life costs: 10 000 spawned and joined together, and one after the other."""
+"""The cost of a greenlet's life: 10 000 spawned and joined together, and in sequence."""
 
 import sys
 from itertools import repeat
@@ -76,7 +76,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

@@ -1,4 +1,4 @@
-"""What a switch costs: ``sleep(0)`` in one greenlet alone and among 1000 of them."""
+"""The cost of a switch: ``sleep(0)`` in a single greenlet, and among 1000 of them."""
 
 import sys
 from itertools import repeat
@@ -83,7 +83,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

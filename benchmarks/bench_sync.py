@@ -1,4 +1,4 @@
-"""What queues, locks and greenlet-locals cost where nobody has to wait, and a queue where both sides do."""
+"""The cost of queues, locks and greenlet-locals without waiting, and of a queue where both sides wait."""
 
 import sys
 from itertools import repeat
@@ -9,7 +9,7 @@ from benchmarks.harness.model import Area, Metric, Repeated, Target
 from benchmarks.harness.runtimes import Green, sides
 
 NEVER_SLOWER = Target(1.0)
-# greenrt's Semaphore is safe across native threads and may cost 1.15 of gevent's, which is not.
+# greenrt's Semaphore is safe across native threads. It may cost 1.15 times as much as gevent's, which is not.
 SAFE_SEMAPHORE = Target(round(1 / 1.15, 2))
 BOUND = 10
 
@@ -103,7 +103,7 @@ def local(g: Green, count: int) -> float:
     start = perf_counter()
     for number in repeat(1, count):
         data.value = number
-        data.value  # noqa: B018  (the read is what is measured)
+        data.value  # noqa: B018  (the read is measured)
     return perf_counter() - start
 
 
@@ -123,7 +123,7 @@ AREA = Area(
             Metric("semaphore", "Semaphore pair, uncontended", targets=(SAFE_SEMAPHORE,)),
             sides(semaphore, semaphore_async),
         ),
-        # eventlet has no RLock of its own; asyncio has neither RLock nor locals by task.
+        # eventlet has no RLock of its own; asyncio has neither RLock nor task-locals.
         Repeated(
             Metric("rlock", "RLock pair, uncontended", targets=(NEVER_SLOWER,)),
             sides(rlock, without=("eventlet",)),
@@ -133,7 +133,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

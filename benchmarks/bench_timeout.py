@@ -1,4 +1,4 @@
-"""What a timeout costs that does not fire: ``with Timeout(10): pass``."""
+"""The cost of a timeout that does not fire: ``with Timeout(10): pass``."""
 
 import sys
 from itertools import repeat
@@ -8,7 +8,7 @@ from types import ModuleType
 from benchmarks.harness.model import Area, Metric, Repeated, Target
 from benchmarks.harness.runtimes import Green, sides
 
-# Loops drop cancelled timers when they turn, as any program lets them; one turn in so many costs nothing.
+# Loops drop cancelled timers in their turns, and every program has such turns; one turn in so many costs nothing.
 BATCH = 100
 
 
@@ -47,7 +47,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

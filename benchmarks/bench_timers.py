@@ -1,4 +1,4 @@
-"""What timers cost: 100 000 started and stopped, and 10 000 greenlets that sleep."""
+"""The cost of timers: 100 000 started and stopped, and 10 000 greenlets that sleep."""
 
 import sys
 from time import perf_counter, process_time
@@ -9,7 +9,7 @@ from benchmarks.harness.runtimes import Green, sides
 
 TIMERS = 100_000
 NAPS = 5
-# A prime step through the deadlines: neither sorted nor reversed, and the same for everyone.
+# A prime step through the deadlines: the order is neither sorted nor reversed, and the same for all rivals.
 STRIDE = 7919
 
 
@@ -65,7 +65,7 @@ def naps(index: int) -> float:
     return (1 + index * STRIDE % 50) / 1000
 
 
-# Sleepers wait for the clock, so what counts is the processor time they take of it.
+# Sleepers wait for the clock, so the measurement is their processor time.
 
 
 def sleepers(g: Green, count: int) -> dict[str, float]:
@@ -112,7 +112,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

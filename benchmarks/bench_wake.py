@@ -1,4 +1,4 @@
-"""What waking costs: an Event answered by another greenlet's, and one that wakes 1000 at once."""
+"""The cost of a wake: two greenlets that set each other's Events, and an Event that wakes 1000 greenlets."""
 
 import sys
 from itertools import repeat
@@ -114,7 +114,7 @@ AREA = Area(
 )
 
 if __name__ == "__main__":
-    # Imported here: the measuring processes import this module too, and need none of the command line.
+    # Imported here, because the measuring processes import this module too and do not need the command line.
     from benchmarks.harness.cli import main
 
     sys.exit(main(AREA.name))

@@ -75,6 +75,10 @@ def test_there_are_no_cycles() -> None:
     report(architecture.cycles(TREE))
 
 
+def test_the_benchmarks_have_no_cycles() -> None:
+    report(architecture.cycles(architecture.read_benchmarks(), "benchmarks"))
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -88,6 +92,14 @@ def test_there_are_no_cycles() -> None:
 )
 def test_a_cycle_is_caught(files: architecture.Tree) -> None:
     assert len(architecture.cycles(files)) == 1
+
+
+def test_a_cycle_in_the_benchmarks_is_caught() -> None:
+    files = {
+        "harness/model.py": "if TYPE_CHECKING:\n    from benchmarks.harness.results import Report",
+        "harness/results.py": "from benchmarks.harness.model import Area",
+    }
+    assert len(architecture.cycles(files, "benchmarks")) == 1
 
 
 def test_the_loop_knows_no_greenlets() -> None:

@@ -1,1 +1,1 @@
-"""The echo benchmark's parts: the servers, and the C programs that load them and mark the ceiling."""
+"""The parts of the echo benchmark: the servers, the C load generator, and the C server that shows the upper limit."""

@@ -1,4 +1,4 @@
-/* Echo server in bare C, one thread, level-triggered epoll: the ceiling no server in Python can pass.
+/* Echo server in bare C, one thread, level-triggered epoll: the upper limit for servers in Python.
  *
  * usage: epoll_server CORE      (-1 for any CPU)
  * Prints its port and serves until it is killed.
@@ -30,7 +30,7 @@ static void watch(int poller, int fd)
         die("epoll_ctl");
 }
 
-/* Sends everything; a full buffer, which one outstanding message never meets, is waited for. Returns success. */
+/* Sends everything and returns success. Waits if the buffer is full, which one outstanding message never causes. */
 static int send_all(int fd, const char *data, size_t size)
 {
     while (size) {

@@ -2,15 +2,15 @@
  *
  * usage: loadgen PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS CORE SPIN [REQUEST REPLY [CHURN]]
  *
- * Without REQUEST it expects its messages of SIZE bytes back. With it, the file REQUEST is sent each time, and the
- * reply must be as long as the file REPLY, and begin and end with the same 12 bytes (between are dates). With CHURN 1
- * each request has a connection of its own, which counts for the latency.
+ * Without REQUEST it expects its messages of SIZE bytes back. With REQUEST it sends that file each time. The reply
+ * must be as long as the file REPLY, and begin and end with the same 12 bytes (between them are dates). With CHURN 1
+ * each request has a connection of its own, which is part of the latency.
  *
- * Compiled with -DTLS it speaks TLS, of whatever version the server likes best, and believes any certificate.
+ * Compiled with -DTLS it speaks TLS, in the version that the server prefers, and accepts any certificate.
  *
- * CORE is the CPU to stay on, -1 for any. With SPIN 1 it polls without ever sleeping, so that the server does not
- * pay for waking it; that needs a core of its own. Each reply is checked. Prints one JSON object: requests and
- * seconds of the measured window, latencies in seconds, and the share of the window in which it had nothing to do.
+ * CORE is the CPU of the process, or -1 for any. With SPIN 1 it polls without sleeping, so that the server does not
+ * pay for waking it; this needs a core of its own. It checks each reply. It prints one JSON object: requests and
+ * seconds of the measured window, latencies in seconds, and the share of the window in which it was idle.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,7 +29,7 @@
 #include <openssl/ssl.h>
 #endif
 
-/* Latencies are kept in buckets of 1/64 of a power of two: at most 1.6 % off, and no memory to grow. */
+/* Latencies are stored in buckets of 1/64 of a power of two: the error is at most 1.6 %, and memory does not grow. */
 #define SUB_BITS 6
 #define SUB (1 << SUB_BITS)
 #define BUCKETS ((64 - SUB_BITS + 1) * SUB)
@@ -47,7 +47,7 @@ struct connection {
 };
 
 static uint64_t histogram[BUCKETS];
-/* With REQUEST: the two files. */
+/* With REQUEST: the contents of the two files. */
 static char *request, *expected;
 static size_t request_size;
 #define ENDS 12
@@ -93,7 +93,7 @@ static double percentile(uint64_t total, double share)
 }
 
 #ifdef TLS
-/* Shakes hands on the new connection, while the socket still blocks. */
+/* Makes the handshake on the new connection, while the socket still blocks. */
 static void secure(struct connection *c)
 {
     static SSL_CTX *context;
@@ -110,7 +110,7 @@ static ssize_t put(struct connection *c, const char *data, size_t size)
     return SSL_write(c->tls, data, (int)size);
 }
 
-/* Like recv, but goes on to the end of what there is: with read-ahead the library may hold more than the socket. */
+/* Like recv, but reads until nothing is left: with read-ahead the library may hold more than the socket. */
 static ssize_t take(struct connection *c, char *data, size_t size)
 {
     size_t taken = 0;
@@ -167,7 +167,7 @@ static void connect_to(struct connection *c, int port)
         die("O_NONBLOCK");
 }
 
-/* Ends a connection at once, so that no port stays taken, and makes a new one. */
+/* Ends a connection at once, so that its port becomes free, and makes a new one. */
 static void connect_anew(struct connection *c, uint32_t index, int port, int poller)
 {
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
@@ -179,7 +179,7 @@ static void connect_anew(struct connection *c, uint32_t index, int port, int pol
         die("epoll_ctl");
 }
 
-/* The message carries its connection and number, so that a reply that was mixed up or repeated is noticed. */
+/* The message holds its connection and number, so that a mixed-up or repeated reply is detected. */
 static void stamp(struct connection *c, uint32_t index, char *message)
 {
     memcpy(message, &index, sizeof index);

@@ -1,4 +1,4 @@
-"""An echo server on asyncio, with streams and with a bare Protocol, for any event loop of that interface."""
+"""An echo server on asyncio, with streams and with a bare Protocol, for any event loop with that interface."""
 
 import asyncio
 import socket
@@ -9,19 +9,19 @@ BUFFER = 65536
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send back whatever arrives, as the documentation of asyncio shows it."""
+    """Send back all received bytes, as in asyncio's documentation."""
     try:
         while data := await reader.read(BUFFER):
             writer.write(data)
             await writer.drain()
     except ConnectionError:
-        pass  # the load generator ends with messages on their way
+        pass  # the load generator ends with messages in flight
     finally:
         writer.close()
 
 
 class Echo(asyncio.Protocol):
-    """The least an event loop can do for a message: no task, no buffer, no waiting."""
+    """The least work of an event loop for a message: no task, no buffer, no waiting."""
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -37,7 +37,7 @@ def _listener() -> socket.socket:
 
 
 async def serve_streams(announce: Callable[[int], None]) -> None:
-    """Serve with ``asyncio.start_server``; ``announce`` is told the port."""
+    """Serve with ``asyncio.start_server``; ``announce`` gets the port."""
     listener = _listener()
     server = await asyncio.start_server(echo, sock=listener)
     announce(listener.getsockname()[1])
@@ -45,7 +45,7 @@ async def serve_streams(announce: Callable[[int], None]) -> None:
 
 
 async def serve_protocol(announce: Callable[[int], None]) -> None:
-    """Serve with ``loop.create_server``; ``announce`` is told the port."""
+    """Serve with ``loop.create_server``; ``announce`` gets the port."""
     listener = _listener()
     server = await asyncio.get_running_loop().create_server(Echo, sock=listener)
     announce(listener.getsockname()[1])

@@ -1,6 +1,6 @@
-"""One echo server in a process of its own: ``python -m benchmarks.echo.server RIVAL CORE`` prints its port.
+"""Run one echo server in a process of its own: ``python -m benchmarks.echo.server RIVAL CORE`` prints its port.
 
-CORE is the CPU to stay on, -1 for any.
+CORE is the CPU of the process, or -1 for any.
 """
 
 import importlib
@@ -13,23 +13,23 @@ from benchmarks.harness.runtimes import patch, run_coroutine
 
 
 def announce(port: int) -> None:
-    """Tell the process that started this one where to connect."""
+    """Print the port for the parent process."""
     print(port, flush=True)
 
 
 def patched(runtime: str) -> None:
-    """Patch the standard library, then run the blocking program as it is, on ``socket.socket`` objects."""
+    """Patch the standard library, then run the unchanged blocking program on ``socket.socket`` objects."""
     patch(runtime)
     native_threads()
 
 
 def native_threads() -> None:
-    # Imported here: some of the rivals must have patched before anyone imports socket and threading by name.
+    # Imported here, because some rivals must patch before any module imports socket and threading by name.
     importlib.import_module("benchmarks.echo.blocking").serve(announce)
 
 
 def green_module() -> None:
-    """Run the blocking program on greenrt's own socket module and greenlets, with nothing patched."""
+    """Run the blocking program on greenrt's own socket module and greenlets, without patching."""
     greenrt: Any = importlib.import_module("greenrt")
     socket = importlib.import_module("greenrt.green.socket")
     importlib.import_module("benchmarks.echo.blocking").serve(announce, socket, greenrt.spawn)

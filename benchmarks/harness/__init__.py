@@ -1,1 +1,1 @@
-"""What every area shares: the model, the adapters, the turns, the table, the JSON and the plot."""
+"""The parts that all areas share: the model, the adapters, the runs, the table, the JSON and the plot."""

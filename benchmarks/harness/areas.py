@@ -1,4 +1,4 @@
-"""Which areas there are, in the order of the table."""
+"""The areas, in the order of the table."""
 
 import importlib
 

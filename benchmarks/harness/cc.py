@@ -1,4 +1,4 @@
-"""Compiles the C programs of a benchmark when they are needed."""
+"""Compile the C programs of a benchmark when they are needed."""
 
 import os
 import shlex
@@ -10,18 +10,18 @@ BUILD = Path(__file__).resolve().parents[2] / "build" / "bench"
 
 
 class NoCompiler(Exception):
-    """There is no C compiler here."""
+    """This machine has no C compiler."""
 
 
 def program(source: Path, *flags: str) -> Path:
-    """Return where the program of a source file is, or will be, compiled to."""
+    """Return the path of a compiled program, which need not exist yet."""
     return BUILD / "".join((source.stem, *flags))
 
 
 def compile_program(source: Path, *flags: str) -> Path:
-    """Compile one C file with ``$CC`` (``cc`` if unset) unless that was done; return the program.
+    """Compile one C file with ``$CC`` (default ``cc``) unless its program is up to date; return the program's path.
 
-    Raises NoCompiler where there is none, CalledProcessError with the compiler's words where it refuses.
+    Raise NoCompiler without a compiler, and CalledProcessError with the compiler's output if it fails.
     """
     target = program(source, *flags)
     if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
@@ -30,7 +30,8 @@ def compile_program(source: Path, *flags: str) -> Path:
     if shutil.which(compiler[0]) is None:
         raise NoCompiler(f"no C compiler ({compiler[0]})")
     BUILD.mkdir(parents=True, exist_ok=True)
-    # Renamed into place: an interrupted compiler must not leave half a program that looks up to date.
+    # The file is renamed into place: an interrupted compiler must not leave an incomplete program that looks up to
+    # date.
     unfinished = target.with_suffix(f".{os.getpid()}")
     command = [*compiler, "-O2", "-Wall", "-Wextra", "-o", str(unfinished), str(source), *flags]
     subprocess.run(command, check=True, capture_output=True, text=True)

@@ -1,7 +1,8 @@
-"""One measurement in a process of its own: ``python -m benchmarks.harness.child AREA WORKLOAD RIVAL EFFORT``.
+"""Make one measurement in a process of its own: ``python -m benchmarks.harness.child AREA WORKLOAD RIVAL EFFORT``.
 
-EFFORT is ``full`` or ``smoke``. Prints one JSON object a line: metric, value in the metric's base unit, count
-of operations. Whatever goes wrong ends in a traceback and a status other than zero, for the parent to show.
+EFFORT is ``full`` or ``smoke``. The process prints one JSON object a line: the metric, the value in the metric's base
+unit, and the number of operations. A failure ends with a traceback and a status other than zero, which the parent
+shows.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The command line all areas share."""
+"""The command line that all areas share."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ from benchmarks.harness.rivals import FAMILIES
 def main(area: str | None = None, arguments: Sequence[str] | None = None) -> int:
     """Run one area, or all of them; return the exit status.
 
-    0: greenrt did everything; 1: it failed somewhere, or missed a target with ``--check``; 2: wrong usage.
+    0: greenrt completed everything. 1: it failed somewhere, or missed a target with ``--check``. 2: wrong usage.
     """
     chosen = [areas.load(name) for name in ([area] if area else areas.NAMES)]
     parser = _parser(area)
@@ -50,10 +50,10 @@ def _parser(area: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", metavar="A,B", help="only these areas or workloads (switch, sync.rlock)")
     parser.add_argument(
-        "--rounds", type=int, help="how often each rival has its turn; default 5, with --smoke 1"
+        "--rounds", type=int, help="how often each rival is measured; default 5, with --smoke 1"
     )
     parser.add_argument(
-        "--smoke", action="store_true", help="run everything once and briefly; figures mean nothing"
+        "--smoke", action="store_true", help="run everything once and briefly; the figures mean nothing"
     )
     parser.add_argument("--limit", type=float, default=180.0, help="seconds one measuring process may take")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every value of every round")
@@ -67,7 +67,7 @@ def _parser(area: str | None) -> argparse.ArgumentParser:
 def _selection(
     parser: argparse.ArgumentParser, options: argparse.Namespace, chosen: list[Area]
 ) -> turns.Options:
-    """Return the options of the run; a name that selects nothing is an error, not an empty table."""
+    """Return the options of the run. A name that selects nothing is an error."""
     families = tuple(options.rivals.split(",")) if options.rivals else FAMILIES
     only = tuple(options.only.split(",")) if options.only else ()
     names = {area.name for area in chosen}
@@ -75,9 +75,9 @@ def _selection(
     for kind, given, known in (("rival", families, set(FAMILIES)), ("area or workload", only, names)):
         for name in given:
             if name not in known:
-                parser.error(f"no {kind} {name!r}; there are {', '.join(sorted(known))}")
+                parser.error(f"there is no {kind} {name!r}; use one of {', '.join(sorted(known))}")
     if options.smoke and options.check:
-        parser.error("--check judges figures, and a --smoke run has none")
+        parser.error("--check needs figures, and a --smoke run has none; drop one of them")
     rounds = options.rounds if options.rounds is not None else 1 if options.smoke else 5
     if rounds < 1:
         parser.error("--rounds must be at least 1")
@@ -97,7 +97,7 @@ def _write(report: Report, json_path: Path | None, plot_path: Path | None) -> No
 
 
 class Progress:
-    """Says on stderr what is being measured: in place on a terminal, else a line a round."""
+    """Show the current measurement on stderr: in place on a terminal, otherwise one line for each round."""
 
     def __init__(self, rounds: int) -> None:
         self.rounds = rounds

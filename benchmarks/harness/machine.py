@@ -1,4 +1,4 @@
-"""What the figures were measured on: processor, kernel, versions."""
+"""Describe the machine of a run: processor, kernel, versions."""
 
 import importlib.metadata
 import os
@@ -12,12 +12,12 @@ PACKAGES = ("greenrt", "greenlet", "gevent", "eventlet", "uvloop")
 
 
 def cores() -> list[int]:
-    """Return the CPUs this process may use."""
+    """Return the CPUs that this process may use."""
     return sorted(os.sched_getaffinity(0))
 
 
 def facts() -> dict[str, Any]:
-    """Return what a reader needs to judge the figures; nothing that names the machine or its user."""
+    """Return what a reader needs in order to judge the figures; it does not name the machine or its user."""
     return {
         "processor": _processor(),
         "cores": len(cores()),
@@ -44,7 +44,7 @@ def _version(package: str) -> str | None:
 
 
 def _build() -> str | None:
-    """Return ``greenrt.__build__``, asked in another process: this one shall load no runtime."""
+    """Return ``greenrt.__build__``. Another process imports greenrt, because this one must load no runtime."""
     command = [sys.executable, "-P", "-c", "import greenrt; print(greenrt.__build__)"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     return result.stdout.strip() or None

@@ -1,24 +1,21 @@
-"""What an area consists of: workloads, the metrics they yield, and the ratios aimed at."""
+"""The parts of an area: workloads, their metrics, and the target ratios."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TypeAlias
 
 from benchmarks.harness.rivals import BASELINE
 from benchmarks.harness.units import SECONDS, Unit
 
-if TYPE_CHECKING:
-    from benchmarks.harness.results import Report
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """greenrt is to be at least ``ratio`` times better than ``rival``."""
+    """greenrt should be at least ``ratio`` times better than ``rival``."""
 
     ratio: float
     rival: str = BASELINE
-    # A target of a later release is shown and judged, but never fails ``--check``.
+    # A target of a later release is shown and judged, but never makes ``--check`` fail.
     later: bool = False
 
 
@@ -30,13 +27,13 @@ class Metric:
     title: str
     unit: Unit = SECONDS
     targets: tuple[Target, ...] = ()
-    # What only explains another row stands in the JSON alone.
+    # A metric that only explains another row is in the JSON alone.
     in_table: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How hard to measure: a smoke run only shows that everything works."""
+    """How long to measure: a smoke run only shows that everything works."""
 
     smoke: bool
     # Each timed section of a repeated workload lasts at least this many seconds.
@@ -55,12 +52,12 @@ class Sample:
 
     metric: str
     value: float
-    # Operations in the timed section.
+    # The number of operations in the timed section.
     count: int
 
 
 class Workload(Protocol):
-    """Something that can be measured for each of the rivals it names."""
+    """Something that can be measured for each of the rivals that it names."""
 
     @property
     def name(self) -> str: ...
@@ -70,16 +67,16 @@ class Workload(Protocol):
     def rivals(self) -> tuple[str, ...]: ...
 
     def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
-        """Yield samples; runs in a process that does nothing else."""
+        """Yield samples. Runs in a process that does nothing else."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A cheap operation done n times; n grows until the timed section is long enough.
+    """A cheap operation, repeated n times; n grows until the timed section is long enough.
 
-    A side is called with n (a multiple of ``step``) and returns the seconds of its own timed section, so
-    that setting up is never timed.
+    A side is called with n, a multiple of ``step``, and returns the seconds of its own timed section. So the set-up
+    is never timed.
     """
 
     metric: Metric
@@ -109,10 +106,10 @@ class Repeated:
             yield Sample(self.metric.name, side(count) / count, count)
 
     def _calibrate(self, side: Callable[[int], float], section: float) -> tuple[int, float]:
-        """Return how many operations fill a section, and what they took; the runs are the warm-up."""
+        """Return the number of operations that fill a section, and their time. These runs are the warm-up."""
         count = self.step
         while (seconds := side(count)) < section:
-            # One run may be cut short by luck or drawn out by a neighbour: grow by at most ten.
+            # One run may be too short or too long by chance, so the count grows by a factor of ten at most.
             growth = min(10.0, 1.2 * section / seconds) if seconds > 0 else 10.0
             count = max(count + self.step, int(count * growth) // self.step * self.step)
         return count, seconds
@@ -120,7 +117,7 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A workload of a given size, run once in each process; a side returns a value for each metric."""
+    """A workload of a fixed size, run once in each process; a side returns a value for each metric."""
 
     name: str
     metrics: tuple[Metric, ...]
@@ -143,7 +140,11 @@ def _nothing_to_prepare() -> str | None:
     return None
 
 
-def _no_remarks(report: "Report") -> list[str]:
+# The medians of an area's metrics: {metric: {rival: value}}.
+Medians: TypeAlias = Mapping[str, Mapping[str, float]]
+
+
+def _no_remarks(medians: Medians, smoke: bool) -> list[str]:
     return []
 
 
@@ -154,14 +155,14 @@ class Area:
     name: str
     title: str
     workloads: tuple[Workload, ...]
-    # Runs once before the turns; returns why the area cannot run here, if it cannot.
+    # Runs once before the measurements; returns why the area cannot run here, or None.
     prepare: Callable[[], str | None] = _nothing_to_prepare
-    # Reads the finished report; returns what the reader must know to trust the rows.
-    remarks: Callable[["Report"], list[str]] = field(default=_no_remarks)
+    # Gets the medians, and whether it was a smoke run; returns what a reader must know in order to trust the rows.
+    remarks: Callable[[Medians, bool], list[str]] = field(default=_no_remarks)
 
 
 def median(values: list[float]) -> float:
     """Return the median, which one noisy round cannot move."""
-    # Not the statistics module: each measuring process would import it, and decimal and random with it.
+    # The statistics module is not used: each measuring process would import it, and with it decimal and random.
     ordered, middle = sorted(values), len(values) // 2
     return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

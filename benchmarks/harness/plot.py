@@ -1,7 +1,7 @@
-"""Draws a finished run: ``python -m benchmarks.harness.plot RUN.json PICTURE.png``.
+"""Draw a finished run: ``python -m benchmarks.harness.plot RUN.json PICTURE.png``.
 
-One line a row: greenrt as a bar, its rivals as dots, all as times better than gevent on a logarithmic scale,
-and the target as a tick.
+Each row has greenrt as a bar, its rivals as dots and the target as a tick. The scale is logarithmic and shows how
+many times better than gevent each one is.
 """
 
 import importlib
@@ -33,7 +33,7 @@ class NoMatplotlib(Exception):
 
 
 def draw(run: dict[str, Any], path: Path) -> None:
-    """Draw the JSON of one run into a PNG file; raises NoMatplotlib where that is missing."""
+    """Draw the JSON of one run into a PNG file. Raise NoMatplotlib if matplotlib is missing."""
     try:
         matplotlib: Any = importlib.import_module("matplotlib")
         matplotlib.use("Agg")
@@ -56,7 +56,7 @@ def draw(run: dict[str, Any], path: Path) -> None:
 
 def _label(area: dict[str, Any], row: dict[str, Any]) -> str:
     title: str = row["title"]
-    # These rows continue one another and say too little alone.
+    # These rows continue one another, and their titles alone are unclear.
     return f"{area['name']}: {title}" if area["name"] in ("parked", "echo") else title
 
 
@@ -68,9 +68,9 @@ def _ratio(row: dict[str, Any], rival: str) -> float | None:
 def _bar(axes: Any, place: int, row: dict[str, Any]) -> None:
     ratio = _ratio(row, SUBJECT)
     if ratio is not None:
-        # Bars begin at gevent's 1, so that what is slower points to the left.
+        # Bars begin at gevent's 1, so that slower results point to the left.
         axes.barh(place, ratio - 1, left=1, height=0.62, color=BAR if ratio >= 1 else SLOWER, zorder=2)
-    # Figures stand in a column of their own: beside their bars they would hide the rivals' dots.
+    # Figures are in a column of their own: beside their bars they would hide the rivals' dots.
     text = "-" if ratio is None else f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"
     side = axes.get_yaxis_transform()
     axes.text(1.07, place, text, transform=side, ha="right", va="center", fontsize=8, fontweight="bold")

@@ -1,4 +1,4 @@
-"""What came out: a cell for each rival in each row, medians, ratios, and the JSON of it all."""
+"""The results: a cell for each rival in each row, medians, ratios, and their JSON."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Status = Literal["ok", "failed", "not installed", "not run"]
 
 @dataclass(slots=True)
 class Cell:
-    """One rival in one row. ``rounds`` has a value, or None for a failure, for each round it was tried in."""
+    """One rival in one row. ``rounds`` has one entry for each round: a value, or None for a failure."""
 
     status: Status = "ok"
     rounds: list[float | None] = field(default_factory=list)
@@ -27,10 +27,10 @@ class Cell:
         return median(self.values) if self.values else None
 
     def add(self, value: float | None, error: str | None = None) -> None:
-        """Note one round's value, or the error there was instead."""
+        """Record one round's value, or its error."""
         self.rounds.append(value)
         self.error = error or self.error
-        # One good round makes a value; the failed ones stay visible as ``error``.
+        # One successful round gives a value; failed rounds stay visible as ``error``.
         self.status = "ok" if self.values else "failed"
 
 
@@ -45,14 +45,14 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A target and what was measured of it; no ratio where either side has no value."""
+    """A target and its measured ratio, which is None if either side has no value."""
 
     target: Target
     ratio: Ratio | None
 
     @property
     def counts(self) -> bool:
-        """Whether missing it fails ``--check``."""
+        """Whether a miss makes ``--check`` fail."""
         return not self.target.later
 
     @property
@@ -64,17 +64,17 @@ class Verdict:
 
 @dataclass(slots=True)
 class Row:
-    """One metric with the cells of all rivals that take part in it."""
+    """One metric with the cells of all its rivals."""
 
     area: Area
     metric: Metric
     cells: dict[str, Cell]
 
     def ratio(self, rival: str, other: str) -> Ratio | None:
-        """Return how many times better ``rival`` is than ``other``, None without a round that both have.
+        """Return how many times better ``rival`` is than ``other``, or None if they share no round.
 
-        Ratios are taken round by round and then their median: what slows the machine for a while slows both
-        sides of a round, and cancels. A difference of times that noise made negative has no ratio.
+        The result is the median of the ratios of the rounds: a slow phase of the machine affects both sides of a
+        round and cancels out. A difference of times that noise made negative has no ratio.
         """
         mine, theirs = self.cells.get(rival), self.cells.get(other)
         if mine is None or theirs is None:
@@ -97,13 +97,10 @@ class Report:
 
     areas: list[Area]
     rows: list[Row]
-    # Areas that cannot run here, with the reason.
+    # Areas that cannot run here, with the reasons.
     not_run: dict[str, str] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-
-    def row(self, area: str, metric: str) -> Row | None:
-        return next((row for row in self.rows if row.area.name == area and row.metric.name == metric), None)
 
     def of(self, area: Area) -> list[Row]:
         return [row for row in self.rows if row.area is area]
@@ -112,10 +109,14 @@ class Report:
         """Return what a reader must know about the area's rows."""
         if area.name in self.not_run:
             return [f"not run: {self.not_run[area.name]}"]
-        return area.remarks(self)
+        medians = {
+            row.metric.name: {name: cell.value for name, cell in row.cells.items() if cell.value is not None}
+            for row in self.of(area)
+        }
+        return area.remarks(medians, bool(self.options.get("smoke")))
 
     def subject_failed(self) -> bool:
-        """Whether greenrt is missing or failed anywhere, even in a single round."""
+        """Return whether greenrt is missing, or failed anywhere, even in a single round."""
         cells = [row.cells[SUBJECT] for row in self.rows if SUBJECT in row.cells]
         return any(cell.error is not None or cell.status in ("failed", "not installed") for cell in cells)
 
@@ -125,7 +126,7 @@ class Report:
         return [(row, verdict) for row, verdict in found if verdict.counts and verdict.word != "met"]
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything, nothing rounded, as JSON can hold it."""
+        """Return all results for JSON, without rounding."""
         return {
             "machine": dict(self.machine),
             "options": dict(self.options),

@@ -1,4 +1,4 @@
-"""Who takes part: every name that may stand in a column, and which package it needs."""
+"""The rivals: every name that may head a column, and the package that it needs."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ BASELINE = "gevent"
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """One contestant. ``module`` must be importable, ``family`` is what ``--rivals`` selects by."""
+    """One contestant. ``module`` must be importable; ``--rivals`` selects by ``family``."""
 
     name: str
     family: str
     module: str | None = None
 
     def installed(self) -> bool:
-        """Whether the package is there; importing it is left to the measured process."""
+        """Return whether the package is installed. Only the measured process imports it."""
         return self.module is None or importlib.util.find_spec(self.module) is not None
 
 
-# The first five have a column of their own in the table, the others follow below a row.
+# The first five have a column of their own in the table; the others follow below a row.
 COLUMNS = (SUBJECT, BASELINE, "eventlet", "asyncio", "uvloop")
 
 _ALL = (

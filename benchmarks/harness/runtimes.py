@@ -1,7 +1,7 @@
-"""Adapters: one namespace of names for each green-thread runtime, so that all run the same workload source.
+"""Adapters: one namespace for each green-thread runtime, so that all run the same workload source.
 
-An adapter only binds names. Where a runtime lacks a name under gevent's spelling and only a wrapper with a
-cost could give it, the name is missing and the workload has a twin of its own or leaves that rival out.
+An adapter only binds names. If a runtime lacks a name in gevent's spelling, and only a wrapper with a cost could
+supply it, the name is missing. The workload then has a twin for that runtime, or leaves it out.
 """
 
 import functools
@@ -13,13 +13,13 @@ from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
 
 R = TypeVar("R")
-# asyncio comes as an argument, as a green runtime does: a process that measures another never imports it.
+# asyncio is passed as an argument, as a green runtime is, so that a process that measures another never imports it.
 CoroutineSide: TypeAlias = Callable[[ModuleType, int], Coroutine[Any, Any, R]]
 
 
 @dataclass(frozen=True, slots=True)
 class Green:
-    """The names the workloads use, each bound to one runtime's own object."""
+    """The names that the workloads use, each bound to the runtime's own object."""
 
     name: str
     spawn: Callable[..., Any]
@@ -30,13 +30,13 @@ class Green:
     Queue: Callable[..., Any]
     Semaphore: Callable[[], Any]
     local: Callable[[], Any]
-    # Missing where the runtime has none.
+    # None if the runtime has none.
     RLock: Callable[[], Any] | None
     loop: Any
 
 
 def _greenrt() -> Green:
-    # Submodules are not needed: the everyday names are flat.
+    # Submodules are not needed: the everyday names are in the package.
     greenrt: Any = importlib.import_module("greenrt")
     return Green(
         name="greenrt",
@@ -72,7 +72,7 @@ def _gevent() -> Green:
 
 
 def import_eventlet() -> Any:
-    """Return the eventlet package, without the notice of deprecation it prints at import."""
+    """Return the eventlet package, without the deprecation notice of its import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module("eventlet")
@@ -89,7 +89,7 @@ def patch(name: str) -> None:
 def _eventlet() -> Green:
     eventlet = import_eventlet()
     event: Any = importlib.import_module("eventlet.event").Event
-    # eventlet's own event under threading's spelling: names only, no code of ours in the measured path.
+    # eventlet's own event with threading's names. Only names are added, so the measured path has no other code.
     spelt = type("Event", (event,), {"set": event.send, "clear": event.reset})
 
     def joinall(threads: Iterable[Any]) -> None:
@@ -134,10 +134,10 @@ def sides(
     without: tuple[str, ...] = (),
     instead: Mapping[str, Callable[[Green, int], R]] | None = None,
 ) -> dict[str, Callable[[int], R]]:
-    """Return a workload's side for each runtime, which is imported only where it is called.
+    """Return a workload's side for each runtime, which is imported only when the side is called.
 
-    ``green`` serves the green-thread runtimes, ``coroutine`` asyncio and uvloop; ``without`` names runtimes
-    that cannot take part, ``instead`` gives a twin for a runtime that spells the same thing in another way.
+    ``green`` is for the green-thread runtimes, ``coroutine`` for asyncio and uvloop. ``without`` names runtimes that
+    can't take part, and ``instead`` has a twin for each runtime that spells the same operation differently.
     """
     found: dict[str, Callable[[int], R]] = {}
     for name in _ADAPTERS:

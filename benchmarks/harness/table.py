@@ -1,4 +1,4 @@
-"""The report as text: a line a row, ratios beside the values, and below the table all that went wrong."""
+"""Render the report as text: one line for each row, ratios beside the values, and all failures below the table."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ TITLE_WIDTH = 40
 
 
 class Notes:
-    """Numbered notes below the table; the same text gets the same number."""
+    """Numbered notes below the table; equal texts share a number."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -41,11 +41,9 @@ def render(report: Report) -> str:
 
 
 def summary(report: Report) -> str:
-    """Return how many targets were met, and a line for each that was not."""
+    """Return how many targets were met, and a line for each miss."""
     if report.options.get("smoke"):
-        return (
-            "smoke run: all was run once and briefly; no figure above is a measurement, no target is judged"
-        )
+        return "smoke run: everything ran once and briefly; the figures are no measurements, and no target is judged"
     verdicts = [
         (row, verdict)
         for row in report.rows

@@ -1,4 +1,4 @@
-"""Runs the measurements: each in a process of its own, the rivals in turn (A B A B), over several rounds."""
+"""Run the measurements: each in a process of its own, the rivals alternating (A B A B), over several rounds."""
 
 import json
 import os
@@ -18,7 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to run; ``only`` has names like ``area`` or ``area.workload``, ``limit`` is seconds a process."""
+    """The options of a run.
+
+    ``only`` has names like ``area`` or ``area.workload``; ``limit`` is the most seconds of one process.
+    """
 
     families: tuple[str, ...] = FAMILIES
     only: tuple[str, ...] = ()
@@ -29,7 +32,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One rival's measurement of one workload, and the cells its samples go to."""
+    """One rival's measurement of one workload, and the cells for its samples."""
 
     area: str
     workload: str
@@ -38,7 +41,7 @@ class Turn:
 
 
 def run(areas: list[Area], options: Options, progress: Callable[[int, int, Turn], None]) -> Report:
-    """Measure everything the options select; never raises for what a rival does."""
+    """Measure everything that the options select. A failure of a rival is recorded and never raised."""
     report = Report(areas, [])
     turns: list[Turn] = []
     for area in areas:
@@ -48,7 +51,7 @@ def run(areas: list[Area], options: Options, progress: Callable[[int, int, Turn]
             report.not_run[area.name] = reason
         for workload in workloads:
             turns += _plan(report, area, workload, options.families, reason)
-    # Round by round through everything: a busy minute of the machine then spoils one round, not one workload.
+    # All measurements run once in each round: a busy minute of the machine then spoils one round, not one workload.
     for number in range(options.rounds):
         for place, turn in enumerate(turns):
             progress(number, place, turn)
@@ -89,7 +92,7 @@ def take(turn: Turn, options: Options) -> None:
             sample = json.loads(line)
             samples.setdefault(sample["metric"], []).append(float(sample["value"]))
         except (ValueError, TypeError, KeyError):
-            error = error or f"printed something that is no sample: {line[:80]}"
+            error = error or f"printed a line that is no sample: {line[:80]}"
     for metric, cell in turn.cells.items():
         values = samples.get(metric)
         if error is None and values:
@@ -99,10 +102,10 @@ def take(turn: Turn, options: Options) -> None:
 
 
 def _child(turn: Turn, options: Options) -> tuple[str, str | None]:
-    """Return what the measuring process printed, and what went wrong with it, if anything."""
+    """Return the output of the measuring process, and its error or None."""
     effort = "smoke" if options.smoke else "full"
     command = [sys.executable, "-m", "benchmarks.harness.child", turn.area, turn.workload, turn.rival, effort]
-    # A session of its own, so that what the measurement started, a server say, can be ended with it.
+    # The process has a session of its own, so that everything it started, such as a server, can be ended with it.
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -110,7 +113,7 @@ def _child(turn: Turn, options: Options) -> tuple[str, str | None]:
         output, errors = process.communicate(timeout=options.limit)
     except subprocess.TimeoutExpired:
         _end(process)
-        return "", f"no end after {options.limit:g} s"
+        return "", f"did not end within {options.limit:g} s"
     except BaseException:
         _end(process)
         raise
@@ -120,7 +123,7 @@ def _child(turn: Turn, options: Options) -> tuple[str, str | None]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Kill a measuring process that was not waited for yet, and all it started."""
+    """Kill a measuring process that was not waited for yet, and all its descendants."""
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 

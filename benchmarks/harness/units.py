@@ -1,4 +1,4 @@
-"""Units of measured values, each with its direction and the way it is written in a table."""
+"""Units of measured values, with their directions and their forms in a table."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit; values are kept in ``base`` and shown in the nearest of ``scale`` (size, symbol)."""
+    """A unit; values are stored in ``base`` and shown in the nearest of ``scale`` (size, symbol)."""
 
     base: str
     better: Literal["lower", "higher"]
@@ -15,7 +15,7 @@ class Unit:
     def show(self, value: float) -> str:
         """Return the value with three significant digits and its symbol."""
         size, symbol = self.scale[0]
-        for size, symbol in self.scale:  # noqa: B007  (the last step serves whatever is smaller)
+        for size, symbol in self.scale:  # noqa: B007  (the last step is for all smaller values)
             if abs(value) >= size:
                 break
         scaled = value / size
@@ -23,7 +23,7 @@ class Unit:
         return f"{scaled:.{digits}f} {symbol}"
 
     def ratio(self, value: float, other: float) -> float:
-        """Return how many times better ``value`` is: 2.0 is half the cost of ``other``, or twice its rate."""
+        """Return how many times better ``value`` is: 2.0 means half the cost of ``other``, or twice its rate."""
         good, bad = (other, value) if self.better == "lower" else (value, other)
         return good / bad
 

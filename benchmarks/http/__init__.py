@@ -1,1 +1,1 @@
-"""Programs of the HTTP benchmark."""
+"""The programs of the HTTP benchmark."""

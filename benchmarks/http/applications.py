@@ -1,4 +1,4 @@
-"""The same answers as a WSGI and as an ASGI application, by path."""
+"""A WSGI and an ASGI application with the same answers, by path."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

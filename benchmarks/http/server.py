@@ -1,4 +1,4 @@
-"""A server that has no command line of its own: ``python -m benchmarks.http.server RIVAL PORT [CERTIFICATE]``."""
+"""Run a server that has no command line of its own: ``python -m benchmarks.http.server RIVAL PORT [CERTIFICATE]``."""
 
 import sys
 

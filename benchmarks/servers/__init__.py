@@ -1,1 +1,1 @@
-"""The servers benchmark's parts: servers of each runtime's own, and the programs that load them."""
+"""The parts of the servers benchmark: servers of each runtime, and the programs that load them."""

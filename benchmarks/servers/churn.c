@@ -1,10 +1,10 @@
-/* Load generator: connections that are made, used once and closed; or datagrams. One thread, epoll.
+/* Load generator for connections that are used once, or for datagrams. One thread, epoll.
  *
  * usage: churn KIND PORT CLIENTS WARMUP_SECONDS SECONDS CORE
  *
- * KIND is "connections": each client connects, sends 16 bytes, gets them back, sees the server close, and starts anew;
- * or "datagrams": each client sends 64 bytes and gets them back, and sends again what was lost. CORE is the CPU to stay
- * on, -1 for any. Prints one JSON object: exchanges of the measured window, and its seconds.
+ * With KIND "connections", each client connects, sends 16 bytes, receives them back, sees the server close, and
+ * repeats. With "datagrams", each client sends 64 bytes and receives them back, and resends lost ones. CORE is the CPU of the
+ * process, or -1 for any. It prints one JSON object: the exchanges of the measured window, and its seconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -60,7 +60,7 @@ static void begin(uint32_t index)
     struct client *c = &clients[index];
     struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = index};
     c->fd = socket(AF_INET, datagrams ? SOCK_DGRAM : SOCK_STREAM, 0);
-    /* On loopback a connection is made at once. */
+    /* On loopback, connect(2) completes at once. */
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0)
         die("connect");
     if (epoll_ctl(events, EPOLL_CTL_ADD, c->fd, &wanted) < 0)

@@ -1,7 +1,8 @@
-"""Load generator for TLS: ``python -m benchmarks.servers.handshakes PORT CLIENTS WARMUP SECONDS CORE``.
+"""A load generator for TLS: ``python -m benchmarks.servers.handshakes PORT CLIENTS WARMUP SECONDS CORE``.
 
-Each client, a native thread, connects, shakes hands, sends 16 bytes, gets them back and closes. It prints
-what ``churn.c`` prints. It needs more processor time for a handshake than most servers: compare the servers'.
+Each client, a native thread, connects, makes the handshake, sends 16 bytes, receives them back and closes. The
+program prints the same as ``churn.c``. It needs more processor time for a handshake than most servers, so compare the
+servers' processor time.
 """
 
 import json

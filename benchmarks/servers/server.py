@@ -1,6 +1,6 @@
-"""A server of a runtime's own: ``python -m benchmarks.servers.server RIVAL KIND CORE`` prints its port.
+"""Run a server of a runtime: ``python -m benchmarks.servers.server RIVAL KIND CORE`` prints its port.
 
-CORE is the CPU to stay on, -1 for any.
+CORE is the CPU of the process, or -1 for any.
 """
 
 import os
@@ -13,7 +13,7 @@ CERTIFICATE = Path(__file__).with_name("localhost.pem")
 
 
 def answer(sock: Any, address: Any) -> None:
-    """Send back what comes first; the server closes the connection then."""
+    """Send back the first bytes received; then the server closes the connection."""
     sock.sendall(sock.recv(1000))
 
 

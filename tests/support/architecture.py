@@ -107,9 +107,18 @@ _CYTHON_IMPORT = re.compile(
 
 
 def read_tree() -> Tree:
-    """Return the sources that stand here."""
+    """Return the sources of greenrt."""
+    return _read((SOURCE, ""), (ROOT / "monkey", "monkey/"))
+
+
+def read_benchmarks() -> Tree:
+    """Return the sources of the benchmarks."""
+    return _read((ROOT / "benchmarks", ""))
+
+
+def _read(*folders: tuple[Path, str]) -> Tree:
     tree = {}
-    for base, prefix in ((SOURCE, ""), (ROOT / "monkey", "monkey/")):
+    for base, prefix in folders:
         for path in sorted(base.rglob("*")):
             if path.suffix in (".py", ".pyx", ".pxd", ".h"):
                 tree[prefix + str(path.relative_to(base))] = path.read_text()
@@ -117,15 +126,18 @@ def read_tree() -> Tree:
 
 
 def _module(path: str) -> str:
-    """Return the module that a file belongs to, below greenrt; "" for greenrt itself."""
+    """Return the module of a file, named below its package; "" for the package itself."""
     parts = list(Path(path).with_suffix("").parts)
     if parts[-1] == "__init__":
         parts.pop()
     return ".".join(parts)
 
 
-def _named(path: str, text: str) -> Iterator[tuple[str, str]]:
-    """Yield (module, name) for each import and cimport of a file, wherever it stands; name "" for a plain import."""
+def _named(path: str, text: str, package: str = "greenrt") -> Iterator[tuple[str, str]]:
+    """Yield ``(module, name)`` for each import and cimport of a file, also inside functions.
+
+    The name is "" for a plain import. The path is below `package`.
+    """
     if not path.endswith(".py"):
         for source, names, plain in _CYTHON_IMPORT.findall(text):
             if plain:
@@ -141,25 +153,25 @@ def _named(path: str, text: str) -> Iterator[tuple[str, str]]:
         elif isinstance(node, ast.ImportFrom):
             source = node.module or ""
             if node.level:
-                package = ("greenrt/" + path).split("/")[: -node.level]
-                source = ".".join([*package, *filter(None, [node.module])])
+                parents = f"{package}/{path}".split("/")[: -node.level]
+                source = ".".join([*parents, *filter(None, [node.module])])
             for alias in node.names:
                 yield source, alias.name
 
 
-def _edges(tree: Tree) -> dict[str, set[str]]:
-    """Return which modules of greenrt each one imports, all named below greenrt."""
+def _edges(tree: Tree, package: str = "greenrt") -> dict[str, set[str]]:
+    """Return the modules of `package` that each of its modules imports, all named below the package."""
     modules = {_module(path) for path in tree if not path.endswith(".h")}
     edges: dict[str, set[str]] = {module: set() for module in modules}
     for path, text in tree.items():
         if path.endswith(".h"):
             continue
-        for source, name in _named(path, text):
+        for source, name in _named(path, text, package):
             if source.split(".")[0] == "monkey":
                 edges[_module(path)].add("monkey")
-            if source.split(".")[0] != "greenrt":
+            if source.split(".")[0] != package:
                 continue
-            below = source.removeprefix("greenrt").removeprefix(".")
+            below = source.removeprefix(package).removeprefix(".")
             deeper = f"{below}.{name}".removeprefix(".")
             edges[_module(path)].add(deeper if deeper in modules else below)
         # A file and the declarations beside it are one module; naming itself is no import.
@@ -188,15 +200,15 @@ def upward_imports(tree: Tree) -> list[str]:
     ]
 
 
-def cycles(tree: Tree) -> list[str]:
-    """No module imports itself through others, inside functions and by cimport included."""
-    edges = _edges(tree)
+def cycles(tree: Tree, package: str = "greenrt") -> list[str]:
+    """Return the cycles of imports in `package`, including cimports and imports inside functions."""
+    edges = _edges(tree, package)
     found = []
     done: set[str] = set()
 
     def visit(module: str, trail: list[str]) -> None:
         if module in trail:
-            found.append(" -> ".join(f"greenrt.{name}" for name in [*trail[trail.index(module) :], module]))
+            found.append(" -> ".join(f"{package}.{name}" for name in [*trail[trail.index(module) :], module]))
         elif module not in done:
             for other in sorted(edges.get(module, ())):
                 visit(other, [*trail, module])
