@@ -48,7 +48,7 @@ def patch_asyncio(asyncio: ModuleType) -> None:
         if loop is not None:
             hub = hub_for_waiting()
             if hub is not None:
-                hub.swap = swap
+                hub._swap = swap
         set_running(loop)
 
     replace(events, {"_set_running_loop": _set_running_loop})

@@ -73,9 +73,9 @@ def exchanges_state(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whether greenlets exchange the state of their thread, as they do once an asyncio loop has run."""
     hub = greenrt.get_hub()
     if request.param == "after asyncio":
-        hub.swap = lambda state: None
+        hub._swap = lambda state: None
     yield
-    hub.swap = None
+    hub._swap = None
 
 
 @compiled_only

@@ -86,7 +86,7 @@ def test_exception_state_is_each_greenlets_own() -> None:
 
 def test_a_fiber_starts_with_nothing() -> None:
     fiber = Fiber(lambda: None)
-    assert fiber.hub is fiber.park is fiber.pending is fiber.locals is None
+    assert fiber.hub is fiber._park is fiber._pending is fiber._locals is None
     assert switch.as_fiber(fiber) is fiber
     assert switch.as_fiber(greenlet(lambda: None)) is None
 
@@ -101,7 +101,7 @@ def test_attach_to_hub_copies_the_context() -> None:
     resume(fiber)
     assert seen == ["set by the spawner"]
     assert variable.get() == "set later"
-    assert fiber.site_code.co_name == "test_attach_to_hub_copies_the_context"
+    assert fiber._site_code.co_name == "test_attach_to_hub_copies_the_context"
 
 
 def test_a_parked_fiber_that_is_forgotten_is_unwound() -> None:

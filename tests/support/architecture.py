@@ -28,8 +28,10 @@ Tree = dict[str, str]
 # Modules and packages directly below greenrt. The facade, greenrt itself, stands above the runtime.
 LAYERS = {
     "errors": 0,
+    "_arguments": 0,
     "_atfork": 0,
     "_build": 0,
+    "_deadline": 0,
     "_interpreter": 0,
     "_original": 0,
     "_render": 0,

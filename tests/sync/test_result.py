@@ -91,7 +91,7 @@ def test_timeouts() -> None:
     with pytest.raises(greenrt.Timeout) as info:
         result.get(timeout=0.001)
     assert info.value.seconds == 0.001
-    assert not result.has_links()
+    assert not result.linkcount()
 
 
 def test_as_a_link(quiet: None) -> None:

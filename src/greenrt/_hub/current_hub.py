@@ -48,7 +48,7 @@ class _Keeper:
         if hub is not None and not sys.is_finalizing() and self.ident == _original.get_ident():
             self.hub = None
             threads_with_hub.pop(self.ident, None)
-            hub.thread_ended()
+            hub._thread_ended()
 
 
 # The hubs of all threads that have one, by the thread's identity. (A compiled hub that polls has no Python frame, so
@@ -78,7 +78,7 @@ def expired(timeout: Any, error: type[Exception]) -> Any:
 def raise_own_error(timeout: Any) -> None:
     """Raise the exception that a greenrt.Timeout was made with, if any; no-op for a timeout in seconds."""
     if type(timeout) is not float and isinstance(timeout, _timeout_class):
-        timeout.raise_own_error()
+        timeout._raise_own_error()
 
 
 def set_timeout_class(kind: type[BaseException]) -> None:

@@ -85,7 +85,7 @@ def give_way() -> None:
     everybody else waiting. Not for the end, where a kill would lose what was received.
     """
     hub = get_slot()
-    if hub is None or coarse() < hub.poll_due:
+    if hub is None or coarse() < hub._poll_due:
         return
     running = current_or_none()
     if running is not None and running is not hub:
@@ -97,7 +97,7 @@ def read_would_wait(fd: int) -> bool:
     hub = get_slot()
     if hub is None:
         return False
-    if coarse() >= hub.poll_due:
+    if coarse() >= hub._poll_due:
         give_way()
     fds = hub.loop.fds
     dry: bool = fds.is_dry(fd)

@@ -19,13 +19,13 @@ def _run_alone() -> None:
     """
     hub = current_hub.get_hub_if_exists()
     if hub is not None:
-        hub.poll_due = inf
+        hub._poll_due = inf
 
 
 def _give_way_again() -> None:
     hub = current_hub.get_hub_if_exists()
     if hub is not None:
-        hub.poll_due = 0.0
+        hub._poll_due = 0.0
 
 
 def _after_fork_in_child() -> None:

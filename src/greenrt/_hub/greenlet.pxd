@@ -2,7 +2,7 @@ import cython
 
 from greenrt._hub cimport current_hub
 from greenrt._hub.pending cimport deliver
-from greenrt._hub.park cimport as_seconds, new_park
+from greenrt._hub.park cimport checked_seconds, new_park
 from greenrt._native.thread cimport get_slot
 from greenrt._native.framecache cimport begin_frames
 from greenrt._native.switch cimport code_of, current, execute_current, is_active, attach_to_hub, resume, throw_into
@@ -40,20 +40,19 @@ cdef class Greenlet(Fiber):
     cdef object _execute(self)
     @cython.locals(latch=Latch, hub=HubCore, loop=Loop, park=Park)
     cdef bint _await_end(self, object timeout) except -1
-    @cython.locals(latch=Latch, hub=HubCore, loop=Loop)
-    cdef notify_end(self, Notifier notifier)
-    cdef unnotify_end(self, Notifier notifier)
+    @cython.locals(hub=HubCore, loop=Loop)
+    cdef bint _become_sole(self, Notifier notifier) except -1
     cdef _finish(self, object result, object error)
     @cython.locals(latch=Latch)
-    cdef _tell_end(self)
-    cdef _tell_error(self, object error, object function, tuple args, dict kwargs)
+    cdef _notify_end(self)
+    cdef _end_with_error(self, object error, object function, tuple args, dict kwargs)
     cdef _report(self, object error, object function, tuple args, dict kwargs)
     cpdef bint ready(self)
     cpdef bint _cancel_start(self)
 
 
 @cython.locals(park=Park, notifier=Notifier)
-cdef _tell(object waiter, object source)
+cdef _notify(object waiter, object source)
 
 
 @cython.locals(known=Greenlet)

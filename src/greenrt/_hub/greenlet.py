@@ -1,4 +1,4 @@
-"""Greenlet: a function that runs by itself, can be waited for, linked to and killed."""
+"""Greenlet: a function that runs concurrently. Other greenlets can wait for it, link callbacks to it and kill it."""
 
 from collections.abc import Callable
 from types import GenericAlias, TracebackType
@@ -8,7 +8,7 @@ from greenlet import greenlet
 from greenrt._hub import current_hub
 from greenrt._hub.latch import Latch
 from greenrt._hub.links import GreenLink, Notifier
-from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park, parked
+from greenrt._hub.park import TIMED_OUT, Park, checked_seconds, new_park, parked
 from greenrt._hub.pending import deliver
 from greenrt._hub.report import ident_of
 from greenrt._loop.callback import Entry
@@ -25,12 +25,10 @@ from greenrt._native.switch import (
 )
 from greenrt._native.thread import get_slot
 from greenrt._render import render_call, render_site
-from greenrt._typing import TYPE_CHECKING, Any, Generic, TypeVar
+from greenrt._typing import Any
 from greenrt.errors import GreenletExit, HubDestroyed, as_exception
 
 __all__ = ["Greenlet", "Start", "kill", "throw_soon"]
-
-T = TypeVar("T")
 
 UNSTARTED = 0
 QUEUED = 1
@@ -41,9 +39,9 @@ _spawn_callbacks: list[Callable[[Any], object]] = []
 
 
 class Start(Entry):
-    """Starts a greenlet when a timer fires, or for another thread. `target` None: cancelled.
+    """An entry that starts a greenlet, when a timer fires or for another thread. `target` None: cancelled.
 
-    In the ordinary case the greenlet itself is what is queued.
+    Otherwise the greenlet itself is the entry in the run queue.
     """
 
     __slots__ = ("target",)
@@ -65,41 +63,36 @@ class Start(Entry):
         if target is None:
             return
         if target.hub.loop.closed:
-            # Posted by another thread just before the end of this one.
+            # Another thread posted this just before the end of this one.
             throw_soon(target, HubDestroyed(True))
             return
         self.target = None
         resume(target)
 
 
-if TYPE_CHECKING:
-
-    class _Base(Fiber, Generic[T]):
-        pass
-
-else:
-    # A compiled class can't inherit from Generic.
-    _Base = Fiber
-
-
 class Greenlet(Fiber):
-    """A greenlet that reports its end. ``Greenlet(fn, *args, **kwargs)``, or a subclass that defines ``_run``.
+    """A greenlet that reports its end: ``Greenlet(fn, *args, **kwargs)``, or a subclass that defines ``_run``.
 
-    It is true from `start` until it has finished.
+    `run` is the callable; it is called with `args` and `kwargs`. Without it the greenlet calls its method `_run`.
+    The greenlet belongs to the calling thread, and runs there. Raises TypeError if `run` is not callable.
 
-    gevent's class of the same name, with these differences: it starts in a copy of the context (contextvars) of
-    the greenlet that made it; `join`, `get`, `link` and `kill` may be called from any thread.
+    gevent's class of the same name, with two differences. A greenlet runs in a copy of the context (contextvars) of
+    the greenlet that made it. Any thread may call `join`, `get`, `link` and `kill`. A greenlet is true from `start`
+    until it has finished.
+
+    Attributes: `args` and `kwargs` of the call, `value`, `exception` and `exc_info` of the outcome, `name`, the `hub`
+    that runs it and its `loop`, `spawned_at`, `started`, `dead`, `minimal_ident`.
     """
 
     def __init__(self, run: Callable[..., Any] | None = None, *args: Any, **kwargs: Any) -> None:
         if run is not None:
             if not callable(run):
                 raise TypeError(
-                    f"a greenlet runs something callable, not {run!r}; write spawn(fn, *args), not spawn(fn(*args))"
+                    f"run must be callable, not {run!r}; write spawn(fn, *args), not spawn(fn(*args))"
                 )
         elif not callable(self._run):
             raise TypeError(f"{type(self).__name__}._run must be callable, not {self._run!r}")
-        # None: `_run`, which a subclass may also set after this. After the end: what `__repr__` still says of it.
+        # None stands for `_run`, which a subclass may also set after this. After the end: what `__repr__` shows.
         self._function: Any = run
         hub = get_slot()
         attach_to_hub(self, hub if hub is not None else current_hub.get_hub())
@@ -109,7 +102,7 @@ class Greenlet(Fiber):
         self._result: Any = None
         self._error: BaseException | None = None
         self._traceback: TracebackType | None = None
-        # The first of this thread that waits for the end: a Park or a Notifier. All others are in the latch.
+        # The first waiter of this thread, a Park or a Notifier: it needs no latch. All others are in the latch.
         self._sole: Any = None
         self._name: str | None = None
         self._state = UNSTARTED
@@ -120,31 +113,34 @@ class Greenlet(Fiber):
 
     @classmethod
     def spawn(cls, *args: Any, **kwargs: Any) -> "Greenlet":
-        """Make a greenlet and start it: ``Greenlet.spawn(fn, *args, **kwargs)``."""
+        """Make a greenlet, start it and return it: ``Greenlet.spawn(fn, *args, **kwargs)``."""
         made = cls(*args, **kwargs)
         made.start()
         return made
 
     @classmethod
     def spawn_later(cls, seconds: float, *args: Any, **kwargs: Any) -> "Greenlet":
-        """Make a greenlet and start it in `seconds`."""
+        """Make a greenlet that starts in `seconds`; return it: ``Greenlet.spawn_later(2.5, fn, *args)``.
+
+        Raises TypeError or ValueError if `seconds` is not a number.
+        """
         if cls is Greenlet and not args and "run" not in kwargs:
-            raise TypeError("spawn_later takes the seconds, then a function: spawn_later(seconds, fn, *args)")
+            raise TypeError("spawn_later takes seconds and a function; write spawn_later(seconds, fn, *args)")
         made = cls(*args, **kwargs)
         made.start_later(seconds)
         return made
 
     def start(self) -> None:
-        """Start at the next turn of the run queue, in the order of the calls of `start`; no-op after that."""
+        """Schedule the greenlet. Greenlets start in the order of these calls. No-op if it is scheduled already."""
         if self._state == UNSTARTED:
             self._enqueue()
 
-    def start_first(self) -> None:
-        """Start before any other greenlet that is ready. In the hub, once, in place of `start`."""
+    def _start_first(self) -> None:
+        """Schedule the greenlet before all entries of the run queue. The hub calls this once, in place of `start`."""
         self._state = QUEUED
         if _spawn_callbacks:
             self._call_spawn_callbacks()
-        self.queued = True
+        self._queued = True
         self.hub.loop.ready.appendleft(self)
 
     def _enqueue(self) -> None:
@@ -154,7 +150,7 @@ class Greenlet(Fiber):
         hub = self.hub
         loop = hub.loop
         if loop.on_owner_thread():
-            self.queued = True
+            self._queued = True
             loop.ready.append(self)
         else:
             start = Start(self)
@@ -162,11 +158,14 @@ class Greenlet(Fiber):
             loop.post(start)
 
     def start_later(self, seconds: float) -> None:
-        """Start in `seconds`; no-op if started already."""
+        """Schedule the greenlet in `seconds`. No-op if it is scheduled already.
+
+        Raises TypeError or ValueError if `seconds` is not a number, WrongThread in another thread.
+        """
         if self._state == UNSTARTED:
             loop = self.hub.loop
             loop.check_owner("Greenlet.start_later")
-            wait = as_seconds(seconds)
+            wait = checked_seconds(seconds, "seconds")
             self._state = QUEUED
             start = Start(self)
             self._start = start
@@ -177,13 +176,13 @@ class Greenlet(Fiber):
 
     @staticmethod
     def add_spawn_callback(callback: Callable[["Greenlet"], object]) -> None:
-        """Call ``callback(greenlet)`` whenever a greenlet is started."""
+        """Call ``callback(greenlet)`` whenever a greenlet is scheduled to start, in the thread that schedules it."""
         if callback not in _spawn_callbacks:
             _spawn_callbacks.append(callback)
 
     @staticmethod
     def remove_spawn_callback(callback: Callable[["Greenlet"], object]) -> None:
-        """Undo `add_spawn_callback`; no-op if it isn't there."""
+        """Undo `add_spawn_callback`. No-op if `callback` was not added."""
         if callback in _spawn_callbacks:
             _spawn_callbacks.remove(callback)
 
@@ -192,10 +191,10 @@ class Greenlet(Fiber):
             callback(self)
 
     def _cancel_start(self) -> bool:
-        """Make a greenlet that hasn't run yet never run; tell whether it hadn't."""
+        """Ensure that a greenlet that has not run never runs; return whether it has not run."""
         if self._state >= RUNNING:
             return False
-        self.queued = False
+        self._queued = False
         start = self._start
         if start is not None:
             start.target = None
@@ -211,7 +210,7 @@ class Greenlet(Fiber):
 
     def _execute(self) -> None:
         self._state = RUNNING
-        self.begun = True
+        self._begun = True
         begin_frames()
         self._start = None
         try:
@@ -225,7 +224,7 @@ class Greenlet(Fiber):
                 result = function(*self._args, **kwargs)
         except BaseException as error:
             self._finish(None, error)
-            # The traceback refers to this frame, and the greenlet, which it must not keep, to the error.
+            # The traceback refers to this frame, and the greenlet to the error: the frame must not keep the greenlet.
             self = None  # type: ignore[assignment]
         else:
             self._finish(result, None)
@@ -239,57 +238,58 @@ class Greenlet(Fiber):
         if error is not None:
             self._traceback = error.__traceback__
         self._state = FINISHED
-        self.pending = None
+        self._pending = None
         if error is None:
-            # What the function was called with must not live as long as the handle.
+            # The arguments must not live as long as the greenlet object.
             self._function = code_of(self._function)
             self._args = ()
             self._kwargs = None
-            self._tell_end()
+            self._notify_end()
         else:
             function, args, kwargs = self._function, self._args, self.kwargs
             self._function = None
             self._args = ()
             self._kwargs = None
-            self._tell_error(error, function, args, kwargs)
+            self._end_with_error(error, function, args, kwargs)
 
-    def _tell_end(self) -> None:
+    def _notify_end(self) -> None:
         try:
-            # Links first: their calls come before what waits for the end goes on.
-            latch = self.latch
+            # Links first: their calls are queued before the waiters of the end.
+            latch = self._latch
             try:
                 if latch is not None:
-                    latch.call_links()
+                    latch._set_and_notify_links()
             finally:
                 sole = self._sole
                 if sole is not None:
                     self._sole = None
-                    _tell(sole, self)
+                    _notify(sole, self)
         finally:
-            # Read after the state was set: a thread that makes the latch meanwhile looks at the state afterwards.
-            latch = self.latch
+            # Read again, after the state was set: another thread may have made the latch. That thread reads the state
+            # after making it, so one of the two sets the latch.
+            latch = self._latch
             if latch is not None:
-                latch.fire()
-                # The two refer to each other. Links whose turn has not come yet keep it, to be taken back.
-                if not latch.has_queued_links():
-                    self.latch = None
-            if self.locals is not None:
-                self.locals = None
+                latch._set_flag()
+                # The two refer to each other. If calls of links are still queued, `unlink` needs the latch.
+                if not latch._has_queued_links():
+                    self._latch = None
+            if self._locals is not None:
+                self._locals = None
 
-    def _tell_error(
+    def _end_with_error(
         self, error: BaseException, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         hub = self.hub
         if isinstance(error, hub.SYSTEM_ERROR):
-            # Before the end: a main greenlet that waits for that would be woken by it, and might never wait again.
+            # Before the end is announced: that wakes a main greenlet that waits for it, which might never wait again.
             try:
                 self._report(error, function, args, kwargs)
             finally:
-                self._tell_end()
+                self._notify_end()
         else:
-            # After it: what handles the error may take long.
+            # After the end is announced: the error handler may take long.
             try:
-                self._tell_end()
+                self._notify_end()
             finally:
                 self._report(error, function, args, kwargs)
 
@@ -302,20 +302,20 @@ class Greenlet(Fiber):
                 called = function if function is not None else self._run
                 self._function = render_call(called, args, kwargs, self)
         except KeyboardInterrupt as interrupt:
-            # Of a repr.
-            hub.report_error(self, interrupt)
+            # Ctrl-C during a repr.
+            hub._report_error(self, interrupt)
         except BaseException:
-            # Of an attribute of the function's. The report goes without the call.
+            # An attribute of the function failed. The report omits the call.
             pass
-        hub.report_error(self, error)
+        hub._report_error(self, error)
 
     def _end(self) -> Latch:
-        """Return the latch that the end sets."""
-        latch: Latch = self.latch
+        """Return the latch that the end of the greenlet sets; make it if there is none."""
+        latch: Latch = self._latch
         if latch is None:
-            latch = self.keep_latch(Latch(self))
+            latch = self._keep_latch(Latch(self))
         if self._state == FINISHED:
-            latch.fire()
+            latch._set_flag()
         return latch
 
     # -- State
@@ -325,35 +325,35 @@ class Greenlet(Fiber):
 
     @property
     def started(self) -> bool:
-        """Whether the greenlet was started and has not finished: the same as its truth value, as in gevent."""
+        """Whether the greenlet was started and has not finished. Its truth value is the same, as in gevent."""
         return UNSTARTED < self._state < FINISHED
 
     @property
     def dead(self) -> bool:
-        """Whether the greenlet has finished, or will never run."""
+        """Whether the greenlet has finished, or was killed before it ran."""
         return self._state == FINISHED
 
     def ready(self) -> bool:
-        """Tell whether the greenlet has finished, one way or the other."""
+        """Return whether the greenlet has finished, by a result or by an error."""
         return self._state == FINISHED
 
     def successful(self) -> bool:
-        """Tell whether the greenlet has finished without an error; GreenletExit counts as success."""
+        """Return whether the greenlet has finished without an error. GreenletExit counts as success."""
         return self._state == FINISHED and self._error is None
 
     @property
     def value(self) -> Any:
-        """What the function returned; None if there is nothing (yet)."""
+        """The result of the function; None if it has not finished, or has failed. A GreenletExit is a result."""
         return self._result
 
     @property
     def exception(self) -> BaseException | None:
-        """The exception that ended the greenlet, or None."""
+        """The exception that ended the greenlet; None if there is none."""
         return self._error
 
     @property
     def exc_info(self) -> tuple[type[BaseException], BaseException, TracebackType | None] | None:
-        """The (type, value, traceback) of `exception`, or None."""
+        """The (type, value, traceback) of `exception`; None if there is none."""
         error = self._error
         return None if error is None else (type(error), error, self._traceback)
 
@@ -364,7 +364,7 @@ class Greenlet(Fiber):
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """The positional arguments of the function; can be set before it runs; empty once it has finished."""
+        """The positional arguments of the call. They can be set before it runs, and are empty after its end."""
         return self._args
 
     @args.setter
@@ -373,7 +373,7 @@ class Greenlet(Fiber):
 
     @property
     def kwargs(self) -> dict[str, Any]:
-        """The keyword arguments of the function; can be set before it runs; empty once it has finished."""
+        """The keyword arguments of the call. They can be set before it runs, and are empty after its end."""
         return self._kwargs or {}
 
     @kwargs.setter
@@ -382,12 +382,12 @@ class Greenlet(Fiber):
 
     @property
     def minimal_ident(self) -> int:
-        """A small number that no other living greenlet has; given at the first look, used again after the end."""
+        """A small number that no other living greenlet has. It is assigned at the first access, and reused later."""
         return ident_of(self)
 
     @property
     def name(self) -> str:
-        """A name for logs, ``Greenlet-<minimal_ident>`` unless set."""
+        """The name for logs: ``Greenlet-<minimal_ident>`` by default. It can be set."""
         return self._name if self._name is not None else f"{type(self).__name__}-{ident_of(self)}"
 
     @name.setter
@@ -396,13 +396,16 @@ class Greenlet(Fiber):
 
     @property
     def spawned_at(self) -> str:
-        """Where the greenlet was made: ``file:line in function``."""
-        return render_site(self.site_code, self.site_offset)
+        """The place where the greenlet was made: ``file:line in function``."""
+        return render_site(self._site_code, self._site_offset)
 
     # -- Waiting for the end
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the greenlet has finished, or for `timeout` seconds."""
+        """Park until the greenlet has finished, for `timeout` seconds at most (None: no limit). Any thread.
+
+        Raises TypeError or ValueError if `timeout` is not a number of seconds.
+        """
         if self._state != FINISHED:
             self._await_end(timeout)
 
@@ -411,40 +414,21 @@ class Greenlet(Fiber):
         loop = hub.loop
         if self._sole is not None or not loop.on_owner_thread():
             latch = self._end()
-            return latch.wait_set(timeout)
+            return latch._wait_set(timeout)
         park = new_park(self)
         self._sole = park
         try:
-            # A signal handler may have come between the look and here.
+            # A signal handler may have run since the first check, and ended the greenlet.
             return self._state == FINISHED or park.wait(timeout) is not TIMED_OUT
         finally:
             if self._sole is park:
                 self._sole = None
 
-    def notify_end(self, notifier: Notifier) -> None:
-        """Link `notifier`, as `rawlink` does."""
-        hub = self.hub
-        loop = hub.loop
-        if self._sole is not None or not loop.on_owner_thread():
-            latch = self._end()
-            latch.link(notifier)
-            return
-        self._sole = notifier
-        if self._state == FINISHED:
-            self._sole = None
-            notifier.notify(self)
-
-    def unnotify_end(self, notifier: Any) -> None:
-        """Take `notifier` back."""
-        if self._sole is notifier:
-            self._sole = None
-        else:
-            self.unlink(notifier)
-
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Return the function's result or raise its error, when it has finished.
+        """Park until the greenlet has finished; return its result or raise its error. Any thread.
 
-        Raises `greenrt.Timeout` after `timeout` seconds, or at once with `block` false.
+        Raises `greenrt.Timeout` after `timeout` seconds (None: no limit), or at once with `block` false; TypeError or
+        ValueError if `timeout` is not a number of seconds.
         """
         if self._state != FINISHED and not (block and self._await_end(timeout)):
             raise current_hub.timeout_error(timeout if block else None)
@@ -464,7 +448,7 @@ class Greenlet(Fiber):
 
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
         if kind is not None:
-            # What the body raised is what ends the greenlet.
+            # The error of the ``with`` block ends the greenlet.
             self.kill((kind, value, traceback))
             return
         try:
@@ -473,46 +457,66 @@ class Greenlet(Fiber):
             self.kill()
 
     def _run(self) -> Any:
-        """What runs if the constructor is given no function; subclasses override it."""
+        """The body of a greenlet that was made without `run`. Subclasses override it."""
 
     # -- Links
 
     def rawlink(self, callback: Callable[["Greenlet"], object]) -> None:
-        """Call ``callback(greenlet)`` in the hub after the end; it must not block. At once if ended already."""
-        self._end().link(callback)
+        """Call ``callback(greenlet)`` in the hub of the calling thread after the end; soon if it has ended already.
+
+        The callback may not block. Raises TypeError if it is not callable. Any thread.
+        """
+        if not (isinstance(callback, Notifier) and self._become_sole(callback)):
+            self._end().rawlink(callback)
+
+    def _become_sole(self, notifier: Notifier) -> bool:
+        """Make `notifier` the single waiter, which needs no latch; return False if that is impossible."""
+        hub = self.hub
+        loop = hub.loop
+        if self._sole is not None or not loop.on_owner_thread():
+            return False
+        self._sole = notifier
+        if self._state == FINISHED:
+            self._sole = None
+            notifier.notify(self)
+        return True
 
     def link(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
-        """Call ``callback(greenlet)`` in a new greenlet after the end.
+        """Call ``callback(greenlet)`` in a new greenlet after the end. Any thread.
 
-        The callback has run up to its first wait when a `join` or `get` that waits for the end returns.
-        `SpawnedLink`, if given, makes of the callback what is called in the hub.
+        The callback runs up to its first wait before `join` and `get` return in greenlets that wait for the end.
+        ``SpawnedLink(callback)``, if given, is called in the hub in place of `callback`. Raises TypeError if
+        `callback` is not callable.
         """
-        self._end().link(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, None))
+        self._end().rawlink(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, None))
 
     def link_value(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
-        """Like `link`, but only if the greenlet was successful."""
-        self._end().link(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, True))
+        """Like `link`, but call `callback` only if the greenlet was successful."""
+        self._end().rawlink(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, True))
 
     def link_exception(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
-        """Like `link`, but only if the greenlet ended with an error."""
-        self._end().link(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, False))
+        """Like `link`, but call `callback` only if the greenlet ended with an error."""
+        self._end().rawlink(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, False))
 
     def unlink(self, callback: Callable[["Greenlet"], object]) -> None:
-        """Remove one link or rawlink of `callback`, so that it is not called. Does nothing if it has none."""
-        latch = self.latch
+        """Remove the first link or rawlink of `callback` that has not been called. No-op if there is none."""
+        if self._sole is callback:
+            self._sole = None
+            return
+        latch = self._latch
         if latch is not None:
             latch.unlink(callback)
 
     def unlink_all(self) -> None:
-        """Take back all links."""
-        latch = self.latch
+        """Remove all links and rawlinks of the program."""
+        latch = self._latch
         if latch is not None:
-            latch.unlink_all()
+            latch._unlink_all()
 
     def has_links(self) -> bool:
-        """Tell whether anyone waits for the end or is linked to it."""
-        latch = self.latch
-        return self._sole is not None or (latch is not None and latch.has_links())
+        """Return whether a waiter or a link waits for the end."""
+        latch = self._latch
+        return self._sole is not None or (latch is not None and latch._has_links())
 
     # -- Killing
 
@@ -522,12 +526,13 @@ class Greenlet(Fiber):
         block: bool = True,
         timeout: float | None = None,
     ) -> None:
-        """Raise `exception` in the greenlet, and wait until it has finished (with `block`), for `timeout` seconds.
+        """Raise `exception` in the greenlet. With `block`, park until it has finished, for `timeout` seconds at most.
 
-        `exception`: a class, an instance, or a (type, value, traceback) as of `sys.exc_info`.
+        `exception` is a class, an instance, or a (type, value, traceback) as returned by `sys.exc_info`. Raises
+        TypeError for anything else, and TypeError or ValueError if `timeout` is not a number of seconds. Any thread.
 
-        A greenlet that hasn't run yet never will. One that was woken but hasn't run since gets what it was woken
-        with, and the exception at its next blocking call. Any thread.
+        A greenlet that has not run yet never runs. If the greenlet was woken but has not run since, its wait returns
+        the result, and the exception is raised at its next blocking call.
         """
         if self._state == FINISHED:
             return
@@ -540,13 +545,13 @@ class Greenlet(Fiber):
             loop.ready.append(_Throw(self, error))
         else:
             loop.post(_Throw(self, error))
-        # While this frame waits, it must not keep what the traceback will refer to.
+        # While this frame waits, it must not keep the error, whose traceback will refer to other frames.
         error = None
         if block and current() is not self:
             self.join(timeout)
 
     def throw(self, *args: Any) -> Any:
-        """Switch to the greenlet and raise in it now; as `greenlet.throw`. Prefer `kill`."""
+        """Switch to the greenlet now and raise an exception in it, as `greenlet.throw` does. `kill` is safer."""
         if self._cancel_start() and self._state != FINISHED:
             given = args[0] if len(args) == 1 else (*args, None)[:3] if args else GreenletExit
             self._finish(None, as_exception(given))
@@ -557,7 +562,7 @@ class Greenlet(Fiber):
         text = f'<{type(self).__name__} "{self.name}" at {id(self):#x}'
         function = self._function
         if self._state == FINISHED:
-            # The text of the call that failed, the code that succeeded, or None.
+            # The text of a call that failed, the code of one that succeeded, or None.
             call = getattr(function, "co_name", function)
             return f"{text}: {call}>" if call else f"{text}>"
         if function is None:
@@ -566,7 +571,7 @@ class Greenlet(Fiber):
 
 
 class _Throw(Entry):
-    """Throws at a greenlet from the run queue."""
+    """An entry of the run queue that throws an error at a greenlet."""
 
     __slots__ = ("error", "target")
 
@@ -580,9 +585,10 @@ class _Throw(Entry):
 
 
 def throw_soon(target: Any, error: BaseException, now: bool = False) -> None:
-    """Throw `error` at a greenlet of this thread: at its park, its next park, or, suspended by hand, there.
+    """Throw `error` at a greenlet of this thread: at its park, or at its next park if it was woken already.
 
-    `now` says that the hub itself calls and may switch; else that part is queued.
+    A greenlet that was suspended by hand is resumed with the error. With `now`, the caller is the hub, which may
+    switch to it; otherwise that step is queued.
     """
     if isinstance(target, Greenlet):
         known = target
@@ -601,19 +607,20 @@ def throw_soon(target: Any, error: BaseException, now: bool = False) -> None:
     elif is_active(target):
         throw_into(target, error)
     elif not target.dead:
-        # Never started: a throw into it would end it, and raise in its parent; switching to it must find it dead.
-        _bury(target)
+        # It has never started. A throw would end it, and raise in its parent: a later switch must find it dead.
+        _end_unstarted(target)
 
 
 def _resume_failed(target: Any, error: BaseException) -> None:
-    """Resume a greenlet whose wait `error` has just ended, ahead of what is queued. In the hub."""
+    """Schedule a greenlet whose wait `error` has just ended before all other entries. The hub calls this."""
     park = parked(target)
     if park is not None and park.failed and park.outcome is error:
-        # Not here: until the greenlet parks again, this frame would keep the error, and what its traceback refers to.
+        # Not resumed here: this frame would keep the error, and the frames of its traceback, until the greenlet parks
+        # again.
         park.hub.loop.ready.appendleft(park)
 
 
-def _bury(target: Any) -> None:
+def _end_unstarted(target: Any) -> None:
     try:
         target.throw(GreenletExit)
     except GreenletExit:
@@ -621,20 +628,26 @@ def _bury(target: Any) -> None:
 
 
 def kill(target: Any, exception: type[BaseException] | BaseException = GreenletExit) -> None:
-    """Raise `exception` in any greenlet, raw ones and the main one included, at the next turn; does not wait."""
+    """Raise `exception` (a class or an instance) in a greenlet of any kind, soon. Return without waiting.
+
+    Also for raw greenlets and the main greenlet. Raises TypeError if `target` is not a greenlet, or `exception` not
+    an exception. For other threads only if `target` is a `Greenlet`.
+    """
     if isinstance(target, Greenlet):
         target.kill(exception, block=False)
         return
+    if not isinstance(target, greenlet):
+        raise TypeError(f"target must be a greenlet, not {target!r}")
     hub = current_hub.get_hub()
     entry = _Throw(target, as_exception(exception))
-    if isinstance(target, Fiber) and not target.begun:
-        # Its start is queued before the throw, and must not come true.
-        target.queued = False
+    if isinstance(target, Fiber) and not target._begun:
+        # Its start is queued before the throw: cancel the start.
+        target._queued = False
     hub.loop.ready.append(entry)
 
 
-def _tell(waiter: Any, source: Any) -> None:
-    # Each under a name of its own type, so that the compiled build calls it directly.
+def _notify(waiter: Any, source: Any) -> None:
+    # Two names of different types: the compiled build calls the methods directly.
     if isinstance(waiter, Park):
         park = waiter
         park.wake(True)

@@ -29,6 +29,6 @@ cdef class Guarded(TryLock):
     cpdef _finish(self)
     @cython.locals(give_up=double, now=double)
     cpdef bint _insist(self) except -1
-    cpdef _renew(self)
+    cpdef _reset_after_fork(self)
     cpdef object _wait(self, int code, Park park, object timeout)
-    cpdef withdraw(self, Park park)
+    cpdef _withdraw(self, Park park)

@@ -164,7 +164,7 @@ class Guarded(TryLock):
             _original.sleep(0)
         return True
 
-    def _renew(self) -> None:
+    def _reset_after_fork(self) -> None:
         """Open the gate and forget what was left, in the child of a fork: they were the parent's threads'."""
         self._deferred = []
         self._reopen()
@@ -175,6 +175,6 @@ class Guarded(TryLock):
         self._submit(code, park)
         return park.wait(timeout)
 
-    def withdraw(self, park: Park) -> None:
+    def _withdraw(self, park: Park) -> None:
         """Forget a park whose wait has ended."""
         self._submit(CANCEL, park)

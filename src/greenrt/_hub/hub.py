@@ -124,7 +124,7 @@ class Hub(HubCore):
         """Report an error of the hub itself. If the hub died, the main greenlet would never wait again."""
         for _ in range(REPORT_TRIES):
             try:
-                self.report_error(None, error)
+                self._report_error(None, error)
                 return
             except BaseException as another:
                 # Ctrl-C during the report, or memory has run out.
@@ -148,9 +148,9 @@ class Hub(HubCore):
                 self._find_woken()
             loop.gather(limit)
         except BaseException as error:
-            self.report_error(None, error)
+            self._report_error(None, error)
 
-    def look_for_woken(self) -> None:
+    def _look_for_woken(self) -> None:
         """Another thread has woken a park of this one, and had no memory to queue it. Any thread."""
         self._wakes_lost = True
         self.loop.wake()
@@ -163,7 +163,7 @@ class Hub(HubCore):
                     # One that is queued already finds out when it runs.
                     self.loop.ready.append(park)
         except MemoryError:
-            self.look_for_woken()
+            self._look_for_woken()
             raise
 
     def _drain(self) -> None:
@@ -171,11 +171,11 @@ class Hub(HubCore):
         loop = self.loop
         ready = loop.ready
         inspector = loop.inspector
-        self.budget = BATCH_CALLBACKS
-        self.poll_due = coarse() + BATCH_SECONDS
-        while len(ready) and self.budget > 0:
+        self._budget = BATCH_CALLBACKS
+        self._poll_due = coarse() + BATCH_SECONDS
+        while len(ready) and self._budget > 0:
             item: Any = ready.popleft()
-            self.budget -= 1
+            self._budget -= 1
             try:
                 if isinstance(item, Fiber):
                     run_fiber(item)
@@ -200,12 +200,12 @@ class Hub(HubCore):
                         inspector.run(entry)
             except BaseException as error:
                 # A raw greenlet's error ends here too: the hub is its parent.
-                self.report_error(item, error)
+                self._report_error(item, error)
             entry = None
-            if coarse() >= self.poll_due:
+            if coarse() >= self._poll_due:
                 break
         # Only the hub resumes greenlets while it polls.
-        self.budget = 0
+        self._budget = 0
 
     def _nothing_left(self) -> float:
         """Nothing in this thread can wake anyone. Return how long to sleep for (seconds) in case another one does."""
@@ -296,11 +296,11 @@ class Hub(HubCore):
 
     # -- Ending
 
-    def may_have_greenlets(self) -> bool:
+    def _may_have_greenlets(self) -> bool:
         """Tell whether anything is parked here or waits for its turn. Owner thread."""
-        return self.parked > 0 or self.loop.alive() or len(self.loop.timers) > 0
+        return self._parked > 0 or self.loop.alive() or len(self.loop.timers) > 0
 
-    def thread_ended(self) -> None:
+    def _thread_ended(self) -> None:
         """The hub's thread is at its end, and calls this itself, in its main greenlet: `destroy`."""
         # The slot may be gone already, and a greenlet that parks or cleans up now must not get a new hub.
         set_slot(self)
@@ -343,7 +343,7 @@ class Hub(HubCore):
 
     # -- Errors
 
-    def report_error(self, context: Any, error: BaseException) -> None:
+    def _report_error(self, context: Any, error: BaseException) -> None:
         """Call `handle_error`, which the program may have replaced; print what that raises, and go on.
 
         Raises only what `handle_error` raises on purpose: a system error, if called in the main greenlet.
@@ -359,7 +359,7 @@ class Hub(HubCore):
                 Hub.handle_system_error(self, type(failure), failure, failure.__traceback__)
 
     def _report_callback(self, context: Any, type: Any, value: Any, tb: Any) -> None:
-        self.report_error(context, value)
+        self._report_error(context, value)
 
     def handle_error(
         self, context: Any, type: Any, value: Any = None, tb: TracebackType | None = None

@@ -6,33 +6,34 @@ from greenrt._hub.links cimport LinkList, as_link
 from greenrt._hub.park cimport Park
 
 
-cdef int WAIT, LINK, UNLINK, FIRE, CALL_LINKS
+cdef int WAIT, LINK, UNLINK, SET, NOTIFY_LINKS
 
 
 cdef class Latch(Guarded):
     cdef bint _set
-    cdef object source
+    cdef object _source
     cdef WaitList _waiters
     cdef LinkList _links
 
-    @cython.locals(park=Park)
-    cpdef object wait_set(self, object timeout)
-    cpdef fire(self)
-    cpdef call_links(self)
-    cpdef reset(self)
-    cpdef link(self, object callback)
-    @cython.locals(links=LinkList)
-    cpdef unlink_all(self)
+    cpdef bint ready(self)
+    cpdef rawlink(self, object callback)
     cpdef unlink(self, object callback)
-    cpdef bint has_links(self)
+    cpdef Py_ssize_t linkcount(self)
+    @cython.locals(park=Park)
+    cdef object _wait_set(self, object timeout)
+    cdef _set_flag(self)
+    cdef _set_and_notify_links(self)
+    cdef _clear_flag(self)
     @cython.locals(links=LinkList)
-    cpdef bint has_queued_links(self)
-    cpdef Py_ssize_t count_waiting(self)
-    cpdef _forget_waiting(self)
+    cpdef _unlink_all(self)
+    cpdef bint _has_links(self)
+    @cython.locals(links=LinkList)
+    cdef bint _has_queued_links(self)
+    cdef _forget_waiting(self)
     @cython.locals(waiters=WaitList)
     cdef _add(self, Park park)
     @cython.locals(waiters=WaitList, park=Park)
-    cdef _fire(self)
+    cdef _notify_all(self)
     @cython.locals(links=LinkList)
-    cdef _call_links(self)
-    cdef _source(self)
+    cdef _notify_links(self)
+    cdef _argument(self)

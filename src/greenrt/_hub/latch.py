@@ -1,4 +1,4 @@
-"""A flag that can be waited for, and linked to: the end of a greenlet, an event, a result."""
+"""Latch: a flag with waiters and links. It is the base of Event and AsyncResult, and the end of a greenlet."""
 
 from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.links import LinkList, as_link
@@ -10,29 +10,54 @@ __all__ = ["Latch"]
 WAIT = 1
 LINK = 2
 UNLINK = 3
-FIRE = 4
-CALL_LINKS = 5
+SET = 4
+NOTIFY_LINKS = 5
 
 
 class Latch(Guarded):
-    """Set once, or set and cleared. Any thread. Links are called before waiters go on, each in the order of arrival.
+    """A flag that is set once, or set and cleared. Any thread may call its methods.
 
-    `source` is what links are called with; None: the latch itself.
+    When the flag is set, links are notified first; then waiters are woken. Both keep the order of their arrival.
+    `source` is the argument of the callbacks; None stands for the latch itself.
     """
 
-    __slots__ = ("_links", "_set", "_waiters", "source")
+    __slots__ = ("_links", "_set", "_source", "_waiters")
 
     def __init__(self, source: Any = None) -> None:
         self._set = False
-        self.source = source
+        self._source = source
         self._waiters: WaitList | None = None
         self._links: LinkList | None = None
 
-    def wait_set(self, timeout: Any) -> bool:
-        """Park until set; return False if `timeout` (seconds; None: never) ran out first."""
+    def ready(self) -> bool:
+        """Return whether it is set; `greenrt.wait` calls this."""
+        return self._set
+
+    def rawlink(self, callback: Any) -> None:
+        """Call ``callback(source)`` in the hub of the calling thread once this is set; soon if it is set already.
+
+        `source` is this object. The callback may not block. Raises TypeError if it is not callable. Any thread.
+        """
+        self._submit(LINK, as_link(callback))
+
+    def unlink(self, callback: Any) -> None:
+        """Remove the first link of `callback` that has not been called. No-op if there is none. Any thread."""
+        self._submit(UNLINK, callback)
+
+    def linkcount(self) -> int:
+        """Return the number of waiters and links."""
+        count = 0
+        if self._links is not None:
+            count += len(self._links.waiting)
+        if self._waiters is not None:
+            count += self._waiters.count
+        return count
+
+    def _wait_set(self, timeout: Any) -> bool:
+        """Park until the flag is set; return False after `timeout` seconds (None: no limit)."""
         if self._set:
             return True
-        park = new_park(self if self.source is None else self.source)
+        park = new_park(self if self._source is None else self._source)
         park.guard = self
         if self._enter():
             if self._set:
@@ -44,65 +69,49 @@ class Latch(Guarded):
             self._submit(WAIT, park)
         return park.wait(timeout) is not TIMED_OUT
 
-    def fire(self) -> None:
-        """Set, call all links, wake all waiters; idempotent."""
+    def _set_flag(self) -> None:
+        """Set the flag, notify all links, wake all waiters. Idempotent."""
         if self._enter():
             self._set = True
             try:
-                self._fire()
+                self._notify_all()
             finally:
                 self._finish()
         else:
-            self._submit(FIRE, None)
+            self._submit(SET, None)
 
-    def call_links(self) -> None:
-        """Set, and call all links; what `fire` does first."""
-        self._submit(CALL_LINKS, None)
+    def _set_and_notify_links(self) -> None:
+        """Set the flag and notify all links: the first part of `_set_flag`."""
+        self._submit(NOTIFY_LINKS, None)
 
-    def reset(self) -> None:
-        """Unset; woken waiters stay woken."""
-        # One store, which needs no gate: a look at the flag under the gate finds it set or unset, as if this had
-        # come after or before.
+    def _clear_flag(self) -> None:
+        """Clear the flag. Waiters that were woken stay woken."""
+        # One store needs no critical section: code in a critical section reads the flag before or after it.
         self._set = False
 
-    def link(self, callback: Any) -> None:
-        """Call ``callback(source)`` in the hub of this thread once set; at once if it is."""
-        self._submit(LINK, as_link(callback))
-
-    def unlink(self, callback: Any) -> None:
-        """Take one link back; no-op if it isn't there."""
-        self._submit(UNLINK, callback)
-
-    def unlink_all(self) -> None:
-        """Take all links back."""
+    def _unlink_all(self) -> None:
+        """Remove all links."""
         links = self._links
         if links is not None:
             for link in links.all():
                 self._submit(UNLINK, link)
 
-    def has_links(self) -> bool:
-        """Tell whether anyone waits or is linked."""
-        return self.count_waiting() > 0
+    def _has_links(self) -> bool:
+        """Return whether there is a waiter or a link."""
+        return self.linkcount() > 0
 
-    def has_queued_links(self) -> bool:
-        """Tell whether links were notified whose calls have not been made."""
+    def _has_queued_links(self) -> bool:
+        """Return whether links were notified whose calls are still in a run queue."""
         links = self._links
         return links is not None and links.queued is not None
 
-    def count_waiting(self) -> int:
-        """Return how many wait or are linked."""
-        count = 0
-        if self._links is not None:
-            count += len(self._links.waiting)
-        if self._waiters is not None:
-            count += self._waiters.count
-        return count
-
     def _forget_waiting(self) -> None:
-        """Drop all waiters and links, in the child of a fork: they are the parent's."""
-        self._renew()
+        """Drop all waiters and links: in the child of a fork they belong to the parent."""
+        self._reset_after_fork()
         self._waiters = None
         self._links = None
+
+    # -- Inside a critical section
 
     def _apply(self, code: int, operand: Any) -> None:
         if code == WAIT:
@@ -110,17 +119,17 @@ class Latch(Guarded):
                 operand.wake(True)
             else:
                 self._add(operand)
-        elif code == FIRE:
+        elif code == SET:
             self._set = True
-            self._fire()
-        elif code == CALL_LINKS:
+            self._notify_all()
+        elif code == NOTIFY_LINKS:
             self._set = True
-            self._call_links()
+            self._notify_links()
         elif code == LINK:
             if self._links is None:
                 self._links = LinkList()
             if self._set:
-                self._links.notify(operand, self._source())
+                self._links.notify(operand, self._argument())
             else:
                 self._links.waiting.append(operand)
         elif code == UNLINK:
@@ -135,9 +144,9 @@ class Latch(Guarded):
             waiters = self._waiters = WaitList()
         waiters.append(park)
 
-    def _fire(self) -> None:
+    def _notify_all(self) -> None:
         try:
-            self._call_links()
+            self._notify_links()
         finally:
             waiters = self._waiters
             if waiters is not None:
@@ -145,10 +154,10 @@ class Latch(Guarded):
                     park: Any = waiters.popleft()
                     park.wake(True)
 
-    def _call_links(self) -> None:
+    def _notify_links(self) -> None:
         links = self._links
         if links is not None and links.waiting:
-            links.notify_all(self._source())
+            links.notify_all(self._argument())
 
-    def _source(self) -> Any:
-        return self if self.source is None else self.source
+    def _argument(self) -> Any:
+        return self if self._source is None else self._source

@@ -159,7 +159,7 @@ class LinkList:
             self.queued = left or None
             if not left and isinstance(call.source, Fiber):
                 # A greenlet that has finished and its latch refer to each other.
-                call.source.latch = None
+                call.source._latch = None
 
 
 class GreenLink:

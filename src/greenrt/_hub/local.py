@@ -56,7 +56,7 @@ class Holder:
 
 def _holder_of(target: greenlet) -> Holder | None:
     fiber = as_fiber(target)
-    holder: Holder | None = fiber.locals if fiber is not None else shadow(target).locals
+    holder: Holder | None = fiber._locals if fiber is not None else shadow(target)._locals
     return holder
 
 
@@ -84,7 +84,7 @@ class local(Attributes):
     def _local_namespace(self) -> dict[str, Any]:
         running = current_or_last()
         fiber = as_fiber(running)
-        holder = fiber.locals if fiber is not None else shadow(running).locals
+        holder = fiber._locals if fiber is not None else shadow(running)._locals
         if holder is not None:
             namespace = self._local_dicts.get(holder.key)
             if namespace is not None:
@@ -96,9 +96,9 @@ class local(Attributes):
         running = current_or_last()
         fiber = as_fiber(running)
         state: Any = fiber if fiber is not None else shadow(running)
-        holder = state.locals
+        holder = state._locals
         if holder is None:
-            holder = state.locals = Holder()
+            holder = state._locals = Holder()
         namespace: dict[str, Any] = {}
         self._local_dicts[holder.key] = namespace
         holder.add(self)

@@ -17,13 +17,16 @@ cdef set _native_parks
 
 
 cdef class Shadow:
-    cdef public object park
-    cdef public object pending
-    cdef public object locals
+    cdef public object _park
+    cdef public object _pending
+    cdef public object _locals
     cdef public object due
 
 
+@cython.locals(exact=double)
 cpdef double as_seconds(object timeout) except? -1.0
+@cython.locals(seconds=double)
+cpdef double checked_seconds(object value, str name) except? -1.0
 @cython.locals(state=dict, found=Shadow)
 cpdef Shadow shadow(greenlet_t target)
 cpdef object parked(greenlet_t target)
@@ -34,13 +37,13 @@ cdef class Park(Entry)
 
 cdef class HubCore(Fiber):
     cdef readonly Loop loop
-    cdef Py_ssize_t budget
-    cdef public double poll_due
-    cdef Py_ssize_t parked
-    cdef public object swap
+    cdef Py_ssize_t _budget
+    cdef public double _poll_due
+    cdef Py_ssize_t _parked
+    cdef public object _swap
 
     @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t, held=size_t)
-    cdef hand_off(self, greenlet_t running)
+    cdef _hand_off(self, greenlet_t running)
 
 
 cdef class Park(Entry):
@@ -77,7 +80,7 @@ cdef class Park(Entry):
     cdef bint _start_time(self, object timeout, bint ref) except -1
     @cython.locals(hub=HubCore, loop=Loop, target=greenlet_t, fiber=Fiber, holder=Shadow, timers=TimerHeap)
     cdef _settle(self)
-    cdef _withdraw(self)
+    cdef _leave_guard(self)
 
 
 cdef class NativePark(Park):

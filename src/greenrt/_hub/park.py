@@ -43,6 +43,7 @@ __all__ = [
     "Shadow",
     "admit",
     "as_seconds",
+    "checked_seconds",
     "freeze",
     "in_hub",
     "new_park",
@@ -84,12 +85,12 @@ _native_parks: set["NativePark"] = set()
 class Shadow:
     """What a Fiber carries in itself, for greenlets that are no Fibers: main greenlets and users' raw ones."""
 
-    __slots__ = ("due", "locals", "park", "pending")
+    __slots__ = ("_locals", "_park", "_pending", "due")
 
     def __init__(self) -> None:
-        self.park: Any = None
-        self.pending: Any = None
-        self.locals: Any = None
+        self._park: Any = None
+        self._pending: Any = None
+        self._locals: Any = None
         # What is to be called as soon as the greenlet runs: see `overdue`.
         self.due: Any = None
 
@@ -106,8 +107,8 @@ def shadow(target: greenlet) -> Shadow:
 def parked(target: greenlet) -> Any:
     """Return the Park in which `target` waits, or None."""
     if isinstance(target, Fiber):
-        return target.park
-    return shadow(target).park
+        return target._park
+    return shadow(target)._park
 
 
 class HubCore(Fiber):
@@ -118,18 +119,18 @@ class HubCore(Fiber):
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         # How many more entries may be resumed, and until when (coarse clock), before the hub polls again.
-        self.budget = 0
-        self.poll_due = 0.0
+        self._budget = 0
+        self._poll_due = 0.0
         # How many greenlets are suspended in a park.
-        self.parked = 0
+        self._parked = 0
         # If set, exchanges what of the thread's state is the running greenlet's own: see `resume_apart`.
-        self.swap: Any = None
+        self._swap: Any = None
 
-    def look_for_woken(self) -> None:
-        """See `Hub.look_for_woken`."""
+    def _look_for_woken(self) -> None:
+        """See `Hub._look_for_woken`."""
         raise NotImplementedError
 
-    def hand_off(self, running: greenlet) -> None:
+    def _hand_off(self, running: greenlet) -> None:
         """Suspend `running`, the current greenlet: switch to the next one that is ready, or to the hub.
 
         Returns when `running` is resumed. The hub gets control when the queue is empty, when the next entry is not
@@ -137,14 +138,14 @@ class HubCore(Fiber):
         a poll is due.
         """
         ready = self.loop.ready
-        while self.budget > 0:
+        while self._budget > 0:
             entry = ready.peek()
             if type(entry) is Park:
                 park: Any = entry
                 if park.done:
                     ready.popleft()
                     continue
-                if coarse() >= self.poll_due:
+                if coarse() >= self._poll_due:
                     break
                 # Never a dead greenlet, switching to which would land in its parent: its end would have set `done`.
                 park.done = True
@@ -154,50 +155,63 @@ class HubCore(Fiber):
                 fiber = as_fiber(entry)
                 if fiber is None:
                     break
-                if not fiber.queued:
+                if not fiber._queued:
                     ready.popleft()
                     continue
-                if not fiber.begun or coarse() >= self.poll_due:
+                if not fiber._begun or coarse() >= self._poll_due:
                     break
-                fiber.queued = False
+                fiber._queued = False
                 target = fiber
                 fiber = None
             ready.popleft()
             # This frame stays for as long as `running` is parked, and must keep neither others nor what
             # they waited for.
             entry = None
-            self.budget -= 1
+            self._budget -= 1
             # A greenlet may come upon itself.
             if target is not running:
-                mine = None if self.swap is None else self.swap(None)
+                mine = None if self._swap is None else self._swap(None)
                 if mine is None:
                     held = hold(target)
                     target = None
                     resume_held(held)
                 else:
-                    resume_apart(self.swap, mine, target)
+                    resume_apart(self._swap, mine, target)
             return
         # Neither does it keep what it has looked at.
         entry = park = fiber = None
-        mine = None if self.swap is None else self.swap(None)
+        mine = None if self._swap is None else self._swap(None)
         if mine is None:
             resume(self)
         else:
-            resume_apart(self.swap, mine, self)
+            resume_apart(self._swap, mine, self)
 
 
 def as_seconds(timeout: Any) -> float:
-    """Return a timeout (a number or a greenrt.Timeout) as a float.
+    """Return `timeout`, a number or a greenrt.Timeout, as a float (seconds).
 
-    ValueError if it is not a number, TypeError if it is nothing like one.
+    Raises TypeError if it is not a number, ValueError if it is NaN.
     """
-    if isinstance(timeout, _TEXTS):
-        # float() would read it.
-        raise TypeError(f"a timeout must be None or a number of seconds, not {timeout!r}")
-    seconds = float(timeout)
-    if seconds != seconds:
-        raise ValueError(f"a timeout must be None or a number of seconds, not {timeout!r}")
-    return seconds
+    if type(timeout) is float:
+        exact: float = timeout
+        if exact == exact:
+            return exact
+    return checked_seconds(timeout, "timeout")
+
+
+def checked_seconds(value: Any, name: str) -> float:
+    """Return `value`, the argument `name` of the caller, as a float (seconds). Raises as `as_seconds`."""
+    # float() would parse a text.
+    if not isinstance(value, _TEXTS):
+        try:
+            seconds = float(value)
+        except TypeError:
+            pass
+        else:
+            if seconds != seconds:
+                raise ValueError(f"{name} must be a number of seconds, not {value!r}")
+            return seconds
+    raise TypeError(f"{name} must be a number of seconds, not {value!r}")
 
 
 class Park(Entry):
@@ -293,7 +307,7 @@ class Park(Entry):
             lost = True
         if lost:
             # What is granted can't be taken back: the hub looks for the park by itself.
-            self.hub.look_for_woken()
+            self.hub._look_for_woken()
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
@@ -317,7 +331,7 @@ class Park(Entry):
         self.done = True
         outcome = self.outcome
         if self.failed or outcome is TIMED_OUT:
-            self._withdraw()
+            self._leave_guard()
             if self.failed:
                 if outcome is not timeout:
                     # No variable refers to the error: its traceback refers to this frame, and both would outlive it.
@@ -334,19 +348,19 @@ class Park(Entry):
         self.outcome = None
         return error
 
-    def _withdraw(self) -> None:
+    def _leave_guard(self) -> None:
         """Have the guard forget this park."""
         guard = self.guard
         if guard is not None:
             self.guard = None
-            guard.withdraw(self)
+            guard._withdraw(self)
 
     def _suspend(self, timeout: Any, ref: bool) -> None:
         # What this frame holds is copied at each switch: the work is in two others.
         if self._begin(timeout, ref):
             hub = self.hub
             try:
-                hub.hand_off(self.greenlet)
+                hub._hand_off(self.greenlet)
             finally:
                 self._settle()
 
@@ -355,22 +369,22 @@ class Park(Entry):
         target = self.greenlet
         fiber = as_fiber(target)
         holder: Any = fiber if fiber is not None else shadow(target)
-        if (fiber.pending if fiber is not None else holder.pending) and self.claim():
+        if (fiber._pending if fiber is not None else holder._pending) and self.claim():
             self.failed = True
-            self.outcome = holder.pending.pop(0)
+            self.outcome = holder._pending.pop(0)
             return False
         if timeout is not None and not self._start_time(timeout, ref):
             return False
         hub = self.hub
-        hub.parked += 1
+        hub._parked += 1
         if self.counted:
             loop = hub.loop
             loop.refs += 1
         if fiber is not None:
-            fiber.park = self
-            fiber.queued = False
+            fiber._park = self
+            fiber._queued = False
         else:
-            holder.park = self
+            holder._park = self
         return True
 
     def _start_time(self, timeout: Any, ref: bool) -> bool:
@@ -399,12 +413,12 @@ class Park(Entry):
         fiber = as_fiber(target)
         holder = None
         if fiber is not None:
-            fiber.park = None
+            fiber._park = None
         else:
             holder = shadow(target)
-            holder.park = None
+            holder._park = None
         hub = self.hub
-        hub.parked -= 1
+        hub._parked -= 1
         if self.counted:
             loop = hub.loop
             loop.refs -= 1
@@ -414,7 +428,7 @@ class Park(Entry):
             timers.remove(self)
         if not self.done:
             self._stranger()
-            self._withdraw()
+            self._leave_guard()
         # Last: uncompiled, it is called here and now.
         if holder is not None and holder.due is not None:
             due, holder.due = holder.due, None
@@ -509,12 +523,12 @@ def freeze(target: greenlet) -> None:
     """
     fiber = as_fiber(target)
     if fiber is not None:
-        fiber.queued = False
+        fiber._queued = False
     park: Any = parked(target)
     if park is None:
         return
     park.abandon()
-    park._withdraw()
+    park._leave_guard()
     loop = park.hub.loop
     if park.counted:
         park.counted = False
@@ -583,15 +597,15 @@ def yield_now() -> None:
     if running is None:
         return
     fiber = as_fiber(running)
-    if fiber is None or fiber.pending or fiber is hub:
+    if fiber is None or fiber._pending or fiber is hub:
         _yield_slowly(hub, running)
         return
     # The fiber itself is the entry, and needs no try: what resumes it by other means leaves an entry behind that
     # the next park voids, or that ends the next yield early.
-    fiber.queued = True
+    fiber._queued = True
     ready = hub.loop.ready
     ready.append(fiber)
-    hub.hand_off(running)
+    hub._hand_off(running)
 
 
 def _yield_slowly(hub: HubCore, running: greenlet) -> None:
@@ -601,21 +615,21 @@ def _yield_slowly(hub: HubCore, running: greenlet) -> None:
             "a callback that the hub runs can't sleep; spawn a greenlet for it: greenrt.spawn(fn, ...)"
         )
     holder: Any = running if isinstance(running, Fiber) else shadow(running)
-    if holder.pending:
-        raise holder.pending.pop(0)
+    if holder._pending:
+        raise holder._pending.pop(0)
     park = _fresh(Park.__new__(Park), hub, running, "sleep(0)")
     park.claim()
     park.ended = park.suspended = True
     hub.loop.ready.append(park)
-    holder.park = park
+    holder._park = park
     try:
-        hub.hand_off(running)
+        hub._hand_off(running)
     finally:
-        holder.park = None
+        holder._park = None
         park.done = True
-    if holder.pending:
+    if holder._pending:
         # This was the main greenlet's chance to hear of a KeyboardInterrupt. Nothing was granted that could be lost.
-        raise holder.pending.pop(0)
+        raise holder._pending.pop(0)
 
 
 def admit(park: Park) -> Any:
@@ -629,11 +643,11 @@ def admit(park: Park) -> Any:
 
 def run_fiber(fiber: Fiber) -> None:
     """Start or resume a fiber that was queued itself; from the hub."""
-    if not fiber.queued:
+    if not fiber._queued:
         return
-    fiber.queued = False
+    fiber._queued = False
     # Switching to a greenlet that died unstarted would come back at once with nonsense.
-    if fiber.begun or not has_started(fiber):
+    if fiber._begun or not has_started(fiber):
         resume(fiber)
 
 

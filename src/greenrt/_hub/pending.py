@@ -16,9 +16,9 @@ def _holder(target: greenlet) -> Any:
 
 def _keep(target: greenlet, error: BaseException) -> None:
     holder = _holder(target)
-    if holder.pending is None:
-        holder.pending = []
-    holder.pending.append(error)
+    if holder._pending is None:
+        holder._pending = []
+    holder._pending.append(error)
 
 
 def deliver(hub: HubCore, target: greenlet, error: BaseException) -> bool:
@@ -41,7 +41,7 @@ def postpone(error: BaseException) -> None:
 
 def take_back(target: greenlet, error: BaseException) -> None:
     """Forget `error` if it waits for the next park of `target`."""
-    pending = _holder(target).pending
+    pending = _holder(target)._pending
     if pending:
         pending[:] = [other for other in pending if other is not error]
 
@@ -67,4 +67,4 @@ def hasten(main: Any, error: BaseException) -> None:
 
 
 def _waits(holder: Any, error: BaseException) -> bool:
-    return any(other is error for other in holder.pending or ())
+    return any(other is error for other in holder._pending or ())

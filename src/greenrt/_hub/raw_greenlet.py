@@ -28,12 +28,12 @@ class RawGreenlet(Fiber):
     @property
     def spawned_at(self) -> str:
         """Where the greenlet was made: ``file:line in function``."""
-        return render_site(self.site_code, self.site_offset)
+        return render_site(self._site_code, self._site_offset)
 
     run = staticmethod(execute_current)
 
     def _execute(self) -> Any:
-        self.begun = True
+        self._begun = True
         begin_frames()
         function = self._function
         args = self._args
@@ -48,6 +48,6 @@ def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGre
     if not callable(function):
         raise TypeError(f"a greenlet runs something callable, not {function!r}; write spawn_raw(fn, *args)")
     made = RawGreenlet(function, args, kwargs)
-    made.queued = True
+    made._queued = True
     made.hub.loop.ready.append(made)
     return made

@@ -65,7 +65,7 @@ def end_greenlets(hub: Any) -> None:
 
 
 def _unfinished(hub: Any) -> list[Any]:
-    if not hub.may_have_greenlets():
+    if not hub._may_have_greenlets():
         return []
     return [target for target in all_greenlets() if target is not hub and _waits_in(target, hub)]
 

@@ -39,4 +39,4 @@ cdef class Timeout(BaseException):
     cdef bint _runs(self) except -1
     @cython.locals(expiry=Expiry, loop=Loop, timers=TimerHeap)
     cdef _stop(self)
-    cdef make_error(self)
+    cdef _make_error(self)

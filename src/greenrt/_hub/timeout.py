@@ -33,7 +33,7 @@ class Expiry(Entry):
         loop = self.hub.loop
         if self.ref:
             loop.refs -= 1
-        if not deliver(self.hub, self.target, self.timeout.make_error()):
+        if not deliver(self.hub, self.target, self.timeout._make_error()):
             # In no park: it yields. It may leave the block before this comes to its turn.
             loop.ready.append(self)
 
@@ -155,7 +155,7 @@ class Timeout(BaseException):
             self._thrown = None
             take_back(expiry.target, thrown)
 
-    def make_error(self) -> BaseException:
+    def _make_error(self) -> BaseException:
         """Return what is to be raised now."""
         exception = self.exception
         thrown: BaseException = self
@@ -181,9 +181,9 @@ class Timeout(BaseException):
             raise AssertionError(f"{self!r} runs for {expiry.target!r}; make a Timeout for this greenlet")
         return inf
 
-    def raise_own_error(self) -> None:
+    def _raise_own_error(self) -> None:
         """Raise `exception` if that is an exception or a class of one."""
-        error: BaseException | None = self.make_error()
+        error: BaseException | None = self._make_error()
         self._thrown = None
         if error is not self:
             assert error is not None

@@ -1,6 +1,3 @@
-import cython
-
-from greenrt._hub.greenlet cimport Greenlet
 from greenrt._hub.links cimport Notifier
 from greenrt._hub.park cimport Park, new_park
 
@@ -12,7 +9,4 @@ cdef class Collector(Notifier):
     cdef bint lost
 
 
-@cython.locals(known=Greenlet)
 cdef list _link_all(object objects, Collector collector)
-@cython.locals(known=Greenlet)
-cdef _unlink(object item, Collector collector)

@@ -70,29 +70,16 @@ def _deadline(timeout: Any) -> float | None:
 
 
 def _link_all(objects: Iterable[Any], collector: Collector) -> list[Any]:
-    linked = []
+    linked: list[Any] = []
     for item in objects:
-        if isinstance(item, Greenlet):
-            known = item
-            known.notify_end(collector)
-            linked.append(item)
-            continue
         rawlink = getattr(item, "rawlink", None)
         if rawlink is None:
             for other in linked:
-                _unlink(other, collector)
+                other.unlink(collector)
             raise TypeError(f"{item!r} can't be waited for: it has no rawlink() method")
         rawlink(collector)
         linked.append(item)
     return linked
-
-
-def _unlink(item: Any, collector: Collector) -> None:
-    if isinstance(item, Greenlet):
-        known = item
-        known.unnotify_end(collector)
-    else:
-        item.unlink(collector)
 
 
 def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, count: int | None = None) -> Any:
@@ -115,7 +102,7 @@ def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, cou
     finally:
         if len(collector.ready) < len(linked):
             for item in linked:
-                _unlink(item, collector)
+                item.unlink(collector)
 
 
 class iwait:
@@ -164,7 +151,7 @@ class iwait:
 
     def _unlink(self) -> None:
         for item in self._linked:
-            _unlink(item, self._collector)
+            item.unlink(self._collector)
         self._linked = []
 
 

@@ -23,7 +23,7 @@ cdef class FdEntry:
 
     cpdef int wanted(self)
     cpdef list waiters(self)
-    cpdef withdraw(self, Entry waiter)
+    cpdef _withdraw(self, Entry waiter)
 
 
 cdef class FdTable:

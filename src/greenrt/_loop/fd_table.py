@@ -87,7 +87,7 @@ class FdEntry:
             found.append(self.writer)
         return found
 
-    def withdraw(self, waiter: Entry) -> None:
+    def _withdraw(self, waiter: Entry) -> None:
         """Forget `waiter`, which waits no more; no-op if it was fired."""
         if self.reader is waiter:
             self.reader = None
@@ -147,7 +147,7 @@ class FdTable:
         try:
             self._register(entry)
         except OSError:
-            entry.withdraw(waiter)
+            entry._withdraw(waiter)
             raise
 
     def seize(self, fd: int, event: int, waiter: Entry) -> Entry | None:
@@ -174,7 +174,7 @@ class FdTable:
 
     def withdraw(self, fd: int, waiter: Entry) -> None:
         """Forget `waiter`, a socket operation or a level user of `fd`; no-op if it was fired."""
-        self.entry(fd).withdraw(waiter)
+        self.entry(fd)._withdraw(waiter)
 
     def add(self, fd: int, events: int, waiter: Entry) -> None:
         """Fire `waiter` once with those of `events` that `fd` is ready for. OSError if the kernel refuses the fd."""
@@ -185,7 +185,7 @@ class FdTable:
         try:
             self._register(entry)
         except OSError:
-            entry.withdraw(waiter)
+            entry._withdraw(waiter)
             raise
 
     def forget(self, fd: int) -> None:
@@ -252,7 +252,7 @@ class FdTable:
         still = entry.waiters()
         for waiter in waiters:
             if waiter in still:
-                entry.withdraw(waiter)
+                entry._withdraw(waiter)
                 waiter.fire(_CLOSED)
 
     def _known(self, fd: int) -> FdEntry | None:
@@ -343,5 +343,5 @@ class FdTable:
             for waiter, wanted in watchers:
                 happened = events & (wanted | _CLOSED)
                 if happened:
-                    entry.withdraw(waiter)
+                    entry._withdraw(waiter)
                     waiter.fire(happened)

@@ -8,19 +8,19 @@ cdef extern from "greenlet.h":
 
 cdef class Fiber(greenlet):
     cdef public object hub
-    cdef public object park
-    cdef public object pending
-    cdef public object locals
+    cdef public object _park
+    cdef public object _pending
+    cdef public object _locals
     # Set when the fiber ends; made when the first greenlet waits for that.
-    cdef public object latch
+    cdef public object _latch
     # The place where it was spawned: code object and instruction offset (bytes); rendered on request.
-    cdef public object site_code
-    cdef public int site_offset
+    cdef public object _site_code
+    cdef public int _site_offset
     # Whether its entry in the run queue is valid, and whether it has started.
-    cdef public bint queued
-    cdef public bint begun
+    cdef public bint _queued
+    cdef public bint _begun
 
-    cpdef object keep_latch(self, object fresh)
+    cpdef object _keep_latch(self, object fresh)
     cdef object _execute(self)
 
 

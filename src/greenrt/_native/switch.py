@@ -46,19 +46,19 @@ class Fiber(greenlet):
     """A greenlet with the state that parking and killing need. The hub and every spawned greenlet are fibers."""
 
     hub: Any = None
-    park: Any = None
-    pending: Any = None
-    locals: Any = None
-    latch: Any = None
-    site_code: Any = None
-    site_offset: int = 0
-    queued: bool = False
-    begun: bool = False
+    _park: Any = None
+    _pending: Any = None
+    _locals: Any = None
+    _latch: Any = None
+    _site_code: Any = None
+    _site_offset: int = 0
+    _queued: bool = False
+    _begun: bool = False
 
-    def keep_latch(self, fresh: Any) -> Any:
+    def _keep_latch(self, fresh: Any) -> Any:
         """Make `fresh` the latch unless the fiber has one; return the latch. May be called from any thread."""
         # Atomic, unlike a test and a store.
-        kept = self.__dict__.setdefault("latch", fresh)
+        kept = self.__dict__.setdefault("_latch", fresh)
         # None: the fiber had a latch, and has dropped it at its end.
         return fresh if kept is None else kept
 
@@ -152,5 +152,5 @@ def attach_to_hub(target: Fiber, hub: Any) -> None:
     # Skip greenrt's own frames: compiled modules have none.
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("greenrt._"):
         frame = frame.f_back
-    target.site_code = frame.f_code
-    target.site_offset = frame.f_lasti
+    target._site_code = frame.f_code
+    target._site_offset = frame.f_lasti

@@ -68,12 +68,12 @@ cdef greenlet _last = getcurrent()
 cdef class Fiber(greenlet):
     """A greenlet with the state that parking and killing need. The hub and every spawned greenlet are fibers."""
 
-    cpdef object keep_latch(self, object fresh):
+    cpdef object _keep_latch(self, object fresh):
         """Make `fresh` the latch unless the fiber has one; return the latch. May be called from any thread."""
         # Atomic: only C code runs between the test and the store.
-        if self.latch is None:
-            self.latch = fresh
-        return self.latch
+        if self._latch is None:
+            self._latch = fresh
+        return self._latch
 
     cdef object _execute(self):
         raise NotImplementedError(f"{type(self).__name__} has nothing to run")
@@ -200,7 +200,7 @@ cpdef attach_to_hub(Fiber target, object hub):
         target.gr_context = PyContext_CopyCurrent()
     if frame != NULL:
         code = <PyObject *>PyFrame_GetCode(frame)
-        target.site_code = <object>code
-        target.site_offset = PyFrame_GetLasti(frame)
+        target._site_code = <object>code
+        target._site_offset = PyFrame_GetLasti(frame)
         Py_XDECREF(code)
         Py_XDECREF(<PyObject *>frame)

@@ -70,7 +70,7 @@ def _call_in_thread(hub: Any, handler: Any, number: int, frame: FrameType | None
     finally:
         thread.handling -= 1
     # Not in the handler above: a greenlet that is suspended there keeps the error. During a fork nothing switches.
-    if hub.poll_due < inf:
+    if hub._poll_due < inf:
         yield_now()
 
 
@@ -79,7 +79,7 @@ def _call_in_greenlet(hub: Any, handler: Any, number: int, frame: FrameType | No
     # Handlers of several signals run in the order of the signals, though the last greenlet is the first to run.
     calls: deque[Any] = vars(hub).setdefault("interruptions", deque())
     calls.append((handler, number, frame))
-    Greenlet(_call_next, hub, calls).start_first()
+    Greenlet(_call_next, hub, calls)._start_first()
 
 
 def _call_next(hub: Any, calls: deque[Any]) -> None:

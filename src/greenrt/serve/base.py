@@ -416,7 +416,7 @@ class BaseServer:
 
         error = sys.exception()
         assert error is not None
-        get_hub().report_error(self, error)
+        get_hub()._report_error(self, error)
 
     def __repr__(self) -> str:
         state = "started" if self.started else "closed" if self.closed else "open"

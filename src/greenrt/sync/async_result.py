@@ -1,4 +1,4 @@
-"""AsyncResult: a value or an error that comes later."""
+"""AsyncResult: a value or an error that is set later."""
 
 from types import GenericAlias, TracebackType
 
@@ -10,10 +10,12 @@ __all__ = ["AsyncResult"]
 
 
 class AsyncResult(Latch):
-    """A value or an error that is set later, once or again; all waiters get it. gevent's class of the same name.
+    """A value or an error that is set later, once or again. All waiters get it. gevent's class of the same name.
 
-    Any thread may set and wait. It can be called with a finished greenlet or another result, whose outcome it
-    takes over: ``greenlet.link(result)``.
+    Any thread may set it and wait for it. It is also a callback for links: ``greenlet.link(result)`` copies the
+    outcome of a finished greenlet, or of another result.
+
+    Attributes: `value`, `exception` and `exc_info`, which hold the outcome.
     """
 
     __slots__ = ("_error", "_traceback", "_value")
@@ -32,80 +34,80 @@ class AsyncResult(Latch):
         """Set the value and wake all waiters."""
         self._value = value
         self._error = self._traceback = None
-        self.fire()
+        self._set_flag()
 
     def set_result(self, value: Any) -> None:
-        """The same as `set`: the name in concurrent.futures."""
+        """Set the value: the name of `set` in concurrent.futures."""
         self.set(value)
 
     def set_exception(self, exception: BaseException, exc_info: Any = None) -> None:
-        """Set an error, which `get` raises; `exc_info` (type, value, traceback) gives its traceback."""
+        """Set an error, an instance or a class, which `get` then raises; wake all waiters.
+
+        `exc_info` (type, value, traceback) gives the traceback. Raises TypeError if `exception` is not an exception.
+        """
         if isinstance(exception, type) and issubclass(exception, BaseException):
             exception = exception()
         if not isinstance(exception, BaseException):
-            raise TypeError(f"set_exception takes an exception, not {exception!r}")
+            raise TypeError(f"exception must be an exception or a class of exceptions, not {exception!r}")
         self._value = None
         self._error = exception
         self._traceback = exc_info[2] if exc_info else exception.__traceback__
-        self.fire()
+        self._set_flag()
 
     def __call__(self, source: Any) -> None:
-        """Take over the outcome of `source`, a finished greenlet or result: for use as a link."""
+        """Copy the outcome of `source`, a finished greenlet or a result. This makes the object a link callback."""
         if source.successful():
             self.set(source.value)
         else:
             self.set_exception(source.exception, getattr(source, "exc_info", None))
 
-    # -- Looking
-
-    def ready(self) -> bool:
-        """Tell whether a value or an error is set."""
-        return self._set
+    # -- State
 
     def done(self) -> bool:
-        """The same as `ready`: the name in concurrent.futures."""
+        """Return whether a value or an error is set: the name of `ready` in concurrent.futures."""
         return self._set
 
     def successful(self) -> bool:
-        """Tell whether a value is set."""
+        """Return whether a value is set."""
         return self._set and self._error is None
 
     def cancel(self) -> bool:
-        """Return False: a result can't be cancelled (concurrent.futures' interface)."""
+        """Return False: a result cannot be cancelled. (The interface of concurrent.futures.)"""
         return False
 
     def cancelled(self) -> bool:
-        """Return False: a result can't be cancelled."""
+        """Return False: a result cannot be cancelled."""
         return False
 
     @property
     def value(self) -> Any:
-        """The value, or None if there is none."""
+        """The value, or None if no value is set."""
         return self._value
 
     @property
     def exception(self) -> BaseException | None:
-        """The error, or None if there is none."""
+        """The error, or None if no error is set."""
         return self._error
 
     @property
     def exc_info(self) -> tuple[type[BaseException], BaseException, TracebackType | None] | tuple[()]:
-        """The (type, value, traceback) of the error; empty if there is none."""
+        """The (type, value, traceback) of the error; an empty tuple if no error is set."""
         error = self._error
         return () if error is None else (type(error), error, self._traceback)
 
     # -- Waiting
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Return the value or raise the error, when one is set.
+        """Park until a value or an error is set; return the value or raise the error.
 
-        Raises `greenrt.Timeout` after `timeout` seconds, or at once with `block` false.
+        Raises `greenrt.Timeout` after `timeout` seconds (None: no limit), or at once with `block` false; TypeError or
+        ValueError if `timeout` is not a number of seconds.
         """
-        if not self._set and not (block and self.wait_set(timeout)):
+        if not self._set and not (block and self._wait_set(timeout)):
             raise current_hub.timeout_error(timeout if block else None)
         error = self._error
         if error is not None:
-            # With the traceback it came with: else each get would make it longer.
+            # With its own traceback: otherwise each `get` would make it longer.
             error = error.with_traceback(self._traceback)
             # The traceback refers to this frame, which must refer neither to the result nor to the error.
             self = None  # type: ignore[assignment]
@@ -116,26 +118,22 @@ class AsyncResult(Latch):
         return self._value
 
     def get_nowait(self) -> Any:
-        """Return the value or raise the error; `greenrt.Timeout` if there is neither yet."""
+        """Return the value or raise the error; raise `greenrt.Timeout` if neither is set. Never parks."""
         return self.get(block=False)
 
     def result(self, timeout: float | None = None) -> Any:
-        """The same as `get`: the name in concurrent.futures."""
+        """Return the value or raise the error: the name of `get` in concurrent.futures."""
         return self.get(timeout=timeout)
 
     def wait(self, timeout: float | None = None) -> Any:
-        """Suspend until a value or an error is set, or for `timeout` seconds; return the value, else None."""
+        """Park until a value or an error is set, for `timeout` seconds at most; return the value, or None."""
         if not self._set:
-            self.wait_set(timeout)
+            self._wait_set(timeout)
         return self._value
-
-    def rawlink(self, callback: Any) -> None:
-        """Call ``callback(result)`` in this thread's hub once it is set; at once if it is."""
-        self.link(callback)
 
     def __repr__(self) -> str:
         if not self._set:
-            state = f"unset waiting={self.count_waiting()}"
+            state = f"unset waiting={self.linkcount()}"
         elif self._error is None:
             state = f"value={self._value!r}"
         else:

@@ -1,56 +1,47 @@
-"""Event: a flag that can be waited for."""
+"""Event: a flag that greenlets and threads wait for."""
 
 from greenrt._hub.latch import Latch
-from greenrt._typing import Any
 
 __all__ = ["Event"]
 
 
 class Event(Latch):
-    """A flag; `wait` suspends until it is set. threading.Event's interface, and gevent's.
+    """A flag. `wait` parks the caller until another greenlet or thread sets it.
 
-    Any thread may set, clear and wait, also from a finalizer or a signal handler. Waiters are woken in the order
-    of their arrival; a `set` that is followed at once by `clear` still wakes all waiters.
+    The interface of `threading.Event`, and of gevent's class of the same name. Any thread may set, clear and wait,
+    also from a finalizer or a signal handler. Waiters are woken in the order of their arrival. `set` wakes all
+    waiters, even if `clear` follows at once.
     """
 
     __slots__ = ()
 
     def is_set(self) -> bool:
-        """Tell whether the flag is set."""
+        """Return whether the flag is set."""
         return self._set
 
     def isSet(self) -> bool:
-        """The same as `is_set`: threading's older name."""
-        return self._set
-
-    def ready(self) -> bool:
-        """The same as `is_set`: what `greenrt.wait` asks."""
+        """Return whether the flag is set: `threading`'s older name of `is_set`."""
         return self._set
 
     def set(self) -> None:
-        """Set the flag and wake all waiters."""
-        self.fire()
+        """Set the flag and wake all waiters. Idempotent."""
+        self._set_flag()
 
     def clear(self) -> None:
-        """Unset the flag."""
-        self.reset()
+        """Clear the flag; later calls of `wait` park again. Idempotent."""
+        self._clear_flag()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Suspend until the flag is set, or for `timeout` seconds; tell whether it was set."""
-        return self._set or self.wait_set(timeout)
+        """Park until the flag is set; return True, or False after `timeout` seconds (None: no limit).
 
-    def rawlink(self, callback: Any) -> None:
-        """Call ``callback(event)`` in this thread's hub once the flag is set; at once if it is."""
-        self.link(callback)
-
-    def linkcount(self) -> int:
-        """Return how many wait or are linked."""
-        return self.count_waiting()
+        Raises TypeError or ValueError if `timeout` is not a number of seconds.
+        """
+        return self._set or self._wait_set(timeout)
 
     def _at_fork_reinit(self) -> None:
-        # threading calls this in the child of a fork.
+        # `threading` calls this in the child of a fork.
         self._forget_waiting()
 
     def __repr__(self) -> str:
         state = "set" if self._set else "clear"
-        return f"<{type(self).__name__} at {id(self):#x} {state} waiting={self.count_waiting()}>"
+        return f"<{type(self).__name__} at {id(self):#x} {state} waiting={self.linkcount()}>"

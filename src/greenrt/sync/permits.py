@@ -98,7 +98,7 @@ class Permits(Guarded):
     def _take_turn(self, park: Any) -> bool:
         """Take a permit for the calling waiter, which was called; return False if none is free."""
         if not (self._enter() or self._insist()):
-            self.withdraw(park)
+            self._withdraw(park)
             return False
         called: Any = self._called
         # None in the child of a fork, where the lock was renewed.
@@ -187,6 +187,6 @@ class Permits(Guarded):
 
     def _at_fork_reinit(self) -> None:
         # threading calls this in the child of a fork: the waiters aren't there.
-        self._renew()
+        self._reset_after_fork()
         self._waiters = self._called = None
         self._vain = 0

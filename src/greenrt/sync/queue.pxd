@@ -12,7 +12,7 @@ cdef class SimpleQueue(Guarded):
     cdef Py_ssize_t _unfinished
     cdef readonly WaitList getters
     cdef readonly WaitList putters
-    cdef WaitList joiners
+    cdef WaitList _joiners
     cdef readonly bint is_shutdown
     cdef public object queue
 

@@ -68,7 +68,7 @@ class SimpleQueue(Guarded):
     at a time and must not block; the default ones keep them in `queue`.
     """
 
-    __slots__ = ("_limit", "_unfinished", "getters", "is_shutdown", "joiners", "putters", "queue")
+    __slots__ = ("_joiners", "_limit", "_unfinished", "getters", "is_shutdown", "putters", "queue")
 
     __class_getitem__: Any = classmethod(GenericAlias)
 
@@ -80,7 +80,7 @@ class SimpleQueue(Guarded):
         # The waiters; read only.
         self.getters = WaitList()
         self.putters = WaitList()
-        self.joiners = WaitList()
+        self._joiners = WaitList()
         self.is_shutdown = False
         self._unfinished = 0
         if items:
@@ -285,7 +285,7 @@ class SimpleQueue(Guarded):
             self._serve()
         elif code == JOIN:
             if self._unfinished:
-                self.joiners.append(operand)
+                self._joiners.append(operand)
             else:
                 operand.wake(True)
         elif code == DONE:
@@ -365,7 +365,7 @@ class SimpleQueue(Guarded):
         return True
 
     def _wake_joiners(self) -> None:
-        joiners = self.joiners
+        joiners = self._joiners
         while joiners.count:
             joiners.popleft().wake(True)
 
