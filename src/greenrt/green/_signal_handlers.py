@@ -1,17 +1,17 @@
-"""Handlers of `signal.signal` that may block: one that would interrupt the hub gets a greenlet of its own.
+"""Handlers of `signal.signal` that may block: a handler that would interrupt the hub runs in its own greenlet.
 
-CPython calls a handler in the main thread, on top of whatever runs there. On top of a greenlet it may wait as that
-greenlet may. On top of a green thread, too; but what it raises is raised in the main greenlet, at its wait or its
-next one, as no native thread is ever interrupted. The green thread yields at once, also where it computes without
-end, and goes on when the main greenlet has the error.
+CPython calls a handler in the main thread, on top of the code that runs there. On top of a greenlet, a handler may
+wait as that greenlet may. This includes green threads, but an exception of the handler is raised in the main
+greenlet, at its current or next wait: in CPython, too, no thread but the main one is interrupted. The green thread
+yields at once, even in an endless computation, and continues after the main greenlet has the exception.
 
-While all greenlets wait, the hub runs, and nothing on top of it can wait; so the handler is called in a new greenlet,
-before any other that is ready: whatever woke those may have been done after the signal was sent. What it raises there
-is raised in the main greenlet, as from any handler that interrupts the hub. In that greenlet
-`threading.current_thread()` is not the main thread, and in the compiled build the handler's frame is None, since the
-hub has none.
+While all greenlets wait, the hub runs, and code on top of it cannot wait. So a new greenlet calls the handler, before
+all other ready greenlets: the events that woke them up may have happened after the signal. An exception of the
+handler is raised in the main greenlet, as for any handler that interrupts the hub. In that greenlet,
+`threading.current_thread()` is not the main thread. In the compiled build the handler's frame is None, since the hub
+has no frame.
 
-A handler that was set by the standard library's own function, unpatched, runs on top of the hub: a call in it that
+A handler that unpatched code sets by the standard library's own function runs on top of the hub: a call in it that
 would have to wait raises BlockingInHub. `greenrt.signal_handler` is the other way to handle signals there.
 """
 
@@ -36,7 +36,7 @@ __all__ = ["adopt_handlers", "getsignal", "pthread_kill", "raise_signal", "set_w
 
 
 class _Handler:
-    """What CPython calls in the place of a program's handler."""
+    """The callable that CPython calls instead of the program's handler."""
 
     __slots__ = ("handler",)
 
@@ -59,7 +59,7 @@ class _Handler:
 
 
 def _call_in_thread(hub: Any, handler: Any, number: int, frame: FrameType | None) -> None:
-    """Call the handler on top of a green thread; what it raises is for the main greenlet, which runs next."""
+    """Call the handler on top of a green thread. Its exception is raised in the main greenlet, which runs next."""
     thread: Any = current()
     thread.handling += 1
     try:
@@ -69,14 +69,15 @@ def _call_in_thread(hub: Any, handler: Any, number: int, frame: FrameType | None
         hub.handle_system_error(type(error), error, error.__traceback__)
     finally:
         thread.handling -= 1
-    # Not in the handler above: a greenlet that is suspended there keeps the error. During a fork nothing switches.
+    # Outside the `except` above: a greenlet that is suspended there keeps the error alive. During a fork, do not
+    # yield.
     if hub._poll_due < inf:
         yield_now()
 
 
 def _call_in_greenlet(hub: Any, handler: Any, number: int, frame: FrameType | None) -> None:
-    """Have a new greenlet call the handler, before any other that is ready."""
-    # Handlers of several signals run in the order of the signals, though the last greenlet is the first to run.
+    """Let a new greenlet call the handler, before all other ready greenlets."""
+    # Handlers of several signals run in the order of the signals, though the newest greenlet runs first.
     calls: deque[Any] = vars(hub).setdefault("interruptions", deque())
     calls.append((handler, number, frame))
     Greenlet(_call_next, hub, calls)._start_first()
@@ -87,14 +88,14 @@ def _call_next(hub: Any, calls: deque[Any]) -> None:
     try:
         handler(number, frame)
     except GreenletExit:
-        # Killed, as any greenlet may be.
+        # The greenlet was killed, as any greenlet may be.
         raise
     except BaseException as error:
         hub.handle_system_error(type(error), error, error.__traceback__)
 
 
 def _wrapped(handler: Any) -> Any:
-    # Our own has nothing to wait for, and raises nothing.
+    # greenrt's own handler never waits and raises nothing.
     if not callable(handler) or handler is on_arrival:
         return handler
     return _Handler(handler)
@@ -104,7 +105,7 @@ def _unwrapped(handler: Any) -> Any:
     if isinstance(handler, _Handler):
         return handler.handler
     if isinstance(handler, int):
-        # Not above: an unpatched program that never asks has no use for the module's enums.
+        # Imported here: an unpatched program that never calls this function does not need the module's enums.
         from signal import Handlers
 
         return Handlers(handler)
@@ -112,10 +113,10 @@ def _unwrapped(handler: Any) -> Any:
 
 
 def signal(signalnum: int, handler: Any) -> Any:
-    """Set the handler of a signal, and return the one before. See `signal.signal`.
+    """Set the handler of a signal; return the previous one. See `signal.signal`.
 
-    The handler may wait also when it interrupts the hub. ValueError in threads other than the main one, green ones
-    included; greenlets that are spawned in the main thread count as the main thread.
+    The handler may wait even if it interrupts the hub. Raise ValueError in threads other than the main one, also in
+    green ones. Greenlets that are spawned in the main thread count as the main thread.
     """
     if not counts_as_main():
         raise ValueError("signal only works in main thread of the main interpreter")
@@ -125,36 +126,36 @@ def signal(signalnum: int, handler: Any) -> Any:
 
 
 def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
-    """Set the fd to which the numbers of signals are written. See `signal.set_wakeup_fd`; ValueError as `signal`."""
+    """Set the fd for the numbers of signals. Raise ValueError as `signal`. See `signal.set_wakeup_fd`."""
     if not counts_as_main():
         raise ValueError("set_wakeup_fd only works in main thread of the main interpreter")
     return int(_original.set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer))
 
 
 def getsignal(signalnum: int) -> Any:
-    """Return the handler of a signal, as it was given. See `signal.getsignal`."""
+    """Return the handler of a signal, as the program passed it. See `signal.getsignal`."""
     give_way()
     return _unwrapped(_original.get_signal(signalnum))
 
 
 def raise_signal(signalnum: int, /) -> None:
-    """Send a signal to the calling thread; its handler runs first. See `signal.raise_signal`."""
+    """Send a signal to the calling thread. Its handler runs before the return. See `signal.raise_signal`."""
     give_way()
     _original.raise_signal(signalnum)
 
 
 def pthread_kill(thread_id: int, signalnum: int, /) -> None:
-    """Send a signal to a thread: to the native one that runs it, if it is green. See `signal.pthread_kill`."""
+    """Send a signal to a thread; for a green thread, to its native thread. See `signal.pthread_kill`."""
     give_way()
     _original.pthread_kill(native_ident(thread_id), signalnum)
 
 
-# A handler gets the frame of their caller when one of these sends its signal.
+# If one of these functions sends the signal, the handler gets the frame of the function's caller.
 _SENDERS = {getattr(function, "__code__", None) for function in (raise_signal, pthread_kill)}
 
 
 def adopt_handlers() -> None:
-    """Have the handlers that the standard library's own function has set wait too. Main thread only."""
+    """Let the handlers that the standard library's own function has set wait too. Only for the main thread."""
     for number in _signal.valid_signals():
         handler = _original.get_signal(number)
         wrapped = handler if isinstance(handler, _Handler) else _wrapped(handler)

@@ -1,4 +1,4 @@
-"""Which signals a green thread blocks: its own affair, though all green threads share a native one's mask."""
+"""The signals that a green thread blocks. Each has its own set, though all share the mask of one native thread."""
 
 import errno
 import os
@@ -17,11 +17,12 @@ _native_sigmask: Any = getattr(_stdlib, "pthread_sigmask", None)
 
 
 def pthread_sigmask(how: int, mask: Any, /) -> set[Any]:
-    """Change which signals this thread blocks; return those it blocked before. See `signal.pthread_sigmask`.
+    """Change which signals this thread blocks; return the set that it blocked before. See `signal.pthread_sigmask`.
 
-    What a green thread blocks is noted, and goes on to arrive: another thread of CPython's would get it, and handlers
-    run in the main thread anyway. (multiprocessing's helper threads block all signals.) What it finds blocked, and
-    unblocks, it unblocks for all. Processes that it starts block what the native thread blocks.
+    Signals that a green thread blocks are stored, but still arrive: in CPython another thread would get them, and
+    handlers run in the main thread anyway. (multiprocessing's helper threads block all signals.) If the native thread
+    blocks a signal and a green thread unblocks it, it is unblocked for all. Processes that a green thread starts
+    block the signals of the native thread's mask.
     """
     thread: Any = getcurrent()
     if not is_green_thread(thread):
@@ -47,7 +48,7 @@ def pthread_sigmask(how: int, mask: Any, /) -> set[Any]:
 
 
 def _as_signal(number: int) -> int:
-    """Return the enum's member, if it has one (SIGRTMIN + 1 has none)."""
+    """Return the member of the enum, if there is one (SIGRTMIN + 1 has none)."""
     try:
         return _stdlib.Signals(number)
     except ValueError:

@@ -1,11 +1,12 @@
 """The cooperative methods of sockets that receive and send.
 
-Plain functions: the green socket class carries them, and patching puts the same ones on the standard library's class.
-They keep no state of their own, so that sockets made before patching work. A method tries the system call without
-waiting, and parks only when nothing is ready. The fd stays blocking, for children, C libraries and unpatched code
-that share it; what the kernel's blocking calls do beyond waiting (send all, MSG_WAITALL) is done here.
+They are plain functions: the green socket class has them as methods, and patching sets them on the standard class.
+They have no state of their own, so sockets that are older than the patching work. A method tries the system call
+without waiting, and parks only if nothing is ready. The file descriptor stays blocking, for children, C libraries and
+unpatched code that share it. This module also does what the kernel's blocking calls do besides waiting: send all
+data, MSG_WAITALL.
 
-Source of the behaviour: CPython's socket module and its Modules/socketmodule.c, POSIX, socket(7), unix(7).
+Sources: CPython's socket module and its Modules/socketmodule.c, POSIX, socket(7), unix(7).
 """
 
 import _socket
@@ -64,13 +65,13 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
 
 
 def receive_bytes(sock: Any, size: int, flags: int) -> Any:
-    """`recv`, for compiled callers."""
+    """Receive as `recv`, for compiled callers."""
     fd = -1
     if (flags & WAITALL or _special) and _may_have_target(sock, flags):
         target: int = _receive_target.prepare(sock, size, flags)
         if target:
             return _receive_target.recv(sock, size, flags, target)
-        # Below SO_RCVLOWAT data arrives without an event: the kernel must be asked.
+        # Below SO_RCVLOWAT, data arrives without an event: only a system call can find it.
     elif flags == 0 and size > 0:
         fd = plain_stream(sock)
     if fd < 0:
@@ -86,7 +87,7 @@ def receive_bytes(sock: Any, size: int, flags: int) -> Any:
 
 
 def _may_have_target(sock: Any, flags: int) -> bool:
-    """Tell whether `receive_target` has to look at a read."""
+    """Return whether a read may need `_receive_target`."""
     return bool(flags & WAITALL) or (bool(_special) and descriptor(sock) in _special)
 
 
@@ -128,7 +129,7 @@ def _recv_into(sock: Any, buffer: Any, size: int, flags: int) -> int:
 
 
 def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
-    """Receive a datagram and its sender's address. See `socket.socket.recvfrom`."""
+    """Receive a datagram and the address of its sender. See `socket.socket.recvfrom`."""
     if (flags or _special) and _may_have_target(self, flags):
         target: int = _receive_target.prepare(self, bufsize, flags)
         if target:
@@ -137,7 +138,7 @@ def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
 
 
 def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
-    """Receive a datagram into `buffer`; return its size and sender. See `socket.socket.recvfrom_into`."""
+    """Receive a datagram into `buffer`; return its size and its sender. See `socket.socket.recvfrom_into`."""
     if (flags or _special) and _may_have_target(self, flags):
         size = _size_of_all([buffer])
         if 0 <= nbytes <= size:
@@ -172,7 +173,7 @@ def recvmsg_into(
 
 
 def _size_of_all(buffers: list[Any]) -> int:
-    """Return the bytes that `buffers` hold; -1 if one is no contiguous buffer that can be written."""
+    """Return the total size of `buffers` in bytes; -1 if one is not a contiguous, writable buffer."""
     size = 0
     for buffer in buffers:
         try:
@@ -189,12 +190,12 @@ def _size_of_all(buffers: list[Any]) -> int:
 
 
 def send(self: Any, data: Any, flags: int = 0, /) -> int:
-    """Send `data`; return how much of it was sent: all, if the socket has no timeout. See `socket.socket.send`."""
+    """Send `data`; return how many bytes were sent: all, if the socket has no timeout. See `socket.socket.send`."""
     return send_bytes(self, data, flags)
 
 
 def send_bytes(sock: Any, data: Any, flags: int) -> int:
-    """`send`, for compiled callers."""
+    """Send as `send`, for compiled callers."""
     limit = timeout_of(sock)
     give_way()
     data = _held(data)
@@ -209,7 +210,7 @@ def send_bytes(sock: Any, data: Any, flags: int) -> int:
 
 
 def _held(data: Any) -> Any:
-    """Return what keeps a buffer from being resized, by other greenlets too, for as long as it is referenced."""
+    """Return an object that prevents other greenlets from resizing the buffer, as long as it is referenced."""
     return data if type(data) is bytes else memoryview(data)
 
 
@@ -218,19 +219,19 @@ def _size(data: Any) -> int:
 
 
 def _send_rest(sock: Any, data: Any, sent: int, flags: int, deadline: float) -> int:
-    # What the kernel does without a timeout: it waits until all is sent, and reports a later error, also the end of
-    # SO_SNDTIMEO, as a short count.
+    # The kernel does this without a timeout: it waits until all is sent. It reports a later error, and also the end
+    # of SO_SNDTIMEO, as a short count.
     size = _size(data)
     while sent < size:
         try:
             count = transmit(sock, data, sent, flags)
         except OSError:
-            # The error comes again with the next call. (What is thrown at us while we wait is not caught.)
+            # The next call reports the error. (Errors that are thrown into the waiting greenlet are not caught.)
             break
         if count >= 0:
             sent += count
             if deadline > 0.0 and family_of(sock) == _socket.AF_UNIX:
-                # There the limit is for each piece.
+                # For UNIX sockets, each piece has its own limit.
                 deadline = 0.0
             continue
         try:
@@ -241,7 +242,7 @@ def _send_rest(sock: Any, data: Any, sent: int, flags: int, deadline: float) -> 
 
 
 def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
-    """Send all of `data`; the timeout is for the whole. See `socket.socket.sendall`."""
+    """Send all of `data`. The timeout limits the whole call. See `socket.socket.sendall`."""
     _sendall(self, data, flags)
 
 
@@ -259,7 +260,7 @@ def _sendall(sock: Any, data: Any, flags: int) -> None:
             except BlockingIOError:
                 if sent == before:
                     raise
-                # SO_SNDTIMEO limits each send(2), of which CPython makes another one after a short count.
+                # SO_SNDTIMEO limits each send(2). After a short count, CPython calls send(2) again.
                 deadline = 0.0
                 before = sent
             continue
@@ -284,7 +285,7 @@ def sendto(self: Any, data: Any, /, *args: Any) -> int:
 
 
 def _all_of(sock: Any, data: Any, sent: int, flags: int) -> int:
-    """Send what remains of `data` after a first piece, if the kernel would."""
+    """Send the rest of `data` after a first piece, if the kernel would."""
     if type_of(sock) & 0xF != _socket.SOCK_STREAM or timeout_of(sock) >= 0.0 or flags & DONTWAIT:
         return sent
     data = _held(data)
@@ -292,7 +293,7 @@ def _all_of(sock: Any, data: Any, sent: int, flags: int) -> int:
 
 
 def _send_connecting(sock: Any, data: Any, flags: int, address: Any) -> int:
-    """``sendto(data, flags, address)`` with MSG_FASTOPEN, which connects the socket too."""
+    """Call ``sendto(data, flags, address)`` with MSG_FASTOPEN, which connects the socket too."""
     give_way()
     try:
         # Without a wait: the first packet of the handshake carries data, or asks for a cookie.
@@ -300,7 +301,7 @@ def _send_connecting(sock: Any, data: Any, flags: int, address: Any) -> int:
     except BlockingIOError:
         if timeout_of(sock) >= 0.0 or flags & DONTWAIT:
             raise
-        # Being connected: the socket is writable when the handshake has ended.
+        # The socket is connecting. It becomes writable when the handshake has ended.
         return send_bytes(sock, data, flags & ~FASTOPEN)
     return _all_of(sock, data, sent, flags & ~FASTOPEN)
 
@@ -312,7 +313,7 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
         address = resolved(self, address)
     sent = _pushed(self, _native.sendmsg, (buffers, ancdata, flags | DONTWAIT, address), flags)
     if timeout_of(self) < 0.0 and type_of(self) & 0xF == _socket.SOCK_STREAM and not flags & DONTWAIT:
-        # The ancillary data went with the first byte.
+        # The ancillary data was sent with the first byte.
         skipped = sent
         for view in [memoryview(part).cast("B") for part in buffers]:
             if skipped >= view.nbytes:
@@ -327,7 +328,7 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
 
 
 def resolved(sock: Any, address: Any) -> Any:
-    """Return `address` with its host resolved, so that the system call need not."""
+    """Return `address` with a numeric host, so that the system call does not resolve a name."""
     if (
         family_of(sock) not in (_socket.AF_INET, _socket.AF_INET6)
         or not isinstance(address, tuple)
@@ -338,10 +339,10 @@ def resolved(sock: Any, address: Any) -> Any:
 
 
 def _pushed(sock: Any, method: Any, args: tuple[Any, ...], flags: int) -> int:
-    """`until_done` for sending, where a full peer may give no event to wait for."""
+    """Send as `until_done`, but for sockets with which a full peer may cause no event to wait for."""
     if family_of(sock) != _socket.AF_UNIX or type_of(sock) & 0xF == _socket.SOCK_STREAM:
         return until_done(sock, WRITE, method, args, flags)  # type: ignore[no-any-return]
-    # unix(7): a datagram to a full peer that this socket is not connected to. The socket itself is writable.
+    # unix(7): a datagram to a full peer, to which this socket is not connected. The socket itself stays writable.
     give_way()
     pause = 0.001
     limit = timeout_of(sock)

@@ -1,8 +1,8 @@
-"""The cooperative methods of sockets that connect and accept, send files, and end the life of an fd.
+"""The cooperative methods of sockets that connect, accept, send files and close.
 
-As `socket_calls`: plain functions for any standard socket object, with no state of their own.
+They are plain functions for any standard socket object, and have no state, as those of `_socket_io`.
 
-Source of the behaviour: CPython's socket module and its Modules/socketmodule.c, connect(2), unix(7).
+Sources: CPython's socket module and its Modules/socketmodule.c, connect(2), unix(7).
 """
 
 import _socket
@@ -28,11 +28,11 @@ _native = _socket.socket
 
 _TIMED_OUT = -1
 _INTERNET = (_socket.AF_INET, _socket.AF_INET6)
-# MPTCP is new in CPython 3.12's constants, and in Linux 5.6.
+# CPython 3.12 has the constant for MPTCP, which Linux has since 5.6.
 _TCP = (0, _socket.IPPROTO_TCP, getattr(_socket, "IPPROTO_MPTCP", 262))
 _POLLERR_OR_HUP = 8 | 16
 _TCP_INFO: int = getattr(_socket, "TCP_INFO", -1)
-# Where tcpi_bytes_acked lies in the kernel's struct tcp_info. Kernels before 4.1 return less.
+# The offset of tcpi_bytes_acked in the kernel's struct tcp_info. Kernels before 4.1 return a shorter struct.
 _BYTES_ACKED = slice(120, 128)
 
 
@@ -46,18 +46,18 @@ def connect(self: Any, address: Any, /) -> None:
 
 
 def connect_ex(self: Any, address: Any, /) -> int:
-    """Connect to `address`; return 0, or the errno. See `socket.socket.connect_ex`."""
+    """Connect to `address`; return 0 or the errno. See `socket.socket.connect_ex`."""
     error = _connect(self, address, timeout_of(self))
     return errno.EAGAIN if error == _TIMED_OUT else error
 
 
 def _connect(sock: Any, address: Any, limit: float) -> int:
-    """Connect within `limit` seconds (0: don't wait; negative: no limit); return 0, an errno or _TIMED_OUT."""
+    """Connect within `limit` seconds (0: do not wait; negative: no limit). Return 0, an errno or _TIMED_OUT."""
     give_way()
     address = resolved(sock, address)
     if limit == 0.0 or descriptor(sock) < 0:
         return _native.connect_ex(sock, address)
-    # What the kernel's call returns when SO_SNDTIMEO is over.
+    # The result of the kernel's call after SO_SNDTIMEO.
     late = _TIMED_OUT if limit > 0.0 else errno.EINPROGRESS
     if limit < 0.0 and descriptor(sock) in _socket_options.special:
         limit = _socket_options.time_limit(sock, WRITE)
@@ -65,7 +65,7 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
     error = _connect_now(sock, address)
     pause = 0.001
     while error == errno.EAGAIN and family_of(sock) == _socket.AF_UNIX:
-        # A full backlog, which gives no event to wait for.
+        # The backlog is full. There is no event to wait for.
         if limit > 0.0:
             left = deadline - monotonic()
             if left <= 0.0:
@@ -76,13 +76,13 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
         error = _connect_now(sock, address)
     if error not in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
         return error
-    # Look before parking: a connection on the same machine is established by now, and may be reset before the
+    # Check before parking: a connection on the same machine is established by now, and may be reset before this
     # greenlet runs again.
     while (error := _outcome_of_connect(sock)) == errno.EINPROGRESS:
         try:
             wait_for(sock, WRITE, deadline, 0)
         except (TimeoutError, BlockingIOError):
-            # Its own, unless the time is not up: then it was thrown at this greenlet.
+            # The error of `wait_for`, unless the time is not up: then another greenlet threw it into this one.
             if deadline < 0.0 or monotonic() < deadline:
                 raise
             # The connection may have been established while other greenlets ran.
@@ -96,19 +96,19 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
 
 
 def _end_attempt(sock: Any, address: Any) -> None:
-    """Have the kernel forget a connect that failed, as it does at the end of a blocking connect(2) over TCP.
+    """Let the kernel forget a failed connect, as it does at the end of a blocking connect(2) over TCP.
 
-    Otherwise reads find the end of a stream in place of ENOTCONN, and the next connect reports ECONNABORTED.
+    Otherwise reads return the end of a stream instead of ENOTCONN, and the next connect reports ECONNABORTED.
     """
     if family_of(sock) in _INTERNET and sock.type == _socket.SOCK_STREAM and sock.proto in _TCP:
-        # Does not connect: the kernel reports the failure of the former attempt. An audit hook may refuse the call,
-        # which is none of the program's.
+        # This call does not connect: the kernel reports the failure of the previous attempt. An audit hook may refuse
+        # the call, which is not one of the program's.
         with suppress(Exception):
             _connect_now(sock, address)
 
 
 def _connect_now(sock: Any, address: Any) -> int:
-    """Call connect(2) without waiting; return 0 or the errno. The fd is non-blocking during the call only."""
+    """Call connect(2) without waiting; return 0 or the errno. The fd is non-blocking only during the call."""
     timeout = _native.gettimeout(sock)
     _native.settimeout(sock, 0.0)
     try:
@@ -118,10 +118,10 @@ def _connect_now(sock: Any, address: Any) -> int:
 
 
 def _outcome_of_connect(sock: Any) -> int:
-    """Return the result of a connect that was in progress: 0, its errno, or EINPROGRESS while it goes on.
+    """Return the result of a connect in progress: 0, its errno, or EINPROGRESS if it has not ended.
 
-    The result is that of the handshake. An error of the established connection is left in the socket, for the call
-    after `connect`. (SO_ERROR reports either, and clears it.)
+    This is the result of the handshake. An error of the established connection stays in the socket, for the first
+    call after `connect`. (SO_ERROR reports both kinds of errors, and clears them.)
     """
     found = ready_for(descriptor(sock), POLLOUT)
     if not found:
@@ -132,25 +132,25 @@ def _outcome_of_connect(sock: Any) -> int:
 
 
 def _was_established(sock: Any) -> bool:
-    """Tell whether the peer has acknowledged anything, if this is TCP: at least the SYN (tcp_info of tcp(7))."""
+    """Return whether this is TCP and the peer has acknowledged anything: at least the SYN (tcp_info of tcp(7))."""
     try:
         info = sock.getsockopt(_socket.IPPROTO_TCP, _TCP_INFO, _BYTES_ACKED.stop)
     except OSError:
-        # Another protocol, which keeps no such record.
+        # Another protocol, without such a counter.
         return False
     return any(info[_BYTES_ACKED])
 
 
 def accept_fd(sock: Any) -> tuple[int, Any]:
-    """Wait for a connection; return its fd and the peer's address."""
+    """Wait for a connection; return its file descriptor and the peer's address."""
     limit = timeout_of(sock)
     give_way()
     deadline = 0.0
     while True:
         fd = descriptor(sock)
         if fd >= 0 and limit < 0.0 and os.get_blocking(fd):
-            # There is no MSG_DONTWAIT for accept(2), and settimeout(None) may take the flag back meanwhile. `detach`
-            # undoes this.
+            # accept(2) has no MSG_DONTWAIT, and settimeout(None) may clear the flag during a wait. `detach` undoes
+            # this.
             os.set_blocking(fd, False)
         accepted = attempt(sock, _native._accept, ())  # type: ignore[attr-defined]
         if accepted is not WOULD_BLOCK:
@@ -159,7 +159,7 @@ def accept_fd(sock: Any) -> tuple[int, Any]:
 
 
 def real_close(self: Any, _ss: Any = _socket.socket) -> None:
-    """Close the file descriptor, after waking its waiters. With SO_LINGER wait as the kernel does."""
+    """Wake up the waiters of the file descriptor, and close it. With SO_LINGER, wait as the kernel does."""
     fd = self.fileno()
     forget_fd(fd)
     if fd in _socket_options.special:
@@ -175,11 +175,12 @@ def _close_lingering(fd: int, threadpool: Any) -> None:
     try:
         closed = threadpool.spawn(_socket.close, fd)
     except RuntimeError:
-        # CPython 3.12 starts no threads once the functions of atexit run.
+        # CPython 3.12 starts no threads while the functions of atexit run.
         _socket.close(fd)
         return
     except BaseException:
-        # Killed while all threads of the pool were busy. The file descriptor must not leak; close without a wait.
+        # Killed while all threads of the pool were busy. The file descriptor must not leak, so close it without a
+        # wait.
         sock = _native(fileno=fd)
         sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, bytes(8))
         sock.close()
@@ -188,7 +189,7 @@ def _close_lingering(fd: int, threadpool: Any) -> None:
 
 
 def detach(self: Any, /) -> int:
-    """Give up the fd without closing it, as it would be without greenrt. See `socket.socket.detach`."""
+    """Release the fd without closing it, in the state that it has without greenrt. See `socket.socket.detach`."""
     fd = descriptor(self)
     forget_fd(fd)
     if fd >= 0 and timeout_of(self) < 0.0:
@@ -198,17 +199,17 @@ def detach(self: Any, /) -> int:
 
 
 def _block_again(sock: Any, fd: int) -> None:
-    """Undo what `accept_fd` does to a blocking listener."""
+    """Undo the change of `accept_fd` to a blocking listener."""
     try:
         if not os.get_blocking(fd) and sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
             os.set_blocking(fd, True)
     except OSError:
-        # Closed behind the socket's back, which is no error in the standard library either.
+        # Other code has closed the descriptor. The standard library does not report that either.
         return
 
 
 def sendfile(sock: Any, file: Any, offset: int, count: int | None, give_up: type[Exception]) -> int:
-    """Send a regular file with os.sendfile(2); raise `give_up` where that can't be done. See `socket.sendfile`."""
+    """Send a regular file with os.sendfile(2); raise `give_up` if that is impossible. See `socket.sendfile`."""
     sock._check_sendfile_params(file, offset, count)
     if timeout_of(sock) == 0.0:
         raise ValueError("non-blocking sockets are not supported")
@@ -222,9 +223,9 @@ def sendfile(sock: Any, file: Any, offset: int, count: int | None, give_up: type
     sent = 0
     try:
         while count is None or sent < count:
-            # At most 1 GiB: more overflows on some systems.
+            # At most 1 GiB: a larger count overflows on some systems.
             step = min(size if count is None else count - sent, 1 << 30)
-            # CPython's timeout, too, is for each step. It repeats a step that SO_SNDTIMEO has ended.
+            # In CPython, too, the timeout applies to each step. CPython repeats a step that SO_SNDTIMEO has ended.
             deadline = 0.0 if timeout_of(sock) > 0.0 else -1.0
             while (done := _sendfile_now(sock, source, offset + sent, step, None if sent else give_up)) < 0:
                 deadline = wait_for(sock, WRITE, deadline, 0)
@@ -238,11 +239,11 @@ def sendfile(sock: Any, file: Any, offset: int, count: int | None, give_up: type
 
 
 def _sendfile_now(sock: Any, source: int, offset: int, step: int, give_up: type[Exception] | None) -> int:
-    """Call sendfile(2) without waiting; return the count, or -1 when nothing fits yet."""
+    """Call sendfile(2) without waiting; return the count, or -1 if the socket has no room."""
     fd = descriptor(sock)
     blocking = os.get_blocking(fd)
     if blocking:
-        # sendfile(2) knows no MSG_DONTWAIT.
+        # sendfile(2) has no MSG_DONTWAIT.
         os.set_blocking(fd, False)
     try:
         return os.sendfile(fd, source, offset, step)

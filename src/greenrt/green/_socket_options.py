@@ -1,12 +1,12 @@
-"""Socket options that change when the kernel's blocking calls return, and which sockets have one.
+"""Socket options that change when the kernel's blocking calls return, and the set of sockets that have one.
 
-SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO and SO_LINGER concern calls that wait inside the kernel, which green calls never
-do: what these options ask for is done by `socket_waits`, `receive_target` and `socket_life`. The system calls that
-read the options are made only for file descriptors in `special`, so that other sockets pay nothing.
+SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO and SO_LINGER affect calls that wait inside the kernel. Green calls never do:
+`_socket_waits`, `_receive_target` and `_socket_life` implement these options. Only descriptors in `special` need the
+system calls that read the options, so other sockets pay nothing.
 
-Patching looks at the sockets that exist, and so does a socket object that is made for a file descriptor. Options that
-a C library sets later stay unnoticed until the next `setsockopt` of one of them. Sources: socket(7), Linux's
-net/core/sock.c.
+Patching checks all existing sockets, and a socket object that is created for a file descriptor checks that one.
+Options that a C library sets later stay unnoticed until the next `setsockopt` of one of them. Sources: socket(7),
+Linux's net/core/sock.c.
 """
 
 import _socket
@@ -19,7 +19,7 @@ from greenrt._typing import Any
 
 __all__ = ["lingers", "low_mark", "note", "note_existing", "setsockopt", "special", "time_limit"]
 
-# The numbers of sockets that may have one of the options. A closed socket's number may stay until it is used again.
+# File descriptors of sockets that may have one of the options. A closed socket's number may stay until it is reused.
 special: set[int] = set()
 
 _native = _socket.socket
@@ -28,7 +28,7 @@ _LOW_MARK: int = _socket.SO_RCVLOWAT
 _LINGER: int = _socket.SO_LINGER
 _RECEIVE_LIMIT: int = _socket.SO_RCVTIMEO
 _SEND_LIMIT: int = _socket.SO_SNDTIMEO
-# SO_RCVTIMEO_NEW and SO_SNDTIMEO_NEW of Linux, which set the same limits in another format.
+# SO_RCVTIMEO_NEW and SO_SNDTIMEO_NEW of Linux set the same limits in another format.
 _NOTED = (_LOW_MARK, _LINGER, _RECEIVE_LIMIT, _SEND_LIMIT, 66, 67)
 
 _TIMEVAL = struct.Struct("@ll")
@@ -43,14 +43,14 @@ def setsockopt(self: Any, *args: Any) -> None:
 
 
 def note(sock: Any) -> None:
-    """Keep `special` true of this socket, whose options may have changed."""
+    """Update `special` for this socket, whose options may have changed."""
     fd = sock.fileno()
     try:
         special_now = (
             low_mark(sock) > 1 or time_limit(sock, READ) >= 0.0 or time_limit(sock, 2) >= 0.0 or lingers(sock)
         )
     except OSError:
-        # Not a socket, or one of a family without these options.
+        # Not a socket, or a socket of a family without these options.
         special_now = False
     if special_now:
         special.add(fd)
@@ -59,7 +59,7 @@ def note(sock: Any) -> None:
 
 
 def note_existing() -> None:
-    """Keep `special` true of all sockets of the process: for sockets that were made before patching."""
+    """Update `special` for all sockets of the process, since they may be older than the patching."""
     try:
         numbers = os.listdir("/dev/fd")
     except OSError:
@@ -70,7 +70,7 @@ def note_existing() -> None:
                 continue
             sock = _native(fileno=number)
         except OSError:
-            # Closed: the one that the list was read from, for instance.
+            # The descriptor has been closed: for instance that of the directory.
             continue
         note(sock)
         sock.detach()
@@ -82,13 +82,13 @@ def low_mark(sock: Any) -> int:
 
 
 def time_limit(sock: Any, event: int) -> float:
-    """Return the kernel's limit for blocking reads or writes in seconds (SO_RCVTIMEO, SO_SNDTIMEO); -1.0: none."""
+    """Return the kernel's limit for blocking reads or writes (SO_RCVTIMEO, SO_SNDTIMEO) in seconds; -1.0: none."""
     option = _RECEIVE_LIMIT if event == READ else _SEND_LIMIT
     seconds, microseconds = _TIMEVAL.unpack(_native.getsockopt(sock, _SOCKET, option, _TIMEVAL.size))
     return seconds + microseconds / 1e6 if seconds or microseconds else -1.0
 
 
 def lingers(sock: Any) -> bool:
-    """Tell whether close(2) waits until the peer has acknowledged what was sent (SO_LINGER)."""
+    """Return whether close(2) waits until the peer has acknowledged all data (SO_LINGER)."""
     on, seconds = _ON_AND_SECONDS.unpack(_native.getsockopt(sock, _SOCKET, _LINGER, _ON_AND_SECONDS.size))
     return bool(on) and seconds > 0

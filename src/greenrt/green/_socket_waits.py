@@ -1,4 +1,4 @@
-"""The waits of socket calls: how long a call may wait, and what it raises when the time is over."""
+"""The waits of socket calls: how long a call may wait, and which error it raises after that."""
 
 import _socket
 import errno
@@ -15,32 +15,32 @@ __all__ = ["family_of", "type_of", "until_done", "wait_for"]
 READ = 1
 
 DONTWAIT: int = getattr(_socket, "MSG_DONTWAIT", 0)
-# With one of these the user asks not to wait; the queue of errors never makes a caller wait.
+# With one of these flags the caller does not want to wait. Reads of the error queue never wait.
 NEVER_WAIT: int = DONTWAIT | getattr(_socket, "MSG_ERRQUEUE", 0)
-# Urgent data is there or not; a read of it never waits.
+# A read of urgent data never waits: the data is available or not.
 NEVER_WAIT_TO_READ: int = NEVER_WAIT | _socket.MSG_OOB
 
-# The same as C integers, where this is compiled.
+# The same flags as C integers in the compiled build.
 NEVER_WAITS = NEVER_WAIT
 NEVER_WAITS_TO_READ = NEVER_WAIT_TO_READ
 
 _native = _socket.socket
-# As plain numbers: the properties `family` and `type` look up members of enumerations, which takes longer than a
-# short system call.
+# Plain numbers: the properties `family` and `type` look up members of enumerations, which takes longer than a short
+# system call.
 family_of: Any = _native.family.__get__
 type_of: Any = _native.type.__get__
 _special = _socket_options.special
 
 
 def wait_for(sock: Any, event: int, deadline: float, flags: int) -> float:
-    """Park until another try is worth while; return the deadline, which the first call (0) sets from the timeout.
+    """Park until the next attempt may succeed; return the deadline. The first call (0) computes it from the timeout.
 
-    BlockingIOError if the socket is non-blocking, the user's `flags` ask for it, or the time limit of SO_RCVTIMEO or
-    SO_SNDTIMEO is over; TimeoutError when the deadline of the socket's timeout is past. -1: no deadline.
+    Raise BlockingIOError if the socket is non-blocking, if `flags` forbid to wait, or after the time limit of
+    SO_RCVTIMEO or SO_SNDTIMEO. Raise TimeoutError after the deadline of the socket's timeout. -1: no deadline.
     """
     if deadline == 0.0:
         limit = timeout_of(sock)
-        # As in CPython, whose timeouts are waits before the system call, and have no regard for its flags.
+        # As in CPython: its timeouts are waits before the system call, and ignore the flags of that call.
         if limit == 0.0 or (limit < 0.0 and flags & (NEVER_WAITS_TO_READ if event == READ else NEVER_WAITS)):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         if limit < 0.0 and _special and descriptor(sock) in _special:
@@ -57,13 +57,13 @@ def wait_for(sock: Any, event: int, deadline: float, flags: int) -> float:
 
 def _raise_late(sock: Any) -> None:
     if timeout_of(sock) < 0.0 and descriptor(sock) in _special:
-        # The limit was the kernel's, which reports its end so.
+        # The limit belongs to the kernel, which reports its end by this error.
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     raise TimeoutError("timed out")
 
 
 def until_done(sock: Any, event: int, method: Any, args: tuple[Any, ...], flags: int) -> Any:
-    """Call one of `_socket.socket`'s methods until it doesn't have to wait."""
+    """Call a method of `_socket.socket` until it does not have to wait; return its result."""
     give_way()
     result = attempt(sock, method, args)
     deadline = 0.0

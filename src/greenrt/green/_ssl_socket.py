@@ -1,14 +1,15 @@
 """The cooperative methods of `ssl.SSLSocket`.
 
-Plain functions, as in `socket_calls`: the green class carries them, and patching puts the same ones on the standard
-class. OpenSSL reads and writes the fd itself, and `_ssl` waits as the timeout in the socket's C struct says. So that
-one is held at 0 while there is a TLS layer, and the user's is kept in the instance: from the first call that may
-wait, until the layer is gone (unwrap, shutdown, detach) or a call fails. The fd is non-blocking meanwhile.
+They are plain functions, as in `_socket_io`: the green class has them as methods, and patching sets them on the
+standard class. OpenSSL reads and writes the file descriptor itself, and `_ssl` waits for the timeout in the socket's
+C struct. So the C timeout is 0 while there is a TLS layer, and the instance stores the user's timeout: from the first
+call that may wait, until the layer is removed (unwrap, shutdown, detach) or a call fails. In this time the file
+descriptor is non-blocking.
 
-Several greenlets may use one SSLSocket if one of them reads and one writes. OpenSSL itself may write when it is
-asked to read (an answer to KeyUpdate, a renegotiation) and the other way round.
+Several greenlets may use one SSLSocket if one of them reads and another one writes. OpenSSL itself may write during a
+read (an answer to KeyUpdate, a renegotiation), and read during a write.
 
-Source of the behaviour: CPython's ssl module and its Modules/_ssl.c, SSL_read(3), SSL_write(3), SSL_shutdown(3).
+Sources: CPython's ssl module and its Modules/_ssl.c, SSL_read(3), SSL_write(3), SSL_shutdown(3).
 """
 
 import _socket
@@ -29,7 +30,7 @@ __all__ = ["METHODS"]
 _native = _socket.socket
 _stdlib_shutdown = _stdlib.SSLSocket.shutdown
 
-# Keys of an SSLSocket's __dict__: the user's timeout while the C one is held at 0; the greenlet that is writing.
+# Keys of an SSLSocket's __dict__: the user's timeout while the C timeout is 0; the greenlet that writes.
 HELD = "_greenrt_timeout"
 WRITER = "_greenrt_writer"
 
@@ -46,7 +47,7 @@ def gettimeout(self: Any) -> float | None:
 
 
 def settimeout(self: Any, timeout: float | None, /) -> None:
-    """Set the timeout of later calls, in seconds. See `socket.socket.settimeout`."""
+    """Set the timeout of later calls in seconds. See `socket.socket.settimeout`."""
     _native.settimeout(self, timeout)
     if HELD in self.__dict__:
         del self.__dict__[HELD]
@@ -54,7 +55,7 @@ def settimeout(self: Any, timeout: float | None, /) -> None:
 
 
 def setblocking(self: Any, flag: bool, /) -> None:
-    """``settimeout(None if flag else 0.0)``. See `socket.socket.setblocking`."""
+    """Set the timeout to None if `flag` is true, else to 0.0. See `socket.socket.setblocking`."""
     _native.setblocking(self, flag)
     if HELD in self.__dict__:
         del self.__dict__[HELD]
@@ -62,12 +63,12 @@ def setblocking(self: Any, flag: bool, /) -> None:
 
 
 def getblocking(self: Any) -> bool:
-    """Tell whether calls may wait. See `socket.socket.getblocking`."""
+    """Return whether calls may wait. See `socket.socket.getblocking`."""
     return gettimeout(self) != 0.0
 
 
 def _hold(sock: Any) -> float | None:
-    """Return the user's timeout; from now on the C one is 0."""
+    """Store the user's timeout, set the C timeout to 0, and return the user's timeout."""
     timeout: float | None = sock.__dict__.get(HELD, _ABSENT)
     if timeout is _ABSENT:
         timeout = _native.gettimeout(sock)
@@ -78,7 +79,7 @@ def _hold(sock: Any) -> float | None:
 
 
 def _release(sock: Any) -> None:
-    """Give the user's timeout back to C, for calls without TLS."""
+    """Set the C timeout to the user's again, for calls without TLS."""
     if HELD in sock.__dict__ and sock.fileno() >= 0:
         _native.settimeout(sock, sock.__dict__.pop(HELD))
 
@@ -89,9 +90,10 @@ def _release(sock: Any) -> None:
 def _until_done(
     sock: Any, event: int, limit: float | None, what: str, call: Callable[..., Any], *args: Any
 ) -> Any:
-    """Call a method of the `_ssl._SSLSocket` until it doesn't have to wait. The deadline is for the whole.
+    """Call a method of the `_ssl._SSLSocket` until it does not have to wait. The deadline limits the whole call.
 
-    `event` is what the call waits for by itself, where only one greenlet may wait; 0: it shares all waits.
+    event: the event that the call itself waits for, so that only one greenlet may wait for it; 0 if the call shares
+    all its waits with other greenlets.
     """
     give_way()
     try:
@@ -106,13 +108,13 @@ def _until_done(
         _release(sock)
         raise
     if sock._sslobj is None:
-        # Shut down meanwhile, by another greenlet.
+        # Another greenlet has shut down the TLS layer meanwhile.
         _release(sock)
     return wanted
 
 
 class _Wanted:
-    """The type of what `_try` returns for a call that has to wait."""
+    """The result of `_try` for a call that has to wait."""
 
     __slots__ = ("event",)
 
@@ -125,9 +127,9 @@ _WANT_WRITE = _Wanted(WRITE)
 
 
 def _try(sock: Any, limit: float | None, call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """Return ``call(*args)``, or a _Wanted. Apart from the wait, which is not to keep the exception alive."""
+    """Return ``call(*args)``, or a _Wanted. The wait is elsewhere, so that it does not keep the exception alive."""
     if limit != 0.0:
-        # Again at each try: another greenlet may have released it.
+        # At each attempt, since another greenlet may have released it.
         _hold(sock)
     try:
         return call(*args)
@@ -144,7 +146,7 @@ def _try(sock: Any, limit: float | None, call: Callable[..., Any], args: tuple[A
 def _wait(sock: Any, event: int, wanted: int, timeout: float | None) -> int:
     if wanted == event:
         return park_on_socket(sock, sock.fileno(), wanted, timeout)
-    # The other greenlet that uses the socket may wait for the same.
+    # The other greenlet that uses the socket may wait for the same event.
     return park_on_fd(sock.fileno(), wanted, timeout)
 
 
@@ -161,7 +163,7 @@ def do_handshake(self: Any, block: bool = False) -> None:
 
 
 def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:
-    """Read up to `len` bytes; b"" at the end. Into `buffer`, if given: the count. See `ssl.SSLSocket.read`."""
+    """Read up to `len` bytes; b"" at the end. Fill `buffer`, if given; return the count. See `ssl.SSLSocket.read`."""
     self._checkClosed()
     if self._sslobj is None:
         raise ValueError("Read on closed or unwrapped SSL socket.")
@@ -196,12 +198,12 @@ _stdlib_send = _stdlib.SSLSocket.send
 
 
 def _write(sock: Any, data: Any) -> int:
-    # OpenSSL keeps a record that the kernel didn't take, and would give it out as the second writer's.
+    # OpenSSL keeps a record that the kernel did not accept, and would send it as the second writer's.
     writer = sock.__dict__.get(WRITER)
     if writer is not None:
         raise ConcurrentObjectUseError(
-            f"{sock!r} is being written by {writer!r}, and {current()!r} can't do so at the same time; let one "
-            "greenlet do it, or share a lock"
+            f"{sock!r} is being written by {writer!r}, and {current()!r} cannot write at the same time; use one "
+            "greenlet to write, or share a lock"
         )
     sock.__dict__[WRITER] = current()
     try:
@@ -211,10 +213,10 @@ def _write(sock: Any, data: Any) -> int:
 
 
 def unwrap(self: Any) -> Any:
-    """Shut the TLS layer down; return the socket, for what follows without TLS. See `ssl.SSLSocket.unwrap`."""
+    """Shut down the TLS layer; return the socket, for use without TLS. See `ssl.SSLSocket.unwrap`."""
     if not self._sslobj:
         raise ValueError("No SSL wrapper around " + str(self))
-    # Reads or writes, as it comes.
+    # The call reads or writes, as OpenSSL requires.
     sock = _until_done(self, 0, gettimeout(self), "read", self._sslobj.shutdown)
     self._sslobj = None
     _release(self)
@@ -222,18 +224,18 @@ def unwrap(self: Any) -> Any:
 
 
 def shutdown(self: Any, how: int) -> None:
-    """Shut down a direction of the connection; no TLS from here on. See `ssl.SSLSocket.shutdown`."""
+    """Shut down a direction of the connection, and stop using TLS. See `ssl.SSLSocket.shutdown`."""
     _release(self)
     _stdlib_shutdown(self, how)
 
 
 def detach(self: Any, /) -> int:
-    """Give up the fd without closing it. See `socket.socket.detach`."""
+    """Release the file descriptor without closing it. See `socket.socket.detach`."""
     _release(self)
     return _detach_plain(self)
 
 
-# What is installed on the standard class by patching, and carried by the green one.
+# Patching sets these methods on the standard class; the green class has them too.
 METHODS: dict[str, Any] = {
     "detach": detach,
     "do_handshake": do_handshake,

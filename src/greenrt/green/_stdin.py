@@ -1,8 +1,9 @@
-"""`sys.stdin`, cooperative in place: reading a pipe, socket or terminal as standard input suspends the greenlet only.
+"""`sys.stdin`, cooperative in place: a read from a pipe, socket or terminal suspends only the greenlet.
 
-Python makes the stream before any patching, modules keep copies of it, and it may have read ahead. So the objects
-stay: the reading methods of the raw file get cooperative twins as attributes of that object, and those of the buffer
-serve one greenlet at a time. `input` reads through them, except at a terminal: see `prompt`.
+Python creates the stream before any patching, modules keep references to it, and it may have read ahead. So the
+objects stay. The raw file gets cooperative versions of its reading methods as attributes of the object. The methods
+of the buffer get a lock, so that they serve one greenlet at a time. `input` reads through these methods, except at a
+terminal: see `_input`.
 """
 
 from collections.abc import Callable
@@ -20,10 +21,10 @@ _BUFFERED = ("peek", "read", "read1", "readinto", "readinto1", "readline")
 
 
 def make_green(stream: Any) -> bool:
-    """Make a text stream cooperative that Python has made for a file descriptor; return whether it may wait."""
+    """Make a text stream over a file descriptor cooperative, if Python has created it; return whether it may wait."""
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", None)
-    # A subclass is the program's, or cooperative already.
+    # A subclass belongs to the program, or is cooperative already.
     if type(buffer) is not BufferedReader or type(raw) is not _original.FileIO:
         return False
     if raw.closed or not _fd_io.may_wait(raw.fileno()):
@@ -38,7 +39,7 @@ def make_green(stream: Any) -> bool:
 
 
 def _in_turn(method: Callable[..., Any], buffer: BufferedReader, turn: RLock) -> Callable[..., Any]:
-    # A second greenlet of one thread would get a RuntimeError.
+    # Without the lock, a second greenlet of the same thread would get a RuntimeError.
     @wraps(method)
     def call(*args: Any) -> Any:
         with turn:
@@ -51,7 +52,7 @@ def _readinto(raw: Any, target: Any, /) -> int | None:
     try:
         return _fd_io.readv(raw.fileno(), [target])
     except BlockingIOError:
-        # As io.RawIOBase has it for a file descriptor that is non-blocking.
+        # io.RawIOBase returns None for a descriptor that is non-blocking.
         return None
 
 

@@ -1,7 +1,7 @@
 """The functions of `termios` that wait until a terminal has sent its output, cooperative.
 
-What is left in the kernel's buffer is asked for from time to time. Then the original call runs in a native thread of
-the hub's pool, for the time that the hardware takes. Sources: termios(3), TIOCOUTQ in ioctl_tty(2).
+They check repeatedly how much the kernel's buffer holds. After that, the original function runs in a native thread of
+the hub's pool, for the time that the hardware needs. Sources: termios(3), TIOCOUTQ in ioctl_tty(2).
 """
 
 import struct
@@ -38,7 +38,7 @@ def tcsendbreak(fd: Any, duration: int, /) -> None:
 
 
 def tcsetattr(fd: Any, when: int, attributes: Any, /) -> None:
-    """Set the attributes of a terminal; with TCSADRAIN and TCSAFLUSH after its output. See `termios.tcsetattr`."""
+    """Set the attributes of a terminal, for TCSADRAIN and TCSAFLUSH after its output. See `termios.tcsetattr`."""
     fd = without_bool(fd)
     if when in (_stdlib.TCSADRAIN, _stdlib.TCSAFLUSH):
         _after_output(fd, _tcsetattr, fd, when, attributes)
@@ -59,7 +59,7 @@ def _after_output(fd: Any, function: Any, *args: Any) -> None:
 
 
 def _aside(function: Any, *args: Any) -> None:
-    """Call `function` in a native thread, so that other greenlets run."""
+    """Call `function` in a native thread, so that other greenlets can run."""
     hub = None if is_finalizing() else hub_for_waiting()
     if hub is None:
         function(*args)
@@ -67,19 +67,19 @@ def _aside(function: Any, *args: Any) -> None:
     try:
         called = hub.threadpool.spawn(function, *args)
     except RuntimeError:
-        # CPython 3.12 starts no threads once the functions of atexit run.
+        # CPython 3.12 starts no threads while the functions of atexit run.
         function(*args)
     else:
         called.get()
 
 
 def _unsent(fd: Any) -> int:
-    """Return the number of bytes that the terminal has not sent; 0 if `fd` is not one, which the call reports."""
+    """Return how many bytes the terminal has not sent; 0 if `fd` is not a terminal, which the next call reports."""
     try:
         return _INT.unpack(ioctl(fd, _stdlib.TIOCOUTQ, bytes(_INT.size)))[0]  # type: ignore[no-any-return]
     except (OSError, TypeError, ValueError):
         return 0
 
 
-# What patching replaces in `termios`.
+# The functions that patching replaces in `termios`.
 FUNCTIONS: dict[str, Any] = standing(_stdlib, tcdrain=tcdrain, tcsendbreak=tcsendbreak, tcsetattr=tcsetattr)

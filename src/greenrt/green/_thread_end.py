@@ -1,8 +1,8 @@
-"""The end of a thread, as `threading` waits for it: of green threads, and of native ones.
+"""The end of a thread, as `threading` waits for it: for green threads and for native ones.
 
-A native thread is waited for in two steps. An object among its thread-locals is finalized when CPython clears them,
-and wakes the waiters; these poll until CPython has also deleted the thread's state. So no code of the thread runs
-any more when a join returns, as without patching.
+The wait for a native thread has two steps. CPython clears the thread's thread-locals at its end. The finalizer of an
+object among them wakes up the waiters, which then poll until CPython has also deleted the thread's state. So no code
+of the thread runs any more when a join returns, as without patching.
 """
 
 import sys
@@ -18,7 +18,7 @@ from greenrt.sync.lock import Lock, checked_timeout
 
 __all__ = ["Sentinel", "at_native_end", "poll_until", "wait_for_tstate_lock"]
 
-# Between two looks at whether CPython has deleted a thread's state (seconds): the first pause, and the longest.
+# The shortest and the longest pause between two checks whether CPython has deleted a thread's state (seconds).
 _SHORTEST = 0.0001
 _LONGEST = 0.01
 
@@ -26,14 +26,14 @@ _at_end = _original.thread_local()
 
 
 class _Witness:
-    """Lives among the thread-locals of a native thread; calls back when CPython clears them."""
+    """An object among the thread-locals of a native thread. It calls callbacks when CPython clears these."""
 
     def __init__(self) -> None:
         self.ident = _original.get_ident()
         self.callbacks: list[Callable[[], Any]] = []
 
     def __del__(self) -> None:
-        # In the child of a fork the witnesses of other threads are finalized in the forking thread.
+        # In the child of a fork, the forking thread finalizes the witnesses of other threads.
         if sys.is_finalizing() or self.ident != _original.get_ident():
             return
         for callback in self.callbacks:
@@ -49,7 +49,7 @@ def at_native_end(callback: Callable[[], Any]) -> None:
 
 
 def poll_until(condition: Callable[[], bool], timeout: float | None) -> bool:
-    """Sleep until `condition()` is true; return False if `timeout` seconds (None: no limit) pass first."""
+    """Sleep until `condition()` is true. Return False if `timeout` seconds pass first (None: no limit)."""
     deadline = None if timeout is None else monotonic() + timeout
     pause = _SHORTEST
     while not condition():
@@ -64,10 +64,10 @@ def poll_until(condition: Callable[[], bool], timeout: float | None) -> bool:
 
 
 class Sentinel(Lock):
-    """The lock that a thread holds for as long as it lives: what `_thread._set_sentinel` returns up to 3.12.
+    """The lock that a thread holds while it lives: the result of `_thread._set_sentinel` up to 3.12.
 
-    The first `acquire` is on the thread's behalf. `wait_for_end` leaves the lock alone, so any number of greenlets
-    and threads may join a thread at once.
+    The first `acquire` is for the thread. `wait_for_end` does not take the lock, so any number of greenlets and
+    threads may join a thread at once.
     """
 
     __slots__ = ("_ended", "_native")
@@ -77,28 +77,28 @@ class Sentinel(Lock):
     def __init__(self) -> None:
         super().__init__()
         self._ended = Event()
-        # The sentinel of CPython's own, of a native thread that has not been seen to end.
+        # CPython's own sentinel of a native thread, until its end has been noticed.
         self._native: Any = None
 
     def follow_native_thread(self) -> None:
-        """Have the end of the calling native thread release the lock."""
+        """Let the end of the calling native thread release the lock."""
         native = _original.set_sentinel()
         native.acquire()
         self._native = native
         at_native_end(self._ended.set)
 
     def follow(self, native: Any) -> None:
-        """Have the release of `native`, the held sentinel of another native thread, release the lock."""
+        """Let the release of `native`, the held sentinel of another native thread, release the lock."""
         self._native = native
         Lock.acquire(self)
-        # Nothing says when the thread's code ends: those that wait poll from the start.
+        # No event reports the end of that thread's code: waiters poll from the start.
         self._ended.set()
 
     def wait_for_end(self, blocking: bool = True, timeout: float | None = -1) -> bool:
-        """Wait until the thread has ended, as `acquire` would; tell whether it has, and nothing holds the lock."""
+        """Wait for the thread's end as `acquire` would. Return whether it has ended, and the lock is free."""
         limit = checked_timeout(blocking, timeout)
         if not blocking or limit == 0:
-            # A loop that polls lets the thread run now and then.
+            # In a polling loop, let the thread run if a yield is due.
             give_way()
             return not self.locked()
         started = monotonic()
@@ -110,7 +110,7 @@ class Sentinel(Lock):
         return not self.locked()
 
     def acquire(self, blocking: bool = True, timeout: float | None = -1) -> bool:
-        """Take the lock: the first time for the thread, later when that has ended. See `Lock.acquire`."""
+        """Acquire the lock: first for the thread, later after the thread's end. See `Lock.acquire`."""
         if self._native is None or not Lock.locked(self):
             return Lock.acquire(self, blocking, timeout)
         started = monotonic()
@@ -122,7 +122,7 @@ class Sentinel(Lock):
     __enter__ = acquire
 
     def release(self) -> None:
-        """Free the lock, and note that the thread has ended. RuntimeError if the lock is free."""
+        """Release the lock, and mark the thread as ended. Raise RuntimeError if the lock is free."""
         Lock.release(self)
         self._ended.set()
 
@@ -130,12 +130,12 @@ class Sentinel(Lock):
         self.release()
 
     def locked(self) -> bool:
-        """Tell whether the thread lives, or its lock is held after its end."""
+        """Return whether the thread lives, or other code holds its lock after its end."""
         native = self._native
         if native is not None and not native.locked():
             native, self._native = self._native, None
             if native is not None:
-                # The first to see the end of a native thread releases the lock for it.
+                # The first caller that notices the end of a native thread releases the lock.
                 self.release()
         return Lock.locked(self)
 
@@ -145,21 +145,22 @@ class Sentinel(Lock):
         self._native = None
 
 
-# For its repr.
+# The repr shows this name.
 Sentinel.__name__ = "lock"
 
 
 def wait_for_tstate_lock(thread: Any, block: bool = True, timeout: float = -1) -> None:
-    """Wait for the end of `thread` (`threading.Thread._wait_for_tstate_lock`, up to 3.12), and note it.
+    """Wait for the end of `thread`, and mark it (`threading.Thread._wait_for_tstate_lock`, up to 3.12).
 
-    The standard method takes the lock. An error that is thrown at the wait makes it note an end that has not come.
+    The standard method takes the lock. An error that is thrown into its wait makes it mark an end that has not
+    happened.
     """
     lock = thread._tstate_lock
     if lock is None:
         return
     if lock.wait_for_end(block, timeout):
-        # In this order: another thread sees the end as soon as it finds no lock. Without the lock `_stop` does not
-        # insist that it is free: another joiner may hold it for a moment.
+        # In this order: another thread sees the end as soon as there is no lock. `_stop` requires a free lock if
+        # there is one, but another joiner may hold it for a moment.
         thread._is_stopped = True
         thread._tstate_lock = None
         thread._stop()

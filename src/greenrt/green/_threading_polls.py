@@ -1,11 +1,11 @@
-"""The methods of `threading` that programs ask for a state in a loop, until another thread changes it.
+"""The methods of `threading` that programs call in a loop, until another thread changes a state.
 
-A native thread loses the processor to the others in such a loop; a greenlet would keep it. So each of these yields
-first if the loop has not polled for some milliseconds, as locks, queues, sockets and `select` do. A kill or a timeout
-may be raised there, before the state is read; what is returned is the state after the yield.
+A native thread loses the processor to others in such a loop; a greenlet would keep it. So each of these methods first
+yields if the loop has not polled for some milliseconds, as locks, queues, sockets and `select` do. A kill or a
+timeout may be raised there, before the method reads the state. The result is the state after the yield.
 
-The methods of greenrt's own names (`greenrt.Event.is_set`, `Greenlet.ready`, `Queue.get_nowait`) never switch, as
-gevent's: greenlets rely on that, for instance while they iterate over a set of other greenlets.
+The methods of greenrt's own classes (`greenrt.Event.is_set`, `Greenlet.ready`, `Queue.get_nowait`) never switch, as
+gevent's. Greenlets rely on that, for instance while they iterate over a set of other greenlets.
 """
 
 from greenrt._hub.fd_wait import give_way
@@ -33,10 +33,10 @@ def broken(self: Any) -> bool:
 
 
 def yield_in_polls(module: Any) -> None:
-    """Install the methods on the classes of a `threading` module.
+    """Install these methods on the classes of a `threading` module.
 
-    `Thread.is_alive` needs none: it asks an Event. What only takes a free RLock (`active_count`, `Future.done`, a
-    Condition, `sched`) does not yield, as RLocks do not.
+    `Thread.is_alive` needs none: it calls a method of an Event. Methods that only take a free RLock (`active_count`,
+    `Future.done`, those of a Condition and of `sched`) do not yield, as RLocks do not.
     """
     module.Event.is_set = is_set
     module.Barrier.n_waiting = property(n_waiting, doc=n_waiting.__doc__)

@@ -1,4 +1,4 @@
-"""What twins share: which functions there are here, and how they take over what is Python in CPython."""
+"""Helpers of the twins: the functions that this Python has, and CPython's Python functions over a twin's globals."""
 
 from types import FunctionType
 
@@ -8,14 +8,15 @@ __all__ = ["rebound", "standing"]
 
 
 def standing(owner: Any, **functions: Any) -> dict[str, Any]:
-    """Return those of `functions`, by name, that the standard module or class `owner` has in this Python."""
+    """Return the `functions`, by name, that the standard module or class `owner` has in this Python."""
     return {name: function for name, function in functions.items() if hasattr(owner, name)}
 
 
 def rebound(function: Any, namespace: dict[str, Any]) -> Any:
     """Return CPython's `function` over the globals of a twin module.
 
-    The names it looks up that the twin lacks are copied there: globals are not asked for by a module's __getattr__.
+    Names that the function looks up and the twin lacks are copied to the twin: a module's __getattr__ is not called
+    for globals.
     """
     home = function.__globals__
     for name in function.__code__.co_names:

@@ -1,6 +1,6 @@
-"""The standard library's `os` module, cooperative: what waits for fds and children suspends the greenlet only."""
+"""The standard library's `os` module, cooperative: waits for descriptors and children suspend only the greenlet."""
 
-# The names of the standard module are defined anew, which is the point.
+# This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef,assignment"
 
 import os as _stdlib
@@ -11,7 +11,7 @@ from greenrt.green import _children, _fd_io, _fd_transfer, _fifo
 
 __all__ = list(_stdlib.__all__)
 
-# What patching replaces in the standard module's dict.
+# The functions that patching replaces in the standard module's dict.
 FUNCTIONS: dict[str, Any] = {
     **_fd_io.FUNCTIONS,
     **_children.FUNCTIONS,
@@ -23,5 +23,5 @@ globals().update(FUNCTIONS)
 
 
 def __getattr__(name: str) -> Any:
-    # What the standard module has without exporting it.
+    # A name of the standard module that it does not export.
     return getattr(_stdlib, name)

@@ -1,4 +1,4 @@
-"""The standard library's `queue` module over cooperative locks; SimpleQueue, which is C there, is made anew."""
+"""The standard library's `queue` module over cooperative locks. SimpleQueue, which is C there, has a new class."""
 
 import queue as _stdlib
 import sys
@@ -11,7 +11,7 @@ from greenrt.sync.queue import SimpleQueue as _SimpleQueue
 
 _module: Any = _original.private_module("queue")
 _module.threading = _threading
-# One set of exceptions: code that catches queue.Empty catches this one.
+# Both modules have the same exceptions: code that catches queue.Empty also catches this one.
 _module.Empty = _stdlib.Empty
 _module.Full = _stdlib.Full
 if hasattr(_stdlib, "ShutDown"):
@@ -25,10 +25,10 @@ globals().update({name: getattr(_module, name) for name in __all__})
 
 
 class SimpleQueue(_SimpleQueue):
-    """`queue.SimpleQueue`: unlimited, first in, first out, and safe to `put` from finalizers."""
+    """`queue.SimpleQueue`: unbounded, first in, first out. Finalizers may call `put`."""
 
     __slots__ = ()
-    # Its standard name.
+    # The name of the standard module.
     __module__ = _stdlib.SimpleQueue.__module__
 
     locals().update(SIMPLE_METHODS)
@@ -37,7 +37,7 @@ class SimpleQueue(_SimpleQueue):
         return object.__repr__(self)
 
     def __sizeof__(self) -> int:
-        """Count the storage of the items too, which is an object of its own here. See `sys.getsizeof`."""
+        """Return the size with that of the list of items, which is a separate object here. See `sys.getsizeof`."""
         return super().__sizeof__() + sys.getsizeof(self.queue)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -46,12 +46,12 @@ class SimpleQueue(_SimpleQueue):
 
 SimpleQueue.__doc__ = _stdlib.SimpleQueue.__doc__
 
-# What patching replaces in the standard module's dict; its other classes get green locks, and METHODS.
+# What patching replaces in the standard module's dict. Its other classes get green locks and METHODS.
 FUNCTIONS: dict[str, Any] = {"SimpleQueue": SimpleQueue}
 
 
 def settle(module: Any) -> None:
-    """Put the cooperative SimpleQueue, and the exception it raises, into a copy of the C module `_queue`."""
+    """Set the cooperative SimpleQueue and its exception in a copy of the C module `_queue`."""
     module.SimpleQueue = SimpleQueue
     module.Empty = _stdlib.Empty
 

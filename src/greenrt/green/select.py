@@ -1,11 +1,11 @@
-"""The standard library's `select` module, cooperative: select, poll and epoll suspend the greenlet only.
+"""The standard library's `select` module, cooperative: select, poll and epoll suspend only the greenlet.
 
-`select` has no limit on fd numbers. Each first asks the kernel without waiting, and parks on the fds when none is
-ready. A thread without a hub waits in the kernel, as always. Source: select(2), poll(2), epoll(7), CPython's
+`select` has no limit for file descriptors. Each function first asks the kernel without waiting, and parks if none is
+ready. A thread without a hub waits in the kernel, as usual. Sources: select(2), poll(2), epoll(7), CPython's
 Modules/selectmodule.c.
 """
 
-# The names of the standard module are defined anew, which is the point.
+# This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef,attr-defined,return-value"
 
 import select as _stdlib
@@ -27,21 +27,21 @@ _WRITE = 2
 _URGENT = 32
 # poll(2) takes a C int of milliseconds.
 _LONGEST = 2**31 - 1
-# Errors and hangups, which poll(2) reports unasked.
+# Errors and hang-ups, which poll(2) always reports.
 _HANGUP = 16
 
 _POLLIN, _POLLPRI, _POLLOUT, _POLLERR, _POLLHUP, _POLLNVAL = 1, 2, 4, 8, 16, 32
 
-# What select(2) tells, in the words of poll(2).
+# The events of select(2) as events of poll(2).
 _READABLE = _POLLIN | _POLLHUP | _POLLERR
 _WRITABLE = _POLLOUT | _POLLERR
 
-# `int | float` would make a new object with each call.
+# `int | float` would create a new object for each call.
 _NUMBERS = (int, float)
 
 
 def _number(thing: Any) -> int:
-    """Return the fd of an int or of an object with ``fileno()``, with the errors of CPython."""
+    """Return the descriptor of an int or of an object with ``fileno()``, with the errors of CPython."""
     if isinstance(thing, int):
         number = int(without_bool(thing))
     else:
@@ -59,9 +59,10 @@ def _number(thing: Any) -> int:
 def select(
     rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
 ) -> tuple[list[Any], list[Any], list[Any]]:
-    """Wait until an fd of the lists is ready; return those that are. See `select.select`.
+    """Wait until a descriptor of the lists is ready; return the ready ones. See `select.select`.
 
-    `timeout` in seconds; None: no limit. ValueError if it is negative, OSError (EBADF) for an fd that is not open.
+    timeout: seconds; None for no limit. Raise ValueError for a negative timeout, OSError (EBADF) for a descriptor
+    that is not open.
     """
     if timeout is not None:
         if not isinstance(timeout, _NUMBERS) and not hasattr(timeout, "__float__"):
@@ -75,12 +76,12 @@ def select(
     give_way()
     milliseconds = None if timeout is None else timeout * 1000
     if WARNS and _any_bool(lists):
-        # Which warns once, and in the right place.
+        # This way, the warning is given once, and with the right line.
         return _select_by_poll(lists, milliseconds)
     try:
         found: tuple[list[Any], list[Any], list[Any]] = _original.select(*lists, 0)
     except ValueError:
-        # An fd beyond the limit of select(2); or one that is negative, which is reported below.
+        # A descriptor beyond the limit of select(2); or a negative one, for which the call below raises an error.
         pass
     else:
         if timeout == 0 or found[0] or found[1] or found[2]:
@@ -128,10 +129,10 @@ def _select_by_poll(
     return (found[0], found[1], found[2])
 
 
-# A plain function would become a method where a class has it for an attribute (selectors.PollSelector has).
+# A plain function would become a method if it were an attribute of a class, as in selectors.PollSelector.
 @unbound
 def poll() -> "_Poll":
-    """Return a new, empty set of fds to wait for, in the manner of poll(2). See `select.poll`."""
+    """Return a new, empty set of file descriptors, for poll(2). See `select.poll`."""
     made: _Poll = object.__new__(_Poll)
     made._native = _original.poll()
     made._masks = {}
@@ -140,9 +141,9 @@ def poll() -> "_Poll":
 
 
 class _Poll:
-    """What `poll` returns; as in the standard module, a type that can't be called."""
+    """The type of the results of `poll`. As in the standard module, it cannot be called."""
 
-    # Its standard name.
+    # The name of the standard module.
     __module__ = "select"
 
     _native: Any
@@ -153,29 +154,29 @@ class _Poll:
         raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances")
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Refuse to be pickled or copied, as the standard type."""
+        """Refuse to be pickled or copied, as the standard type does."""
         raise TypeError("cannot pickle 'select.poll' object")
 
     def register(self, fd: Any, eventmask: int = _POLLIN | _POLLPRI | _POLLOUT) -> None:
-        """Wait for `eventmask` of `fd` too, or instead of what it was registered for."""
+        """Add `fd` with the events `eventmask`, or change its events."""
         number = _number(fd)
         self._native.register(number, eventmask)
         self._masks[number] = eventmask
 
     def modify(self, fd: Any, eventmask: int) -> None:
-        """Change what is waited for. FileNotFoundError if `fd` isn't registered."""
+        """Change the events of `fd`. Raise FileNotFoundError if it is not registered."""
         number = _number(fd)
         self._native.modify(number, eventmask)
         self._masks[number] = eventmask
 
     def unregister(self, fd: Any) -> None:
-        """No longer wait for `fd`. KeyError if it isn't registered."""
+        """Remove `fd`. Raise KeyError if it is not registered."""
         number = _number(fd)
         self._native.unregister(number)
         del self._masks[number]
 
     def poll(self, timeout: float | None = None) -> list[tuple[int, int]]:
-        """Return (fd, events) of what is ready, after at most `timeout` milliseconds (None or negative: no limit)."""
+        """Return (fd, events) of what is ready, after at most `timeout` milliseconds (None, negative: no limit)."""
         if self._polling:
             raise RuntimeError("concurrent poll() invocation")
         if timeout is not None and not isinstance(timeout, _NUMBERS):
@@ -215,10 +216,10 @@ def _events(mask: int) -> int:
 
 _Poll.__name__ = _Poll.__qualname__ = "poll"
 
-# Py_TPFLAGS_IMMUTABLETYPE: the attributes of such a type can't be set.
+# Py_TPFLAGS_IMMUTABLETYPE: attributes of such a type cannot be set.
 _IMMUTABLE_TYPE = 1 << 8
 
-# What patching replaces in the standard module's dict, and the methods that it replaces on standard classes.
+# The functions that patching replaces in the standard module's dict, and the methods that it sets on classes.
 FUNCTIONS: dict[str, Any] = {"select": select, "poll": poll}
 METHODS: dict[type, dict[str, Any]] = {}
 
@@ -240,11 +241,11 @@ if hasattr(_stdlib, "epoll"):
             left = None if deadline is None else deadline - monotonic()
             if left is not None and left <= 0:
                 return ready
-            # An epoll instance is a file, readable while something in it is ready.
+            # An epoll instance is a file. It is readable while a descriptor in it is ready.
             park_on_fd(self.fileno(), _READ, left)
 
     class epoll:
-        """An epoll instance whose `poll` suspends the greenlet only. As `select.epoll`, which has no subclasses."""
+        """`select.epoll` with a `poll` that suspends only the greenlet. Like that type, it has no subclasses."""
 
         __slots__ = ("_native",)
         __module__ = "select"
@@ -257,7 +258,7 @@ if hasattr(_stdlib, "epoll"):
 
         @classmethod
         def fromfd(cls, fd: int) -> Any:
-            """Return an epoll object for the epoll instance `fd`, which it owns from now on."""
+            """Return an epoll object for the epoll instance `fd`; the object owns `fd` from then on."""
             made = cls.__new__(cls)
             made._native = _original.epoll.fromfd(fd)
             return made
@@ -267,7 +268,7 @@ if hasattr(_stdlib, "epoll"):
             return _epoll_poll(self._native, timeout, maxevents)
 
         def __getattr__(self, name: str) -> Any:
-            # register, modify, unregister, close, closed, fileno.
+            # The methods register, modify, unregister, close and fileno, and the attribute closed.
             return getattr(self._native, name)
 
         def __enter__(self) -> Any:
@@ -279,7 +280,7 @@ if hasattr(_stdlib, "epoll"):
 
     epoll.__qualname__ = "epoll"
     if _stdlib.epoll.__flags__ & _IMMUTABLE_TYPE:
-        # From CPython 3.15 on.
+        # Types are immutable from CPython 3.15 on.
         FUNCTIONS["epoll"] = epoll
     else:
         METHODS[_stdlib.epoll] = {"poll": _epoll_poll}

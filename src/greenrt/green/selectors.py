@@ -1,6 +1,6 @@
 """The standard library's `selectors` module over the cooperative `select`."""
 
-# The names of the standard module are defined anew, which is the point.
+# This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef,attr-defined,assignment,misc"
 
 import selectors as _stdlib
@@ -13,7 +13,7 @@ __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 
 class SelectSelector(_stdlib.SelectSelector):
-    """See `selectors.SelectSelector`; `select` suspends the greenlet only."""
+    """See `selectors.SelectSelector`; `select` suspends only the greenlet."""
 
     _select = staticmethod(_select.select)
 
@@ -23,7 +23,7 @@ DefaultSelector: type[_stdlib.BaseSelector] = SelectSelector
 if hasattr(_stdlib, "PollSelector"):
 
     class PollSelector(_stdlib.PollSelector):
-        """See `selectors.PollSelector`; `select` suspends the greenlet only."""
+        """See `selectors.PollSelector`; `select` suspends only the greenlet."""
 
         _selector_cls = _select.poll
 
@@ -32,7 +32,7 @@ if hasattr(_stdlib, "PollSelector"):
 if hasattr(_stdlib, "EpollSelector"):
 
     class EpollSelector(_stdlib.EpollSelector):
-        """See `selectors.EpollSelector`; `select` suspends the greenlet only."""
+        """See `selectors.EpollSelector`; `select` suspends only the greenlet."""
 
         _selector_cls = _select.epoll
 

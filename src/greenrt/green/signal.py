@@ -1,14 +1,14 @@
-"""The standard library's `signal` module, cooperative: what waits for signals suspends the greenlet only.
+"""The standard library's `signal` module, cooperative: waits for signals suspend only the greenlet.
 
-Handlers may wait wherever they are called: see `handlers`.
+Handlers may wait wherever they are called: see `_signal_handlers`.
 
-Blocked signals are waited for by signalfd(2), which takes none of them: sigtimedwait(2) does, without waiting. Where
-there is no signalfd (the plain Python build), it asks again every few milliseconds. The signals are blocked in this
-thread for as long as a greenlet waits for them; as ever, the program blocks them in its other native threads, which
-would take them otherwise.
+A greenlet waits for blocked signals on a signalfd(2), which does not consume them. Then sigtimedwait(2) consumes one
+without waiting. Without signalfd (in the plain Python build), sigtimedwait(2) is called every few milliseconds. The
+signals are blocked in this thread while a greenlet waits for them. As usual, the program has to block them in its
+other native threads, which would receive them otherwise.
 """
 
-# The names of the standard module are defined anew, which is the point.
+# This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef,assignment"
 
 import signal as _stdlib
@@ -29,14 +29,14 @@ from greenrt.green._twin import standing
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
-# Where there is no signalfd: at most so long between two looks.
+# The longest pause between two checks without signalfd (seconds).
 _INTERVAL = 0.02
 
 
 def pause() -> None:
-    """Wait until a signal with a Python handler has come, and its handler has run. See `signal.pause`.
+    """Wait until a signal with a Python handler has arrived, and its handler has run. See `signal.pause`.
 
-    The main thread's; in another one the call is the original one, and blocks the thread.
+    For the main thread. In another thread, this is the original call, which blocks the thread.
     """
     hub = hub_for_waiting()
     wakeup = None if hub is None else hub.loop.signal_wakeup
@@ -48,7 +48,7 @@ def pause() -> None:
     park.counted = True
 
     def listener() -> None:
-        # Through the queue: what a handler raises comes first.
+        # Through the run queue, so that an exception of the handler is raised first.
         loop.run_callback(park.wake, True)
 
     wakeup.listen(listener)
@@ -59,21 +59,21 @@ def pause() -> None:
 
 
 def sigwait(sigset: Any, /) -> Any:
-    """Wait for one of the signals, and return its number. See `signal.sigwait`."""
+    """Wait for one of the signals; return its number. See `signal.sigwait`."""
     if hub_for_waiting() is None:
         return _original.sigwait(sigset)
     return _stdlib.Signals(_take(list(sigset), None).si_signo)
 
 
 def sigwaitinfo(sigset: Any, /) -> Any:
-    """Wait for one of the signals, and return what is known of it. See `signal.sigwaitinfo`."""
+    """Wait for one of the signals; return its description. See `signal.sigwaitinfo`."""
     if hub_for_waiting() is None:
         return _original.sigwaitinfo(sigset)
     return _take(list(sigset), None)
 
 
 def sigtimedwait(sigset: Any, timeout: Any, /) -> Any:
-    """Wait for one of the signals, for at most `timeout` seconds: then None. See `signal.sigtimedwait`."""
+    """Wait for one of the signals. Return None after `timeout` seconds. See `signal.sigtimedwait`."""
     waits = isinstance(timeout, int | float) and timeout > 0
     give_way()
     if not waits or hub_for_waiting() is None:
@@ -105,7 +105,7 @@ def _take(signals: list[int], deadline: float | None) -> Any:
         _original.pthread_sigmask(_stdlib.SIG_UNBLOCK, set(signals) - set(blocked))
 
 
-# What patching replaces in the standard module's dict.
+# The functions that patching replaces in the standard module's dict.
 FUNCTIONS: dict[str, Any] = standing(
     _stdlib,
     getsignal=getsignal,
@@ -122,5 +122,5 @@ FUNCTIONS: dict[str, Any] = standing(
 
 
 def __getattr__(name: str) -> Any:
-    # What the standard module has besides.
+    # Other names of the standard module.
     return getattr(_stdlib, name)

@@ -1,11 +1,11 @@
-"""The standard library's `socket` module, cooperative: a call that would block suspends the greenlet only.
+"""The standard library's `socket` module, cooperative: a call that would block suspends only the greenlet.
 
-All of its names are here, with the standard signatures, results and errors. `socket` is a subclass of the standard
-class. Functions that are Python in CPython (create_connection, create_server, socketpair, getfqdn...) are CPython's
-own, over this module's names.
+It has all names of the standard module, with the standard signatures, results and errors. `socket` is a subclass of
+the standard class. Functions that are Python code in CPython (create_connection, create_server, socketpair,
+getfqdn...) are CPython's own, over the names of this module.
 """
 
-# The names of the standard module are defined anew, which is the point.
+# This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef,assignment,misc,override"
 
 import socket as _stdlib
@@ -24,10 +24,10 @@ _stdlib_init = _StdlibSocket.__init__
 
 def _init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
     _stdlib_init(self, family, type, proto, fileno)
-    # The number may have been another file's, which was closed behind our back.
+    # The number may have belonged to another file, which other code has closed.
     new_fd(self.fileno())
     if _socket_options.special or (fileno is not None and family == -1):
-        # Options outlive a socket object, and accepted sockets inherit them.
+        # Options outlive a socket object, and an accepted socket inherits them.
         _socket_options.note(self)
 
 
@@ -36,7 +36,7 @@ def _accept(self: Any) -> tuple[Any, Any]:
     fd, address = _socket_life.accept_fd(self)
     kind = socket if isinstance(self, socket) else _StdlibSocket
     connection = kind(_socket_waits.family_of(self), _socket_waits.type_of(self), self.proto, fileno=fd)
-    # As CPython: where accept(2) hands down O_NONBLOCK (not on Linux), a listener's timeout must not come with it.
+    # As in CPython: if accept(2) inherits O_NONBLOCK (not on Linux), the listener's timeout must not apply here.
     if _stdlib.getdefaulttimeout() is None and self.gettimeout():
         connection.setblocking(True)
     return connection, address
@@ -46,7 +46,7 @@ def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | N
     return _socket_life.sendfile(self, file, offset, count, _stdlib._GiveupOnSendfile)  # type: ignore[attr-defined]
 
 
-# What is installed on the standard class by patching, and carried by the class below.
+# Patching sets these methods on the standard class; the class below has them too.
 METHODS: dict[str, Any] = {
     "__init__": _init,
     "_real_close": _socket_life.real_close,
@@ -70,7 +70,7 @@ METHODS: dict[str, Any] = {
 
 
 class socket(_StdlibSocket):
-    """`socket.socket`, whose blocking methods suspend the greenlet only."""
+    """`socket.socket`, whose blocking methods suspend only the greenlet."""
 
     __slots__ = ()
 
@@ -80,7 +80,7 @@ class socket(_StdlibSocket):
 def getaddrinfo(
     host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> list[Any]:
-    """Resolve host and port into a list of (family, type, proto, canonname, sockaddr). See `socket.getaddrinfo`."""
+    """Resolve host and port to a list of (family, type, proto, canonname, sockaddr). See `socket.getaddrinfo`."""
     convert = _stdlib._intenum_converter  # type: ignore[attr-defined]
     return [
         (convert(found[0], _stdlib.AddressFamily), convert(found[1], _stdlib.SocketKind), *found[2:])
@@ -95,14 +95,14 @@ getnameinfo = _socket_names.getnameinfo
 
 
 def close(fd: int) -> None:
-    """Close a socket's fd, after waking its waiters. See `socket.close`."""
+    """Wake up the waiters of a socket's file descriptor, and close it. See `socket.close`."""
     forget_fd(fd)
     _stdlib_close(fd)
 
 
 _stdlib_close = _stdlib.close
 
-# What patching replaces in the standard module's dict.
+# The functions that patching replaces in the standard module's dict.
 FUNCTIONS: dict[str, Any] = {
     "close": close,
     "getaddrinfo": getaddrinfo,
@@ -119,5 +119,5 @@ del _name
 
 
 def __getattr__(name: str) -> Any:
-    # SocketIO, and whatever else the standard module has without exporting it.
+    # SocketIO, and other names of the standard module that it does not export.
     return getattr(_stdlib, name)

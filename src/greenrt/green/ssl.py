@@ -1,10 +1,10 @@
-"""The standard library's `ssl` module, cooperative: a call that would block suspends the greenlet only.
+"""The standard library's `ssl` module, cooperative: a call that would block suspends only the greenlet.
 
-All of its names are here. `SSLContext` is a subclass of the standard class, whose `wrap_socket` gives an `SSLSocket`
-that is a subclass of the standard one and of the green `socket`.
+It has all names of the standard module. `SSLContext` is a subclass of the standard class. Its `wrap_socket` returns
+an `SSLSocket`, which is a subclass of the standard one and of the green `socket`.
 """
 
-# The names of the standard module are defined anew, which is the point.
+# This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef,assignment,misc"
 
 import ssl as _stdlib
@@ -19,7 +19,7 @@ __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 
 class SSLSocket(_stdlib.SSLSocket, _green_socket.socket):
-    """`ssl.SSLSocket`, whose blocking methods suspend the greenlet only."""
+    """`ssl.SSLSocket`, whose blocking methods suspend only the greenlet."""
 
     locals().update(METHODS)
 
@@ -40,12 +40,12 @@ for _name in (
     "get_server_certificate",
     "wrap_socket",
 ):
-    # wrap_socket went with 3.12; the others stay.
+    # CPython 3.12 has removed wrap_socket.
     if hasattr(_stdlib, _name):
         globals()[_name] = rebound(getattr(_stdlib, _name), globals())
 del _name
 
 
 def __getattr__(name: str) -> Any:
-    # What the standard module has besides.
+    # Other names of the standard module.
     return getattr(_stdlib, name)

@@ -1,10 +1,11 @@
-"""The standard library's `subprocess` module, cooperative: waits for children and pipes suspend the greenlet only.
+"""The standard library's `subprocess` module, cooperative: waits for children and pipes suspend only the greenlet.
 
-All of its names are here. The code is CPython's own, over the green `os`, `selectors` and `time`; the exceptions are
-the standard ones. A child's end is awaited on its pidfd, with and without a timeout, so that `wait` does not poll.
+It has all names of the standard module. The code is CPython's own, over the green `os`, `selectors` and `time`. The
+exceptions are the standard ones. A wait for a child's end uses its pidfd, with and without a timeout, and does not
+poll.
 """
 
-# The names of the standard module are defined anew, which is the point.
+# This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef,assignment,type-arg"
 
 import io as _stdlib_io
@@ -22,19 +23,19 @@ from greenrt.green._twin import rebound, standing
 
 __all__ = list(_stdlib.__all__)
 
-# What CPython's code looks up besides.
+# Further names that CPython's code looks up.
 _PopenSelector = selectors.PollSelector
 io = ModuleType("io", _stdlib_io.__doc__)
 io.__dict__.update(vars(_stdlib_io), open=_file_objects.open)
 
 
 def _wait(self: Any, timeout: float | None) -> int:
-    """What `Popen.wait` calls: wait for the child's end; return its code. TimeoutExpired after `timeout` seconds.
+    """Wait for the child's end, for `Popen.wait`; return its code. Raise TimeoutExpired after `timeout` seconds.
 
-    The lock of `poll` and `send_signal` is held for a moment only, never while waiting.
+    The lock of `poll` and `send_signal` is only held for moments, never during a wait.
     """
     deadline = None if timeout is None else monotonic() + timeout
-    # At most once: the step of a subclass may return early, and repeating it would be a busy loop.
+    # Called at most once: the method of a subclass may return early, and repeated calls would be a busy loop.
     step = None if timeout is None else getattr(self, "_wait_pidfd", None)
     while self.returncode is None:
         with self._waitpid_lock:
@@ -55,36 +56,36 @@ def _wait(self: Any, timeout: float | None) -> int:
 
 
 def _wait_pidfd(self: Any, timeout: float) -> bool:
-    """Wait up to `timeout` seconds for the child's end; return whether it has ended. A step of `_wait` in 3.15.
+    """Wait for the child's end for up to `timeout` seconds; return whether it has ended. `_wait` calls it in 3.15.
 
-    CPython's own raises TimeoutExpired; here `_wait` raises it.
+    CPython's own method raises TimeoutExpired; here `_wait` raises it.
     """
     return _park_until_exit(self, timeout)
 
 
 def _park_until_exit(self: Any, timeout: float | None) -> bool:
-    """Park on the pidfd that the function in `os` makes: programs' tests replace it."""
+    """Park on the pidfd that the function of `os` opens. Programs' tests replace that function."""
     return park_until_exit(self.pid, timeout, getattr(_stdlib_os, "pidfd_open", None))
 
 
 def poll(self: Any) -> int | None:
-    """Return the child's exit code, or None while it runs. See `subprocess.Popen.poll`.
+    """Return the child's exit code, or None while the child runs. See `subprocess.Popen.poll`.
 
-    Not in `_internal_poll`, which finalizers call: these never switch.
+    The yield is not in `_internal_poll`: finalizers call that method, and they never switch.
     """
     give_way()
     return self._internal_poll()  # type: ignore[no-any-return]
 
 
-# What is installed on the standard class by patching, and carried by the class below.
+# Patching sets these methods on the standard class; the class below has them too.
 METHODS: dict[str, Any] = standing(_stdlib.Popen, _wait=_wait, _wait_pidfd=_wait_pidfd, poll=poll)
 
-# What patching binds in the standard module, and nowhere else.
+# Names that patching binds in the standard module only.
 NAMES: dict[str, Any] = {"io": io}
 
 
 class Popen(_stdlib.Popen):
-    """`subprocess.Popen`, whose waits and pipes suspend the greenlet only."""
+    """`subprocess.Popen`, whose waits and pipes suspend only the greenlet."""
 
     locals().update(
         (name, rebound(function, globals()))
@@ -100,5 +101,5 @@ del _name
 
 
 def __getattr__(name: str) -> Any:
-    # What the standard module has without exporting it.
+    # A name of the standard module that it does not export.
     return getattr(_stdlib, name)

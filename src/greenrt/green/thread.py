@@ -1,9 +1,9 @@
 """The standard library's `_thread` module, cooperative: threads are greenlets, locks suspend greenlets.
 
-In a native thread that has no hub each function does what the standard one does.
+In a native thread without a hub, each function does the same as the standard one.
 """
 
-# The names of the standard module are defined anew, which is the point.
+# This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef,assignment,misc"
 
 import _thread as _stdlib
@@ -40,15 +40,15 @@ __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 
 class lock(Lock):
-    """`greenrt.Lock` under its standard name: the type that says so is found by it, and has no subclasses."""
+    """`greenrt.Lock` under its standard name, by which `_thread` has the type. It has no subclasses."""
 
     __slots__ = ()
     __module__ = "_thread"
-    # Up to 3.12 there is but the other name.
+    # Up to 3.12 the type only has the other name.
     __qualname__ = "lock" if hasattr(_stdlib, "lock") else "LockType"
 
     def locked(self) -> bool:
-        """Tell whether it is held. Programs ask in loops, so it yields as `acquire` does."""
+        """Return whether the lock is held. It yields if due, as `acquire` does, since programs call it in loops."""
         give_way()
         return Lock.locked(self)
 
@@ -70,20 +70,20 @@ class RLock(_GreenRLock):
     if sys.version_info >= (3, 15):
 
         def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-            """Refuse arguments that no __init__ takes, as the standard class does from 3.15 on."""
+            """Refuse arguments that no __init__ accepts, as the standard class does from 3.15 on."""
             if (args or kwargs) and cls.__init__ is RLock.__init__:
                 kind = "positional" if args else "keyword"
                 raise TypeError(f"RLock() takes no {kind} arguments")
             return super().__new__(cls)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Have a subclass's __new__ make the lock complete, as the standard class's does."""
+        """Let a subclass's __new__ initialize the lock, as the standard class's does."""
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls) and "__new__" not in vars(cls):
             cls.__new__ = _new_complete
 
     def locked(self) -> bool:
-        """Tell whether it is held; see `lock.locked`."""
+        """Return whether the lock is held; see `lock.locked`."""
         give_way()
         return _GreenRLock.locked(self)
 
@@ -99,14 +99,14 @@ class RLock(_GreenRLock):
 
 
 def _new_complete(cls: Any, *args: Any, **kwargs: Any) -> Any:
-    """Make an RLock of a class whose own __init__ may not call the one of RLock."""
+    """Create an RLock of a class whose own __init__ may not call that of RLock."""
     made = _GreenRLock.__new__(cls)
     _GreenRLock.__init__(made)
     return made
 
 
 def _ident_of(owner: greenlet) -> int:
-    """Return the identity of the thread that `owner` stands for."""
+    """Return the identity of the thread that `owner` represents."""
     if owner.parent is not None:
         return id(owner)
     for ident, hub in list(threads_with_hub.items()):
@@ -125,7 +125,7 @@ class _local(local):
         raise TypeError("cannot pickle '_thread._local' object")
 
     def __copy__(self) -> Any:
-        # As CPython's; `greenrt.local` can be copied, as gevent's.
+        # As in CPython. `greenrt.local` can be copied, as gevent's.
         raise TypeError("cannot pickle '_thread._local' object")
 
 
@@ -139,38 +139,38 @@ del _made, _standard
 
 allocate_lock = allocate = LockType = lock
 
-# Green threads that have not finished; those that hold up the end of the process are in `_ThreadHandle`.
+# Green threads that have not finished. `_ThreadHandle` knows those for which the end of the process waits.
 _running: WeakSet[Any] = WeakSet()
 
 
 def get_ident() -> int:
-    """Return a number that no other living green or native thread has."""
+    """Return a number that identifies the calling thread among all living green and native threads."""
     current = current_or_last()
-    # A native thread's main greenlet is the native thread.
+    # The main greenlet of a native thread represents that thread.
     return _original.get_ident() if current.parent is None else id(current)
 
 
 class _GreenThread(Greenlet):
-    """A greenlet that stands for a thread."""
+    """A greenlet that represents a thread."""
 
-    # What `_set_sentinel` handed out (up to 3.12), and what the thread was started with (3.13): for those that join.
+    # The result of `_set_sentinel` (up to 3.12), and the handle that started the thread (3.13): for joins.
     sentinel: Any = None
     handle: Any = None
-    # How many signal handlers run on top of it: these run on behalf of the main thread.
+    # How many signal handlers run on top of it. They run on behalf of the main thread.
     handling = 0
-    # What `set_name` was called with.
+    # The argument of `set_name`.
     name_of_system = ""
-    # Signals that it blocks, and the native thread doesn't: see `sigmask`.
+    # Signals that this thread blocks and the native thread does not: see `_signal_mask`.
     blocked: Any = frozenset()
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         super().__init__(_run_thread, function, args, kwargs)
-        # As CPython's threads, and unlike spawned greenlets: not in a copy of the starter's context.
+        # As CPython's threads, and unlike spawned greenlets: it does not get a copy of the starter's context.
         self.gr_context = Context()
 
 
 def _thread_of(ident: int) -> Any:
-    """Return the green thread that runs under that identity; None if there is none."""
+    """Return the running green thread with this identity; None if there is none."""
     for thread in list(_running):
         if id(thread) == ident:
             return thread
@@ -180,8 +180,8 @@ def _thread_of(ident: int) -> Any:
 def native_ident(ident: Any) -> Any:
     """Return the identity of the native thread that runs the green thread or greenlet `ident`.
 
-    The identity of a native thread is returned as it is. ProcessLookupError for one that no living thread has: the C
-    library takes an identity for an address, and would read what is there.
+    For a native thread, return its own identity. Raise ProcessLookupError if no living thread has this identity: the
+    C library uses it as an address, and would read the memory there.
     """
     if not isinstance(ident, int) or ident in threads_with_hub or ident in sys._current_frames():
         return ident
@@ -197,18 +197,18 @@ def native_ident(ident: Any) -> Any:
 
 
 def _main_greenlet(found: greenlet) -> greenlet:
-    """Return the main greenlet of the native thread to which a greenlet belongs."""
+    """Return the main greenlet of the native thread that a greenlet belongs to."""
     while found.parent is not None:
         found = found.parent
     return found
 
 
 def _greenlet_of(ident: int) -> greenlet | None:
-    """Return the living greenlet with this identity, as `get_ident` returns it; None if no greenlet has it."""
+    """Return the living greenlet with this identity, as returned by `get_ident`; None if no greenlet has it."""
     thread: greenlet | None = _thread_of(ident)
     if thread is not None:
         return thread
-    # Slow, and rare: most programs pass the identities of threads. A table would cost each greenlet more.
+    # Slow, but rare: most programs pass identities of threads. A table would have a cost for each greenlet.
     for candidate in get_objects():
         if id(candidate) == ident and isinstance(candidate, greenlet):
             return None if candidate.dead else candidate
@@ -216,9 +216,9 @@ def _greenlet_of(ident: int) -> greenlet | None:
 
 
 def throw_into(ident: int, kind: type[BaseException]) -> bool:
-    """Raise `kind` in the green thread `ident`, at its wait or its next one; tell whether there is such a thread.
+    """Raise `kind` in the green thread `ident`, at its current or next wait; return whether there is such a thread.
 
-    The main greenlet counts as one for the others; the calling thread itself gets it now.
+    The other threads may also pass the identity of the main greenlet. The calling thread itself gets `kind` at once.
     """
     current = getcurrent()
     thread = _thread_of(ident)
@@ -235,15 +235,15 @@ def throw_into(ident: int, kind: type[BaseException]) -> bool:
 
 
 def is_green_thread(target: greenlet) -> bool:
-    """Tell whether `target` was started as a thread, not spawned."""
+    """Return whether `target` was started as a thread, and not spawned."""
     return isinstance(target, _GreenThread)
 
 
 def counts_as_main() -> bool:
-    """Tell whether the calling greenlet may do what CPython allows in the main thread only.
+    """Return whether the calling greenlet may do what CPython only allows in the main thread.
 
-    Green threads may not. Spawned greenlets may, as they belong to no thread of `threading`; so may signal handlers,
-    and a green thread that a fork has made the main thread of the child.
+    Green threads may not. Spawned greenlets may, since they belong to no thread of `threading`. Signal handlers may,
+    and so may a green thread that a fork has made the main thread of the child.
     """
     current = current_or_last()
     return not isinstance(current, _GreenThread) or current.handling > 0 or _main_is_gone
@@ -260,13 +260,13 @@ def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
     finally:
         _running.discard(thread)
         if _main_is_gone and not _running:
-            # As in CPython, where the last thread of such a child ends the process.
+            # As in CPython: the last thread of such a child ends the process.
             os._exit(0)
         _announce_end(thread)
 
 
 def _announce_end(thread: Any) -> None:
-    """Wake all that join a green thread."""
+    """Wake up all waiters that join a green thread."""
     sentinel, thread.sentinel = thread.sentinel, None
     if sentinel is not None and sentinel.locked():
         sentinel.release()
@@ -276,8 +276,8 @@ def _announce_end(thread: Any) -> None:
 
 
 def _unraisable(error: BaseException, function: Any) -> Any:
-    """Return what sys.unraisablehook is called with: the standard hook takes this type only."""
-    # The function was the object up to 3.12; it is in the message from 3.13 on.
+    """Return the argument for sys.unraisablehook. The standard hook only accepts this type."""
+    # Up to 3.12 the function is the object; from 3.13 on it is in the message.
     message, thing = "Exception ignored in thread started by", function
     if sys.version_info >= (3, 13):
         message, thing = f"{message} {function!r}", None
@@ -286,7 +286,7 @@ def _unraisable(error: BaseException, function: Any) -> Any:
 
 @cache
 def _hook_args() -> Any:
-    """Return the type of what sys.unraisablehook is called with: CPython shows it to hooks only."""
+    """Return the type of the argument of sys.unraisablehook. CPython only passes it to hooks."""
 
     class Failing:
         def __del__(self) -> None:
@@ -302,7 +302,7 @@ def _hook_args() -> Any:
 
 
 def _has_green_threads() -> bool:
-    """Tell whether a thread started here shall be green."""
+    """Return whether a thread that is started here should be green."""
     return get_hub_if_exists() is not None or on_main_thread()
 
 
@@ -327,9 +327,9 @@ start_new = start_new_thread
 
 
 def set_name(name: str) -> None:
-    """Give the current native thread a name that the system shows; see `_thread.set_name` (3.14).
+    """Set the name of the current native thread in the system; see `_thread.set_name` (3.14).
 
-    A green thread has no name in the system: with that of its native thread the whole process would be renamed.
+    A green thread has no name in the system: the name of its native thread would rename the whole process.
     """
     if not isinstance(name, str):
         raise TypeError(f"set_name() argument 'name' must be str, not {type(name).__name__}")
@@ -341,25 +341,25 @@ def set_name(name: str) -> None:
 
 
 def system_name() -> str:
-    """Return the name that the calling green thread has given to `set_name`; "" if it has none, or is no thread."""
+    """Return the name that the calling green thread has passed to `set_name`; "" without one or in another thread."""
     current = getcurrent()
     return current.name_of_system if isinstance(current, _GreenThread) else ""
 
 
 def _get_name() -> str:
-    """Return the name that the system shows of the current native thread; of a green thread, what it would show."""
+    """Return the name of the current native thread in the system; for a green thread, the name that it would have."""
     current = getcurrent()
     if isinstance(current, _GreenThread):
-        # As `_thread.set_name` makes bytes of it.
+        # The same encoding as in `_thread.set_name`.
         name = current.name_of_system.encode(sys.getfilesystemencoding(), "replace")
         return os.fsdecode(name.split(b"\0", 1)[0][: getattr(_stdlib, "_NAME_MAXLEN", None)])
     return _stdlib_get_name()  # type: ignore[no-any-return]
 
 
 def interrupt_main(signum: Any = SIGINT, /) -> None:
-    """Act as if signal `signum` had arrived; what its handler raises is raised in the main thread.
+    """Simulate the arrival of signal `signum`. An exception of its handler is raised in the main thread.
 
-    That is the main greenlet, at its wait or its next one. ValueError for what is no signal. See
+    That means the main greenlet, at its current or next wait. Raise ValueError for a number that is not a signal. See
     `_thread.interrupt_main`.
     """
     hub = get_hub_if_exists()
@@ -368,28 +368,28 @@ def interrupt_main(signum: Any = SIGINT, /) -> None:
         return
     _original.get_signal(signum)
     if is_green_thread(getcurrent()):
-        # A main greenlet that has been woken may never wait again: it goes on first, if only to wait for this thread.
+        # A main greenlet that is already woken up may never wait again. It runs first, if only to join this thread.
         yield_now()
     try:
         _original.interrupt_main(signum)
-        # The interpreter runs the handler in whatever runs now: at the latest when a Python function begins.
+        # The interpreter runs the handler in the code that runs now, at the latest when a Python function begins.
         (lambda: None)()
     except BaseException as error:
         hub.handle_system_error(type(error), error)
 
 
-# In the child of a fork: the green threads that only the parent has. Kept for good: the end of a greenlet that is
-# suspended would run its `finally` blocks here.
+# In the child of a fork: the green threads that only the parent has. They are kept for good, since the end of a
+# suspended greenlet would run its `finally` blocks here.
 _left_behind: list[Any] = []
 
-# Whether this is the child of a fork that a green thread made: the main greenlet is left behind too.
+# Whether this is the child of a fork that a green thread made. Then the main greenlet does not exist here either.
 _main_is_gone = False
 
 
 def _leave_others_behind() -> None:
-    """In the child of a fork, green threads other than the forking one are gone, as native ones are.
+    """Remove all green threads but the forking one in the child of a fork, as native threads are removed.
 
-    Spawned greenlets live on, as with gevent.
+    Spawned greenlets continue, as in gevent.
     """
     global _main_is_gone
     current = getcurrent()
@@ -412,7 +412,7 @@ _atfork.register(_atfork.RUNTIME, _leave_others_behind)
 
 
 def _count() -> int:
-    """Return how many threads run, green and native, greenrt's own idle ones excepted."""
+    """Return the number of green and native threads, without greenrt's own idle ones."""
     give_way()
     return len(_running) + _stdlib_count() - len(idle_threads)
 
@@ -421,19 +421,19 @@ _stdlib_count = _stdlib._count
 
 
 def _set_sentinel() -> Sentinel:
-    """Return a lock that is released when this thread ends. (What threading.Thread.join waits for up to 3.12.)"""
+    """Return a lock that is released when this thread ends. threading.Thread.join waits for it up to 3.12."""
     made = Sentinel()
     current = getcurrent()
     if isinstance(current, _GreenThread):
         current.sentinel = made
     elif not on_main_thread():
         made.follow_native_thread()
-    # That of the main thread is released by `threading._shutdown`.
+    # `threading._shutdown` releases that of the main thread.
     return made
 
 
 class _ThreadHandle:
-    """What threading.Thread joins from 3.13 on."""
+    """The handle that threading.Thread joins from 3.13 on."""
 
     __slots__ = ("__weakref__", "_done", "_native", "ident")
     __module__ = "_thread"
@@ -441,11 +441,11 @@ class _ThreadHandle:
     def __init__(self) -> None:
         self.ident = 0
         self._done = Event()
-        # CPython's own handle of a native thread.
+        # CPython's own handle, for a native thread.
         self._native: Any = None
 
     def is_done(self) -> bool:
-        """Tell whether the thread has finished."""
+        """Return whether the thread has finished."""
         native = self._native
         return self._done.is_set() if native is None else bool(native.is_done())
 
@@ -460,16 +460,16 @@ class _ThreadHandle:
             raise RuntimeError("thread not started")
 
     def join(self, timeout: float | None = None, /) -> None:
-        """Wait for the end of the thread, for at most `timeout` seconds; not by the thread itself (RuntimeError)."""
+        """Wait for the end of the thread, for at most `timeout` seconds. Raise RuntimeError in the thread itself."""
         self._check_started()
         limit = _join_limit(timeout)
         if self.is_done():
-            # The identity may be that of another thread by now.
+            # Another thread may have the identity by now.
             return
         if self.ident == get_ident():
             raise RuntimeError("Cannot join current thread")
         if limit == 0:
-            # A loop that polls lets the thread run now and then.
+            # In a polling loop, let the thread run if a yield is due.
             give_way()
             return
         started = monotonic()
@@ -477,7 +477,7 @@ class _ThreadHandle:
             return
         left = None if limit is None else max(0.0, started + limit - monotonic())
         if poll_until(self._native.is_done, left):
-            # Returns at once, and gives back what the system keeps of the thread.
+            # It returns at once, and frees the system's resources of the thread.
             self._native.join()
 
     def __repr__(self) -> str:
@@ -544,7 +544,7 @@ def _start_native(function: Callable[[], Any], handle: _ThreadHandle, daemon: bo
 
 
 def _finish(handle: _ThreadHandle) -> None:
-    """Note the end of a thread: that of the thread's code, if it is native."""
+    """Mark a thread as ended. For a native thread, its code has ended."""
     handle._done.set()
     _non_daemons.discard(handle)
 
@@ -554,7 +554,7 @@ def adopt_handle(native: Any, daemon: bool) -> _ThreadHandle:
     made = _ThreadHandle()
     made.ident = native.ident
     made._native = native
-    # Nothing says when its code ends: a join polls from the start.
+    # No event reports the end of its code: a join polls from the start.
     made._done.set()
     if not daemon and not native.is_done():
         _non_daemons.add(made)
@@ -562,14 +562,14 @@ def adopt_handle(native: Any, daemon: bool) -> _ThreadHandle:
 
 
 def _make_thread_handle(ident: int) -> _ThreadHandle:
-    """Return a handle of a running thread that was not started through one."""
+    """Return a handle of a running thread that was started without one."""
     made = _ThreadHandle()
     made.ident = ident
     return made
 
 
 def _shutdown() -> None:
-    """Wait for all threads that are no daemons, at the end of the process (3.13)."""
+    """Wait for all threads that are not daemons, at the end of the process (3.13)."""
     current = get_ident()
     while True:
         waited = [handle for handle in _non_daemons if handle.ident != current]
@@ -582,11 +582,11 @@ def _shutdown() -> None:
         _stdlib_shutdown()
 
 
-# Looked up now: patching puts the functions above in their places.
+# Looked up at import: patching replaces them by the functions above.
 _stdlib_get_name: Any = getattr(_stdlib, "_get_name", None)
 _stdlib_shutdown = getattr(_stdlib, "_shutdown", None)
 
-# What patching replaces: here and under threading's names for them. Those that this Python hasn't are left out.
+# What patching replaces here, and under threading's names for it. Names that this Python lacks are left out.
 FUNCTIONS: dict[str, Any] = {
     name: globals()[name]
     for name in (

@@ -1,6 +1,6 @@
-"""The standard library's `threading` module over cooperative threads and locks: a private copy of it.
+"""The standard library's `threading` module over cooperative threads and locks. This is a private copy of the module.
 
-Its classes are not those of the public module; patching makes the public module itself cooperative.
+Its classes are not those of the public module. Patching makes the public module itself cooperative.
 """
 
 from greenrt import _original
@@ -12,14 +12,14 @@ from greenrt.green._threading_polls import yield_in_polls
 
 _module = _original.private_module("threading")
 
-# threading's names for what it takes from _thread, by the names there. Not all versions have all of them.
+# The names in threading of objects from _thread, and their names there. Not all versions have all of them.
 _BENEATH: dict[str, str] = {
     "Lock": "allocate_lock",
     "_CRLock": "RLock",
     "_LockType": "LockType",
     "_ThreadHandle": "_ThreadHandle",
     "_allocate_lock": "allocate_lock",
-    # Called for the main thread of a fork's child only: the thread that forked.
+    # Only called for the main thread of a fork's child, which is the thread that forked.
     "_get_main_thread_ident": "get_ident",
     "_make_thread_handle": "_make_thread_handle",
     "_set_name": "set_name",
@@ -39,12 +39,12 @@ HANDLE: Any = next(
 
 
 def beneath(module: Any) -> dict[str, Any]:
-    """Return what a `threading` module is to take from green threads instead of from `_thread`, by its names."""
+    """Return the objects of green threads that replace those of `_thread` in a `threading` module, by their names."""
     return {name: getattr(thread, what) for name, what in _BENEATH.items() if hasattr(module, name)}
 
 
 def settle(module: Any) -> None:
-    """Renew what a `threading` module has made of what was beneath it before green threads and locks."""
+    """Renew the objects that a `threading` module has created from `_thread` before its names were replaced."""
     _renew_module_locks(module)
     _renew_threads(module)
     forget_dummies(module, thread.is_green_thread)
@@ -54,10 +54,10 @@ def settle(module: Any) -> None:
 
 
 def _renew_module_locks(module: Any) -> None:
-    # Held for moments only, and free now: this thread is the only one that is green.
+    # These locks are only held for moments, and are free now: this thread is the only green one.
     module._active_limbo_lock = module.RLock()
     if isinstance(getattr(module, "_DeleteDummyThreadOnDel", None), type):
-        # A finalizer, whose argument has the lock for its default.
+        # The finalizer has the lock as the default value of its parameter.
         module._DeleteDummyThreadOnDel.__del__.__defaults__ = (module._active_limbo_lock, module._active)
     if hasattr(module, "_shutdown_locks_lock"):
         module._shutdown_locks_lock = module._allocate_lock()
@@ -67,7 +67,7 @@ def _renew_module_locks(module: Any) -> None:
 
 
 def _renew_threads(module: Any) -> None:
-    """Let green threads wait for the main thread, and for threads that were made or started before."""
+    """Let green threads wait for the main thread, and for threads that were created or started earlier."""
     main = module._main_thread
     for known in list(module._dangling):
         if HANDLE is not None:

@@ -1,11 +1,11 @@
-# Compiled functions are builtin ones: classes don't bind them, as they don't bind what these replace.
+# Compiled as builtin functions: a class does not bind them, as it does not bind the functions that these replace.
 # cython: binding=False, embedsignature=True, embedsignature.format=clinic
-"""The standard library's `time` module, cooperative: `sleep` suspends the greenlet only.
+"""The standard library's `time` module, cooperative: `sleep` suspends only the greenlet.
 
 A green thread has the CPU clock of the native thread that runs it.
 """
 
-# The names of the standard module are defined anew, which is the point.
+# This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef"
 
 import sys
@@ -19,20 +19,20 @@ from greenrt._typing import Any
 from greenrt.green._twin import standing
 from greenrt.green.thread import native_ident
 
-# CPython counts time in nanoseconds, in 64 bits.
+# CPython represents time by 64 bits of nanoseconds.
 LONGEST = 2**63 / 1e9
 
 # `int | float` would make a new object with each call.
 _NUMBERS = (int, float)
 
-# Decimals and Fractions too.
+# CPython accepts decimals and fractions too.
 _TAKES_REAL_NUMBERS = sys.version_info >= (3, 15)
 
 __all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
 
 
 def sleep(seconds: Any, /) -> None:
-    """Suspend the greenlet for `seconds`. ValueError if that is negative or NaN, as `time.sleep`."""
+    """Suspend the greenlet for `seconds`. Raise ValueError if that is negative or NaN, as `time.sleep`."""
     if not isinstance(seconds, _NUMBERS):
         seconds = _converted(seconds)
     if not 0 <= seconds <= LONGEST:
@@ -41,12 +41,12 @@ def sleep(seconds: Any, /) -> None:
 
 
 def _converted(seconds: Any) -> int | float:
-    """Return the number that `time.sleep` of this version makes of an object that is neither an int nor a float."""
+    """Return the number that `time.sleep` of this version uses for an object that is neither an int nor a float."""
     if _TAKES_REAL_NUMBERS and hasattr(type(seconds), "__float__"):
         return float(seconds)
     if hasattr(type(seconds), "__index__"):
         return index(seconds)
-    # TypeError, in the words of this version.
+    # Raises TypeError with the text of this Python version.
     _original.sleep(seconds)
     raise TypeError(f"{type(seconds).__name__} object is not a number of seconds")
 
@@ -65,5 +65,5 @@ def pthread_getcpuclockid(thread_id: Any, /) -> int:
     return clock
 
 
-# What patching replaces in the standard module's dict.
+# The functions that patching replaces in the standard module's dict.
 FUNCTIONS: dict[str, Any] = standing(_stdlib, sleep=sleep, pthread_getcpuclockid=pthread_getcpuclockid)
