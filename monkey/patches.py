@@ -164,8 +164,8 @@ def patch_thread(
     if others > 0:
         note(f"{others} native threads were started before patching; they go on as native threads")
     native_local = _thread._local
-    replace_together((module, green.beneath(module)), (_thread, thread.FUNCTIONS))
-    green.settle(module)
+    replace_together((module, green.replacements(module)), (_thread, thread.FUNCTIONS))
+    green.renew_module(module)
     existing.renew_thread_locals(native_local, thread._local)
     if existing_locks:
         existing.renew_locks(logging)
@@ -267,7 +267,7 @@ def patch_queue() -> None:
         patch_methods(queue, "Queue", _queue_calls.METHODS)
         existing.renew_queues(native, queue.SimpleQueue)
         # Second copies of `queue`, which `importlib.reload` makes, need it too.
-        when_imported("_queue", green.settle, lasting=True)
+        when_imported("_queue", green.renew_c_module, lasting=True)
 
 
 @_patcher("all")

@@ -1,8 +1,9 @@
-"""Happy eyeballs against listeners that answer, refuse and keep silent."""
+"""Happy eyeballs with listeners that accept, refuse or ignore connections."""
 
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -40,14 +41,14 @@ def silent() -> Iterator[Address]:
 
 @pytest.fixture
 def refused() -> Iterator[Address]:
-    # Bound, so that nobody else gets the port, and nobody listens there.
+    # Bound but not listening, so that no other process gets the port.
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()
 
 
 def names(monkeypatch: pytest.MonkeyPatch, six: Answer, four: Answer) -> None:
-    """Let a host have these addresses, each after so many seconds; or an error."""
+    """Let lookups of each family return addresses, or raise an error, after a number of seconds."""
 
     def getaddrinfo(
         host: str, port: int, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
@@ -56,7 +57,7 @@ def names(monkeypatch: pytest.MonkeyPatch, six: Answer, four: Answer) -> None:
         greenrt.sleep(delay)
         if isinstance(found, OSError):
             raise found
-        # The addresses are IPv4's, whatever the family is: not every machine has IPv6.
+        # All addresses are IPv4 addresses, for both families: some machines have no IPv6.
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in found]
 
     monkeypatch.setattr(green, "getaddrinfo", getaddrinfo)
@@ -141,7 +142,42 @@ def test_timeout_and_kill_leave_nothing(monkeypatch: pytest.MonkeyPatch, silent:
     let = greenrt.spawn(happy_eyeballs.create_connection, ("host", 1), attempt_delay=0.01)
     greenrt.sleep(0.05)
     let.kill()
-    # The leak oracle looks.
+    # The leak check runs after the test.
+
+
+@pytest.mark.parametrize(
+    ("error", "names", "arguments"),
+    [
+        (TypeError, "address", {"address": 5}),
+        (TypeError, "address", {"address": "ab"}),
+        (ValueError, "address", {"address": ("host",)}),
+        (ValueError, "address", {"address": ("host", 1, 2)}),
+        (TypeError, "host of address", {"address": (5, 80)}),
+        (TypeError, "port of address", {"address": ("host", 1.5)}),
+        (TypeError, "timeout", {"timeout": "a"}),
+        (ValueError, "timeout", {"timeout": -1}),
+        (TypeError, "attempt_delay", {"attempt_delay": "a"}),
+        (ValueError, "attempt_delay", {"attempt_delay": -0.1}),
+        (ValueError, "resolution_delay", {"resolution_delay": float("nan")}),
+        (TypeError, "resolution_delay", {"resolution_delay": None}),
+    ],
+)
+def test_wrong_arguments_are_named(error: type[Exception], names: str, arguments: dict[str, object]) -> None:
+    call: dict[str, Any] = {"address": ("127.0.0.1", 1), **arguments}
+    with pytest.raises(error, match=names):
+        happy_eyeballs.create_connection(**call)
+
+
+def test_an_error_of_a_lookup_or_an_attempt_that_is_no_os_error_ends_the_race(
+    listener: socket.socket, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It has to be raised in the caller, which would otherwise wait for ever."""
+    with greenrt.Timeout(30), pytest.raises(UnicodeError, match="idna"):
+        happy_eyeballs.create_connection(("a..test", 80))
+    source: Any = 5
+    with greenrt.Timeout(30), pytest.raises(TypeError, match="bind"):
+        happy_eyeballs.create_connection(listener.getsockname(), source_address=source)
+    assert capfd.readouterr().err == ""
 
 
 def test_source_address(listener: socket.socket) -> None:

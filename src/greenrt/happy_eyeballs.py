@@ -8,6 +8,7 @@ import socket as _stdlib
 from greenrt import _original
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.park import as_seconds
 from greenrt._hub.wait_many import killall
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
@@ -45,11 +46,17 @@ def create_connection(
     neither failed nor succeeded. resolution_delay: seconds for which IPv4 addresses wait for IPv6 ones.
 
     Raise TimeoutError after `timeout`, the OSError of the last attempt, and gaierror if the host has no address.
+    Raise TypeError or ValueError for wrong arguments, and UnicodeError for a host that IDNA cannot encode.
     In a thread without a hub, call `socket.create_connection`. Source: RFC 8305.
     """
     if hub_for_waiting() is None:
         return green.create_connection(address, timeout, source_address, all_errors=all_errors)
     limit = _stdlib.getdefaulttimeout() if timeout is _DEFAULT else timeout
+    _check_address(address)
+    if limit is not None and as_seconds(limit) < 0:
+        raise ValueError(f"timeout must be None or at least 0 seconds, not {limit!r}")
+    _check_delay("attempt_delay", attempt_delay)
+    _check_delay("resolution_delay", resolution_delay)
     race = _Race(address, source_address, attempt_delay, resolution_delay)
     try:
         sock = race.run(None if limit is None else monotonic() + limit)
@@ -60,6 +67,25 @@ def create_connection(
         return sock
     finally:
         race.end()
+
+
+def _check_address(address: Any) -> None:
+    if not isinstance(address, tuple | list):
+        raise TypeError(f"address must be a tuple (host, port), not {address!r}")
+    if len(address) != 2:
+        raise ValueError(f"address must be a tuple (host, port), not {address!r}")
+    host, port = address
+    if not isinstance(host, str | bytes | bytearray | None):
+        raise TypeError(f"the host of address must be a str, bytes or None, not {host!r}")
+    if not isinstance(port, int | str | bytes | None):
+        raise TypeError(f"the port of address must be an int, str, bytes or None, not {port!r}")
+
+
+def _check_delay(name: str, seconds: Any) -> None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
+    if not seconds >= 0:
+        raise ValueError(f"{name} must be at least 0 seconds, not {seconds!r}")
 
 
 class _Race:
@@ -107,11 +133,17 @@ class _Race:
             if what == "failed":
                 # The next attempt need not wait.
                 self.trying -= 1
-                self.errors.append(value)
+                self._record(value)
                 next_try = now
             else:
                 next_try = self._found(what, value, next_try, now)
         return None
+
+    def _record(self, error: Exception) -> None:
+        """Store the error of a lookup or an attempt. Raise it if a wrong argument caused it, not the network."""
+        if not isinstance(error, OSError):
+            raise error
+        self.errors.append(error)
 
     def _event(self, wait: float | None) -> Any:
         try:
@@ -122,8 +154,8 @@ class _Race:
     def _found(self, family: int, found: Any, next_try: float | None, now: float) -> float | None:
         """Store the result of a lookup; return the time of the next attempt."""
         self.looking.discard(family)
-        if isinstance(found, OSError):
-            self.errors.append(found)
+        if isinstance(found, Exception):
+            self._record(found)
         else:
             self.waiting[family] = found
         if not any(self.waiting.values()):
@@ -147,7 +179,7 @@ class _Race:
     def _look_up(self, family: int) -> None:
         try:
             found = green.getaddrinfo(self.host, self.port, family, _stdlib.SOCK_STREAM)
-        except OSError as error:
+        except Exception as error:
             # Stored in no other variable: the traceback of the error refers to this frame.
             self.events.put((family, error))
         else:
@@ -162,7 +194,7 @@ class _Race:
             if self.source:
                 sock.bind(self.source)
             sock.connect(address)
-        except OSError as error:
+        except Exception as error:
             self.events.put(("failed", error))
         else:
             self.events.put(("connected", sock))

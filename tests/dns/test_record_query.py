@@ -1,6 +1,7 @@
 """greenrt.dns.query: every type, search, addresses, IDNA; resolv.conf is read again when it changes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.fake_name_server import FakeServer, address_of
@@ -157,3 +158,25 @@ def test_unknown_type_and_name(configured: Callable[..., None]) -> None:
     with pytest.raises(AttributeError, match="nothing_like_it"):
         greenrt.dns.nothing_like_it  # noqa: B018
     assert set(greenrt.dns.__all__) >= {"query", "MX", "Answer"}
+
+
+@pytest.mark.parametrize(
+    ("error", "names", "arguments"),
+    [
+        (TypeError, "name", {"name": 5}),
+        (TypeError, "name", {"name": b"a.test"}),
+        (TypeError, "rtype", {"rtype": 1}),
+        (TypeError, "rtype", {"rtype": ["A"]}),
+        (ValueError, "type", {"rtype": "ANY"}),
+        (TypeError, "timeout", {"timeout": "a"}),
+        (ValueError, "timeout", {"timeout": float("nan")}),
+        (TypeError, "servers.*use", {"servers": "127.0.0.1"}),
+        (TypeError, "servers", {"servers": 5}),
+        (TypeError, "servers", {"servers": [5]}),
+        (ValueError, "servers", {"servers": []}),
+        (ValueError, "name server", {"servers": ["nonsense"]}),
+    ],
+)
+def test_wrong_arguments_are_named(error: type[Exception], names: str, arguments: dict[str, Any]) -> None:
+    with pytest.raises(error, match=names):
+        query(**{"name": "a.test", "rtype": "A", **arguments})

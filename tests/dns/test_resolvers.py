@@ -1,6 +1,11 @@
-"""Which resolver answers: in each thread its hub's, under patching too; without a hub the C library in place."""
+"""The resolver of a lookup: that of the thread's hub, also with patching; without a hub, the C library."""
 
+from typing import Any
+
+import pytest
 from support.child import run_script
+
+from greenrt.dns.resolvers import AresResolver, new_resolver
 
 SETUP = """
     import greenrt
@@ -58,3 +63,23 @@ def test_a_resolver_of_ones_own_and_its_end() -> None:
     assert own.closed
     """
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "arguments"),
+    [
+        ("servers.*use", {"servers": "127.0.0.1"}),
+        ("servers", {"servers": 5}),
+        ("servers", {"servers": [5]}),
+        ("trace", {"trace": 5}),
+    ],
+)
+def test_wrong_arguments_are_named(names: str, arguments: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=names):
+        AresResolver(**arguments)
+
+
+def test_the_name_of_a_resolver_has_to_be_a_str() -> None:
+    name: Any = 5
+    with pytest.raises(TypeError, match="name must be one of auto, ares, thread, block, not 5"):
+        new_resolver(None, name)

@@ -113,7 +113,7 @@ def test_a_pipe_is_read_without_asking_for_readiness(monkeypatch: pytest.MonkeyP
         os.close(reader)
         os.close(writer)
         return
-    monkeypatch.setattr(_fd_io, "ready_for", slow)
+    monkeypatch.setattr(_fd_io, "poll_fd", slow)
     green_os.write(writer, b"text")
     assert green_os.read(reader, 4) == b"text"
     os.close(reader)

@@ -20,6 +20,7 @@ __all__ = [
     "park_on_fd",
     "park_on_fds",
     "park_on_socket",
+    "poll_fd",
     "read_would_wait",
     "wait_read",
     "wait_readwrite",
@@ -188,14 +189,23 @@ def park_on_fds(wanted: dict[int, int], timeout: float | None) -> None:
             fds.withdraw(fd, park)
 
 
-def _poll_native(fd: int, events: int, timeout: float | None) -> int:
+def poll_fd(fd: int, mask: int, milliseconds: float | None = 0) -> int:
+    """Return the poll(2) events of `fd`: those of `mask`, and POLLERR, POLLHUP and POLLNVAL; 0 if it has none.
+
+    Blocks the native thread until `fd` has one, for at most `milliseconds` (None: no limit).
+    """
     poller = _original.poll()
+    poller.register(fd, mask)
+    ready: list[tuple[int, int]] = poller.poll(milliseconds)
+    return ready[0][1] if ready else 0
+
+
+def _poll_native(fd: int, events: int, timeout: float | None) -> int:
     # POLLIN and POLLOUT of <poll.h>.
-    poller.register(fd, (1 if events & READ else 0) | (4 if events & WRITE else 0))
-    ready = poller.poll(None if timeout is None else timeout * 1000)
-    if not ready:
+    wanted = (1 if events & READ else 0) | (4 if events & WRITE else 0)
+    mask = poll_fd(fd, wanted, None if timeout is None else timeout * 1000)
+    if not mask:
         return 0
-    mask = ready[0][1]
     if mask & 0x20:
         raise OSError(EBADF, f"{fd} is not an open file descriptor")
     return events if mask & ~5 else (READ if mask & 1 else 0) | (WRITE if mask & 4 else 0)

@@ -4,6 +4,7 @@ from itertools import chain
 
 from greenrt import _original
 from greenrt._hub.current_hub import get_hub
+from greenrt._hub.park import as_seconds
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.dns.answer import Answer, Malformed, NoData, NxDomain, ResolverError, TimedOut
@@ -31,8 +32,12 @@ def query(
     search: whether a name with few dots (``ndots``) is also tried in the search domains of resolv.conf.
 
     Raise NxDomain, NoData, ServFail, TimedOut or Malformed, which are all `ResolverError`. Raise ValueError for an
-    unknown type and for invalid server addresses. May be called from any thread. Sources: RFC 1035, resolv.conf(5).
+    unknown type and for invalid server addresses, TypeError for arguments of other types. May be called from any
+    thread. Sources: RFC 1035, resolv.conf(5).
     """
+    limit = None if timeout is None else as_seconds(timeout)
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {name!r}")
     stub = getattr(_here, "stub", None)
     if stub is None or stub.hub is not get_hub():
         stub = _here.stub = Stub()
@@ -41,7 +46,7 @@ def query(
     plain = _in_ascii(name, rtype)
     # If the search list has the root, the name itself is in the lists twice.
     names = list(dict.fromkeys(chain(*candidates(plain, configuration)))) if search else [plain]
-    end = None if timeout is None else monotonic() + timeout
+    end = None if limit is None else monotonic() + limit
     failure: ResolverError | None = None
     for candidate in names:
         left = None if end is None else end - monotonic()

@@ -115,7 +115,14 @@ class URI:
 
 
 def check_name(name: str, rtype: str) -> str:
-    """Return an absolute name without its last dot. Raise Malformed for an invalid name, ValueError for the type."""
+    """Return an absolute name without its last dot. Raise Malformed for an invalid name, ValueError for the type.
+
+    Raise TypeError if one of them is not a `str`.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {name!r}")
+    if not isinstance(rtype, str):
+        raise TypeError(f"rtype must be a str such as 'AAAA', not {rtype!r}")
     if rtype not in TYPES:
         raise ValueError(f"records of type {rtype!r} can't be asked for; the types are {', '.join(TYPES)}")
     if len(name) > 254 or not _ASKED.fullmatch(name) or len(plain := name.rstrip(".") or ".") > 253:

@@ -138,7 +138,12 @@ class AresResolver:
     ) -> None:
         # Imported here, since the import of pycares takes long.
         from greenrt.dns.stub import Stub
+        from greenrt.dns.udp import checked_servers
 
+        if trace is not None and not callable(trace):
+            raise TypeError(f"trace must be callable or None, not {trace!r}")
+        if servers is not None:
+            servers = checked_servers(servers)
         self._hub = hub
         self._threads: ThreadResolver | None = None
         self._stub = Stub(hub, cache=cache)
@@ -210,9 +215,11 @@ def new_resolver(hub: Any = None, name: str | None = None) -> Resolver:
 
     Only greenlets of `hub` may call it (default: the calling thread's hub). Raise ValueError for an unknown name.
     """
-    if not name:
+    if name is None or name == "":
         check_environment()
         name = os.environ.get("GREENRT_RESOLVER") or "auto"
+    if not isinstance(name, str):
+        raise TypeError(f"name must be one of {', '.join(RESOLVERS)}, not {name!r}")
     if name not in RESOLVERS:
         raise ValueError(f"there is no resolver {name!r}; use one of {', '.join(RESOLVERS)}")
     return RESOLVERS[name](hub)  # type: ignore[call-arg]

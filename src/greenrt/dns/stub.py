@@ -19,7 +19,7 @@ from greenrt.dns.answer import Answer, Malformed, NoData, NxDomain, ResolverErro
 from greenrt.dns.cares import TYPES, Channel, Settings
 from greenrt.dns.message import Question, Record
 from greenrt.dns.records import check_name, read_answer
-from greenrt.dns.udp import Exchange, ExchangeOwner, Failure, Server, parse_server
+from greenrt.dns.udp import Exchange, ExchangeOwner, Failure, Server, checked_servers, parse_server
 
 __all__ = ["Lookup", "Stub"]
 
@@ -395,7 +395,9 @@ class Stub:
     def _transport(self, servers: Any) -> Transport:
         if servers is None and self._current is not None:
             return self._current
-        settings = self._settings if servers is None else replace(self._settings, servers=tuple(servers))
+        settings = (
+            self._settings if servers is None else replace(self._settings, servers=checked_servers(servers))
+        )
         transport = self._transports.get(settings)
         if transport is None:
             self._forget_idle()

@@ -17,7 +17,7 @@ from greenrt._typing import Any
 from greenrt.dns.answer import Malformed, NxDomain, ResolverError, ServFail, TimedOut
 from greenrt.dns.message import FORMERR, NOERROR, NXDOMAIN, BadMessage, Question, Record
 
-__all__ = ["Exchange", "ExchangeOwner", "Failure", "Server", "parse_server"]
+__all__ = ["Exchange", "ExchangeOwner", "Failure", "Server", "checked_servers", "parse_server"]
 
 # Family and socket address.
 Server = tuple[int, tuple[Any, ...]]
@@ -324,6 +324,25 @@ class Exchange(Entry):
         """Handle a failure of one server; only the server that was queried last matters."""
         if endpoint.at == self._current:
             self._next(failure)
+
+
+def checked_servers(servers: Any) -> tuple[str, ...]:
+    """Return the addresses of name servers that a caller passed as `servers`.
+
+    Raise TypeError unless they are a sequence or another iterable of `str`, ValueError if there is none.
+    """
+    if isinstance(servers, str | bytes):
+        raise TypeError(f"servers must be a list of addresses, not {servers!r}; use [{servers!r}]")
+    try:
+        checked = tuple(servers)
+    except TypeError:
+        raise TypeError(f"servers must be a list of addresses, not {servers!r}") from None
+    for server in checked:
+        if not isinstance(server, str):
+            raise TypeError(f"servers must have addresses of type str, not {server!r}")
+    if not checked:
+        raise ValueError("servers must have at least one address; use None for those of resolv.conf")
+    return checked
 
 
 def parse_server(text: str) -> Server:

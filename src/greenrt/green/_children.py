@@ -19,7 +19,7 @@ from greenrt._loop.callback import READ
 from greenrt._loop.processes import open_pidfd
 from greenrt._native.helper import start_helper
 from greenrt._typing import Any
-from greenrt.green._twin import standing
+from greenrt.green._twin import supported
 
 __all__ = ["FUNCTIONS", "park_until_exit"]
 
@@ -179,6 +179,6 @@ def system(command: Any) -> int:
 
 
 # The functions that patching replaces in `os`.
-FUNCTIONS: dict[str, Any] = standing(
+FUNCTIONS: dict[str, Any] = supported(
     os, system=system, wait=wait, wait3=wait3, wait4=wait4, waitid=waitid, waitpid=waitpid
 )

@@ -19,13 +19,13 @@ from operator import index
 from stat import S_IFBLK, S_IFDIR, S_IFREG
 
 from greenrt import _original
-from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd
+from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd, poll_fd
 from greenrt._loop.callback import READ, WRITE
 from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
-from greenrt.green._fds import POLLIN, POLLOUT, ready_for
-from greenrt.green._twin import standing
+from greenrt.green._fds import POLLIN, POLLOUT
+from greenrt.green._twin import supported
 
 __all__ = ["FUNCTIONS", "may_wait", "read", "readv", "write"]
 
@@ -75,7 +75,7 @@ def read(fd: int, length: int, /) -> bytes:
 def _read_now(fd: int, length: int) -> bytes | None:
     found = read_now(fd, length if length < _MOST else _MOST)
     if found is NotImplemented:
-        return _read(fd, length) if ready_for(fd, POLLIN) else None
+        return _read(fd, length) if poll_fd(fd, POLLIN) else None
     return found  # type: ignore[no-any-return]
 
 
@@ -104,7 +104,7 @@ def _can_take(buffers: Any) -> bool:
 def _readv_now(fd: int, buffers: Any) -> int | None:
     count = readv_now(fd, buffers)
     if count is NotImplemented:
-        return _original.readv(fd, buffers) if ready_for(fd, POLLIN) else None
+        return _original.readv(fd, buffers) if poll_fd(fd, POLLIN) else None
     return count  # type: ignore[no-any-return]
 
 
@@ -164,7 +164,7 @@ def _write_now(fd: int, view: memoryview, start: int) -> int | None:
     count = write_now(fd, view, start)
     if count is NotImplemented:
         piece = view[start : start + _PIECE]
-        return _write(fd, piece) if ready_for(fd, POLLOUT) else None
+        return _write(fd, piece) if poll_fd(fd, POLLOUT) else None
     return count  # type: ignore[no-any-return]
 
 
@@ -206,7 +206,7 @@ def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
 
 
 # The functions that patching replaces in `os`.
-FUNCTIONS: dict[str, Any] = standing(
+FUNCTIONS: dict[str, Any] = supported(
     os,
     close=close,
     dup2=dup2,

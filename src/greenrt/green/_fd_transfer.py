@@ -12,15 +12,15 @@ from stat import S_IFIFO
 
 from greenrt import _original
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import give_way, park_on_fd
+from greenrt._hub.fd_wait import give_way, park_on_fd, poll_fd
 from greenrt._hub.sleep import sleep
 from greenrt._loop.callback import READ, WRITE
 from greenrt._native.nowait import kind_of, read_now
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fd_io import ALWAYS_READY, NO_KIND, may_wait
-from greenrt.green._fds import POLLIN, POLLOUT, ready_for, without_bool
-from greenrt.green._twin import standing
+from greenrt.green._fds import POLLIN, POLLOUT, without_bool
+from greenrt.green._twin import supported
 
 __all__ = ["FUNCTIONS"]
 
@@ -127,9 +127,9 @@ def splice(
 
 def _wait_for_either(src: int, dst: int) -> None:
     """Wait for the end of a transfer that is not ready."""
-    if may_wait(src) and not ready_for(src, POLLIN):
+    if may_wait(src) and not poll_fd(src, POLLIN):
         park_on_fd(src, READ, None)
-    elif may_wait(dst) and not ready_for(dst, POLLOUT):
+    elif may_wait(dst) and not poll_fd(dst, POLLOUT):
         park_on_fd(dst, WRITE, None)
     else:
         # There is room, but not for all the data; or the end became ready meanwhile.
@@ -157,7 +157,7 @@ def eventfd_write(fd: int, value: int) -> None:
         _original.eventfd_write(fd, value)
         return
     give_way()
-    if value == 1 and ready_for(fd, POLLOUT):
+    if value == 1 and poll_fd(fd, POLLOUT):
         # eventfd(2): if it is writable, 1 can be added without a wait.
         _original.eventfd_write(fd, value)
         return
@@ -166,13 +166,13 @@ def eventfd_write(fd: int, value: int) -> None:
 
 def _wait_for_room(fd: int) -> None:
     # A writable eventfd has room for 1. There is no event for more room.
-    if ready_for(fd, POLLOUT):
+    if poll_fd(fd, POLLOUT):
         sleep(_PAUSE)
     else:
         park_on_fd(fd, WRITE, None)
 
 
 # The functions that patching replaces in `os`.
-FUNCTIONS: dict[str, Any] = standing(
+FUNCTIONS: dict[str, Any] = supported(
     os, eventfd_read=eventfd_read, eventfd_write=eventfd_write, sendfile=sendfile, splice=splice
 )

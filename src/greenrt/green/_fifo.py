@@ -11,12 +11,12 @@ from stat import S_ISCHR, S_ISFIFO
 
 from greenrt import _original
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import give_way, poll_fd
 from greenrt._hub.sleep import sleep
 from greenrt._native.nowait import has_writer
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
-from greenrt.green._fds import without_bool
+from greenrt.green._fds import POLLIN, without_bool
 
 __all__ = ["FUNCTIONS", "open", "open_for_file", "waits"]
 
@@ -26,7 +26,6 @@ _NEW: int = os.O_CREAT | os.O_EXCL
 _NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
 _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 
-_POLLIN = 1
 # The major number of /dev/null and similar devices (Linux's Documentation/admin-guide/devices.txt).
 _MEMORY_DEVICES = 1
 _SHORTEST_PAUSE = 0.001
@@ -96,14 +95,12 @@ def _open_fifo(path: Any, flags: int, mode: int, dir_fd: int | None) -> int:
 
 
 def _wait_for_writer(fd: int) -> None:
-    poller = _original.poll()
-    poller.register(fd, _POLLIN)
     # `has_writer` copies data into this pipe.
     ends = os.pipe()
     pause = _SHORTEST_PAUSE
     try:
         # POLLIN or POLLHUP: a writer has opened the FIFO, and may have closed it again.
-        while not poller.poll(0) and not has_writer(fd, ends[1]):
+        while not poll_fd(fd, POLLIN) and not has_writer(fd, ends[1]):
             sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
     finally:

@@ -14,7 +14,7 @@ from greenrt._native.helper import admit_signals, start_helper
 from greenrt._native.switch import is_finalizing
 from greenrt._render import render
 from greenrt._typing import Any
-from greenrt.green._twin import standing
+from greenrt.green._twin import supported
 from greenrt.green.thread import system_name
 
 __all__ = ["FUNCTIONS"]
@@ -101,7 +101,7 @@ def run_string(*args: Any, **kwargs: Any) -> Any:
 
 
 # The functions that patching replaces in `_interpreters`: they create or destroy an interpreter, or run code in it.
-FUNCTIONS: dict[str, Any] = standing(
+FUNCTIONS: dict[str, Any] = supported(
     _original.interpreters,
     create=create,
     destroy=destroy,

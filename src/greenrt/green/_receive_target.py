@@ -20,13 +20,13 @@ from errno import EAGAIN, EBADF
 
 from greenrt import _original
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import give_way, park_on_fds
+from greenrt._hub.fd_wait import give_way, park_on_fds, poll_fd
 from greenrt._hub.sleep import sleep
 from greenrt._loop.callback import READ, URGENT
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
-from greenrt.green._fds import POLLIN, ready_for
+from greenrt.green._fds import POLLIN, POLLPRI, POLLRDHUP
 from greenrt.green._socket_options import low_mark, special, time_limit
 from greenrt.green._socket_waits import DONTWAIT, NEVER_WAIT_TO_READ, family_of, type_of, wait_for
 
@@ -39,8 +39,6 @@ _UNIX: int = getattr(_socket, "AF_UNIX", -1)
 _PASS_CREDENTIALS: int = getattr(_socket, "SO_PASSCRED", -1)
 # The space for the ancillary data that a UNIX socket with SO_PASSCRED always receives; a struct ucred.
 _ROOM_FOR_CREDENTIALS = _socket.CMSG_SPACE(12)
-_POLLPRI = 2
-_POLLRDHUP = 0x2000
 # From Linux's asm-generic/sockios.h.
 _SIOCATMARK = 0x8905
 _INT = struct.Struct("@i")
@@ -83,7 +81,7 @@ def prepare(sock: Any, size: Any, flags: Any) -> int:
 def _wait_for_low_mark(sock: Any) -> None:
     """Wait as CPython does before it reads a socket with a timeout: until poll(2) finds the socket readable."""
     deadline = 0.0
-    while not ready_for(descriptor(sock), POLLIN):
+    while not poll_fd(descriptor(sock), POLLIN):
         deadline = wait_for(sock, READ, deadline, 0)
 
 
@@ -108,7 +106,7 @@ def _wait_for_amount(sock: Any, target: int) -> None:
 
 def _has_ended(sock: Any, amount: int) -> bool:
     """Return whether nothing follows the `amount` available bytes: there is an end, an error or urgent data."""
-    found = ready_for(descriptor(sock), POLLIN | _POLLPRI | _POLLRDHUP)
+    found = poll_fd(descriptor(sock), POLLIN | POLLPRI | POLLRDHUP)
     return bool(found & ~POLLIN) and _amount(sock) == amount
 
 
@@ -185,7 +183,7 @@ def _wait_for_more(sock: Any, deadline: float) -> tuple[float, bool]:
         amount = _amount(sock)
         if amount > 0:
             return deadline, True
-        if amount == 0 and ready_for(descriptor(sock), POLLIN):
+        if amount == 0 and poll_fd(descriptor(sock), POLLIN):
             # An end or an error, unless data has arrived since.
             return deadline, _amount(sock) > 0
         deadline = _wait_for_event(sock, deadline)

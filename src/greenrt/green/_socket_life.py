@@ -11,14 +11,14 @@ import os
 from contextlib import suppress
 
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import forget_fd, give_way
+from greenrt._hub.fd_wait import forget_fd, give_way, poll_fd
 from greenrt._hub.sleep import sleep
 from greenrt._loop.callback import READ, WRITE
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import _socket_options
-from greenrt.green._fds import POLLOUT, ready_for
+from greenrt.green._fds import POLLERR, POLLHUP, POLLOUT
 from greenrt.green._socket_io import resolved
 from greenrt.green._socket_waits import family_of, wait_for
 
@@ -30,7 +30,6 @@ _TIMED_OUT = -1
 _INTERNET = (_socket.AF_INET, _socket.AF_INET6)
 # CPython 3.12 has the constant for MPTCP, which Linux has since 5.6.
 _TCP = (0, _socket.IPPROTO_TCP, getattr(_socket, "IPPROTO_MPTCP", 262))
-_POLLERR_OR_HUP = 8 | 16
 _TCP_INFO: int = getattr(_socket, "TCP_INFO", -1)
 # The offset of tcpi_bytes_acked in the kernel's struct tcp_info. Kernels before 4.1 return a shorter struct.
 _BYTES_ACKED = slice(120, 128)
@@ -123,10 +122,10 @@ def _outcome_of_connect(sock: Any) -> int:
     This is the result of the handshake. An error of the established connection stays in the socket, for the first
     call after `connect`. (SO_ERROR reports both kinds of errors, and clears them.)
     """
-    found = ready_for(descriptor(sock), POLLOUT)
+    found = poll_fd(descriptor(sock), POLLOUT)
     if not found:
         return errno.EINPROGRESS
-    if not found & _POLLERR_OR_HUP or _was_established(sock):
+    if not found & (POLLERR | POLLHUP) or _was_established(sock):
         return 0
     return sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # type: ignore[no-any-return]
 

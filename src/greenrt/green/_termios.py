@@ -14,7 +14,7 @@ from greenrt._hub.sleep import sleep
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fds import without_bool
-from greenrt.green._twin import standing
+from greenrt.green._twin import supported
 
 __all__ = ["FUNCTIONS"]
 
@@ -82,4 +82,4 @@ def _unsent(fd: Any) -> int:
 
 
 # The functions that patching replaces in `termios`.
-FUNCTIONS: dict[str, Any] = standing(_stdlib, tcdrain=tcdrain, tcsendbreak=tcsendbreak, tcsetattr=tcsetattr)
+FUNCTIONS: dict[str, Any] = supported(_stdlib, tcdrain=tcdrain, tcsendbreak=tcsendbreak, tcsetattr=tcsetattr)

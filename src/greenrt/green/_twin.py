@@ -1,15 +1,34 @@
-"""Helpers of the twins: the functions that this Python has, and CPython's Python functions over a twin's globals."""
+"""Helpers of the twins: the names of this Python's modules, and CPython's Python functions over a twin's globals."""
 
-from types import FunctionType
+from types import FunctionType, ModuleType
 
 from greenrt._typing import Any
 
-__all__ = ["rebound", "standing"]
+__all__ = ["public_names", "rebound", "supported"]
 
 
-def standing(owner: Any, **functions: Any) -> dict[str, Any]:
+def supported(owner: Any, **functions: Any) -> dict[str, Any]:
     """Return the `functions`, by name, that the standard module or class `owner` has in this Python."""
     return {name: function for name, function in functions.items() if hasattr(owner, name)}
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """Return the public names of a standard module: its ``__all__``, or without one the names that it defines.
+
+    A module without ``__all__`` also has names that it only imports, such as `os` in `ssl`. These are left out.
+    """
+    exported: list[str] | None = getattr(module, "__all__", None)
+    if exported is not None:
+        return list(exported)
+    # Many modules are Python code over a C module whose name begins with an underscore. OSError has other names.
+    homes = {None, "builtins", module.__name__, f"_{module.__name__}"}
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and not isinstance(value, ModuleType)
+        and getattr(value, "__module__", None) in homes
+    ]
 
 
 def rebound(function: Any, namespace: dict[str, Any]) -> Any:

@@ -8,8 +8,9 @@ from os import *  # noqa: F403
 
 from greenrt._typing import Any
 from greenrt.green import _children, _fd_io, _fd_transfer, _fifo
+from greenrt.green._twin import public_names
 
-__all__ = list(_stdlib.__all__)
+__all__ = public_names(_stdlib)
 
 # The functions that patching replaces in the standard module's dict.
 FUNCTIONS: dict[str, Any] = {

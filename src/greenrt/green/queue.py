@@ -7,6 +7,7 @@ from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green import threading as _threading
 from greenrt.green._queue_calls import METHODS, SIMPLE_METHODS
+from greenrt.green._twin import public_names
 from greenrt.sync.queue import SimpleQueue as _SimpleQueue
 
 _module: Any = _original.private_module("queue")
@@ -19,7 +20,7 @@ if hasattr(_stdlib, "ShutDown"):
 for _name, _method in METHODS.items():
     setattr(_module.Queue, _name, _method)
 
-__all__ = list(_stdlib.__all__)
+__all__ = public_names(_stdlib)
 
 globals().update({name: getattr(_module, name) for name in __all__})
 
@@ -50,7 +51,7 @@ SimpleQueue.__doc__ = _stdlib.SimpleQueue.__doc__
 FUNCTIONS: dict[str, Any] = {"SimpleQueue": SimpleQueue}
 
 
-def settle(module: Any) -> None:
+def renew_c_module(module: Any) -> None:
     """Set the cooperative SimpleQueue and its exception in a copy of the C module `_queue`."""
     module.SimpleQueue = SimpleQueue
     module.Empty = _stdlib.Empty

@@ -15,26 +15,22 @@ from select import *  # noqa: F403
 from greenrt import _original
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import give_way, park_on_fd, park_on_fds
+from greenrt._loop.callback import READ, URGENT, WRITE
+from greenrt._loop.fd_table import FRANK
 from greenrt._native.thread import monotonic
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
-from greenrt.green._fds import WARNS, without_bool
+from greenrt.green._fds import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, WARNS, without_bool
+from greenrt.green._twin import public_names
 
-__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
+__all__ = public_names(_stdlib)
 
-_READ = 1
-_WRITE = 2
-_URGENT = 32
 # poll(2) takes a C int of milliseconds.
 _LONGEST = 2**31 - 1
-# Errors and hang-ups, which poll(2) always reports.
-_HANGUP = 16
-
-_POLLIN, _POLLPRI, _POLLOUT, _POLLERR, _POLLHUP, _POLLNVAL = 1, 2, 4, 8, 16, 32
 
 # The events of select(2) as events of poll(2).
-_READABLE = _POLLIN | _POLLHUP | _POLLERR
-_WRITABLE = _POLLOUT | _POLLERR
+_READABLE = POLLIN | POLLHUP | POLLERR
+_WRITABLE = POLLOUT | POLLERR
 
 # `int | float` would create a new object for each call.
 _NUMBERS = (int, float)
@@ -112,7 +108,7 @@ def _select_by_poll(
 ) -> tuple[list[Any], list[Any], list[Any]]:
     numbered = []
     masks: dict[int, int] = {}
-    for things, mask in zip(lists, (_POLLIN, _POLLOUT, _POLLPRI), strict=True):
+    for things, mask in zip(lists, (POLLIN, POLLOUT, POLLPRI), strict=True):
         numbers = [(thing, _number(thing)) for thing in things]
         numbered.append(numbers)
         for _, number in numbers:
@@ -121,10 +117,10 @@ def _select_by_poll(
     for number, mask in masks.items():
         poller.register(number, mask)
     ready = dict(poller.poll(milliseconds))
-    if any(mask & _POLLNVAL for mask in ready.values()):
+    if any(mask & POLLNVAL for mask in ready.values()):
         raise OSError(9, "Bad file descriptor")
     found = []
-    for numbers, wanted in zip(numbered, (_READABLE, _WRITABLE, _POLLPRI), strict=True):
+    for numbers, wanted in zip(numbered, (_READABLE, _WRITABLE, POLLPRI), strict=True):
         found.append([thing for thing, number in numbers if ready.get(number, 0) & wanted])
     return (found[0], found[1], found[2])
 
@@ -157,7 +153,7 @@ class _Poll:
         """Refuse to be pickled or copied, as the standard type does."""
         raise TypeError("cannot pickle 'select.poll' object")
 
-    def register(self, fd: Any, eventmask: int = _POLLIN | _POLLPRI | _POLLOUT) -> None:
+    def register(self, fd: Any, eventmask: int = POLLIN | POLLPRI | POLLOUT) -> None:
         """Add `fd` with the events `eventmask`, or change its events."""
         number = _number(fd)
         self._native.register(number, eventmask)
@@ -206,11 +202,12 @@ class _Poll:
 
 
 def _events(mask: int) -> int:
+    # With FRANK: poll(2) always reports errors and hang-ups.
     return (
-        _HANGUP
-        | (_READ if mask & _POLLIN else 0)
-        | (_WRITE if mask & _POLLOUT else 0)
-        | (_URGENT if mask & _POLLPRI else 0)
+        FRANK
+        | (READ if mask & POLLIN else 0)
+        | (WRITE if mask & POLLOUT else 0)
+        | (URGENT if mask & POLLPRI else 0)
     )
 
 
@@ -242,7 +239,7 @@ if hasattr(_stdlib, "epoll"):
             if left is not None and left <= 0:
                 return ready
             # An epoll instance is a file. It is readable while a descriptor in it is ready.
-            park_on_fd(self.fileno(), _READ, left)
+            park_on_fd(self.fileno(), READ, left)
 
     class epoll:
         """`select.epoll` with a `poll` that suspends only the greenlet. Like that type, it has no subclasses."""

@@ -8,8 +8,9 @@ from selectors import *  # noqa: F403
 
 from greenrt._typing import Any
 from greenrt.green import select as _select
+from greenrt.green._twin import public_names
 
-__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
+__all__ = public_names(_stdlib)
 
 
 class SelectSelector(_stdlib.SelectSelector):

@@ -25,9 +25,9 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green._signal_handlers import getsignal, pthread_kill, raise_signal, set_wakeup_fd, signal
 from greenrt.green._signal_mask import pthread_sigmask
-from greenrt.green._twin import standing
+from greenrt.green._twin import public_names, supported
 
-__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
+__all__ = public_names(_stdlib)
 
 # The longest pause between two checks without signalfd (seconds).
 _INTERVAL = 0.02
@@ -106,7 +106,7 @@ def _take(signals: list[int], deadline: float | None) -> Any:
 
 
 # The functions that patching replaces in the standard module's dict.
-FUNCTIONS: dict[str, Any] = standing(
+FUNCTIONS: dict[str, Any] = supported(
     _stdlib,
     getsignal=getsignal,
     pause=pause,

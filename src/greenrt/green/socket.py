@@ -14,9 +14,9 @@ from socket import *  # noqa: F403
 from greenrt._hub.fd_wait import forget_fd, new_fd
 from greenrt._typing import Any
 from greenrt.green import _socket_io, _socket_life, _socket_names, _socket_options, _socket_waits
-from greenrt.green._twin import rebound
+from greenrt.green._twin import public_names, rebound
 
-__all__ = list(_stdlib.__all__)
+__all__ = public_names(_stdlib)
 
 _StdlibSocket = _stdlib.socket
 _stdlib_init = _StdlibSocket.__init__

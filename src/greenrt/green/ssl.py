@@ -13,9 +13,9 @@ from ssl import *  # noqa: F403
 from greenrt._typing import Any
 from greenrt.green import socket as _green_socket
 from greenrt.green._ssl_socket import METHODS
-from greenrt.green._twin import rebound
+from greenrt.green._twin import public_names, rebound
 
-__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
+__all__ = public_names(_stdlib)
 
 
 class SSLSocket(_stdlib.SSLSocket, _green_socket.socket):

@@ -19,9 +19,9 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import _file_objects, os, selectors, time  # noqa: F401
 from greenrt.green._children import park_until_exit
-from greenrt.green._twin import rebound, standing
+from greenrt.green._twin import public_names, rebound, supported
 
-__all__ = list(_stdlib.__all__)
+__all__ = public_names(_stdlib)
 
 # Further names that CPython's code looks up.
 _PopenSelector = selectors.PollSelector
@@ -78,7 +78,7 @@ def poll(self: Any) -> int | None:
 
 
 # Patching sets these methods on the standard class; the class below has them too.
-METHODS: dict[str, Any] = standing(_stdlib.Popen, _wait=_wait, _wait_pidfd=_wait_pidfd, poll=poll)
+METHODS: dict[str, Any] = supported(_stdlib.Popen, _wait=_wait, _wait_pidfd=_wait_pidfd, poll=poll)
 
 # Names that patching binds in the standard module only.
 NAMES: dict[str, Any] = {"io": io}

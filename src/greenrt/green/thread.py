@@ -32,11 +32,12 @@ from greenrt._native.switch import current_or_last
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any, Self
 from greenrt.green._thread_end import Sentinel, at_native_end, poll_until
+from greenrt.green._twin import public_names
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
 from greenrt.sync.lock import RLock as _GreenRLock
 
-__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
+__all__ = public_names(_stdlib)
 
 
 class lock(Lock):

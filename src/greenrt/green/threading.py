@@ -38,12 +38,12 @@ HANDLE: Any = next(
 )
 
 
-def beneath(module: Any) -> dict[str, Any]:
+def replacements(module: Any) -> dict[str, Any]:
     """Return the objects of green threads that replace those of `_thread` in a `threading` module, by their names."""
     return {name: getattr(thread, what) for name, what in _BENEATH.items() if hasattr(module, name)}
 
 
-def settle(module: Any) -> None:
+def renew_module(module: Any) -> None:
     """Renew the objects that a `threading` module has created from `_thread` before its names were replaced."""
     _renew_module_locks(module)
     _renew_threads(module)
@@ -108,10 +108,10 @@ def _renew_sentinel(module: Any, known: Any, is_main: bool) -> None:
             module._shutdown_locks.add(made)
 
 
-for _name, _made in beneath(_module).items():
+for _name, _made in replacements(_module).items():
     setattr(_module, _name, _made)
 del _name, _made
-settle(_module)
+renew_module(_module)
 
 __all__ = list(_module.__all__)
 

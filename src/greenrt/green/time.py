@@ -16,7 +16,7 @@ from time import *  # noqa: F403
 from greenrt import _original
 from greenrt._hub.sleep import sleep as _sleep
 from greenrt._typing import Any
-from greenrt.green._twin import standing
+from greenrt.green._twin import public_names, supported
 from greenrt.green.thread import native_ident
 
 # CPython represents time by 64 bits of nanoseconds.
@@ -28,7 +28,7 @@ _NUMBERS = (int, float)
 # CPython accepts decimals and fractions too.
 _TAKES_REAL_NUMBERS = sys.version_info >= (3, 15)
 
-__all__ = [name for name in dir(_stdlib) if not name.startswith("_")]
+__all__ = public_names(_stdlib)
 
 
 def sleep(seconds: Any, /) -> None:
@@ -66,4 +66,4 @@ def pthread_getcpuclockid(thread_id: Any, /) -> int:
 
 
 # The functions that patching replaces in the standard module's dict.
-FUNCTIONS: dict[str, Any] = standing(_stdlib, sleep=sleep, pthread_getcpuclockid=pthread_getcpuclockid)
+FUNCTIONS: dict[str, Any] = supported(_stdlib, sleep=sleep, pthread_getcpuclockid=pthread_getcpuclockid)
