@@ -1,4 +1,4 @@
-"""A name server for each test, and a stub that asks it."""
+"""Fixtures: a name server for each test, and a stub that queries it."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 def configuration(server: FakeServer) -> SimpleNamespace:
-    """What Stub.configure takes; tries are short."""
+    """The attributes that Stub.configure reads, with short attempts."""
     return SimpleNamespace(servers=[server.server], timeout=0.5, attempts=2, rotate=False, use_vc=False)
 
 

@@ -1,4 +1,4 @@
-"""What greenrt's resolver and the C library are asked, and with which files: see glibc_oracle."""
+"""The calls that greenrt's resolver and the C library get, and the files for them: see glibc_oracle."""
 
 import itertools
 import socket
@@ -44,7 +44,7 @@ Case = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Scenario:
-    """What to ask (function and arguments), files of /etc that are not as usual, addresses beside the loopback."""
+    """The calls (function and arguments), unusual files of /etc, and addresses besides the loopback address."""
 
     cases: list[Case]
     files: dict[str, str | bytes] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Scenario:
 
 STALE = "the C library sets no h_errno for files, so the standard library reports that of an earlier call"
 HOSTILE = "an answer that makes no sense is no answer, and forged ones are seen by the case of their letters"
-# Host: why greenrt differs.
+# Host: why greenrt differs deliberately.
 DELIBERATE: dict[Any, str] = {
     "::": STALE,
     "localhost by address": STALE,
@@ -176,7 +176,7 @@ BY_ADDRESS: list[Case] = [
         for flags in (0, socket.NI_NAMEREQD, socket.NI_NUMERICHOST, socket.NI_NUMERICSERV, socket.NI_DGRAM)
     ),
 ]
-# Odd files, and names to try.
+# Unusual files, and names to look up.
 FEW = infos(["localhost", "four.test", "both", "nope"])
 NOISE = bytes(range(256)) * 40 + b"\nhosts\nhosts:\nnameserver\n\0\xff"
 
@@ -248,7 +248,7 @@ SCENARIOS: dict[str, Scenario] = {
         },
     ),
     "noise in hosts": Scenario(FEW, {**FILES_ONLY, "hosts": NOISE + HOSTS.encode()}),
-    # A line without sources, and some malformed ones, crash the C library.
+    # A line without sources, and some malformed lines, crash the C library.
     "noise in nsswitch.conf": Scenario(FEW, {"nsswitch.conf": NOISE.replace(b"hosts:", b"hosts : files")}),
     "no colon in nsswitch.conf": Scenario(FEW, {"nsswitch.conf": "hosts files\n"}),
     "noise in resolv.conf": Scenario([*FEW, *infos(["www.test"])], {"resolv.conf": NOISE + RESOLV.encode()}),

@@ -1,4 +1,4 @@
-"""Compares greenrt's resolver with the C library's, in a network and file system of its own.
+"""Compare greenrt's resolver with the C library's, in a network and a file system of its own.
 
     unshare -mn python tests/dns/glibc_oracle.py SCENARIO DIRECTORY     # a line for each difference, then the counts
 
@@ -27,7 +27,7 @@ SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
 
 
 def prepare(scenario: Scenario, directory: Path) -> None:
-    """Make this process's network and its /etc, whose files are in `directory`."""
+    """Set up this process's network and its /etc, with the files in `directory`."""
     run("mount", "--make-rprivate", "/")
     usual = {"hosts": HOSTS, "resolv.conf": RESOLV, "nsswitch.conf": NSSWITCH, "host.conf": "multi on\n"}
     for name, content in {**usual, "gai.conf": "", **scenario.files}.items():
@@ -53,7 +53,7 @@ def up(interface: bytes) -> None:
 
 
 def outcome(functions: Any, case: Case) -> str:
-    """Return what a call returns or raises, as text."""
+    """Return the result or the error of a call, as text."""
     try:
         return repr(getattr(functions, case[0])(*case[1:]))
     except (OSError, ValueError, TypeError, OverflowError) as error:
@@ -72,7 +72,7 @@ def main() -> None:
     """Run one scenario."""
     scenario = SCENARIOS[sys.argv[1]]
     prepare(scenario, Path(sys.argv[2]))
-    # So that the records of each answer are in the same order.
+    # The records of each answer must have a fixed order.
     dns.rdataset.random.shuffle = lambda records: None  # type: ignore[attr-defined]
     assert dns.rdataset.random is random  # type: ignore[attr-defined]
     counts = {"cases": 0, "differences": 0, "deliberate": 0}

@@ -1,4 +1,4 @@
-"""Which resolver is chosen, what of greenrt's own is left to the C library, and what is asked one by one."""
+"""The choice of a resolver, the lookups that the C library does for greenrt's own, and queries one by one."""
 
 import socket
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ AI_IDN, NI_NOFQDN = 0x40, 4
 
 @pytest.fixture
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory whose files stand for those of /etc."""
+    """A directory with files that replace those of /etc."""
     monkeypatch.setattr(nsswitch.nsswitch, "path", str(tmp_path / "nsswitch.conf"))
     monkeypatch.setattr(resolvconf.resolv_conf, "path", str(tmp_path / "resolv.conf"))
     return tmp_path
 
 
 def was_left(resolver: type[AresResolver], function: str, *arguments: Any) -> bool:
-    """Tell whether the C library was asked for what the arguments say."""
+    """Return whether the C library did the lookup."""
     said: list[str] = []
     made = resolver(trace=said.append)
     try:
@@ -96,7 +96,7 @@ def test_an_unknown_name_in_the_environment_is_refused_by_patching_and_by_the_fi
 def test_auto_leaves_other_sources_to_the_c_library(etc: Path, line: str, left: bool) -> None:
     (etc / "nsswitch.conf").write_text(line + "\n")
     assert was_left(AutoResolver, "gethostbyname", "localhost") is left
-    # Asked at each call.
+    # nsswitch.conf is checked at each call.
     (etc / "nsswitch.conf").write_text("hosts: files\n")
     assert was_left(AutoResolver, "gethostbyname", "localhost") is False
 
@@ -112,13 +112,13 @@ def test_what_is_rare_is_left_to_the_c_library(etc: Path, monkeypatch: pytest.Mo
     (etc / "nsswitch.conf").write_text("hosts: files dns\nservices: nis files\n")
     assert was_left(AresResolver, "getaddrinfo", "localhost", "http") is True
     assert was_left(AresResolver, "getaddrinfo", "localhost", 80) is False
-    # Aliases of the user's own, for names without a dot (hostname(7)).
+    # The user may have aliases for names without a dot (hostname(7)).
     monkeypatch.setenv("HOSTALIASES", str(etc / "none"))
     assert was_left(AresResolver, "getaddrinfo", "localhost", 80) is True
 
 
 def test_names_have_threads_of_their_own() -> None:
-    """Slow names take no threads away from other calls."""
+    """Slow lookups occupy no threads that other calls need."""
     pool = greenrt.get_hub().threadpool
     resolver = ThreadResolver()
     try:
@@ -129,7 +129,7 @@ def test_names_have_threads_of_their_own() -> None:
 
 
 class Recording:
-    """A stub that notes what is asked, and what is waited for."""
+    """A stub that records queries and waits."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []

@@ -1,4 +1,4 @@
-"""A file is read again when it has changed, and counts as empty when it cannot be read."""
+"""A configuration file is read again after a change, and counts as empty if it cannot be read."""
 
 import os
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_what_is_no_file_counts_as_empty(tmp_path: Path, kind: str) -> None:
     elif kind == "device":
         path.symlink_to("/dev/zero")
     elif kind == "unreadable":
-        # Such a file can be opened by anybody, but its first byte cannot be read.
+        # Every user may open such a file, but its first byte cannot be read.
         path.symlink_to("/proc/self/mem")
     assert Reloaded(str(path), bytes).get() == b""
 

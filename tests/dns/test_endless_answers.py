@@ -1,4 +1,4 @@
-"""Servers that never stop sending: the process reads a bounded amount, and the server counts as failed."""
+"""Servers that never stop sending: the process reads a limited amount, and the server counts as failed."""
 
 import contextlib
 import os
@@ -15,13 +15,13 @@ from greenrt.dns import read_budget, udp
 from greenrt.dns.answer import Malformed, ResolverError, ServFail, TimedOut
 from greenrt.dns.stub import Stub
 
-# What a lookup may cost (seconds of processor time). Reading all that a server sends takes the whole time limit.
+# How much processor time a lookup may use (seconds). Reading everything would take the whole time limit.
 COST = 0.25
 
 
 @pytest.fixture
 def one_try(stub: Stub, configuration: SimpleNamespace) -> Stub:
-    """The stub asks a server once, for half a second."""
+    """Let the stub query a server once, for half a second."""
     configuration.timeout, configuration.attempts = 0.5, 1
     stub.configure(configuration)
     return stub
@@ -29,7 +29,7 @@ def one_try(stub: Stub, configuration: SimpleNamespace) -> Stub:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What each read of a socket by c-ares finds: the sizes in bytes."""
+    """The sizes (bytes) of the data that each read of a socket by c-ares finds."""
     found = []
     original = read_budget.ReadBudget.spend
 
@@ -44,7 +44,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def sockets() -> set[int]:
-    """Return the numbers of this process's sockets."""
+    """Return the descriptors of this process's sockets."""
     found = set()
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):
@@ -56,12 +56,12 @@ def sockets() -> set[int]:
 @pytest.mark.parametrize("verb", ["endless", "zeros", "halftcp"])
 @pytest.mark.parametrize("rtype", ["A", "MX"])
 def test_a_stream_without_end(one_try: Stub, reads: list[int], verb: str, rtype: str) -> None:
-    """c-ares 1.34 reads on for as long as its buffer fills, and keeps a connection that ends within a message."""
+    """c-ares 1.34 continues to read while its buffer fills, and keeps a connection that ends within a message."""
     spent = time.thread_time()
     with pytest.raises((TimedOut, ServFail, Malformed)):
         one_try.query(f"{verb}.test", rtype)
     assert time.thread_time() - spent < COST
-    # The sockets of the UDP question and of the stream; every read of the stream costs at least a byte.
+    # There are the sockets of the UDP query and of the stream. Every read of the stream costs at least one byte.
     assert sum(reads) <= read_budget.MAX_STREAM_BYTES + 65536 * 2
     assert len(reads) <= read_budget.MAX_STREAM_READS + 10
 
@@ -103,7 +103,7 @@ def test_each_answer_refills_the_budget_of_its_connection(
     configuration.use_vc = True
     configuration.timeout = 10.0
     stub.configure(configuration)
-    # The connection stays open for as long as a question is.
+    # The connection stays open while a query is in flight.
     held = stub.submit("drop.test", "A")
     for _ in range(50):
         assert len(stub.query("oversize.test", "AAAA").records) == 200
@@ -116,7 +116,7 @@ def test_each_answer_refills_the_budget_of_its_connection(
 def test_a_storm_of_datagrams_makes_the_stub_ask_over_tcp(
     one_try: Stub, server: FakeServer, rtype: str
 ) -> None:
-    """An answer over TCP cannot be forged by a host that does not see the connection."""
+    """A host that does not see the connection cannot forge an answer over TCP."""
     spent = time.thread_time()
     if rtype == "A":
         assert one_try.query("storm.test", "A").records == [address_of("storm.test")]
@@ -141,7 +141,7 @@ def test_a_storm_of_datagrams_ends_a_question_to_one_server_only(
 def test_a_storm_of_failures_from_a_server_that_was_asked_before(
     stub: Stub, configuration: SimpleNamespace
 ) -> None:
-    """Its answers are not those that the exchange waits for; their number is bounded all the same."""
+    """The exchange does not wait for these datagrams, but their number is limited too."""
     with FakeServer() as hostile, FakeServer() as slow:
         hostile.fault = "refused"
         hostile.mangle = lambda reply, random: [reply] * (3 * udp.MAX_UNUSABLE)

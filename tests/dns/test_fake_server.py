@@ -1,4 +1,4 @@
-"""The fake DNS server does what its verbs say: asked by dnspython, which is no relation of the code under test."""
+"""The fake DNS server implements its verbs. dnspython, which shares no code with greenrt, queries it."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the C library cannot show: hosts and files of our own making."""
+"""Cases that the C library cannot show: hosts and files made for the test."""
 
 import _socket
 import socket
@@ -37,7 +37,7 @@ class Known:
 
 @pytest.fixture
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory whose files stand for those of /etc."""
+    """A directory with files that replace those of /etc."""
     for file, name in ((hosts.hosts, "hosts"), (nsswitch.nsswitch, "nsswitch.conf")):
         monkeypatch.setattr(file, "path", str(tmp_path / name))
     return tmp_path
@@ -91,7 +91,7 @@ def test_failures(etc: Path, failure: Failure, code: int) -> None:
     with pytest.raises(socket.gaierror) as raised:
         resolver.getaddrinfo("name", 80)
     with pytest.raises(socket.gaierror) as native:
-        # The same text as the standard library's.
+        # The text is that of the standard library.
         raise socket.gaierror(code, raised.value.strerror)
     assert raised.value.args == native.value.args
     with pytest.raises(socket.herror) as by_address:
@@ -185,7 +185,7 @@ def test_a_host_of_a_wrong_type(host: object) -> None:
     ids=lambda arguments: repr(arguments)[:40],
 )
 def test_malformed_arguments_are_refused_as_by_the_c_library(arguments: tuple[Any, ...]) -> None:
-    """No name server is asked about them; those whose names it could be asked about have bad hints."""
+    """They cause no query to a name server. Names that could be queried have invalid hints instead."""
     dns = Known(Failure())
     with pytest.raises((OSError, TypeError, ValueError, OverflowError)) as ours:
         GlibcResolver({"dns": dns}).getaddrinfo(*arguments)

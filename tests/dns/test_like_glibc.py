@@ -1,4 +1,4 @@
-"""greenrt's resolver answers as the C library: the same files, the same name server, the same results and errors."""
+"""greenrt's resolver has the results and errors of the C library, with the same files and the same name server."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ ORACLE = Path(__file__).with_name("glibc_oracle.py")
 
 @cache
 def unshare() -> list[str]:
-    """Return the command that gives a program its own mounts and network, [] where that is not allowed."""
+    """Return the command that gives a program its own mounts and network; [] if that is not allowed."""
     for command in (["unshare", "-mn"], ["unshare", "-Urmn"]):
         try:
             done = subprocess.run([*command, "mount", "--make-rprivate", "/"], capture_output=True)

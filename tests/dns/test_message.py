@@ -1,4 +1,4 @@
-"""DNS messages: what is sent, what counts as its answer, and that no answer can do harm."""
+"""DNS messages: queries, the datagrams that answer them, and hostile answers."""
 
 import random
 import time
@@ -9,7 +9,7 @@ import pytest
 from greenrt.dns.message import BadMessage, Question
 
 HEADER = b"\x81\x80\0\1\0\1\0\0\0\0"
-# An A record of the name that was asked for.
+# An A record of the queried name.
 ADDRESS = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
 
 
@@ -65,16 +65,16 @@ def test_what_is_an_answer() -> None:
         b"",
         ADDRESS[:-1],
         ADDRESS[:-6],
-        # Two bytes for an IPv4 address, four for an IPv6 one.
+        # Two bytes for an IPv4 address, and four for an IPv6 address.
         b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\2\xc0\0",
         b"\xc0\x0c\0\x1c\0\1\0\0\0\x3c\0\4\xc0\0\2\1",
-        # Pointers to themselves, forwards, and in a circle; a label of an unknown kind.
+        # Pointers to themselves, forwards and in a circle; a label of an unknown kind.
         b"\xc0\x18" + ADDRESS[2:],
         b"\xc0\xff" + ADDRESS[2:],
         b"\1a\xc0\x18" + ADDRESS[2:],
         b"\x80a\0" + ADDRESS[2:],
         b"\x40a\0" + ADDRESS[2:],
-        # A name that is too long, and one that ends elsewhere than its record.
+        # A name that is too long, and a name that ends elsewhere than its record.
         b"\x3f" * 300 + b"\0" + ADDRESS[2:],
         b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\2\1a\0\0",
         b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1a\0\0",
@@ -88,7 +88,7 @@ def test_damaged_answers(answer: bytes) -> None:
 
 def test_odd_but_whole_answers() -> None:
     question = Question("a.test", 1)
-    # The time to live is no number; another class; a name with a dot, a blank and a byte that is not ASCII in it.
+    # An invalid time to live; another class; a name with a dot, a blank and a byte that is not ASCII.
     assert question.records(reply_to(question, ADDRESS[:6] + b"\x80" + ADDRESS[7:])) == [
         ("a.test", 1, 0, "192.0.2.1")
     ]
@@ -99,7 +99,7 @@ def test_odd_but_whole_answers() -> None:
 
 
 def test_any_answer_is_read_or_refused() -> None:
-    """Of random and of damaged messages nothing but BadMessage comes, and soon."""
+    """Random and damaged messages raise BadMessage and no other error, and soon."""
     rng = random.Random(4)
     question = Question("a.b.c.test", 1)
     whole = reply_to(question, ADDRESS * 20, HEADER[:5] + b"\x14" + HEADER[6:])
@@ -119,7 +119,7 @@ def test_any_answer_is_read_or_refused() -> None:
 def _hostile(ladder: bytes, last: int) -> bytes:
     """Return the data of one record of an unread type that begins with `ladder`, and records that point into it.
 
-    ladder: the names. last: the place of the name that every owner points to.
+    ladder: the names. last: offset of the name that every owner points to.
     """
     head = b"\0\0\x10\0\1\0\0\0\0" + len(ladder).to_bytes(2, "big")
     owner = (0xC000 | last).to_bytes(2, "big")

@@ -1,4 +1,4 @@
-"""The files that say how names are looked up: what makes sense counts, the rest is skipped as by the C library."""
+"""The files that configure name lookups: valid lines count, and others are skipped as by the C library."""
 
 import random
 import socket
@@ -52,7 +52,7 @@ def test_resolv_conf() -> None:
 def test_a_line_of_resolv_conf(text: str, field: str, value: object) -> None:
     got = getattr(resolv(text), field)
     if "%" in text:
-        # With the name of the interface or its number, as the C library prints it.
+        # The C library prints the scope as the name of the interface or its number.
         assert got in (value, ("fe80::1%1",))
     else:
         assert got == value
@@ -227,7 +227,7 @@ def test_noise_is_no_error(seed: int) -> None:
     ids=lambda data: repr(data[:12]),
 )
 def test_long_files_are_read_soon(data: bytes) -> None:
-    """A long file takes a while, but not its length squared."""
+    """The time for a long file is not proportional to the square of its length."""
     started = time.monotonic()
     resolvconf.parse(data, {})
     for prefix in (b"", b"hosts:", b"hosts: x"):
@@ -266,7 +266,7 @@ def test_hosts_by_an_ipv4_mapped_address(counts: bool, name: str) -> None:
     assert found is not None
     assert found.canonical == name
     assert found.addresses == [(V6, mapped + b"\xc0\0\2\1")]
-    # The line of ::1 is one of 127.0.0.1, but none of ::ffff:127.0.0.1.
+    # The line of ::1 also counts for 127.0.0.1, but not for ::ffff:127.0.0.1.
     local = table.by_address(V6, mapped + b"\x7f\0\0\1", counts)
     assert (local.canonical if local else None) == ("local" if counts else None)
     assert table.by_address(V6, bytes(12) + b"\xc0\0\2\1", counts) is None
@@ -281,7 +281,7 @@ def test_a_new_address_is_known_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     told[0] = {b"two": place}
     assert interfaces.place_of(b"two") is place
     told[0] = {}
-    # Long enough ago.
+    # The time of the change must be long enough ago.
     monkeypatch.setattr(interfaces, "_latest", (-1e9, {b"two": place}))
     assert interfaces.place_of(b"two") is interfaces.NOWHERE
 

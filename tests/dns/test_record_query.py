@@ -1,4 +1,4 @@
-"""greenrt.dns.query: every type, search, addresses, IDNA; resolv.conf is read again when it changes."""
+"""greenrt.dns.query: every type, search lists, addresses, IDNA, and changes of resolv.conf."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ RECORDS = {
 
 READ = {
     "CNAME": ["alias.test"],
-    # The end that a name shares with the one asked for is spelled like that.
+    # If a name ends like the queried one, that end has the spelling of the query.
     "MX": [MX(10, "Mx.test"), MX(0, "")],
     "TXT": [TXT(b"a bc"), TXT(b"\0\xff")],
     "CAA": [CAA(128, "issue", "ca.test")],
@@ -45,7 +45,7 @@ READ = {
 
 @pytest.fixture
 def configured(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let /etc/resolv.conf be a text, with the test's server put in."""
+    """Replace /etc/resolv.conf by a text, with the address of the test's server."""
 
     def configure(text: str = "", at: FakeServer = server) -> None:
         conf = parse(text.encode(), {})

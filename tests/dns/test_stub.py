@@ -1,4 +1,4 @@
-"""The stub against a server with faults: what comes back, who is woken, and that nothing is left behind."""
+"""The stub with a faulty server: its results, the waiters that it wakes up, and no leaks."""
 
 import gc
 import os
@@ -104,7 +104,7 @@ def test_each_question_has_a_port_an_id_and_a_spelling_of_its_own(stub: Stub, se
     greenrt.joinall([greenrt.spawn(stub.query, name, "A") for name in names], raise_error=True)
     packets = list(server.packets)
     assert len({packet.source for packet in packets}) == 40
-    # 40 random ids of 16 bits: one time in a hundred, two are equal.
+    # 40 random ids of 16 bits: in one of a hundred cases, two are equal.
     assert len({packet.id for packet in packets}) > 35
     assert len({packet.name[:16] for packet in packets}) > 35
     assert all(packet.edns for packet in packets)
@@ -130,7 +130,7 @@ def test_the_second_server_is_asked_when_the_first_is_silent(
 def test_no_server_there(stub: Stub, configuration: SimpleNamespace) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
-        # It has its port, so the stub can't be given it and hear itself; what others send is refused.
+        # The test's socket has its port, so the stub cannot get that port and hear itself. Other senders are refused.
         sock.connect(("127.0.0.1", 9))
         with pytest.raises(ServFail, match="no name server could be reached"):
             stub.query("a.test", "A", servers=[f"127.0.0.1:{sock.getsockname()[1]}"])
@@ -241,7 +241,7 @@ def test_two_questions_at_once_by_one_greenlet(stub: Stub) -> None:
 def test_a_change_of_configuration_concerns_the_next_question(
     stub: Stub, configuration: SimpleNamespace
 ) -> None:
-    """libevent's resolver reads resolv.conf once: who changes it has to restart the program."""
+    """libevent's resolver reads resolv.conf once: a change requires a restart of the program."""
     with FakeServer() as other:
         under_way = greenrt.spawn(stub.query, "slow60.test", "A")
         greenrt.sleep(0.01)
@@ -270,7 +270,7 @@ def test_a_forgotten_stub_holds_nothing(server: FakeServer, configuration: Simpl
     stub.query("a.test", "A")
     del stub
     gc.collect()
-    # The leak oracle looks.
+    # The leak check runs after the test.
 
 
 def test_an_answer_that_c_ares_loses_is_given_up(
@@ -293,7 +293,7 @@ def test_garbage_is_skipped_however_much_there_is(stub: Stub, server: FakeServer
         reply[:11],
         reply[:2],
         random.randbytes(40),
-        # A question, the header alone, another class, another kind of message.
+        # A question, a header without more, another class, another kind of message.
         reply[:2] + b"\1" + reply[3:],
         reply[:12],
         reply[:2] + b"\xa9" + reply[3:],
@@ -316,7 +316,7 @@ def test_a_server_that_does_not_know_edns(stub: Stub, server: FakeServer) -> Non
 def test_a_server_that_does_not_repeat_the_case_of_letters(
     stub: Stub, server: FakeServer, configuration: SimpleNamespace
 ) -> None:
-    # The names alone: a byte of the id may look like a letter.
+    # Only the names are compared: a byte of the id may look like a letter.
     server.mangle = lambda reply, random: [reply[:12] + reply[12:].lower()]
     name = "abcdefghijklmnopqrst.test"
     assert stub.query(name, "AAAA").records == [address_of(name, "AAAA")]
@@ -356,7 +356,7 @@ def test_more_questions_than_descriptors(stub: Stub, server: FakeServer) -> None
 
 
 def in_child(body: Callable[[], object]) -> None:
-    """Run `body` in the child of a fork; fail as it does."""
+    """Run `body` in the child of a fork, and fail if it fails."""
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -375,7 +375,7 @@ def in_child(body: Callable[[], object]) -> None:
 
 
 def test_a_fork_in_the_middle_of_lookups(stub: Stub, server: FakeServer) -> None:
-    """libevent's resolver shares its sockets with the child, and each takes the other's answers."""
+    """libevent's resolver shares its sockets with the child, and each receives the other's answers."""
     lets = [greenrt.spawn(stub.query, f"slow400.{number}.test", "A") for number in range(10)]
     greenrt.sleep(0.01)
 
@@ -393,7 +393,7 @@ def test_a_fork_in_the_middle_of_lookups(stub: Stub, server: FakeServer) -> None
 def test_lost_packets_are_asked_for_again(
     stub: Stub, server: FakeServer, configuration: SimpleNamespace
 ) -> None:
-    """libevent's resolver fails at random where packets are lost."""
+    """libevent's resolver fails at random if packets are lost."""
     configuration.timeout = 0.3
     configuration.attempts = 6
     stub.configure(configuration)
@@ -434,7 +434,7 @@ def open_fds() -> set[int]:
 
 
 def test_a_socket_that_others_close_ends_no_lookup(stub: Stub, server: FakeServer) -> None:
-    """The next try has a socket of its own; what got the number meanwhile is left alone."""
+    """The next attempt has its own socket. Another file that has the old number by then is not touched."""
     before = open_fds()
     lookup = greenrt.spawn(stub.query, "slow60.test", "A")
     greenrt.sleep(0.01)
