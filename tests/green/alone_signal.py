@@ -1,4 +1,4 @@
-"""Green `signal`: greenlets wait for signals while others run. `test_signal.py` runs this in a process of its own."""
+"""Green `signal`: greenlets wait for signals while others run. `test_signal.py` runs this file in its own process."""
 
 import os
 import signal as stdlib_signal
@@ -24,7 +24,7 @@ def blocked() -> Iterator[None]:
 
 @pytest.fixture(params=["signalfd", "plain"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also without signalfd."""
+    """The same without signalfd."""
     if request.param == "plain":
         monkeypatch.setattr(signal, "signalfd", lambda _: -1)
 
@@ -38,7 +38,7 @@ def to_thread() -> None:
 
 
 def ran(function: Callable[[], None]) -> Callable[[], None]:
-    """Return what starts a greenlet that lets 10 others' turns pass before it calls the function."""
+    """Return a function that starts a greenlet, which yields for 10 turns of others, then calls `function`."""
 
     def run() -> None:
         for _ in range(10):
@@ -87,7 +87,7 @@ def test_pause() -> None:
     seen = []
     previous = stdlib_signal.signal(USR1, lambda *_: seen.append(1))
     try:
-        # One that came before is none to wait for.
+        # A signal that arrived earlier does not count.
         to_process()
         pausing = greenrt.spawn(signal.pause)
         greenrt.sleep(0.01)
@@ -128,7 +128,7 @@ def test_a_thread_without_a_hub_blocks() -> None:
 
 
 def test_pause_as_the_first_wait_of_all() -> None:
-    """With a hub that has never run, the other greenlets run meanwhile all the same."""
+    """Other greenlets run meanwhile, even with a hub that has never run."""
     run_script(
         """
         import os, signal as stdlib_signal

@@ -1,4 +1,4 @@
-"""Warnings of CPython's C code name the line of the caller, also where a patched function stands between."""
+"""Warnings of CPython's C code have the line of the caller, even if the call passes through a patched function."""
 
 import builtins
 import io
@@ -20,7 +20,7 @@ BOOLS_ARE_WARNED_OF = sys.version_info >= (3, 13)
 
 
 def warned(call: Callable[[], Any]) -> list[tuple[str, str, str]]:
-    """Return category, text and file of the warnings that `call` gives; errors of the call don't matter."""
+    """Return category, text and file of the warnings that `call` causes; ignore errors of the call."""
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         try:
@@ -68,7 +68,7 @@ WITH_BOOL = {
 
 @pytest.fixture
 def no_terminal() -> Iterator[None]:
-    """Put the ends of a pipe in place of file descriptors 0 and 1; there is something to read."""
+    """Replace file descriptors 0 and 1 by the ends of a pipe with data."""
     kept = [(fd, os.dup(fd)) for fd in (0, 1)]
     ends = os.pipe()
     os.write(ends[1], bytes(64))

@@ -21,7 +21,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 def reset(connection: Any) -> None:
-    """End a connection by RST."""
+    """End a connection with a reset (RST)."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     connection.close()
 
@@ -62,7 +62,7 @@ def test_a_reset_after_the_handshake_is_an_error_of_the_next_call(
     call: Callable[[Any, float | None], Any], timeout: float | None
 ) -> None:
     listener, thread = resetting_listener(20)
-    # Others run between the handshake and the end of the call.
+    # Other greenlets run between the handshake and the end of the call.
     ticker = greenrt.spawn(lambda: [greenrt.sleep(0.001) for _ in range(10_000)])
     with listener:
         for _ in range(20):
@@ -85,7 +85,7 @@ def test_connections_on_one_machine_need_no_wait(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("refuses", [False, True])
 def test_the_handshake_that_ends_while_the_thread_is_busy(refuses: bool) -> None:
-    # With a full backlog, the SYN is sent again after a second.
+    # If the backlog is full, the SYN is sent again after a second.
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
@@ -115,7 +115,7 @@ def test_the_handshake_that_ends_while_the_thread_is_busy(refuses: bool) -> None
     greenrt.sleep(0.05)
     thread = threading.Thread(target=serve)
     thread.start()
-    # All greenlets of this thread are late, beyond the timeout too.
+    # All greenlets of this thread are late, even after the timeout.
     time.sleep(1.3)
     thread.join()
     connecting.get(timeout=20)
@@ -160,7 +160,7 @@ def test_unix_sockets(tmp_path: Path) -> None:
         assert not waiting.dead
         listener.accept()[0].close()
         waiting.get(timeout=20)
-        # The peer closes without having accepted: the connection was made.
+        # The peer closes without accepting: the connection was established.
         listener.close()
         with pytest.raises(ConnectionResetError):
             client.recv(1)
@@ -186,10 +186,10 @@ CALLS: dict[str, Callable[[Any, Any], object]] = {
 
 
 def outcomes_after_a_refusal(module: Any, timeout: float | None, calls: list[str]) -> list[object]:
-    """Return what each call returns, or its errno."""
+    """Return the result of each call, or its errno."""
     found: list[object] = []
     with socket.socket() as bound, module.socket() as sock:
-        # The port stays taken, and nothing listens on it.
+        # The port stays occupied, and no socket listens on it.
         bound.bind(("127.0.0.1", 0))
         sock.settimeout(timeout)
         for call in calls:

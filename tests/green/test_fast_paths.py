@@ -1,4 +1,4 @@
-"""The standard library's twins take no detour where they need not wait: a test for each path.
+"""The twins of the standard library take a fast path if they need not wait: one test for each path.
 
 See tests/hub/test_fast_paths.py.
 
@@ -72,7 +72,7 @@ def test_select_asks_the_kernel_first(
 ) -> None:
     one, _ = pair
     assert switches(lambda: select.select([], [one], [], 5)) == 0
-    # The detour makes an object for poll(2).
+    # The slow path creates an object for poll(2).
     monkeypatch.setattr(select, "poll", slow)
     assert select.select([], [one], [], 5) == ([], [one], [])
     assert select.select([one], [], [], 0) == ([], [], [])
@@ -109,7 +109,7 @@ def test_a_pipe_is_read_without_asking_for_readiness(monkeypatch: pytest.MonkeyP
     """Linux 6.4 reads pipes with RWF_NOWAIT."""
     reader, writer = os.pipe()
     if _fd_io.read_now(reader, 1) is NotImplemented:
-        # An older kernel has no fast path.
+        # An older kernel has no such fast path.
         os.close(reader)
         os.close(writer)
         return
@@ -165,7 +165,7 @@ def test_a_file_is_sent_by_the_kernel(
 
 
 def test_a_native_thread_makes_the_original_calls(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Waiting calls of a thread without a hub make no hub."""
+    """Calls that wait in a thread without a hub create no hub."""
     found = []
 
     def run() -> None:

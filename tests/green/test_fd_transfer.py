@@ -1,4 +1,4 @@
-"""os.sendfile, os.splice, eventfds and their like: others run while they wait; results are the standard ones."""
+"""os.sendfile, os.splice, eventfds and similar calls: others run while they wait; results are the standard ones."""
 
 import os as stdlib_os
 import socket
@@ -162,7 +162,7 @@ CALLS = [
     preadv_of_a_pipe,
     pwritev_to_a_full_pipe,
 ]
-# New in 3.14.
+# New in CPython 3.14.
 if hasattr(stdlib_os, "readinto"):
     CALLS.append(readinto_of_a_pipe)
 
@@ -265,7 +265,7 @@ def test_an_os_error_that_is_thrown_at_a_waiting_sendfile_is_raised(much: Binary
 
 
 def test_an_eventfd_stays_blocking_for_other_threads() -> None:
-    """Three threads with hubs of their own read what this one writes."""
+    """Three threads, each with a hub, read what this thread writes."""
     fd = stdlib_os.eventfd(0, stdlib_os.EFD_SEMAPHORE)
     counts = []
 

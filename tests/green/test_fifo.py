@@ -1,4 +1,4 @@
-"""Opening a FIFO waits for the other end, suspends the greenlet only, and leaks nothing when the wait is broken."""
+"""Opening a FIFO waits for the other end, suspends only the greenlet, and leaks nothing if it is interrupted."""
 
 import errno
 import io
@@ -79,7 +79,7 @@ def test_a_waiting_reader_takes_nothing_out(fifo: str) -> None:
 def test_a_writer_that_has_left_counts(fifo: str) -> None:
     reader = greenrt.spawn(lambda: _open.open(fifo, "rb"))
     greenrt.sleep(0.02)
-    # Without a chance to look in between.
+    # Without a chance to check in between.
     stdlib_os.close(stdlib_os.open(fifo, stdlib_os.O_WRONLY))
     with reader.get(timeout=20) as file:
         assert stdlib_os.get_blocking(file.fileno())
@@ -108,7 +108,7 @@ def test_what_never_waits_is_the_original_call(fifo: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("mode", ["r", "w"])
 def test_another_process_is_the_partner(mode: str, fifo: str) -> None:
-    """The other process is not patched: its open(2) blocks until this one has opened."""
+    """The other process is not patched: its open(2) blocks until this process has opened the FIFO."""
     program = "import sys; f = open(*sys.argv[1:]); print(f.read() if f.mode == 'r' else f.write('x'))"
     with subprocess.Popen(
         [sys.executable, "-c", program, fifo, mode], stdout=subprocess.PIPE, text=True
@@ -170,7 +170,7 @@ PROGRAM = """
     print(both(lambda: whole(fd_of(os.O_RDONLY)), lambda: put(open(fifo, "ab"), b"more")))
     print(attempt(open, fifo, "r+"), attempt(open, fifo, "x"), attempt(open, folder), attempt(open, folder + "/no"))
     print(attempt(open, "a\\0b"), attempt(open, 1.5), attempt(io.FileIO, folder + "/no"), attempt(io.FileIO, -1))
-    # The class
+    # The class of the file objects.
     name = folder + "/file"
     with open(name, "wb", 0) as file:
         print(isinstance(file, io.FileIO), issubclass(type(file), io.FileIO), isinstance(file, io.RawIOBase))

@@ -1,4 +1,4 @@
-"""Cooperative file objects: like the builtin `open`'s, for pipes and for files; several greenlets at one object."""
+"""Cooperative file objects for pipes and files behave as those of `open`, and several greenlets may share one."""
 
 import builtins
 import io

@@ -1,4 +1,4 @@
-"""Where the standard library and gevent agree, or each accept what the other does not."""
+"""Cases in which the standard library and gevent agree, or in which each accepts arguments that the other refuses."""
 
 import select as plain_select
 import socket as plain_socket
@@ -22,13 +22,13 @@ def test_the_word_for_all_hosts_is_no_host(
         getattr(plain_socket, function)(given)
     with pytest.raises(plain_socket.herror) as raised:
         getattr(kind(), function)(given)
-    # In other native threads than the main one, glibc's gethostbyname_r does not tell the number to CPython.
+    # In native threads other than the main one, glibc's gethostbyname_r does not pass the number to CPython.
     assert kind is ThreadResolver or raised.value.args == (1, "Unknown host")
 
 
 @pytest.mark.parametrize("spawn", [greenrt.spawn, greenrt.spawn_raw])
 def test_a_dummy_thread_ends_with_its_greenlet(spawn: Callable[..., Any]) -> None:
-    """Even while its greenlet is still referred to."""
+    """This holds even while other objects refer to its greenlet."""
     seen = []
     go = greenrt.Event()
 

@@ -42,7 +42,7 @@ def ask(prompt="? "):
 
 
 class Program:
-    """A program at a terminal, as its controlling one, which echoes nothing."""
+    """A program with a controlling terminal that echoes nothing."""
 
     def __init__(self, body: str, before: str = "") -> None:
         self.master, slave = pty.openpty()
@@ -63,7 +63,7 @@ class Program:
         os.close(slave)
 
     def until(self, text: str) -> str:
-        """Read until the output has the text; return what comes up to its end."""
+        """Read until the output has the text; return the output up to its end."""
         while text not in self.seen:
             assert select.select([self.master], [], [], 30)[0], self.seen
             self.seen += os.read(self.master, 1000).decode()
@@ -71,7 +71,7 @@ class Program:
         return found + text
 
     def type(self, data: bytes) -> None:
-        # Others have time to run, or to be seen waiting.
+        # Other greenlets have time to run, or to be seen waiting.
         time.sleep(0.1)
         os.write(self.master, data)
 
@@ -106,7 +106,7 @@ def test_keys_that_end_it(typed: bytes, kind: type[BaseException]) -> None:
         running.until("? ")
         running.type(typed)
         assert running.until("\n").lstrip("\r\n") == f"<class '{kind.__name__}'> others ran\n"
-        # The terminal is as before.
+        # The terminal has its former attributes.
         running.until("? ")
         running.type(b"again\n")
         assert running.until("\n") == "'again' others ran\n"
@@ -124,7 +124,7 @@ greenrt.joinall(readers, timeout=20)
 print([reader.get(block=False) for reader in readers])
 """
     with program(body) as running:
-        # The second prompt comes when it is its turn.
+        # The second prompt appears when the first call has ended.
         assert running.until("? ") == "one? "
         running.type(b"first\n")
         assert running.until("? ") == "two? "

@@ -1,4 +1,4 @@
-"""The patched `open`: green file objects for fds that may have to wait, the standard ones for all else."""
+"""The patched `open`: green file objects for descriptors that may have to wait, and standard ones for all others."""
 
 import io
 import os
@@ -83,7 +83,7 @@ def test_the_type_of_raw_files_is_the_standard_one() -> None:
         assert repr(green) == repr(standard)
         assert repr(_open.FileIO) == repr(io.FileIO)
 
-        # Its own name is printed, as of a subclass of the standard type.
+        # The repr has the name of the class, as for a subclass of the standard type.
         def subclass(base: type) -> type:
             return type("FileIO", (base,), {"__module__": "elsewhere"})
 
@@ -93,6 +93,6 @@ def test_the_type_of_raw_files_is_the_standard_one() -> None:
             pickle.dumps(green)
         with pytest.raises(TypeError) as refused_too:
             pickle.dumps(standard)
-        # 3.11 prints the C name of the class, with its module.
+        # CPython 3.11 prints the C name of the class, with its module.
         assert str(refused.value).replace("_io.", "") == str(refused_too.value).replace("_io.", "")
     assert repr(green) == repr(standard)

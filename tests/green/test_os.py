@@ -1,4 +1,4 @@
-"""Green `os`: fds and children are waited for while others run; results and errors are the standard ones."""
+"""Green `os`: others run while a greenlet waits for descriptors and children; results are the standard ones."""
 
 import errno
 import os as stdlib_os
@@ -28,13 +28,13 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 @pytest.fixture(params=["RWF_NOWAIT", "poll"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also as on a kernel without RWF_NOWAIT."""
+    """The same as on a kernel without RWF_NOWAIT."""
     if request.param == "poll":
         for name in ("read_now", "readv_now", "write_now"):
             monkeypatch.setattr(_fd_io, name, lambda *arguments: NotImplemented)
 
 
-# -- Fds
+# -- File descriptors
 
 
 @pytest.mark.usefixtures("way")
@@ -56,7 +56,7 @@ def test_reads_into_nothing_or_into_no_buffer_end_at_once(pipe: tuple[int, int])
         lambda buffer: os.readv(readable, [buffer]),
         lambda buffer: os.preadv(readable, [buffer], -1),
     ]
-    # New in 3.14.
+    # New in CPython 3.14.
     if hasattr(stdlib_os, "readinto"):
         calls.append(lambda buffer: os.readinto(readable, buffer))
     with greenrt.Timeout(20):
@@ -104,7 +104,7 @@ def test_a_writer_is_told_of_the_end(pipe: tuple[int, int]) -> None:
     writer = greenrt.spawn(os.write, writable, b"x" * 1_000_000)
     greenrt.sleep(0.01)
     stdlib_os.close(readable)
-    # Some was written: that is said first.
+    # A part was written: the call returns its size before the next call reports the error.
     assert 0 < writer.get() < 1_000_000
     with pytest.raises(BrokenPipeError):
         os.write(writable, b"x")
@@ -204,11 +204,11 @@ def child(code: int, seconds: float = 0.3) -> int:
 
 
 def waited(function: Callable[[], Any]) -> Any:
-    """Return the result of a call, after a look whether others ran meanwhile."""
+    """Return the result of a call, after a check that other greenlets ran meanwhile."""
     waiter = greenrt.spawn(function)
     turns = 0
     while not waiter.dead:
-        # The first turns come one after the other: on a machine that stalls, the child may end in any sleep.
+        # Let the first turns run one after the other: if the machine stalls, the child may end during any sleep.
         greenrt.sleep(0.005 if turns > 3 else 0)
         turns += 1
     assert turns > 2

@@ -56,7 +56,7 @@ def test_names_that_ssl_imports_are_not_exported(name: str) -> None:
 
 
 def test_a_module_with_an_imported_name() -> None:
-    """The rule itself, on a module of our own."""
+    """Check the rule itself with a module made for the test."""
     made: Any = ModuleType("made")
     made.importlib, made.answer, made.error, made._hidden = importlib, 42, OSError, 1
     made.own = type("own", (), {"__module__": "made"})

@@ -1,4 +1,4 @@
-"""The standard library's queues, patched: what is done without waiting, and what is left to the standard methods."""
+"""The standard library's queues, patched: calls without a wait, and calls that the standard methods handle."""
 
 from support.child import run_script
 
@@ -96,7 +96,7 @@ assert not putter.ready()
 assert made.get() == 2
 putter.get(timeout=10)
 assert made.get() == 3
-# A getter that is killed takes nothing.
+# A killed getter removes no item.
 getter = greenrt.spawn(made.get)
 time.sleep(0.01)
 getter.kill()
@@ -130,7 +130,7 @@ with made.mutex:
     made.queue.clear()
 assert raises(queue.Empty, made.get_nowait)
 
-# Items that can't be compared: the queue goes on.
+# Items that cannot be compared: the queue still works.
 made = queue.PriorityQueue()
 made.put(1)
 assert raises(TypeError, made.put, "text")

@@ -1,9 +1,9 @@
-"""MSG_WAITALL and SO_RCVLOWAT: each read returns when the kernel's blocking read does, and what that returns.
+"""MSG_WAITALL and SO_RCVLOWAT: each read returns when the kernel's blocking read does, and with the same result.
 
 The table is receiving call x flags x kind of socket x way in which the data arrives. A read starts before the first
-piece arrives, and nothing arrives after the piece that ends it. But where a read that has ended does not run within
-the pause, on a busy machine, its peer is closed as if it waited for more: tables that differ are made again with
-longer pauses.
+piece arrives, and nothing arrives after the piece that ends it. On a busy machine, a read that has ended may not run
+within the pause. Then the test closes its peer, as if the read waited for more. So tables that differ are computed
+again with longer pauses.
 """
 
 import array
@@ -70,7 +70,7 @@ CALLS = [recv, recv_into, recvfrom, recvfrom_into, recvmsg, recvmsg_without_room
 
 WAITALL = socket.MSG_WAITALL
 PEEK = socket.MSG_PEEK
-# Flags, and the socket's low-water mark.
+# Flags, and the low-water mark of the socket.
 MODES: dict[str, tuple[int, int]] = {
     "plain": (0, 1),
     "waitall": (WAITALL, 1),
@@ -144,7 +144,7 @@ WAYS: dict[str, list[Step]] = {
 }
 
 
-# Ways that only some kinds of sockets know. Datagrams have no end.
+# Only some kinds of sockets support these ways. Datagrams have no end.
 DATAGRAMS = {"one piece", "three pieces", "file descriptors first"}
 UNIX_ONLY = {"file descriptors first", "file descriptors in between"}
 STREAMS_ONLY = {"urgent data"}
@@ -164,7 +164,7 @@ def known(kind: Any, way: str) -> bool:
 def outcome(
     side: Side, call: Callable[..., Any], mode: str, kind: Any, steps: list[Step], pause: float
 ) -> Any:
-    """Return what a read that waits returned, and what the next one finds."""
+    """Return the result of a waiting read, and that of the next read."""
     flags, low = MODES[mode]
     sock, peer = kind(side)
     with sock, peer:
@@ -178,7 +178,7 @@ def outcome(
             attempt(step, peer)
         side.sleep(pause)
         if task.outcome is None:
-            # It waits for more.
+            # The read waits for more.
             peer.close()
         first = task.result()
         return first, attempt(sock.recv, 1, socket.MSG_DONTWAIT)
@@ -188,7 +188,7 @@ def table(side: Side, kind: Any, way: str, pause: float) -> dict[str, Any]:
     tasks = {}
     for mode in MODES:
         if mode == "low-above-size" and way == "urgent data":
-            # There the kernel wakes its own reads for urgent data, but no epoll(7).
+            # In these cases, urgent data wakes up the kernel's own reads, but not epoll(7).
             continue
         for call in CALLS:
             tasks[f"{call.__name__} {mode}"] = side.spawn(outcome, side, call, mode, kind, WAYS[way], pause)

@@ -1,4 +1,4 @@
-"""select, poll, epoll and selectors: as the standard ones, but only the greenlet waits."""
+"""select, poll, epoll and selectors: they behave as the standard ones, but only the greenlet waits."""
 
 import os
 import select as stdlib_select
@@ -217,7 +217,7 @@ def test_closing_under_select(pair: tuple[Any, Any]) -> None:
     _, b = pair
     watching = greenrt.spawn(select.select, [b], [], [])
     greenrt.get_hub().exception_stream = None
-    # It may let others run before it waits.
+    # The call may yield before it waits.
     greenrt.sleep(0.01)
     b.close()
     watching.join()

@@ -1,7 +1,7 @@
 """Green `signal`, in a process of its own.
 
-Where other native threads live, as those of a thread pool that an earlier test has used, a signal to the process may
-go to one of them, which does not block it, and end the process.
+If there are other native threads, such as those of a thread pool in an earlier test, the kernel may deliver a signal
+for the process to one of them. That thread does not block the signal, which then ends the process.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""Handlers of `signal.signal` that wait, each in a process of its own: patched, and of the twin."""
+"""Handlers of `signal.signal` that wait: those of patched programs and of the twin, each in its own process."""
 
 import pytest
 from support.child import run_script
@@ -114,7 +114,7 @@ for wait in lambda: greenrt.sleep(30), greenrt.Event().wait, other.join:
     else:
         raise AssertionError("nothing raised")
 assert not other.dead
-# Killed, it is gone, and that is nobody else's matter.
+# A killed handler ends, and no other greenlet gets an error.
 signal.signal(USR1, lambda number, frame: greenrt.getcurrent().kill(block=False) or greenrt.sleep(30))
 send_to_the_hub()
 greenrt.sleep(0.05)
@@ -152,7 +152,7 @@ for _ in range(2):
         pass
     else:
         raise AssertionError("no KeyboardInterrupt")
-    # Given back as it was, it is as it was.
+    # `signal` returns a handler as the program passed it.
     assert signal.signal(signal.SIGINT, signal.default_int_handler) is signal.default_int_handler
 assert not other.dead
 """,
@@ -226,7 +226,7 @@ def test_unpatched_it_may_not_wait_on_top_of_the_hub() -> None:
 import os, signal, threading
 import greenrt
 signal.signal(signal.SIGUSR1, lambda *_: greenrt.sleep(0.01))
-# Started in the hub: when the signal comes, this greenlet waits.
+# Started in the hub: this greenlet waits when the signal arrives.
 greenrt.get_hub().loop.run_callback(threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start)
 try:
     greenrt.sleep(30)
@@ -240,7 +240,7 @@ else:
 
 @ways
 def test_watchers_and_handlers_share_a_signal(way: str) -> None:
-    """A watcher takes the place of a program's handler, and gives it back."""
+    """A watcher replaces a program's handler, and restores it."""
     _, errors = run(
         way,
         """
@@ -254,7 +254,7 @@ watchers = signal.getsignal(USR1)
 assert watchers is not handler
 send_to_the_hub()
 wait_for(lambda: seen == ["watcher"])
-# As a program does that puts another handler in between.
+# As in a program that sets another handler in between.
 assert signal.signal(USR1, handler) is watchers
 signal.signal(USR1, watchers)
 watching.cancel()
@@ -267,7 +267,7 @@ wait_for(lambda: seen == ["watcher", "handler"])
 
 
 def test_timers_and_signals_sent_to_oneself_patched() -> None:
-    """What `signal` has besides waits for nothing, and is the standard library's; it meets the handlers too."""
+    """The other functions of `signal` never wait, and are the standard ones. They also see the program's handlers."""
     _, errors = run(
         "patched",
         """
@@ -288,7 +288,7 @@ signal.raise_signal(USR1)
 soon(USR1)
 signal.pthread_kill(greenrt._original.get_ident(), USR1)
 soon(USR1)
-# A green thread's signals are those of the native thread that runs it.
+# A signal to a green thread is sent to the native thread that runs it.
 killed = threading.Event()
 thread = threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), USR1) or killed.wait())
 thread.start()
@@ -303,16 +303,16 @@ left, interval = signal.setitimer(signal.ITIMER_REAL, 0)
 assert 0 <= left <= 0.01 and interval == 0.01
 assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 time.sleep(0.01)
-wait_for(lambda: len(seen) == len(begun))  # The last of them may still sleep in a greenlet of its own.
+wait_for(lambda: len(seen) == len(begun))  # The last handler may still sleep in its own greenlet.
 seen.clear()
 assert signal.alarm(100) == 0
 assert signal.alarm(1) > 90
-# Interrupted, all that waits goes on (PEP 475).
+# Interrupted calls continue to wait (PEP 475).
 read_fd, write_fd = os.pipe()
 threading.Thread(target=lambda: (wait_for(lambda: seen), os.write(write_fd, b"x"))).start()
 assert os.read(read_fd, 1) == b"x"
 assert seen == [signal.SIGALRM]
-# A blocked signal waits until it is let in.
+# A blocked signal is pending until it is unblocked.
 seen.clear()
 signal.pthread_sigmask(signal.SIG_BLOCK, [USR1])
 signal.raise_signal(USR1)

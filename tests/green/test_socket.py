@@ -1,4 +1,4 @@
-"""What only green sockets do: suspend, name who is in the way, wake waiters on close, and leave nothing behind."""
+"""Green sockets suspend, name the greenlet in conflict, wake up waiters on close, and leak nothing."""
 
 import os
 import random
@@ -53,7 +53,7 @@ def test_close_wakes_the_reader_with_ebadf(call: str) -> None:
 
     waiting = greenrt.spawn(wait)
     greenrt.get_hub().exception_stream = None
-    # Not 0: a call may give way to others before it waits.
+    # Not 0: a call may yield before it waits.
     greenrt.sleep(0.05)
     client.close()
     waiting.join()
@@ -124,7 +124,7 @@ def test_timeouts_at_any_moment_lose_no_data() -> None:
         sent = 0
         while sent < size:
             with greenrt.Timeout(chance.random() * 0.002, False):
-                # With a timeout of the socket, so that what was sent is always known.
+                # The socket has a timeout, so the number of sent bytes is always known.
                 sent += sock.send(data[sent : sent + chance.randrange(1, 200_000)])
             if chance.random() < 0.2:
                 greenrt.sleep(chance.random() * 0.002)
@@ -169,7 +169,7 @@ def test_a_file_shared_with_a_child_delivers_nothing_after_its_close() -> None:
         with again, other:
             waiting = greenrt.spawn(mine.recv, 3)
             greenrt.sleep(0)
-            # The old file is alive in the child, and readable.
+            # The old file still exists in the child, and is readable.
             server.sendall(b"two")
             greenrt.sleep(0.05)
             assert not waiting.ready()
@@ -185,7 +185,7 @@ def test_a_killed_reader_is_in_nobodys_way() -> None:
     with client, server:
         killed = greenrt.spawn(client.recv, 1)
         until_parked(killed)
-        # As its kill or its Timeout does, which it learns of when it next runs.
+        # As after a kill or a Timeout, which the greenlet notices when it next runs.
         park = greenrt.get_hub().loop.fds.occupant(client.fileno(), 1)
         assert park.fail(greenrt.GreenletExit())
         greenrt.spawn_later(0.02, server.sendall, b"mine")
@@ -227,7 +227,7 @@ def test_one_that_never_has_to_wait_lets_others_run(operation: str) -> None:
         give_up = time.monotonic() + 20
         while turns <= 10 and time.monotonic() < give_up:
             if operation == "recv":
-                # Both ways without waiting: there is always room, and always data.
+                # Neither direction waits: there is always room, and always data.
                 client.send(b"x")
                 assert server.recv(100)
             elif operation == "sendto":
@@ -245,7 +245,7 @@ def test_one_that_never_has_to_wait_lets_others_run(operation: str) -> None:
             counting = greenrt.spawn(count)
             busy(client, server, listener, datagrams)
             counting.kill()
-    # About one turn in 10 ms is promised, of a machine that has nothing else to do.
+    # About one turn in 10 ms is promised, if the machine does nothing else.
     assert turns > 10
 
 
@@ -278,7 +278,7 @@ def test_closed_by_another_thread() -> None:
 
 
 def test_a_number_that_another_thread_used_meanwhile() -> None:
-    # This thread's loop knows the fd, another thread closes it and makes a new socket of the same number.
+    # This thread's loop knows the fd. Another thread closes it, and creates a new socket with the same number.
     client, server = pair()
     reader = greenrt.spawn(client.recv, 9)
     greenrt.sleep(0)
@@ -309,7 +309,7 @@ def test_a_number_that_another_thread_used_meanwhile() -> None:
 
 
 def test_fd_numbers_that_are_used_again() -> None:
-    # The number of a closed socket goes to the next one, with and without a close that we see.
+    # A new socket gets the number of a closed one, with and without a close that greenrt sees.
     for closing in (lambda sock: sock.close(), lambda sock: os.close(sock.detach())):
         for _ in range(20):
             client, server = pair()
@@ -327,7 +327,7 @@ def test_a_number_that_is_used_again_before_the_waiters_of_the_old_socket_run() 
     client, server = pair()
     number = client.fileno()
     greenrt.get_hub().exception_stream = None
-    # The kernel's buffers are full: both wait.
+    # The kernel's buffers are full, so both wait.
     writer = greenrt.spawn(client.sendall, bytes(50_000_000))
     reader = greenrt.spawn(client.recv, 5)
     greenrt.sleep(0.05)
@@ -335,7 +335,7 @@ def test_a_number_that_is_used_again_before_the_waiters_of_the_old_socket_run() 
 
     with again, other, server:
         client.close()
-        # No greenlet has run since: the two are still to be told. There is data, and room for more, at once.
+        # No greenlet has run since, so both have yet to be woken up. There is data, and room for more, at once.
         os.dup2(again.fileno(), number)
         other.sendall(b"new")
         with socket.socket(fileno=number) as reused:
@@ -353,7 +353,7 @@ def test_closed_behind_our_back() -> None:
     reader = greenrt.spawn(client.recv, 3)
     greenrt.sleep(0)
     reader.kill()
-    # Not through the socket: the loop is not told.
+    # Not through the socket: the loop does not notice.
     os.close(client.fileno())
     again, other = pair()
     with again, other, server:
@@ -373,7 +373,7 @@ def test_duplicate_fd_and_close_of_one() -> None:
         server.sendall(b"one")
         assert first.get() == b"one"
         client.close()
-        # The file is still open: its registration under the old number must be gone.
+        # The file is still open, but its registration under the old number must not exist any more.
         other_client, other_server = pair()
         with other_client, other_server:
             waiting = greenrt.spawn(other_client.recv, 3)
@@ -520,7 +520,7 @@ def test_a_socket_read_empty_is_not_asked_again() -> None:
                 greenrt.sleep(0.001)
         server.sendall(b"two")
         greenrt.sleep(0.02)
-        # The end of the stream comes once, and a read of data before it is short too.
+        # The end of the stream is reported once, and the read before it is short too.
         server.sendall(b"three")
         server.close()
         assert reader.get() == [b"one", b"two", b"three"]
@@ -548,7 +548,7 @@ def test_blocked_report_names_the_socket() -> None:
     client, server = pair()
     with client, server:
         waiting = greenrt.spawn(client.recv, 1)
-        # On a busy machine it yields before it waits.
+        # On a busy machine the call yields before it waits.
         while not parked(waiting):
             greenrt.sleep(0)
         lines = render_parked(greenrt.get_hub())

@@ -41,7 +41,7 @@ def the_real_length_of_truncated_datagrams(side: Side) -> Any:
             try:
                 data = far.recv(10, socket.MSG_TRUNC)
             except ValueError as error:
-                # From CPython 3.15 on, whose buffer refuses to grow.
+                # From CPython 3.15 on, the buffer refuses to grow.
                 found.append(str(error))
             else:
                 found.append((len(data), data[:10]))
@@ -123,7 +123,7 @@ def non_blocking(side: Side) -> Any:
         side.sleep(0.05)
         found += [client.recv(2), client.recv(2), attempt(client.recv, 1), client.getblocking()]
         sent = client.send(b"x" * 50_000_000)
-        # The kernel may find room for more while it passes on what was sent.
+        # The kernel may find room for more while it forwards the sent data.
         while isinstance(full := attempt(client.send, b"x" * 5_000_000), int):
             pass
         return [*found, 0 < sent < 50_000_000, full]
@@ -194,7 +194,7 @@ def connecting_again_after_a_refusal(side: Side) -> Any:
 @scenario
 def connecting_takes_too_long(side: Side) -> Any:
     with side.socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        # What does not fit into the backlog is not answered at all.
+        # Connections beyond the backlog are not answered at all.
         filling = [side.socket.socket() for _ in range(4)]
         for sock in filling:
             sock.setblocking(False)
@@ -445,7 +445,7 @@ def peek(side: Side) -> Any:
 
 @scenario
 def urgent_data(side: Side) -> Any:
-    # A read stops before urgent data, though more has come.
+    # A read stops before urgent data, though more data has arrived.
     client, server = side.pair()
     with client, server:
         task = side.spawn(read_some, client, 11)

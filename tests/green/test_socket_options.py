@@ -1,4 +1,4 @@
-"""Socket options that end or prolong the kernel's blocking calls: green calls regard them too."""
+"""Socket options that shorten or prolong the kernel's blocking calls affect green calls too."""
 
 import os
 import socket
@@ -19,9 +19,9 @@ from greenrt.green import socket as green_socket
 scenario = Scenarios()
 
 SHORT = struct.pack("@ll", 0, 30_000)
-# Of SO_RCVTIMEO_NEW and SO_SNDTIMEO_NEW.
+# The numbers of SO_RCVTIMEO_NEW and SO_SNDTIMEO_NEW.
 NEW_RECEIVE_LIMIT, NEW_SEND_LIMIT = 66, 67
-# Of Linux's tcp.h.
+# From Linux's tcp.h.
 FASTOPEN_CONNECT, FASTOPEN_NO_COOKIE = 30, 34
 FULL = 10_000_000
 
@@ -52,7 +52,7 @@ def reads_with_a_limit(side: Side) -> Any:
             attempt(client.recv, 5, socket.MSG_WAITALL | socket.MSG_PEEK),
         ]
         server.sendall(b"abc")
-        # What came in time is not lost.
+        # Data that arrived in time is not lost.
         found += [
             client.recv(5, socket.MSG_WAITALL | socket.MSG_PEEK),
             client.recv(5, socket.MSG_WAITALL),
@@ -122,7 +122,7 @@ def a_timeout_prevails_over_a_limit(side: Side) -> Any:
 
 
 def until_refused(send: Any, *args: Any) -> Any:
-    """Return the error of a send for which there is no room. The kernel may make a little room after a while."""
+    """Return the error of a send without room. The kernel may free a little room after a while."""
     while isinstance(found := attempt(send, *args), int):
         pass
     return found
@@ -135,7 +135,7 @@ def writes_with_a_limit(side: Side) -> Any:
         client, server = side.pair() if kind == "tcp" else side.socket.socketpair()
         with server, client:
             limit_writes(client)
-            # A part is sent, then nothing.
+            # A part is sent, then nothing more.
             found += [
                 0 < client.send(bytes(FULL)) < FULL,
                 until_refused(client.send, bytes(FULL)),
@@ -208,7 +208,7 @@ def tcp_connections_with_a_limit(side: Side) -> Any:
 
 @scenario
 def a_low_mark_with_a_timeout(side: Side) -> Any:
-    # CPython then waits in poll(2), which regards the mark for TCP only.
+    # CPython then waits in poll(2), which observes the mark for TCP only.
     found = []
     for pair in (side.pair, side.socket.socketpair):
         client, server = pair()
@@ -255,14 +255,14 @@ def data_that_connects(side: Side) -> Any:
 
 @scenario
 def a_connection_that_the_first_data_opens(side: Side) -> Any:
-    """With TCP_FASTOPEN_CONNECT: connect returns at once, and the first data opens the connection."""
+    """With TCP_FASTOPEN_CONNECT, connect returns at once, and the first data opens the connection."""
     with side.socket.create_server(("127.0.0.1", 0)) as listener:
-        # For several clients' data before they are accepted.
+        # The queue has room for the data of several clients before they are accepted.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 5)
         listener.settimeout(10)
         address = listener.getsockname()
         found: list[Any] = []
-        # With Linux's TCP_FASTOPEN_NO_COOKIE the first connection to a server is like the later ones.
+        # With Linux's TCP_FASTOPEN_NO_COOKIE, the first connection to a server behaves as the later ones.
         for cookie, send in [(False, "send"), (False, "sendall"), (True, "send"), (True, "sendmsg")]:
             with side.socket.socket() as sock:
                 sock.setsockopt(socket.IPPROTO_TCP, FASTOPEN_CONNECT, 1)
@@ -270,7 +270,7 @@ def a_connection_that_the_first_data_opens(side: Side) -> Any:
                     sock.setsockopt(socket.IPPROTO_TCP, FASTOPEN_NO_COOKIE, 1)
                 found.append(sock.connect(address))
                 if not cookie:
-                    # Nothing was sent yet.
+                    # Nothing has been sent yet.
                     found.append(attempt(sock.getpeername))
                 found.append(getattr(sock, send)([b"hello"] if send == "sendmsg" else b"hello"))
                 connection, _ = listener.accept()
@@ -445,7 +445,7 @@ def test_options_of_sockets_that_are_older_than_patching() -> None:
 def test_data_below_the_low_mark_is_read_without_an_event(into: bool) -> None:
     ours, theirs = green_socket.socketpair()
     with ours, theirs, greenrt.Timeout(20):
-        # A wait and a short read: the loop knows that nothing is there until an event comes.
+        # A wait and a short read: the loop knows that there is nothing to read before the next event.
         greenrt.spawn_later(0.01, theirs.send, bytes(50))
         assert len(ours.recv(100)) == 50
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 100)
@@ -466,7 +466,7 @@ def test_a_close_during_a_read_with_a_target_is_an_os_error() -> None:
 
 
 def test_a_lingering_close_at_the_end_of_the_process() -> None:
-    """CPython 3.12 starts no threads once the functions of atexit run."""
+    """CPython 3.12 starts no threads while the functions of atexit run."""
     out, _ = run_script("""
         from greenrt import monkey
         monkey.patch_all()

@@ -1,4 +1,4 @@
-"""What green TLS does that blocking TLS need not: others run, greenlets are killed, fds close under waiters."""
+"""Green TLS, beyond blocking TLS: other greenlets run, greenlets are killed, descriptors with waiters are closed."""
 
 import errno
 import os
@@ -87,7 +87,7 @@ def test_a_killed_reader_loses_nothing(pair: tuple[Any, Any]) -> None:
     greenrt.sleep(0)
     server.sendall(b"abc")
     reader.kill()
-    # It had its byte if sendall gave way to it.
+    # The other greenlet has received its byte if sendall yielded.
     first = reader.value if isinstance(reader.value, bytes) else b""
     assert first + client.recv(3 - len(first)) == b"abc"
 
@@ -112,7 +112,7 @@ def test_the_fd_is_blocking_again_after_the_layer(pair: tuple[Any, Any]) -> None
 
 
 def outcome(call: Callable[[], Any]) -> Any:
-    """Return what `call` returns, or the type and the number of its error."""
+    """Return the result of `call`, or the type and the number of its error."""
     try:
         return call()
     except OSError as error:
@@ -120,9 +120,9 @@ def outcome(call: Callable[[], Any]) -> Any:
 
 
 def end_without_a_close_notify() -> Any:
-    """Return the outcome of a standard read from a socket that is shut down for both directions.
+    """Return the result of a standard read from a socket that is shut down in both directions.
 
-    b"", but from OpenSSL 3.6 on the error of the alert that it then can't write.
+    This is b"", but from OpenSSL 3.6 on it is the error of the alert that OpenSSL cannot write then.
     """
     client_context, server_context = contexts(stdlib_ssl)
     near, far = stdlib_socket.socketpair()
@@ -143,7 +143,7 @@ def test_a_shutdown_under_a_reader(pair: tuple[Any, Any]) -> None:
 
 
 class Renegotiating:
-    """An `_SSLSocket` that has to write before it reads, as for new keys. OpenSSL can't be brought to it at will."""
+    """An `_SSLSocket` that must write before it reads, as for new keys. A test cannot make OpenSSL do that."""
 
     def __init__(self, sslobj: Any) -> None:
         self.sslobj = sslobj
@@ -195,7 +195,7 @@ def test_in_a_thread_without_a_hub(pair: tuple[Any, Any]) -> None:
 
 
 def test_reading_costs_nobody_else_the_turn(pair: tuple[Any, Any]) -> None:
-    # A peer that always has something to say.
+    # A peer that always sends data.
     client, server = pair
     ticks = 0
 

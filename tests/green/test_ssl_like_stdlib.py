@@ -19,14 +19,14 @@ def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)
     except Exception as error:
-        # Without the line of _ssl.c, and which class's instance it was.
+        # Without the line of _ssl.c, and without the class of the instance.
         text = re.sub(r" on .*<.*| around .*|.*: | \(_ssl.*", "", str(error))
         return (*described(error), text)
 
 
 @contextmanager
 def tls_pair(side: Side, timeout: float | None = 20) -> Iterator[tuple[Any, Any]]:
-    """Give two ends of a TLS connection."""
+    """Return two ends of a TLS connection."""
     client_context, server_context = contexts(side.ssl)
     near, far = side.pair()
     far.settimeout(20)
@@ -65,7 +65,7 @@ def much(side: Side) -> Any:
 
 
 def test_both_ways_at_once() -> None:
-    """Not compared: an SSL object of CPython 3.13.0 does not always bear two native threads at once."""
+    """Not compared: an SSL object of CPython 3.13.0 does not always work with two native threads at once."""
     data, side = b"x" * 3_000_000, Green()
 
     def receive(sock: Any) -> int:
@@ -175,7 +175,7 @@ def a_failed_connect(side: Side) -> Any:
         address = listener.getsockname()
         with client_context.wrap_socket(side.socket.socket(), server_hostname="localhost") as client:
             client.settimeout(0.05)
-            # Nobody shakes hands.
+            # No peer does the handshake.
             return attempt(client.connect, address), client.gettimeout(), attempt(client.recv, 1)
 
 
@@ -223,7 +223,7 @@ def names_by_sni(side: Side) -> Any:
     seen = []
 
     def choose(sock: Any, name: str | None, context: Any) -> None:
-        # A look at some database.
+        # This stands for a query to a database.
         side.sleep(0.02)
         seen.append((name, context is server_context, type(sock).__name__))
         _, sock.context = contexts(side.ssl)

@@ -1,4 +1,4 @@
-"""`sys.stdin` of a patched program: a pipe, a socket or a terminal suspends the greenlet that reads."""
+"""`sys.stdin` of a patched program: a read from a pipe, a socket or a terminal suspends only the greenlet."""
 
 import os
 import pty
@@ -30,9 +30,9 @@ copy = sys.stdin
 
 
 def run(body: str, *inputs: bytes, before: str = "", make: Callable[[], Any] = os.pipe) -> list[str]:
-    """Run a patched program, send the inputs when another of its greenlets runs, and return what it prints.
+    """Run a patched program, send the inputs when another of its greenlets runs, and return its output.
 
-    With `before`, code that reads before the patching, the first input is sent at the start.
+    before: code that reads before the patching. With it, the first input is sent at the start.
     """
     theirs, ours = make()
     program = HEAD.format(before=before) + body

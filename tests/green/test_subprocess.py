@@ -17,11 +17,11 @@ SLOW = "sleep 0.1; "
 
 
 def waited(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Return the result of a call, after a look whether others ran meanwhile."""
+    """Return the result of a call, after a check that other greenlets ran meanwhile."""
     waiter = greenrt.spawn(function, *args, **kwargs)
     turns = 0
     while not waiter.dead:
-        # The first turns come one after the other: on a machine that stalls, the child may end in any sleep.
+        # Let the first turns run one after the other: if the machine stalls, the child may end during any sleep.
         greenrt.sleep(0.005 if turns > 3 else 0)
         turns += 1
     assert turns > 2
@@ -95,7 +95,7 @@ def test_what_is_in_the_place_of_pidfd_open_may_wait_for_children(monkeypatch: p
 
     monkeypatch.setattr(os, "pidfd_open", slow)
     with subprocess.Popen(["sleep", "0.1"]) as process:
-        # CPython's code takes a child that something else has reaped for one that succeeded.
+        # If other code has reaped a child, CPython's code counts it as successful.
         assert process.wait(timeout=20) == 0
 
 

@@ -1,4 +1,4 @@
-"""termios: waits for a terminal's output suspend the greenlet only; results and errors are the standard ones."""
+"""termios: waits for a terminal's output suspend only the greenlet; results and errors are the standard ones."""
 
 import os
 import pty
@@ -23,7 +23,7 @@ from greenrt.green import _termios
 def test_others_run_until_the_output_is_sent(
     call: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pty sends at once; the terminal's answer is put in its place."""
+    """A pty sends at once, so the test replaces the terminal's answer."""
     unsent = [5]
     monkeypatch.setattr(_termios, "_unsent", lambda fd: unsent[0])
     master, slave = pty.openpty()
@@ -70,7 +70,7 @@ def test_results_and_errors_are_the_standard_ones() -> None:
 
 
 def test_at_the_end_of_the_process() -> None:
-    """CPython 3.12 starts no threads once the functions of atexit run."""
+    """CPython 3.12 starts no threads while the functions of atexit run."""
     out, _ = run_script("""
         from greenrt import monkey
         monkey.patch_all()

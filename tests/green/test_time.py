@@ -26,7 +26,7 @@ def test_errors_are_the_standard_ones(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [Decimal("0.001"), Fraction(1, 1000)])
 def test_real_numbers(value: Any) -> None:
-    # They are taken from CPython 3.15 on.
+    # CPython accepts them from 3.15 on.
     outcomes = []
     for module in (stdlib_time, time):
         try:
