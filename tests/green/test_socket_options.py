@@ -423,7 +423,7 @@ def test_options_of_sockets_that_are_older_than_patching() -> None:
         import os, socket, struct
         near, far = socket.socketpair()
         near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 50_000))
-        # As a C library's: no socket object refers to it.
+        # As a socket of a C library: no socket object refers to it.
         bare, other = socket.socketpair()
         bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 50_000))
         bare = bare.detach()
