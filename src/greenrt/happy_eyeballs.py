@@ -6,6 +6,7 @@
 import socket as _stdlib
 
 from greenrt import _original
+from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import as_seconds
@@ -59,7 +60,7 @@ def create_connection(
     _check_delay("resolution_delay", resolution_delay)
     race = _Race(address, source_address, attempt_delay, resolution_delay)
     try:
-        sock = race.run(None if limit is None else monotonic() + limit)
+        sock = race.run(Deadline(limit))
         if sock is None:
             raise race.failure(all_errors)
         sock.settimeout(limit)
@@ -108,20 +109,21 @@ class _Race:
         self.trying = 0
         self.last_family: int = _stdlib.AF_INET
 
-    def run(self, deadline: float | None) -> Any:
+    def run(self, deadline: Deadline) -> Any:
         """Return the first socket that connects, or None. Raise TimeoutError at the deadline."""
         for family in self.waiting:
             self._start(self._look_up, family)
         next_try: float | None = None
         while self.looking or self.trying or any(self.waiting.values()):
             now = monotonic()
-            late = deadline is not None and now >= deadline
+            late = deadline.passed()
             if not late and next_try is not None and now >= next_try:
                 next_try = now + self.attempt_delay if self._next_try() else None
                 continue
-            ends = [end for end in (next_try, deadline) if end is not None]
+            waits = (None if next_try is None else next_try - now, deadline.left())
+            pause = min((wait for wait in waits if wait is not None), default=None)
             # Also at the deadline: an attempt may have succeeded in time, before this greenlet runs.
-            event = self._event(0.0 if late else min(ends) - now if ends else None)
+            event = self._event(0.0 if late else pause)
             if event is None:
                 if late:
                     raise TimeoutError("timed out")

@@ -52,7 +52,7 @@ class Scenario:
 
 
 STALE = "the C library sets no h_errno for files, so the standard library reports that of an earlier call"
-HOSTILE = "an answer that makes no sense is no answer, and forged ones are seen by the case of their letters"
+HOSTILE = "an invalid answer is no answer, and the letter case of a forged answer betrays it"
 # Host: why greenrt differs deliberately.
 DELIBERATE: dict[Any, str] = {
     "::": STALE,

@@ -16,7 +16,7 @@ from greenrt.dns.resolvers import RESOLVERS, AresResolver, AutoResolver, ThreadR
 from greenrt.dns.sources import Dns
 from greenrt.green import socket as green
 
-LEFT = "left to the C library, in a thread"
+LEFT = "the C library does this lookup, in a thread"
 AI_IDN, NI_NOFQDN = 0x40, 4
 
 
@@ -101,7 +101,7 @@ def test_auto_leaves_other_sources_to_the_c_library(etc: Path, line: str, left: 
     assert was_left(AutoResolver, "gethostbyname", "localhost") is False
 
 
-def test_what_is_rare_is_left_to_the_c_library(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rare_lookups_are_left_to_the_c_library(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (etc / "nsswitch.conf").write_text("hosts: files dns\nservices: files\n")
     assert was_left(AresResolver, "getaddrinfo", "localhost", 80) is False
     assert was_left(AresResolver, "getaddrinfo", "localhost", 80, 0, 0, 0, AI_IDN) is True
@@ -218,7 +218,7 @@ def test_a_hub_takes_a_resolver_by_its_name(hub: greenrt.Hub, name: str) -> None
     ],
     ids=repr,
 )
-def test_what_is_no_resolver_is_refused_at_once(
+def test_an_invalid_resolver_is_refused_at_once(
     hub: greenrt.Hub, value: Any, kind: type[Exception], words: str
 ) -> None:
     before = hub.resolver
@@ -228,7 +228,7 @@ def test_what_is_no_resolver_is_refused_at_once(
 
 
 @pytest.mark.parametrize("value", ["thread", 3, greenrt.ThreadPool, ...], ids=repr)
-def test_what_is_no_thread_pool_is_refused_at_once(hub: greenrt.Hub, value: Any) -> None:
+def test_an_invalid_thread_pool_is_refused_at_once(hub: greenrt.Hub, value: Any) -> None:
     before = hub.threadpool
     with pytest.raises(TypeError, match="threadpool must be a ThreadPool"):
         hub.threadpool = value

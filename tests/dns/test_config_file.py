@@ -42,7 +42,7 @@ def test_an_older_file_moved_in_is_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "loop", "device", "unreadable"])
-def test_what_is_no_file_counts_as_empty(tmp_path: Path, kind: str) -> None:
+def test_an_irregular_file_counts_as_empty(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file"
     if kind == "directory":
         path.mkdir()

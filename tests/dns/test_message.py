@@ -33,7 +33,7 @@ def test_ids_and_letters_are_random() -> None:
     assert len({question.data[12:].lower() for question in questions}) == 1
 
 
-def test_what_is_an_answer() -> None:
+def test_datagrams_that_answer_a_question() -> None:
     question = Question("abcdefghijklmnop.test", 1)
     reply = reply_to(question)
     assert question.answered_by(reply) == 0

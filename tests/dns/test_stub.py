@@ -254,7 +254,7 @@ def test_a_change_of_configuration_concerns_the_next_question(
     assert all(transport.is_idle() for transport in stub._transports.values())
 
 
-def test_close_wakes_who_waits(stub: Stub) -> None:
+def test_close_wakes_the_waiters(stub: Stub) -> None:
     lets = [greenrt.spawn(stub.query, f"drop.{number}.test", "A") for number in range(3)]
     greenrt.sleep(0.01)
     stub.close()
@@ -323,9 +323,7 @@ def test_a_server_that_does_not_repeat_the_case_of_letters(
     assert [packet.protocol for packet in server.packets] == ["udp", "tcp"]
 
 
-def test_a_server_that_knows_nothing_and_asks_nobody(
-    stub: Stub, server: FakeServer, configuration: SimpleNamespace
-) -> None:
+def test_a_lame_server(stub: Stub, server: FakeServer, configuration: SimpleNamespace) -> None:
     with FakeServer() as lame:
         lame.mangle = lambda reply, random: [reply[:2] + b"\x80\0\0\1" + bytes(6) + reply[12:30]]
         configuration.servers = [lame.server, server.server]
@@ -405,7 +403,7 @@ def test_lost_packets_are_asked_for_again(
     assert all(isinstance(error, TimedOut) for error in failed)
 
 
-def test_silent_names_delay_nobody_else(stub: Stub, configuration: SimpleNamespace) -> None:
+def test_silent_names_delay_no_other_query(stub: Stub, configuration: SimpleNamespace) -> None:
     configuration.timeout = 20
     stub.configure(configuration)
     silent = [greenrt.spawn(stub.query, f"drop.{number}.test", "A") for number in range(10)]

@@ -99,7 +99,7 @@ def test_non_blocking_fds_stay_so(pipe: tuple[int, int]) -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_a_writer_is_told_of_the_end(pipe: tuple[int, int]) -> None:
+def test_a_writer_gets_an_error_after_the_end(pipe: tuple[int, int]) -> None:
     readable, writable = pipe
     writer = greenrt.spawn(os.write, writable, b"x" * 1_000_000)
     greenrt.sleep(0.01)
@@ -163,7 +163,7 @@ def raised(function: Callable[..., Any], *args: Any) -> tuple[type[BaseException
 
 
 @pytest.mark.parametrize("end", ["close", "dup2"])
-def test_the_end_of_an_fd_wakes_who_waits(pipe: tuple[int, int], end: str) -> None:
+def test_the_end_of_an_fd_wakes_its_waiters(pipe: tuple[int, int], end: str) -> None:
     readable, writable = pipe
     reader = greenrt.spawn(os.read, readable, 1)
     until_parked(reader)
@@ -260,7 +260,7 @@ def test_waitid(idtype: str) -> None:
     stdlib_os.close(fd)
 
 
-def test_stops_are_told() -> None:
+def test_stops_are_reported() -> None:
     pid = child(0, 30)
     stdlib_os.kill(pid, 19)
     found, status = os.waitpid(pid, os.WUNTRACED)

@@ -82,7 +82,7 @@ assert not made.mutex.locked()
 """)
 
 
-def test_who_waits_is_woken() -> None:
+def test_waiters_are_woken_up() -> None:
     run("""
 made = queue.Queue(1)
 getter = greenrt.spawn(made.get)
@@ -192,7 +192,7 @@ if hasattr(queue, "ShutDown"):
 """)
 
 
-def test_who_fills_a_queue_lets_others_run() -> None:
+def test_a_loop_that_fills_a_queue_lets_others_run() -> None:
     run("""
 made, stopped = queue.Queue(), []
 def fill():

@@ -161,7 +161,7 @@ assert not other.dead
 
 
 @ways
-def test_handlers_are_told_as_they_were_given(way: str) -> None:
+def test_getsignal_returns_the_handler_of_the_program(way: str) -> None:
     _, errors = run(
         way,
         """

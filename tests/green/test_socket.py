@@ -77,7 +77,7 @@ def test_close_wakes_the_writer_with_ebadf() -> None:
     assert waiting.exception.errno == 9
 
 
-def test_second_reader_is_told_of_the_first() -> None:
+def test_the_error_of_a_second_reader_names_the_first() -> None:
     client, server = pair()
     with client, server:
         first = greenrt.spawn(client.recv, 1)
@@ -180,7 +180,7 @@ def test_a_file_shared_with_a_child_delivers_nothing_after_its_close() -> None:
         server.close()
 
 
-def test_a_killed_reader_is_in_nobodys_way() -> None:
+def test_a_killed_reader_does_not_block_another() -> None:
     client, server = pair()
     with client, server:
         killed = greenrt.spawn(client.recv, 1)

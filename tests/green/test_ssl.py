@@ -194,7 +194,7 @@ def test_in_a_thread_without_a_hub(pair: tuple[Any, Any]) -> None:
     assert reading.get() == (b"x", "The read operation timed out")
 
 
-def test_reading_costs_nobody_else_the_turn(pair: tuple[Any, Any]) -> None:
+def test_reading_lets_other_greenlets_run(pair: tuple[Any, Any]) -> None:
     # A peer that always sends data.
     client, server = pair
     ticks = 0

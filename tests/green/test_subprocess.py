@@ -85,7 +85,7 @@ def test_a_wait_calls_the_pidfd_open_that_is_in_os(monkeypatch: pytest.MonkeyPat
         assert set(asked) == {process.pid}
 
 
-def test_what_is_in_the_place_of_pidfd_open_may_wait_for_children(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_pidfd_open_may_wait_for_children(monkeypatch: pytest.MonkeyPatch) -> None:
     original = os.pidfd_open
 
     def slow(pid: int, flags: int = 0) -> int:

@@ -73,4 +73,4 @@ class TimedOut(ResolverError, TimeoutError):
 class Malformed(ResolverError):
     """The name cannot be queried (a server may say so: RCODE 1), or the answer is invalid."""
 
-    reason = "the name cannot be asked for, or the answer makes no sense"
+    reason = "the name cannot be queried, or the answer is invalid"

@@ -291,7 +291,7 @@ def _make(settings: Settings, on_socket: Callable[[int, bool, bool], object]) ->
         ares.servers = settings.servers
     except Exception as error:
         _destroy(ares)
-        raise ValueError(f"not addresses of name servers: {settings.servers!r} ({error})") from None
+        raise ValueError(f"{settings.servers!r} are not addresses of name servers ({error})") from None
     return ares
 
 

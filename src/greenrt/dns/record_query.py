@@ -3,9 +3,9 @@
 from itertools import chain
 
 from greenrt import _original
+from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import get_hub
 from greenrt._hub.park import as_seconds
-from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.dns.answer import Answer, Malformed, NoData, NxDomain, ResolverError, TimedOut
 from greenrt.dns.etc.resolvconf import resolv_conf
@@ -46,14 +46,13 @@ def query(
     plain = _in_ascii(name, rtype)
     # If the search list has the root, the name itself is in the lists twice.
     names = list(dict.fromkeys(chain(*candidates(plain, configuration)))) if search else [plain]
-    end = None if limit is None else monotonic() + limit
+    deadline = Deadline(limit)
     failure: ResolverError | None = None
     for candidate in names:
-        left = None if end is None else end - monotonic()
-        if left is not None and left <= 0:
+        if deadline.passed():
             raise TimedOut(candidate, rtype)
         try:
-            return stub.query(candidate, rtype, timeout=left, servers=servers)
+            return stub.query(candidate, rtype, timeout=deadline.left(), servers=servers)
         except (NxDomain, NoData) as error:
             # A name that exists without such a record says more than a name that does not exist.
             if failure is None or isinstance(failure, NxDomain):
@@ -80,4 +79,4 @@ def _in_ascii(name: str, rtype: str) -> str:
     try:
         return name.encode("idna").decode()
     except UnicodeError as error:
-        raise Malformed(name, rtype, f"no name of a host in IDNA: {error}") from None
+        raise Malformed(name, rtype, f"IDNA cannot encode the name: {error}") from None

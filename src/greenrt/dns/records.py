@@ -124,9 +124,9 @@ def check_name(name: str, rtype: str) -> str:
     if not isinstance(rtype, str):
         raise TypeError(f"rtype must be a str such as 'AAAA', not {rtype!r}")
     if rtype not in TYPES:
-        raise ValueError(f"records of type {rtype!r} can't be asked for; the types are {', '.join(TYPES)}")
+        raise ValueError(f"record type {rtype!r} is not supported; use one of {', '.join(TYPES)}")
     if len(name) > 254 or not _ASKED.fullmatch(name) or len(plain := name.rstrip(".") or ".") > 253:
-        raise Malformed(name, rtype, "the name cannot be asked for")
+        raise Malformed(name, rtype, "the name cannot be queried")
     return plain
 
 
@@ -151,11 +151,7 @@ def read_answer(name: str, rtype: str, said: list[tuple[str, int, int, Any]]) ->
             records.append(value)
             ttls.append(ttl)
     if not records:
-        raise (
-            Malformed(name, rtype, "the answer has no record that makes sense")
-            if said
-            else NoData(name, rtype)
-        )
+        raise (Malformed(name, rtype, "the answer has no valid record") if said else NoData(name, rtype))
     return Answer(where, records, cnames, min(ttls))
 
 
@@ -183,7 +179,7 @@ def _follow(
         where = _respelled(target, name)
         # This limit also ends a loop of CNAMEs.
         if len(cnames) > MAX_CHAIN or not shape.fullmatch(where):
-            raise Malformed(name, rtype, "the answer's chain of CNAMEs makes no sense")
+            raise Malformed(name, rtype, "the answer has an invalid chain of CNAMEs")
     return where, found[_folded(where)]
 
 

@@ -156,7 +156,7 @@ class AresResolver:
 
     def _by_thread(self) -> ThreadResolver:
         if self._trace:
-            self._trace("left to the C library, in a thread")
+            self._trace("the C library does this lookup, in a thread")
         if self._threads is None:
             self._threads = ThreadResolver(self._hub)
         return self._threads

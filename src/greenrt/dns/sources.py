@@ -103,7 +103,7 @@ class Dns:
     def _refuse(self, name: str) -> Host:
         """Fail with the error for a name without an IPv6 address, or of a name that does not exist."""
         self._ask(name, ["A"], True)
-        raise NoData(name, "AAAA", "not asked for, because of no-aaaa in resolv.conf")
+        raise NoData(name, "AAAA", "AAAA is not queried, because of no-aaaa in resolv.conf")
 
     def _ask(self, name: str, rtypes: list[str], one_by_one: bool) -> Host:
         """Return the servers' answer for an absolute name; raise one error if no type has an answer.

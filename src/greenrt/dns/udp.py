@@ -9,6 +9,7 @@ import _socket
 import errno
 from collections.abc import Sequence
 
+from greenrt._arguments import check_iterable
 from greenrt._loop.callback import READ, Entry
 from greenrt._loop.fd_table import CLOSED
 from greenrt._loop.loop import Loop
@@ -333,10 +334,7 @@ def checked_servers(servers: Any) -> tuple[str, ...]:
     """
     if isinstance(servers, str | bytes):
         raise TypeError(f"servers must be a list of addresses, not {servers!r}; use [{servers!r}]")
-    try:
-        checked = tuple(servers)
-    except TypeError:
-        raise TypeError(f"servers must be a list of addresses, not {servers!r}") from None
+    checked = tuple(check_iterable(servers, "servers"))
     for server in checked:
         if not isinstance(server, str):
             raise TypeError(f"servers must have addresses of type str, not {server!r}")

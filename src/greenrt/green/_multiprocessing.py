@@ -7,9 +7,9 @@ after a release in its own process. Source: CPython's Modules/_multiprocessing/s
 
 import _multiprocessing  # type: ignore[import-not-found]
 
+from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import give_way
-from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green.thread import get_ident
 from greenrt.sync.event import Event
@@ -42,7 +42,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
             taken: bool = super().acquire(True, limit)
             self._note(taken)
             return taken
-        deadline = None if limit is None else monotonic() + limit
+        deadline = Deadline(limit)
         pause = _SHORTEST
         if self._freed is None:
             self._freed = Event()
@@ -50,10 +50,10 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
             self._freed.clear()
             if self._try():
                 return True
-            left = _LONGEST if deadline is None else deadline - monotonic()
-            if left <= 0:
+            left = deadline.left()
+            if left == 0.0:
                 return False
-            self._freed.wait(min(pause, left))
+            self._freed.wait(pause if left is None else min(pause, left))
             pause = min(pause * 2, _LONGEST)
 
     def _is_others(self) -> bool:

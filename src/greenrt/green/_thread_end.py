@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable
 
 from greenrt import _original
+from greenrt._deadline import Deadline
 from greenrt._hub.fd_wait import give_way
 from greenrt._hub.sleep import sleep
-from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock, checked_timeout
@@ -50,13 +50,13 @@ def at_native_end(callback: Callable[[], Any]) -> None:
 
 def poll_until(condition: Callable[[], bool], timeout: float | None) -> bool:
     """Sleep until `condition()` is true. Return False if `timeout` seconds pass first (None: no limit)."""
-    deadline = None if timeout is None else monotonic() + timeout
+    deadline = Deadline(timeout)
     pause = _SHORTEST
     while not condition():
-        if deadline is not None:
-            left = deadline - monotonic()
-            if left <= 0:
-                return False
+        left = deadline.left()
+        if left == 0.0:
+            return False
+        if left is not None:
             pause = min(pause, left)
         sleep(pause)
         pause = min(2 * pause, _LONGEST)
@@ -101,23 +101,22 @@ class Sentinel(Lock):
             # In a polling loop, let the thread run if a yield is due.
             give_way()
             return not self.locked()
-        started = monotonic()
+        deadline = Deadline(limit)
         if not self._ended.wait(limit):
             return False
         if self._native is not None:
-            left = None if limit is None else max(0.0, started + limit - monotonic())
-            return poll_until(lambda: not self.locked(), left)
+            return poll_until(lambda: not self.locked(), deadline.left())
         return not self.locked()
 
     def acquire(self, blocking: bool = True, timeout: float | None = -1) -> bool:
         """Acquire the lock: first for the thread, later after the thread's end. See `Lock.acquire`."""
         if self._native is None or not Lock.locked(self):
             return Lock.acquire(self, blocking, timeout)
-        started = monotonic()
+        deadline = Deadline(timeout if timeout is not None and timeout > 0 else None)
         if not self.wait_for_end(blocking, timeout):
             return False
-        left = timeout if timeout is None or timeout <= 0 else max(0.0, started + timeout - monotonic())
-        return Lock.acquire(self, blocking, left)
+        left = deadline.left()
+        return Lock.acquire(self, blocking, timeout if left is None else left)
 
     __enter__ = acquire
 

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from select import *  # noqa: F403
 
 from greenrt import _original
+from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import give_way, park_on_fd, park_on_fds
 from greenrt._loop.callback import READ, URGENT, WRITE
 from greenrt._loop.fd_table import FRANK
-from greenrt._native.thread import monotonic
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
 from greenrt.green._fds import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, WARNS, without_bool
@@ -189,14 +189,16 @@ class _Poll:
         if hub_for_waiting() is None:
             return self._native.poll(timeout)  # type: ignore[no-any-return]
         limit = None if timeout is None or timeout < 0 else timeout / 1000
-        deadline = None if limit is None else monotonic() + limit
+        deadline: Deadline | None = None
         give_way()
         while True:
             ready: list[tuple[int, int]] = self._native.poll(0)
             if ready or limit == 0:
                 return ready
-            left = None if deadline is None else deadline - monotonic()
-            if left is not None and left <= 0:
+            if deadline is None:
+                deadline = Deadline(limit)
+            left = deadline.left()
+            if left == 0.0:
                 return ready
             park_on_fds({fd: _events(mask) for fd, mask in self._masks.items()}, left)
 
@@ -229,14 +231,16 @@ if hasattr(_stdlib, "epoll"):
             timeout = None
         if hub_for_waiting() is None:
             return _native_poll(self, timeout, maxevents)
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline: Deadline | None = None
         give_way()
         while True:
             ready = _native_poll(self, 0, maxevents)
             if ready or timeout == 0:
                 return ready
-            left = None if deadline is None else deadline - monotonic()
-            if left is not None and left <= 0:
+            if deadline is None:
+                deadline = Deadline(timeout)
+            left = deadline.left()
+            if left == 0.0:
                 return ready
             # An epoll instance is a file. It is readable while a descriptor in it is ready.
             park_on_fd(self.fileno(), READ, left)

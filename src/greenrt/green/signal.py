@@ -15,13 +15,13 @@ import signal as _stdlib
 from signal import *  # noqa: F403
 
 from greenrt import _original
+from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd
 from greenrt._hub.park import new_park
 from greenrt._hub.sleep import sleep
 from greenrt._loop.callback import READ
 from greenrt._native.signalfd import signalfd
-from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green._signal_handlers import getsignal, pthread_kill, raise_signal, set_wakeup_fd, signal
 from greenrt.green._signal_mask import pthread_sigmask
@@ -62,14 +62,14 @@ def sigwait(sigset: Any, /) -> Any:
     """Wait for one of the signals; return its number. See `signal.sigwait`."""
     if hub_for_waiting() is None:
         return _original.sigwait(sigset)
-    return _stdlib.Signals(_take(list(sigset), None).si_signo)
+    return _stdlib.Signals(_take(list(sigset), Deadline(None)).si_signo)
 
 
 def sigwaitinfo(sigset: Any, /) -> Any:
     """Wait for one of the signals; return its description. See `signal.sigwaitinfo`."""
     if hub_for_waiting() is None:
         return _original.sigwaitinfo(sigset)
-    return _take(list(sigset), None)
+    return _take(list(sigset), Deadline(None))
 
 
 def sigtimedwait(sigset: Any, timeout: Any, /) -> Any:
@@ -78,10 +78,10 @@ def sigtimedwait(sigset: Any, timeout: Any, /) -> Any:
     give_way()
     if not waits or hub_for_waiting() is None:
         return _original.sigtimedwait(sigset, timeout)
-    return _take(list(sigset), monotonic() + timeout)
+    return _take(list(sigset), Deadline(timeout))
 
 
-def _take(signals: list[int], deadline: float | None) -> Any:
+def _take(signals: list[int], deadline: Deadline) -> Any:
     """Wait for one of `signals` until the deadline; return its description, or None."""
     found = _original.sigtimedwait(signals, 0)
     if found is not None:
@@ -90,8 +90,8 @@ def _take(signals: list[int], deadline: float | None) -> Any:
     fd = signalfd(signals)
     try:
         while (found := _original.sigtimedwait(signals, 0)) is None:
-            left = None if deadline is None else deadline - monotonic()
-            if left is not None and left <= 0:
+            left = deadline.left()
+            if left == 0.0:
                 return None
             if fd >= 0:
                 park_on_fd(fd, READ, left)

@@ -14,8 +14,8 @@ import subprocess as _stdlib
 from subprocess import *  # noqa: F403
 from types import FunctionType, ModuleType
 
+from greenrt._deadline import Deadline
 from greenrt._hub.fd_wait import give_way
-from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import _file_objects, os, selectors, time  # noqa: F401
 from greenrt.green._children import park_until_exit
@@ -34,7 +34,7 @@ def _wait(self: Any, timeout: float | None) -> int:
 
     The lock of `poll` and `send_signal` is only held for moments, never during a wait.
     """
-    deadline = None if timeout is None else monotonic() + timeout
+    deadline = Deadline(timeout)
     # Called at most once: the method of a subclass may return early, and repeated calls would be a busy loop.
     step = None if timeout is None else getattr(self, "_wait_pidfd", None)
     while self.returncode is None:
@@ -44,8 +44,8 @@ def _wait(self: Any, timeout: float | None) -> int:
                 if pid == self.pid:
                     self._handle_exitstatus(status)
         if self.returncode is None:
-            left = None if deadline is None else deadline - monotonic()
-            if timeout is not None and left is not None and left <= 0:
+            left = deadline.left()
+            if timeout is not None and left == 0.0:
                 raise _stdlib.TimeoutExpired(self.args, timeout)
             if step is not None:
                 step(left)

@@ -22,6 +22,7 @@ from weakref import WeakSet
 from greenlet import getcurrent, greenlet
 
 from greenrt import _atfork, _original
+from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import get_hub, get_hub_if_exists, on_main_thread, threads_with_hub
 from greenrt._hub.deadlock import idle_threads
 from greenrt._hub.fd_wait import give_way
@@ -29,7 +30,6 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.local import local
 from greenrt._hub.park import freeze, yield_now
 from greenrt._native.switch import current_or_last
-from greenrt._native.thread import monotonic
 from greenrt._typing import Any, Self
 from greenrt.green._thread_end import Sentinel, at_native_end, poll_until
 from greenrt.green._twin import public_names
@@ -473,11 +473,10 @@ class _ThreadHandle:
             # In a polling loop, let the thread run if a yield is due.
             give_way()
             return
-        started = monotonic()
+        deadline = Deadline(limit)
         if not self._done.wait(limit) or self._native is None:
             return
-        left = None if limit is None else max(0.0, started + limit - monotonic())
-        if poll_until(self._native.is_done, left):
+        if poll_until(self._native.is_done, deadline.left()):
             # It returns at once, and frees the system's resources of the thread.
             self._native.join()
 

@@ -36,7 +36,7 @@ def _match(table: Table, address: int, bits: int) -> int:
     for network, length, value in table:
         if not length or address >> (bits - length) == network >> (bits - length):
             return value
-    raise AssertionError("a table ends with the network of all")
+    raise AssertionError("each table has a row for all networks")
 
 
 def _network(text: str) -> tuple[int, int] | None:
