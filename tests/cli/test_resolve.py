@@ -49,4 +49,4 @@ def test_records(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_an_unknown_type(capsys: pytest.CaptureFixture[str]) -> None:
     assert resolve(["--type", "nonsense", "a.test"]) == 1
-    assert "the types are" in capsys.readouterr().err
+    assert "is not supported; use one of A, NS" in capsys.readouterr().err
