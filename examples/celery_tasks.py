@@ -1,12 +1,12 @@
-"""Celery tasks in greenlets: what waits for the network overlaps, hundreds at a time in one process.
+"""Celery tasks in greenlets: hundreds of tasks wait for the network concurrently in one process.
 
     pip install "celery[redis]"
     cd examples
     export CELERY_CUSTOM_WORKER_POOL=greenrt.adapters.celery:TaskPool
-    celery -A celery_tasks worker -P custom -c 200            # more processes: start it again with -n another
+    celery -A celery_tasks worker -P custom -c 200            # more processes: start it again with another -n
     python celery_tasks.py https://www.python.org https://peps.python.org
 
-The tasks are ordinary ones, as for any other pool. The broker is redis://localhost, unless BROKER says another.
+The tasks are ordinary ones that suit any pool. The broker is redis://localhost unless BROKER names another one.
 """
 
 import os
@@ -20,7 +20,7 @@ TIMEOUT = 30.0  # seconds
 
 app = celery.Celery("celery_tasks", broker=BROKER, backend=BROKER)
 app.conf.update(
-    worker_prefetch_multiplier=1,  # the other workers are to have their share
+    worker_prefetch_multiplier=1,  # leave tasks for the other workers
     task_time_limit=60,  # seconds
     broker_connection_retry_on_startup=True,
 )
@@ -28,19 +28,19 @@ app.conf.update(
 
 @app.task(autoretry_for=(OSError,), max_retries=2, default_retry_delay=1)  # type: ignore[untyped-decorator]
 def size_of(url: str) -> int:
-    """Return how many bytes a page has."""
+    """Return the size of a page in bytes."""
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
         return len(response.read())
 
 
 @app.task  # type: ignore[untyped-decorator]
 def total(sizes: list[int]) -> str:
-    """Sum up."""
+    """Return the number of pages and the sum of their sizes."""
     return f"{len(sizes)} pages, {sum(sizes)} bytes"
 
 
 def main() -> None:
-    """Have the workers fetch the pages, and print the sum."""
+    """Let the workers fetch the pages, and print the sum."""
     print(celery.chord(size_of.s(url) for url in sys.argv[1:])(total.s()).get(timeout=300))
 
 

@@ -1,9 +1,10 @@
-"""A chat server: each member has a queue of lines to be sent, so that a slow reader holds nobody up.
+"""A chat server: each member has a queue of unsent lines, so that a slow reader delays no one else.
 
     python examples/chat_server.py --port 7000
     nc 127.0.0.1 7000        # the first line is your name
 
-One greenlet a member reads, another writes. No locks: between two waits a greenlet runs undisturbed.
+For each member, one greenlet reads and another one writes. There are no locks, because no other greenlet runs between
+two waits of a greenlet.
 """
 
 import argparse
@@ -15,15 +16,15 @@ import greenrt
 from greenrt.green import socket
 from greenrt.serve import StreamServer
 
-UNSENT_LINES = 1000  # a member further behind than this is dropped
+UNSENT_LINES = 1000  # a member that is further behind is dropped
 LONGEST_LINE = 4096  # bytes
-GRACE = 1.0  # seconds that members are given after Ctrl-C
+GRACE = 1.0  # seconds for the members after Ctrl-C
 
 Address = tuple[str, int]
 
 
 class Member:
-    """One connected person and the lines still to be sent to them."""
+    """One connected member and the lines that are still to be sent."""
 
     def __init__(self, name: str, connection: socket.socket) -> None:
         self.name = name
@@ -31,7 +32,7 @@ class Member:
         self.unsent: greenrt.Queue[str] = greenrt.Queue(UNSENT_LINES)
 
     def write(self) -> None:
-        """Send lines as they come, until the connection breaks or the greenlet is killed."""
+        """Send lines from the queue until the connection breaks or the greenlet is killed."""
         try:
             while True:
                 self.connection.sendall(self.unsent.get().encode() + b"\n")
@@ -39,21 +40,21 @@ class Member:
             self.hang_up()
 
     def hang_up(self) -> None:
-        """End the connection; whoever reads from it sees its end."""
+        """End the connection; the reader sees the end of the stream."""
         try:
             self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # no longer connected: what was wanted
+            pass  # the connection has ended already
 
 
 class Room:
-    """Everybody who is here."""
+    """The members in the chat."""
 
     def __init__(self) -> None:
         self.members: set[Member] = set()
 
-    def tell(self, line: str, but: Member | None = None) -> None:
-        """Queue a line for all members, except one."""
+    def send_to_all(self, line: str, but: Member | None = None) -> None:
+        """Queue a line for all members except `but`."""
         for member in self.members:
             if member is but:
                 continue
@@ -69,41 +70,41 @@ class Room:
                 name = lines.readline(LONGEST_LINE).strip()
                 if name:
                     self.talk(Member(name, connection), lines)
-        except OSError as error:  # the connection broke: nothing to be done about it
+        except OSError as error:  # the connection broke
             print(f"{address[0]}:{address[1]}: {error}", flush=True)
 
     def talk(self, member: Member, lines: TextIO) -> None:
-        """Tell everybody else what a member says, until the member leaves."""
+        """Send the lines of a member to all others until the member leaves."""
         writer = greenrt.spawn(member.write)
         self.members.add(member)
-        self.tell(f"* {member.name} has come")  # the member too: so they know that they are in
+        self.send_to_all(f"* {member.name} has come")  # the new member gets this line too
         try:
             while line := lines.readline(LONGEST_LINE):
-                self.tell(f"{member.name}: {line.rstrip()}", but=member)
-                # One packet can bring thousands of lines, and reading the next of them waits for nothing. Let
-                # the writers run, or the others would look too far behind.
+                self.send_to_all(f"{member.name}: {line.rstrip()}", but=member)
+                # One packet can contain thousands of lines, and reading the next of them does not wait. Let the
+                # writers run, or the other members would fall behind by too many lines.
                 greenrt.sleep(0)
         finally:
             self.members.discard(member)
-            self.tell(f"* {member.name} has gone")
+            self.send_to_all(f"* {member.name} has gone")
             writer.kill()
 
     def close(self) -> None:
-        """Hang up on everybody."""
+        """End all connections."""
         for member in self.members:
             member.hang_up()
 
 
 def main() -> None:
     """Serve until Ctrl-C."""
-    parser = argparse.ArgumentParser(description="Tell each member what the others say.")
+    parser = argparse.ArgumentParser(description="Send each member the lines of the others.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes any free port")
     options = parser.parse_args()
 
     room = Room()
     server = StreamServer((options.host, options.port), room.visit, spawn=1000)
-    # A handler of our own: the usual one raises KeyboardInterrupt in whichever greenlet happens to run.
+    # The default handler would raise KeyboardInterrupt in whichever greenlet is running.
     stop = greenrt.Event()
     signal.signal(signal.SIGINT, lambda number, frame: stop.set())
 

@@ -1,6 +1,6 @@
-"""Concurrent downloads: urllib as it is, a pool of greenlets, and patching to bring them together.
+"""Concurrent downloads: unmodified urllib, a pool of greenlets, and patching that connects them.
 
-Each address given is a page to fetch:
+Each argument is the address of a page:
 
     python examples/concurrent_downloads.py --concurrency 20 https://www.python.org https://peps.python.org
 """
@@ -17,22 +17,22 @@ TIMEOUT = 30.0  # seconds for each download
 
 
 def download(url: str) -> tuple[str, int | None, str]:
-    """Fetch one page; return its address and size in bytes, or None and what went wrong."""
+    """Fetch one page; return its address and its size in bytes, or None and the error."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
             return url, len(response.read()), ""
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: not an address at all
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: not a valid address
         return url, None, str(error)
 
 
 def main() -> int:
-    """Download all addresses given; return 1 if one failed."""
+    """Download all given addresses; return 1 if one failed, else 0."""
     parser = argparse.ArgumentParser(description="Download several pages at once.")
     parser.add_argument("--concurrency", type=int, default=10, help="downloads at once (default: 10)")
     parser.add_argument("url", nargs="+")
     options = parser.parse_args()
 
-    # urllib and what it uses were imported above. No matter: patching changes the very classes they hold.
+    # urllib and its modules were imported above. This does no harm: patching changes the classes that they hold.
     monkey.patch_all()
 
     failures = 0

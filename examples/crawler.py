@@ -1,9 +1,9 @@
-"""A crawler: follows the links of a site to pages of the same host, several at once, and reports what is broken.
+"""A crawler: it follows the links of a site to pages of the same host, several at once, and reports broken links.
 
     python examples/crawler.py --concurrency 20 --limit 500 https://example.org/
 
-Each greenlet asks for one page, puts its links into the queue and takes the next one from there. The exit status is 1
-if a link led nowhere.
+Each greenlet takes an address from the queue, fetches the page, and puts the page's links into the queue. The exit
+status is 1 if a link is broken.
 """
 
 import argparse
@@ -21,7 +21,7 @@ LARGEST = 10_000_000  # bytes of a page that are read
 
 
 class Links(HTMLParser):
-    """Collects the addresses that a page links to."""
+    """Collect the addresses that a page links to."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -29,14 +29,14 @@ class Links(HTMLParser):
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """See `HTMLParser`."""
+        """Record the target of a link; see `HTMLParser`."""
         target = dict(attrs).get("href")
         if tag == "a" and target:
             self.found.append(urldefrag(urljoin(self.page, target)).url)
 
 
 class Crawler:
-    """Visits each page of a host once, `limit` of them at most."""
+    """Visit each page of a host once, at most `limit` pages."""
 
     def __init__(self, start: str, limit: int) -> None:
         self.host = urlsplit(start).netloc
@@ -47,25 +47,25 @@ class Crawler:
         self.queue.put(start)
 
     def run(self, concurrency: int) -> None:
-        """Visit all."""
+        """Visit all pages."""
         workers = [greenrt.spawn(self.work) for _ in range(concurrency)]
         self.queue.join()
         greenrt.killall(workers)
 
     def work(self) -> None:
-        """Visit one page after the other, for ever."""
+        """Visit pages from the queue, forever."""
         while True:
             page = self.queue.get()
             try:
                 for link in self.visit(page):
                     self.add(link)
-            except (OSError, HTTPException, ValueError) as error:  # ValueError: no address at all
+            except (OSError, HTTPException, ValueError) as error:  # ValueError: not a valid address
                 self.broken[page] = str(error)
             finally:
                 self.queue.task_done()
 
     def visit(self, page: str) -> list[str]:
-        """Return the links of a page; none of what isn't HTML."""
+        """Return the links of a page, or [] if it is not HTML."""
         with urllib.request.urlopen(page, timeout=TIMEOUT) as response:
             if response.headers.get_content_type() != "text/html":
                 return []
@@ -76,15 +76,15 @@ class Crawler:
         return links.found
 
     def add(self, link: str) -> None:
-        """Have a page visited, unless it was or is somewhere else."""
+        """Queue a page, unless it is known already or on another host."""
         if urlsplit(link).netloc == self.host and link not in self.known and len(self.known) < self.limit:
             self.known.add(link)
             self.queue.put(link)
 
 
 def main() -> int:
-    """Crawl; return 1 if a link was broken."""
-    parser = argparse.ArgumentParser(description="Look for broken links of a site.")
+    """Crawl; return 1 if a link is broken, else 0."""
+    parser = argparse.ArgumentParser(description="Find the broken links of a site.")
     parser.add_argument("--concurrency", type=int, default=10, help="pages at once (default: 10)")
     parser.add_argument("--limit", type=int, default=1000, help="pages in all (default: 1000)")
     parser.add_argument("start", metavar="URL")

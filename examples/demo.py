@@ -1,10 +1,9 @@
-"""Run one unmodified blocking program with native threads and under greenrt, and print what each run cost.
+"""Run one unmodified blocking program with native threads and under greenrt, and print the cost of each run.
 
     python examples/demo.py
 
-A local server, in a process of its own, answers each request after a delay. download_all.py, which has never
-heard of greenrt, fetches the same pages three times: with few native threads, with many, and with as many
-green ones.
+A local server, in a process of its own, answers each request after a delay. download_all.py, which does not know
+greenrt, fetches the same pages three times: with few native threads, with many, and with as many green ones.
 """
 
 import argparse
@@ -25,18 +24,18 @@ HERE = Path(__file__).resolve().parent
 PROGRAM = HERE / "download_all.py"
 SERVER = HERE / "slow_server.py"
 
-SPARE_FILES = 64  # descriptors the program needs besides one socket a worker
+SPARE_FILES = 64  # descriptors of the program besides one socket for each worker
 SAMPLE_INTERVAL = 0.01  # seconds
 HEADINGS = ("", "time", "native threads", "peak memory", "context switches", "CPU time")
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the text says why."""
+    """The demo can't continue; the text says why."""
 
 
 @dataclass
 class Run:
-    """What one run of the program printed and cost."""
+    """The output and the cost of one run of the program."""
 
     name: str
     summary: str
@@ -55,7 +54,8 @@ class Run:
 
     @property
     def memory_mib(self) -> float:
-        # The kernel hands a child its parent's peak across exec; ours is below that of any program measured.
+        # The kernel passes its parent's peak to a child across exec. The demo's own peak is below that of any
+        # measured program.
         return self.usage.ru_maxrss / 1024
 
     def cells(self) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ class Run:
 
 
 def native_threads(pid: int) -> int:
-    """Return how many native threads a process has now, 0 when it has ended."""
+    """Return the current number of native threads of a process, or 0 after its end."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -82,15 +82,15 @@ def native_threads(pid: int) -> int:
 
 
 def measure(name: str, command: Sequence[str], environ: dict[str, str]) -> Run:
-    """Run the command to its end, its progress bar going to our stderr, and return what it cost."""
+    """Run the command to its end and return its cost; its progress bar is drawn on this process's stderr."""
     print(f"{name}: {' '.join(command)}", flush=True)
-    # A file, not a pipe: nobody has to read while the program runs, whatever it prints.
+    # A file needs no reader while the program runs; a pipe could become full.
     with tempfile.TemporaryFile("w+") as output:
         started = time.monotonic()
         child = subprocess.Popen(command, stdout=output, env=environ)
         threads = 0
         try:
-            # wait4, since only it tells the usage of this child alone; Popen must not reap it first.
+            # Only wait4 returns the usage of this child alone, so Popen must not reap it first.
             while True:
                 pid, status, usage = os.wait4(child.pid, os.WNOHANG)
                 if pid:
@@ -111,10 +111,10 @@ def measure(name: str, command: Sequence[str], environ: dict[str, str]) -> Run:
 
 @contextmanager
 def slow_server(delay: float, environ: dict[str, str]) -> Iterator[str]:
-    """Run the server in its own process for the length of the block; yield its address."""
+    """Run the server in its own process for the duration of the block; yield its address."""
     command = [sys.executable, str(SERVER), "--delay", str(delay), "--until-stdin-ends"]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ)
-    # The server ends with its stdin: this block closes the pipe, or the kernel does when we are killed.
+    # The server ends when its stdin is closed, by this block or, if this process is killed, by the kernel.
     with server:
         assert server.stdin is not None
         assert server.stdout is not None
@@ -132,7 +132,7 @@ def slow_server(delay: float, environ: dict[str, str]) -> Iterator[str]:
 
 
 def workers_that_fit(wanted: int) -> int:
-    """Raise the limit on open files, which children inherit; return how many workers fit."""
+    """Raise the limit on open files, which children inherit; return how many workers are possible."""
     needed = wanted + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -153,7 +153,7 @@ def workers_that_fit(wanted: int) -> int:
 
 
 def greenrt_version() -> str:
-    """Return which greenrt this interpreter has, asked in a child so that our own memory stays small."""
+    """Return greenrt's version, printed by a child process so that this process stays small."""
     code = "import greenrt; print(f'greenrt {greenrt.__version__}, {greenrt.__build__} build')"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if answer.returncode != 0:
@@ -163,7 +163,7 @@ def greenrt_version() -> str:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Align the rows in columns, the first to the left and the others to the right."""
+    """Align the rows in columns, the first one to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
@@ -172,10 +172,10 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def conclusion(many: Run, green: Run, options: argparse.Namespace, workers: int) -> str:
-    """Say in words what the table shows."""
+    """Return the conclusion from the table."""
     return f"""\
 The three runs are the same file and fetch the same {options.requests} pages; the server takes
-{options.delay} s for each, whoever asks. It is the number of workers, N, that shortens the time, and
+{options.delay} s for each of them. The number of workers, N, shortens the time, and
 --workers sets it in every run. Patching does not change N: it makes a large N cheap.
 N = {workers} as native threads, and as greenlets:
     native threads    {many.threads:>10,}  {green.threads:>10,}
@@ -185,11 +185,13 @@ N = {workers} as native threads, and as greenlets:
 
 
 def demo(options: argparse.Namespace) -> int:
-    """Run everything and print the table; return 0 when each run succeeded with the same summary."""
+    """Run everything and print the table; return 0 if all runs succeeded with the same summary."""
     print(f"{greenrt_version()}, Python {sys.version.split()[0]}, {os.cpu_count()} processors")
     workers = workers_that_fit(options.workers)
     print(f"{options.requests} requests to a local server that answers each after {options.delay} s\n")
-    environ = dict(os.environ, NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")  # no proxy reaches our server
+    environ = dict(
+        os.environ, NO_PROXY="127.0.0.1", no_proxy="127.0.0.1"
+    )  # no proxy reaches the local server
     with slow_server(options.delay, environ) as url:
         arguments = ["--url", url, "--requests", str(options.requests)]
         arguments += ["--progress"] if options.progress else []
@@ -206,7 +208,7 @@ def demo(options: argparse.Namespace) -> int:
     print(table([HEADINGS, *(one.cells() for one in runs)]))
     failed = [one.name for one in runs if one.exit_code != 0]
     if failed:
-        print(f"\nfailed: {'; '.join(failed)}. The figures of a failed run say nothing.")
+        print(f"\nfailed: {'; '.join(failed)}. The figures of a failed run mean nothing.")
         return 1
     if len({one.summary for one in runs}) > 1:
         print("\nthe summaries differ: the runs did not do the same work")
@@ -216,7 +218,7 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def positive(text: str) -> int:
-    """Read a whole number above zero from the command line."""
+    """Parse a whole number above zero."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not above zero")
@@ -224,7 +226,7 @@ def positive(text: str) -> int:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line; the defaults depend on --quick."""
+    """Parse the command line; the defaults depend on --quick."""
     parser = argparse.ArgumentParser(description="The same blocking program natively and under greenrt.")
     parser.add_argument("--few", type=positive, default=8, help="workers of the first run (default: 8)")
     parser.add_argument(
@@ -243,7 +245,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def terminated(number: int, frame: FrameType | None) -> None:
-    """On SIGTERM, end as with Ctrl-C: by way of every finally, so that no child outlives us."""
+    """On SIGTERM, end as with Ctrl-C: every finally clause runs, so that no child process survives."""
     raise KeyboardInterrupt
 
 

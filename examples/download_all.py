@@ -2,9 +2,9 @@
 
     python examples/download_all.py --url http://127.0.0.1:8000 --workers 8 --requests 100
 
-An ordinary blocking program of the standard library: workers take addresses from one queue and put what came
-of them into another; the main thread draws the progress. The summary goes to stdout, all else to stderr.
-The exit status is 0 when every request succeeded, 1 when one failed and 130 after Ctrl-C.
+An ordinary blocking program of the standard library. Workers take addresses from one queue and put the results into
+another one; the main thread draws the progress. The summary goes to stdout, everything else to stderr. The exit
+status is 0 if every request succeeded, 1 if one failed, and 130 after Ctrl-C.
 """
 
 import argparse
@@ -24,7 +24,7 @@ ERRORS_SHOWN = 5
 
 @dataclass
 class Result:
-    """What came of one request: the size of the body in bytes, or what went wrong."""
+    """The result of one request: the size of the body in bytes, or the error."""
 
     url: str
     size: int = 0
@@ -37,20 +37,20 @@ def download(opener: OpenerDirector, url: str, timeout: float) -> Result:
         with opener.open(url, timeout=timeout) as response:
             return Result(url, size=len(response.read()))
     except (OSError, HTTPException) as error:  # URLError, HTTPError and timeouts are OSErrors
-        # The text only: an HTTPError holds its connection, and there may be many.
+        # Only the text is kept: an HTTPError holds its connection, and there may be many.
         return Result(url, error=f"{type(error).__name__}: {error}")
 
 
 def worker(
     opener: OpenerDirector, urls: "queue.Queue[str | None]", results: "queue.Queue[Result]", timeout: float
 ) -> None:
-    """Download addresses until the end mark, None, comes out of the queue."""
+    """Download addresses until the queue yields the end mark, None."""
     while (url := urls.get()) is not None:
         results.put(download(opener, url, timeout))
 
 
 class ProgressBar:
-    """One line on stderr, drawn over itself; draws nothing unless visible."""
+    """One line on stderr that is redrawn in place; draws nothing unless visible."""
 
     def __init__(self, total: int, visible: bool) -> None:
         self.total = total
@@ -59,7 +59,7 @@ class ProgressBar:
         self.drawn = 0.0
 
     def update(self, done: int) -> None:
-        """Draw the bar, at most once in DRAW_INTERVAL seconds unless all is done."""
+        """Draw the bar, at most once in DRAW_INTERVAL seconds until all is done."""
         now = time.monotonic()
         if not self.visible or (now - self.drawn < DRAW_INTERVAL and done < self.total):
             return
@@ -70,21 +70,21 @@ class ProgressBar:
         sys.stderr.flush()
 
     def finish(self) -> None:
-        """End the line, so that what is written next starts on its own."""
+        """End the line, so that the next output starts on a new one."""
         if self.visible:
             sys.stderr.write("\n")
             sys.stderr.flush()
 
 
 def run(options: argparse.Namespace) -> int:
-    """Start the workers, hand out the addresses, collect the results; return the exit status."""
+    """Start the workers, queue the addresses, collect the results; return the exit status."""
     urls: queue.Queue[str | None] = queue.Queue()
     results: queue.Queue[Result] = queue.Queue()
-    # One for all: threads that make their first call of urlopen() together would each make their own, and
-    # load the TLS certificates as many times.
+    # All threads share one opener. Threads that make their first call of urlopen() at the same time would each make
+    # an opener, and load the TLS certificates as many times.
     opener = urllib.request.build_opener()
     threads = [
-        # Daemons: after Ctrl-C the program ends without waiting for requests under way.
+        # Daemon threads: after Ctrl-C the program ends without waiting for requests in flight.
         threading.Thread(target=worker, args=(opener, urls, results, options.timeout), daemon=True)
         for _ in range(options.workers)
     ]
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
             try:
                 result = results.get(timeout=DRAW_INTERVAL)
             except queue.Empty:
-                pass  # nothing new to draw but the time
+                pass  # only the time has changed
             else:
                 done += 1
                 size += result.size
@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def positive(text: str) -> int:
-    """Read a whole number above zero from the command line."""
+    """Parse a whole number above zero."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not above zero")
@@ -132,7 +132,7 @@ def positive(text: str) -> int:
 
 
 def main() -> int:
-    """Read the command line and download."""
+    """Parse the command line and download."""
     parser = argparse.ArgumentParser(description="Download many pages with a fixed number of worker threads.")
     parser.add_argument("--url", required=True, help="base address; page number i is fetched from URL/i")
     parser.add_argument("--workers", type=positive, default=8, help="worker threads (default: 8)")

@@ -1,4 +1,4 @@
-"""An echo server: one greenlet a connection, written as if it were the only one.
+"""An echo server: one greenlet for each connection, written as if it were the only one.
 
 Start it, and talk to it from another terminal:
 
@@ -14,28 +14,28 @@ from greenrt.green import socket
 from greenrt.serve import StreamServer
 
 CHUNK = 65536
-GRACE = 1.0  # seconds that open connections are given after Ctrl-C
+GRACE = 1.0  # seconds for open connections after Ctrl-C
 
 
 def echo(connection: socket.socket, address: tuple[str, int]) -> None:
-    """Send back whatever comes, until the peer ends its side; the server closes the connection afterwards."""
+    """Send back all received bytes until the client ends its side. The server closes the connection afterwards."""
     try:
         while data := connection.recv(CHUNK):
             connection.sendall(data)
-    except ConnectionError as error:  # the peer broke off: its affair, and no reason for a traceback
+    except ConnectionError as error:  # the client left, which needs no traceback
         print(f"{address[0]}:{address[1]}: {error}", flush=True)
 
 
 def main() -> None:
     """Serve until Ctrl-C."""
-    parser = argparse.ArgumentParser(description="Send back whatever comes.")
+    parser = argparse.ArgumentParser(description="Send back all received bytes.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes any free port")
     parser.add_argument("--connections", type=int, default=10000, help="served at once (default: 10000)")
     options = parser.parse_args()
 
     server = StreamServer((options.host, options.port), echo, spawn=options.connections)
-    # A handler of our own: the usual one raises KeyboardInterrupt in whichever greenlet happens to run.
+    # The default handler would raise KeyboardInterrupt in whichever greenlet is running.
     stop = greenrt.Event()
     signal.signal(signal.SIGINT, lambda number, frame: stop.set())
 

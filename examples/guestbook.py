@@ -1,6 +1,6 @@
-"""A WSGI application that streams, over a database that blocks: sqlite3.
+"""A WSGI application that streams rows of a blocking database, sqlite3.
 
-Each POST is one entry; GET sends them all, a few at a time, however many there are:
+Each POST adds one entry. GET sends all entries, some at a time, however many there are:
 
     python examples/guestbook.py --database book.db --port 8000
     curl -d "was here" http://127.0.0.1:8000
@@ -23,7 +23,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 class Guestbook:
-    """The application. A connection of sqlite3's belongs to a thread, so a thread of its own does what is asked."""
+    """The application. A connection of sqlite3 belongs to one thread, so a thread of its own makes all calls."""
 
     def __init__(self, path: str) -> None:
         self.database = greenrt.ThreadProxy.make(
@@ -32,7 +32,7 @@ class Guestbook:
         self.database.execute("create table if not exists entries (number integer primary key, text text)")
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Add an entry, or send all."""
+        """Add an entry, or send all entries."""
         headers = [("Content-Type", "text/plain; charset=utf-8")]
         if environ["REQUEST_METHOD"] == "POST":
             text = environ["wsgi.input"].read().decode(errors="replace")
@@ -43,7 +43,7 @@ class Guestbook:
         return self.entries()
 
     def entries(self) -> Iterator[bytes]:
-        """Read as fast as the client does: the next batch when this one is on its way."""
+        """Read as fast as the client does: the next batch is read when this one has been sent."""
         last = 0
         while rows := self.database.execute(
             "select number, text from entries where number > ? order by number limit ?", (last, BATCH)
@@ -56,7 +56,9 @@ def main() -> None:
     """Serve until Ctrl-C."""
     parser = argparse.ArgumentParser(description="A guest book on the web.")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes any free port")
-    parser.add_argument("--database", default=":memory:", help="a file; by default all is forgotten")
+    parser.add_argument(
+        "--database", default=":memory:", help="a file; by default the entries are kept in memory"
+    )
     options = parser.parse_args()
 
     server = WSGIServer(("127.0.0.1", options.port), Guestbook(options.database), limits=Limits(body=LONGEST))

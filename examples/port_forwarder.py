@@ -1,6 +1,6 @@
-"""A TCP port forwarder: two greenlets a connection, one for each direction.
+"""A TCP port forwarder: two greenlets for each connection, one for each direction.
 
-What connects to the port is connected to the target:
+It connects each client of the port to the target:
 
     python examples/port_forwarder.py --port 8080 example.com:80
 """
@@ -15,36 +15,36 @@ from greenrt.serve import StreamServer
 
 CHUNK = 65536
 CONNECT_TIMEOUT = 10.0  # seconds
-GRACE = 1.0  # seconds that open connections are given after Ctrl-C
+GRACE = 1.0  # seconds for open connections after Ctrl-C
 
 Address = tuple[str, int]
 
 
 def pump(source: socket.socket, sink: socket.socket) -> None:
-    """Copy bytes until the source ends, then end the sink's side too: the other direction may go on."""
+    """Copy bytes until the source ends, then end the sink's side; the other direction may continue."""
     try:
         while data := source.recv(CHUNK):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
     except OSError:
-        # One peer has broken off, so neither direction can go on. Shutting both sockets down ends the other
-        # pump, which may be waiting for a peer that has nothing to say.
+        # One peer has left, so neither direction can continue. Shutting down both sockets ends the other pump, which
+        # may be waiting for a silent peer.
         for end in (source, sink):
             try:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # no longer connected: what was wanted
+                pass  # the connection has ended already
 
 
 def forward(target: Address, client: socket.socket, address: Address) -> None:
-    """Connect to the target and copy both ways until both sides have ended."""
+    """Connect to the target and copy in both directions until both sides have ended."""
     try:
         upstream = socket.create_connection(target, CONNECT_TIMEOUT)
     except OSError as error:
         print(f"{address[0]}:{address[1]}: no connection to {target[0]}:{target[1]}: {error}", flush=True)
         return
     with upstream:
-        upstream.settimeout(None)  # the limit was for connecting; an idle connection may stay
+        upstream.settimeout(None)  # the timeout was for connecting; an idle connection may stay open
         pumps = [greenrt.spawn(pump, client, upstream), greenrt.spawn(pump, upstream, client)]
         try:
             greenrt.joinall(pumps)
@@ -53,7 +53,7 @@ def forward(target: Address, client: socket.socket, address: Address) -> None:
 
 
 def host_and_port(text: str) -> Address:
-    """Read HOST:PORT from the command line."""
+    """Parse HOST:PORT."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
@@ -69,7 +69,7 @@ def main() -> None:
     options = parser.parse_args()
 
     server = StreamServer((options.host, options.port), partial(forward, options.target), spawn=10000)
-    # A handler of our own: the usual one raises KeyboardInterrupt in whichever greenlet happens to run.
+    # The default handler would raise KeyboardInterrupt in whichever greenlet is running.
     stop = greenrt.Event()
     signal.signal(signal.SIGINT, lambda number, frame: stop.set())
 

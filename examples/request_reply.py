@@ -1,7 +1,8 @@
 """Requests and replies between threads, each with an event loop of its own.
 
-A bank of accounts lives in one thread, and only that thread touches it: no locks. Clients, greenlets of another
-thread, ask it to move money. What answers at once is called through the proxy; what has to wait gets a greenlet.
+The accounts of a bank belong to one thread, and only that thread accesses them, so no locks are needed. Clients,
+greenlets of another thread, ask it to move money. A request that is answered at once is called through the proxy. A
+request that must wait runs in a greenlet.
 
     python examples/request_reply.py --clients 50 --moves 200
 """
@@ -15,14 +16,14 @@ import greenrt
 from greenrt.errors import LoopClosed
 
 ACCOUNTS = 10
-START = 1000  # what each account has at first
+START = 1000  # the first balance of each account
 
 
 class Bank:
-    """Accounts of a thread of their own. Other threads use `call` only."""
+    """Accounts that belong to a thread of their own. Other threads use only `proxy`."""
 
     def __init__(self) -> None:
-        """Start the thread, and wait until it takes requests."""
+        """Start the thread, and wait until it accepts requests."""
         self.accounts = [START] * ACCOUNTS
         self.changed = greenrt.Event()
         self.closing = greenrt.Event()
@@ -34,18 +35,18 @@ class Bank:
     def _run(self) -> None:
         self.proxy = greenrt.get_hub().loop.proxy()
         self.ready.set()
-        # A greenlet that waits; meanwhile this thread's hub makes the calls that come in.
+        # While this greenlet waits, the hub of this thread runs the calls.
         self.closing.wait()
 
     def close(self) -> None:
-        """End the thread; requests raise LoopClosed from then on."""
+        """End the thread; later requests raise LoopClosed."""
         self.closing.set()
         self.thread.join()
 
     # -- In the bank's thread
 
     def move(self, source: int, target: int, amount: int) -> int:
-        """Move money, and return what is left; ValueError if there is not enough. One step for everybody else."""
+        """Move money in one step and return the rest; raise ValueError if there is not enough."""
         if self.accounts[source] < amount:
             raise ValueError(f"account {source} has {self.accounts[source]}, not {amount}")
         self.accounts[source] -= amount
@@ -54,7 +55,7 @@ class Bank:
         return self.accounts[source]
 
     def wait_for(self, account: int, amount: int) -> int:
-        """Wait until an account has `amount`: in a greenlet, since it can't be answered at once."""
+        """Wait until an account has `amount`. Runs in a greenlet, because the call can't be answered at once."""
         while self.accounts[account] < amount:
             self.changed.clear()
             self.changed.wait()
@@ -62,7 +63,7 @@ class Bank:
 
 
 def client(bank: Bank, moves: int, seed: int) -> tuple[int, int]:
-    """Move money about; return how many moves were made, and how many refused."""
+    """Move money at random; return how many moves were made and how many were refused."""
     chance, made, refused = random.Random(seed), 0, 0
     for _ in range(moves):
         try:
@@ -71,13 +72,13 @@ def client(bank: Bank, moves: int, seed: int) -> tuple[int, int]:
             )
             made += 1
         except ValueError:
-            # Raised in the bank's thread, told here.
+            # The bank's thread raised the error, and the call raises it here.
             refused += 1
     return made, refused
 
 
 def main() -> None:
-    """Run clients, and check that no money was made or lost."""
+    """Run clients, and check that the total is unchanged."""
     parser = argparse.ArgumentParser(description="Request and reply between two threads' event loops.")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--moves", type=int, default=200, help="of each client")
@@ -92,7 +93,7 @@ def main() -> None:
     print(f"{made} moves made, {refused} refused, {(made + refused) / took:.0f} a second")
     print(f"the accounts hold {sum(bank.proxy.call(list, bank.accounts))} of {START * ACCOUNTS}")
 
-    # A request that takes its time: the reply is the greenlet, whose outcome any thread may wait for.
+    # For a slow request the reply is the greenlet, for whose result any thread may wait.
     rich = bank.proxy.call(greenrt.spawn, bank.wait_for, 0, START * ACCOUNTS)
     for account in range(1, ACCOUNTS):
         bank.proxy.call(bank.move, account, 0, bank.proxy.call(bank.accounts.__getitem__, account))

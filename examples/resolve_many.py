@@ -1,8 +1,9 @@
-"""Many lookups at once: the names of a file, a pool of greenlets, and a bar that shows how far they are.
+"""Many concurrent lookups: the names of a file, a pool of greenlets, and a progress bar.
 
     python examples/resolve_many.py --concurrency 500 names.txt > addresses.txt
 
-One name a line. The addresses go to standard output in the order of the names; what has no address, to the bar's end.
+The file has one name a line. The addresses are printed to stdout in the order of the names. The failures are counted
+below the bar.
 """
 
 import argparse
@@ -16,7 +17,7 @@ WIDTH = 40  # of the bar, in characters
 
 
 def lookup(name: str) -> tuple[str, list[str], str]:
-    """Return the name, its addresses in the order in which to try them, and what went wrong."""
+    """Return the name, its addresses in the order in which to try them, and the error or ""."""
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError, ValueError) as error:
@@ -25,13 +26,13 @@ def lookup(name: str) -> tuple[str, list[str], str]:
 
 
 def show(done: int, total: int, failed: int) -> None:
-    """Draw the bar over the last one."""
+    """Draw the bar in place."""
     bar = "#" * (WIDTH * done // max(total, 1))
     print(f"\r[{bar:<{WIDTH}}] {done}/{total}, {failed} failed", end="", file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """Resolve all names of the file; return 1 if one failed."""
+    """Resolve all names of the file; return 1 if one failed, else 0."""
     parser = argparse.ArgumentParser(description="Resolve many names at once.")
     parser.add_argument("--concurrency", type=int, default=200, help="lookups at once (default: 200)")
     parser.add_argument("file", type=argparse.FileType())

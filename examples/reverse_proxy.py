@@ -1,8 +1,8 @@
-"""A reverse proxy: a WSGI application that asks another server, streaming in both directions.
+"""A reverse proxy: a WSGI application that forwards requests to another server, streaming in both directions.
 
     python examples/reverse_proxy.py --port 8000 http://127.0.0.1:9000
 
-The other server gets X-Forwarded-For; what concerns one connection only (RFC 9110, 7.6.1) is not passed on.
+The other server gets X-Forwarded-For. Fields that concern only one connection (RFC 9110, 7.6.1) are not forwarded.
 """
 
 import argparse
@@ -26,13 +26,13 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 class Proxy:
-    """The application: each request is one connection to the other server."""
+    """The application: it opens a connection to the other server for each request."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Pass a request on, and the response back."""
+        """Forward a request, and return the response."""
         connection = HTTPConnection(self.host, self.port, timeout=PATIENCE)
         try:
             response = self.ask(connection, environ)
@@ -46,7 +46,7 @@ class Proxy:
         return pieces(connection, response)
 
     def ask(self, connection: HTTPConnection, environ: dict[str, Any]) -> HTTPResponse:
-        """Send the request, its body as it comes in."""
+        """Send the request, with its body as it arrives."""
         body = None
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
             body = iter(lambda: environ["wsgi.input"].read(CHUNK), b"")
@@ -57,7 +57,7 @@ class Proxy:
 
 
 def request_headers(environ: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the headers to pass on."""
+    """Yield the headers to forward."""
     for key, value in environ.items():
         name = key.removeprefix("HTTP_").replace("_", "-").lower()
         if key in ("CONTENT_TYPE", "CONTENT_LENGTH") or (
@@ -79,7 +79,7 @@ def pieces(connection: HTTPConnection, response: HTTPResponse) -> Iterator[bytes
 
 def main() -> None:
     """Serve until Ctrl-C."""
-    parser = argparse.ArgumentParser(description="Pass requests on to another server.")
+    parser = argparse.ArgumentParser(description="Forward requests to another server.")
     parser.add_argument("target", type=urlsplit, metavar="http://HOST:PORT")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes any free port")
     options = parser.parse_args()

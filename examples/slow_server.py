@@ -1,9 +1,9 @@
-"""A local HTTP server that answers each request after a delay; the other end of the demo.
+"""A local HTTP server that answers each request after a delay; the other side of the demo.
 
     python examples/slow_server.py --port 8000 --delay 0.2
 
-It holds thousands of connections in one thread at little cost, so that what is measured is the client.
-Nothing but the standard library is used: it runs the same whatever is being measured.
+It holds thousands of connections in one thread at little cost, so that the client is the measured part. It uses only
+the standard library, so it runs the same for every client.
 """
 
 import argparse
@@ -12,12 +12,12 @@ import resource
 import signal
 import sys
 
-BACKLOG = 4096  # connections the kernel holds for us while thousands of clients connect at once
+BACKLOG = 4096  # connections that the kernel queues while thousands of clients connect at once
 MAX_HEAD = 65536
 
 
 class SlowHttp(asyncio.Protocol):
-    """One connection: reads request heads and answers each after the delay, in order."""
+    """One connection: it reads request heads and answers each one after the delay, in order."""
 
     def __init__(self, delay: float) -> None:
         self.delay = delay
@@ -42,7 +42,7 @@ class SlowHttp(asyncio.Protocol):
         self.transport = None
 
     def answer(self, head: bytes) -> None:
-        """Send the response to one request, unless the client has gone."""
+        """Send the response to one request, unless the client has left."""
         if self.transport is None or self.transport.is_closing():
             return
         request_line, _, headers = head.partition(b"\r\n")
@@ -61,13 +61,13 @@ class SlowHttp(asyncio.Protocol):
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Serve until SIGINT, SIGTERM or, when asked for, the end of stdin."""
+    """Serve until SIGINT, SIGTERM or, if requested, the end of stdin."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     if options.until_stdin_ends:
-        # The parent holds the other end of this pipe, which closes however the parent ends, killed included.
+        # The parent holds the other end of this pipe, which closes when the parent ends in any way.
         loop.add_reader(sys.stdin.fileno(), stop.set)
     server = await loop.create_server(
         lambda: SlowHttp(options.delay), options.host, options.port, backlog=BACKLOG
@@ -79,14 +79,14 @@ async def serve(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Read the command line and serve."""
+    """Parse the command line and serve."""
     parser = argparse.ArgumentParser(description="Answer each HTTP request after a delay.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes any free port")
     parser.add_argument("--delay", type=float, default=0.2, help="seconds before each answer (default: 0.2)")
     parser.add_argument("--until-stdin-ends", action="store_true", help="stop when stdin is closed")
     options = parser.parse_args()
-    # One descriptor a connection: the usual soft limit of 1024 is too low for thousands.
+    # Each connection needs a descriptor: the usual soft limit of 1024 is too low for thousands.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     asyncio.run(serve(options))

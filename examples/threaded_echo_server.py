@@ -1,13 +1,13 @@
-"""An echo server with one event loop a thread, a work queue of native threads, and an orderly end.
+"""An echo server with an event loop in each thread, a work queue of native threads, and a graceful stop.
 
-The main thread accepts, and hands each connection to the next of the serving threads. A line `sum N` is answered
-with the sum of the first N numbers, which a thread of the work queue adds up while the loops go on.
+The main thread accepts and hands each connection to the next serving thread. A line `sum N` is answered with the sum
+of the first N numbers, which a thread of the work queue adds up while the loops continue.
 
     python examples/threaded_echo_server.py --port 7000
     nc 127.0.0.1 7000
 
-SIGTERM or Ctrl-C ends it in order: nothing more is accepted, open connections get a second to end, jobs are finished.
-A second signal ends it at once.
+SIGTERM or Ctrl-C stops it gracefully: it accepts no more, gives open connections a second to end, and finishes the
+jobs. A second signal ends it at once.
 """
 
 import argparse
@@ -21,36 +21,36 @@ from greenrt.errors import LoopClosed
 from greenrt.green import socket
 from greenrt.serve import StreamServer
 
-GRACE = 1.0  # seconds that open connections are given at the end
+GRACE = 1.0  # seconds for open connections at the end
 LINE = 65536  # bytes
 
 
 class ServingThread(threading.Thread):
-    """A native thread with a loop of its own, which serves the connections that it is given."""
+    """A native thread with a loop of its own, which serves the connections handed to it."""
 
     def __init__(self, name: str, jobs: greenrt.ThreadPool) -> None:
-        """Make the thread; `jobs` is the work queue, shared by all."""
+        """Make the thread; all threads share the work queue `jobs`."""
         super().__init__(name=name)
         self.jobs = jobs
         self.proxy: greenrt.LoopProxy | None = None
-        # Events work between threads: each waits in the way of its own.
+        # Events work between threads: each thread waits in its own way.
         self.ready = greenrt.Event()
         self.ending = greenrt.Event()
         self.served = 0
 
     def run(self) -> None:
         """Serve until `ending` is set."""
-        # What any thread may use of this loop, also after its end.
+        # Any thread may use the proxy, even after the end of the loop.
         self.proxy = greenrt.get_hub().loop.proxy()
         self.connections = greenrt.Group()
         self.ready.set()
         self.ending.wait()
-        # A connection that was posted before this is served too: the loop takes posts in their order.
+        # A connection that was posted before this is served too, because the loop runs posts in order.
         if not self.connections.join(GRACE):
             self.connections.kill()
 
     def give(self, fd: int) -> None:
-        """Hand over a connection, from any thread: from here on it is this thread's. Closed if that has ended."""
+        """Hand a connection over to this thread, from any thread; close it if this thread has ended."""
         assert self.proxy is not None
         try:
             self.proxy.post(self._take, fd)
@@ -58,7 +58,7 @@ class ServingThread(threading.Thread):
             os.close(fd)
 
     def _take(self, fd: int) -> None:
-        # In the hub of this thread, which must not wait.
+        # This runs in the hub of this thread, which must not wait.
         self.connections.spawn(self._serve, socket.socket(fileno=fd))
 
     def _serve(self, connection: socket.socket) -> None:
@@ -68,7 +68,7 @@ class ServingThread(threading.Thread):
                 while line := lines.readline(LINE):
                     connection.sendall(self._answer(line))
             except ConnectionError:
-                pass  # the peer broke off
+                pass  # the client left
 
     def _answer(self, line: bytes) -> bytes:
         words = line.split()
@@ -79,19 +79,19 @@ class ServingThread(threading.Thread):
 
 
 def add_up(count: int) -> int:
-    """Do something that takes the processor a while, in a thread of the work queue."""
+    """Use the processor for a while, in a thread of the work queue."""
     return sum(range(count + 1))
 
 
 def main() -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal arrives."""
     parser = argparse.ArgumentParser(description="Send back each line; `sum N` adds up.")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes any free port")
     parser.add_argument("--threads", type=int, default=2, help="loops, each in a thread (default: 2)")
     parser.add_argument("--workers", type=int, default=2, help="threads of the work queue (default: 2)")
     options = parser.parse_args()
 
-    # Greenlets handle the signals: they interrupt nobody, so they may take locks, and wait.
+    # Greenlets handle the signals: they interrupt no other code, so they may take locks, and wait.
     signals = greenrt.Queue()
     handlers = [
         greenrt.signal_handler(number, signals.put, number) for number in (signal.SIGTERM, signal.SIGINT)
@@ -105,10 +105,10 @@ def main() -> None:
     turn = itertools.cycle(threads)
 
     def hand_over(connection: socket.socket, address: tuple[str, int]) -> None:
-        # Detached, it is nobody's: this thread's loop has forgotten it before the other one sees it.
+        # This thread's loop must forget the connection before the other thread sees it, so it is detached first.
         next(turn).give(connection.detach())
 
-    # In the accepting greenlet itself: handing over does not wait.
+    # This runs in the accepting greenlet, because the hand-over does not wait.
     server = StreamServer(("127.0.0.1", options.port), hand_over, spawn=None)
     server.start()
     print(f"listening on 127.0.0.1:{server.server_port}", flush=True)
@@ -119,7 +119,7 @@ def main() -> None:
     for thread in threads:
         thread.ending.set()
     for thread in threads:
-        # A native wait would hold up this loop, and with it the signals.
+        # A native wait would block this loop, and with it the signals.
         jobs.apply(thread.join)
         print(f"{thread.name}: served {thread.served}", flush=True)
     jobs.close()

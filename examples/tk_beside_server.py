@@ -1,11 +1,12 @@
 """A Tk window and an echo server in one thread: Tk's event loop runs inside greenrt's.
 
-Start it, and type into a connection: each line is shown in the window, and its button drops all connections.
+Start it, and type into a connection. The window shows the number of echoed bytes, and its button drops all
+connections.
 
     python examples/tk_beside_server.py --port 7000
     nc 127.0.0.1 7000
 
-Without a display there is `--no-window`: then only Tcl's timers run, which print how much was echoed.
+Without a display, use `--no-window`: then only Tcl's timers run, which print how much was echoed.
 """
 
 import argparse
@@ -15,11 +16,14 @@ import greenrt
 from greenrt.green import socket
 from greenrt.serve import StreamServer
 
-PERIOD = 500  # milliseconds between two looks at the counters, which Tk's own timer keeps
+PERIOD = 500  # milliseconds between two checks of the counters, by Tk's own timer
 
 
 class Program:
-    """The server and the window; Tk calls what shows and the button, greenlets do what waits."""
+    """The server and the window.
+
+    Tk calls the functions that show and the button; greenlets run the code that waits.
+    """
 
     def __init__(self, port: int, window: bool) -> None:
         """Bind the server, and make the window, which has no loop of its own."""
@@ -37,7 +41,7 @@ class Program:
         self.tk.after(PERIOD, self.show)
 
     def echo(self, connection: socket.socket, address: tuple[str, int]) -> None:
-        """Send back what comes, in a greenlet for each connection."""
+        """Send back all received bytes; runs in a greenlet for each connection."""
         self.connections.add(connection)
         try:
             while data := connection.recv(65536):
@@ -46,17 +50,20 @@ class Program:
                 if data == b"quit\n":
                     self.closed.set()
         except OSError:
-            pass  # broken off, or dropped by the button
+            pass  # the client left, or the button dropped it
         finally:
             self.connections.discard(connection)
 
     def drop_all(self) -> None:
-        """Close all connections: in a greenlet, since what Tk calls runs in the hub and must not wait."""
+        """Close all connections.
+
+        Runs in a greenlet, because the functions that Tk calls run in the hub and must not wait.
+        """
         for connection in list(self.connections):
             connection.shutdown(socket.SHUT_RDWR)
 
     def show(self) -> None:
-        """Show what has changed; called by Tk."""
+        """Show a changed count; Tk calls this."""
         if self.echoed != self.shown:
             self.shown = self.echoed
             line = f"{self.shown} bytes echoed, {len(self.connections)} connections"
@@ -67,9 +74,9 @@ class Program:
         self.tk.after(PERIOD, self.show)
 
     def run(self) -> None:
-        """Serve until the window is closed, or somebody sends a line that says quit."""
+        """Serve until the window is closed, or a client sends the line ``quit``."""
         with self.server, greenrt.get_hub().loop.embed() as gui:
-            # One event at a time; it tells whether there was one, and so whether there may be more.
+            # Each call handles one event; its result says whether there may be more.
             gui.start(self.tk.tk.dooneevent, tkinter._tkinter.DONT_WAIT)
             print(f"listening on 127.0.0.1:{self.server.server_port}", flush=True)
             self.closed.wait()

@@ -1,4 +1,4 @@
-"""An echo server over TLS, which takes a new certificate without a restart.
+"""An echo server over TLS that loads a new certificate without a restart.
 
 python examples/tls_echo.py --port 7000 server.pem
 openssl s_client -quiet -connect 127.0.0.1:7000
@@ -12,23 +12,23 @@ from typing import Any
 import greenrt
 from greenrt.serve import StreamServer
 
-IDLE = 60.0  # seconds without a word
+IDLE = 60.0  # seconds without a message
 HANDSHAKE = 5.0  # seconds
-GRACE = 1.0  # seconds that open connections are given after Ctrl-C
+GRACE = 1.0  # seconds for open connections after Ctrl-C
 
 
 def echo(connection: Any, address: tuple[str, int]) -> None:
-    """Send back whatever comes; the handshake has been made."""
+    """Send back all received bytes; the handshake is complete."""
     print(f"{address[0]}:{address[1]}: {connection.version()}, {connection.cipher()[0]}", flush=True)
     try:
         while data := connection.recv(65536):
             connection.sendall(data)
-    except ConnectionError as error:  # the peer broke off: its affair
+    except ConnectionError as error:  # the client left
         print(f"{address[0]}:{address[1]}: {error}", flush=True)
 
 
 def renew(server: StreamServer) -> None:
-    """Read the certificate again; connections that are open keep the old one."""
+    """Read the certificate again; open connections keep the old one."""
     try:
         server.reload_certificate()
         print("a new certificate", flush=True)
@@ -38,8 +38,8 @@ def renew(server: StreamServer) -> None:
 
 def main() -> None:
     """Serve until Ctrl-C."""
-    parser = argparse.ArgumentParser(description="Send back whatever comes, over TLS.")
-    parser.add_argument("certificate", help="a file in PEM: the chain of certificates, and the key")
+    parser = argparse.ArgumentParser(description="Send back all received bytes, over TLS.")
+    parser.add_argument("certificate", help="a PEM file with the certificate chain and the key")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes any free port")
     options = parser.parse_args()
 

@@ -1,6 +1,6 @@
 """UDP: an echo server, and a client that asks again when a datagram is lost.
 
-The client asks for all its words at once:
+The client sends all its words at once:
 
     python examples/udp_echo.py server --port 7000
     python examples/udp_echo.py client --port 7000 one two three
@@ -32,9 +32,9 @@ def serve(host: str, port: int) -> None:
 
 
 def ask(address: Address, message: str, patience: float) -> str | None:
-    """Send a message and return the answer; None when no try was answered within patience seconds."""
+    """Send a message and return the answer, or None if no try was answered within `patience` seconds."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        # A connected socket takes answers from this address only, and hears of a port that nobody listens on.
+        # A connected socket receives answers from this address only, and reports a port that is not open.
         sock.connect(address)
         sock.settimeout(patience)
         for _ in range(TRIES):
@@ -44,13 +44,13 @@ def ask(address: Address, message: str, patience: float) -> str | None:
             except TimeoutError:
                 print(f"{message}: no answer yet", file=sys.stderr, flush=True)
             except ConnectionRefusedError:
-                print(f"{message}: nobody listens yet", file=sys.stderr, flush=True)
-                greenrt.sleep(patience)  # a refusal comes at once
+                print(f"{message}: the port is not open yet", file=sys.stderr, flush=True)
+                greenrt.sleep(patience)  # a refusal arrives at once
     return None
 
 
 def ask_all(address: Address, messages: list[str], patience: float) -> int:
-    """Ask for all messages at once, a greenlet each; print the answers in order."""
+    """Send all messages at once, a greenlet for each; print the answers in order."""
     questions = [greenrt.spawn(ask, address, message, patience) for message in messages]
     greenrt.joinall(questions, raise_error=True)
     answers = [question.value for question in questions]
@@ -60,7 +60,7 @@ def ask_all(address: Address, messages: list[str], patience: float) -> int:
 
 
 def main() -> int:
-    """Serve or ask; return 1 when a question had no answer."""
+    """Serve or ask; return 1 if a message had no answer, else 0."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--host", default="127.0.0.1")
     parser = argparse.ArgumentParser(description="Echo datagrams.")

@@ -1,4 +1,4 @@
-"""A chat over WebSocket: wsproto speaks the protocol, over the socket that the WSGI server hands over.
+"""A chat over WebSocket: wsproto implements the protocol over the socket that the WSGI server hands over.
 
     pip install wsproto
     python examples/websocket_chat.py --port 8000
@@ -30,7 +30,10 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 class Member:
-    """One WebSocket. A greenlet reads; another sends what is in the queue, so that a slow reader holds nobody up."""
+    """One WebSocket.
+
+    One greenlet reads, and another one sends the queued events, so that a slow reader delays no one else.
+    """
 
     def __init__(self, sock: Any, environ: dict[str, Any], early: bytes) -> None:
         self.sock = sock
@@ -45,19 +48,19 @@ class Member:
             self.protocol.receive_data(early)
 
     def say(self, event: Event) -> None:
-        """Queue an event; who is too far behind is put out."""
+        """Queue an event; drop a member that is too far behind."""
         try:
             self.queue.put_nowait(event)
         except Full:
             self.sock.shutdown(2)
 
     def send_all(self) -> None:
-        """Send what is queued, until the end."""
+        """Send queued events until the end mark."""
         for event in iter(self.queue.get, None):
             self.sock.sendall(self.protocol.send(event))
 
     def messages(self) -> Iterable[str]:
-        """Yield what the member says, until it leaves."""
+        """Yield the messages of the member until it leaves."""
         message = ""
         while True:
             for event in self.protocol.events():
@@ -85,7 +88,7 @@ class Chat:
         self.members: set[Member] = set()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Send the page, or converse until the member leaves."""
+        """Send the page, or exchange messages until the member leaves."""
         if "greenrt.upgrade" not in environ:
             start_response("200 OK", [("Content-Type", "text/html")])
             return [PAGE]
@@ -97,7 +100,7 @@ class Chat:
             for message in member.messages():
                 for other in self.members:
                     other.say(TextMessage(message))
-        except (OSError, RemoteProtocolError) as error:  # the member's affair
+        except (OSError, RemoteProtocolError) as error:  # the member caused the error
             print(f"{environ['REMOTE_ADDR']}: {error}", flush=True)
         finally:
             self.members.discard(member)

@@ -47,7 +47,7 @@ def test_the_client_asks_again_when_a_datagram_is_lost() -> None:
 def test_the_client_asks_again_until_somebody_listens() -> None:
     (port,) = free_ports(1, socket.SOCK_DGRAM)
     with example("udp_echo.py", "client", "--port", str(port), "--patience", "0.5", "early") as client:
-        client.wait_for("nobody listens yet", stream="stderr")
+        client.wait_for("the port is not open yet", stream="stderr")
         with example("udp_echo.py", "server", "--port", str(port)):
             client.check_clean_end()
             assert client.stdout == "early: early\n"
