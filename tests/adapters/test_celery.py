@@ -1,4 +1,4 @@
-"""The pool under the real Celery, with a broker of the test's own: redis-server on a free port."""
+"""The pool under the real Celery, with a broker for this test: redis-server on a free port."""
 
 import os
 import signal
@@ -75,7 +75,7 @@ from celery import group
 
 @pytest.fixture
 def broker() -> Iterator[str]:
-    """Yield the URL of a redis-server that keeps nothing."""
+    """Yield the URL of a redis-server without persistence."""
     with redis() as port:
         yield f"redis://127.0.0.1:{port}/0"
 
@@ -99,7 +99,7 @@ def busy_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(busy_site: Site) -> Site:
-    """Return a site without notes, whose worker other tests have used: a start takes a second of a processor."""
+    """Return a site without notes, whose worker other tests have used: a start needs a second of processor time."""
     (busy_site.folder / "notes").unlink(missing_ok=True)
     return busy_site
 
@@ -113,7 +113,7 @@ def wait_until(condition: Callable[[], Any], what: str) -> None:
 
 @contextmanager
 def worker(folder: Path, broker: str, *options: str, name: str = "one") -> Iterator[subprocess.Popen[bytes]]:
-    """Run a worker and yield its process, once it takes tasks."""
+    """Run a worker and yield its process once it accepts tasks."""
     (folder / "program.py").write_text(PROGRAM)
     log = folder / f"{name}.log"
     env = environ(broker) | {"CELERY_CUSTOM_WORKER_POOL": "greenrt.adapters.celery:TaskPool"}
@@ -138,7 +138,7 @@ def environ(broker: str) -> dict[str, str]:
 
 
 def ask(site: Site, script: str) -> Any:
-    """Run a client in a process of its own, unpatched, and return what its `answer` is."""
+    """Run a client in a process of its own, unpatched, and return its `answer`."""
     text = CLIENT + script + "\nprint(repr(answer))\n"
     command = [sys.executable, "-c", text]
     done = subprocess.run(
@@ -155,7 +155,7 @@ def notes(folder: Path) -> list[str]:
 
 
 def test_blocking_tasks_overlap_in_two_processes(tmp_path: Path, broker: str) -> None:
-    # Not all tasks are one's, even if the other takes its first a second later.
+    # One worker does not get all tasks, even if the other takes its first one a second later.
     room = ("-c", "20", "--prefetch-multiplier", "1")
     with (
         worker(tmp_path, broker, *room) as one,
@@ -168,7 +168,7 @@ def test_blocking_tasks_overlap_in_two_processes(tmp_path: Path, broker: str) ->
             "results = group(nap.s(0.4) for _ in range(100))().get(timeout=30)\n"
             "answer = time.monotonic() - began, results",
         )
-        # One after the other they would take 40 s, and 20 s in two processes of one task each.
+        # In sequence they would take 40 s, and 20 s in two processes with one task each.
         assert took < 19
         assert {pid for pid, _ in results} == {one.pid, two.pid}
         assert all(patched for _, patched in results)

@@ -44,7 +44,7 @@ def test_a_signal_ends_it_after_what_has_come(tmp_path: Path) -> None:
         answers: list[str] = []
         asking = threading.Thread(target=lambda: answers.append(get(url + "/slow")))
         asking.start()
-        # The request has come in; it is answered after that.
+        # The request has arrived; it is answered after the signal.
         while "slow\n" not in process.lines:
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
@@ -83,7 +83,7 @@ def test_a_stuck_worker_is_killed_and_replaced(tmp_path: Path) -> None:
             get(url + "/stuck")
         while not any("WORKER TIMEOUT" in line for line in process.lines):
             time.sleep(0.01)
-        # gunicorn's first signal may free it: it goes on to serve until it has ended.
+        # gunicorn's first signal may release it: it continues to serve until it has ended.
         while get(url) == before:
             time.sleep(0.05)
 
@@ -100,7 +100,7 @@ def test_limits_of_gunicorn(tmp_path: Path) -> None:
     with gunicorn(tmp_path, PLAIN, "--limit-request-line", "100") as (_, url):
         with pytest.raises(OSError, match="414"):
             get(url + "/" + "a" * 100)
-    # 0 means no limit, or all that gunicorn can do.
+    # 0 means no limit, or the most that gunicorn supports.
     none = ["--limit-request-line", "0", "--limit-request-fields", "0", "--limit-request-field_size", "0"]
     with gunicorn(tmp_path, PLAIN, *none) as (_, url):
         assert get(url + "/" + "a" * 9000).startswith("pid ")
@@ -119,7 +119,7 @@ def test_clients_are_asked_for_certificates(tmp_path: Path) -> None:
     client.set_alpn_protocols(["h2", "http/1.1"])
     with gunicorn(tmp_path, PLAIN, *tls) as (_, url):
         port = int(url.rpartition(":")[2])
-        # With TLS 1.3 a client learns that it was refused when it reads, or by the end of the connection.
+        # With TLS 1.3 a client notices a refusal when it reads, or by the end of the connection.
         with contextlib.suppress(OSError):
             assert over_tls(client, port) is None
         client.load_cert_chain(CERTIFICATE)
@@ -127,7 +127,7 @@ def test_clients_are_asked_for_certificates(tmp_path: Path) -> None:
 
 
 def over_tls(context: ssl.SSLContext, port: int) -> str | None:
-    """Ask for a page, and return the protocol that was agreed upon; None if there is no answer."""
+    """Request a page, and return the negotiated protocol; None if there is no answer."""
     with socket.create_connection(("127.0.0.1", port), 30) as plain:
         with context.wrap_socket(plain, server_hostname="localhost") as sock:
             sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Settings that gunicorn's master or its logger carries out: greenrt's worker beside gunicorn's own."""
+"""Settings that gunicorn's master or its logger implements: greenrt's worker beside gunicorn's own."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from support.gunicorn import WORKER, datagrams, having, until
 
 WORKERS = pytest.mark.parametrize("worker", [WORKER, "sync"], ids=["greenrt", "sync"])
 
-# gunicorn calls setproctitle and PasteDeploy where they are installed; these stand for them.
+# gunicorn calls setproctitle and PasteDeploy if they are installed; these are stand-ins.
 SETPROCTITLE = """
 import os
 
@@ -118,7 +118,7 @@ def text_of(path: Path) -> str:
 
 
 def ask(port: int) -> Any:
-    """Return the JSON that the application answers."""
+    """Return the JSON of the application's answer."""
     with socket.create_connection(("127.0.0.1", port), 30) as sock:
         sock.sendall(b"GET /one HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         answer = b"".join(iter(lambda: sock.recv(65536), b""))
@@ -145,11 +145,11 @@ def daemon(folder: Path, worker: str) -> Iterator[int]:
     """Run gunicorn as a daemon and yield its process id."""
     # gunicorn reads --paste from the command line only.
     paste = ["--paste", "paste.ini#main", "--paste-global", "FOO=1", "--paste-global", "BAR=2"]
-    # A script, as an installed gunicorn is: a new master runs the same file, which is wrong with `-m`.
+    # A script, like an installed gunicorn: a new master runs the same file, which fails with `-m`.
     (folder / "start.py").write_text("from gunicorn.app.wsgiapp import run\nrun()\n")
     command = [sys.executable, "start.py", "-k", worker, *paste]
     variables = environment(TITLES=str(folder / "titles"))
-    # The first process ends once the daemon is on its way.
+    # The first process ends once the daemon is starting.
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     try:
@@ -159,7 +159,7 @@ def daemon(folder: Path, worker: str) -> Iterator[int]:
 
 
 def ended(folder: Path) -> bool:
-    """Tell whether no master is left; a new one renames its file when the old one has ended."""
+    """Return whether no master is left; a new one renames its file when the old one has ended."""
     found = [pid for name in ("pid", "pid.2") if (pid := text_of(folder / name))]
     for pid in found:
         with suppress(ProcessLookupError):
@@ -194,9 +194,9 @@ def test_daemon_control_socket_names_metrics_and_logs(worker: str, tmp_path: Pat
         (tmp_path / "phase").write_text("json")
         os.kill(master, signal.SIGHUP)
         assert logged(tmp_path / "access-json", port).startswith("json: ")
-        # default_proc_name: without proc_name, that of the kind of application
+        # default_proc_name: without proc_name, the name of the kind of application
         assert f"gunicorn: worker [{tmp_path}/paste.ini]" in lines(titles)
-        # pre_exec, before a new master takes the place of the old one
+        # pre_exec: before a new master replaces the old one
         (tmp_path / "phase").write_text("dict")
         os.kill(master, signal.SIGUSR2)
         assert until(lambda: text_of(tmp_path / "pre_exec")) == f"{master} {tmp_path}/paste.ini"
@@ -210,7 +210,10 @@ def lines(path: Path) -> list[str]:
 
 
 def logged(log: Path, port: int) -> str:
-    """Send requests until one of them is logged in this file: the worker from before the reload may answer some."""
+    """Send requests until one of them is logged in this file.
+
+    The worker from before the reload may answer some of them.
+    """
 
     def line() -> str:
         ask(port)

@@ -1,4 +1,4 @@
-"""What gunicorn's settings do to a worker's process, its logs and its end: greenrt's worker beside gunicorn's own."""
+"""The effects of gunicorn's settings on a worker's process, logs and stop: greenrt's worker beside gunicorn's own."""
 
 import os
 import re
@@ -73,7 +73,7 @@ def app(environ, start_response):
 
 
 def ask(path: str, target: str, field: str = "X: y") -> bytes:
-    """Send a request and return all that comes back."""
+    """Send a request and return the whole response."""
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(30)
         sock.connect(path)
@@ -114,7 +114,7 @@ def test_logs_process_hooks_and_end(worker: str, tmp_path: Path) -> None:
             errors = tmp_path / "errors"
             until(lambda: "printed by the application" in errors.read_text())
             assert "[DEBUG]" in errors.read_text()
-            # The worker is killed by its time limit, and the next one answers.
+            # gunicorn kills the worker at its time limit, and the next one answers.
             assert b" 200 " not in ask(path, "/stuck")
             until(lambda: called("worker_abort") and called("child_exit"))
             assert f"{expected} http".encode() in ask(path, "/one")

@@ -1,4 +1,4 @@
-"""gunicorn's settings: with greenrt's worker each has the effect that it has with gunicorn's own, or is refused."""
+"""gunicorn's settings: each has the same effect with greenrt's worker as with gunicorn's own, or is refused."""
 
 import json
 import os
@@ -77,7 +77,7 @@ def worker_exit(server, worker):
 
 
 def ask(url: str, text: str) -> bytes:
-    """Send a request and return all that comes back."""
+    """Send a request and return the whole response."""
     if url.startswith("unix:"):
         sock = socket.socket(socket.AF_UNIX)
         sock.connect(url[5:])
@@ -99,7 +99,7 @@ def found(answer: bytes) -> Any:
 
 
 def lines_of(path: Path, count: int) -> list[str]:
-    """Wait until a file has so many lines."""
+    """Wait until a file has `count` lines."""
     give_up = time.monotonic() + 30
     while time.monotonic() < give_up:
         lines = path.read_text().split("\n")[:-1] if path.exists() else []
@@ -166,7 +166,7 @@ def test_environ_access_log_and_hooks(worker: str, tmp_path: Path) -> None:
 
 
 def hooks_of(folder: Path, name: str, count: int) -> list[str]:
-    """Wait for so many lines of the hooks that have this name in theirs."""
+    """Wait for `count` lines of the hooks that contain this name."""
     give_up = time.monotonic() + 30
     while time.monotonic() < give_up:
         found = [line for line in lines_of(folder / "hooks", 1) if name in line.partition(" ")[0]]
@@ -199,7 +199,7 @@ def test_refused_requests_are_in_the_access_log(tmp_path: Path) -> None:
         assert '] "GET /p?q HTTP/1.1" 417 23 "' in second
 
 
-# `info` and `exception` of gunicorn's own workers may not raise: they end the worker.
+# In gunicorn's own workers, `info` and `exception` may not raise: they end the worker.
 RAISING = """
 from gunicorn.glogging import Logger
 
@@ -237,7 +237,7 @@ def test_a_logger_that_raises_changes_nothing_else(worker: str, kind: str, tmp_p
     (tmp_path / "gunicorn.conf.py").write_text(RAISING % kind)
     with gunicorn(tmp_path, PROGRAM, worker=worker) as (_, url):
         workers: list[str] = []
-        # The worker that ends may still answer what has come meanwhile.
+        # The ending worker may still answer requests that arrived meanwhile.
         while len(set(workers)) < 2:
             assert ask(url, request("/")).startswith(b"HTTP/1.1 200 ")
             _, worker_id, status = hooks_of(tmp_path, "post_request", len(workers) + 1)[-1].split(" ", 2)
@@ -301,7 +301,7 @@ def test_limits_of_settings() -> None:
     for keepalive in (0, 1, 75):
         cfg.set("keepalive", keepalive)
         limits = limits_of(cfg)
-        # Silent clients never stay for good.
+        # Silent clients are never kept forever.
         assert limits.idle_timeout is not None
         assert limits.requests == (None if keepalive else 1)
     assert limits.head == 4094 + 100 * 8192 + 4
@@ -345,7 +345,7 @@ def test_what_would_have_no_effect_is_refused(name: str) -> None:
     Worker.check_config(cfg, None)
     if name not in cfg.settings:
         pytest.skip(f"this gunicorn has no setting {name}")
-    # Past the checks of gunicorn's own, which may refuse the value on this machine.
+    # This bypasses gunicorn's own checks, which may refuse the value on this machine.
     cfg.settings[name] = SimpleNamespace(get=lambda: WRONG[name])
     with pytest.raises(RuntimeError, match=f"^{name} = .* has no effect"):
         Worker.check_config(cfg, None)
@@ -373,7 +373,7 @@ def test_gunicorn_shows_what_is_refused(tmp_path: Path) -> None:
 
 
 def test_worker_connections_and_user_settings_reach_the_process(tmp_path: Path) -> None:
-    """A connection more than allowed waits in the kernel, until another one ends."""
+    """A connection beyond the limit waits in the kernel until another one ends."""
     with gunicorn(tmp_path, PROGRAM, "--worker-connections", "1", "--umask", "0o077") as (_, url):
         host, _, port = url.partition("://")[2].rpartition(":")
         with socket.create_connection((host, int(port)), 30):
@@ -383,6 +383,6 @@ def test_worker_connections_and_user_settings_reach_the_process(tmp_path: Path) 
                 with pytest.raises(TimeoutError):
                     second.recv(100)
                 second.settimeout(30)
-                # The first is closed: it has sent nothing for the time of keepalive, 2 s.
+                # The first connection is closed because it was idle for the time of keepalive, 2 s.
                 assert second.recv(100).startswith(b"HTTP/1.1 200 ")
     assert os.path.exists(tmp_path / "program.py")

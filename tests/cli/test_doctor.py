@@ -1,4 +1,4 @@
-"""``greenrt doctor``: the versions, what patching did not reach, what blocks; with and without a program."""
+"""``greenrt doctor``: the versions, what patching did not reach, and what blocks; with and without a program."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def test_without_a_program() -> None:
 
 
 def test_a_program(tmp_path: Path) -> None:
-    """It gets its arguments, its exit code goes on, and its imports are in the report, after what it wrote."""
+    """The program gets its arguments, doctor returns its exit code, and the report follows its output."""
     (tmp_path / "pyodbc.py").write_text("")
     script = tmp_path / "program.py"
     script.write_text("import sys, pyodbc\nprint(sys.argv[1:], __name__)\nsys.exit(3)\n")
@@ -118,7 +118,7 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_program_that_ends_at_once(tmp_path: Path, end: str) -> None:
-    """Its imports are in the report all the same."""
+    """The report has its imports anyway."""
     (tmp_path / "pyodbc.py").write_text("")
     script = tmp_path / "program.py"
     group = "os.setpgid(0, 0)\n" if "killpg" in end else ""
@@ -167,7 +167,7 @@ def test_the_verdict_and_the_exit_code(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_program(tmp_path: Path) -> None:
-    """As by Ctrl-C at a terminal: the signal goes to both, and the report is written."""
+    """As for Ctrl-C at a terminal, both processes get the signal, and the report is written."""
     script = tmp_path / "program.py"
     script.write_text("import time\nprint('here', flush=True)\ntime.sleep(60)\n")
     with subprocess.Popen(

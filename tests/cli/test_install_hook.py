@@ -1,4 +1,4 @@
-"""``greenrt install-hook`` in a fresh virtual environment: written, acting only if told to, removed."""
+"""``greenrt install-hook`` in a fresh virtual environment: the file is written, acts on request, and is removed."""
 
 import os
 import subprocess
@@ -18,8 +18,8 @@ IS_PATCHED = (
 
 
 def python(folder: Path, *arguments: str, code: int = 0, **variables: str) -> str:
-    """Run the environment's Python; return what it wrote to stdout and stderr."""
-    # Where the packages are that greenrt stands on: the new environment has none.
+    """Run the environment's Python; return its stdout and stderr."""
+    # The folder of greenrt's dependencies, which the new environment does not have.
     packages = str(Path(greenlet.__file__).parents[1])
     environ = environment(**variables)
     environ["PYTHONPATH"] += os.pathsep + packages
@@ -37,7 +37,7 @@ def python(folder: Path, *arguments: str, code: int = 0, **variables: str) -> st
 
 def test_the_hook(tmp_path: Path) -> None:
     venv.create(tmp_path, system_site_packages=True, with_pip=False, symlinks=True)
-    # Not yet.
+    # The hook is not installed yet.
     assert python(tmp_path, "-c", IS_PATCHED, GREENRT_PATCH="1") == "False\n"
     out = python(tmp_path, "-c", COMMAND, "install-hook", "--remove", code=1)
     assert out.startswith("greenrt install-hook: nothing was changed: "), out
@@ -56,7 +56,7 @@ def test_the_hook(tmp_path: Path) -> None:
 
 
 def test_a_program_under_the_hook(tmp_path: Path) -> None:
-    """It cooperates, ends as ever, and so do its children."""
+    """The program cooperates and ends normally, and so do its children."""
     venv.create(tmp_path, system_site_packages=True, with_pip=False, symlinks=True)
     python(tmp_path, "-c", COMMAND, "install-hook")
     program = tmp_path / "program.py"
@@ -71,7 +71,7 @@ def test_a_program_under_the_hook(tmp_path: Path) -> None:
 
 
 def _bare(folder: Path, *flags: str, path: Path | None = None, patch: str = "1") -> str:
-    """Run a program in an environment without greenrt; return what it wrote to stdout and stderr."""
+    """Run a program in an environment without greenrt; return its stdout and stderr."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environ["GREENRT_PATCH"] = patch
     if path is not None:
@@ -89,7 +89,7 @@ def _bare(folder: Path, *flags: str, path: Path | None = None, patch: str = "1")
 
 
 def test_what_is_left_after_an_uninstall_does_nothing(tmp_path: Path) -> None:
-    """Also where parts of the package are left, or can't be imported."""
+    """This holds also if parts of the package are left, or can't be imported."""
     venv.create(tmp_path, with_pip=False, symlinks=True)
     hook = next(tmp_path.glob("lib/python3*/site-packages")) / "greenrt_patch.pth"
     hook.write_text(TEXT)
@@ -100,14 +100,14 @@ def test_what_is_left_after_an_uninstall_does_nothing(tmp_path: Path) -> None:
         assert _bare(tmp_path, *flags) == "ran\n"
     left = tmp_path / "left" / "greenrt"
     (left / "monkey" / "__pycache__").mkdir(parents=True)
-    # Folders of compiled files.
+    # Skip folders of compiled files.
     assert _bare(tmp_path, path=left.parent) == "ran\n"
-    # What does not work is told in one line, and the program runs.
+    # The hook prints the reason in one line, and the program runs.
     for text in ("", "syntax error", "raise RuntimeError('planned')"):
         (left / "__init__.py").write_text(text)
         (left / "monkey" / "__init__.py").write_text("")
         out = _bare(tmp_path, path=left.parent)
         assert out.endswith("ran\n")
         assert out.startswith("greenrt: GREENRT_PATCH=1, but this Python is not patched: "), out
-        # Some folders are read twice.
+        # Python reads some folders twice.
         assert len(set(out.splitlines())) == 2, out

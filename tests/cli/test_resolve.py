@@ -1,4 +1,4 @@
-"""``greenrt resolve``, with the hosts file and a name server of our own."""
+"""``greenrt resolve``, with the hosts file and a name server of the tests."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""greenrt serve, as a process with signals."""
+"""`greenrt serve`, as a process that gets signals."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def app(environ, start_response):
 def served(
     folder: Path, *options: str, bind: str = "127.0.0.1:0", fds: Any = (), program: str = APPLICATION
 ) -> Iterator[tuple[Any, str]]:
-    """Run the command and yield the process and its first line, which tells the address."""
+    """Run the command; yield the process and its first line, which contains the address."""
     (folder / "program.py").write_text(program)
     command = [
         sys.executable,
@@ -71,7 +71,10 @@ def get(line: str, path: str = "/", data: bytes | None = None) -> str:
 
 
 def ask_slowly(process: Any, line: str) -> tuple[threading.Thread, list[str]]:
-    """Ask for what is answered once the file `go` exists; return the thread, once it has come in, and its answers."""
+    """Request a page that is answered once the file `go` exists.
+
+    Return the thread, once the request has arrived, and its answers.
+    """
     answers: list[str] = []
     asking = threading.Thread(target=lambda: answers.append(get(line, "/slow")))
     asking.start()
@@ -175,7 +178,7 @@ def test_an_output_that_cannot_be_written_changes_nothing(tmp_path: Path, output
     )
     os.close(writer)
     with process, killed(process):
-        # The file is there before the socket listens.
+        # The file exists before the socket listens.
         wait_until(lambda: listens(path))
         assert b"pid" in ask_at_path(path)
         process.send_signal(signal.SIGHUP)
@@ -203,7 +206,7 @@ def test_an_output_that_cannot_be_written_changes_nothing(tmp_path: Path, output
 
 @contextmanager
 def killed(process: Any) -> Iterator[None]:
-    """Kill the process at the end: where an assertion fails, it would go on for ever."""
+    """Kill the process at the end: after a failed assertion it would run forever."""
     try:
         yield
     finally:
@@ -244,7 +247,7 @@ def test_over_tls_also_started_anew(tmp_path: Path) -> None:
         assert "https://127.0.0.1:" in line
         url = line.split(" at ")[1].split(",")[0]
         context = ssl.create_default_context(cafile=CERTIFICATE)
-        # Else the certificate's name would have to be the address.
+        # Otherwise the certificate's name would have to be the address.
         context.check_hostname = False
         for _ in range(2):
             with urllib.request.urlopen(url, timeout=30, context=context) as response:
@@ -315,7 +318,7 @@ def test_what_is_no_application(application: str, words: str, tmp_path: Path) ->
 
 
 def says_why(folder: Path, words: str, *arguments: str) -> None:
-    """Run the command, which is to end with a line about what is wrong."""
+    """Run the command, which must end with a line that names the error."""
     (folder / "program.py").write_text(APPLICATION)
     command = [sys.executable, "-m", "greenrt.cli.main", "serve", *arguments]
     done = subprocess.run(

@@ -31,7 +31,7 @@ START = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} "
 
 
 def log_of(folder: Path, program: str, *options: str, paths: list[str]) -> tuple[int, str]:
-    """Run the command, ask for the paths, end it, and return its pid and what is on stderr."""
+    """Run the command, request the paths and end it; return its pid and its stderr."""
     (folder / "program.py").write_text(program)
     command = [sys.executable, "-m", "greenrt.cli.main", "serve", "--bind", "0", *options, "program:app"]
     process = subprocess.Popen(

@@ -1,6 +1,6 @@
-"""What the tests of the examples share: a child process under a time limit, and plain blocking sockets.
+"""Shared parts of the examples' tests: a child process with a time limit, and plain blocking sockets.
 
-Nothing here uses greenrt: the examples are judged from outside, by ordinary clients and servers.
+This module does not use greenrt: ordinary clients and servers test the examples from outside.
 """
 
 import os
@@ -25,18 +25,18 @@ UNDER_GREENRT = ("-m", "greenrt.monkey")
 
 
 class Child:
-    """A program run by this interpreter in a session of its own, its output collected in files.
+    """A program run by this interpreter in a session of its own, with its output in files.
 
-    Files rather than pipes: nothing blocks, whatever the child writes, and no helper thread has to read.
+    With files instead of pipes, nothing blocks, whatever the child writes, and no helper thread has to read.
     """
 
     def __init__(self, *arguments: str | Path, shell: str = "", keep_stdin: bool = False) -> None:
-        """Start the program; shell is a command that sets up its surroundings, such as a ulimit."""
+        """Start the program; `shell` is a command that sets up its environment, such as a ulimit."""
         command = [sys.executable, *map(str, arguments)]
         if shell:
             command = ["sh", "-c", f'{shell}; exec "$@"', "sh", *command]
         environ = dict(os.environ, PYTHONFAULTHANDLER="1", NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
-        # Open as long as this object is.
+        # The files stay open as long as this object exists.
         self._stdout = tempfile.TemporaryFile()  # noqa: SIM115
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
@@ -55,7 +55,7 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.process.returncode is None:
-            # Not reaped yet, so the number is still ours; and children of the child go with it.
+            # The child is not reaped yet, so its number is still valid; its own children end with it.
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         if self.process.stdin is not None:
@@ -65,17 +65,17 @@ class Child:
 
     @property
     def stdout(self) -> str:
-        """Everything written to stdout so far."""
+        """Return everything written to stdout so far."""
         return self._read(self._stdout.fileno())
 
     @property
     def stderr(self) -> str:
-        """Everything written to stderr so far."""
+        """Return everything written to stderr so far."""
         return self._read(self._stderr.fileno())
 
     @staticmethod
     def _read(fd: int) -> str:
-        # pread: the child shares the file's offset, which must not move under it.
+        # pread is used because the child shares the file's offset, which must not move.
         return os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
@@ -97,7 +97,7 @@ class Child:
         return self.process.returncode
 
     def wait_for(self, pattern: str, stream: str = "stdout") -> re.Match[str]:
-        """Wait until the pattern appears in what the program has written to a stream; return the match."""
+        """Wait until the pattern appears in a stream of the program; return the match."""
         deadline = time.monotonic() + LIMIT
         while True:
             ended = self.process.poll() is not None
@@ -110,18 +110,18 @@ class Child:
             time.sleep(POLL)
 
     def port(self) -> int:
-        """Wait until the program says where it listens; return the port."""
+        """Wait until the program prints its address; return the port."""
         return int(self.wait_for(r"listening on (?:http://)?127\.0\.0\.1:(\d+)\n")[1])
 
     def check_clean_end(self, exit_code: int = 0) -> None:
-        """Wait for the end and check the exit code and that no traceback was written."""
+        """Wait for the end; check the exit code, and that no traceback was written."""
         code = self.wait()
         assert code == exit_code, self.report()
         assert "Traceback" not in self.stderr, self.report()
         assert "Traceback" not in self.stdout, self.report()
 
     def report(self) -> str:
-        """Return all that is known of the program, for the message of a failed test."""
+        """Return the state of the program, for the message of a failed test."""
         state = self.process.returncode
         return (
             f"command: {self.process.args!r}\nexit code: {state}\n"
@@ -129,7 +129,7 @@ class Child:
         )
 
     def _fail_as_hung(self, complaint: str) -> None:
-        # faulthandler, enabled in every child, answers SIGABRT with the stacks of all threads on stderr.
+        # faulthandler, which is enabled in every child, answers SIGABRT with the stacks of all threads on stderr.
         self.process.send_signal(signal.SIGABRT)
         try:
             self.process.wait(timeout=10)
@@ -145,12 +145,12 @@ def example(name: str, *arguments: str | Path) -> Child:
 
 
 def connect(port: int) -> socket.socket:
-    """Connect to a local port by a blocking socket under the time limit."""
+    """Connect a blocking socket with a timeout to a local port."""
     return socket.create_connection(("127.0.0.1", port), LIMIT)
 
 
 def listen() -> socket.socket:
-    """Return a listening local socket, its accept under the time limit."""
+    """Return a listening local socket whose accept has a timeout."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.settimeout(LIMIT)
     return listener
@@ -164,14 +164,14 @@ def port_of(sock: socket.socket) -> int:
 
 
 def accept(listener: socket.socket) -> socket.socket:
-    """Accept one connection, under the time limit like everything done with it."""
+    """Accept one connection; all its operations have a timeout."""
     connection = listener.accept()[0]
     connection.settimeout(LIMIT)
     return connection
 
 
 def receive(sock: socket.socket, size: int) -> bytes:
-    """Receive exactly size bytes, or fewer when the peer ends."""
+    """Receive exactly `size` bytes, or fewer if the peer ends."""
     data = bytearray()
     while len(data) < size and (part := sock.recv(size - len(data))):
         data += part
@@ -193,7 +193,7 @@ def reset(sock: socket.socket) -> None:
 
 
 def wait_until_refused(port: int) -> None:
-    """Wait until nobody listens on a local port."""
+    """Wait until a local port is closed."""
     deadline = time.monotonic() + LIMIT
     while time.monotonic() < deadline:
         try:
@@ -205,7 +205,7 @@ def wait_until_refused(port: int) -> None:
 
 
 def receive_head(connection: socket.socket) -> bytes:
-    """Receive an HTTP request head, which the clients under test send without a body."""
+    """Receive an HTTP request head; the tested clients send no body."""
     head = bytearray()
     while not head.endswith(b"\r\n\r\n"):
         part = connection.recv(65536)
@@ -222,7 +222,7 @@ def respond(connection: socket.socket, status: str, body: bytes) -> None:
 
 
 def serve_together(listener: socket.socket, count: int, body: bytes) -> None:
-    """Answer count requests, none before all have been asked: a client that asks in turn waits for ever."""
+    """Answer `count` requests, none before all have arrived: a sequential client waits forever."""
     connections = [accept(listener) for _ in range(count)]
     for connection in connections:
         receive_head(connection)

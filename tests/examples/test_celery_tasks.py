@@ -1,4 +1,4 @@
-"""The Celery tasks, with a broker and a worker of the test's own."""
+"""The Celery tasks, with a broker and a worker for this test."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ PAGES = 20
 
 
 class Page(BaseHTTPRequestHandler):
-    # No page is answered before all were asked for.
+    # No page is answered before all requests have arrived.
     gate = threading.Barrier(PAGES)
 
     def do_GET(self) -> None:

@@ -35,7 +35,7 @@ def server() -> Iterator[Child]:
 
 @pytest.fixture
 def members(server: Child) -> Iterator[list[Member]]:
-    """Alice, Bob and Carol, in the order of their coming; each has heard of those who came later."""
+    """Alice, Bob and Carol, in the order of their arrival; each has received the arrivals of the later ones."""
     port = server.port()
     present: list[Member] = []
     try:
@@ -55,7 +55,7 @@ def test_everybody_else_hears_what_one_says(members: list[Member]) -> None:
     assert bob.hear() == carol.hear() == "alice: hello, grüß Gott"
     bob.say("hi")
     assert carol.hear() == "bob: hi"
-    # Alice's own words do not come back to her: the first that she hears is Bob.
+    # Alice's own lines are not sent to her: the first line that she receives is Bob's.
     assert alice.hear() == "bob: hi"
 
 
@@ -78,7 +78,8 @@ def test_a_member_who_does_not_read_is_dropped(server: Child) -> None:
     deaf = Member(port, "deaf")
     assert alice.hear() == "* deaf has come"
     line = "x" * 4000
-    # Nothing is heard while the kernel takes the lines for the one who does not read; then it is dropped.
+    # The others receive nothing while the kernel buffers the lines for the member that does not read; then the server
+    # drops it.
     for _ in range(20_000):
         if select.select([alice.sock], [], [], 0)[0]:
             break
@@ -98,7 +99,7 @@ def test_ctrl_c_ends_it_and_every_connection(server: Child, members: list[Member
     server.press_ctrl_c()
     server.check_clean_end()
     for member in members:
-        # Up to the end of the stream there may be word of those who were hung up on before.
+        # Before the end of the stream there may be lines about members that were dropped earlier.
         assert all(line.endswith(" has gone\n") for line in member.lines)
     wait_until_refused(server.port())
 

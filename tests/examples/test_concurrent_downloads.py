@@ -1,4 +1,4 @@
-"""Concurrent downloads from servers that notice whether they are concurrent."""
+"""Concurrent downloads from servers that check that they are concurrent."""
 
 from example_child import accept, example, listen, port_of, receive_head, respond, serve_together
 
@@ -18,7 +18,7 @@ def test_no_more_at_once_than_asked_for() -> None:
         with example("concurrent_downloads.py", "--concurrency", "2", *urls) as downloads:
             first, second = accept(listener), accept(listener)
             heads = [receive_head(first), receive_head(second)]
-            # The third starts only when one of the first two has ended.
+            # The third download starts only when one of the first two has ended.
             respond(first, "200 OK", b"1")
             third = accept(listener)
             heads.append(receive_head(third))

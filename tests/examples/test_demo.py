@@ -1,4 +1,4 @@
-"""The demo: its table, its limits and, above all, that it leaves nothing behind."""
+"""The demo: its table, its limits and, above all, that it leaves no process behind."""
 
 import os
 import re
@@ -13,14 +13,14 @@ LONG_RUN = ("--few", "2", "--requests", "100000", "--progress")
 
 
 def server_port(demo: Child) -> int:
-    """Wait until the first run is under way; return the port of the demo's server."""
+    """Wait until the first run has started; return the port of the demo's server."""
     port = int(demo.wait_for(r"--url http://127\.0\.0\.1:(\d+) ")[1])
     demo.wait_for(r"[1-9]\d*/100000 ", stream="stderr")
     return port
 
 
 def rows_of(table: str) -> dict[str, list[str]]:
-    """Return the table's rows: what each run is called, and its cells."""
+    """Return the table's rows: the name of each run, and its cells."""
     rows = (re.split(r"\s{2,}", line) for line in table.splitlines() if re.search(r" workers\s.*MiB", line))
     return {name: cells for name, *cells in rows}
 
@@ -35,7 +35,7 @@ def test_quick_prints_the_table() -> None:
     assert {len(cells) for cells in rows.values()} == {5}
     assert output.count("120 of 120 pages downloaded") == 3
     assert "Patching does not change N: it makes a large N cheap." in output
-    # Order only, no figures: threads are what greenlets are in place of.
+    # Only the order is checked, not the figures: greenlets replace threads.
     assert int(rows["greenrt, 60 workers"][1]) < int(rows["native, 60 workers"][1])
 
 

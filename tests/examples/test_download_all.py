@@ -1,4 +1,4 @@
-"""The unmodified blocking program: what it does natively it does under greenrt."""
+"""The unmodified blocking program: it does the same natively and under greenrt."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The echo server, as its clients see it."""
+"""The echo server from the view of its clients."""
 
 import os
 import socket
@@ -35,7 +35,7 @@ def test_many_connections_at_once(server: Child) -> None:
     try:
         for number, client in enumerate(clients):
             client.sendall(b"%06d" % number)
-        # Backwards: the first connections are still open and unread when the last are served.
+        # In reverse order: the first connections are still open and unread when the last ones are served.
         for number, client in reversed(list(enumerate(clients))):
             assert receive(client, 6) == b"%06d" % number
     finally:

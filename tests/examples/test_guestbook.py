@@ -1,4 +1,4 @@
-"""The guest book, as its guests see it."""
+"""The guest book from the view of its clients."""
 
 import urllib.error
 from pathlib import Path

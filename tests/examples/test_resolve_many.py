@@ -1,4 +1,4 @@
-"""Many names at once, those of the hosts file and numeric ones: no name server is needed."""
+"""Many names at once, from the hosts file and numeric ones: no name server is needed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The echo server with one loop a thread, as its clients see it."""
+"""The echo server with a loop in each thread, from the view of its clients."""
 
 import errno
 import re
@@ -25,7 +25,7 @@ def test_each_loop_gets_its_share(server: Child) -> None:
     clients = [connect(port) for _ in range(90)]
     for number, client in enumerate(clients):
         client.sendall(b"%06d\n" % number)
-    # Backwards: all are open at once.
+    # In reverse order: all connections are open at once.
     for number, client in reversed(list(enumerate(clients))):
         assert receive(client, 7) == b"%06d\n" % number
         client.close()
@@ -43,7 +43,7 @@ def test_a_job_holds_up_nobody(server: Child) -> None:
     port = server.port()
     with connect(port) as busy, connect(port) as other, connect(port), connect(port) as neighbour:
         busy.sendall(b"sum 30000000\n")
-        # The neighbour is served by the same loop.
+        # The same loop serves the neighbour.
         for client in (other, neighbour):
             client.sendall(b"hello\n")
             assert receive(client, 6) == b"hello\n"
@@ -87,7 +87,7 @@ def test_a_second_signal_ends_it_at_once(server: Child) -> None:
 
 
 def test_a_signal_amid_a_burst_of_connections(server: Child) -> None:
-    """Whoever was accepted is answered or told that it was closed; nobody hangs."""
+    """Each accepted client gets an answer or sees the close; none hangs."""
     port = server.port()
     answers: list[bytes] = []
 
@@ -98,7 +98,7 @@ def test_a_signal_amid_a_burst_of_connections(server: Child) -> None:
                 client.shutdown(1)
                 answers.append(receive_all(client))
         except OSError as error:
-            # To shut down what was reset already is ENOTCONN, which is no ConnectionError.
+            # Shutting down a reset connection raises ENOTCONN, which is no ConnectionError.
             if not isinstance(error, ConnectionError) and error.errno != errno.ENOTCONN:
                 raise
             answers.append(b"refused")

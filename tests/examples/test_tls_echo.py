@@ -1,4 +1,4 @@
-"""The echo server over TLS, as its clients see it."""
+"""The echo server over TLS from the view of its clients."""
 
 import shutil
 import signal

@@ -1,4 +1,4 @@
-"""The chat over WebSocket, as browsers see it."""
+"""The chat over WebSocket from the view of browsers."""
 
 import urllib.request
 from collections.abc import Iterator

@@ -40,6 +40,7 @@ def test_others_run_while_one_waits() -> None:
 
 
 @pytest.mark.parametrize("call", ["recv", "recv_into", "recvfrom", "recvmsg", "accept", "makefile"])
+@pytest.mark.usefixtures("quiet")
 def test_close_wakes_the_reader_with_ebadf(call: str) -> None:
     client, server = pair()
     if call == "accept":
@@ -52,27 +53,24 @@ def test_close_wakes_the_reader_with_ebadf(call: str) -> None:
         return getattr(client, call)(*{"recv_into": (bytearray(5),), "accept": ()}.get(call, (5,)))
 
     waiting = greenrt.spawn(wait)
-    greenrt.get_hub().exception_stream = None
     # Not 0: a call may yield before it waits.
     greenrt.sleep(0.05)
     client.close()
     waiting.join()
-    greenrt.get_hub().exception_stream = False
     server.close()
     assert isinstance(waiting.exception, OSError)
     assert waiting.exception.errno == 9
     assert "closed" in str(waiting.exception)
 
 
+@pytest.mark.usefixtures("quiet")
 def test_close_wakes_the_writer_with_ebadf() -> None:
     client, server = pair()
-    greenrt.get_hub().exception_stream = None
     with server:
         waiting = greenrt.spawn(client.sendall, bytes(50_000_000))
         greenrt.sleep(0)
         client.close()
         waiting.join()
-    greenrt.get_hub().exception_stream = False
     assert isinstance(waiting.exception, OSError)
     assert waiting.exception.errno == 9
 
@@ -262,9 +260,9 @@ def test_a_second_object_on_the_same_file() -> None:
         assert client.recv(3) == b"two"
 
 
+@pytest.mark.usefixtures("quiet")
 def test_closed_by_another_thread() -> None:
     client, server = pair()
-    greenrt.get_hub().exception_stream = None
     with server:
         waiting = greenrt.spawn(client.recv, 1)
         greenrt.sleep(0)
@@ -272,7 +270,6 @@ def test_closed_by_another_thread() -> None:
         thread.start()
         waiting.join(5)
         thread.join()
-    greenrt.get_hub().exception_stream = False
     assert isinstance(waiting.exception, OSError)
     assert waiting.exception.errno == 9
 
@@ -323,10 +320,10 @@ def test_fd_numbers_that_are_used_again() -> None:
         assert len(numbers) == 2
 
 
+@pytest.mark.usefixtures("quiet")
 def test_a_number_that_is_used_again_before_the_waiters_of_the_old_socket_run() -> None:
     client, server = pair()
     number = client.fileno()
-    greenrt.get_hub().exception_stream = None
     # The kernel's buffers are full, so both wait.
     writer = greenrt.spawn(client.sendall, bytes(50_000_000))
     reader = greenrt.spawn(client.recv, 5)
@@ -341,7 +338,6 @@ def test_a_number_that_is_used_again_before_the_waiters_of_the_old_socket_run() 
         with socket.socket(fileno=number) as reused:
             late = greenrt.spawn(reused.recv, 5)
             greenrt.joinall([writer, reader, late])
-            greenrt.get_hub().exception_stream = False
             assert [getattr(waiter.exception, "errno", None) for waiter in (writer, reader)] == [9, 9]
             assert late.value == b"new"
             reused.sendall(b"answer")

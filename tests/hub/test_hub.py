@@ -8,33 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from math import nan
-from typing import Any, Never
+from typing import Never
 
 import pytest
+from support.threads import in_thread
 
 import greenrt
 from greenrt._hub import current_hub
 from greenrt.errors import BlockingInHub, ConcurrentObjectUseError, InvalidSwitchError, WrongThread
-
-
-def in_thread(function: Callable[[], object]) -> Any:
-    """Call in another native thread; return the result or raise the error."""
-    outcome = []
-
-    def run() -> None:
-        try:
-            outcome.append((function(), None))
-        except BaseException as error:
-            outcome.append((None, error))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    result, error = outcome[0]
-    if error is not None:
-        raise error
-    return result
-
 
 # -- Errors that nobody caught
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.child import run_script
+from support.threads import in_thread_meanwhile
 
 import greenrt
 from greenrt._loop.loop import Loop
@@ -47,23 +48,6 @@ def other() -> Iterator[LoopThread]:
     made = LoopThread()
     yield made
     made.end()
-
-
-def in_thread(function: Any) -> Any:
-    """Run `function` in a plain thread; return what it returned, or the error it raised."""
-    found: list[Any] = []
-
-    def run() -> None:
-        try:
-            found.append(function())
-        except BaseException as error:
-            found.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    while thread.is_alive():
-        greenrt.sleep(0.001)
-    return found[0]
 
 
 @pytest.mark.promised_order
@@ -150,7 +134,7 @@ def test_an_error_in_a_post_is_reported_and_the_loop_goes_on(other: LoopThread) 
 
 def test_call_from_greenlets_and_plain_threads(other: LoopThread) -> None:
     assert other.proxy.call(threading.get_ident) == other.ident
-    assert in_thread(lambda: other.proxy.call(threading.get_ident)) == other.ident
+    assert in_thread_meanwhile(lambda: other.proxy.call(threading.get_ident)) == other.ident
     turns: list[int] = []
     counting = greenrt.spawn(lambda: [(turns.append(1), greenrt.sleep(0.001)) for _ in range(10_000)])
     other.proxy.call(time.sleep, 0.2)
@@ -172,7 +156,10 @@ def test_an_error_of_a_call_arrives_with_its_traceback(other: LoopThread, kind: 
     def the_culprit() -> None:
         raise kind("on purpose")
 
-    for raised in (in_thread(lambda: other.proxy.call(the_culprit)), caught(other.proxy.call, the_culprit)):
+    for raised in (
+        caught(in_thread_meanwhile, lambda: other.proxy.call(the_culprit)),
+        caught(other.proxy.call, the_culprit),
+    ):
         assert type(raised) is kind
         assert "the_culprit" in "".join(traceback.format_tb(raised.__traceback__))
     assert other.proxy.call(abs, -1) == 1
@@ -198,7 +185,9 @@ def test_a_call_out_of_time_is_made_late(other: LoopThread) -> None:
     other.proxy.post(go.wait)
     with pytest.raises(greenrt.Timeout):
         other.proxy.call(seen.append, 1, timeout=0.01)
-    assert isinstance(in_thread(lambda: other.proxy.call(seen.append, 2, timeout=0)), greenrt.Timeout)
+    assert isinstance(
+        caught(in_thread_meanwhile, lambda: other.proxy.call(seen.append, 2, timeout=0)), greenrt.Timeout
+    )
     assert seen == []
     go.set()
     other.proxy.call(int, timeout=30)
@@ -286,7 +275,7 @@ def test_a_call_that_a_loop_drops_raises() -> None:
 def test_many_proxies_cost_no_fd() -> None:
     loop = Loop()
     before = len(os.listdir("/proc/self/fd"))
-    made = in_thread(lambda: [loop.proxy() for _ in range(100_000)])
+    made = in_thread_meanwhile(lambda: [loop.proxy() for _ in range(100_000)])
     assert len(os.listdir("/proc/self/fd")) == before
     made[-1].post(int)
     loop.close()
@@ -323,7 +312,7 @@ def test_what_a_closing_loop_finds_dies_on_its_thread() -> None:
     deaths: list[int] = []
     loop = Loop()
     proxy = loop.proxy()
-    in_thread(lambda: [proxy.post(ignore, Traced(deaths)) for _ in range(100)] and None)
+    in_thread_meanwhile(lambda: [proxy.post(ignore, Traced(deaths)) for _ in range(100)] and None)
     assert deaths == []
     loop.close()
     assert deaths == [threading.get_ident()] * 100

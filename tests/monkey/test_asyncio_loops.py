@@ -1,4 +1,4 @@
-"""asyncio in green threads, in child processes: each runs a loop of its own."""
+"""asyncio in green threads, in child processes: each thread runs a loop of its own."""
 
 import pytest
 from support.child import run_script
@@ -87,7 +87,7 @@ def test_a_loop_set_before_patching_stays() -> None:
 
 
 def test_tasks_of_two_loops_block_at_the_same_time() -> None:
-    """From CPython 3.14 on the running task belongs to the native thread, and each loop has its own here."""
+    """From CPython 3.14 on, the running task belongs to the native thread; here each loop has its own."""
     out, _ = run_script("""
         from greenrt import monkey
         monkey.patch_all()
@@ -168,7 +168,7 @@ def test_what_is_thrown_into_a_loop_leaves_no_loop_behind() -> None:
 
 
 def test_a_loop_that_never_waits_lets_others_run() -> None:
-    """Its selector is not one of the standard library's, and returns at once."""
+    """The loop's selector is not a standard one, and returns at once."""
     out, _ = run_script("""
         from greenrt import monkey
         monkey.patch_all()

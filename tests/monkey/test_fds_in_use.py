@@ -4,7 +4,7 @@ import pytest
 from support.child import run_script
 from support.tls import CERTIFICATE
 
-# Each way to wait gets a socket that nothing comes for, and each end takes it away.
+# Each way to wait gets a silent socket, and each ending takes the socket away.
 SCRIPT = """
     import errno, os, select, selectors, socket, ssl, sys
     from greenrt import monkey
@@ -119,5 +119,8 @@ SCRIPT = """
     ],
 )
 def test_the_waiter_is_told(how: str) -> None:
-    """EBADF, or what `poll` has for that; an epoll is told nothing, as in the kernel, and returns at its time."""
+    """The wait ends with EBADF, or its form in `poll`.
+
+    An epoll reports nothing, as in the kernel, and returns at its timeout.
+    """
     run_script(SCRIPT, how, str(CERTIFICATE))

@@ -1,4 +1,4 @@
-"""Patched: in the child of a fork nobody of the parent's runs, not even while the hooks of others do."""
+"""Patched: in the child of a fork, no greenlet of the parent runs, not even during other at-fork hooks."""
 
 import pytest
 from support.child import run_script
@@ -47,7 +47,7 @@ def test_nobody_of_the_parents_runs() -> None:
 
 @pytest.mark.parametrize("function", ["fork", "forkpty"])
 def test_a_fork_whose_warning_is_an_error_loses_nothing(function: str) -> None:
-    """From CPython 3.15 on os.fork raises in the parent then, though the child is there."""
+    """From CPython 3.15 on, os.fork raises in the parent in this case, though the child exists."""
     run_script(
         """
         import os, sys, threading, time, warnings

@@ -1,4 +1,4 @@
-"""Subinterpreters in a patched program: a call into one suspends the greenlet only."""
+"""Subinterpreters in a patched program: a call into one suspends only the greenlet."""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Blocking programs print, exit and fail under patching as they do without it. Each runs twice in a child process."""
+"""Blocking programs print, exit and fail under patching as they do without it.
+
+Each one runs twice in a child process.
+"""
 
 import re
 import signal
@@ -642,7 +645,7 @@ def run(path: Path, patched: bool, *arguments: str) -> tuple[str, str, int]:
 
 
 def plain(text: str) -> str:
-    """Leave out what differs by chance: addresses, and lines of frames that only show the standard library."""
+    """Remove accidental differences: addresses, and lines of frames that only show the standard library."""
     return re.sub(r"0x[0-9a-f]+", "0x", text)
 
 
@@ -673,7 +676,7 @@ def test_ctrl_c_ends_by_the_signal(patched: bool, tmp_path: Path) -> None:
 
 
 def heed() -> None:
-    # Whoever runs the tests may have been started ignoring it.
+    # The test runner may have been started with the signal ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -1,4 +1,4 @@
-"""multiprocessing, patched: its processes, queues, pools and locks, by each way of starting."""
+"""multiprocessing, patched: its processes, queues, pools and locks, with each start method."""
 
 import subprocess
 import sys
@@ -116,7 +116,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("method", ["fork", "forkserver"])
 def test_each_thread_has_its_own_connection_to_a_manager(method: str, tmp_path: Path) -> None:
-    """Also where multiprocessing, which keeps it in a thread-local, was imported before patching."""
+    """This holds also if multiprocessing, which keeps it in a thread-local, was imported before patching."""
     program = tmp_path / "program.py"
     program.write_text(EARLY)
     done = subprocess.run(

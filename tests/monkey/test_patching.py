@@ -1,4 +1,4 @@
-"""The patching API, in child processes: what is replaced, what is told, what can be had back."""
+"""The patching API, in child processes: what is replaced, what is reported, and which originals are available."""
 
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def test_off_the_main_thread() -> None:
 @pytest.mark.parametrize("rival", ["gevent", "eventlet"])
 @pytest.mark.parametrize("early", [False, True])
 def test_another_runtime_has_patched(rival: str, early: bool) -> None:
-    """A stand-in for it is enough. A runtime that is only imported is no harm."""
+    """A stand-in for the runtime is enough. A runtime that is only imported does no harm."""
     run_script(
         """
         import socket, sys, time, types
@@ -138,7 +138,7 @@ def test_another_runtime_has_patched(rival: str, early: bool) -> None:
 @pytest.mark.parametrize("rival", ["gevent.monkey", "eventlet.patcher"])
 @pytest.mark.parametrize("imported", ["before", "after"])
 def test_another_runtime_patches_later(rival: str, imported: str, tmp_path: Path) -> None:
-    """A library that patches gets an error that names it, however it got hold of the function.
+    """A library that patches gets an error that names it, by whichever reference it calls the function.
 
     Importing the runtime is harmless.
     """
@@ -206,7 +206,7 @@ def test_unknown_arguments() -> None:
 
 
 def test_names_of_gevent() -> None:
-    """What gevent's module has for its users; what has nothing to do here does nothing."""
+    """The names of gevent's module; those without a meaning here do nothing."""
     run_script("""
         import sys, warnings
         from greenrt import monkey
@@ -344,7 +344,10 @@ def test_locks_made_before() -> None:
     ],
 )
 def test_locks_of_objects_made_before(place: str) -> None:
-    """A native lock would stop all; a native RLock would let all in, for they are one native thread."""
+    """The locks must be green.
+
+    A native lock would block all green threads; a native RLock would admit all, because they are one native thread.
+    """
     run_script(
         """
         import sys, threading, time
@@ -470,7 +473,7 @@ def test_thread_locals_of_native_threads_stay_and_are_told() -> None:
 
 
 def test_lazy_objects_are_not_asked() -> None:
-    """As Django's settings and others: they run code of their own for nearly each question."""
+    """Lazy objects like Django's settings run code of their own for nearly each attribute access."""
     run_script("""
         import threading
         class Lazy:
@@ -509,7 +512,7 @@ def test_queues_and_executors_made_before() -> None:
 
 
 def test_an_executor_whose_native_threads_run() -> None:
-    """They go on; what they do is waited for cooperatively."""
+    """The threads continue; a green thread that waits for them cooperates."""
     run_script("""
         import concurrent.futures, time
         executor = concurrent.futures.ThreadPoolExecutor(2)
@@ -577,7 +580,7 @@ def test_dummy_threads_do_not_pile_up() -> None:
 
 @pytest.mark.parametrize("before", ["", "import threading, logging, queue, concurrent.futures, asyncio"])
 def test_dummy_threads_of_native_threads_go_with_these(before: str) -> None:
-    """From CPython 3.13 on a finalizer forgets them, with a lock that it has for a default."""
+    """From CPython 3.13 on, a finalizer removes the threads, with a lock as its default argument."""
     out, _ = run_script(f"""
         {before}
         from greenrt import monkey
@@ -678,7 +681,7 @@ def test_defaults_follow_and_classes_may_hold_patched_functions() -> None:
 
 
 def test_builtin_functions_are_replaced_by_builtin_functions() -> None:
-    """Where they are compiled, a patched call is the green one, and costs no more."""
+    """In the compiled build, a patched call is the green one, and costs no more."""
     run_script("""
         import types
         import greenrt
@@ -713,7 +716,7 @@ def test_waiting_imports_nothing(backend: str) -> None:
 
 
 def test_a_fork_leaves_the_other_threads_behind() -> None:
-    """As native threads: they exist in the parent only, and run nothing in the child."""
+    """Like native threads, they exist only in the parent and run nothing in the child."""
     out, _ = run_script("""
         import os, threading, time
         from greenrt import monkey
@@ -780,7 +783,7 @@ def test_a_thread_that_forks_is_all_there_is_in_the_child() -> None:
 
 
 def test_patch_all_looks_for_copies_once() -> None:
-    """Each sweep looks at all modules: 12 of them took two thirds of the time that patching a program takes."""
+    """Each sweep inspects all modules: 12 sweeps took two thirds of the time of patching."""
     out, _ = run_script("""
         from time import sleep
         from os import read
@@ -820,7 +823,7 @@ def test_what_fails_in_patch_all_leaves_no_copies_behind() -> None:
 
 
 def test_twins_that_are_older_than_patching_are_no_findings() -> None:
-    """They keep originals among their defaults, as `_internal_poll`, which never waits."""
+    """Such functions keep originals as defaults, like `_internal_poll`, which never waits."""
     out, _ = run_script("""
         from greenrt.green import select, selectors, socket, ssl, subprocess, thread, threading, queue, os
         from greenrt import monkey

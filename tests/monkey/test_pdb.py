@@ -36,7 +36,7 @@ print("results", results)
 """
 
 
-# In a program that pdb starts, CPython 3.14 stops in the main thread only.
+# In a program that pdb starts, CPython 3.14 stops only in the main thread.
 IN_TASK = PROGRAM.splitlines().index('    results.append("task")') + 1
 
 
@@ -63,7 +63,7 @@ def test_steps_in_a_green_thread_and_in_a_task(
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    # The result of the first command, and of the one in the task; then the program goes on to its end.
+    # The results of the first command and of the one in the task; then the program runs to its end.
     for expected in "(Pdb) 8000\n", "(Pdb) [8]\n", "results [8, 'task']\n":
         assert expected in done.stdout, done.stdout
     assert done.stderr == ""

@@ -1,4 +1,4 @@
-"""psycopg2's wait callback, with a stand-in for psycopg2: a connection that says which way it waits."""
+"""psycopg2's wait callback, with a stand-in for psycopg2: a connection that says how it waits."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The plugin of pytest: patched before conftest files and tests, and only if named."""
+"""The pytest plugin: it patches before conftest files and tests are imported, and only if it is named."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ def test_patched_before_collection(tmp_path: Path, named: bool) -> None:
 
 
 def test_patched_before_plugins_of_entry_points(tmp_path: Path) -> None:
-    """Such a plugin may keep references that patching would not find later."""
+    """Such a plugin may keep references that later patching would not find."""
     (tmp_path / "early.py").write_text(TEST.replace("def test_it", "def pytest_configure"))
     metadata = tmp_path / "early-1.dist-info"
     metadata.mkdir()

@@ -1,4 +1,4 @@
-"""What a signal's handler raises breaks the main thread's wait at once, also while a green thread computes."""
+"""Exceptions of signal handlers end the main thread's wait at once, also while a green thread computes."""
 
 import pytest
 from support.child import run_script
@@ -61,7 +61,7 @@ for name, wait in WAITS.items():
 
 
 def run_both(script: str) -> str:
-    """Return what the script prints, which is the same unpatched."""
+    """Return the output of the script, which is the same unpatched."""
     outputs = [run_script(PROGRAM + script, way)[0] for way in ("unpatched", "patched")]
     assert outputs[1] == outputs[0], outputs
     return outputs[1]
@@ -73,7 +73,7 @@ def test_a_raising_handler_breaks_every_wait() -> None:
 
 
 def test_each_signal_breaks_a_wait() -> None:
-    """The thread is never interrupted, and goes on each time."""
+    """The thread is never interrupted, and continues each time."""
     run_both("""
 spinner = Spinner()
 thread = threading.Thread(target=spinner); thread.start()
@@ -104,7 +104,7 @@ except KeyboardInterrupt: os._exit(5)
 
 
 def test_a_handler_that_interrupts_a_handler() -> None:
-    """What it raises comes out of the one that it interrupts, which runs on behalf of the main thread."""
+    """Its exception propagates from the handler that it interrupts, which runs on behalf of the main thread."""
     run_both("""
 def outer(number, frame):
     try: os.kill(os.getpid(), signal.SIGALRM); time.sleep(5)

@@ -1,4 +1,4 @@
-"""``greenrt run`` and ``python -m greenrt``: each way to give a program; help; wrong commands."""
+"""``greenrt run`` and ``python -m greenrt``: each way to give a program, the help, and wrong commands."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ TELL = (
 def run(
     *arguments: str, cwd: Path, code: int = 0, stdin: str = "", flags: tuple[str, ...] = ()
 ) -> tuple[str, str]:
-    """Return what the command writes to stdout and stderr."""
+    """Return the stdout and stderr of the command."""
     done = subprocess.run(
         [sys.executable, *flags, *arguments],
         cwd=cwd,

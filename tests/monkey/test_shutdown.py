@@ -1,11 +1,11 @@
-"""The end of a process under patching is what it is without: output, errors, exit code. (All runs: tests/stress.)"""
+"""The end of a process under patching equals that without it: output, errors, exit code. (All runs: tests/stress.)"""
 
 from pathlib import Path
 
 import pytest
 from support.endings import RUNS, outcomes
 
-# Every 11th: all that may be alive, all hooks and all endings are among them.
+# Every 11th combination: it covers all living objects, all hooks and all endings.
 SOME = RUNS[::11]
 
 

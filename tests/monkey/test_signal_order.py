@@ -1,4 +1,4 @@
-"""A signal's handler runs before whatever was done after the signal was sent."""
+"""A signal's handler runs before the effects of operations that followed the signal."""
 
 import textwrap
 
@@ -16,7 +16,7 @@ def handler(number, frame):
     handled += 1
 """
 
-# Each sends SIGUSR1 and then does what wakes the wait in the main greenlet.
+# Each one sends SIGUSR1 and then wakes the wait in the main greenlet.
 ORDERS = {
     "a write to a pipe, by a process": """
         script = "import os, signal, sys; os.kill(os.getppid(), signal.SIGUSR1); os.write(1, b'x')"

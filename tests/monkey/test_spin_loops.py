@@ -1,9 +1,9 @@
-"""A loop that polls a call of the standard library lets others end it: greenlets, threads and the loop."""
+"""A loop that polls a standard library call lets others end it: greenlets, threads and the event loop."""
 
 import pytest
 from support.child import TESTS, run_script
 
-# How the thing that a loop waits for comes about.
+# How the condition of a loop becomes true.
 ENDERS = {
     "a greenlet": "greenrt.spawn_later(0.01, end)",
     "a green thread": "threading.Timer(0.01, end).start()",
@@ -11,7 +11,7 @@ ENDERS = {
     "the loop": "call_in_loop(end)",
 }
 
-# Each case returns what is polled and what makes that true. No other call of the loop yields.
+# Each case returns the polled function and a function that makes it true. No other call of the loop yields.
 CASES = """
 import greenrt.monkey
 greenrt.monkey.patch_all()

@@ -1,4 +1,4 @@
-"""What replaces a standard type under patching is called, printed and pickled as that type."""
+"""Replacements of standard types are called, printed and pickled like these types."""
 
 import pytest
 from support.child import run_script
@@ -129,7 +129,7 @@ def test_spawned_greenlets_count_as_the_main_thread() -> None:
 @pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "PriorityQueue"])
 @pytest.mark.parametrize("module", ["queue", "greenrt.green.queue"])
 def test_queues_take_their_fast_path(kind: str, module: str) -> None:
-    """What need not wait never reaches the standard methods."""
+    """Operations that need not wait never reach the standard methods."""
     run_script(f"""
         import sys
         from greenrt import monkey

@@ -1,4 +1,4 @@
-"""Callbacks before and after patching, of the program and of installed packages."""
+"""Callbacks before and after patching, by the program and by installed packages."""
 
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def test_wrong_arguments() -> None:
 
 
 def package(folder: Path, entry_points: str) -> str:
-    """Install a package with a module `plugin`, which keeps what it is told; return its folder."""
+    """Install a package with a module `plugin`, which records its calls; return its folder."""
     (folder / "plugin.py").write_text("told = []\nbefore = after = told.append\n")
     info = folder / "plugin-1.dist-info"
     info.mkdir()

@@ -1,4 +1,4 @@
-"""Threads end, and are joined, alike: green or native, started and joined by either, under patching."""
+"""Threads, green or native, started and joined by either, end and are joined alike under patching."""
 
 import re
 
@@ -69,7 +69,7 @@ def run(text: str, **named: object) -> tuple[str, str]:
 
 @pytest.mark.parametrize("daemon", [False, True])
 def test_any_number_of_joiners_of_any_kind_with_any_timeouts(daemon: bool) -> None:
-    """A joiner without a limit finds the thread ended; others find out by joining again."""
+    """A joiner without a timeout finds the thread ended; others find out by joining again."""
     run(f"""
     def check(starter, timeouts):
         gate, started, threads = greenrt.Event(), greenrt.Event(), []
@@ -134,7 +134,7 @@ def test_what_builds_on_threads_works_in_native_threads() -> None:
 
 
 def test_a_join_returns_when_no_code_of_the_native_thread_runs_any_more() -> None:
-    """Finalizers of its thread-locals have run."""
+    """The finalizers of its thread-locals have run."""
     run("""
     data = monkey.get_original("_thread", "_local")()
     def check():
@@ -184,7 +184,7 @@ def test_an_error_thrown_at_a_join_does_not_end_the_thread() -> None:
 @pytest.mark.parametrize("joiner", ["Green", "Native", "Pooled", "Spawned"])
 @pytest.mark.parametrize("timeout", ["None", "20"])
 def test_threads_join_the_main_thread(joiner: str, timeout: str) -> None:
-    """Those that are no daemons hold up the end of the process; the others may not come to print."""
+    """Non-daemon threads delay the end of the process; daemon threads may end before they print."""
     run(f"""
     import atexit
     def join():
@@ -203,7 +203,7 @@ def test_threads_join_the_main_thread(joiner: str, timeout: str) -> None:
 
 
 def test_the_end_waits_for_native_threads_that_are_no_daemons() -> None:
-    """They may need greenlets of the main thread to end."""
+    """The threads may need greenlets of the main thread in order to end."""
     out, _ = run("""
     def start():
         # The pool's threads are daemons to threading, and what they start would be.
@@ -223,7 +223,7 @@ def test_the_end_waits_for_native_threads_that_are_no_daemons() -> None:
 
 
 def test_threads_made_before_patching() -> None:
-    """Those that start after it are green, those that run already are joined without holding up others."""
+    """Threads started after patching are green; joining the earlier ones does not block other greenlets."""
     out, _ = run_script("""
         import threading, time
         def work():
@@ -253,7 +253,7 @@ def test_threads_made_before_patching() -> None:
 
 
 def test_an_identity_that_is_used_again() -> None:
-    """A thread may join one that has ended and whose identity it has."""
+    """A thread may join an ended thread that had the same ident."""
     run("""
     import _thread
     if hasattr(_thread, "start_joinable_thread"):

@@ -1,4 +1,4 @@
-"""Names that the system shows for threads: CPython 3.14 sets them, and a green thread has none of its own."""
+"""The names that the system shows for threads: CPython 3.14 sets them, and a green thread has none of its own."""
 
 import pytest
 from support.child import run_script

@@ -1,4 +1,4 @@
-"""What servers and `greenrt serve --bind` make of an address."""
+"""The addresses that servers and `greenrt serve --bind` accept."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What clients may cost: connections, time to shake hands, time to say nothing; and fds that run out."""
+"""Limits on clients: connections, handshakes and idle time; and a server without free descriptors."""
 
 import logging
 import os
@@ -101,7 +101,7 @@ def test_a_client_that_takes_nothing_is_closed() -> None:
 
 
 def test_a_handshake_that_trickles_is_cut_off() -> None:
-    """The time is for the whole handshake, not for each of its steps."""
+    """The timeout is for the whole handshake, not for each of its steps."""
     with StreamServer(("127.0.0.1", 0), echo, certfile=CERTIFICATE, handshake_timeout=0.3) as server:
         outgoing = stdlib_ssl.MemoryBIO()
         context = stdlib_ssl.create_default_context(cafile=CERTIFICATE)
@@ -140,7 +140,7 @@ def test_a_certificate_is_read_again(tmp_path: Path) -> None:
 
 
 def test_fds_that_run_out_are_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    """Without spinning meanwhile, and serving in less than a second once there are some again."""
+    """The server does not spin meanwhile, and serves within a second once descriptors are free."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     server = StreamServer(("127.0.0.1", 0), echo)
     with caplog.at_level(logging.WARNING, "greenrt"), server, socket.socket() as client:

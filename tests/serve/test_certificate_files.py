@@ -1,4 +1,4 @@
-"""Files for TLS that can't be used: the error names the file that is wrong, and the setting."""
+"""TLS files that can't be used: the error names the wrong file and the setting."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ END = "-----END "
 
 
 def part(name: str) -> str:
-    """Return one block of the file with both."""
+    """Return one PEM block of the file with both."""
     begin = next(line for line in TEXT.splitlines() if line.startswith("-----BEGIN") and name in line)
     block = TEXT[TEXT.index(begin) :]
     end = block.index(END)
@@ -55,7 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {**found, "none": None, "folder": str(folder)}
 
 
-# (certfile, keyfile, the setting that is wrong, words)
+# Tuples of certfile, keyfile, the wrong setting, and words of the message.
 WRONG = [
     ("missing", "key", "certfile", "No such file"),
     ("chain", "missing", "keyfile", "No such file"),
@@ -195,7 +195,7 @@ def test_what_is_no_path(value: Any) -> None:
 
 
 def test_a_key_in_a_pipe_is_read_once(tmp_path: Path) -> None:
-    """As a shell's process substitution gives it."""
+    """The files are pipes, as in a shell's process substitution."""
     certificate, key = tmp_path / "certificate", tmp_path / "key"
     certificate.write_text(part("CERTIFICATE"))
     os.mkfifo(key)

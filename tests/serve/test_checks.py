@@ -17,7 +17,9 @@ ADDRESS = ("127.0.0.1", 0)
 WHOLE = ["5", 1.5, True, -1, 1 << 40]
 SECONDS = ["5", True, -1, 0, math.nan, math.inf, 1e12]
 
-# (class, setting, values that are refused)
+SERVERS: list[Any] = [StreamServer, DatagramServer, WSGIServer]
+
+# Tuples of a class, a setting, and values that are refused.
 WRONG: list[tuple[Any, str, list[Any]]] = [
     (StreamServer, "handle", [3, "handle"]),
     (DatagramServer, "handle", [3]),
@@ -30,6 +32,12 @@ WRONG: list[tuple[Any, str, list[Any]]] = [
     (WSGIServer, "backlog", WHOLE),
     (StreamServer, "max_per_peer", [*WHOLE, 0]),
     (StreamServer, "idle_timeout", SECONDS),
+    (StreamServer, "handshake_timeout", SECONDS),
+    *((kind, name, SECONDS) for kind in SERVERS for name in ("min_delay", "max_delay")),
+    *((kind, "stop_timeout", [value for value in SECONDS if value != 0]) for kind in SERVERS),
+    *((kind, "max_accept", [*WHOLE, 0]) for kind in SERVERS),
+    (DatagramServer, "max_datagram", [*WHOLE, 0]),
+    (WSGIServer, "may_exit", ["yes", 2]),
     (StreamServer, "ssl_context", [3, "cert.pem", ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)]),
     (WSGIServer, "ssl_context", [3]),
     (WSGIServer, "limits", [{}, {"body": 5}, 3]),
@@ -38,9 +46,10 @@ WRONG: list[tuple[Any, str, list[Any]]] = [
     (WSGIServer, "environ", [3, [("a", "b")], {3: 4}]),
     (WSGIServer, "log", [3, "file"]),
     (WSGIServer, "error_log", [3, "file"]),
-    # Settings of another class, or of none.
+    # Settings of another class, or of no class.
     (WSGIServer, "max_per_peer", [3]),
     (WSGIServer, "idle_timeout", [3]),
+    (WSGIServer, "handshake_timeout", [3]),
     (WSGIServer, "handle", [hello]),
     (WSGIServer, "nonsense", [3]),
     (StreamServer, "nonsense", [3]),
@@ -61,6 +70,41 @@ def test_what_is_refused_at_construction(kind: Any, name: str, value: Any) -> No
     unknown = "argument" in said
     assert unknown or (" must be " in said and repr(value) in said)
     assert not unknown or kind.__name__ in said
+
+
+@pytest.mark.parametrize("value", [None, 1.5, {}, socket.socket], ids=repr)
+@pytest.mark.parametrize("kind", SERVERS)
+def test_what_is_no_listener_is_refused(kind: Any, value: Any) -> None:
+    with pytest.raises(ValueError, match="is no address to listen on: use ") as raised:
+        kind(value)
+    assert repr(value) in str(raised.value)
+
+
+def test_a_handle_that_is_set_is_checked() -> None:
+    server = StreamServer(ADDRESS, print)
+    with pytest.raises(TypeError, match=r"^handle must be callable or None, not 3"):
+        server.set_handle(3)  # type: ignore[arg-type]
+    assert server.handle is print
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (DatagramServer, {"max_datagram": 100}),
+        (StreamServer, {"handshake_timeout": 3.0, "idle_timeout": 4.0, "max_per_peer": 5, "backlog": 6}),
+        (WSGIServer, {"may_exit": False}),
+        *(
+            (kind, {"stop_timeout": 0, "min_delay": 0.1, "max_delay": 0.2, "max_accept": 7})
+            for kind in SERVERS
+        ),
+    ],
+)
+def test_each_option_is_an_argument(kind: Any, options: dict[str, Any]) -> None:
+    server = kind(ADDRESS, **options)
+    assert {name: getattr(server, name) for name in options} == options
+    # None leaves the value of the class.
+    unchanged = kind(ADDRESS, **dict.fromkeys(options))
+    assert all(getattr(unchanged, name) == getattr(kind, name) for name in options)
 
 
 ATTRIBUTES: list[tuple[Any, str, Any]] = [
@@ -144,7 +188,7 @@ def test_a_subclass_has_an_application() -> None:
     for kind in (WithMethod, WithAttribute):
         with kind(ADDRESS) as server:
             assert talk(server, request()).endswith(b"hello")
-    # One that is given wins.
+    # The application that is passed has precedence.
     with WithMethod(ADDRESS, WithAttribute.application) as server:
         assert talk(server, request()).endswith(b"hello")
     with WithAttribute(ADDRESS) as server:

@@ -1,4 +1,4 @@
-"""``gunicorn.socket`` and ``werkzeug.socket`` in the environ: the first use takes the connection from the server."""
+"""The environ's ``gunicorn.socket`` and ``werkzeug.socket``: the first use takes the connection from the server."""
 
 import os
 import struct
@@ -23,7 +23,7 @@ def upgrade(*more: str) -> bytes:
 
 
 def taking(key: str, how: Callable[[Any], Any], end: Any = ()) -> Any:
-    """Return an application that gives `how` the socket, and then raises or returns `end`."""
+    """Return an application that passes the socket to `how`, and then raises or returns `end`."""
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
         how(environ[key])
@@ -52,7 +52,7 @@ def echo_into(sock: Any) -> None:
 
 def echo_from(sock: Any) -> None:
     for _ in range(2):
-        # How the kernel cuts what follows is not known.
+        # The boundaries of the following bytes are not known.
         assert sock.recv(5, socket.MSG_PEEK) == b"early"
     sock.settimeout(20)
     sock.sendall(b"<")
@@ -228,7 +228,7 @@ def test_all_bytes_over_tls(how: Any, early: bytes) -> None:
     with serving(taking("gunicorn.socket", how), ssl_context=context) as server:
         with socket.create_connection(server.address, 30) as plain:
             with client.wrap_socket(plain, server_hostname="localhost") as sock:
-                # Records larger than what is read at once: the rest waits in the TLS layer.
+                # The records are larger than one read: the rest waits in the TLS layer.
                 sock.sendall(upgrade() + early)
                 sock.sendall(b"late" * 3000)
                 found = b""

@@ -1,4 +1,4 @@
-"""Interim responses: "100 Continue" comes before the final response or not at all (RFC 9110 10.1.1, 15.2)."""
+"""Interim responses: "100 Continue" is sent before the final response or not at all (RFC 9110 10.1.1, 15.2)."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ FRAMINGS = {
 
 
 class ReadingAtClose(list[bytes]):
-    """A whole body, whose close() reads that of the request."""
+    """A complete body, whose close() reads the request's body."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         super().__init__([b"part"])
@@ -68,7 +68,7 @@ READS_LATE = [after_write, in_a_generator, in_close, after_an_empty_write, of_a_
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("application", READS_LATE, ids=lambda application: application.__name__)
 def test_no_interim_response_after_the_final_one(application: Any, framing: str) -> None:
-    """The client sends its body all the same, as it may; the application reads it, and no request is made of it."""
+    """The client sends its body anyway, as it may. The application reads it, and no request is made of it."""
     field, body = FRAMINGS[framing]
     with serving(application) as server, socket.create_connection(server.address, 30) as sock:
         sock.sendall(request(field, "Expect: 100-continue", line=POST, close=False))
@@ -83,7 +83,7 @@ def test_no_interim_response_after_the_final_one(application: Any, framing: str)
 
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_an_expected_body_that_is_not_read_ends_the_connection(framing: str, tmp_path: Path) -> None:
-    """Whether the client sends the body is its own choice, so nothing after the head can be taken for a request."""
+    """The client may or may not send the body, so nothing after the head can be read as a request."""
     (tmp_path / "part").write_bytes(b"part")
 
     def a_file(environ: dict[str, Any], start_response: StartResponse) -> Any:
@@ -125,7 +125,7 @@ def test_a_body_sent_without_an_expectation_may_be_read_late() -> None:
 
 
 def test_an_end_that_is_known_is_announced() -> None:
-    """The connection can't go on after a body that is too long to drop, or malformed."""
+    """The connection must be closed after a body that is too long to drop, or malformed."""
     with serving(answering([b"part"]), limits=limits(unread=10)) as server:
         answer = talk(server, request("Content-Length: 11", line=POST, close=False) + b"abc")
     assert split(answer)[1]["connection"] == "close"

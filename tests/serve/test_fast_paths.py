@@ -1,4 +1,4 @@
-"""Each fast path of the HTTP server is taken: a test for each. See tests/hub/test_fast_paths.py."""
+"""The fast paths of the HTTP server: one test for each. See tests/hub/test_fast_paths.py."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ LAST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
 
 
 class Unscanned(Connection):
-    """A connection on which no head may be scanned."""
+    """A connection that must not scan a head."""
 
     def read_head(self) -> bytes | None:
         raise AssertionError("the slow path")
@@ -47,7 +47,7 @@ def test_a_request_with_the_fields_of_the_last_is_not_scanned() -> None:
 
 
 def test_fields_that_come_again_are_not_read_again() -> None:
-    """The values are the same objects, also where the head is scanned: pipelined requests."""
+    """The values are the same objects, also if the head is scanned, as for pipelined requests."""
     connection, client = connected(Connection, GET * 4)
     heads = Heads({})
     values = []
@@ -55,7 +55,7 @@ def test_fields_that_come_again_are_not_read_again() -> None:
         found = request.read_request(connection, heads)
         assert found is not None
         values.append(found.environ["HTTP_X_COLOR"])
-    # They are read twice.
+    # The fields are parsed twice.
     assert len({id(value) for value in values}) == 2
     client.close()
     connection.sock.close()
@@ -82,7 +82,7 @@ def test_a_server_does_not_look_up_the_methods_of_its_sockets(monkeypatch: pytes
 
 
 def test_a_short_response_is_sent_at_once() -> None:
-    """The head and a body that is there as a whole are one write, and so one message between these sockets."""
+    """The head and a complete body are one write, and so one message between these sockets."""
     for parts in ([b"hello"], (b"hello",), [b"hel", b"lo"]):
         client, sock = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         client.sendall(GET)
@@ -112,7 +112,7 @@ def test_the_status_line_and_the_date_are_made_once() -> None:
     """The heads of two responses share these lines."""
     headers = [("Content-Type", "text/plain"), ("X-Color", "red")]
     pairs = []
-    # Between two of them a second may begin.
+    # A new second may begin between the two responses.
     for _ in range(5):
         first, second = (
             response_head.Head("200 OK", headers).lines,

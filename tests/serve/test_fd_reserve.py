@@ -64,7 +64,7 @@ def test_an_application_opens_files_whatever_clients_there_are(kind: str) -> Non
             for _ in range(3):
                 for sock in first:
                     assert ask(sock)
-            # Places that become free go to those that wait.
+            # Clients that wait get the connections that become free.
             for sock in idle:
                 sock.close()
             assert ask(connect(ports[0]))

@@ -1,4 +1,4 @@
-"""What servers listen on besides plain addresses: sockets that exist, were inherited, are shared, IPv4 and 6."""
+"""Listeners other than plain addresses: existing, inherited and shared sockets, IPv4 and IPv6."""
 
 import fcntl
 import os
@@ -65,7 +65,7 @@ def test_datagrams_on_one_port() -> None:
 
 @pytest.mark.parametrize("kind", [socket.socket, stdlib_socket.socket])
 def test_a_socket_that_exists(kind: Any) -> None:
-    """One of the standard library's, not patched, would block the thread."""
+    """An unpatched socket of the standard library would block the thread."""
     listener = kind()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
@@ -114,7 +114,7 @@ def test_what_is_no_socket() -> None:
     assert adopt(("127.0.0.1", 0)) is None
 
 
-# What systemd does: the sockets are fds 3 and up, and the variables name this very process.
+# systemd passes the sockets as fds 3 and up, with variables that name this process.
 PASSED = """
 import os, sys
 from greenrt.serve import StreamServer, inherited_sockets
@@ -150,7 +150,7 @@ os.execv(sys.executable, [sys.executable, "-c", sys.argv[3]])
 def test_sockets_passed_by_systemd() -> None:
     ours, theirs = stdlib_socket.socketpair()
     listeners = [stdlib_socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    # Out of the way of the fds that the launcher makes.
+    # Move the socket away from the fds that the launcher makes.
     high = [fcntl.fcntl(listener, fcntl.F_DUPFD, 100) for listener in listeners]
     process = subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, *map(str, high), PASSED],

@@ -1,4 +1,4 @@
-"""Where a server's logs may go, and what happens to requests when a log can't be written."""
+"""The outputs of a server's logs, and requests when a log can't be written."""
 
 import errno
 import io
@@ -79,7 +79,7 @@ def test_failures_are_answered_though_the_error_log_fails(error: BaseException) 
 def test_a_stream_server_goes_on_though_logging_fails(
     spawn: Any, error: BaseException, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whether the program logs in its connection handler, or greenrt does: here that the server can't accept."""
+    """Either the program logs, in its connection handler, or greenrt does: here that the server can't accept."""
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -119,14 +119,14 @@ def test_the_access_log_of_a_full_disk() -> None:
     with open("/dev/full", "w", buffering=1) as full, serving(log=full) as server:
         assert talk(server, request()).endswith(b"hello")
         greenrt.sleep(0)
-        # Closing it writes what it has kept.
+        # close() writes its buffer.
         null = os.open("/dev/null", os.O_WRONLY)
         os.dup2(null, full.fileno())
         os.close(null)
 
 
 class LikeALogger:
-    """All that gevent asks of a logger."""
+    """The methods that gevent needs of a logger."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[int, str]] = []
@@ -136,7 +136,7 @@ class LikeALogger:
 
 
 class Writer:
-    """All that gevent asks of a stream."""
+    """The methods that gevent needs of a stream."""
 
     def __init__(self) -> None:
         self.text = ""

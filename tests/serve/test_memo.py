@@ -1,4 +1,4 @@
-"""Tables that clients fill: an attack with distinct texts leaves neither memory nor a higher cost behind."""
+"""Caches that clients fill: an attack with distinct texts causes neither lasting memory nor lasting costs."""
 
 import time
 import tracemalloc
@@ -10,12 +10,12 @@ from support.wsgi import InMemory, Pieces, limits, request
 from greenrt.serve.http.memo import LONGEST, MOST, remember
 
 LARGE = limits(field=1 << 20, head=1 << 20, fields=1 << 20)
-# Larger than a table's bound of entries.
+# Larger than the limit of a table's entries.
 TEXTS = 2 * MOST
 
 
 def reflecting(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer with what the query says: a status, or names of headers."""
+    """Answer with the status or the header names in the query."""
     kind, _, text = environ["QUERY_STRING"].partition("=")
     names = text.split(",") if kind.startswith("header") else []
     start_response(f"200 {text}" if kind == "status" else "200 OK", [(name, "x") for name in names])
@@ -29,7 +29,7 @@ def serve(requests: list[bytes]) -> None:
 
 
 def sent(kind: str, text: str) -> bytes:
-    """Return a request that has `text` as the name of a field, as its host, or as a part of its response."""
+    """Return a request with `text` as a field name, as its host, or as a part of its response."""
     if kind == "name":
         return request(f"{text}: x", close=False)
     if kind == "host":
@@ -49,23 +49,23 @@ def test_an_attack_with_long_texts_keeps_no_memory(kind: str) -> None:
     try:
         before = tracemalloc.get_traced_memory()[0]
         serve([sent(kind, f"{number}-" + "a" * 8000) for number in range(50)])
-        # The texts have 400 kB.
+        # The texts have 400 kB in all.
         assert tracemalloc.get_traced_memory()[0] - before < 200_000
     finally:
         tracemalloc.stop()
 
 
 def many(kind: str, names: list[str]) -> bytes:
-    """Return a request with so many fields, or one that is answered with so many."""
+    """Return a request with `count` fields, or one whose response has as many."""
     if kind == "name":
         return request(*(f"{name}: x" for name in names), close=False)
     return request(line=f"GET /?headers={','.join(names)} HTTP/1.1", close=False)
 
 
 def cost(kind: str, prefix: str) -> int:
-    """Return the processor time of requests of which each has the same hundred names, which begin so."""
+    """Return the processor time of requests with the same hundred field names, which have a given prefix."""
     names = [f"{prefix}-{number}" for number in range(100)]
-    # Two requests by turns, lest the fields of the one before are not read again.
+    # Two requests alternate, so that the fields of the previous one are not reused.
     requests = [many(kind, names), many(kind, names[::-1])] * 20
     best = 1 << 60
     for _ in range(7):
@@ -79,7 +79,7 @@ def cost(kind: str, prefix: str) -> int:
 def test_an_attack_with_distinct_names_does_not_raise_the_cost(kind: str) -> None:
     before = cost(kind, "Usual")
     serve([sent(kind, f"{kind}-{number}") for number in range(TEXTS)])
-    # A busy machine is slow in some attempts; a table that stays full is so in all.
+    # A busy machine is slow in some attempts; a table that stays full is slow in all of them.
     assert any(cost(kind, f"Other-{attempt}") < 1.4 * before for attempt in range(5))
 
 

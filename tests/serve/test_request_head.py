@@ -1,4 +1,4 @@
-"""Heads of one connection: those that repeat the fields of the last one are read as any other."""
+"""The heads of one connection: a head that repeats the last one's fields is read like any other."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def heads() -> Heads:
 
 
 def fresh(head: bytes) -> dict[str, Any]:
-    """Read a head as the first one of a connection."""
+    """Parse a head as the first one of a connection."""
     return heads().parse(head)
 
 
@@ -111,7 +111,7 @@ def test_fields_too_long_to_be_remembered() -> None:
 
 
 def again() -> Heads:
-    """Return a reader to which the same fields came twice."""
+    """Return a parser that has parsed the same fields twice."""
     reader = heads()
     for _ in range(2):
         assert reader.parse_again(b"GET /a HTTP/1.1" + FIELDS + END) is None
@@ -133,7 +133,7 @@ def again() -> Heads:
 def test_a_whole_request_with_the_fields_of_the_last(line: bytes) -> None:
     reader = again()
     assert reader.parse_again(line + FIELDS + END) == fresh(line + FIELDS)
-    # Nothing of it stays.
+    # The parser keeps nothing of it.
     head = b"GET /b HTTP/1.1" + FIELDS
     assert reader.parse_again(head + END) == fresh(head)
 
@@ -175,7 +175,7 @@ def test_what_is_not_one_request_with_the_fields_of_the_last(data: bytes) -> Non
 )
 def test_a_wrong_request_line_with_the_fields_of_the_last(line: bytes) -> None:
     reader = again()
-    # It is refused here, or by `parse` at the latest.
+    # The head is refused here, or by `parse` at the latest.
     with pytest.raises(RequestError):
         if reader.parse_again(line + FIELDS + END) is None:
             reader.parse(line + FIELDS)

@@ -1,4 +1,4 @@
-"""What the logs say of requests: each has its line, refused ones too, and no request can forge one."""
+"""The logs of requests: each request has its line, refused ones too, and no request can forge one."""
 
 import logging
 import re
@@ -17,19 +17,19 @@ from greenrt.serve.http import access_log
 
 StartResponse = Callable[..., Any]
 
-# Address, request, status, size.
+# The address, the request, the status and the size.
 LINE = re.compile(r'(\S+) - - \[[^\]"]*\] "([^"\\]*)" (\d{3}|-) (\d+|-)')
 
 
 def parsed(lines: list[str]) -> list[tuple[str, ...]]:
-    """Return the fields of each line of an access log, as a reader that is wary of all line ends takes them."""
+    """Return the fields of each line of an access log, as a reader that knows all line ends parses them."""
     greenrt.sleep(0)
     found = [LINE.fullmatch(line) for line in "".join(lines).splitlines()]
     assert all(found), lines
     return [match.groups() for match in found if match is not None]
 
 
-# What is sent, and the request line in the log.
+# The bytes sent, and the request line in the log.
 REFUSED = {
     "400": (request("a b: c", close=False), "-"),
     "400 no request": (b"nonsense\r\n\r\n", "-"),
@@ -54,7 +54,7 @@ USED = request("A: b", line="PUT /earlier HTTP/1.1", close=False)
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.parametrize("used", [0, 1, 3])
 def test_refused_requests_are_logged(name: str, used: int, caplog: pytest.LogCaptureFixture) -> None:
-    """With the address of the peer, and with nothing of the requests before on the same connection."""
+    """The line has the peer's address, and nothing of earlier requests on the same connection."""
     sent, line = REFUSED[name]
     lines: list[str] = []
     settings = limits(body=1000, head_timeout=0.1, body_timeout=0.1)
@@ -72,7 +72,7 @@ def test_refused_requests_are_logged(name: str, used: int, caplog: pytest.LogCap
 
 
 def test_a_client_at_a_unix_socket_has_no_address(caplog: pytest.LogCaptureFixture) -> None:
-    """Its name may have line ends in it."""
+    """The method's name may have line ends in it."""
     lines: list[str] = []
     with tempfile.TemporaryDirectory() as folder, caplog.at_level(logging.DEBUG, "greenrt.serve"):
         with WSGIServer(f"unix:{folder}/s", log=lines.append, application=hello):
@@ -103,7 +103,7 @@ def test_warnings_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
 def test_suppressed_warnings_are_counted(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The count comes with the first connection that ends after their time; then warnings are logged again."""
+    """The count is logged when the first connection ends after the window; then warnings are logged again."""
     now = 0.0
     monkeypatch.setattr(access_log, "monotonic", lambda: now)
     with serving() as server:
@@ -140,7 +140,7 @@ ADDRESSES = {
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_an_address_set_by_middleware_forges_nothing(refused: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """The middleware for proxies takes it from a field that any client can send."""
+    """Middleware for proxies takes the address from a field that any client can send."""
     given: list[Any] = []
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
@@ -183,7 +183,7 @@ def test_a_target_forges_nothing(target: str, shown: str | None) -> None:
 
 
 def test_requests_that_break_off_are_logged() -> None:
-    """The application has seen them, so the access log has them as well."""
+    """The application has seen these requests, so the access log has them as well."""
     lines: list[str] = []
 
     def endless(environ: dict[str, Any], start_response: StartResponse) -> Any:

@@ -1,4 +1,4 @@
-"""Requests in pieces of any size: neither the outcome nor the cost of a byte depends on where the pieces end."""
+"""Requests in pieces of any size: neither the outcome nor the cost of a byte depends on the boundaries."""
 
 import random
 import time
@@ -45,7 +45,7 @@ SERVER = InMemory(limits=limits(body=1000))
 
 
 def outcome(pieces: Iterator[bytes], read: str) -> tuple[list[Any], list[Any]]:
-    """Return what the application sees, and of each response the status and whether it is the last."""
+    """Return what the application sees and, for each response, the status and whether it is the last one."""
     seen: list[Any] = []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -97,7 +97,7 @@ def test_every_vector_whole_in_random_pieces_and_byte_by_byte(read: str) -> None
             assert outcome(cut(data, sizes), read) == whole, name
 
 
-# Each with a number for its length.
+# Each function takes the length.
 DRIPPING = {
     "a head of many fields": lambda size: b"GET / HTTP/1.1\r\n" + b"a:\r\n" * (size // 4),
     "a head of one field": lambda size: b"GET / HTTP/1.1\r\na:" + b"b" * size,
@@ -115,7 +115,7 @@ LARGE = dict.fromkeys(
 
 
 def cost(data: bytes, step: int) -> float:
-    """Return the processor time of one connection on which this arrives, the least of three."""
+    """Return the processor time of one connection that receives this, the least of three."""
     found = []
     for _ in range(3):
         began = time.thread_time()
@@ -128,6 +128,7 @@ def cost(data: bytes, step: int) -> float:
 @pytest.mark.parametrize("name", DRIPPING)
 def test_the_cost_of_a_request_is_linear(name: str, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SERVER, "limits", limits(**LARGE))
-    # Four times as much. A quadratic cost is sixteen times as much in every attempt; a busy machine is slow in some.
+    # The input is four times as long. A quadratic cost is sixteen times as high in every attempt; a busy machine is
+    # slow in some.
     attempts = ([cost(DRIPPING[name](size), step) for size in (8192, 32768)] for _ in range(10))
     assert any(long <= 6 * short + 0.002 for short, long in attempts)

@@ -1,4 +1,4 @@
-"""What a response carries: the fields that its status needs, and no content where its status or method forbids it."""
+"""The fields that the status of a response needs, and no content if its status or method forbids it."""
 
 import io
 from typing import Any
@@ -31,7 +31,7 @@ def test_statuses_without_content(
             assert line == f"HTTP/1.1 {status}"
             assert content == b""
             assert "transfer-encoding" not in fields
-            # RFC 9110 8.6: 304 may have what 200 would have had.
+            # 304 may have the length that 200 would have had (RFC 9110 8.6).
             length = "5" if announced and status.startswith("304") else EMPTY[status[:3]]
             assert fields.get("content-length") == length
             assert answer.lower().count(b"content-length") == (length is not None)
@@ -77,7 +77,7 @@ def test_the_answer_to_head_is_whole_whatever_fails_after_it(version: str, annou
     ]
     for application in applications:
         with serving(application) as server:
-            # Read to its end: a reset would raise.
+            # The read to the end would raise on a reset.
             status, fields, body = split(talk(server, request(line=f"HEAD / HTTP/{version}")))
         assert status == "HTTP/1.1 200 OK"
         assert body == b""
@@ -107,7 +107,7 @@ def test_fields_that_a_status_needs(status: str) -> None:
             assert line == f"HTTP/1.1 {status}"
             assert f"\r\n{each}: {value}\r\n".encode() in answer
             if name == "Upgrade":
-                # RFC 9110 7.8: a sender of Upgrade lists it in Connection.
+                # A sender of Upgrade lists it in Connection (RFC 9110 7.8).
                 assert b"\r\nConnection: Upgrade\r\n" in answer
             assert answer.count(b"Connection: close") == (0 if status.startswith("101") else 1)
 

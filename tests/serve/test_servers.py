@@ -178,7 +178,7 @@ def test_stop_waits_for_handlers_then_kills_them() -> None:
 
 
 def test_no_handler_starts_after_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that was accepted when the server was closed is closed, not handed on."""
+    """A connection that is accepted while the server closes is closed, not handled."""
     handled: list[Any] = []
     server = StreamServer(("127.0.0.1", 0), lambda sock, address: handled.append(address))
     server.start()
@@ -191,7 +191,7 @@ def test_no_handler_starts_after_close(monkeypatch: pytest.MonkeyPatch) -> None:
         return accepted
 
     monkeypatch.setattr(kind, "accept", late)
-    # The close resets the connection if what the client sent has come by then.
+    # The close resets the connection if the client's bytes have arrived by then.
     with suppress(ConnectionResetError):
         assert ask(server.address) == b""
     server.stop()

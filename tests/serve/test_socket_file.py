@@ -1,4 +1,4 @@
-"""The file of a Unix socket: a server replaces nothing but a dead socket, and removes nothing but its own."""
+"""The file of a Unix socket: a server replaces only a dead socket, and removes only its own."""
 
 import fcntl
 import os
@@ -26,7 +26,7 @@ def ignore(*args: Any) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[str]:
-    # A path of a socket has at most 107 bytes.
+    # The path of a socket has at most 107 bytes.
     before = os.getcwd()
     os.chdir(tmp_path)
     yield "s"
@@ -114,7 +114,7 @@ def test_a_dead_socket_is_replaced_and_the_own_one_removed(path: str, kind: Any)
         assert server.started
         assert os.path.lexists(path)
     assert not os.path.lexists(path)
-    # Again: a server can be started again.
+    # A server can be started again.
     server.start()
     server.stop()
     assert not os.path.lexists(path)
@@ -122,7 +122,7 @@ def test_a_dead_socket_is_replaced_and_the_own_one_removed(path: str, kind: Any)
 
 @pytest.mark.parametrize("given", ["s", "folder/s"])
 def test_a_server_that_is_bound_and_about_to_listen_keeps_its_file(path: str, given: str) -> None:
-    """Its socket looks like a dead one: another starter waits until it listens."""
+    """Its socket looks like a dead one: another server that starts waits until it listens."""
     os.mkdir("folder")
     directory = os.open(os.path.dirname(given) or ".", os.O_RDONLY)
     fcntl.flock(directory, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""The end of a server: what has come is served, what takes too long is killed."""
+"""Stopping a server: received requests are answered, slow handlers are killed."""
 
 from typing import Any
 
@@ -32,10 +32,10 @@ def answers(clients: list[Any]) -> list[bytes]:
 
 @pytest.mark.parametrize("spawn", ["default", 1, None, greenrt.spawn], ids=str)
 def test_who_waits_in_the_kernel_is_served(spawn: Any) -> None:
-    """A listener that is closed resets the connections that nobody has accepted."""
+    """Closing a listener resets the connections that were not accepted."""
 
     def slow(sock: Any, address: Any) -> None:
-        # Not in the hub, which calls the handler if `spawn` is None.
+        # The hub, which calls the handler if `spawn` is None, can't sleep.
         if spawn is not None:
             greenrt.sleep(0.01)
         sock.sendall(b"served")
@@ -52,7 +52,7 @@ def test_who_waits_in_the_kernel_is_served(spawn: Any) -> None:
 
 @pytest.mark.parametrize("spawn", ["default", 1, None, greenrt.spawn], ids=str)
 def test_what_is_accepted_while_the_server_stops_is_served(spawn: Any) -> None:
-    """The kill of the greenlet that accepts may come between its wait and its accept."""
+    """The accepting greenlet may be killed between its wait and its accept."""
 
     class Stopping(StreamServer):
         def _take(self, sock: Any) -> tuple[Any, Any]:

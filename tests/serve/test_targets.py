@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.wsgi import hello, request, serving, split, talk
 
-# Method and target: path, query and Host that the application sees.
+# By method and target: the path, the query and the Host that the application sees.
 SERVED = {
     ("OPTIONS", "*"): ("*", "", "test"),
     ("OPTIONS", "/"): ("/", "", "test"),
@@ -37,7 +37,7 @@ def test_forms_that_are_served(version: str) -> None:
 
     with serving(application) as server:
         for method, target in SERVED:
-            # Sent again and again, a request takes another way through the parser.
+            # A repeated request takes another path through the parser.
             sent = request("Connection: keep-alive", line=f"{method} {target} HTTP/{version}", close=False)
             talk(server, sent, sent, sent, request(line="GET / HTTP/1.0"))
             assert seen[:-1] == [SERVED[method, target]] * 3, (method, target)
@@ -78,7 +78,7 @@ def test_forms_that_are_refused(code: int) -> None:
 
 
 def test_forms_that_are_refused_after_requests_with_the_same_fields() -> None:
-    """Fields that come again are not read again; the request line is."""
+    """Repeated fields are not parsed again; the request line is."""
     with serving() as server:
         for code, lines in REFUSED.items():
             for line in lines:

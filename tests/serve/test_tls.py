@@ -53,7 +53,7 @@ def test_a_server_over_tls(options: str) -> None:
 
 
 def test_a_body_that_ends_with_the_connection_ends_properly() -> None:
-    """The client can tell it from one that was cut off."""
+    """The client can distinguish it from a truncated response."""
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         start_response("200 OK", [])
@@ -70,7 +70,7 @@ def test_a_body_that_ends_with_the_connection_ends_properly() -> None:
 
 @pytest.mark.parametrize("end", ["idle", "stop"])
 def test_a_connection_without_a_request_ends_properly(end: str) -> None:
-    """By TLS's own end, not by that of the connection alone, nor by an alert."""
+    """The client sees the end of TLS, not only the end of the connection, and no alert."""
     times = limits(idle_timeout=0.1 if end == "idle" else None)
     with serving(certfile=CERTIFICATE, limits=times) as server:
         context = ssl.create_default_context(cafile=CERTIFICATE)
@@ -88,7 +88,7 @@ def test_what_comes_when_the_server_stops_is_answered_in_tls() -> None:
     with serving(certfile=CERTIFICATE) as server, connect(server.address) as sock:
         sock.sendall(request(close=False))
         assert sock.recv(1000).endswith(b"hello")
-        # It is in the server's kernel, and the server has not looked.
+        # The request is in the server's kernel, and the server has not read it.
         sock.sendall(request(close=False))
         for connection in server._connections:
             assert connection.state == IDLE

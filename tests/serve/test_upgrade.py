@@ -1,4 +1,4 @@
-"""Requests for another protocol: it begins after the request's body (RFC 9110 7.8)."""
+"""Requests for another protocol, which begins after the request's body (RFC 9110 7.8)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ BODIES = {
 
 
 def upgrading(read: int) -> Any:
-    """Return an application that reads so much of the body, then sends back what the new protocol sends."""
+    """Return an application that reads a part of the body, then echoes the bytes of the new protocol."""
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
         environ["wsgi.input"].read(read)
@@ -30,7 +30,7 @@ def upgrading(read: int) -> Any:
         sock.sendall(SWITCHED + early)
         while data := sock.recv(1000):
             sock.sendall(data)
-        # What is read now is not the new protocol's.
+        # These bytes do not belong to the new protocol.
         assert read or not environ["wsgi.input"].read()
         return []
 

@@ -122,7 +122,7 @@ SOCKETIO_CLIENT = """
     """
 
 
-# The first frame is in the segment of the request: with ping_interval the library waits for it in a selector.
+# The first frame is in the segment of the request. With ping_interval the library waits for it in a selector.
 EARLY_CLIENT = """
     import socket, ssl, sys
 
@@ -150,7 +150,7 @@ EARLY_CLIENT = """
 
 @contextmanager
 def command(folder: Path, *options: str) -> Iterator[tuple[str, Any]]:
-    """Run `greenrt serve` and yield host and port, and a function that ends it and returns what is on stderr."""
+    """Run `greenrt serve`; yield host, port, and a function that ends it and returns its stderr."""
     (folder / "program.py").write_text(APPLICATION)
     line = [sys.executable, "-m", "greenrt.cli.main", "serve", "--bind", "0", *options, "program:app"]
     with open(folder / "errors", "w") as errors:
@@ -193,7 +193,7 @@ def test_flask_sock_and_simple_websocket(server: Any, tmp_path: Path) -> None:
     with server(tmp_path) as (host, end):
         run_script(WEBSOCKET_CLIENT, host)
         errors = end()
-    # The application's failure, and none of the connections that ended well.
+    # The log has the application's failure, and no connection that ended normally.
     assert errors.count("Traceback") == errors.count("ZeroDivisionError: seen") == 1, errors
 
 

@@ -1,4 +1,4 @@
-"""WSGIServer: responses, connections, time, and the end."""
+"""WSGIServer: responses, connections, timeouts and the stop."""
 
 import bz2
 import enum
@@ -158,7 +158,7 @@ def test_a_file_is_sent_by_the_kernel(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 class Upper(io.FileIO):
-    """Has a descriptor, and reads other bytes than those that lie there."""
+    """A file with a descriptor whose reads return other bytes than those in the file."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(-1 if size is None else size).upper()
@@ -206,7 +206,7 @@ def test_what_a_file_reads_is_sent_not_what_lies_on_the_disk(tmp_path: Path, rea
 
 
 class Text(str):
-    """As Django's SafeString: prints as something else than what it is compared by."""
+    """A str subclass like Django's SafeString: it prints as another text than the one it compares as."""
 
     def __str__(self) -> str:
         return "injected\r\nEvil: 1"
@@ -406,7 +406,7 @@ def test_a_websocket_library_takes_the_socket() -> None:
     assert seen[1].data == "HELLO"
 
 
-# -- What a response may say
+# -- The fields of a response
 
 
 def test_headers_of_the_connection_are_the_servers() -> None:
@@ -456,7 +456,7 @@ def test_the_validator_finds_nothing(caplog: pytest.LogCaptureFixture) -> None:
     assert [record.getMessage() for record in caplog.records] == ["seen", "seen"]
 
 
-# -- Time and limits
+# -- Timeouts and limits
 
 
 def test_a_client_that_says_nothing_is_closed() -> None:
@@ -563,7 +563,7 @@ def test_nothing_is_said_of_a_refused_request_but_why(caplog: pytest.LogCaptureF
     assert logged(caplog) == ["a request from PEER was refused: 400 Bad Request: malformed header field name"]
 
 
-# -- The end
+# -- Stopping
 
 
 def test_stop_answers_what_has_come() -> None:
@@ -592,7 +592,7 @@ def test_stop_answers_what_has_come() -> None:
 
 def test_stop_waits_for_the_first_request_of_a_connection() -> None:
     with serving(hello) as server:
-        # One that the server has taken in, and one that waits in the kernel.
+        # One connection that the server has accepted, and one that waits in the kernel.
         taken_in = socket.create_connection(server.address)
         while not server._connections:
             greenrt.sleep(0.01)
@@ -618,7 +618,7 @@ def test_stop_does_not_wait_for_the_next_request_of_a_connection() -> None:
             assert used.recv(4096)
             stopping = greenrt.spawn(server.stop, 30)
             assert used.recv(100) == b""
-            # The other one has its time still.
+            # The other connection may still wait.
             assert not stopping.ready()
             assert new.recv(100) == b""
         stopping.get(timeout=10)

@@ -1,4 +1,4 @@
-"""Applications that do wrong: the client gets an honest answer or a broken connection, and the log says why."""
+"""Applications with errors: the client gets a correct answer or a broken connection, and the log has the reason."""
 
 from collections.abc import Callable
 from typing import Any
@@ -87,7 +87,7 @@ def test_a_hook_for_errors_that_raises(raised: Any, caplog: pytest.LogCaptureFix
 
 
 def test_an_application_that_fails_half_way(caplog: pytest.LogCaptureFixture) -> None:
-    """The client must not take the part for the whole, also where the end of the connection ends the body."""
+    """The client must not take the part for the whole, also if the end of the connection ends the body."""
     with serving(failing("later")) as server:
         for version in ("1.0", "1.1"):
             with pytest.raises(ConnectionResetError), socket.create_connection(server.address) as sock:
@@ -141,7 +141,7 @@ def test_close_is_called(fail: bool) -> None:
 
 
 class Parts:
-    """What an application returned: parts, and what its close() does."""
+    """The result of an application: its parts, and a function for close()."""
 
     def __init__(self, parts: Any, error: BaseException | None = None) -> None:
         self.parts = parts
@@ -157,7 +157,7 @@ class Parts:
 
 @pytest.mark.parametrize("headers", [[], [("Content-Length", "5")]])
 def test_an_application_that_fails_in_its_close(headers: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """The response is whole by then."""
+    """The response is complete by then."""
     failing_parts = Parts([b"he", b"llo"], ZeroDivisionError("late"))
     with serving(answering(failing_parts, *headers)) as server:
         answer = talk(server, request(close=False) * 2)
@@ -193,7 +193,7 @@ def test_what_an_application_may_raise(error: BaseException, caplog: pytest.LogC
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
 def test_an_application_that_exits(kind: type[BaseException], caplog: pytest.LogCaptureFixture) -> None:
-    """It ends the program, as a signal's handler would; unless that is said to be a failure."""
+    """SystemExit ends the program, as from a signal handler, unless `may_exit` makes it a failure."""
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
         raise kind
@@ -268,7 +268,7 @@ def test_a_body_without_an_end_lasts_as_long_as_its_client() -> None:
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_nothing_is_written_after_the_end(version: str) -> None:
-    """What an application kept doesn't reach into the next response."""
+    """An application that keeps `write` can't write into the next response."""
     kept: list[Any] = []
     refused: list[BaseException] = []
 

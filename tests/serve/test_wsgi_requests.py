@@ -1,4 +1,4 @@
-"""Requests that must be refused, and those that must be read exactly as RFC 9112 says."""
+"""Requests that must be refused, and requests that must be read exactly as RFC 9112 says."""
 
 from collections.abc import Callable
 from typing import Any
@@ -48,7 +48,7 @@ def test_a_malformed_chunk_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", BAD_CHUNKS)
 def test_no_request_is_taken_out_of_a_malformed_body(name: str) -> None:
-    """Also where the application answers without reading it."""
+    """This holds also if the application answers without reading the body."""
     with serving(hello) as server:
         answer = talk(server, post(CHUNKED, body=BAD_CHUNKS[name]) + SMUGGLED)
     assert answer.startswith(b"HTTP/1.1 200 ")

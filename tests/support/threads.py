@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from greenrt._hub.sleep import sleep
 from greenrt._loop.loop import Loop
 
-__all__ = ["Beside", "in_thread"]
+__all__ = ["Beside", "in_thread", "in_thread_meanwhile"]
 
 PATIENCE = 30.0
 
@@ -26,11 +27,21 @@ def _unpack(outcome: list[Any]) -> Any:
 
 
 def in_thread(function: Callable[..., Any], *args: Any) -> Any:
-    """Call in a new native thread; return the result or raise the error."""
+    """Call in a new native thread, which blocks this one; return the result or raise the error."""
     outcome: list[Any] = []
     thread = threading.Thread(target=_note, args=(outcome, function, *args))
     thread.start()
     thread.join()
+    return _unpack(outcome)
+
+
+def in_thread_meanwhile(function: Callable[..., Any], *args: Any) -> Any:
+    """Call in a new native thread while this thread's loop runs; return the result or raise the error."""
+    outcome: list[Any] = []
+    thread = threading.Thread(target=_note, args=(outcome, function, *args))
+    thread.start()
+    while thread.is_alive():
+        sleep(0.001)
     return _unpack(outcome)
 
 

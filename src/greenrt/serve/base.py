@@ -170,7 +170,7 @@ class BaseServer:
             check_whole("spawn", spawn, 1)
             self.pool = Pool(spawn)
             self._spawn = self.pool.spawn
-        elif hasattr(spawn, "spawn"):
+        elif callable(getattr(spawn, "spawn", None)):
             self.pool = spawn
             self._spawn = spawn.spawn
         elif callable(spawn):
@@ -181,7 +181,8 @@ class BaseServer:
             )
 
     def set_handle(self, handle: Callable[..., Any]) -> None:
-        """Set the function that is called for each connection or datagram."""
+        """Set the function that is called for each connection or datagram. Raise TypeError if it is not callable."""
+        check_callable("handle", handle)
         self.handle = handle
 
     # -- Addresses

@@ -111,7 +111,7 @@ def adopt(listener: Any) -> Any:
     """
     if isinstance(listener, str) and listener.startswith("fd:") and listener[3:].isdigit():
         return _inherited(int(listener[3:]))
-    if not hasattr(listener, "accept") and not hasattr(listener, "recvfrom"):
+    if isinstance(listener, type) or not (hasattr(listener, "accept") or hasattr(listener, "recvfrom")):
         return None
     if hasattr(listener, "do_handshake"):
         raise TypeError(f"{listener!r} speaks TLS; pass the plain socket, and an ssl_context to the server")
