@@ -1,4 +1,4 @@
-"""Settings of servers: each is checked at construction, has one way to be given, and has an effect or is refused."""
+"""Settings of servers: each is checked in the constructor, has one way to be given, and works or is refused."""
 
 import math
 import ssl
