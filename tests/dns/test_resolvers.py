@@ -15,8 +15,8 @@ SETUP = """
     from greenrt.dns import resolvers
     made = []
     real = resolvers.new_resolver
-    from greenrt._hub.hub import set_resolver_factory
-    set_resolver_factory(lambda hub, setting: made.append(hub) or real(hub))
+    from greenrt import _providers
+    _providers.make_resolver = lambda hub, setting: made.append(hub) or real(hub)
 """
 
 

@@ -184,7 +184,7 @@ def test_a_killed_reader_does_not_block_another() -> None:
         killed = greenrt.spawn(client.recv, 1)
         until_parked(killed)
         # As after a kill or a Timeout, which the greenlet notices when it next runs.
-        park = greenrt.get_hub().loop.fds.occupant(client.fileno(), 1)
+        park = greenrt.get_hub().loop.fds.entry(client.fileno()).reader
         assert park.fail(greenrt.GreenletExit())
         greenrt.spawn_later(0.02, server.sendall, b"mine")
         assert client.recv(4) == b"mine"
@@ -512,7 +512,7 @@ def test_a_socket_read_empty_is_not_asked_again() -> None:
         server.sendall(b"one")
         greenrt.sleep(0.02)
         with greenrt.Timeout(20):
-            while greenrt.__build__ == "compiled" and not fds.is_dry(client.fileno()):
+            while greenrt.__build__ == "compiled" and not fds.is_drained(client.fileno()):
                 greenrt.sleep(0.001)
         server.sendall(b"two")
         greenrt.sleep(0.02)

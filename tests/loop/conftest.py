@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from greenrt._events import READ, WRITE
 from greenrt._loop.backends.fake import FakeBackend
-from greenrt._loop.callback import READ, WRITE, Entry
+from greenrt._loop.callback import Entry
 from greenrt._loop.loop import Loop
 
 

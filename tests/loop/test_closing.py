@@ -11,7 +11,7 @@ import pytest
 from support.threads import Beside, in_thread
 
 import greenrt
-from greenrt._loop.callback import WRITE
+from greenrt._events import WRITE
 from greenrt._loop.loop import BATCH_CALLBACKS, Loop
 from greenrt.errors import LoopClosed, WouldDeadlock, WrongThread
 

@@ -10,7 +10,7 @@ import pytest
 from support.threads import in_thread
 
 import greenrt
-from greenrt._loop.callback import READ
+from greenrt._events import READ
 from greenrt._loop.watchers.timer import Timer
 from greenrt.errors import Finalized, WrongThread
 
@@ -218,7 +218,7 @@ def test_each_operation(hub: greenrt.Hub, make_watcher: Callable[[str], Any], st
 class Hasty(Timer):
     """Does not wait for its callback."""
 
-    def quiet(self) -> bool:
+    def _is_quiet(self) -> bool:
         return True
 
 

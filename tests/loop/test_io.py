@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from greenrt._loop.callback import READ, WRITE
-from greenrt._loop.fd_table import CLOSED
+from greenrt._events import CLOSED, READ, WRITE
 
 from .conftest import Probe, Rig
 
@@ -257,15 +256,15 @@ def test_park_fires_once(rig: Rig, probe: Probe) -> None:
     one, other = rig.pair()
     fds, fd = rig.loop.fds, one.fileno()
     fds.park(fd, READ, probe)
-    assert fds.occupant(fd, READ) is probe
-    assert fds.occupant(fd, WRITE) is None
+    assert fds.entry(fd).reader is probe
+    assert fds.entry(fd).writer is None
     rig.turn()
     assert probe.fired == []
     other.send(b"x")
     rig.turn(3)
     assert len(probe.fired) == 1
     assert probe.fired[0] & READ
-    assert fds.occupant(fd, READ) is None
+    assert fds.entry(fd).reader is None
 
 
 def test_withdraw_forgets_the_waiter(rig: Rig, probe: Probe) -> None:

@@ -10,8 +10,8 @@ from math import nan
 import pytest
 from support.threads import in_thread
 
+from greenrt._events import READ
 from greenrt._loop import backends
-from greenrt._loop.callback import READ
 from greenrt._loop.loop import BATCH_CALLBACKS, Loop
 from greenrt.errors import LoopClosed, WrongThread
 
@@ -439,7 +439,7 @@ def test_reinit_keeps_watchers_posts_and_timers(real: Rig) -> None:
 
 
 def test_unknown_backends_are_named() -> None:
-    with pytest.raises(ValueError, match=r"no backend 'nonsense'.*epoll"):
+    with pytest.raises(ValueError, match=r"backend 'nonsense' is not available.*epoll"):
         Loop("nonsense")
 
 

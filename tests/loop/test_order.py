@@ -9,7 +9,7 @@ import time
 import pytest
 
 import greenrt
-from greenrt._loop.callback import READ
+from greenrt._events import READ
 from greenrt._loop.loop import Loop
 from greenrt.green import socket as green_socket
 

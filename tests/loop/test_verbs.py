@@ -3,7 +3,7 @@
 import pytest
 from support.threads import in_thread
 
-from greenrt._loop.callback import READ, WRITE
+from greenrt._events import READ, WRITE
 from greenrt._loop.loop import Loop
 from greenrt.errors import Finalized, LoopClosed, WrongThread
 
@@ -29,7 +29,7 @@ def test_a_priority_is_set_while_nothing_happens(loop: Loop) -> None:
     watcher.priority = loop.MAXPRI
     assert loop.prepare(priority=loop.MINPRI).priority == -2
     watcher.start(print)
-    with pytest.raises(AttributeError, match="stop it first"):
+    with pytest.raises(AttributeError, match="stop it before you set its priority"):
         watcher.priority = 1
     watcher.stop()
     with pytest.raises(WrongThread):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from greenrt._loop.callback import READ
+from greenrt._events import READ
 from greenrt._loop.loop import Loop
 from greenrt.errors import WrongThread
 
@@ -24,7 +24,7 @@ MAKERS = set("async_ check child embed fork idle io prepare signal stat timer".s
 
 # What the hub and the other modules of this layer use among themselves.
 INTERNAL = set(
-    "alive collect_posts end gather handle_error has_calls post_final run_ready watch_signals".split()
+    "alive collect_posts end gather handle_error has_calls post_final run_batch watch_signals".split()
 )
 
 # How the others are called.

@@ -12,7 +12,7 @@ import pytest
 from support.threads import Beside
 
 import greenrt
-from greenrt._loop.callback import READ
+from greenrt._events import READ
 from greenrt._loop.watchers.timer import Timer
 from greenrt.errors import (
     ConcurrentObjectUseError,

@@ -129,7 +129,7 @@ def _thread(scenario: Scenario, state: State, index: int) -> State:
     return refused()
 
 
-# -- The owner: collect_posts, _timeout, the poll, run_ready, Loop.end. "!" marks steps of the close, "!!" its last.
+# -- The owner: collect_posts, _timeout, the poll, run_batch, Loop.end. "!" marks steps of the close, "!!" its last.
 
 
 def _marks(state: State) -> str:

@@ -2,11 +2,10 @@
 
 import os
 import sys
-from collections.abc import Callable
 
 from greenlet._greenlet import enable_optional_cleanup
 
-from greenrt import _original
+from greenrt import _original, _providers
 from greenrt._native.thread import get_slot, set_slot
 from greenrt._typing import Any
 
@@ -20,16 +19,12 @@ __all__ = [
     "keep_hub",
     "on_main_thread",
     "raise_own_error",
-    "set_hub_factory",
 ]
 
 # When a thread has ended, greenlet looks for references to its main greenlet by gc.get_referrers(), and gives one up
 # if it finds none. In the middle of a garbage collection that finds none of those that garbage holds, such as the hub
 # of the thread: the process crashes. No thread of ours leaves what the look is meant to find.
 enable_optional_cleanup(False)
-
-_factory: Callable[[], Any] | None = None
-_timeout_class: Any = None
 
 # Ends with its thread, and ends the thread's hub: the C slot has no callback.
 _at_thread_end = _original.thread_local()
@@ -62,35 +57,24 @@ creation_lock = _original.RLock()
 
 def timeout_error(timeout: Any) -> Any:
     """Return the Timeout that a `get` raises whose time is up; `timeout` itself if it is one."""
-    return timeout if isinstance(timeout, _timeout_class) else _timeout_class(timeout)
+    timeout_class = _providers.timeout_class
+    return timeout if isinstance(timeout, timeout_class) else timeout_class(timeout)
 
 
 def is_timeout(given: Any) -> bool:
     """Tell whether `given` is a greenrt.Timeout."""
-    return isinstance(given, _timeout_class)
+    return isinstance(given, _providers.timeout_class)
 
 
 def expired(timeout: Any, error: type[Exception]) -> Any:
     """Return what a call raises whose time is up: an `error`, or `timeout` itself if that is a greenrt.Timeout."""
-    return timeout if isinstance(timeout, _timeout_class) else error()
+    return timeout if isinstance(timeout, _providers.timeout_class) else error()
 
 
 def raise_own_error(timeout: Any) -> None:
     """Raise the exception that a greenrt.Timeout was made with, if any; no-op for a timeout in seconds."""
-    if type(timeout) is not float and isinstance(timeout, _timeout_class):
+    if type(timeout) is not float and isinstance(timeout, _providers.timeout_class):
         timeout._raise_own_error()
-
-
-def set_timeout_class(kind: type[BaseException]) -> None:
-    """Register greenrt.Timeout, which is made above."""
-    global _timeout_class
-    _timeout_class = kind
-
-
-def set_hub_factory(factory: Callable[[], Any]) -> None:
-    """Register what makes a hub for the calling thread."""
-    global _factory
-    _factory = factory
 
 
 def on_main_thread() -> bool:
@@ -107,8 +91,8 @@ def get_hub() -> Any:
     """Return the calling thread's hub, made if it has none."""
     hub = get_slot()
     if hub is None:
-        assert _factory is not None
-        hub = _factory()
+        assert _providers.make_hub is not None
+        hub = _providers.make_hub()
         keep_hub(hub)
     return hub
 

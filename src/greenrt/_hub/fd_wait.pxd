@@ -7,6 +7,9 @@ from greenrt._native.switch cimport current_or_none
 from greenrt._native.thread cimport coarse, get_slot
 
 
+cdef int CLOSED, READ, WRITE
+
+
 @cython.locals(park=Park, fds=FdTable, happened=cython.int)
 cpdef int park_on_socket(object what, int fd, int event, object timeout) except -1
 @cython.locals(hub=HubCore)

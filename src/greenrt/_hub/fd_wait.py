@@ -4,9 +4,9 @@ import _socket
 from errno import EBADF
 
 from greenrt import _original
+from greenrt._events import CLOSED, READ, WRITE
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.park import TIMED_OUT, NativePark, new_park, yield_now
-from greenrt._loop.callback import READ, WRITE
 from greenrt._native.switch import current_or_none
 from greenrt._native.thread import coarse, get_slot
 from greenrt._typing import Any
@@ -41,11 +41,11 @@ def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
     ConcurrentObjectUseError if another greenlet waits for the same event of the same stream. (Any number may wait
     for connections and datagrams.) A thread without a hub waits in poll(2).
     """
-    park = new_park((READABLE if event == 1 else WRITABLE, what))
+    park = new_park((READABLE if event == READ else WRITABLE, what))
     if isinstance(park, NativePark):
         return _poll_native(fd, event, timeout)
     fds = park.hub.loop.fds
-    occupant: Any = fds.seize(fd, event, park)
+    occupant: Any = fds.try_park(fd, event, park)
     if occupant is not None:
         _share(what, fd, event, park, occupant)
     park.guard = fds.entry(fd)
@@ -54,7 +54,7 @@ def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
     if outcome is TIMED_OUT:
         return 0
     happened: int = outcome
-    if happened & 8:
+    if happened & CLOSED:
         _raise_closed(what)
     return happened
 
@@ -74,7 +74,7 @@ def _share(what: Any, fd: int, event: int, park: Any, occupant: Any) -> None:
         fds.add(fd, event, park)
     else:
         raise ConcurrentObjectUseError(
-            f"{what!r} is being {'read' if event == 1 else 'written'} by {occupant.greenlet!r}, and "
+            f"{what!r} is being {'read' if event == READ else 'written'} by {occupant.greenlet!r}, and "
             f"{park.greenlet!r} can't do so at the same time; let one greenlet do it, or share a lock"
         )
 
@@ -101,7 +101,7 @@ def read_would_wait(fd: int) -> bool:
     if coarse() >= hub._poll_due:
         give_way()
     fds = hub.loop.fds
-    dry: bool = fds.is_dry(fd)
+    dry: bool = fds.is_drained(fd)
     return dry
 
 
@@ -110,7 +110,7 @@ def note_short_read(fd: int) -> None:
     hub = get_slot()
     if hub is not None:
         fds = hub.loop.fds
-        fds.note_dry(fd)
+        fds.note_drained(fd)
 
 
 def new_fd(fd: int) -> None:

@@ -3,14 +3,13 @@
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from types import TracebackType
 
 from greenlet import greenlet
 
-from greenrt import _original
+from greenrt import _original, _providers
 from greenrt._hub import current_hub, fork
 from greenrt._hub.deadlock import possible_wakers
 from greenrt._hub.greenlet import throw_soon
@@ -19,8 +18,7 @@ from greenrt._hub.pending import hasten
 from greenrt._hub.report import ident_of, parks_of, render_parked
 from greenrt._hub.shutdown import end_greenlets
 from greenrt._loop.callback import Callback
-from greenrt._loop.completion import set_park_factory
-from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop, set_tracer_factory
+from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
 from greenrt._native import framecache
 from greenrt._native.switch import Fiber, current, execute, hold, is_active, resume, resume_held, throw_into
 from greenrt._native.thread import coarse, set_slot
@@ -28,7 +26,7 @@ from greenrt._render import render
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed, LoopExit
 
-__all__ = ["Hub", "set_environment_check", "set_resolver_factory", "set_threadpool_factory"]
+__all__ = ["Hub"]
 
 # How often the hub looks whether another native thread or a signal handler may still wake someone, and after how
 # long it says that it waits for that only (seconds).
@@ -48,23 +46,6 @@ class _Raw:
 
 _RAW = _Raw()
 
-_factories: dict[str, Callable[..., Any]] = {}
-
-
-def set_threadpool_factory(factory: Callable[[Any], Any]) -> None:
-    """Register what makes ``hub.threadpool``, which belongs to a higher layer."""
-    _factories["threadpool"] = factory
-
-
-def set_resolver_factory(factory: Callable[[Any, Any], Any]) -> None:
-    """Register what makes ``hub.resolver`` of the value it is set to, None for the default; of a higher layer."""
-    _factories["resolver"] = factory
-
-
-def set_environment_check(check: Callable[[], None]) -> None:
-    """Register what each new hub calls first; it raises ValueError for a wrong variable of the environment."""
-    _factories["environment check"] = check
-
 
 class Hub(HubCore):
     """The hub of one native thread; its parent is the thread's main greenlet.
@@ -78,7 +59,8 @@ class Hub(HubCore):
     NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit, KeyboardInterrupt)
 
     def __init__(self, loop: Loop | None = None) -> None:
-        _factories["environment check"]()
+        assert _providers.check_environment is not None
+        _providers.check_environment()
         main = current()
         while main.parent is not None:
             main = main.parent
@@ -421,7 +403,8 @@ class Hub(HubCore):
     def threadpool(self) -> Any:
         """The hub's pool of native threads; made at the first look, can be set."""
         if self._threadpool is None:
-            self._threadpool = _factories["threadpool"](self)
+            assert _providers.make_threadpool is not None
+            self._threadpool = _providers.make_threadpool(self)
         return self._threadpool
 
     @threadpool.setter
@@ -436,12 +419,14 @@ class Hub(HubCore):
     def resolver(self) -> Any:
         """The hub's resolver of names; made at the first look, can be set, also by its name, and deleted."""
         if self._resolver is None:
-            self._resolver = _factories["resolver"](self, None)
+            assert _providers.make_resolver is not None
+            self._resolver = _providers.make_resolver(self, None)
         return self._resolver
 
     @resolver.setter
     def resolver(self, value: Any) -> None:
-        self._resolver = None if value is None else _factories["resolver"](self, value)
+        assert _providers.make_resolver is not None
+        self._resolver = None if value is None else _providers.make_resolver(self, value)
 
     @resolver.deleter
     def resolver(self) -> None:
@@ -501,7 +486,7 @@ def _make_tracer(loop: Loop) -> Any:
     return Tracer()
 
 
-current_hub.set_hub_factory(Hub)
-set_tracer_factory(_make_tracer)
-set_park_factory(new_park)
+_providers.make_hub = Hub
+_providers.make_tracer = _make_tracer
+_providers.make_park = new_park
 fork.install()

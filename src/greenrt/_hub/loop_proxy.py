@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from weakref import ref
 
-from greenrt import _atfork
+from greenrt import _atfork, _providers
 from greenrt._hub import current_hub
 from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park
 from greenrt._loop.callback import Callback, Entry, as_callable
-from greenrt._loop.loop import Loop, set_proxy_factory
-from greenrt._loop.registry import close_if_left
+from greenrt._loop.loop import Loop
+from greenrt._loop.registry import close_if_orphaned
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed, WouldDeadlock
 
@@ -94,7 +94,7 @@ class LoopProxy:
                 f"{loop!r} belongs to the calling thread, which would wait for itself; "
                 "call the function, or post(fn, *args) to have it called later"
             )
-        close_if_left(loop)
+        close_if_orphaned(loop)
         del loop
         park = new_park(("{!r}, called through {!r}", function, self))
         park.counted = True
@@ -138,5 +138,5 @@ def _fail_calls_to_lost_threads() -> None:
             park.fail(LoopClosed(f"{proxy!r} belongs to a thread that the child of a fork does not have"))
 
 
-set_proxy_factory(LoopProxy)
+_providers.make_proxy = LoopProxy
 _atfork.register(_atfork.RUNTIME, _fail_calls_to_lost_threads)

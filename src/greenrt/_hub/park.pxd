@@ -10,7 +10,7 @@ from greenrt._native.ring cimport Ring
 from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
 
 
-cdef int _TIMER
+cdef int TIMER
 cdef object _LONGEST, _allocate_lock
 cdef bint _forked
 cdef set _native_parks

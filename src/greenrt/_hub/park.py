@@ -15,9 +15,10 @@ The wake may come before the wait: then the wait returns at once.
 from greenlet import greenlet
 
 from greenrt import _original
+from greenrt._events import TIMER
 from greenrt._hub import current_hub
 from greenrt._hub.swapped_state import resume_apart
-from greenrt._loop.callback import TIMER, Entry
+from greenrt._loop.callback import Entry
 from greenrt._loop.loop import Loop
 from greenrt._native.heap import HeapNode
 from greenrt._native.switch import (
@@ -69,7 +70,6 @@ class _TimedOut:
 # What `Park.wait` returns when its time was up first.
 TIMED_OUT: Any = _TimedOut()
 
-_TIMER = TIMER
 _TEXTS = (str, bytes, bytearray)
 # C variables, if compiled: at the very end of the interpreter modules lose their names.
 _allocate_lock = _original.allocate_lock
@@ -311,7 +311,7 @@ class Park(Entry):
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""
-        self.wake(TIMED_OUT if events == _TIMER else events)
+        self.wake(TIMED_OUT if events == TIMER else events)
 
     def run(self) -> None:
         """See `Entry.run`: resume the greenlet, from the hub."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import inf
 from types import TracebackType
 
+from greenrt import _providers
 from greenrt._hub import current_hub
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.park import as_seconds
@@ -238,4 +239,4 @@ def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, 
         del timeout
 
 
-current_hub.set_timeout_class(Timeout)
+_providers.timeout_class = Timeout

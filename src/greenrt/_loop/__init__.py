@@ -1,1 +1,1 @@
-"""Layer 2: the event loop and its watchers. It knows callbacks, never greenlets."""
+"""Layer 2: the event loop and its watchers. This layer uses callbacks and never greenlets."""

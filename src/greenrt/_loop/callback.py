@@ -1,47 +1,43 @@
-"""What the run queue holds."""
+"""Entries of the run queue."""
 
 from collections.abc import Callable
 
 from greenrt._native.heap import HeapNode
 from greenrt._typing import Any
 
-__all__ = ["READ", "TIMER", "URGENT", "WRITE", "Callback", "Entry", "as_callable"]
-
-# The events that an entry is fired with. READ and WRITE are libev's values.
-READ = 1
-WRITE = 2
-TIMER = 4
-# Exceptional conditions, as select(2) calls them: urgent data. For level users of the epoll and poll backends.
-URGENT = 32
+__all__ = ["Callback", "Entry", "as_callable"]
 
 
 def as_callable(callback: Any) -> Any:
-    """Return `callback`; TypeError if it can't be called."""
+    """Return `callback`. Raises TypeError if it is not callable."""
     if not callable(callback):
-        raise TypeError(f"a callback must be callable, not {callback!r}; pass the function, not its result")
+        raise TypeError(f"the callback {callback!r} is not callable; pass a function, not its result")
     return callback
 
 
 class Entry(HeapNode):
-    """Something that waits for the loop, and that the run queue can run.
+    """A waiter of the loop that the run queue can run.
 
-    `fire` is called by the loop when what the entry waits for has happened. It only queues: no code of the
-    user runs in it. `run` is called later by the code that drains the run queue, and may run anything.
+    The loop calls `fire` when the event of the entry happens. `fire` only queues the entry: no user code runs in it.
+    The code that drains the run queue calls `run` later, and `run` may call any code.
     """
 
     __slots__ = ()
 
     def fire(self, events: int) -> None:
-        """Note that `events` (READ, WRITE, TIMER) happened; queue the entry."""
+        """Queue the entry, since `events` (bits of `greenrt._events`) have happened."""
         raise NotImplementedError
 
     def run(self) -> None:
-        """Do what was queued."""
+        """Do the work of the entry."""
         raise NotImplementedError
 
 
 class Callback(Entry):
-    """A call that waits in the run queue; what `Loop.run_callback` returns."""
+    """A call in the run queue, and the handle that `Loop.run_callback` returns for it.
+
+    `callback` and `args` are the call; after it was made or stopped they are None and empty.
+    """
 
     __slots__ = ("args", "callback")
 
@@ -51,7 +47,7 @@ class Callback(Entry):
 
     @property
     def pending(self) -> bool:
-        """Whether the call is still to come."""
+        """Whether the call was neither made nor stopped."""
         return self.callback is not None
 
     def __bool__(self) -> bool:
@@ -65,7 +61,7 @@ class Callback(Entry):
     close = stop
 
     def run(self) -> None:
-        """Make the call, unless it was stopped."""
+        """Make the call unless it was stopped."""
         callback = self.callback
         if callback is not None:
             args = self.args

@@ -1,4 +1,4 @@
-"""Where a loop's time comes from."""
+"""Clocks for a loop."""
 
 from greenrt._native.thread import monotonic
 
@@ -6,17 +6,17 @@ __all__ = ["Clock", "VirtualClock"]
 
 
 class Clock:
-    """The machine's monotonic clock (clock_gettime(2), CLOCK_MONOTONIC)."""
+    """The monotonic clock of the machine (clock_gettime(2), CLOCK_MONOTONIC)."""
 
     __slots__ = ()
 
     def now(self) -> float:
-        """Return the time in seconds; only differences mean anything."""
+        """Return the time in seconds. Only differences of two times are meaningful."""
         return monotonic()
 
 
 class VirtualClock(Clock):
-    """A clock that moves only on demand: time becomes an input of a test."""
+    """A clock that a test advances by hand. It starts at `start` seconds."""
 
     __slots__ = ("_time",)
 
@@ -28,7 +28,7 @@ class VirtualClock(Clock):
         return self._time
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward by `seconds`; ValueError if that is negative."""
+        """Move the clock forward by `seconds`. Raises ValueError if `seconds` is negative."""
         if not seconds >= 0:
-            raise ValueError(f"a monotonic clock can't move by {seconds!r} seconds; give 0 or more")
+            raise ValueError(f"a monotonic clock can't move by {seconds!r} seconds; pass 0 or more")
         self._time += seconds

@@ -1,29 +1,21 @@
-"""Something that only a loop's own thread can do, asked for by any thread, and waited for if that is wanted."""
+"""Completions: requests that the owner thread of a loop carries out, and for which any thread can wait."""
 
 from collections import deque
-from collections.abc import Callable
 
+from greenrt import _providers
 from greenrt._loop.callback import Entry
-from greenrt._loop.registry import close_if_left, running_here
+from greenrt._loop.registry import close_if_orphaned, loops_running_here
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed, WouldDeadlock
 
-__all__ = ["DONE", "Closing", "Stopping", "Ticket", "set_park_factory"]
-
-# Makes what a greenlet or a native thread waits in: `new_park` of the layer above.
-_new_park: Callable[[Any], Any] | None = None
+__all__ = ["DONE", "Closing", "Completion", "Stopping"]
 
 
-def set_park_factory(factory: Callable[[Any], Any]) -> None:
-    """Register what a wait parks in."""
-    global _new_park
-    _new_park = factory
+class Completion(Entry):
+    """One request to a loop, which is carried out once. Any thread may read `done` and call `wait`.
 
-
-class Ticket(Entry):
-    """One request to a loop; it is done once. Any thread may look and wait.
-
-    Queued like a callback, so that no callback of the loop is running when it is done.
+    The run queue runs the request like a callback, so no callback of the loop is running at that time. `loop` is the
+    loop that carries out the request.
     """
 
     __slots__ = ("_done", "_waiters", "loop")
@@ -35,11 +27,11 @@ class Ticket(Entry):
 
     @property
     def done(self) -> bool:
-        """Whether it has been done."""
+        """Whether the request was carried out."""
         return self._done
 
     def run(self) -> None:
-        """See `Entry.run`: do it, unless it was done."""
+        """See `Entry.run`: carry out the request, unless that was done before."""
         if self.claim():
             try:
                 self._do()
@@ -50,87 +42,90 @@ class Ticket(Entry):
         raise NotImplementedError
 
     def submit(self) -> None:
-        """Hand it to the loop; with a closed loop there is nothing left to do. Any thread; never blocks."""
-        close_if_left(self.loop)
+        """Post the request to the loop; if the loop is closed, finish it at once. Any thread; never blocks."""
+        close_if_orphaned(self.loop)
         try:
             self.loop.post(self)
         except LoopClosed:
             self.finish()
 
     def finish(self) -> None:
-        """Let all waiters go on."""
+        """Mark the request as done and wake up all waiters."""
         self._done = True
         waiters = self._waiters
         while waiters:
             try:
                 park = waiters.popleft()
             except IndexError:
-                # Two threads finish the ticket of a loop that is closing.
+                # Two threads finish the same completion of a loop that is closing.
                 break
             park.wake(True)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is done; return False if `timeout` (seconds; None: for ever) ran out first.
+        """Wait until the request is carried out; return False if `timeout` (seconds; None: no limit) expires first.
 
-        A greenlet waits cooperatively, a native thread blocks. Any thread. WouldDeadlock if it could never be done
-        meanwhile: in a callback of the very loop, or in a callback of a loop that this loop waits for.
+        May be called from any thread: a greenlet parks, a thread without a hub blocks. Raises WouldDeadlock if the
+        request can't be carried out during the wait: in a callback of the same loop, or in a callback of a loop for
+        which this loop waits.
         """
         if self._done:
             return True
         if self.loop.on_owner_thread():
             self._wait_here()
             return True
-        assert _new_park is not None
-        park = _new_park(self)
+        assert _providers.make_park is not None
+        park = _providers.make_park(self)
         self._waiters.append(park)
         if self._done:
             park.wake(True)
-        blocked = running_here()
+        blocked = loops_running_here()
         if not blocked:
             return bool(park.wait(timeout))
         return self._wait_in_callback(blocked, park, timeout)
 
     def _wait_here(self) -> None:
-        """The loop's own thread waits: no other thread will do it."""
+        """Carry out the request now: the owner thread waits, so no other thread will."""
         self.run()
 
     def _wait_in_callback(self, blocked: list[Any], park: Any, timeout: float | None) -> bool:
-        # Said before it is looked at: of two loops that wait for each other at least one sees it.
+        # Stored before the test below: if two loops wait for each other, at least one of them sees it.
         for loop in blocked:
-            loop.awaits = self.loop
+            loop.waits_for = self.loop
         try:
             met = self.loop
             while met is not None:
                 if met in blocked:
                     raise WouldDeadlock(
-                        f"a callback of {met!r} can't wait for {self!r}: a callback of {self.loop!r} waits for the "
-                        "first loop; wait in one of the two only, or stop() without waiting"
+                        f"a callback of {met!r} can't wait for {self!r}, since a callback of {self.loop!r} waits for "
+                        "the first loop; wait in only one of the two, or call stop() without waiting"
                     )
-                met = met.awaits
+                met = met.waits_for
             return bool(park.wait(timeout))
         finally:
             for loop in blocked:
-                loop.awaits = None
+                loop.waits_for = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} at {id(self):#x} {'done' if self._done else 'underway'} in {self.loop!r}>"
+        return (
+            f"<{type(self).__name__} at {id(self):#x} {'done' if self._done else 'pending'} in {self.loop!r}>"
+        )
 
 
-class Stopping(Ticket):
-    """The stop of a watcher that another thread asked for.
+class Stopping(Completion):
+    """The stop or close of `watcher`, requested by another thread.
 
     Once it is done, the callback has returned and is not called again.
     """
 
-    __slots__ = ("_for_good", "watcher")
+    __slots__ = ("_close", "watcher")
 
-    def __init__(self, watcher: Any, for_good: bool) -> None:
+    def __init__(self, watcher: Any, close: bool) -> None:
         super().__init__(watcher.loop)
         self.watcher = watcher
-        self._for_good = for_good
+        self._close = close
 
     def _do(self) -> None:
-        if self._for_good:
+        if self._close:
             self.watcher.close()
         else:
             self.watcher.stop()
@@ -140,8 +135,8 @@ class Stopping(Ticket):
         self.run()
 
 
-class Closing(Ticket):
-    """The end of a loop, which its own thread brings about: done when nothing of the loop will run any more."""
+class Closing(Completion):
+    """The end of a loop, made by its owner thread. It is done when no code of the loop will run any more."""
 
     __slots__ = ("_finalizers",)
 
@@ -150,17 +145,17 @@ class Closing(Ticket):
         self._finalizers = finalizers
 
     def run(self) -> None:
-        """See `Entry.run`. The loop itself finishes this ticket: another one may have begun to close it."""
+        """See `Entry.run`. `Loop.end` finishes this completion, since another one may have begun the close."""
         self.loop.end(self._finalizers)
 
     def _wait_here(self) -> None:
         raise WouldDeadlock(
-            f"{self.loop!r} closes when the callback that runs is over, which can't wait for that; return from it"
+            f"{self.loop!r} closes after the running callback, which can't wait for that; return from the callback"
         )
 
 
-class _Done(Ticket):
-    """What is done already; shared by all callers on the loop's own thread."""
+class _Done(Completion):
+    """A completion that is done; all calls on the owner thread of a loop return the same one."""
 
     __slots__ = ()
 
@@ -169,7 +164,7 @@ class _Done(Ticket):
         self._done = True
 
     def __repr__(self) -> str:
-        return "<Ticket done>"
+        return "<Completion done>"
 
 
 DONE = _Done()

@@ -1,4 +1,4 @@
-"""What a loop looks for while its `debug` is true: slow callbacks, fds closed under a waiter, idling without end."""
+"""Checks that a loop makes while its `debug` is true: slow callbacks, fds closed under a waiter, endless idling."""
 
 import os
 import time
@@ -9,32 +9,34 @@ from greenrt._typing import Any
 
 __all__ = ["Inspector"]
 
-# A callback that takes longer is reported (seconds): nothing else of the thread runs meanwhile.
+# A callback that takes longer (seconds) is reported, since it blocks all other greenlets of the thread.
 SLOW = 0.05
 
-# Idle watchers that keep the loop from sleeping for so long are reported (seconds).
+# Idle watchers that keep the loop awake for so long (seconds) are reported.
 IDLE = 10.0
 
 
 class Inspector:
-    """Looks at one loop. Reports to the log, each thing once; owner thread only."""
+    """Checks one loop, and logs each problem once. Owner thread only.
+
+    loop: the loop. tracer: checks greenlets, and is closed with the inspector; None for none.
+    """
 
     def __init__(self, loop: Any, tracer: Any = None) -> None:
         self.loop = loop
-        # Looks at the greenlets.
         self._tracer = tracer
-        # The identity of each file that is waited for, by fd and how often that was closed; None once reported.
+        # The identity of each file with waiters, by fd and the number of its closes; None once it was reported.
         self._files: dict[tuple[int, int], tuple[int, int] | None] = {}
         self._idle_since: float | None = None
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop checking greenlets."""
         if self._tracer is not None:
             self._tracer.close()
 
     def run(self, entry: Any) -> None:
         """Run an entry of the run queue."""
-        # Taken first: a callback that is done forgets what it called.
+        # The callback is read first: an entry drops it when it runs.
         self.call(entry.run, entry, getattr(entry, "callback", None))
 
     def call_hook(self, hook: Any) -> None:
@@ -42,7 +44,7 @@ class Inspector:
         self.call(hook.call_now, hook, hook.callback)
 
     def call(self, function: Any, entry: Any, callback: Any) -> None:
-        """Call `function`, and report it, by the names of `entry` and `callback`, if it was slow."""
+        """Call `function`; if it was slow, log that with the names of `entry` and `callback`."""
         start = time.monotonic()
         try:
             function()
@@ -50,18 +52,18 @@ class Inspector:
             took = time.monotonic() - start
             if took > SLOW:
                 _log.warn(
-                    "%s took %.0f ms in the hub of %r, in which nothing else ran; use a greenlet or a thread",
+                    "%s took %.0f ms in the hub of %r, and blocked all its greenlets; use a greenlet or a thread",
                     _name(entry, callback),
                     took * 1000,
                     self.loop,
                 )
 
-    def look(self) -> None:
-        """Look for what is wrong between two turns."""
-        self._look_at_files()
-        self._look_at_idles()
+    def check(self) -> None:
+        """Check the state of the loop between two turns."""
+        self._check_files()
+        self._check_idles()
 
-    def _look_at_files(self) -> None:
+    def _check_files(self) -> None:
         known, self._files = self._files, {}
         for entry in self.loop.fds.all_entries():
             key = (entry.fd, entry.closes)
@@ -78,15 +80,15 @@ class Inspector:
                 lost = file is None
             if lost:
                 _log.error(
-                    "fd %d was closed%s while %s waits for it: close a cooperative socket, or stop the watcher first",
+                    "fd %d was closed%s while %s waits for it; close a cooperative socket, or stop the watcher first",
                     entry.fd,
-                    "" if file is None else " and is another file's now,",
+                    "" if file is None else ", and now belongs to another file,",
                     render(entry.waiters()),
                 )
                 first = None
             self._files[key] = first
 
-    def _look_at_idles(self) -> None:
+    def _check_idles(self) -> None:
         idles = self.loop.idles
         if not idles:
             self._idle_since = None
@@ -95,10 +97,10 @@ class Inspector:
         if self._idle_since is None:
             self._idle_since = now
         elif now - self._idle_since > IDLE:
-            # Until they are stopped there is nothing new to tell.
+            # No second report until they are stopped.
             self._idle_since = now + 1e9
             _log.warn(
-                "for %.0f s %s have kept %r from sleeping, at the price of a processor",
+                "for %.0f s the idle watchers %s have kept %r awake, which uses a whole processor; stop them",
                 IDLE,
                 render(idles),
                 self.loop,

@@ -4,7 +4,8 @@ from greenrt._loop.backends.base cimport Backend
 from greenrt._loop.callback cimport Entry
 
 
-cdef int _READ, _WRITE, _CLOSED, _FRANK
+# C integers, imported from the plain module `greenrt._events`.
+cdef int READ, WRITE, CLOSED, EXCEPTIONAL
 
 
 cdef class FdEntry:
@@ -14,12 +15,12 @@ cdef class FdEntry:
     cdef public Entry reader
     cdef public Entry writer
     cdef public dict watchers
-    cdef public bint known
-    cdef public bint stuck
+    cdef public bint registered
+    cdef public bint edge_triggered
     cdef public int armed
-    cdef public bint dry
-    cdef public bint frank
-    cdef public bint void
+    cdef public bint drained
+    cdef public bint exceptional
+    cdef public bint stale
 
     cpdef int wanted(self)
     cpdef list waiters(self)
@@ -28,21 +29,20 @@ cdef class FdEntry:
 
 cdef class FdTable:
     cdef Backend backend
-    cdef bint sticky
+    cdef bint has_edges
     cdef list entries
 
     @cython.locals(entry=FdEntry)
     cpdef FdEntry entry(self, int fd)
-    cpdef Entry occupant(self, int fd, int event)
     @cython.locals(entry=FdEntry, occupant=Entry)
-    cpdef Entry seize(self, int fd, int event, Entry waiter)
+    cpdef Entry try_park(self, int fd, int event, Entry waiter)
     @cython.locals(entry=FdEntry)
     cpdef park(self, int fd, int event, Entry waiter)
     cpdef withdraw(self, int fd, Entry waiter)
     @cython.locals(entry=FdEntry)
-    cpdef note_dry(self, int fd)
+    cpdef note_drained(self, int fd)
     @cython.locals(entry=FdEntry)
-    cpdef bint is_dry(self, int fd)
+    cpdef bint is_drained(self, int fd)
     @cython.locals(entry=FdEntry)
     cpdef add(self, int fd, int events, Entry waiter)
     @cython.locals(entry=FdEntry)
@@ -51,7 +51,7 @@ cdef class FdTable:
     cpdef forget(self, int fd)
     @cython.locals(entry=FdEntry)
     cpdef reset(self, int fd)
-    cdef _void(self, FdEntry entry)
+    cdef _renew(self, FdEntry entry)
     @cython.locals(entry=FdEntry)
     cpdef reset_elsewhere(self, int fd)
     @cython.locals(entry=FdEntry)
@@ -59,7 +59,7 @@ cdef class FdTable:
     @cython.locals(entry=FdEntry, waiter=Entry)
     cpdef evict(self, int fd, list waiters)
     @cython.locals(entry=FdEntry)
-    cdef FdEntry _known(self, int fd)
+    cdef FdEntry _find_registered(self, int fd)
     cpdef list all_entries(self)
     cpdef adopt(self, FdEntry entry)
     cdef _register(self, FdEntry entry)

@@ -1,78 +1,71 @@
-"""The fd table: the waiters for each fd, and what the kernel knows of it.
+"""The fd table: the waiters for each file descriptor, and its registration in the kernel.
 
-Two kinds of users share an fd:
+Two kinds of waiters share an fd:
 
-- A *socket operation* parks one reader and one writer at most, and only when there is nothing to do. For these the
-  epoll backend keeps one edge-triggered registration for the life of the fd: no system call for a wait. A reader
-  that has emptied such an fd says so (`note_dry`), and saves the next read a call that would only say EAGAIN.
-- A *level user* (an io watcher, `wait_read`, select, poll, a resolver) wants reports of readiness that may be
-  old. While an fd has one, its registration is one-shot: arming reports the present state.
+- *Socket operations*: at most one reader and one writer, which park only after EAGAIN. For these the epoll backend
+  keeps one edge-triggered registration for the life of the fd, so a wait costs no system call. A reader that has read
+  all data calls `note_drained`: the next read then skips a system call that would only return EAGAIN.
+- *Level-triggered waiters* (an io watcher, `wait_read`, select, poll, a resolver) also want readiness from before the
+  wait. While an fd has such a waiter, its registration is one-shot: arming it reports the current state.
 """
 
 from errno import EBADF, EPERM
 
+from greenrt._events import CLOSED, EXCEPTIONAL, READ, WRITE
 from greenrt._loop.backends.base import Backend
-from greenrt._loop.callback import READ, WRITE, Entry
+from greenrt._loop.callback import Entry
 
-__all__ = ["CLOSED", "FdEntry", "FdTable"]
-
-# Fired at waiters of an fd that is being closed; no kernel event.
-CLOSED = 8
-
-# Reported by a backend with what may come only once: see `FdEntry.frank`. A level user may want it, and no more.
-FRANK = 16
-
-# As the .pxd declares: C integers in the compiled build.
-_READ, _WRITE, _CLOSED, _FRANK = READ, WRITE, CLOSED, FRANK
+__all__ = ["FdEntry", "FdTable"]
 
 
 class FdEntry:
-    """What one loop knows about one fd number."""
+    """The state of one fd number in one loop."""
 
     __slots__ = (
         "armed",
         "closes",
-        "dry",
+        "drained",
+        "edge_triggered",
+        "exceptional",
         "fd",
-        "frank",
         "generation",
-        "known",
         "reader",
-        "stuck",
-        "void",
+        "registered",
+        "stale",
         "watchers",
         "writer",
     )
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        # Counts the files that had this number, as far as is known.
+        # Counts the files that had this number, as far as the loop knows.
         self.generation = 1
-        # How often one of them was closed, as far as is known.
+        # How many of these files were closed, as far as the loop knows.
         self.closes = 0
         self.reader: Entry | None = None
         self.writer: Entry | None = None
-        # Level users and the events that each wants.
+        # Level-triggered waiters, with the events that each waits for.
         self.watchers: dict[Entry, int] | None = None
-        # Whether the kernel is thought to know the fd; whether by a sticky registration.
-        self.known = False
-        self.stuck = False
-        # Set by another thread that closed the fd: what is known of it holds no more.
-        self.void = False
-        # The events of a one-shot registration that have not been reported yet.
+        # Whether the fd is probably registered in the kernel, and whether that registration is edge-triggered.
+        self.registered = False
+        self.edge_triggered = False
+        # Set by another thread that closed the fd: the other fields are no longer valid.
+        self.stale = False
+        # The events of a one-shot registration that the kernel has not reported yet.
         self.armed = 0
-        # Whether all that had come was read, and no edge has come since.
-        self.dry = False
-        # Whether an end, an error or urgent data was reported: these come once, a short read may stop before them.
-        self.frank = False
+        # Whether all data was read, and the kernel has reported no edge since.
+        self.drained = False
+        # Whether the kernel has reported an end of file, an error or urgent data. It reports these once, and a short
+        # read may stop before them.
+        self.exceptional = False
 
     def wanted(self) -> int:
-        """Return the union of what all waiters want."""
+        """Return the union of the events that all waiters wait for."""
         events = 0
         if self.reader is not None:
-            events |= _READ
+            events |= READ
         if self.writer is not None:
-            events |= _WRITE
+            events |= WRITE
         if self.watchers is not None:
             for wanted in self.watchers.values():
                 events |= wanted
@@ -88,7 +81,7 @@ class FdEntry:
         return found
 
     def _withdraw(self, waiter: Entry) -> None:
-        """Forget `waiter`, which waits no more; no-op if it was fired."""
+        """Remove `waiter`, which no longer waits. Does nothing if it was fired."""
         if self.reader is waiter:
             self.reader = None
         if self.writer is waiter:
@@ -98,24 +91,24 @@ class FdEntry:
             watchers.pop(waiter, None)
             if not watchers:
                 self.watchers = None
-        # A one-shot registration that is still armed reports at most once more, to no waiter. It is not counted on:
-        # while it has no waiter, the fd may be closed and its number used again without our notice.
+        # A one-shot registration that is still armed reports at most once more, and finds no waiter. The loop does
+        # not rely on it: while the fd has no waiter, it may be closed and its number reused without our knowledge.
         if self.armed and not self.wanted():
             self.armed = 0
 
 
 class FdTable:
-    """All fds that a loop waits for; owner thread only."""
+    """All file descriptors for which a loop waits. Owner thread only, except the methods with "elsewhere"."""
 
-    __slots__ = ("backend", "entries", "sticky")
+    __slots__ = ("backend", "entries", "has_edges")
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.sticky = backend.sticky
+        self.has_edges = backend.has_edges
         self.entries: list[FdEntry | None] = []
 
     def entry(self, fd: int) -> FdEntry:
-        """Return the entry of `fd`, made if needed; OSError (EBADF) if `fd` is negative."""
+        """Return the entry of `fd`, made if needed. Raises OSError (EBADF) if `fd` is negative."""
         if fd < 0:
             raise OSError(EBADF, f"{fd} is not a file descriptor")
         entries = self.entries
@@ -127,22 +120,17 @@ class FdTable:
             entries[fd] = entry
         return entry
 
-    def occupant(self, fd: int, event: int) -> Entry | None:
-        """Return the socket operation that waits for `event` (READ or WRITE) of `fd`, or None."""
-        entry = self.entry(fd)
-        return entry.reader if event == _READ else entry.writer
-
     def park(self, fd: int, event: int, waiter: Entry) -> None:
-        """Fire `waiter` once when a socket operation that met EAGAIN is worth another try.
+        """Make `waiter` wait for `event` (READ or WRITE): it is fired once when its socket operation can be retried.
 
-        The caller has made sure that there is no `occupant`. OSError if the kernel refuses the fd.
+        No other socket operation may be waiting for the same event. Raises OSError if the kernel rejects the fd.
         """
         entry = self.entry(fd)
-        if event == _READ:
+        if event == READ:
             entry.reader = waiter
         else:
             entry.writer = waiter
-        if entry.stuck and entry.watchers is None and not entry.void:
+        if entry.edge_triggered and entry.watchers is None and not entry.stale:
             return
         try:
             self._register(entry)
@@ -150,34 +138,43 @@ class FdTable:
             entry._withdraw(waiter)
             raise
 
-    def seize(self, fd: int, event: int, waiter: Entry) -> Entry | None:
-        """`park`, unless there is an occupant: return that, or None."""
+    def try_park(self, fd: int, event: int, waiter: Entry) -> Entry | None:
+        """Call `park` and return None, or return the socket operation that waits for the same event already."""
         entry = self.entry(fd)
-        occupant = entry.reader if event == _READ else entry.writer
+        occupant = entry.reader if event == READ else entry.writer
         if occupant is None:
             self.park(fd, event, waiter)
         return occupant
 
-    def note_dry(self, fd: int) -> None:
-        """A read got less than it asked for, of a stream: the next one has to wait for an edge (epoll(7), Q9)."""
+    def note_drained(self, fd: int) -> None:
+        """Record that a read from a stream was short: the next read has to wait for an edge (epoll(7), Q9)."""
         if 0 <= fd < len(self.entries):
             entry = self.entries[fd]
-            if entry is not None and entry.stuck and not entry.frank:
-                entry.dry = True
+            if entry is not None and entry.edge_triggered and not entry.exceptional:
+                entry.drained = True
 
-    def is_dry(self, fd: int) -> bool:
-        """Tell whether a read can't get anything before the next edge. False says nothing."""
+    def is_drained(self, fd: int) -> bool:
+        """Return whether a read can't return data before the next edge. False means that this is not known."""
         if fd < 0 or fd >= len(self.entries):
             return False
         entry = self.entries[fd]
-        return entry is not None and entry.dry and entry.stuck and entry.watchers is None and not entry.void
+        return (
+            entry is not None
+            and entry.drained
+            and entry.edge_triggered
+            and entry.watchers is None
+            and not entry.stale
+        )
 
     def withdraw(self, fd: int, waiter: Entry) -> None:
-        """Forget `waiter`, a socket operation or a level user of `fd`; no-op if it was fired."""
+        """Remove `waiter` from the waiters for `fd`. Does nothing if it was fired."""
         self.entry(fd)._withdraw(waiter)
 
     def add(self, fd: int, events: int, waiter: Entry) -> None:
-        """Fire `waiter` once with those of `events` that `fd` is ready for. OSError if the kernel refuses the fd."""
+        """Make `waiter` a level-triggered waiter: it is fired once with those of `events` for which `fd` is ready.
+
+        Raises OSError if the kernel rejects the fd.
+        """
         entry = self.entry(fd)
         if entry.watchers is None:
             entry.watchers = {}
@@ -189,10 +186,10 @@ class FdTable:
             raise
 
     def forget(self, fd: int) -> None:
-        """The fd is about to be closed: fire all its waiters with CLOSED, and end its registration.
+        """Fire all waiters of `fd` with CLOSED and end its registration, before the caller closes the fd.
 
-        Without the explicit end, a duplicate of the file in another process would keep delivering events under
-        the old number.
+        Without the explicit end, a duplicate of the file in another process would cause more events for the old
+        number.
         """
         if fd < 0 or fd >= len(self.entries):
             return
@@ -200,109 +197,109 @@ class FdTable:
         if entry is None:
             return
         entry.closes += 1
-        if entry.known:
+        if entry.registered:
             self.backend.forget(fd)
-            self._void(entry)
-        self._deliver(entry, _CLOSED)
+            self._renew(entry)
+        self._deliver(entry, CLOSED)
 
     def closes(self, fd: int) -> int:
-        """Return how often the file of this number was closed: a later caller knows by it that its file is gone."""
+        """Return how many files with this number were closed. A change shows a waiter that its file was closed."""
         return self.entry(fd).closes
 
     def reset(self, fd: int) -> None:
-        """The number `fd` may belong to a new file: nothing that is known of it holds any more.
+        """Drop the state of `fd`, whose number may belong to a new file.
 
-        Waiters for it go on waiting: it may also be a second socket object on the same file.
+        Its waiters continue to wait: the caller may also have made a second socket object for the same file.
         """
         if fd < 0 or fd >= len(self.entries):
             return
         entry = self.entries[fd]
-        if entry is not None and entry.known:
-            self._void(entry)
+        if entry is not None and entry.registered:
+            self._renew(entry)
             if entry.wanted():
                 try:
                     self._register(entry)
                 except OSError:
-                    self._deliver(entry, _CLOSED)
+                    self._deliver(entry, CLOSED)
 
-    def _void(self, entry: FdEntry) -> None:
+    def _renew(self, entry: FdEntry) -> None:
         entry.generation = (entry.generation + 1) & 0x7FFFFFFF
-        entry.known = entry.stuck = entry.dry = entry.frank = entry.void = False
+        entry.registered = entry.edge_triggered = entry.drained = entry.exceptional = entry.stale = False
         entry.armed = 0
 
     def reset_elsewhere(self, fd: int) -> None:
-        """`reset` by a thread that does not own this table: takes effect when the owner next looks."""
-        entry = self._known(fd)
+        """Do what `reset` does, in a thread that does not own this table. The owner sees it at its next access."""
+        entry = self._find_registered(fd)
         if entry is not None and not entry.wanted():
-            entry.void = True
+            entry.stale = True
 
     def forget_elsewhere(self, fd: int) -> list[Entry]:
-        """`forget` by a thread that does not own this table; return the waiters, for `evict`."""
-        entry = self._known(fd)
+        """Do what `forget` does, in a thread that does not own this table; return the waiters, for `evict`."""
+        entry = self._find_registered(fd)
         if entry is None:
             return []
-        entry.void = True
+        entry.stale = True
         entry.closes += 1
         self.backend.forget(fd)
         return entry.waiters()
 
     def evict(self, fd: int, waiters: list[Entry]) -> None:
-        """Fire those of `waiters` with CLOSED that still wait for `fd`, which another thread closed."""
+        """Fire with CLOSED those of `waiters` that still wait for `fd`, which another thread has closed."""
         entry = self.entry(fd)
         still = entry.waiters()
         for waiter in waiters:
             if waiter in still:
                 entry._withdraw(waiter)
-                waiter.fire(_CLOSED)
+                waiter.fire(CLOSED)
 
-    def _known(self, fd: int) -> FdEntry | None:
+    def _find_registered(self, fd: int) -> FdEntry | None:
         if fd < 0 or fd >= len(self.entries):
             return None
         entry = self.entries[fd]
-        return entry if entry is not None and entry.known else None
+        return entry if entry is not None and entry.registered else None
 
     def all_entries(self) -> list[FdEntry]:
-        """Return the entries that someone waits on."""
+        """Return the entries that have waiters."""
         return [entry for entry in self.entries if entry is not None and entry.wanted()]
 
     def adopt(self, entry: FdEntry) -> None:
-        """Take over an entry of another table, with its waiters, and register it with this table's backend."""
+        """Move an entry of another table, with its waiters, to this table and register it with this backend."""
         self.entry(entry.fd)
         self.entries[entry.fd] = entry
-        entry.known = entry.stuck = entry.dry = entry.void = False
+        entry.registered = entry.edge_triggered = entry.drained = entry.stale = False
         entry.armed = 0
         try:
             self._register(entry)
         except OSError:
-            self._deliver(entry, _CLOSED)
+            self._deliver(entry, CLOSED)
 
     def _register(self, entry: FdEntry) -> None:
-        if entry.void:
-            self._void(entry)
-        if self.sticky and entry.watchers is None:
-            error = self.backend.stick(entry.fd, entry.generation, entry.known)
-            entry.stuck = True
-            entry.dry = False
+        if entry.stale:
+            self._renew(entry)
+        if self.has_edges and entry.watchers is None:
+            error = self.backend.watch_edges(entry.fd, entry.generation, entry.registered)
+            entry.edge_triggered = True
+            entry.drained = False
             entry.armed = 0
         else:
             wanted = entry.wanted()
-            if entry.armed and not entry.stuck and wanted == entry.armed:
+            if entry.armed and not entry.edge_triggered and wanted == entry.armed:
                 return
-            error = self.backend.arm(entry.fd, entry.generation, wanted, entry.known)
-            entry.stuck = False
+            error = self.backend.arm(entry.fd, entry.generation, wanted, entry.registered)
+            entry.edge_triggered = False
             entry.armed = wanted
-        entry.known = error == 0
+        entry.registered = error == 0
         if error == 0:
             return
-        entry.stuck = False
+        entry.edge_triggered = False
         entry.armed = 0
         if error != EPERM:
             raise OSError(error, f"can't wait for file descriptor {entry.fd}")
-        # epoll refuses regular files: they are always ready.
-        self._deliver(entry, _READ | _WRITE)
+        # epoll rejects regular files: they are always ready.
+        self._deliver(entry, READ | WRITE)
 
     def dispatch(self, count: int) -> None:
-        """Fire the waiters of the `count` fds that the backend found ready."""
+        """Fire the waiters of the `count` fds that the last wait of the backend has reported."""
         backend = self.backend
         entries = self.entries
         for index in range(count):
@@ -310,38 +307,38 @@ class FdTable:
             if fd >= len(entries):
                 continue
             entry = entries[fd]
-            # A generation that differs: the fd was closed and its number used again while the event was underway.
-            if entry is None or not entry.known or entry.generation != backend.ready_generation(index):
+            # With another generation, the fd was closed and its number reused while the event was in flight.
+            if entry is None or not entry.registered or entry.generation != backend.ready_generation(index):
                 continue
             events = backend.ready_events(index)
-            if events & _FRANK:
-                entry.frank = True
-            if events & _READ:
-                entry.dry = False
+            if events & EXCEPTIONAL:
+                entry.exceptional = True
+            if events & READ:
+                entry.drained = False
             self._deliver(entry, events)
-            if not entry.stuck:
-                # The one-shot registration is spent; a remaining waiter needs a new one.
+            if not entry.edge_triggered:
+                # The one-shot registration is used up; a remaining waiter needs a new one.
                 entry.armed = 0
                 if entry.wanted():
                     try:
                         self._register(entry)
                     except OSError:
-                        # Closed behind our back.
-                        self._deliver(entry, _CLOSED)
+                        # The fd was closed without our knowledge.
+                        self._deliver(entry, CLOSED)
 
     def _deliver(self, entry: FdEntry, events: int) -> None:
         reader = entry.reader
         writer = entry.writer
-        if reader is not None and events & (_READ | _CLOSED):
+        if reader is not None and events & (READ | CLOSED):
             entry.reader = None
             reader.fire(events)
-        if writer is not None and events & (_WRITE | _CLOSED):
+        if writer is not None and events & (WRITE | CLOSED):
             entry.writer = None
             writer.fire(events)
         if entry.watchers is not None:
             watchers = list(entry.watchers.items())
             for waiter, wanted in watchers:
-                happened = events & (wanted | _CLOSED)
+                happened = events & (wanted | CLOSED)
                 if happened:
                     entry._withdraw(waiter)
                     waiter.fire(happened)

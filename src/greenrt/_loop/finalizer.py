@@ -1,4 +1,4 @@
-"""The end of watchers: a last call, once, when they are in use no more."""
+"""Finalizers of watchers: one last call, after the last use of the watchers."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,31 +12,32 @@ __all__ = ["Finalizer", "finalize"]
 def finalize(
     loop: Any, watchers: Sequence[Any], fn: Callable[[Any], object] | None, subject: Any, immediate: bool
 ) -> bool:
-    """End `watchers` (distinct, of `loop`) and call ``fn(subject)`` once all are quiet; tell whether that is done.
+    """End `watchers` (distinct, of `loop`) and call ``fn(subject)`` once all are quiet; return whether that is done.
 
-    Any thread and signal handlers; never blocks. Finalized if one of them is being finalized by another call.
+    A watcher is quiet if its callback is not running and no greenlet waits for it. May be called from any thread and
+    signal handler; never blocks. Raises Finalized if another call is finalizing one of the watchers.
     """
-    # Before the claim, as it may fail for want of memory.
+    # Made before the claim, since it may fail if there is no memory.
     entry = Finalizer(loop, watchers, fn, subject)
     _claim(watchers)
     for watcher in watchers:
-        watcher.note_end()
+        watcher._note_end()
     try:
         if loop.on_owner_thread():
             for watcher in watchers:
-                watcher.quiesce()
+                watcher._quiesce()
             if immediate and entry.may_run():
                 entry.run()
                 return True
         if loop.post_final(entry):
             return False
     except BaseException:
-        # Nothing was called, and nothing is queued that still could be: the caller may try again.
+        # `fn` was not called, and no queued entry will call it: the caller may try again.
         if entry.claim():
             for watcher in watchers:
-                watcher.revive()
+                watcher._revive()
         raise
-    # The loop is gone, and with it all callbacks.
+    # The loop has ended, and runs no more callbacks.
     entry.run()
     return True
 
@@ -46,11 +47,11 @@ def _claim(watchers: Sequence[Any]) -> None:
         if not watcher.claim():
             for claimed in watchers[:index]:
                 claimed.unclaim()
-            raise Finalized(f"{watcher!r} was finalized before; a watcher has one finalizer")
+            raise Finalized(f"{watcher!r} is finalized already; finalize a watcher once")
 
 
 class Finalizer(Entry):
-    """Waits in the run queue until its watchers are quiet: no callback runs, and no greenlet is parked on them."""
+    """An entry of the run queue that calls `fn` once its watchers are quiet (see `finalize`)."""
 
     __slots__ = ("_fn", "_loop", "_subject", "_watchers")
 
@@ -61,26 +62,26 @@ class Finalizer(Entry):
         self._subject = subject
 
     def may_run(self) -> bool:
-        """Tell whether all watchers are quiet."""
-        # No generator: CPython 3.13 crashes when it finds no memory for one.
+        """Return whether all watchers are quiet."""
+        # Not a generator: CPython 3.13 crashes if it finds no memory for one.
         for watcher in self._watchers:  # noqa: SIM110
-            if not watcher.quiet():
+            if not watcher._is_quiet():
                 return False
         return True
 
     def run(self) -> None:
-        """See `Entry.run`: call the finalizer, or wait for another turn."""
+        """See `Entry.run`: call `fn`, or wait for another turn."""
         loop = self._loop
         try:
             for watcher in self._watchers:
-                # Again on the loop's thread: the call may have come from another, or out of the middle of a start.
-                watcher.quiesce()
+                # Once more, in the owner thread: `finalize` may have run in another thread, or inside a `start`.
+                watcher._quiesce()
             if not loop.closed and not self.may_run():
-                # The waiters were woken by `quiesce` and are in the run queue themselves.
+                # `_quiesce` has woken up the waiters, which are in the run queue now.
                 loop.ready.append(self)
                 return
         except BaseException:
-            # No memory, or a signal handler that raises. Another turn, as nothing was called yet.
+            # There is no memory, or a signal handler has raised. `fn` was not called, so try again in another turn.
             loop.ready.append(self)
             raise
         if self.claim():
@@ -91,15 +92,15 @@ class Finalizer(Entry):
                 self._forget()
 
     def cancel(self) -> None:
-        """End the watchers without the last call."""
+        """End the watchers without calling `fn`."""
         if self.claim():
             for watcher in self._watchers:
-                watcher.quiesce()
+                watcher._quiesce()
             self._forget()
 
     def _forget(self) -> None:
         for watcher in self._watchers:
-            watcher.drop()
+            watcher._drop()
         self._watchers = ()
         self._fn = self._subject = None
 

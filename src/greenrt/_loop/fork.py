@@ -1,7 +1,8 @@
-"""What a fork does to loops, in the child.
+"""Loops in the child of a fork.
 
-The forking thread's loops go on with kernel objects of their own. The other threads do not exist in the child: their
-loops are closed there. The parent's epoll instances are shared, and so they are closed but never changed.
+The loops of the forking thread continue with new kernel objects. The other threads do not exist in the child, so
+their loops are closed there. The child shares the epoll instances of the parent, so it closes them but never changes
+them.
 """
 
 from greenrt import _atfork
@@ -14,7 +15,7 @@ __all__ = ["install"]
 def _renew_loops() -> None:
     loops = all_loops()
     me = ident()
-    # First: the other threads' loops give back what the signals of the process go to.
+    # The loops of other threads come first: they release the process-wide handling of signals.
     for loop in loops:
         if loop.owner != me:
             loop.abandon()
@@ -24,5 +25,5 @@ def _renew_loops() -> None:
 
 
 def install() -> None:
-    """Have all this done in the child of each fork; once."""
+    """Register the hook that renews the loops in the child of each fork. Called once."""
     _atfork.register(_atfork.LOOPS, _renew_loops)

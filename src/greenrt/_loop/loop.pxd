@@ -11,12 +11,12 @@ cdef class Loop(LoopBase):
     cdef double _stop_at
     cdef bint _running
     cdef object _closings
-    cdef list _right_to_close
-    cdef bint _gone
+    cdef list _close_token
+    cdef bint _released
     cdef object _stops
 
     cdef double _when_to_stop(self) except? -1.0
     cdef _run_all_ready(self)
     @cython.locals(done=cython.int, ready=Ring, give_up=cython.double)
-    cpdef int run_ready(self, int most=*) except -1
+    cpdef int run_batch(self, int most=*) except -1
     cdef _finish_closings(self)

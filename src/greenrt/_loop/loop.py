@@ -1,20 +1,22 @@
-"""The event loop: makes watchers and callbacks, runs by itself or under a hub, ends."""
+"""The event loop: it makes watchers and callbacks, runs by itself or under a hub, and closes."""
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf, isnan
 
+from greenrt import _providers
+from greenrt._events import READ, WRITE
 from greenrt._loop import fork
 from greenrt._loop.backends import backend_class
-from greenrt._loop.callback import READ, WRITE, Callback, Entry, as_callable
+from greenrt._loop.callback import Callback, Entry, as_callable
 from greenrt._loop.clock import Clock
-from greenrt._loop.completion import Closing, Ticket
+from greenrt._loop.completion import Closing, Completion
 from greenrt._loop.finalizer import Finalizer, finalize
 from greenrt._loop.registry import mark_thread, register
 from greenrt._loop.turn import LoopBase
 from greenrt._loop.watchers.async_ import Async
-from greenrt._loop.watchers.base import MAX_PRIORITY, MIN_PRIORITY, Watcher, ranked
+from greenrt._loop.watchers.base import MAX_PRIORITY, MIN_PRIORITY, Watcher, with_priority
 from greenrt._loop.watchers.fork import Fork
 from greenrt._loop.watchers.hook import Hook
 from greenrt._loop.watchers.io import Io
@@ -23,128 +25,118 @@ from greenrt._native.thread import coarse, ident
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
-__all__ = ["READ", "WRITE", "Loop", "set_proxy_factory", "set_tracer_factory"]
+__all__ = ["READ", "WRITE", "Loop"]
 
-# A batch of callbacks ends after so many seconds, or so many callbacks, so that fds and timers get their turn.
+# A batch of callbacks ends after so many seconds or so many callbacks, so that fds and timers do not wait too long.
 BATCH_SECONDS = 0.008
 BATCH_CALLBACKS = 1000
 
-# How deep finalizers may queue finalizers while a loop closes.
+# How many times finalizers may queue further finalizers while a loop closes.
 CLOSING_ROUNDS = 100
-
-_factories: dict[str, Callable[[Any], Any]] = {}
-
-
-def set_proxy_factory(factory: Callable[[Any], Any]) -> None:
-    """Register what makes ``loop.proxy()``, which belongs to a higher layer: its `call` parks."""
-    _factories["proxy"] = factory
-
-
-def set_tracer_factory(factory: Callable[[Any], Any]) -> None:
-    """Register what `Loop.debug` looks at greenlets with; they belong to a higher layer. Returns None or a Tracer."""
-    _factories["tracer"] = factory
 
 
 class Loop(LoopBase):
-    """An event loop of one native thread.
+    """The event loop of one native thread, its owner thread.
 
-    `backend` is a name out of `greenrt._loop.backends.available` (default: the best one, or ``GREENRT_BACKEND``)
-    or a Backend; `clock` is for tests. The `default` loop is the main thread's: it runs Python signal handlers.
+    backend: a name from `greenrt._loop.backends.available`, or a Backend; the default is ``GREENRT_BACKEND``, else
+    the best one. clock: another clock, for tests. default: whether this is the loop of the main thread, which runs
+    Python's signal handlers.
 
-    Owner thread only, except `run_callback_threadsafe`, `post`, `close`, `break_`, `stop`, the ends of watchers and
-    `on_owner_thread`. Other threads get WrongThread. They may make watchers, but not start them.
+    Other threads may make watchers, but not start them. They may also call `run_callback_threadsafe`, `post`,
+    `close`, `break_`, `stop`, `proxy`, `finalize_all` and `on_owner_thread`, and stop, close and finalize watchers.
+    Other methods raise WrongThread there.
     """
 
     def __init__(self, backend: Any = None, clock: Clock | None = None, default: bool = False) -> None:
         self.default = default
-        # Sticky: a break or a stop that comes before `run` ends that run.
+        # A break or stop before `run` ends the next run.
         self._breaking = False
         self._stop_at = inf
-        # What `stop` asked for, from any thread.
+        # The times (seconds) at which calls of `stop`, from any thread, want the run to end.
         self._stops: deque[float] = deque()
         self._running = False
-        # The waiters for the close, and an item for the one thread that may do it.
+        # The completions of all calls of `close`, and the token of the one thread that may close the loop.
         self._closings: deque[Closing] = deque()
-        self._right_to_close = [None]
-        self._gone = False
+        self._close_token = [None]
+        self._released = False
         if backend is None or isinstance(backend, str):
             backend = backend_class(backend)()
         super().__init__(backend, clock if clock is not None else Clock(), default)
         register(self)
 
-    # -- Watchers. `priority` is that of `Watcher.priority`; async watchers have none, posts come in order.
+    # -- Watchers. `priority` is described at `Watcher.priority`. Async watchers have none: posts run in order.
 
-    # As gevent calls them.
+    # gevent's names.
     MAXPRI = MAX_PRIORITY
     MINPRI = MIN_PRIORITY
 
     def io(self, fd: int, events: int, ref: bool = True, priority: int | None = None) -> Io:
-        """Return a watcher for READ (1) and WRITE (2) readiness of `fd`."""
-        return ranked(Io(self, fd, events, ref), priority)
+        """Return a watcher for readiness of `fd`; events: READ (1), WRITE (2) or both (3)."""
+        return with_priority(Io(self, fd, events, ref), priority)
 
     def timer(
         self, after: float, repeat: float = 0.0, ref: bool = True, priority: int | None = None
     ) -> Timer:
-        """Return a watcher that calls back after `after` seconds, then every `repeat` seconds unless 0."""
-        return ranked(Timer(self, after, repeat, ref), priority)
+        """Return a watcher that calls back after `after` seconds, then every `repeat` seconds unless that is 0."""
+        return with_priority(Timer(self, after, repeat, ref), priority)
 
     def prepare(self, ref: bool = True, priority: int | None = None) -> Hook:
         """Return a watcher that calls back in each turn before the poll."""
-        return ranked(Hook(self, self.prepares, ref), priority)
+        return with_priority(Hook(self, self.prepares, ref), priority)
 
     def check(self, ref: bool = True, priority: int | None = None) -> Hook:
         """Return a watcher that calls back in each turn after the poll."""
-        return ranked(Hook(self, self.checks, ref), priority)
+        return with_priority(Hook(self, self.checks, ref), priority)
 
     def idle(self, ref: bool = True, priority: int | None = None) -> Hook:
-        """Return a watcher that calls back whenever nothing else is ready; the loop never sleeps meanwhile."""
-        return ranked(Hook(self, self.idles, ref), priority)
+        """Return a watcher that calls back each time nothing else is ready. It keeps the loop from sleeping."""
+        return with_priority(Hook(self, self.idles, ref), priority)
 
     def async_(self, ref: bool = True) -> Async:
         """Return a watcher whose `send` any thread may call."""
         return Async(self, ref)
 
     def signal(self, number: int, ref: bool = True, priority: int | None = None) -> Any:
-        """Return a watcher of a signal's arrivals; see `greenrt._loop.watchers.signal.Signal`."""
-        # Here, since few programs need it.
+        """Return a watcher for the arrivals of signal `number`; see `greenrt._loop.watchers.signal.Signal`."""
+        # Imported late, since few programs need it.
         from greenrt._loop.watchers.signal import Signal
 
-        return ranked(Signal(self, number, ref), priority)
+        return with_priority(Signal(self, number, ref), priority)
 
     def child(self, pid: int, trace: bool = False, ref: bool = True, priority: int | None = None) -> Any:
-        """Return a watcher of the end of child process `pid`; see `greenrt._loop.watchers.child.Child`."""
-        # Here, since few programs need it.
+        """Return a watcher for the end of child process `pid`; see `greenrt._loop.watchers.child.Child`."""
+        # Imported late, since few programs need it.
         from greenrt._loop.watchers.child import Child
 
-        return ranked(Child(self, pid, trace, ref), priority)
+        return with_priority(Child(self, pid, trace, ref), priority)
 
     def stat(self, path: Any, interval: float = 0.0, ref: bool = True, priority: int | None = None) -> Any:
-        """Return a watcher of changes of `path`, looked at every `interval` seconds; see `_loop/watchers/stat.py`."""
-        # Here, since few programs need it.
+        """Return a watcher for changes of `path`, checked every `interval` seconds; see `_loop/watchers/stat.py`."""
+        # Imported late, since few programs need it.
         from greenrt._loop.watchers.stat import Stat
 
-        return ranked(Stat(self, path, interval, ref), priority)
+        return with_priority(Stat(self, path, interval, ref), priority)
 
     def embed(
         self, fd: int | None = None, interval: float = 1 / 60, ref: bool = True, priority: int | None = None
     ) -> Any:
         """Return a watcher that runs another event loop inside this one; see `greenrt._loop.watchers.embed.Embed`."""
-        # Here, since few programs need it.
+        # Imported late, since few programs need it.
         from greenrt._loop.watchers.embed import Embed
 
-        return ranked(Embed(self, fd, interval, ref), priority)
+        return with_priority(Embed(self, fd, interval, ref), priority)
 
     def fork(self, ref: bool = False, priority: int | None = None) -> Fork:
         """Return a watcher that calls back in the child of a fork, before `os.fork` returns there; see `Fork`."""
-        return ranked(Fork(self, ref), priority)
+        return with_priority(Fork(self, ref), priority)
 
     def finalize_all(
         self, watchers: Iterable[Watcher], fn: Callable[[list[Watcher]], object] | None = None
     ) -> bool:
-        """Finalize watchers of this loop together: ``fn(watchers)`` is called once, when all of them are quiet.
+        """Finalize watchers of this loop together: call ``fn(watchers)`` once, when all of them are quiet.
 
-        See `Watcher.finalize`. Any thread. ValueError for a watcher of another loop. If one of them was finalized
-        before: Finalized, and the others stay as they are.
+        See `Watcher.finalize`. May be called from any thread. Raises ValueError for a watcher of another loop. If one
+        of them is finalized already, raises Finalized and changes none of them.
         """
         ours = list(dict.fromkeys(watchers))
         for watcher in ours:
@@ -157,7 +149,7 @@ class Loop(LoopBase):
     # -- Callbacks
 
     def run_callback(self, callback: Callable[..., object], *args: Any) -> Callback:
-        """Queue ``callback(*args)``: first in, first out. Return the handle, which can be stopped."""
+        """Queue ``callback(*args)``, first in, first out. Return a handle with which the call can be stopped."""
         self.check_owner("loop.run_callback")
         if self.closed:
             self.post(Callback(callback, args))  # raises LoopClosed
@@ -166,26 +158,27 @@ class Loop(LoopBase):
         return entry
 
     def run_callback_threadsafe(self, callback: Callable[..., object], *args: Any) -> Callback:
-        """Queue ``callback(*args)`` from any thread or signal handler, and wake the loop.
+        """Queue ``callback(*args)`` and wake up the loop. May be called from any thread and signal handler.
 
-        First in, first out for each thread. A call that does not raise LoopClosed will be run.
+        The calls of each thread run first in, first out. If this does not raise LoopClosed, the call will run.
         """
         entry = Callback(as_callable(callback), args)
         self.post(entry)
         return entry
 
     def proxy(self) -> Any:
-        """Return a LoopProxy: the handle to give to other threads. Any thread."""
-        return _factories["proxy"](self)
+        """Return a LoopProxy, a handle of the loop for other threads. May be called from any thread."""
+        assert _providers.make_proxy is not None
+        return _providers.make_proxy(self)
 
     # -- Running
 
     def run(self, nowait: bool = False, once: bool = False) -> str:
-        """Run until nothing is left to do, in a thread whose hub does not run this loop.
+        """Run until nothing is left to do. Only for a loop that no hub runs.
 
-        `nowait`: one turn without sleeping; `once`: one turn. Returns why it ended: "idle" (nothing left),
-        "broke" (`break_`), "stopped" (`stop`), "once", "closed" (by a callback). RuntimeError if the loop runs
-        already; LoopClosed if it is closed.
+        nowait: run one turn without sleeping. once: run one turn. Returns the reason for the end: "idle" (nothing is
+        left), "broke" (`break_`), "stopped" (`stop`), "once", "closed" (by a callback). Raises RuntimeError if the
+        loop is running already, and LoopClosed if it is closed.
         """
         self._check_open("loop.run")
         if self._running:
@@ -200,7 +193,7 @@ class Loop(LoopBase):
                 if stop_at == inf and not self.alive():
                     return "idle"
                 self.gather(0.0 if nowait else max(0.0, stop_at - self.clock.now()))
-                self.run_ready()
+                self.run_batch()
                 stop_at = self._when_to_stop()
                 if stop_at != inf and self.clock.now() >= stop_at:
                     self._run_all_ready()
@@ -222,20 +215,20 @@ class Loop(LoopBase):
         return self._stop_at
 
     def _run_all_ready(self) -> None:
-        """Run what is in the run queue now, to its end."""
+        """Run all entries that are in the run queue now."""
         left = len(self.ready)
         while left > 0 and len(self.ready) and not self._breaking:
-            left -= self.run_ready(left)
+            left -= self.run_batch(left)
 
-    def run_ready(self, most: int = BATCH_CALLBACKS) -> int:
-        """Run what is in the run queue now, bounded in number and time; return how many were run."""
+    def run_batch(self, most: int = BATCH_CALLBACKS) -> int:
+        """Run entries that are in the run queue now, at most `most` and for a bounded time; return how many."""
         ready = self.ready
         inspector = self.inspector
         give_up = coarse() + BATCH_SECONDS
         done = 0
         for _ in range(min(len(ready), most)):
             if not len(ready):
-                # Closed by the callback before.
+                # The previous callback has closed the loop.
                 break
             entry = ready.popleft()
             done += 1
@@ -251,25 +244,26 @@ class Loop(LoopBase):
         return done
 
     def break_(self) -> None:
-        """End the present or the next `run` after the current callback. Any thread and signal handlers."""
+        """End the current or the next `run` after the current callback. Any thread and signal handler may call it."""
         self._breaking = True
-        # Also a poll that is underway: only a signal handler can be here then, or another thread.
+        # The loop may be in a poll, if the caller is a signal handler or another thread.
         self.wake()
 
     def stop(self, after: float = 0.0) -> None:
-        """End the present or the next `run` in `after` seconds, after the callbacks that are ready then.
+        """End the current or the next `run` in `after` seconds, after the callbacks that are ready then.
 
-        Any thread and signal handlers; of several times the first one counts. ValueError for NaN.
+        Of several calls the earliest time counts. May be called from any thread and signal handler. Raises ValueError
+        for NaN.
         """
         if isnan(after):
             raise ValueError("stop(after) takes a number of seconds, not nan")
-        # A step of its own in the run queue could come after a `run` that has nothing else to do.
+        # Not an entry of the run queue: a `run` that has nothing else to do would end before it.
         self._stops.append(self.clock.now() + max(after, 0.0))
         self.wake()
 
     @property
     def running(self) -> bool:
-        """Whether `run` is underway."""
+        """Whether `run` is running the loop."""
         return self._running
 
     def _check_open(self, what: str) -> None:
@@ -292,12 +286,12 @@ class Loop(LoopBase):
 
     @property
     def debug(self) -> bool:
-        """Whether the loop looks for mistakes, and reports them to the log ``greenrt``; can be set at any time.
+        """Whether the loop checks for mistakes and logs them to ``greenrt``. It can be set at any time.
 
-        That is: callbacks in the hub that take longer than 50 ms, greenlets that run for so long without a switch
-        (reported at the switch, with the place), fds that are closed under a waiting greenlet, idle watchers that
-        keep the loop busy for long. Each turn then looks at all fds that are waited for, each switch at the clock.
-        Calls from a wrong thread raise WrongThread always.
+        The checks find callbacks in the hub that take longer than 50 ms; greenlets that run longer than that without
+        a switch (logged at the switch, with the place); fds that are closed while a greenlet waits for them; and idle
+        watchers that keep the loop awake for long. Each turn then checks all fds with waiters, and each switch reads
+        the clock. Calls from a wrong thread raise WrongThread with and without `debug`.
         """
         return self.inspector is not None
 
@@ -307,10 +301,10 @@ class Loop(LoopBase):
         if bool(value) == self.debug:
             return
         if value:
-            # Here, since few programs need it.
+            # Imported late, since few programs need it.
             from greenrt._loop.debug import Inspector
 
-            make_tracer = _factories.get("tracer")
+            make_tracer = _providers.make_tracer
             self.inspector = Inspector(self, make_tracer(self) if make_tracer is not None else None)
         else:
             self.inspector.close()
@@ -322,25 +316,25 @@ class Loop(LoopBase):
         self.refs += 1
 
     def unref(self) -> None:
-        """Undo one `ref`; ValueError if there is none."""
+        """Undo one `ref`. Raises ValueError if there is none."""
         self.check_owner("loop.unref")
         if self.refs <= 0:
-            raise ValueError(f"{self!r} has no references to give up")
+            raise ValueError(f"{self!r} has no references; call ref() before unref()")
         self.refs -= 1
 
     @property
     def activecnt(self) -> int:
-        """How many active watchers and waits keep the loop alive."""
+        """The number of active watchers and waits that keep the loop alive."""
         return self.refs
 
     @property
     def pendingcnt(self) -> int:
-        """How many entries are in the run queue."""
+        """The number of entries in the run queue."""
         return len(self.ready)
 
     @property
     def wakeups(self) -> int:
-        """How many times other threads have woken the loop: at most once a turn, however much they post."""
+        """How often other threads have woken up the loop: at most once per turn, for any number of posts."""
         return self.wakeup.sent
 
     @property
@@ -349,14 +343,14 @@ class Loop(LoopBase):
         return self.backend.name
 
     def fileno(self) -> int:
-        """Return the fd of the backend's kernel object, or -1."""
+        """Return the fd of the kernel object of the backend, or -1 if it has none."""
         return self.backend.fileno()
 
     def reinit(self) -> None:
-        """Give the loop kernel objects of its own, in the child of a fork; done by itself for the forking thread.
+        """Replace the kernel objects of the loop, in the child of a fork. greenrt does so for the forking thread.
 
-        The inherited ones are closed, and never forget an fd: the parent shares them. Other threads' loops are
-        closed in the child, and raise LoopClosed.
+        The inherited objects are closed, and no fd is removed from them, since the parent shares them. In the child
+        the loops of other threads are closed, and raise LoopClosed.
         """
         self._check_open("loop.reinit")
         self.owner_mark = mark_thread()
@@ -366,7 +360,7 @@ class Loop(LoopBase):
             holder.forked()
 
     def _renew(self) -> None:
-        """Take new objects of the kernel's. Waiters for an fd go on waiting, or learn that it is closed."""
+        """Make new kernel objects. Waiters for an fd continue to wait, or are fired with CLOSED if it is closed."""
         own = self._own_fds()
         waiting = [entry for entry in self.fds.all_entries() if entry.fd not in own]
         self._detach(False)
@@ -374,8 +368,8 @@ class Loop(LoopBase):
         self._attach(self.backend.fresh())
         for entry in waiting:
             self.fds.adopt(entry)
-        # What was posted to the old ones is there; and a poll that goes on after a signal handler that forked shall
-        # end, whatever it thinks it waits for.
+        # There may be posts that have woken up the old objects. And if a signal handler has forked, the poll that
+        # continues after it must end, since its fds belong to the old objects.
         self.wakeup.send()
 
     def _own_fds(self) -> set[int]:
@@ -385,7 +379,7 @@ class Loop(LoopBase):
         return own
 
     def _recover(self) -> bool:
-        # A daemon closes all fds that it knows nothing of.
+        # A daemon closes all fds that it does not know.
         for fd in (self.backend.fileno(), *self._own_fds()):
             try:
                 if fd >= 0:
@@ -396,41 +390,41 @@ class Loop(LoopBase):
             return False
         from greenrt import _log
 
-        _log.warn("the fds of %r were closed by the program; it goes on with new ones", self)
+        _log.warn("the fds of %r were closed by the program; the loop continues with new ones", self)
         self._renew()
         return True
 
     def abandon(self) -> None:
-        """Close the loop of another thread, in the child of a fork, which does not have it. Runs and drops nothing.
+        """Close the loop of a thread that does not exist in this child of a fork. Runs and drops nothing.
 
-        What was posted is the parent's: its destructors must not run here.
+        Posted entries belong to the parent: their destructors must not run here.
         """
-        if self._gone:
+        if self._released:
             return
         self.owner = ident()
-        self._right_to_close.clear()
+        self._close_token.clear()
         self.closed = self.ended = True
-        # First: from here on nothing can change the epoll instance, which the parent shares.
+        # The backend is closed first: the steps below must not change the epoll instance, which the parent shares.
         self.backend.close()
         for holder in list(self.holders):
-            holder.quiesce()
+            holder._quiesce()
         self._detach(False)
-        self._gone = True
-        # Waiters for it in the child wait for what will not happen.
+        self._released = True
+        # Wake up the waiters in the child: nothing will carry out their requests.
         for entry in list(self.foreign):
-            if isinstance(entry, Ticket):
+            if isinstance(entry, Completion):
                 entry.finish()
         self._finish_closings()
 
     def become_default(self) -> None:
-        """Take over what the main thread's loop does, Python's signal handlers, in the child of a fork."""
+        """Run Python's signal handlers in this loop, as the main thread's loop does; in the child of a fork."""
         self._check_open("loop.become_default")
         if not self.default:
             self.default = True
             self.watch_signals()
 
     def _cancel_finalizers(self) -> None:
-        """In the child of a fork: those that are due are the parent's to run."""
+        """Cancel the queued finalizers, in the child of a fork: the parent runs them."""
         for queue in (self.ready, self.foreign):
             for _ in range(len(queue)):
                 entry = queue.popleft()
@@ -440,12 +434,14 @@ class Loop(LoopBase):
                     queue.append(entry)
 
     def close(self, finalizers: bool = True) -> Closing:
-        """Run what was posted and the finalizers, drop the rest, give back all fds. No watcher fires any more.
+        """Run the posts and finalizers, drop all other entries, and close all fds. No watcher fires any more.
 
-        Any thread; idempotent. On the loop's own thread, outside of its callbacks, this is done on return; else the
-        owner does it after its present callback, and ``wait(timeout)`` of what is returned waits for that. If the
-        owner's thread is gone, it is done by the caller. Without `finalizers`, those that are due are not called.
-        Finalizers may finalize others, 100 deep; what is left then is dropped, and an error is logged.
+        finalizers: whether to call the finalizers that are queued. Finalizers may queue further finalizers, 100 deep;
+        the rest is dropped, and an error is logged.
+
+        In the owner thread, outside of the loop's callbacks, the loop is closed when this returns. Otherwise the
+        owner closes it after its current callback; call ``wait(timeout)`` on the returned completion to wait for
+        that. If the owner thread has ended, the caller closes the loop. Idempotent; may be called from any thread.
         """
         closing = Closing(self, finalizers)
         self._closings.append(closing)
@@ -457,16 +453,19 @@ class Loop(LoopBase):
             closing.run()
         else:
             self.post_final(closing)
-        if self._gone:
-            # Before this call, or so shortly after it that the end did not see the ticket.
+        if self._released:
+            # The loop ended before this call, or during it without seeing this completion.
             self._finish_closings()
         return closing
 
     def end(self, finalizers: bool = True) -> None:
-        """Close at once; for `Closing` and for the end of the loop's thread. Owner thread, outside of callbacks."""
+        """Close the loop at once; for `Closing` and for the end of the owner thread.
+
+        Owner thread only, and outside of the loop's callbacks.
+        """
         try:
-            # One thread closes, however many would.
-            self._right_to_close.pop()
+            # Only one thread gets the token.
+            self._close_token.pop()
         except IndexError:
             return
         self.owner = ident()
@@ -480,16 +479,16 @@ class Loop(LoopBase):
             del node
         self.ready.clear()
         self._detach(True)
-        self._gone = True
+        self._released = True
         self._finish_closings()
         if failure is not None:
             raise failure
 
     def has_calls(self) -> bool:
-        """Tell whether calls that were posted, or finalizers, are still to be made. Owner thread."""
+        """Return whether posted calls or finalizers have yet to run. Owner thread only."""
         entries = list(self.foreign)
         ready = self.ready
-        # It can't be looked into, and goes around once.
+        # A ring can't be iterated, so it is rotated once.
         for _ in range(len(ready)):
             entry = ready.popleft()
             ready.append(entry)
@@ -505,39 +504,39 @@ class Loop(LoopBase):
             closing.finish()
 
     def _drain(self, finalizers: bool) -> BaseException | None:
-        """Run all that is queued, and what that queues; return the first error that was not handled."""
+        """Run all queued entries and the entries that these queue; return the first error that was not handled."""
         ready = self.ready
         failure = None
         for _ in range(CLOSING_ROUNDS):
             self.collect_posts()
             if not len(ready):
                 break
-            failure = self._run_last(finalizers) or failure
+            failure = self._run_remaining(finalizers) or failure
         self.collect_posts()
         left = len(ready)
         self.ended = True
-        # A thread that was about to hand something over may not have seen the end; none can after this.
+        # A thread in `post_final` may not have seen the end yet. After this, no thread can add an entry.
         self.collect_posts()
-        failure = self._run_last(finalizers and not left) or failure
+        failure = self._run_remaining(finalizers and not left) or failure
         if left:
-            # Here, since few programs need it.
+            # Imported late, since few programs need it.
             from greenrt import _log
 
             _log.error(
-                "%r: finalizers queue finalizers without end; dropped %d after %d rounds",
+                "%r is closed, but its finalizers keep queueing finalizers; dropped %d after %d rounds",
                 self,
                 left,
                 CLOSING_ROUNDS,
             )
         return failure
 
-    def _run_last(self, finalizers: bool) -> BaseException | None:
+    def _run_remaining(self, finalizers: bool) -> BaseException | None:
         ready = self.ready
         failure = None
         for _ in range(len(ready)):
             entry = ready.popleft()
-            # A hub also queues greenlets, and only it can run them. Of the watchers only what was sent is run: one of
-            # an fd that stays ready would be called again and again.
+            # A hub also queues greenlets, which only the hub can run. Of the watchers only async ones run: the
+            # watcher of an fd that stays ready would run again and again.
             if not isinstance(entry, Entry) or (isinstance(entry, Watcher) and not isinstance(entry, Async)):
                 continue
             try:

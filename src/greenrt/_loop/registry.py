@@ -1,4 +1,4 @@
-"""Threads, as a loop sees them: whether its own still lives, and how an error names them."""
+"""The registry of all loops, and their owner threads: whether a thread is alive, and its name in messages."""
 
 import sys
 from weakref import ref
@@ -8,30 +8,31 @@ from greenrt._typing import Any
 
 __all__ = [
     "all_loops",
-    "close_if_left",
+    "close_if_orphaned",
     "default_loop",
     "describe_thread",
+    "loops_running_here",
     "mark_thread",
     "register",
-    "running_here",
 ]
 
 
-# All loops there are, by id: a loop that is dropped unclosed must not stay.
+# All loops by id. The references are weak: the registry must not keep a loop that was dropped without a close.
 _loops: "dict[int, ref[Any]]" = {}
 
-# Ends with its thread. (An identity says nothing: the next thread may get the same one.)
+# Its attributes are dropped when the thread ends. (The ident of a thread does not show that: a new thread may get
+# it.)
 _local = _original.thread_local()
 
 
 class _Mark:
-    """Lives as long as its thread."""
+    """An object that lives as long as its thread."""
 
     __slots__ = ("__weakref__",)
 
 
 def mark_thread() -> ref[_Mark]:
-    """Return a weak reference that is dead once the calling thread is."""
+    """Return a weak reference that is dead once the calling thread has ended."""
     mark = getattr(_local, "mark", None)
     if mark is None:
         mark = _local.mark = _Mark()
@@ -39,14 +40,14 @@ def mark_thread() -> ref[_Mark]:
 
 
 def describe_thread(ident: int) -> str:
-    """Return the identity of a thread with its name, if `threading` knows it."""
+    """Return the ident of a thread in hex, with its name if `threading` knows the thread."""
     threading = sys.modules.get("threading")
     thread = getattr(threading, "_active", {}).get(ident)
     return f"{ident:#x}" if thread is None else f"{ident:#x} ({thread.name!r})"
 
 
 def register(loop: Any) -> None:
-    """Note a new loop."""
+    """Add a new loop to the registry."""
     key = id(loop)
     _loops[key] = ref(loop, lambda _: _loops.pop(key, None))
 
@@ -62,13 +63,13 @@ def default_loop() -> Any:
     return next((loop for loop in all_loops() if loop.default and not loop.closed), None)
 
 
-def close_if_left(loop: Any) -> None:
-    """Close a loop whose thread ended and left it open: what is asked of it would never be done. Any thread."""
+def close_if_orphaned(loop: Any) -> None:
+    """Close a loop whose thread has ended without closing it: a request to it would never be done. Any thread."""
     if not loop.closed and loop.owner_mark() is None:
         loop.close()
 
 
-def running_here() -> list[Any]:
-    """Return the loops that `Loop.run` runs in the calling thread: several if a callback runs another one."""
+def loops_running_here() -> list[Any]:
+    """Return the loops that `Loop.run` is running in the calling thread: several if a callback runs another loop."""
     me = _original.get_ident()
     return [loop for loop in all_loops() if loop.running and loop.owner == me]

@@ -13,6 +13,7 @@ from greenrt._native.ring cimport Ring
 cdef Py_ssize_t POSTS_AT_MOST, POSTS_AT_LEAST, TIMERS_AT_MOST, TIMERS_AT_LEAST
 cdef double NAP, PROMPT
 cdef int FULL_BATCH, FULL_BATCHES
+cdef int CLOSED, READ, TIMER
 
 
 cdef class Drain(Entry):
@@ -31,7 +32,7 @@ cdef class LoopBase:
     cdef public int refs
     cdef public bint closed
     cdef public bint ended
-    cdef public object awaits
+    cdef public object waits_for
     cdef public object owner_mark
     cdef public int calling
     cdef public unsigned long owner
@@ -40,7 +41,7 @@ cdef class LoopBase:
     cdef public list prepares
     cdef public list checks
     cdef public list idles
-    cdef public list ranked
+    cdef public list prioritized
     cdef public list holders
     cdef readonly object inspector
     cdef object foreign
@@ -59,7 +60,7 @@ cdef class LoopBase:
     cpdef post(self, Entry entry)
     cpdef bint post_final(self, Entry entry) except -1
     cpdef wake(self)
-    cdef bint _take_back(self, Entry entry) except -1
+    cdef bint _withdraw_post(self, Entry entry) except -1
     cpdef watch_signals(self)
     cpdef gather(self, double limit)
     cdef int _poll(self, double limit) except -1
@@ -73,4 +74,4 @@ cdef class LoopBase:
     cdef _run_hooks(self, list hooks)
     cdef double _timeout(self, double limit, double now)
     cdef _expire_timers(self)
-    cdef _place_ranked(self)
+    cdef _queue_prioritized(self)

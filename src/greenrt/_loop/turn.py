@@ -1,14 +1,14 @@
-"""One turn of the loop. This is the only file that knows its order.
+"""One turn of the loop. Only this module defines the order of its steps:
 
     signals -> posts -> prepare -> poll -> fds -> check -> timers -> idle
 
-A turn only fills the run queue (`ready`); the caller of `gather` then runs it. No code of the user runs under
-the poll. What runs inside a turn are Python's signal handlers and the callbacks of prepare and check watchers:
-they exist to run at just that point.
+A turn only fills the run queue (`ready`); the caller of `gather` then runs it. No user code runs inside the poll.
+Python's signal handlers and the callbacks of prepare and check watchers run inside a turn: they exist to run at that
+point.
 
-Fds come before timers, as in asyncio and unlike libuv: if the thread was busy for so long that an operation's data
-and its timeout come in one turn, the data counts. Posts come before both, so that a thread that hands over work does
-not wait for what else is ready; a turn takes in a bounded number.
+Fds are processed before timers, as in asyncio and unlike libuv: if the thread was busy for so long that the data and
+the timeout of an operation arrive in one turn, the operation succeeds. Posts are processed before both, so that work
+from another thread does not wait for other ready events. Each turn processes a bounded number of posts and timers.
 """
 
 import sys
@@ -17,10 +17,11 @@ from collections.abc import Callable
 from errno import EBADF
 from math import inf
 
+from greenrt._events import CLOSED, READ, TIMER
 from greenrt._loop.backends.base import Backend
-from greenrt._loop.callback import READ, Entry
+from greenrt._loop.callback import Entry
 from greenrt._loop.clock import Clock
-from greenrt._loop.fd_table import CLOSED, FdTable
+from greenrt._loop.fd_table import FdTable
 from greenrt._loop.registry import describe_thread, mark_thread
 from greenrt._loop.wakeup import SignalWakeup, Wakeup
 from greenrt._native.heap import TimerHeap
@@ -31,25 +32,25 @@ from greenrt.errors import LoopClosed, WrongThread
 
 __all__ = ["LoopBase"]
 
-# How many posts a turn takes in: so many that the run queue holds a batch, and always a few.
+# How many posts a turn processes: it fills the run queue up to the first number, and processes at least the second.
 POSTS_AT_MOST = 1000
 POSTS_AT_LEAST = 100
-# The same for timers. Many may come due at once, such as those of connections that were opened together: what comes
-# in meanwhile must not wait behind all of them.
+# The same for timers. Many may expire at once, such as those of connections that were opened together. Events that
+# arrive meanwhile must not wait for all of them.
 TIMERS_AT_MOST = 100
 TIMERS_AT_LEAST = 10
-# How long (seconds) a signal may go unnoticed: one that another thread takes, or that comes just before the poll. A
-# longer sleep arms the wakeup fd, which takes three system calls.
+# How long (seconds) a signal may go unnoticed: one that another thread receives, or that arrives just before the
+# poll. A longer sleep arms the wakeup fd, which costs three system calls.
 NAP = 0.01
-# A poll that ends in time does so within this (seconds): backends round up to milliseconds.
+# A poll is on time if it ends within so many seconds after its timeout: backends round up to milliseconds.
 PROMPT = 0.005
-# How many events a backend reports at once, and how many times in a row timers wait for the rest of them.
+# How many events a backend reports at once, and for how many full batches in a row timers wait.
 FULL_BATCH = 1024
 FULL_BATCHES = 64
 
 
 class Drain(Entry):
-    """Waits for the wakeup fd for ever: a wakeup only has to end the poll."""
+    """The permanent waiter for a wakeup fd. A wake-up only has to end the poll."""
 
     __slots__ = ("fd", "fds", "needed", "source")
 
@@ -57,7 +58,7 @@ class Drain(Entry):
         self.fds = fds
         self.source = source
         self.fd = source.fd
-        # Under a sticky registration each write to an eventfd is an event of its own, and need not be read.
+        # With an edge-triggered registration each write to an eventfd is an event of its own, and need not be read.
         self.needed = needed
         fds.park(self.fd, READ, self)
 
@@ -71,7 +72,7 @@ class Drain(Entry):
 
 
 class LoopBase:
-    """State and turn of an event loop. Owner thread only, except `post`."""
+    """The state of an event loop, and its turn. Owner thread only, except `post`, `post_final` and `wake`."""
 
     def __init__(self, backend: Backend, clock: Clock, watch_signals: bool) -> None:
         self.clock = clock
@@ -79,33 +80,33 @@ class LoopBase:
         self.timers = TimerHeap()
         # How many active watchers and waits keep the loop alive.
         self.refs = 0
-        # Takes no more posts; `ended`: not even finalizers, nothing of it will ever run.
+        # `closed`: the loop accepts no more posts. `ended`: it accepts no finalizers either, and runs nothing more.
         self.closed = False
         self.ended = False
         self.owner = ident()
         self.owner_mark = mark_thread()
-        # How many callbacks of watchers are running: several if they switch greenlets by hand.
+        # How many callbacks of watchers are running: several if callbacks switch greenlets by hand.
         self.calling = 0
         self.iteration = 0
-        # Called with (context, type, value, traceback) for errors of callbacks.
+        # Called with (context, type, value, traceback) for each error of a callback.
         self.error_handler: Callable[..., object] | None = None
         self.prepares: list[Any] = []
         self.checks: list[Any] = []
         self.idles: list[Any] = []
-        # The active watchers that hold something besides the loop: they learn of its end, and of a fork.
+        # The active watchers that hold resources outside the loop. `end` stops them, and a fork calls `forked`.
         self.holders: list[Any] = []
-        # Looks for mistakes, while `Loop.debug` is true.
+        # Checks the loop for mistakes while `Loop.debug` is true.
         self.inspector: Any = None
         # Watchers with a priority that fired in this turn.
-        self.ranked: list[Any] = []
-        # What other threads handed over, and whether they have woken the loop since it last looked.
+        self.prioritized: list[Any] = []
+        # The posts of other threads, and whether these have woken up the loop since it last collected posts.
         self.foreign: deque[Entry] = deque()
         self.armed = False
-        # The loop that a callback of this one blocks for.
-        self.awaits: Any = None
+        # The loop for which a callback of this loop waits.
+        self.waits_for: Any = None
         self.watches_signals = watch_signals
         self._now = clock.now()
-        # Since when the fds have had their say: a timer that was due by then may expire.
+        # The readiness of fds up to this time was processed, so timers that were due by then may expire.
         self._polled_at = self._now
         self._full_batches = 0
         self._attach(backend)
@@ -113,20 +114,20 @@ class LoopBase:
     def _attach(self, backend: Backend) -> None:
         self.backend = backend
         self.fds = FdTable(backend)
-        # Made now, not when needed: a post must never fail for want of an fd.
+        # Made now and not on demand: a post must never fail because no fd is free.
         self.wakeup = Wakeup()
         self.signal_wakeup: SignalWakeup | None = None
         try:
-            Drain(self.fds, self.wakeup, not backend.sticky)
+            Drain(self.fds, self.wakeup, not backend.has_edges)
             if self.watches_signals:
                 self.watch_signals()
         except BaseException:
-            # No caller gets this loop, to close it.
+            # No caller gets this loop, so no caller can close it.
             self._detach(False)
             raise
 
     def _detach(self, await_senders: bool) -> None:
-        """Give back the kernel's objects."""
+        """Close the kernel objects."""
         self.backend.close()
         self.wakeup.close(await_senders)
         if self.signal_wakeup is not None:
@@ -134,17 +135,17 @@ class LoopBase:
             self.signal_wakeup = None
 
     def watch_signals(self) -> None:
-        """Run Python's signal handlers in each turn; main thread only."""
+        """Run Python's signal handlers in each turn. Main thread only."""
         self.watches_signals = True
         self.signal_wakeup = SignalWakeup()
         Drain(self.fds, self.signal_wakeup, True)
 
     def on_owner_thread(self) -> bool:
-        """Tell whether the calling thread owns the loop; any thread."""
+        """Return whether the calling thread owns the loop. May be called from any thread."""
         return ident() == self.owner
 
     def check_owner(self, what: str) -> None:
-        """Raise WrongThread, naming `what`, unless the calling thread owns the loop."""
+        """Raise WrongThread unless the calling thread owns the loop. `what` names the caller's method."""
         if ident() != self.owner:
             raise WrongThread(
                 f"{what} was called from thread {describe_thread(ident())}, but {self!r} belongs to thread "
@@ -152,13 +153,13 @@ class LoopBase:
             )
 
     def alive(self) -> bool:
-        """Tell whether there is anything to run or to wait for."""
-        return self.refs > 0 or len(self.ready) > 0 or len(self.foreign) > 0 or len(self.ranked) > 0
+        """Return whether the loop has something to run or to wait for."""
+        return self.refs > 0 or len(self.ready) > 0 or len(self.foreign) > 0 or len(self.prioritized) > 0
 
     def post(self, entry: Entry) -> None:
-        """Have `entry` run by the owner thread; any thread, and signal handlers.
+        """Make the owner thread run `entry`. May be called from any thread and signal handler.
 
-        First in, first out. Raises LoopClosed, or `entry` will run: it is never dropped.
+        Posts run first in, first out. If this does not raise LoopClosed, `entry` will run: it is never dropped.
         """
         if self.closed:
             raise LoopClosed(f"{self!r} is closed; nothing posted to it can run")
@@ -167,27 +168,27 @@ class LoopBase:
         if not self.armed:
             self.armed = True
             self.wake()
-        # Closed between the two looks: if the close did not find the entry, no later step will.
-        if self.closed and self._take_back(entry):
+        # The loop was closed between the two tests. If the close has not found the entry, no later step will.
+        if self.closed and self._withdraw_post(entry):
             raise LoopClosed(f"{self!r} was closed; nothing posted to it can run")
 
     def post_final(self, entry: Entry) -> bool:
-        """`post` what a loop still runs while it closes; False, and `entry` was not taken, if it has ended."""
+        """Post an entry that the loop runs even while it closes; return False, without posting, if it has ended."""
         if self.ended:
             return False
         self.foreign.append(entry)
         if not self.armed:
             self.armed = True
             self.wake()
-        return not (self.ended and self._take_back(entry))
+        return not (self.ended and self._withdraw_post(entry))
 
     def wake(self) -> None:
-        """End the poll; any thread and signal handler."""
-        # Not `armed`: that is cleared with what was posted only, and here nothing was.
+        """End the poll. May be called from any thread and signal handler."""
+        # `armed` is not set: only the collection of posts clears it, and here is no post.
         wakeup = self.wakeup
         wakeup.send()
 
-    def _take_back(self, entry: Entry) -> bool:
+    def _withdraw_post(self, entry: Entry) -> bool:
         try:
             self.foreign.remove(entry)
         except ValueError:
@@ -195,9 +196,9 @@ class LoopBase:
         return True
 
     def collect_posts(self, limit: int = sys.maxsize) -> None:
-        """Move what other threads posted to the run queue; `limit` of it at most."""
-        # Cleared first: the other order loses the wakeup of a post made between the two. Cleared always: a post may
-        # have been taken before its thread set this.
+        """Move at most `limit` posts of other threads to the run queue."""
+        # Cleared first: the other order loses the wake-up for a post between the two steps. Cleared always: a post
+        # may have been collected before its thread set `armed`.
         self.armed = False
         foreign = self.foreign
         if foreign:
@@ -207,36 +208,37 @@ class LoopBase:
                 try:
                     entry = foreign.popleft()
                 except IndexError:
-                    # A post that met the close has taken its entry back.
+                    # A post that ran into the close has withdrawn its entry.
                     break
                 try:
                     ready.append(entry)
                 except MemoryError:
                     full = True
                 if full:
-                    # Where it was, which needs no memory. There is another turn.
+                    # Put it back, which needs no memory. The next turn tries again.
                     foreign.appendleft(entry)
                     break
 
     def gather(self, limit: float) -> None:
-        """Do one turn, sleeping for at most `limit` seconds: put what is ready into the run queue.
+        """Run one turn: sleep for at most `limit` seconds, and add the ready entries to the run queue.
 
-        Raises what a Python signal handler raises.
+        Raises the exceptions of Python's signal handlers.
         """
         self.iteration += 1
         if self.inspector is not None:
-            self.inspector.look()
-        # Counted before the look for signals: a post that follows a signal runs after the signal's handler.
+            self.inspector.check()
+        # Counted before the check for signals: a post that follows a signal runs after the signal's handler.
         posted = len(self.foreign)
         if self.watches_signals:
             check_signals()
-        # No more than a batch: what fds and timers queue would wait behind all that threads can post.
+        # At most a batch: otherwise the entries of fds and timers would wait for everything that threads can post.
         self.collect_posts(min(posted, max(POSTS_AT_LEAST, POSTS_AT_MOST - len(self.ready))))
         if self.prepares:
             self._run_hooks(self.prepares)
         count = self._poll(limit)
         try:
-            # The handler of a signal runs before whatever the same poll wakes up: the signal may have come first.
+            # The handler of a signal runs before the entries of the same poll, since the signal may have arrived
+            # first.
             if self.watches_signals:
                 check_signals()
         finally:
@@ -245,14 +247,14 @@ class LoopBase:
         if self.checks:
             self._run_hooks(self.checks)
         self._expire_timers()
-        if self.idles and not len(self.ready) and not self.ranked:
+        if self.idles and not len(self.ready) and not self.prioritized:
             for idle in list(self.idles):
                 idle.fire(0)
-        if self.ranked:
-            self._place_ranked()
+        if self.prioritized:
+            self._queue_prioritized()
 
     def _poll(self, limit: float) -> int:
-        """Have the backend wait; return how many events there are."""
+        """Wait in the backend; return the number of events."""
         try:
             return self._wait(limit)
         except OSError as error:
@@ -261,11 +263,12 @@ class LoopBase:
         return 0
 
     def _recover(self) -> bool:
-        """Tell whether fds of the loop's own were lost, after taking new ones. See `Loop`."""
+        """Replace the loop's own fds if the program has closed them; return whether it has. See `Loop`."""
         return False
 
     def _dispatch(self, count: int) -> None:
-        # A signal handler has closed the loop, or has forked, and this is the child: the events are the parent's.
+        # If the backend differs, a signal handler has closed the loop, or has forked and this is the child. The
+        # events belong to the old backend.
         if self.backend is self._polled:
             fds = self.fds
             fds.dispatch(count)
@@ -291,19 +294,19 @@ class LoopBase:
                 finally:
                     wakeup.disarm()
         self._note_poll(begin, timeout, count)
-        # A signal handler has forked, and this is the child: the events are the parent's.
+        # If the backend differs, a signal handler has forked and this is the child: the events belong to the parent.
         return count if backend is self.backend else 0
 
     def _note_poll(self, begin: float, timeout: float, count: int) -> None:
-        """Take the time after a poll, and note up to when it has asked for the readiness of fds.
+        """Read the clock after a poll, and record up to which time the readiness of fds is known.
 
-        After a signal, a stopped process or a busy machine, the poll may end long after the kernel's last look at the
-        fds. Timers that are due by now then wait for the next turn, which begins with another poll.
+        After a signal, with a stopped process or on a busy machine, the poll may end long after the kernel last
+        checked the fds. Timers that are due by now then wait for the next turn, which begins with another poll.
         """
         now = self.clock.now()
         self._now = now
         if count >= FULL_BATCH and self._full_batches < FULL_BATCHES:
-            # There may be more events.
+            # The backend may have more events.
             self._full_batches += 1
             return
         self._full_batches = 0
@@ -311,8 +314,8 @@ class LoopBase:
         self._polled_at = now if count == 0 and timeout > 0.0 and 0.0 <= late <= PROMPT else begin
 
     def _timeout(self, limit: float, now: float) -> float:
-        """Return how long the poll may sleep: seconds, negative for ever."""
-        if limit <= 0.0 or len(self.ready) or self.foreign or self.idles or self.ranked:
+        """Return how long the poll may sleep, in seconds; negative for no limit."""
+        if limit <= 0.0 or len(self.ready) or self.foreign or self.idles or self.prioritized:
             return 0.0
         timers = self.timers
         wait = timers.first_deadline() - now
@@ -325,24 +328,24 @@ class LoopBase:
     def _expire_timers(self) -> None:
         timers = self.timers
         now = self._polled_at
-        # At most those that are here now: a timer that a callback restarts with 0 waits for the next turn.
+        # At most the timers that are active now: one that is restarted with 0 waits for the next turn.
         most = min(len(timers), max(TIMERS_AT_LEAST, TIMERS_AT_MOST - len(self.ready)))
         for _ in range(most):
             node: Any = timers.pop_due(now)
             if node is None:
                 break
-            node.fire(4)
+            node.fire(TIMER)
 
-    def _place_ranked(self) -> None:
-        """Put the watchers with a priority before and behind the rest of the run queue."""
+    def _queue_prioritized(self) -> None:
+        """Queue the watchers with a positive priority first and those with a negative priority last."""
         ready = self.ready
-        ranked = self.ranked
+        prioritized = self.prioritized
         others = len(ready)
-        ranked.sort(key=_rank)
-        first = [watcher for watcher in ranked if watcher.priority > 0]
-        last = ranked[len(first) :]
-        self.ranked = []
-        # The run queue goes around once. It is never without what was in it: memory may fail.
+        prioritized.sort(key=_rank)
+        first = [watcher for watcher in prioritized if watcher.priority > 0]
+        last = prioritized[len(first) :]
+        self.prioritized = []
+        # This rotates the run queue once, and does not copy it: no entry is lost if there is no memory.
         for watcher in first:
             ready.append(watcher)
         for _ in range(others):
@@ -352,7 +355,7 @@ class LoopBase:
 
     def _run_hooks(self, hooks: list[Any]) -> None:
         inspector = self.inspector
-        # A copy: hooks start and stop each other, and themselves.
+        # A copy, since hooks may start and stop each other and themselves.
         for hook in list(hooks):
             try:
                 if inspector is None:
@@ -363,7 +366,7 @@ class LoopBase:
                 self.handle_error(hook, type(error), error, error.__traceback__)
 
     def handle_error(self, context: Any, type: Any, value: Any, tb: Any) -> None:
-        """Report an error of a callback to the `error_handler`, or raise it where there is none."""
+        """Pass the error of a callback to the `error_handler`; raise it if there is none."""
         if self.error_handler is None:
             raise value
         self.error_handler(context, type, value, tb)

@@ -1,4 +1,4 @@
-"""How a sleeping loop is woken: by another thread through an eventfd, by a signal through a pipe."""
+"""Wake-ups of a sleeping loop: by another thread through an eventfd, by a signal through a pipe."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from greenrt._typing import Any
 
 __all__ = ["SignalWakeup", "Wakeup"]
 
-# How many items `Wakeup._senders` has while no thread sends.
+# The length of `Wakeup._senders` while no thread is in `send`.
 IDLE = 8
 
 
@@ -27,13 +27,17 @@ def _pipe() -> tuple[int, int]:
 
 
 class Wakeup:
-    """An eventfd(2) where there is one, else a pipe. `send` may be called by any thread and signal handler."""
+    """An eventfd(2), or a pipe on systems without it. Any thread and signal handler may call `send`.
+
+    `fd` is the descriptor to poll; -1 once it is closed. `sent` counts the calls of `send`.
+    """
 
     __slots__ = ("_senders", "fd", "sent", "write_fd")
 
     def __init__(self) -> None:
-        # One item for each `send` underway: a closed fd's number may be another file's by the time of the write.
-        # More than none, and made with room: `send` must not need memory.
+        # One additional item for each thread in `send`. `close` waits for these threads: the number of a closed fd
+        # may belong to another file by the time of their write. The list is made with spare room, and never empty,
+        # since `send` must not need memory.
         self._senders: list[None] = [None] * (2 * IDLE)
         del self._senders[IDLE:]
         self.sent = 0
@@ -62,12 +66,15 @@ class Wakeup:
             pass
 
     def close(self, await_senders: bool = True) -> None:
-        """Close the fds; idempotent. `await_senders`: not in the child of a fork, where they do not exist."""
+        """Close the fds; idempotent.
+
+        await_senders: whether to wait for threads in `send`; false in the child of a fork, where they do not exist.
+        """
         read_fd, write_fd = self.fd, self.write_fd
         if read_fd < 0:
             return
         self.fd = self.write_fd = -1
-        # A thread in `send` has the fd still. Not for ever: this thread itself may be, in a frame below.
+        # A thread in `send` still uses the fd. The wait is bounded, since a frame below this one may be in `send`.
         for _ in range(100):
             if len(self._senders) == IDLE or not await_senders:
                 break
@@ -77,12 +84,14 @@ class Wakeup:
 
 
 class SignalWakeup:
-    """The pipe that signals make readable while the loop sleeps; main thread only.
+    """The pipe that signals make readable while the loop sleeps. Main thread only.
 
-    CPython writes a byte for each signal that has a Python handler to one fd (signal.set_wakeup_fd), and that is the
-    program's: ours takes its place only for as long as the loop sleeps, or someone listens, and passes on what came.
-    So the program may set and unset its own at any time, and gets the right fd back. An eventfd does not do here:
-    CPython writes one byte, an eventfd wants eight.
+    For each signal with a Python handler, CPython writes a byte to one fd (signal.set_wakeup_fd), which belongs to
+    the program. Our fd replaces it only while the loop sleeps or has listeners, and `drain` forwards the bytes. So
+    the program may set and unset its own fd at any time, and gets the right fd back. An eventfd does not work here:
+    CPython writes one byte, and an eventfd requires eight.
+
+    `fd` is the descriptor to poll; -1 once it is closed.
     """
 
     __slots__ = ("_armed", "_listeners", "_program_fd", "_write_fd", "fd")
@@ -94,64 +103,64 @@ class SignalWakeup:
         self.fd, self._write_fd = _pipe()
 
     def arm(self) -> None:
-        """Have the next signals make `fd` readable."""
+        """Make the next signals make `fd` readable."""
         if self._armed:
             return
         program_fd = _original.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        # It is ours already where a handler has raised in the middle of `disarm`; passed on to itself, a signal
-        # would never be read to its end.
+        # The fd is ours already if a handler has raised in the middle of `disarm`. Then it must not be stored:
+        # `drain` would forward the bytes to our own pipe without end.
         if program_fd != self._write_fd:
             self._program_fd = program_fd
         self._armed = True
 
     def disarm(self) -> None:
-        """Give the program its place back, unless a loop listens."""
+        """Restore the program's fd, unless there are listeners."""
         if not self._armed:
             return
-        # Now: the program may close its fd as soon as it has it back.
+        # First forward the bytes: the program may close its fd as soon as it is restored.
         self.drain()
         if self._listeners:
             return
         self._armed = False
-        # CPython does not say whether the program wanted warnings of a full pipe: it gets none.
+        # CPython does not report whether the program wanted warnings for a full pipe, so it gets none.
         try:
             replaced = _original.set_wakeup_fd(self._program_fd, warn_on_full_buffer=False)
         except (OSError, ValueError):
             # The program has closed it.
             replaced = _original.set_wakeup_fd(-1)
         if replaced != self._write_fd:
-            # A handler in the sleep has set another one.
+            # A handler has set another fd during the sleep.
             _original.set_wakeup_fd(replaced, warn_on_full_buffer=False)
 
     def listen(self, listener: Callable[[], object]) -> None:
-        """Have `listener` called once, when the next signals have come. Handlers may still be about to run then."""
+        """Call `listener` once, when the next signals have arrived. Their handlers may not have run by then."""
         self._listeners.append(listener)
         self.arm()
 
     def ignore(self, listener: Callable[[], object]) -> None:
-        """Call `listener` no more. Due after each `listen`, whether it was called or not."""
+        """Remove `listener`. Required after each `listen`, whether the listener was called or not."""
         if listener in self._listeners:
             self._listeners.remove(listener)
         self.disarm()
 
     def drain(self) -> None:
-        """Read what has been written, tell the listeners, and pass it on to the program's fd."""
+        """Read the bytes in the pipe, call the listeners, and forward the bytes to the program's fd."""
         try:
             while data := _original.read(self.fd, 4096):
                 while self._listeners:
                     self._listeners.pop(0)()
-                self._pass_on(data)
+                self._forward(data)
         except OSError:
-            # Empty. Or closed by the program, which the loop notices.
+            # The pipe is empty, or the program has closed it, which the loop detects.
             pass
 
-    def _pass_on(self, data: bytes) -> None:
+    def _forward(self, data: bytes) -> None:
         if self._program_fd < 0:
             return
         try:
             _original.write(self._program_fd, data)
         except OSError:
-            # Full: its reader learns of signals anyway. Or closed by another thread in the sleep.
+            # The fd is full: its reader wakes up anyway. Or another thread has closed it during the sleep.
             pass
 
     def close(self) -> None:

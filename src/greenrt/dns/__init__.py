@@ -1,6 +1,6 @@
 """Resolve host names without blocking, with the answers of the C library, and query name servers for any record."""
 
-from greenrt._hub.hub import set_environment_check, set_resolver_factory
+from greenrt import _providers
 from greenrt._typing import Any
 from greenrt.dns.choice import check_environment
 
@@ -46,5 +46,5 @@ def _resolver_of(hub: Any, setting: Any) -> Any:
     return resolver_of(hub, setting)
 
 
-set_resolver_factory(_resolver_of)
-set_environment_check(check_environment)
+_providers.make_resolver = _resolver_of
+_providers.check_environment = check_environment

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from greenrt import _original
-from greenrt._loop.callback import READ, WRITE
+from greenrt._events import READ, WRITE
 from greenrt._loop.loop import Loop
 from greenrt._typing import Any
 from greenrt.dns.read_budget import RECEIVE_BUFFER, ReadBudget

@@ -10,8 +10,8 @@ import errno
 from collections.abc import Sequence
 
 from greenrt._arguments import check_iterable
-from greenrt._loop.callback import READ, Entry
-from greenrt._loop.fd_table import CLOSED
+from greenrt._events import CLOSED, READ
+from greenrt._loop.callback import Entry
 from greenrt._loop.loop import Loop
 from greenrt._original import getaddrinfo, socket_type
 from greenrt._typing import Any

@@ -2,8 +2,7 @@
 
 Each function asks the kernel without waiting (WNOHANG), and parks until there is a change to report. The pidfd of a
 process (pidfd_open(2)) reports its end. For the end of any child, and for stops and continuations, a native thread
-calls waitid(2) with the caller's arguments, and leaves the change unread (WNOWAIT). Callers with the same arguments
-share this thread. It outlives a caller that is killed, until the next change of such a child.
+waits (`wait_change`). It outlives a caller that is killed, until the next change of such a child.
 
 SIGCHLD and its handler are not changed. In a thread without a hub, the calls are the original ones.
 """
@@ -11,13 +10,12 @@ SIGCHLD and its handler are not changed. In a thread without a hub, the calls ar
 import os
 from collections.abc import Callable
 
-from greenrt import _atfork, _original
+from greenrt import _original
+from greenrt._events import READ
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd
 from greenrt._hub.park import new_park, yield_now
-from greenrt._loop.callback import READ
-from greenrt._loop.processes import open_pidfd
-from greenrt._native.helper import start_helper
+from greenrt._loop.processes import open_pidfd, wait_change
 from greenrt._typing import Any
 from greenrt.green._twin import supported
 
@@ -25,10 +23,6 @@ __all__ = ["FUNCTIONS", "park_until_exit"]
 
 # With these options, a call also reports other changes than the end.
 _CHANGES = os.WUNTRACED | os.WCONTINUED
-
-# The waitid arguments (idtype, id, options) of the native threads, and the parks that each thread wakes up.
-_lock = _original.RLock()
-_watched: dict[tuple[int, int, int], list[Any]] = {}
 
 
 # -- Waiting for a change
@@ -69,42 +63,15 @@ def _has_ended(pid: int) -> bool:
 
 def _park_until_change(idtype: int, ident: int, options: int, timeout: float | None = None) -> bool:
     """Park until a native thread sees a change by ``waitid(idtype, ident, options)``; return False at `timeout`."""
-    key = (idtype, ident, options)
-    park = new_park(("a change of a child process, waitid{0}", key))
+    park = new_park(("a change of a child process, waitid{0}", (idtype, ident, options)))
     park.counted = True
-    with _lock:
-        waiting = _watched.get(key)
-        if waiting is None:
-            _watched[key] = [park]
-            try:
-                start_helper(_watch, key)
-            except BaseException:
-                del _watched[key]
-                raise
-        else:
-            waiting.append(park)
-    return park.wait(timeout) is True
 
-
-def _watch(idtype: int, ident: int, options: int) -> None:
-    """Wait in a native thread, then wake up the callers."""
-    try:
-        _original.waitid(idtype, ident, options | os.WNOWAIT)
-    except OSError:
-        # No such child exists any more. A caller that asks again gets the error.
-        pass
-    with _lock:
-        parks = _watched.pop((idtype, ident, options), ())
-    for park in parks:
+    def wake(gone: bool) -> None:
+        # If no such child exists any more, the caller's next waitid raises the error.
         park.wake(True)
 
-
-def _renew_after_fork() -> None:
-    _original.renew_lock(_lock)
-    _watched.clear()
-
-
-_atfork.register(_atfork.RUNTIME, _renew_after_fork)
+    wait_change(idtype, ident, options, wake)
+    return park.wait(timeout) is True
 
 
 def _park_for(pid: int, options: int) -> None:

@@ -19,8 +19,8 @@ from operator import index
 from stat import S_IFBLK, S_IFDIR, S_IFREG
 
 from greenrt import _original
+from greenrt._events import READ, WRITE
 from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd, poll_fd
-from greenrt._loop.callback import READ, WRITE
 from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any

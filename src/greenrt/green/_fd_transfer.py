@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from stat import S_IFIFO
 
 from greenrt import _original
+from greenrt._events import READ, WRITE
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import give_way, park_on_fd, poll_fd
 from greenrt._hub.sleep import sleep
-from greenrt._loop.callback import READ, WRITE
 from greenrt._native.nowait import kind_of, read_now
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from errno import EAGAIN, EBADF
 
 from greenrt import _original
+from greenrt._events import READ, URGENT
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import give_way, park_on_fds, poll_fd
 from greenrt._hub.sleep import sleep
-from greenrt._loop.callback import READ, URGENT
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any

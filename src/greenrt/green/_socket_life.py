@@ -10,10 +10,10 @@ import errno
 import os
 from contextlib import suppress
 
+from greenrt._events import READ, WRITE
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import forget_fd, give_way, poll_fd
 from greenrt._hub.sleep import sleep
-from greenrt._loop.callback import READ, WRITE
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any

@@ -14,7 +14,7 @@ import os
 import struct
 from stat import S_ISSOCK
 
-from greenrt._loop.callback import READ
+from greenrt._events import READ
 from greenrt._typing import Any
 
 __all__ = ["lingers", "low_mark", "note", "note_existing", "setsockopt", "special", "time_limit"]

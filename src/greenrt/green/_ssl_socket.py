@@ -17,8 +17,8 @@ import ssl as _stdlib
 from collections.abc import Callable
 from ssl import SSL_ERROR_EOF, SSLError, SSLWantReadError, SSLWantWriteError
 
+from greenrt._events import READ, WRITE
 from greenrt._hub.fd_wait import give_way, park_on_fd, park_on_socket
-from greenrt._loop.callback import READ, WRITE
 from greenrt._native.switch import current
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any

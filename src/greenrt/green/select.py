@@ -14,10 +14,9 @@ from select import *  # noqa: F403
 
 from greenrt import _original
 from greenrt._deadline import Deadline
+from greenrt._events import EXCEPTIONAL, READ, URGENT, WRITE
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import give_way, park_on_fd, park_on_fds
-from greenrt._loop.callback import READ, URGENT, WRITE
-from greenrt._loop.fd_table import FRANK
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
 from greenrt.green._fds import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, WARNS, without_bool
@@ -204,9 +203,9 @@ class _Poll:
 
 
 def _events(mask: int) -> int:
-    # With FRANK: poll(2) always reports errors and hang-ups.
+    # With EXCEPTIONAL: poll(2) always reports errors and hang-ups.
     return (
-        FRANK
+        EXCEPTIONAL
         | (READ if mask & POLLIN else 0)
         | (WRITE if mask & POLLOUT else 0)
         | (URGENT if mask & POLLPRI else 0)

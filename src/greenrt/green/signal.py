@@ -16,11 +16,11 @@ from signal import *  # noqa: F403
 
 from greenrt import _original
 from greenrt._deadline import Deadline
+from greenrt._events import READ
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd
 from greenrt._hub.park import new_park
 from greenrt._hub.sleep import sleep
-from greenrt._loop.callback import READ
 from greenrt._native.signalfd import signalfd
 from greenrt._typing import Any
 from greenrt.green._signal_handlers import getsignal, pthread_kill, raise_signal, set_wakeup_fd, signal

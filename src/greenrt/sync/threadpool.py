@@ -5,11 +5,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from weakref import ref
 
-from greenrt import _atfork, _original
+from greenrt import _atfork, _original, _providers
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.deadlock import calls_underway, idle_threads
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.hub import set_threadpool_factory
 from greenrt._hub.wait_many import joinall
 from greenrt._native.helper import admit_signals, refuse_signals, start_helper
 from greenrt._render import render
@@ -363,4 +362,4 @@ def _forget_threads() -> None:
 
 
 _atfork.register(_atfork.RUNTIME, _forget_threads)
-set_threadpool_factory(lambda hub: ThreadPool(DEFAULT_SIZE, hub))
+_providers.make_threadpool = lambda hub: ThreadPool(DEFAULT_SIZE, hub)

@@ -408,7 +408,7 @@ def break_finalizers() -> None:
 
     def run(self: Any) -> None:
         for watcher in self._watchers:
-            watcher.quiesce()
+            watcher._quiesce()
         if self.may_run() and self.claim():
             self._fn(self._subject)
 

@@ -1,4 +1,4 @@
-"""The backends: how a loop asks the kernel which fds are ready. The interface is `base.Backend`."""
+"""Backends, through which a loop asks the kernel for ready file descriptors. `base.Backend` is their interface."""
 
 import os
 import select
@@ -7,18 +7,20 @@ from greenrt._loop.backends.base import Backend
 
 __all__ = ["available", "backend_class"]
 
-# Best first.
+# The names of the backends of this system, best first.
 available = [name for name in ("epoll", "kqueue", "poll", "select") if hasattr(select, name)]
 
 
 def backend_class(name: str | None = None) -> type[Backend]:
-    """Return the class of the backend `name`, by default ``GREENRT_BACKEND`` or the best; imports it.
+    """Import and return the class of the backend `name`; the default is ``GREENRT_BACKEND``, else the best one.
 
-    ValueError if there is none of that name here.
+    Raises ValueError if this system has no backend of that name.
     """
     name = name or os.environ.get("GREENRT_BACKEND") or available[0]
     if name not in available:
-        raise ValueError(f"no backend {name!r} on this system; there are: {', '.join(available)}")
+        raise ValueError(
+            f"backend {name!r} is not available on this system; use one of: {', '.join(available)}"
+        )
     if name == "epoll":
         from greenrt._loop.backends.epoll import EpollBackend
 

@@ -1,14 +1,15 @@
-"""epoll(7): Linux."""
+"""The epoll(7) backend, for Linux."""
 
 from errno import EEXIST, ENOENT
 
+from greenrt._events import EXCEPTIONAL, READ, URGENT, WRITE
 from greenrt._loop.backends.base import Backend
 from greenrt._native.poller import ADD, DELETE, MODIFY, Poller
 from greenrt._typing import ClassVar
 
 __all__ = ["EpollBackend"]
 
-# <sys/epoll.h>; the module `select` has them only where it has epoll.
+# From <sys/epoll.h>. The module `select` has them only on systems with epoll.
 EPOLLIN = 0x1
 EPOLLPRI = 0x2
 EPOLLOUT = 0x4
@@ -20,40 +21,42 @@ EPOLLET = 1 << 31
 
 
 class EpollBackend(Backend):
-    """The Linux backend: one-shot registrations, and sticky edges for sockets."""
+    """The Linux backend: one-shot registrations, and lasting edge-triggered registrations for sockets."""
 
     __slots__ = ("poller",)
 
     name: ClassVar[str] = "epoll"
-    sticky: ClassVar[bool] = True
+    has_edges: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.poller = Poller()
 
-    def _register(self, fd: int, generation: int, mask: int, known: bool) -> int:
-        # A registration dies silently with the last close of its file, and outlives a close of this fd where
-        # the file was dup'ed: what we believe is only the better first guess.
-        error = self.poller.control(MODIFY if known else ADD, fd, mask, generation)
+    def _register(self, fd: int, generation: int, mask: int, registered: bool) -> int:
+        # The kernel drops a registration silently at the last close of its file, and keeps it after a close of this
+        # fd if the file has a duplicate. So `registered` is only the better first guess.
+        error = self.poller.control(MODIFY if registered else ADD, fd, mask, generation)
         if error == ENOENT:
             error = self.poller.control(ADD, fd, mask, generation)
         elif error == EEXIST:
             error = self.poller.control(MODIFY, fd, mask, generation)
         return error
 
-    def arm(self, fd: int, generation: int, events: int, known: bool) -> int:
+    def arm(self, fd: int, generation: int, events: int, registered: bool) -> int:
         """See `Backend.arm`."""
         mask = EPOLLONESHOT
-        if events & 1:
+        if events & READ:
             mask |= EPOLLIN | EPOLLRDHUP
-        if events & 2:
+        if events & WRITE:
             mask |= EPOLLOUT
-        if events & 32:
+        if events & URGENT:
             mask |= EPOLLPRI
-        return self._register(fd, generation, mask, known)
+        return self._register(fd, generation, mask, registered)
 
-    def stick(self, fd: int, generation: int, known: bool) -> int:
-        """See `Backend.stick`."""
-        return self._register(fd, generation, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET, known)
+    def watch_edges(self, fd: int, generation: int, registered: bool) -> int:
+        """See `Backend.watch_edges`."""
+        return self._register(
+            fd, generation, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET, registered
+        )
 
     def forget(self, fd: int) -> None:
         """See `Backend.forget`."""
@@ -77,17 +80,17 @@ class EpollBackend(Backend):
         mask = self.poller.ready_events(index)
         events = 0
         if mask & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP):
-            events |= 1
+            events |= READ
         if mask & (EPOLLOUT | EPOLLERR | EPOLLHUP):
-            events |= 2
+            events |= WRITE
         if mask & (EPOLLPRI | EPOLLRDHUP | EPOLLERR | EPOLLHUP):
-            events |= 16
+            events |= EXCEPTIONAL
         if mask & EPOLLPRI:
-            events |= 32
+            events |= URGENT
         return events
 
     def fileno(self) -> int:
-        """Return the epoll instance's fd."""
+        """Return the fd of the epoll instance."""
         fd: int = self.poller.fd
         return fd
 

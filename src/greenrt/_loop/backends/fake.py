@@ -1,4 +1,4 @@
-"""A backend without a kernel, for tests: a test sets what is ready, and sleeping moves a virtual clock."""
+"""A backend without a kernel, for tests. The test sets the ready fds, and sleeping advances a virtual clock."""
 
 from greenrt._loop.backends.base import Backend
 from greenrt._loop.clock import VirtualClock
@@ -8,7 +8,7 @@ __all__ = ["FakeBackend"]
 
 
 class FakeBackend(Backend):
-    """Reports what `make_ready` set; a wait takes no real time but moves `clock`."""
+    """Reports the events that `make_ready` set. A wait takes no real time, but advances `clock`."""
 
     __slots__ = ("_batch", "armed", "clock", "ready", "sleeps")
 
@@ -18,21 +18,21 @@ class FakeBackend(Backend):
         self.clock = clock if clock is not None else VirtualClock()
         self.armed: dict[int, tuple[int, int]] = {}
         self.ready: dict[int, int] = {}
-        # All timeouts that `wait` was called with, in seconds.
+        # The timeouts of all calls of `wait`, in seconds.
         self.sleeps: list[float] = []
         self._batch: list[tuple[int, int, int]] = []
 
     def make_ready(self, fd: int, events: int) -> None:
-        """Let `fd` be ready for `events` from now on."""
+        """Make `fd` ready for `events` from now on."""
         self.ready[fd] = events
 
-    def arm(self, fd: int, generation: int, events: int, known: bool) -> int:
+    def arm(self, fd: int, generation: int, events: int, registered: bool) -> int:
         """See `Backend.arm`."""
         self.armed[fd] = (generation, events)
         return 0
 
-    def stick(self, fd: int, generation: int, known: bool) -> int:
-        """See `Backend.stick`; `sticky` is false."""
+    def watch_edges(self, fd: int, generation: int, registered: bool) -> int:
+        """See `Backend.watch_edges`; `has_edges` is false."""
         raise NotImplementedError
 
     def forget(self, fd: int) -> None:
@@ -41,7 +41,7 @@ class FakeBackend(Backend):
         self.ready.pop(fd, None)
 
     def wait(self, timeout: float) -> int:
-        """See `Backend.wait`. RuntimeError where a real loop would sleep for ever."""
+        """See `Backend.wait`. Raises RuntimeError if a real loop would sleep forever."""
         self.sleeps.append(timeout)
         self._batch = []
         for fd, events in self.ready.items():
@@ -53,7 +53,7 @@ class FakeBackend(Backend):
         if not self._batch:
             if timeout < 0:
                 raise RuntimeError(
-                    "nothing is ready and no timer is set: a real loop would sleep for ever here"
+                    "no fd is ready and no timer is set, so a real loop would sleep forever; set one of the two"
                 )
             self.clock.advance(timeout)
         return len(self._batch)

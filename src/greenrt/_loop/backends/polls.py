@@ -1,12 +1,12 @@
-"""The backends without a native poller: poll(2), select(2), kqueue(2). Slower, and everywhere."""
+"""Backends without compiled code: poll(2), select(2), kqueue(2). They are slower and more portable."""
 
 import errno
 import os
 import select
 
 from greenrt import _original
+from greenrt._events import READ, WRITE
 from greenrt._loop.backends.base import Backend
-from greenrt._loop.callback import READ, WRITE
 from greenrt._typing import Any, ClassVar
 
 __all__ = ["KqueueBackend", "PollBackend", "SelectBackend"]
@@ -21,7 +21,7 @@ def _check_open(fd: int) -> int:
 
 
 class _TableBackend(Backend):
-    """Keeps the armed fds in a dict, and tells the kernel all of them at each wait."""
+    """Base of the backends that keep the armed fds in a dict and pass all of them to the kernel for each wait."""
 
     __slots__ = ("_armed", "_batch")
 
@@ -29,7 +29,7 @@ class _TableBackend(Backend):
         self._armed: dict[int, tuple[int, int]] = {}
         self._batch: list[tuple[int, int, int]] = []
 
-    def arm(self, fd: int, generation: int, events: int, known: bool) -> int:
+    def arm(self, fd: int, generation: int, events: int, registered: bool) -> int:
         """See `Backend.arm`."""
         error = _check_open(fd)
         if error:
@@ -40,8 +40,8 @@ class _TableBackend(Backend):
             self._armed.pop(fd, None)
         return 0
 
-    def stick(self, fd: int, generation: int, known: bool) -> int:
-        """Not supported: `sticky` is false."""
+    def watch_edges(self, fd: int, generation: int, registered: bool) -> int:
+        """Return ENOSYS: `has_edges` is false."""
         return errno.ENOSYS
 
     def forget(self, fd: int) -> None:
@@ -49,7 +49,7 @@ class _TableBackend(Backend):
         self._armed.pop(fd, None)
 
     def _report(self, ready: dict[int, int]) -> int:
-        """Turn {fd: events} into the batch; one-shot: what is reported is no longer armed."""
+        """Turn {fd: events} into the batch, and disarm these fds: registrations are one-shot."""
         self._batch = []
         for fd, events in ready.items():
             armed = self._armed.pop(fd, None)
@@ -89,7 +89,7 @@ class PollBackend(_TableBackend):
                 fd, (select.POLLIN if events & READ else 0) | (select.POLLOUT if events & WRITE else 0)
             )
         ready: dict[int, int] = {}
-        # Milliseconds, rounded up: never early. The kernel's type ends at 2**31 ms.
+        # In milliseconds, rounded up: a wait never ends early. The kernel's type ends at 2**31 ms.
         for fd, mask in poller.poll(None if timeout < 0 else min(-(-timeout * 1000 // 1), 2**31 - 1)):
             trouble = mask & (select.POLLERR | select.POLLHUP | select.POLLNVAL)
             readable = READ if mask & select.POLLIN or trouble else 0
@@ -99,17 +99,17 @@ class PollBackend(_TableBackend):
 
 
 class SelectBackend(_TableBackend):
-    """select(2): fds below FD_SETSIZE (1024) only."""
+    """select(2). It supports only fds below FD_SETSIZE (1024)."""
 
     __slots__ = ()
 
     name: ClassVar[str] = "select"
 
-    def arm(self, fd: int, generation: int, events: int, known: bool) -> int:
+    def arm(self, fd: int, generation: int, events: int, registered: bool) -> int:
         """See `Backend.arm`."""
         if fd >= 1024:
             return errno.EMFILE
-        return super().arm(fd, generation, events, known)
+        return super().arm(fd, generation, events, registered)
 
     def wait(self, timeout: float) -> int:
         """See `Backend.wait`."""
@@ -121,7 +121,7 @@ class SelectBackend(_TableBackend):
         except OSError as error:
             if error.errno != errno.EBADF:
                 raise
-            # One of them was closed behind our back: wake its waiter, which will meet the error.
+            # An fd was closed without our knowledge. Wake up its waiter, which then gets the error of its own call.
             return self._report({fd: READ | WRITE for fd in self._armed if _check_open(fd)})
         for fd in r:
             ready[fd] = READ
@@ -131,7 +131,7 @@ class SelectBackend(_TableBackend):
 
 
 class KqueueBackend(_TableBackend):
-    """kqueue(2): the BSDs and macOS. Not tested there by the project's own CI, which is Linux."""
+    """kqueue(2), for the BSDs and macOS. The project's CI runs on Linux and does not test it there."""
 
     __slots__ = ("_kqueue",)
 
@@ -141,7 +141,7 @@ class KqueueBackend(_TableBackend):
         super().__init__()
         self._kqueue: Any = select.kqueue()  # type: ignore[attr-defined, unused-ignore]
 
-    def arm(self, fd: int, generation: int, events: int, known: bool) -> int:
+    def arm(self, fd: int, generation: int, events: int, registered: bool) -> int:
         """See `Backend.arm`."""
         kq: Any = select
         old = self._armed.get(fd, (0, 0))[1]
@@ -151,7 +151,7 @@ class KqueueBackend(_TableBackend):
                 changes.append(kq.kevent(fd, name, kq.KQ_EV_ADD | kq.KQ_EV_ONESHOT))
             elif old & bit:
                 changes.append(kq.kevent(fd, name, kq.KQ_EV_DELETE))
-        error = super().arm(fd, generation, events, known)
+        error = super().arm(fd, generation, events, registered)
         if error:
             return error
         for change in changes:
@@ -163,7 +163,7 @@ class KqueueBackend(_TableBackend):
         return 0
 
     def forget(self, fd: int) -> None:
-        """See `Backend.forget`; the kernel itself drops the fd when it is closed."""
+        """See `Backend.forget`. The kernel itself removes the fd when it is closed."""
         self._armed.pop(fd, None)
 
     def wait(self, timeout: float) -> int:
@@ -176,7 +176,7 @@ class KqueueBackend(_TableBackend):
         return self._report(ready)
 
     def fileno(self) -> int:
-        """Return the kqueue's fd."""
+        """Return the fd of the kqueue."""
         return int(self._kqueue.fileno())
 
     def close(self) -> None:

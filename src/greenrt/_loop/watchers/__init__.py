@@ -1,1 +1,1 @@
-"""Watchers: one for each kind of event."""
+"""Watchers: one class for each kind of event."""

@@ -1,4 +1,4 @@
-"""Async watchers: other threads and signal handlers wake the loop."""
+"""Async watchers, with which other threads and signal handlers call back into the loop."""
 
 from greenrt._loop.watchers.base import Watcher
 from greenrt.errors import LoopClosed
@@ -7,7 +7,7 @@ __all__ = ["Async"]
 
 
 class Async(Watcher):
-    """Calls back after `send`, which any thread and any signal handler may call; sends coalesce."""
+    """A watcher that calls back after `send`. Several sends before the callback count as one."""
 
     __slots__ = ()
 
@@ -18,9 +18,10 @@ class Async(Watcher):
         pass
 
     def send(self) -> None:
-        """Have the callback called by the loop's thread, once for all sends until then.
+        """Make the loop's thread call the callback once, for all sends until then.
 
-        ValueError if the watcher isn't active: it would call nothing. LoopClosed if the loop is closed.
+        May be called from any thread and signal handler. Raises ValueError if the watcher is not active, since there
+        is no callback, and LoopClosed if the loop is closed.
         """
         if not self._active:
             raise ValueError(f"{self!r} is not started; call start() first")
@@ -29,10 +30,10 @@ class Async(Watcher):
             try:
                 self.loop.post(self)
             except LoopClosed:
-                # The next call gets it too.
+                # So that the next call raises too.
                 self._pending = False
                 raise
 
     def send_ignoring_arg(self, _ignored: object) -> None:
-        """Call `send`; for use as a callback that is given an argument."""
+        """Call `send`; for use as a callback that receives an argument."""
         self.send()

@@ -1,35 +1,38 @@
-"""What all watchers share: states, verbs, and the registration of what a watcher holds besides its loop.
+"""Base classes of all watchers: states, methods, and resources outside the loop.
 
-A watcher is made by a method of its loop (`loop.io`, `loop.timer`, ...), calls its callback in the hub each time
-that the thing it watches for happens, and is used by the loop's own thread only, but for `Async.send` and for the
-ends: any thread may `stop`, `close` and `finalize` it, and is never blocked by a callback that runs. The verbs and
-names are libev's (http://pod.tst.eu/http://cvs.schmorp.de/libev/ev.pod) and gevent's.
+A method of a loop makes a watcher (`loop.io`, `loop.timer`, ...). The hub calls its callback each time that its event
+happens. Only the owner thread of the loop may use a watcher, with these exceptions: any thread may call `Async.send`,
+and may `stop`, `close` and `finalize` a watcher, and a running callback never blocks these calls. The methods have
+the names of libev (http://pod.tst.eu/http://cvs.schmorp.de/libev/ev.pod) and gevent.
 """
 
 from collections.abc import Callable
 
 from greenrt._loop.callback import Entry
-from greenrt._loop.completion import DONE, Stopping, Ticket
+from greenrt._loop.completion import DONE, Completion, Stopping
 from greenrt._loop.finalizer import finalize
 from greenrt._loop.turn import LoopBase
 from greenrt._native.thread import ident
 from greenrt._typing import Any, TypeVar
 from greenrt.errors import Finalized, LoopClosed, WouldDeadlock
 
-__all__ = ["MAX_PRIORITY", "MIN_PRIORITY", "Holder", "Watcher", "ranked"]
+__all__ = ["MAX_PRIORITY", "MIN_PRIORITY", "Holder", "Watcher", "with_priority"]
 
 W = TypeVar("W")
 
-# As in libev.
+# libev's range.
 MAX_PRIORITY = 2
 MIN_PRIORITY = -2
 
 
 class Watcher(Entry):
-    """Base of all watchers: states, verbs, and whether it keeps the loop alive.
+    """Base of all watchers.
 
-    States: stopped, active (`start`ed), pending (its callback is queued), closed, finalized. While a watcher with
-    ``ref`` true is active, `Loop.run` does not return.
+    loop: the loop that calls back. ref: whether the watcher keeps the loop alive while it is active, so that
+    `Loop.run` does not return.
+
+    States: stopped, active (started), pending (its callback is queued), closed, finalized. `callback` and `args` are
+    the arguments of the last `start`; None and empty after `stop`.
     """
 
     __slots__ = (
@@ -58,9 +61,9 @@ class Watcher(Entry):
         self._priority = 0
         self._running = False
         self._closed = False
-        # Set by `finalize`, from any thread; nothing starts any more.
+        # Set by `finalize`, from any thread: no callback starts any more.
         self._finalized = False
-        # The Park of the greenlet that `Hub.wait` parks on this watcher.
+        # The park of the greenlet that waits for this watcher in `Hub.wait`.
         self.waiter: Any = None
 
     @property
@@ -88,10 +91,11 @@ class Watcher(Entry):
 
     @property
     def priority(self) -> int:
-        """From -2 to 2: of what is ready in one turn, callbacks of more than 0 run first, of less last.
+        """The priority, from -2 to 2; the default is 0.
 
-        Can be set while the watcher is neither active nor pending: AttributeError else (as in gevent), ValueError for
-        another number. A higher one comes before a lower one; equal ones, and 0 with greenlets, in their order.
+        Of the entries that one turn makes ready, positive priorities run first and negative ones last, a higher one
+        before a lower one. Entries of equal priority run in their order; greenlets have priority 0. Setting it raises
+        AttributeError if the watcher is active or pending (as in gevent), and ValueError for another number.
         """
         return self._priority
 
@@ -99,31 +103,31 @@ class Watcher(Entry):
     def priority(self, value: int) -> None:
         self.loop.check_owner("watcher.priority")
         if self._active or self._pending:
-            raise AttributeError(f"the priority of {self!r} can't be set; stop it first")
+            raise AttributeError(f"{self!r} is in use; stop it before you set its priority")
         if not MIN_PRIORITY <= value <= MAX_PRIORITY:
             raise ValueError(f"a priority is a number from {MIN_PRIORITY} to {MAX_PRIORITY}, not {value!r}")
         self._priority = value
 
     def start(self, callback: Callable[..., object], *args: Any, once: bool = False) -> None:
-        """Call ``callback(*args)`` in the hub each time it happens, or only the next time if `once`.
+        """Call ``callback(*args)`` in the hub each time that the event happens; with `once`, only the next time.
 
-        TypeError if `callback` can't be called.
+        Raises TypeError if `callback` is not callable.
         """
         self._activate(callback, args, once)
 
-    def stop(self, wait: bool = False, timeout: float | None = None) -> Ticket:
-        """Stop watching, and drop a callback that is queued; idempotent.
+    def stop(self, wait: bool = False, timeout: float | None = None) -> Completion:
+        """Stop watching, and drop a queued callback; idempotent. Return a completion.
 
-        Any thread. On the loop's own it happens at once; another thread only asks for it, and never blocks: the
-        callback may still be running, or start, until the Ticket that is returned is `done`. With `wait`, return
-        after the callback has returned, or after `timeout` seconds (look at ``done``); WouldDeadlock in the callback
-        itself. Quiet if the loop is closed, or the watcher is closed or finalized.
+        In the owner thread the watcher is stopped on return. Another thread only posts a request, and does not block:
+        the callback may still run or start until the returned completion is `done`. wait: return after the callback
+        has returned, or after `timeout` seconds; then read ``done``. Raises WouldDeadlock if the callback itself
+        waits. Does nothing if the loop is closed, or the watcher is closed or finalized.
         """
         if ident() != self.loop.owner:
             return self._stop_elsewhere(False, wait, timeout)
         if wait and self._running:
             raise WouldDeadlock(
-                f"the callback of {self!r} can't wait for its own end; call stop() without waiting"
+                f"the callback of {self!r} is running and can't wait for its own end; call stop() without waiting"
             )
         self._halt()
         return DONE
@@ -135,16 +139,16 @@ class Watcher(Entry):
             self.callback = None
             self.args = ()
 
-    def close(self) -> Ticket:
-        """Stop for good: starting again raises; idempotent. Any thread, as `stop`."""
+    def close(self) -> Completion:
+        """Stop permanently: a later start raises ValueError. Idempotent; any thread may call it, like `stop`."""
         if ident() != self.loop.owner:
             return self._stop_elsewhere(True, False, None)
         self._halt()
         self._closed = True
         return DONE
 
-    def _stop_elsewhere(self, for_good: bool, wait: bool, timeout: float | None) -> Ticket:
-        stopping = Stopping(self, for_good)
+    def _stop_elsewhere(self, close: bool, wait: bool, timeout: float | None) -> Completion:
+        stopping = Stopping(self, close)
         stopping.submit()
         if wait:
             stopping.wait(timeout)
@@ -153,58 +157,60 @@ class Watcher(Entry):
     # -- Finalizing
 
     def finalize(self, fn: Callable[[Any], object] | None = None, immediate: bool = False) -> bool:
-        """Stop for good, and call ``fn(watcher)`` exactly once on the loop's thread when the watcher is not in use.
+        """Stop permanently, and call ``fn(watcher)`` once in the owner thread when the watcher is no longer in use.
 
-        That is: when its callback has returned, and a greenlet that waits on it has been resumed with Finalized.
-        No callback starts after this call. `callback` and `args` are kept until `fn` has returned. What `fn` raises
-        is reported like an error of a callback. Return whether all this is done already: with `immediate` on the
-        loop's own thread outside of the callback, and if the loop has ended, it is done by the caller.
+        That is when its callback has returned, and a greenlet that waits for it was resumed with Finalized. No
+        callback starts after this call. `callback` and `args` stay until `fn` has returned. An exception of `fn` is
+        reported like one of a callback.
 
-        Any thread and signal handlers; never blocks. TypeError if `fn` can't be called. Finalized if the watcher was
-        finalized before, and there is an `fn`. `start` and `feed` of a finalized watcher raise Finalized; `stop`,
-        `close` and a ``finalize()`` without `fn` do nothing.
+        immediate: in the owner thread and outside of the callback, do all this before returning. If the loop has
+        ended, the caller does it in any case. Returns whether it is done.
+
+        Never blocks. May be called from any thread and signal handler. Raises TypeError if `fn` is not callable, and
+        Finalized if `fn` is given and the watcher is finalized already. `start` and `feed` of a finalized watcher
+        raise Finalized; `stop`, `close` and ``finalize()`` without `fn` do nothing.
         """
         if fn is None:
             if self._finalized:
                 return False
             return finalize(self.loop, (self,), None, self, immediate)
         if not callable(fn):
-            raise TypeError(f"a finalizer must be callable, not {fn!r}; it is called with the watcher")
+            raise TypeError(f"the finalizer {fn!r} is not callable; pass a function that takes the watcher")
         return finalize(self.loop, (self,), fn, self, immediate)
 
-    def note_end(self) -> None:
-        """For `finalizer`, any thread: from now on no callback starts."""
+    def _note_end(self) -> None:
+        """For `finalizer`: let no callback start from now on. Any thread."""
         self._finalized = True
 
-    def revive(self) -> None:
-        """For `finalizer`, any thread: undo `note_end` and the claim; the finalizer could not be queued."""
+    def _revive(self) -> None:
+        """For `finalizer`: undo `_note_end` and the claim, if the finalizer could not be queued. Any thread."""
         self._finalized = False
         self.unclaim()
 
-    def quiesce(self) -> None:
-        """For `finalizer`: stop, but keep what the callback uses; wake the waiters. Owner thread, idempotent."""
+    def _quiesce(self) -> None:
+        """For `finalizer`: stop, but keep `callback` and `args`; wake up the waiter. Owner thread; idempotent."""
         self._deactivate()
         self._pending = False
         waiter = self.waiter
         if waiter is not None:
-            waiter.fail(Finalized(f"{self!r} was finalized while a greenlet waited on it"))
+            waiter.fail(Finalized(f"{self!r} was finalized while a greenlet waited for it"))
 
-    def quiet(self) -> bool:
-        """For `finalizer`: tell whether neither the callback runs nor anyone waits."""
+    def _is_quiet(self) -> bool:
+        """For `finalizer`: return whether the callback is not running and no greenlet waits."""
         return not self._running and self.waiter is None
 
-    def drop(self) -> None:
-        """For `finalizer`: give up what the callback used."""
+    def _drop(self) -> None:
+        """For `finalizer`: drop `callback` and `args`."""
         self.callback = None
         self.args = ()
 
     # -- Starting
 
     def feed(self, events: int, callback: Callable[..., object] | None = None, *args: Any) -> None:
-        """Queue the callback as if `events` had happened (libev's ev_feed_event); an active watcher goes on.
+        """Queue the callback as if `events` had happened (libev's ev_feed_event). An active watcher stays active.
 
-        The watcher need not be active: ``callback(*args)`` is called if given, else what `start` was given last;
-        ValueError if there is none. Errors as of `start`.
+        The watcher need not be active. ``callback(*args)`` replaces the callback of the last `start`, if given.
+        Raises ValueError if there is no callback, and the errors of `start`.
         """
         self._check_usable("watcher.feed")
         if callback is not None:
@@ -212,7 +218,7 @@ class Watcher(Entry):
             self.callback = callback
             self.args = args
         elif self.callback is None:
-            raise ValueError(f"{self!r} has no callback to call; start it, or give feed() one")
+            raise ValueError(f"{self!r} has no callback; start it, or pass a callback to feed()")
         self.fire(events)
 
     def __enter__(self) -> "Watcher":
@@ -245,10 +251,10 @@ class Watcher(Entry):
 
     def _refuse(self) -> None:
         if self._finalized:
-            raise Finalized(f"{self!r} has been finalized; make a new watcher")
+            raise Finalized(f"{self!r} is finalized; make a new watcher")
         if self._closed:
             raise ValueError(f"{self!r} is closed; make a new watcher")
-        raise LoopClosed(f"{self.loop!r} is closed; no watcher of it fires any more")
+        raise LoopClosed(f"{self.loop!r} is closed; its watchers no longer fire")
 
     def _deactivate(self) -> None:
         if self._active:
@@ -270,7 +276,7 @@ class Watcher(Entry):
             self._pending = True
             loop = self.loop
             if self._priority:
-                loop.ranked.append(self)
+                loop.prioritized.append(self)
             else:
                 loop.ready.append(self)
 
@@ -282,11 +288,11 @@ class Watcher(Entry):
                 self.call(self.callback, self.args)
 
     def call(self, callback: Any, args: tuple[Any, ...]) -> None:
-        """For the watchers: call back, unless another thread has finalized the watcher."""
+        """For subclasses: call the callback, unless another thread has finalized the watcher."""
         if self._finalized:
             return
         if self._once:
-            # Before the callback, which may start the watcher again.
+            # Done before the callback, which may start the watcher again.
             self._deactivate()
         loop = self.loop
         self._running = True
@@ -316,8 +322,8 @@ class Watcher(Entry):
         return text + ">"
 
 
-def ranked(watcher: W, priority: int | None) -> W:
-    """Return `watcher` with its priority set, if one is given."""
+def with_priority(watcher: W, priority: int | None) -> W:
+    """Set the priority of `watcher` unless it is None; return the watcher."""
     if priority is not None:
         made: Any = watcher
         made.priority = priority
@@ -326,28 +332,30 @@ def ranked(watcher: W, priority: int | None) -> W:
 
 def _check_callback(callback: Any) -> None:
     if not callable(callback):
-        raise TypeError(f"a watcher's callback must be callable, not {callback!r}")
+        raise TypeError(
+            f"the callback {callback!r} of a watcher is not callable; pass a function, not its result"
+        )
 
 
 class Holder(Watcher):
-    """Base of the watchers that must let go of something when their loop is closed, or the process forks."""
+    """Base of the watchers with resources that they must release when the loop closes or the process forks."""
 
     __slots__ = ()
 
     def _arm(self) -> None:
-        self._take_hold()
+        self._acquire()
         self.loop.holders.append(self)
 
     def _disarm(self) -> None:
         self.loop.holders.remove(self)
-        self._let_go()
+        self._release()
 
-    def _take_hold(self) -> None:
+    def _acquire(self) -> None:
         raise NotImplementedError
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         raise NotImplementedError
 
     def forked(self) -> None:
-        """Do what the child of a fork needs; called by `Loop.reinit`, before anything of the user's runs."""
+        """Update the resources in the child of a fork; `Loop.reinit` calls this before any user code runs."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
-"""The end of child processes: by pidfd_open(2), or by a native thread that waits for just that child.
+"""Watchers for the end of a child process, by pidfd_open(2) or by a native thread that waits for that child.
 
-Any thread and any loop can watch any child. SIGCHLD and its handler are left alone, and only children
-that are watched are touched: there is no ``waitpid(-1)`` here.
+Any thread and any loop can watch any child. SIGCHLD and its handler stay untouched. This module reaps only children
+that have a watcher: it never calls ``waitpid(-1)``.
 """
 
 import os
@@ -9,41 +9,40 @@ from collections import deque
 from collections.abc import Callable
 
 from greenrt import _atfork, _original
-from greenrt._loop.callback import READ, Callback
-from greenrt._loop.fd_table import CLOSED
-from greenrt._loop.processes import open_pidfd
+from greenrt._events import CLOSED, READ
+from greenrt._loop.callback import Callback
+from greenrt._loop.processes import open_pidfd, wait_change
 from greenrt._loop.turn import LoopBase
 from greenrt._loop.watchers.base import Holder
-from greenrt._native.helper import start_helper
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
 
 __all__ = ["Child"]
 
-# All active watchers by pid: the watcher that reaps a child informs the others. The lock also makes reaping and
-# informing one step. Re-entrant, since a signal handler of the same thread may start a watcher inside.
+# All active watchers by pid: the watcher that reaps a child notifies the others. The lock also makes reaping and
+# notifying one step. It is re-entrant, since a signal handler of the same thread may start a watcher inside.
 _lock = _original.RLock()
 _watched: dict[int, list["Child"]] = {}
 
-# The (pid, trace) that a native thread waits for.
+# The (pid, trace) of each child for which a native thread waits.
 _threads: set[tuple[int, bool]] = set()
 
 
 class Child(Holder):
-    """Calls back once when child process `pid` has ended, after reaping it; then the watcher is stopped.
+    """A watcher that reaps child process `pid` after its end, calls back once, and is stopped.
 
-    `rpid` is then the pid, and `rstatus` the status as os.waitpid(2) returns it (see os.waitstatus_to_exitcode), or
-    None if other code has taken it: another waitpid, a SIGCHLD that is ignored (wait(2), ECHILD), or the process
-    is no child of this one. A process that does not exist counts as one that ended. With `trace`, stops and
-    continuations call back too (WUNTRACED, WCONTINUED), and only the end stops the watcher.
+    pid: the positive pid of one process; ValueError otherwise. A process that does not exist counts as ended.
+    trace: whether stops and continuations call back too (WUNTRACED, WCONTINUED). They do not stop the watcher.
 
-    A watcher that is stopped before the child's end leaves it unreaped. In the child of a fork the watchers are
-    stopped: the parent's children are no children of its own.
+    During the callback, `rpid` is the pid. `rstatus` is the status in the format of os.waitpid (see
+    os.waitstatus_to_exitcode), or None if it is lost: other code has called waitpid, SIGCHLD is ignored (wait(2),
+    ECHILD), or the process is no child of this one.
 
-    Without pidfd_open(2) (Linux before 5.3), without a free fd, and for `trace`, a native thread waits. It goes on
-    waiting for the child's next change after `stop`, and takes nothing then.
+    A watcher that is stopped before the child's end leaves the child unreaped. In the child of a fork the watchers
+    are stopped, since the parent's children are not its own.
 
-    ValueError unless `pid` is the positive number of one process.
+    Without pidfd_open(2) (Linux before 5.3), without a free fd, and for `trace`, a native thread waits. After `stop`
+    it still waits for the next change of the child, but then takes nothing.
     """
 
     __slots__ = ("_fd", "_statuses", "_trace", "pid", "rpid", "rstatus")
@@ -57,12 +56,12 @@ class Child(Holder):
         self.rstatus: int | None = None
         self._trace = bool(trace)
         self._fd = -1
-        # What has been seen and not been reported yet.
+        # Statuses that were taken and not reported yet.
         self._statuses: deque[int | None] = deque()
 
-    # -- What Holder asks for
+    # -- The methods of Holder
 
-    def _take_hold(self) -> None:
+    def _acquire(self) -> None:
         with _lock:
             _watched.setdefault(self.pid, []).append(self)
             try:
@@ -71,7 +70,7 @@ class Child(Holder):
                 self._leave_table()
                 raise
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         with _lock:
             self._leave_table()
         self._statuses.clear()
@@ -100,8 +99,8 @@ class Child(Holder):
             try:
                 fd = open_pidfd(self.pid)
             except ProcessLookupError:
-                # Ended and reaped by now, or there never was one.
-                self._tell(None)
+                # The process has ended and was reaped, or never existed.
+                self._notify(None)
                 return
         if fd is None:
             _wait_in_thread(self.pid, self._trace)
@@ -114,31 +113,31 @@ class Child(Holder):
             _original.close(fd)
             raise
 
-    # -- What happened
+    # -- Changes of the child
 
     def fire(self, events: int) -> None:
-        """See `Entry.fire`: the pidfd is readable, the process has ended; with no event, the watcher was fed."""
+        """See `Entry.fire`: the process has ended, as its pidfd shows. Without events, the call is from `feed`."""
         if not events:
             super().fire(0)
             return
         if events & CLOSED or self._fd < 0:
             return
         with _lock:
-            # Else another watcher of the same child has reaped it, and reported it here.
+            # If not, another watcher of the same child has reaped it, and has notified this one.
             if self in _watched.get(self.pid, ()):
-                _tell_all(self.pid, _reap(self._fd))
+                _notify_all(self.pid, _reap(self._fd))
 
     def feed(self, events: int, callback: Callable[..., object] | None = None, *args: Any) -> None:
         """See `Watcher.feed`. `rpid` and `rstatus` stay as they are."""
         super().feed(0, callback, *args)
 
-    def _tell(self, status: int | None) -> None:
+    def _notify(self, status: int | None) -> None:
         try:
-            self.loop.post(Callback(self._notice, (status,)))
+            self.loop.post(Callback(self._on_change, (status,)))
         except LoopClosed:
             pass
 
-    def _notice(self, status: int | None) -> None:
+    def _on_change(self, status: int | None) -> None:
         if self.active:
             self._statuses.append(status)
             super().fire(0)
@@ -148,7 +147,7 @@ class Child(Holder):
         if not self.pending:
             return
         if not self._statuses:
-            # Fed: nothing has happened to the child.
+            # `feed` queued the callback: the child has not changed.
             super().run()
             return
         status = self._statuses.popleft()
@@ -171,7 +170,7 @@ class Child(Holder):
 
 
 def _reap(fd: int) -> int | None:
-    """Reap the process of a pidfd, as waitpid(2) would; return its status, or None if it was not ours to take."""
+    """Reap the process of a pidfd; return its status as waitpid(2) does, or None if it can't be reaped here."""
     try:
         info = _original.waitid(os.P_PIDFD, fd, os.WEXITED | os.WNOHANG)
     except ChildProcessError:
@@ -183,45 +182,36 @@ def _reap(fd: int) -> int | None:
     return int(info.si_status) | (0x80 if info.si_code == os.CLD_DUMPED else 0)
 
 
-def _tell_all(pid: int, status: int | None) -> None:
-    """Tell all watchers of `pid` of its end, and forget them; the lock is held."""
+def _notify_all(pid: int, status: int | None) -> None:
+    """Notify all watchers of `pid` of its end, and remove them. The caller holds the lock."""
     for watcher in _watched.pop(pid, ()):
-        watcher._tell(status)
+        watcher._notify(status)
 
 
 def _wait_in_thread(pid: int, trace: bool) -> None:
-    """Have a native thread wait for the child, unless one does already; the lock is held."""
+    """Make a native thread wait for the child, unless one does already. The caller holds the lock."""
     key = (pid, trace)
-    if key not in _threads:
-        _threads.add(key)
-        try:
-            start_helper(_wait, key)
-        except BaseException:
-            _threads.discard(key)
-            raise
+    if key in _threads:
+        return
+    options = os.WEXITED | (os.WSTOPPED | os.WCONTINUED if trace else 0)
 
-
-def _wait(pid: int, trace: bool) -> None:
-    """Wait for the changes of one child until its end, in a native thread."""
-    flags = os.WEXITED | os.WNOWAIT
-    if trace:
-        flags |= os.WSTOPPED | os.WCONTINUED
-    more = True
-    while more:
-        gone = False
-        try:
-            # Takes nothing: the watchers may have changed while this thread slept.
-            _original.waitid(os.P_PID, pid, flags)
-        except ChildProcessError:
-            gone = True
+    def take(gone: bool) -> bool:
         with _lock:
             more = _take(pid, trace, gone)
             if not more:
-                _threads.discard((pid, trace))
+                _threads.discard(key)
+        return more
+
+    _threads.add(key)
+    try:
+        wait_change(os.P_PID, pid, options, take)
+    except BaseException:
+        _threads.discard(key)
+        raise
 
 
 def _take(pid: int, trace: bool, gone: bool) -> bool:
-    """Take what has happened to the child, if anybody watches it; the lock is held. Return whether to wait on."""
+    """Take the change of the child if it has watchers; return whether to wait for another. The lock is held."""
     watchers = [watcher for watcher in _watched.get(pid, ()) if watcher._trace or not trace]
     if not watchers:
         return False
@@ -234,18 +224,18 @@ def _take(pid: int, trace: bool, gone: bool) -> bool:
         except ChildProcessError:
             found, status = pid, None
         if not found:
-            # Other code took it in between.
+            # Other code has taken the change in between.
             return True
     if status is not None and (os.WIFSTOPPED(status) or os.WIFCONTINUED(status)):
         for watcher in watchers:
-            watcher._tell(status)
+            watcher._notify(status)
         return True
-    _tell_all(pid, status)
+    _notify_all(pid, status)
     return False
 
 
 def _after_fork_in_child() -> None:
-    """Forget the watchers and threads of the parent."""
+    """Drop the watchers and threads of the parent."""
     _original.renew_lock(_lock)
     _watched.clear()
     _threads.clear()

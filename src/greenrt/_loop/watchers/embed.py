@@ -1,9 +1,9 @@
-"""Another event loop inside this one: that of a GUI toolkit, say."""
+"""Watchers that run another event loop inside this one, such as that of a GUI toolkit."""
 
 from collections.abc import Callable
 
-from greenrt._loop.callback import READ, TIMER, as_callable
-from greenrt._loop.fd_table import CLOSED
+from greenrt._events import CLOSED, READ, TIMER
+from greenrt._loop.callback import as_callable
 from greenrt._loop.turn import LoopBase
 from greenrt._loop.watchers.base import Holder
 from greenrt._typing import Any
@@ -12,16 +12,17 @@ __all__ = ["Embed"]
 
 
 class Embed(Holder):
-    """Calls back to have another event loop in this thread do what it has to do, without waiting.
+    """A watcher whose callback runs one step of another event loop in this thread, without waiting.
 
-    The callback returns whether it did something, and there may be more: then it is called again as soon as nothing
-    else is ready. Besides it is called every `interval` seconds, whatever else there is, and when `fd` is readable:
-    where the toolkit tells its fd (that of its X server, say), the interval need only serve the toolkit's timers.
+    If the callback returns a true value, the other loop may have more work, and the callback runs again as soon as
+    nothing else is ready. It also runs every `interval` seconds in any case, and when `fd` is readable.
 
-    The callback and what the toolkit calls run in the hub, so they can't wait: they spawn greenlets for that. An
-    error is reported like that of any callback, and the watcher goes on.
+    fd: a file descriptor of the toolkit, such as that of its X server, or None. With it the interval only has to
+    serve the toolkit's timers. interval: seconds, more than 0; ValueError otherwise.
 
-    ValueError unless `interval` is more than 0. OSError (EBADF) from `start` if `fd` isn't open.
+    The callback and the code that the toolkit calls run in the hub, so they can't wait; they spawn greenlets to wait.
+    An exception is reported like that of any callback, and the watcher stays active. `start` raises OSError (EBADF)
+    if `fd` is not open.
     """
 
     __slots__ = ("_watches_fd", "fd", "interval")
@@ -34,11 +35,10 @@ class Embed(Holder):
         super().__init__(loop, ref)
         self.fd = fd
         self.interval = interval
-
         self._watches_fd = False
 
     def start(self, callback: Callable[..., object], *args: Any, once: bool = False) -> None:
-        """Call ``callback(*args)`` now, and, unless `once`, then as the class says."""
+        """Call ``callback(*args)`` in the next turn and, unless `once`, at the times that the class describes."""
         super().start(self._step, as_callable(callback), args, once=once)
 
     def feed(self, events: int, callback: Callable[..., object] | None = None, *args: Any) -> None:
@@ -48,20 +48,20 @@ class Embed(Holder):
         else:
             super().feed(TIMER, self._step, as_callable(callback), args)
 
-    # -- What Holder asks for
+    # -- The methods of Holder
 
-    def _take_hold(self) -> None:
+    def _acquire(self) -> None:
         self._watch_fd()
         self._schedule(True)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._unschedule()
         if self._watches_fd and self.fd is not None:
             self.loop.fds.withdraw(self.fd, self)
         self._watches_fd = False
 
     def forked(self) -> None:
-        """See `Holder.forked`: nothing is lost."""
+        """See `Holder.forked`: there is nothing to update."""
 
     # -- Calling
 
@@ -72,7 +72,7 @@ class Embed(Holder):
 
     def _schedule(self, more: bool) -> None:
         loop = self.loop
-        # Also if there is more: a loop that is never idle shall not starve it.
+        # The timer is set even if there is more work: a loop that is never idle must not starve this watcher.
         loop.timers.push(self, loop.clock.now() + self.interval)
         if more:
             loop.idles.append(self)

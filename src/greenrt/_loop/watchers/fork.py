@@ -1,4 +1,4 @@
-"""Fork watchers: callbacks in the child of a fork, when all of greenrt is renewed there."""
+"""Fork watchers: callbacks in the child of a fork, after greenrt is renewed there."""
 
 from greenrt import _atfork
 from greenrt._loop.callback import Callback
@@ -11,24 +11,25 @@ __all__ = ["Fork"]
 
 
 class Fork(Holder):
-    """Calls back in the child of a fork by the loop's thread: once greenrt is renewed, before os.fork returns.
+    """A watcher that calls back in the child of a fork by the loop's thread, before os.fork returns.
 
-    What the callback raises is reported as any callback's error; the fork and the other watchers go on. What is
-    raised in the main greenlet, as KeyboardInterrupt is, comes there at its next wait. The callback can't block.
+    All of greenrt is renewed at that time. The callback can't block. An exception is reported like that of any
+    callback, and the fork and the other watchers continue. Exceptions that are raised in the main greenlet, such as
+    KeyboardInterrupt, are raised at its next wait.
     """
 
     __slots__ = ()
 
-    def _take_hold(self) -> None:
+    def _acquire(self) -> None:
         pass
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         pass
 
     def forked(self) -> None:
-        """See `Holder.forked`: later, by `tell`."""
+        """See `Holder.forked`: `notify` calls back later."""
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Call back."""
         callback = self.callback
         if callback is None:
@@ -40,7 +41,7 @@ class Fork(Holder):
             except BaseException as error:
                 loop.handle_error(self, type(error), error, error.__traceback__)
         except BaseException as error:
-            # os.fork would print it and go on, and the other watchers would not be called.
+            # os.fork would print the exception and continue, and the other watchers would not be called.
             loop.ready.append(Callback(_raise, (error,)))
 
 
@@ -55,7 +56,7 @@ def _call_watchers() -> None:
             watchers = [holder for holder in loop.holders if isinstance(holder, Fork)]
             for watcher in sorted(watchers, key=lambda watcher: -watcher.priority):
                 if watcher.active:
-                    watcher.tell()
+                    watcher.notify()
 
 
 _atfork.register(_atfork.WATCHERS, _call_watchers)

@@ -1,4 +1,4 @@
-"""Hooks: callbacks at fixed points of each turn, called prepare, check and idle watchers."""
+"""Hooks: callbacks at fixed points of each turn, for prepare, check and idle watchers."""
 
 from greenrt._loop.turn import LoopBase
 from greenrt._loop.watchers.base import Watcher
@@ -7,9 +7,9 @@ __all__ = ["Hook"]
 
 
 class Hook(Watcher):
-    """Calls back at one point of each turn: before the poll (prepare), after it (check), or when idle.
+    """A watcher that calls back at one point of each turn: before the poll (prepare), after it (check), or when idle.
 
-    While an idle watcher is active the loop never sleeps; its callback runs only when nothing else is ready.
+    While an idle watcher is active the loop never sleeps. Its callback runs only if nothing else is ready.
     """
 
     __slots__ = ("_list",)
@@ -26,6 +26,6 @@ class Hook(Watcher):
             self._list.remove(self)
 
     def call_now(self) -> None:
-        """Call back, unless stopped: prepare and check are part of the turn, nothing is queued for them."""
+        """Call the callback unless the watcher is stopped. Prepare and check watchers run in the turn, not queued."""
         if self.callback is not None:
             self.call(self.callback, self.args)

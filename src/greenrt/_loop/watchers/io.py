@@ -1,9 +1,9 @@
-"""Watchers of file descriptors: level-triggered readiness."""
+"""Watchers for the level-triggered readiness of file descriptors."""
 
 from collections.abc import Callable
 from errno import EBADF
 
-from greenrt._loop.callback import READ, WRITE
+from greenrt._events import READ, WRITE
 from greenrt._loop.turn import LoopBase
 from greenrt._loop.watchers.base import Watcher
 from greenrt._typing import Any
@@ -12,10 +12,11 @@ __all__ = ["Io"]
 
 
 class Io(Watcher):
-    """Watches an fd for readiness (level-triggered). Several watchers may share an fd.
+    """A watcher for the readiness of a file descriptor (level-triggered). Several watchers may share one.
 
-    `events` is READ (1), WRITE (2) or both. OSError (EBADF) from the constructor if the fd is negative, from
-    `start` if it isn't open. A watcher whose callback raises, or whose fd is closed, is stopped.
+    fd: the file descriptor; OSError (EBADF) if it is negative. events: READ (1), WRITE (2) or both (3); ValueError
+    otherwise. `start` raises OSError (EBADF) if the fd is not open. If the callback raises, or the fd is closed, the
+    watcher is stopped.
     """
 
     __slots__ = ("_closes", "_events", "_fd", "_happened", "_pass_events")
@@ -30,7 +31,7 @@ class Io(Watcher):
         self._events = events
         self._happened = 0
         self._pass_events = False
-        # What the fd table says when the watcher starts, so that it notices when its file is gone.
+        # `FdTable.closes` at the start of the watcher. A change shows that the file was closed.
         self._closes = 0
 
     @property
@@ -40,20 +41,21 @@ class Io(Watcher):
 
     @property
     def events(self) -> int:
-        """The events that are watched for: READ (1), WRITE (2) or both (3)."""
+        """The events to watch for: READ (1), WRITE (2) or both (3)."""
         return self._events
 
     @property
     def events_str(self) -> str:
-        """The events as text, as gevent spells them."""
+        """The events as text, in gevent's format."""
         return "|".join(n for bit, n in ((READ, "READ"), (WRITE, "WRITE")) if self._events & bit)
 
     def start(
         self, callback: Callable[..., object], *args: Any, pass_events: bool = False, once: bool = False
     ) -> None:
-        """Call ``callback(*args)`` on readiness; with `pass_events`, the events come as the first argument.
+        """Call ``callback(*args)`` each time that the fd is ready.
 
-        With `once` only the next time. TypeError if `callback` can't be called.
+        pass_events: pass the events as the first argument. once: call back only the next time. Raises TypeError if
+        `callback` is not callable.
         """
         self._pass_events = pass_events
         self._activate(callback, args, once)
@@ -88,18 +90,18 @@ class Io(Watcher):
         loop = self.loop
         fds = loop.fds
         if happened & ~(READ | WRITE) or (self._active and fds.closes(self._fd) != self._closes):
-            # The fd was closed under the watcher: let the callback find out by its own call, once.
+            # The fd was closed while the watcher was active. Call back once: the callback's own call gets the error.
             self._deactivate()
             happened = self._events
         try:
             self.call(self.callback, (happened, *args) if self._pass_events else args)
         except BaseException:
-            # Still ready, it would be called again at once, and so for ever.
+            # The fd is still ready, so the callback would fail again and again.
             self.stop()
             raise
         if self._active:
             if fds.closes(self._fd) != self._closes:
-                # The callback closed it: the number may be another file's by now.
+                # The callback has closed the fd: the number may belong to another file now.
                 self._deactivate()
                 return
             try:

@@ -1,8 +1,8 @@
-"""Signals, for watchers of any loop in any thread.
+"""Signal watchers, for any loop in any thread.
 
 CPython runs Python signal handlers in the main thread only. There one handler of this module counts each arrival and
-posts it to the loops that watch. The C-level handler merges arrivals that the main thread has not seen yet, as the
-kernel does (signal(7)): a count tells how many were seen.
+posts it to the loops of the watchers. The C-level handler merges arrivals that the main thread has not seen yet, as
+the kernel does (signal(7)): the count is the number of arrivals that the main thread has seen.
 """
 
 import _signal
@@ -19,28 +19,28 @@ from greenrt.errors import LoopClosed
 
 __all__ = ["Signal", "on_arrival"]
 
-# Re-entrant, since a signal handler of the same thread may start a watcher inside. `on_arrival` takes no lock: it
-# reads a tuple that is replaced, never changed.
+# The lock is re-entrant, since a signal handler of the same thread may start a watcher inside it. `on_arrival` takes
+# no lock: it reads a tuple that is replaced and never changed.
 _lock = _original.RLock()
 _watching: dict[int, tuple["Signal", ...]] = {}
 
-# What was handled by the program before the first watcher of that signal.
+# The program's handler of each signal before its first watcher.
 _previous: dict[int, Any] = {}
 
 
 class Signal(Holder):
-    """Calls back after signal `number` has arrived; `count` says how often since the callback before.
+    """A watcher that calls back after signal `number` has arrived. `count`: arrivals since the previous callback.
 
-    Any loop and thread. Only the main thread can change a signal's handler: a start in another thread has the main
-    thread's loop do it, soon. The first watcher of a signal takes the place of the program's handler, and the last
-    that is stopped gives the place back, unless the program has set another handler since. In the child of a fork the
-    forking thread's watchers stay.
+    Any loop in any thread can have one. Only the main thread can change the handler of a signal: a start in another
+    thread posts that to the main thread's loop. The first watcher of a signal replaces the program's handler. When
+    the last watcher is stopped, the program's handler is restored, unless the program has set another one since. In
+    the child of a fork the watchers of the forking thread stay active.
 
-    ValueError for a number that is no signal's, for a signal that can't be handled (SIGKILL, SIGSTOP), and from
-    `start` in another thread while the main thread has no loop.
+    number: ValueError if it is not the number of a signal, or if the signal can't be handled (SIGKILL, SIGSTOP).
+    `start` in another thread raises ValueError while the main thread has no loop.
     """
 
-    __slots__ = ("_posted", "_seen", "_told", "count", "number")
+    __slots__ = ("_posted", "_reported", "_seen", "count", "number")
 
     def __init__(self, loop: LoopBase, number: int, ref: bool = True) -> None:
         if number not in _signal.valid_signals() or number in (_signal.SIGKILL, _signal.SIGSTOP):
@@ -50,19 +50,19 @@ class Signal(Holder):
         super().__init__(loop, ref)
         self.number = int(number)
         self.count = 0
-        # How many the main thread has seen, and how many the owner has got: each is written by one thread.
+        # How many arrivals the main thread has seen, and how many the owner thread has reported. Each has one writer.
         self._seen = 0
-        self._told = 0
+        self._reported = 0
         self._posted = False
 
-    def _take_hold(self) -> None:
+    def _acquire(self) -> None:
         with _lock:
             if self.number not in _previous:
                 _on_main_thread(_install, self.number)
             _watching[self.number] = (*_watching.get(self.number, ()), self)
-            self._told = self._seen
+            self._reported = self._seen
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         with _lock:
             left = tuple(other for other in _watching[self.number] if other is not self)
             _watching[self.number] = left
@@ -70,7 +70,7 @@ class Signal(Holder):
             try:
                 _on_main_thread(_restore, self.number)
             except ValueError:
-                # `on_arrival` does it when the signal comes.
+                # `on_arrival` restores the handler when the signal arrives.
                 pass
 
     def forked(self) -> None:
@@ -88,22 +88,25 @@ class Signal(Holder):
                 pass
 
     def _collect(self) -> None:
-        # Cleared first: an arrival in between posts once more, and that finds nothing to tell.
+        # Cleared first: an arrival in between posts once more, and that call finds nothing to report.
         self._posted = False
-        if self.active and self._seen != self._told:
+        if self.active and self._seen != self._reported:
             self.fire(0)
 
     def run(self) -> None:
         """See `Entry.run`."""
         if self.pending:
             seen = self._seen
-            self.count = seen - self._told
-            self._told = seen
+            self.count = seen - self._reported
+            self._reported = seen
         super().run()
 
 
 def _on_main_thread(function: Any, number: int) -> None:
-    """Call ``function(number)`` now in the main thread, else soon; ValueError if the main thread has no loop."""
+    """Call ``function(number)`` if this is the main thread, else post the call to the main thread's loop.
+
+    Raises ValueError if the main thread has no loop.
+    """
     if _original.get_native_id() == os.getpid():
         function(number)
         return
@@ -127,18 +130,18 @@ def _restore(number: int) -> None:
         if _watching.get(number) or number not in _previous:
             return
         previous = _previous.pop(number)
-        # None: a handler that was not set from Python, and can't be.
+        # None means that C code has set the handler, and Python can't restore it.
         if _original.get_signal(number) is on_arrival and previous is not None:
             _original.set_signal(number, previous)
 
 
 def on_arrival(number: int, frame: FrameType | None) -> None:
-    """The handler of each signal that is watched."""
+    """Handle a signal with watchers: post it to their loops. Set as its handler in Python."""
     watchers = _watching.get(number, ())
     for watcher in watchers:
         watcher.note()
     if not watchers:
-        # The last watcher was stopped in another thread: this arrival is the program's.
+        # Another thread has stopped the last watcher, so this arrival belongs to the program's handler.
         previous = _previous.get(number)
         _restore(number)
         if callable(previous):

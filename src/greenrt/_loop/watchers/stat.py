@@ -1,16 +1,18 @@
-"""Changes of a path: stat(2) from time to time, in a native thread, since a file system may block.
+"""Watchers for changes of a path, by stat(2) at intervals in a native thread, since a file system may block.
 
-No inotify(7) besides, as libev has it. It would only tell sooner than the interval, which can be 0.1 s: the looks
-would have to go on, since it says nothing of changes that other hosts make in a network file system, nor of those in
-/proc and /sys. A path that does not exist yet, or that leads through links, needs a watch on each directory on its
-way; and a user has 128 instances in all (max_user_instances). `loop.io` can watch an inotify fd.
+libev also uses inotify(7), but this module does not. inotify would only report a change sooner, and the interval can
+be 0.1 s. The periodic checks would still be needed, since inotify does not report changes by other hosts in a network
+file system, nor those in /proc and /sys. A path that does not exist yet, or that leads through links, needs a watch
+on each directory on its way, and a user has 128 instances in all (max_user_instances). `loop.io` can watch an inotify
+fd.
 """
 
 import os
 from collections.abc import Callable
 from math import isnan
 
-from greenrt._loop.callback import TIMER, Callback
+from greenrt._events import TIMER
+from greenrt._loop.callback import Callback
 from greenrt._loop.turn import LoopBase
 from greenrt._loop.watchers.base import Holder
 from greenrt._native.helper import start_helper
@@ -19,79 +21,80 @@ from greenrt.errors import LoopClosed
 
 __all__ = ["Stat"]
 
-# Seconds, as in libev: for an interval of 0, and at least.
+# The interval for 0, and the smallest interval, in seconds. The values are libev's.
 DEFAULT_INTERVAL = 5.0
 LEAST_INTERVAL = 0.1
 
 
 class Stat(Holder):
-    """Calls back when what is at `path` has changed: its device, inode, size, times of modification or of status.
+    """A watcher that calls back if the device, inode, size, mtime or ctime of the file at `path` has changed.
 
-    So it also tells that the path was made, removed, or became another file's; links are followed. `attr` is what
-    os.stat(2) said last, `prev` what it said before that; None stands for a path that can't be looked at. `start`
-    looks at once, and blocks for as long as that takes; then a native thread looks every `interval` seconds (0 stands
-    for 5, and 0.1 is the least). Changes that undo each other in between are not seen, nor those that a network file
-    system tells late.
+    So it also reports that the path was created, removed or replaced. Links are followed.
 
-    ValueError for an interval that is negative or NaN; TypeError if `path` is none.
+    path: str, bytes or os.PathLike; TypeError otherwise. interval: seconds between two checks; 0 stands for 5, and
+    the minimum is 0.1; ValueError if it is negative or NaN.
+
+    `attr` is the last result of os.stat, and `prev` the one before; None if os.stat has failed. `start` checks at
+    once, and blocks for that time; then a native thread checks every `interval` seconds. Changes that cancel each
+    other between two checks are not reported, nor changes that a network file system does not show yet.
     """
 
-    __slots__ = ("_interval", "_looking", "attr", "interval", "path", "prev")
+    __slots__ = ("_checking", "_interval", "attr", "interval", "path", "prev")
 
     def __init__(self, loop: LoopBase, path: Any, interval: float = 0.0, ref: bool = True) -> None:
         if isnan(interval) or interval < 0:
-            raise ValueError(f"loop.stat() looks every `interval` seconds, 0 or more, not {interval!r}")
+            raise ValueError(f"loop.stat() checks every `interval` seconds, 0 or more, not {interval!r}")
         super().__init__(loop, ref)
         self.path = os.fspath(path)
         self.interval = interval
         self._interval = max(interval or DEFAULT_INTERVAL, LEAST_INTERVAL)
         self.attr: os.stat_result | None = None
         self.prev: os.stat_result | None = None
-        # A token of the look that is underway: what an older one brings is dropped.
-        self._looking: object = None
+        # The token of the check in progress: results of older checks are dropped.
+        self._checking: object = None
 
-    # -- What Holder asks for
+    # -- The methods of Holder
 
-    def _take_hold(self) -> None:
+    def _acquire(self) -> None:
         self.attr = self.prev = _stat(self.path)
         self._sleep()
 
-    def _let_go(self) -> None:
-        self._looking = None
+    def _release(self) -> None:
+        self._checking = None
         self.loop.timers.remove(self)
 
     def forked(self) -> None:
-        """See `Holder.forked`: the thread that looks is the parent's."""
-        if self._looking is not None:
+        """See `Holder.forked`: the checking thread exists only in the parent."""
+        if self._checking is not None:
             self._sleep()
 
-    # -- Looking
+    # -- Checking
 
     def _sleep(self) -> None:
-        self._looking = None
+        self._checking = None
         self.loop.timers.push(self, self.loop.clock.now() + self._interval)
 
     def fire(self, events: int) -> None:
-        """See `Entry.fire`: time to look; with no event, the watcher was fed."""
+        """See `Entry.fire`: start a check. Without events, the call is from `feed`."""
         if not events:
             super().fire(0)
             return
-        self._looking = token = object()
+        self._checking = token = object()
         try:
-            start_helper(self._look, (token,))
+            start_helper(self._check, (token,))
         except RuntimeError:
-            # No more threads: next time.
+            # No more threads can be started: try again after the interval.
             self._sleep()
 
-    def _look(self, token: object) -> None:
+    def _check(self, token: object) -> None:
         attr = _stat(self.path)
         try:
-            self.loop.post(Callback(self._seen, (token, attr)))
+            self.loop.post(Callback(self._on_result, (token, attr)))
         except LoopClosed:
             pass
 
-    def _seen(self, token: object, attr: os.stat_result | None) -> None:
-        if token is not self._looking:
+    def _on_result(self, token: object, attr: os.stat_result | None) -> None:
+        if token is not self._checking:
             return
         self._sleep()
         if _key(attr) != _key(self.attr):

@@ -1,4 +1,4 @@
-"""Timers: one-shot and repeating."""
+"""Timers, one-shot and repeating."""
 
 from collections.abc import Callable
 from math import isnan
@@ -11,11 +11,13 @@ __all__ = ["Timer"]
 
 
 class Timer(Watcher):
-    """Calls back after `after` seconds, and then every `repeat` seconds if that is not 0.
+    """A watcher that calls back after `after` seconds, and then every `repeat` seconds if that is not 0.
 
-    0 and less: at the next turn of the loop. Infinity: never, while it counts as active. NaN: ValueError. Never
-    early; equal deadlines fire in the order in which they were started. A callback that overran one or more
-    repeats is not called in a burst: the next one is due `repeat` seconds later.
+    after: 0 or less means the next turn of the loop; infinity means never, but the watcher counts as active. repeat:
+    0 or more, else ValueError. NaN raises ValueError.
+
+    A timer never fires early. Timers with equal deadlines fire in the order of their starts. If a callback takes
+    longer than one or more repeats, there is no burst of calls: the next call is due `repeat` seconds later.
     """
 
     __slots__ = ("_after", "_repeat")
@@ -23,30 +25,31 @@ class Timer(Watcher):
     def __init__(self, loop: LoopBase, after: float, repeat: float = 0.0, ref: bool = True) -> None:
         if isnan(after) or isnan(repeat):
             raise ValueError(
-                f"a timer's times must be numbers of seconds, not after={after!r}, repeat={repeat!r}"
+                f"the times of a timer are numbers of seconds, not after={after!r}, repeat={repeat!r}"
             )
         if repeat < 0:
-            raise ValueError(f"a timer's repeat must be 0 or more seconds, not {repeat!r}")
+            raise ValueError(f"the repeat of a timer is 0 or more seconds, not {repeat!r}")
         super().__init__(loop, ref)
         self._after = after
         self._repeat = repeat
 
     @property
     def at(self) -> float:
-        """The deadline on the loop's clock (seconds), while active."""
+        """The deadline on the loop's clock (seconds), while the timer is active."""
         return self.deadline
 
     def start(
         self, callback: Callable[..., object], *args: Any, update: bool | None = None, once: bool = False
     ) -> None:
-        """Call ``callback(*args)`` when the time has come; with `once` it does not repeat.
+        """Call ``callback(*args)`` at the deadline; with `once` the timer does not repeat.
 
-        `update` is gevent's; the clock is always read. TypeError if `callback` can't be called.
+        `update` exists for gevent's signature; the clock is always read. Raises TypeError if `callback` is not
+        callable.
         """
         self._activate(callback, args, once)
 
     def again(self, callback: Callable[..., object], *args: Any, update: bool | None = None) -> None:
-        """Restart with `repeat` as the time to wait (libev's ev_timer_again); stop if that is 0."""
+        """Restart with a deadline in `repeat` seconds (libev's ev_timer_again); stop if `repeat` is 0."""
         if not self._repeat:
             self.stop()
             return
@@ -73,7 +76,7 @@ class Timer(Watcher):
             return
         loop = self.loop
         if not self._active or loop.timers.contains(self):
-            # It was fed; the time has not come.
+            # The call is from `feed`: the deadline has not passed.
             pass
         elif self._repeat:
             due = self.deadline + self._repeat
