@@ -1,6 +1,6 @@
-"""What holds for every test: a time limit, no leaks, a build of the present sources, a seed that is printed.
+"""Rules for every test: a time limit, no leaks, an up-to-date build, and a seed that is printed.
 
-Warnings are errors (pyproject.toml). A test that needs longer than the limit says so:
+Warnings are errors (pyproject.toml). A test that needs more time than the limit is marked with
 ``@pytest.mark.time_limit(seconds)``.
 """
 
@@ -17,15 +17,15 @@ from support.leaks import Holdings, settle
 
 import greenrt
 
-# Seconds for one test, fixtures included. At the limit the stacks of all threads are printed, and the run
-# ends: a process that hangs once has nothing more to say.
+# The limit for one test in seconds, fixtures included. At the limit the watchdog prints the stacks of all threads and
+# ends the run: a process that has hung once gives no further results.
 LIMIT = float(os.environ.get("GREENRT_TEST_LIMIT", "60"))
 
 
-# The interpreter's, which tests/stdlib runs in its own way.
+# The interpreter's own tests, which tests/stdlib runs in its own way.
 collect_ignore = ["stdlib/left_out"]
 
-# The tests marked promised_order, one a line; a new one is a promise to users and is added here by hand.
+# The names of the tests marked promised_order, one per line. Each is a promise to users: new ones are added by hand.
 PROMISED = Path(__file__).with_name("promised_order.txt")
 
 SEED = os.environ.get("GREENRT_SEED", "")
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "the build under test is stale; run `make build` (or `make test`, which does):\n    "
             + "\n    ".join(stale)
         )
-    # Started in the background of a shell, this process ignores Ctrl-C, and its children inherit that.
+    # If a shell has started this process in the background, it ignores Ctrl-C, and its children inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # pytest replaces fd 2 while a test runs.
@@ -61,7 +61,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Pin the list of tests of a promised order, and leave them out of a run in a random one."""
+    """Check the list of tests of a promised order, and deselect them in a run with a random order."""
     marked = {_plain_id(item) for item in items if item.get_closest_marker("promised_order")}
     unknown = marked - set(PROMISED.read_text().split())
     if unknown:
@@ -79,7 +79,7 @@ def _plain_id(item: pytest.Item) -> str:
 
 
 def pytest_collection_finish() -> None:
-    # What exists now is none of a test's doing: the leak oracle need not look at it after each.
+    # Objects that exist now do not come from a test, so the leak oracle does not have to check them after each test.
     gc.collect()
     gc.freeze()
 
@@ -115,7 +115,7 @@ FAILED = pytest.StashKey()
 
 @pytest.fixture(autouse=True)
 def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves something behind. One that failed is not asked: its traceback holds things."""
+    """Fail a test that leaks. A failed test is not checked, since its traceback keeps objects alive."""
     before = Holdings()
     yield
     if request.node.stash.get(FAILED, True):
@@ -127,13 +127,13 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def hub() -> greenrt.Hub:
-    """The main thread's hub."""
+    """Return the hub of the main thread."""
     return greenrt.get_hub()
 
 
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Errors of greenlets that the test causes on purpose are not printed."""
+    """Suppress the output for errors of greenlets that the test causes on purpose."""
     hub = greenrt.get_hub()
     before = hub.exception_stream
     hub.exception_stream = None

@@ -1,4 +1,4 @@
-"""The house stands as ARCHITECTURE.md says. Each rule has a small broken example that it must catch."""
+"""The source tree follows ARCHITECTURE.md. Each rule has a small broken example that it must catch."""
 
 import re
 import tomllib
@@ -169,14 +169,14 @@ def test_the_documented_layers_are_those_of_the_code() -> None:
 
 
 def test_the_packages_are_those_of_the_tree() -> None:
-    """setuptools is told the packages by hand: `monkey` belongs inside `greenrt`, discovery cannot know."""
+    """pyproject.toml lists the packages by hand: `monkey` belongs inside `greenrt`, and discovery can't find that."""
     setup = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     folders = {Path("greenrt", path).parent for path in TREE if path.endswith("__init__.py")}
     assert sorted(setup["packages"]) == sorted(".".join(folder.parts) for folder in folders)
 
 
 def test_what_is_declared_is_compiled() -> None:
-    """A .pxd beside a module that is not compiled would be slow, not wrong: nobody would notice."""
+    """A .pxd beside a module that is not compiled would make it slow, not wrong, so no other test would fail."""
     declared = {
         ".".join(path.relative_to(SOURCE).with_suffix("").parts)
         for path in SOURCE.rglob("*")

@@ -1,4 +1,4 @@
-"""The public surface: each name exists, has one home, and is exported once."""
+"""The public names: each exists, has one home, and is exported once."""
 
 import ast
 import importlib
@@ -14,9 +14,9 @@ from support.child import HOME
 
 import greenrt
 
-# Layers whose modules stand for the standard library's and repeat its names.
+# Layers whose modules are twins of the standard library's modules and repeat their names.
 TWINS = ("greenrt.green", "greenrt.monkey", "greenrt._original")
-# Importing these patches the process, as tests/adapters does in one of its own.
+# Importing these patches the process; tests/adapters does so in a process of its own.
 PATCHING = ("greenrt.adapters.celery",)
 MODULES = sorted(
     info.name
@@ -38,7 +38,7 @@ def facade_imports() -> dict[str, tuple[str, str]]:
 
 
 def declared(module: str) -> list[str]:
-    """Return a module's ``__all__`` from its source: compiled from .pyx it has none, its plain twin has."""
+    """Return the ``__all__`` of a module from its source: a module compiled from .pyx has none, but its twin has."""
     path = SOURCE.joinpath(*module.split(".")[1:])
     source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     for node in ast.parse(source.read_text()).body:
@@ -69,7 +69,7 @@ def test_the_facade_exports_what_it_imports() -> None:
 def test_a_name_comes_from_its_home(name: str) -> None:
     imports = facade_imports()
     if name not in imports:
-        # Defined by the facade itself: a shorthand such as spawn.
+        # Names that the facade itself defines: shorthands such as spawn.
         assert f"\n{name} = " in (SOURCE / "__init__.py").read_text()
         return
     module, original = imports[name]
@@ -85,7 +85,7 @@ def test_a_thing_has_one_home() -> None:
             continue
         module = importlib.import_module(module_name)
         if hasattr(module, "__path__"):
-            # A package is a facade of its modules, as greenrt is of the runtime.
+            # A package is a facade of its modules, as greenrt is the facade of the runtime.
             continue
         for name in getattr(module, "__all__", []):
             thing = getattr(module, name)
@@ -97,9 +97,9 @@ def test_a_thing_has_one_home() -> None:
 
 
 def test_importing_makes_no_hub_and_no_thread() -> None:
-    """And loads nothing that a program might want to patch first, but what greenrt itself needs.
+    """The import also loads no module that a program might want to patch first, except those that greenrt needs.
 
-    The standard library's `typing` is the price of a third of the import: annotations go by `greenrt._typing`.
+    The standard library's `typing` would take a third of the import time, so annotations use `greenrt._typing`.
     """
     script = (
         "import greenrt, sys, _thread\n"
@@ -111,6 +111,6 @@ def test_importing_makes_no_hub_and_no_thread() -> None:
         "assert 'greenrt.dns.resolvers' not in sys.modules, 'the resolvers are for the first lookup'\n"
         "assert greenrt.get_hub().resolver is greenrt.get_hub().resolver\n"
     )
-    # Without -S a .pth file of the environment may have imported anything.
+    # Without -S, a .pth file of the environment may have imported any module.
     environ = {"PYTHONPATH": os.pathsep.join([HOME, *sys.path])}
     subprocess.run([sys.executable, "-S", "-W", "error", "-c", script], env=environ, check=True)

@@ -1,4 +1,4 @@
-"""What `.ci/run` makes of stages that fail, that the machine cannot run, and that hang."""
+"""How `.ci/run` treats stages that fail, that the machine cannot run, and that hang."""
 
 from pathlib import Path
 from types import ModuleType
@@ -60,7 +60,7 @@ def test_a_stage_that_waits_runs_beside_those_that_compute(
     monkeypatch.setattr(gate, "SIDE_BY_SIDE", 1)
     met = tmp_path / "met"
     met.touch()
-    # Each of the two ends when the other has begun; `next` finds that the other one that waits has ended.
+    # Each of the two ends when the other has begun. `next` finds out that the other waiting stage has ended.
     meet = "echo {0} >>{1}; until grep -q {2} {1}; do sleep 0.02; done"
     assert results(
         gate,

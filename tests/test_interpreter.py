@@ -1,4 +1,4 @@
-"""Interpreters, greenlets and builds that greenrt refuses, each in one line; interpreters that are too new."""
+"""Interpreters, greenlet versions and builds that greenrt refuses, each with one line; and too new interpreters."""
 
 import ast
 import shutil
@@ -33,7 +33,7 @@ def run(script: str, *options: str, **variables: str) -> subprocess.CompletedPro
 
 
 def refusal(preparation: str, statement: str = "import greenrt", **variables: str) -> str:
-    """Return the message of the ImportError with which `statement` ends after `preparation`; it must be one line."""
+    """Return the message of the ImportError that ends `statement` after `preparation`. It must be one line."""
     done = run(preparation + "\n" + statement, **variables)
     *_, last = done.stderr.splitlines()
     assert done.returncode == 1

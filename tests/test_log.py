@@ -1,4 +1,4 @@
-"""What greenrt says of itself never switches greenlets, and is never held up."""
+"""Logging by the runtime never switches greenlets, and never waits for handlers."""
 
 import logging
 import threading
@@ -12,7 +12,7 @@ from greenrt import _log, _original
 
 
 class Gathering(logging.Handler):
-    """Keeps the records, and the thread that brought them; waits for `gate`."""
+    """Keeps the records and the thread that delivered each. Waits for `gate`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,10 +66,8 @@ def test_levels_are_heeded(handler: Gathering) -> None:
     assert [text for text, _ in handler.seen] == ["yes"]
 
 
-def test_who_reports_does_not_wait_for_handlers(
-    handler: Gathering, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """And what is too much goes to stderr."""
+def test_logging_does_not_wait_for_handlers(handler: Gathering, capfd: pytest.CaptureFixture[str]) -> None:
+    """Records beyond the limit go to stderr."""
     handler.gate.clear()
     _log.warn("first")
     assert handler.entered.wait(10)
@@ -148,7 +146,7 @@ def test_the_child_of_a_fork_says_its_own() -> None:
         _log.warn("the parent's too")
         pid = os.fork()
         if not pid:
-            # logging renews the handler's lock. The parent's thread may hold those of the events.
+            # logging renews the handler's lock. The parent's thread may hold the locks of the events.
             handler.entered, handler.gate = threading.Event(), threading.Event()
             handler.gate.set()
             _log.warn("the child's")
@@ -174,7 +172,7 @@ PATCHED = """
     slow = Slow(sys.stdout)
     logging.basicConfig(handlers=[slow], level=logging.INFO, format="%(threadName)s %(message)s")
 
-    # A greenlet that is suspended holds the handler's lock, which is green, when the hub reports.
+    # A suspended greenlet holds the handler's lock, which is cooperative, when the hub logs.
     greenrt.spawn(logging.info, "a greenlet's")
     greenrt.sleep(0.01)
     hub = greenrt.get_hub()
@@ -191,7 +189,7 @@ PATCHED = """
 
 
 def test_a_patched_program_whose_handler_waits() -> None:
-    """The hub goes on meanwhile, nothing is lost, and the end of the process waits for the rest."""
+    """The hub continues meanwhile, no record is lost, and the end of the process waits for the rest."""
     out, err = run_script(PATCHED)
     assert [line.split(" ", 1)[1] for line in out.splitlines() if " " in line] == [
         "a greenlet's",

@@ -1,4 +1,4 @@
-"""Which interpreters `make wheels` and the gate find, and what `make wheels` says of steps that fail."""
+"""The interpreters that `make wheels` and the gate find, and the report of `make wheels` on failing steps."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from support.ci import ci_module
 
 
 def fake(path: Path, text: str) -> str:
-    """Make a program that prints the text, whatever it is asked; return its path."""
+    """Make a program that prints `text` for any arguments; return its path."""
     path.write_text(f"#!/bin/sh\necho '{text}'\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
@@ -18,7 +18,7 @@ def fake(path: Path, text: str) -> str:
 
 @pytest.fixture
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Leave nothing in PATH and no pyenv; return the folder that is in PATH."""
+    """Empty PATH and hide pyenv; return the folder that is in PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))

@@ -7,16 +7,8 @@ from collections.abc import Callable
 
 from greenrt._typing import Any
 
-__all__ = [
-    "check_environment",
-    "make_hub",
-    "make_park",
-    "make_proxy",
-    "make_resolver",
-    "make_threadpool",
-    "make_tracer",
-    "timeout_class",
-]
+# Empty: the values are at home in the modules that set them, and users read them as `_providers.name`.
+__all__: list[str] = []
 
 # Set by `_hub`. Return a hub for the calling thread; a park for a waiter, from what it waits for; the proxy of a
 # loop; an object that checks the greenlets of a loop with `debug`, or None.

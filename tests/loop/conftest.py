@@ -14,7 +14,7 @@ from greenrt._loop.loop import Loop
 
 
 class Rig:
-    """A loop of one backend, and socket pairs; the fake backend is told what the sockets are ready for."""
+    """A loop of one backend, and socket pairs. For the fake backend, it computes the readiness of the sockets."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -30,7 +30,7 @@ class Rig:
         return made
 
     def turn(self, times: int = 1) -> None:
-        """Do turns without sleeping, whether or not anything keeps the loop alive."""
+        """Run turns without sleeping, whether or not anything keeps the loop alive."""
         self.loop.ref()
         for _ in range(times):
             if self.fake:
@@ -39,7 +39,7 @@ class Rig:
         self.loop.unref()
 
     def run(self, until: Callable[[], Any]) -> None:
-        """Do turns, which may sleep, until something is true."""
+        """Run turns, which may sleep, until the condition is true."""
         while not until():
             if self.fake:
                 self._tell(self.fake)
@@ -63,7 +63,7 @@ class Rig:
 
 
 class Probe(Entry):
-    """Notes what it was fired with."""
+    """Records the events with which it was fired."""
 
     def __init__(self) -> None:
         self.fired: list[int] = []
@@ -88,7 +88,7 @@ def real(request: pytest.FixtureRequest) -> Iterator[Rig]:
 
 @pytest.fixture
 def virtual() -> Iterator[Rig]:
-    """A loop whose time moves only by its own sleeping."""
+    """A loop whose clock advances only when it sleeps."""
     made = Rig("fake")
     yield made
     made.close()
@@ -113,7 +113,7 @@ def probe() -> Probe:
 
 @pytest.fixture
 def errors(loop: Loop) -> list[BaseException]:
-    """What callbacks of `loop` raise."""
+    """The exceptions of callbacks of `loop`."""
     seen: list[BaseException] = []
     loop.error_handler = lambda context, kind, value, tb: seen.append(value)
     return seen

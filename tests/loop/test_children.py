@@ -1,4 +1,4 @@
-"""Watchers of child processes."""
+"""Child watchers."""
 
 import os
 import signal
@@ -62,7 +62,7 @@ def test_a_child_that_ended_before_the_start(loop: Loop, way: str) -> None:
     assert seen == [(pid, 3 << 8)]
 
 
-def test_a_child_whose_status_somebody_else_took_before_the_start(loop: Loop, way: str) -> None:
+def test_a_child_whose_status_other_code_took_before_the_start(loop: Loop, way: str) -> None:
     pid = shell("exit 3")
     os.waitpid(pid, 0)
     _, seen = watch(loop, pid)
@@ -73,7 +73,7 @@ def test_a_child_whose_status_somebody_else_took_before_the_start(loop: Loop, wa
 def test_a_status_that_is_stolen_meanwhile(loop: Loop, way: str) -> None:
     pid = shell("sleep 0.1; exit 3")
     _, seen = watch(loop, pid)
-    # Both the thread that watches and this one wait; either may win, the watcher is told in any case.
+    # The watcher's thread and this one both wait. Either may win; the watcher is notified in any case.
     try:
         stolen = os.waitpid(pid, 0)
     except ChildProcessError:
@@ -84,7 +84,7 @@ def test_a_status_that_is_stolen_meanwhile(loop: Loop, way: str) -> None:
 
 def test_a_process_that_is_no_child(loop: Loop) -> None:
     read_fd, write_fd = os.pipe()
-    # The shell ends, its own child goes on.
+    # The shell ends, and its own child continues.
     pid = os.posix_spawn(
         "/bin/sh",
         ["sh", "-c", "sleep 0.2 & echo $!"],
@@ -141,7 +141,7 @@ def test_start_again(loop: Loop, way: str) -> None:
     os.kill(pid, signal.SIGTERM)
     loop.run()
     assert seen == [signal.SIGTERM]
-    # Now it is gone.
+    # Now the child is gone.
     watcher.start(lambda: seen.append(watcher.rstatus))
     loop.run()
     assert seen == [signal.SIGTERM, None]
@@ -232,8 +232,8 @@ def test_all_children_at_once_are_refused(loop: Loop, pid: int) -> None:
         loop.child(pid)
 
 
-def test_children_that_nobody_waits_for() -> None:
-    # With SIGCHLD ignored the kernel reaps: the end is told, the status is lost.
+def test_children_with_sigchld_ignored() -> None:
+    # With SIGCHLD ignored the kernel reaps the child: its end is reported, its status is lost.
     run_script("""
         import os, signal
         from greenrt._loop.loop import Loop

@@ -1,4 +1,4 @@
-"""The life of a loop across threads: breaks, stops, closes."""
+"""A loop and other threads: breaks, stops, closes."""
 
 import gc
 import os
@@ -54,7 +54,7 @@ def test_a_break_is_kept_for_the_next_run_and_counts_once(loop: Loop) -> None:
 
 @pytest.mark.parametrize("verb", ["break_", "stop"])
 def test_a_post_after_a_break_wakes_the_loop(loop: Loop, verb: str) -> None:
-    """A break wakes without a post, and must not be taken for the wakeup of the next one."""
+    """A break wakes the loop up without a post. The next post must not mistake that for a wake-up of its own."""
     loop.ref()
     getattr(loop, verb)()
     loop.run()
@@ -118,7 +118,7 @@ def test_a_stop_and_then_a_break(virtual: Rig) -> None:
 
 
 def test_hooks_that_change_the_list_from_within(loop: Loop) -> None:
-    """A prepare watcher stops itself and its successor, and starts one: as of the next turn."""
+    """A prepare watcher stops itself and its successor and starts another one, with effect from the next turn."""
     seen = []
     first, second, third, late = (loop.prepare(ref=False) for _ in range(4))
 
@@ -152,7 +152,7 @@ def test_another_thread_closes_a_loop_that_sleeps() -> None:
     assert again.wait(0)
 
 
-def test_a_close_waits_for_the_callback_but_nobody_waits_for_the_close() -> None:
+def test_a_close_waits_for_the_callback_and_blocks_no_caller() -> None:
     beside = Beside()
     began, let_go, order = threading.Event(), threading.Event(), []
 
@@ -224,7 +224,7 @@ def test_close_from_a_finalizer_of_python_on_another_thread() -> None:
 
 
 def test_closes_that_race_with_posts() -> None:
-    """Each post ran or raised; each finalizer ran once, whoever closes."""
+    """Each post ran or raised, and each finalizer ran once, whichever thread closed the loop."""
     for _ in range(50):
         beside = Beside()
         loop = beside.loop
@@ -307,8 +307,8 @@ def test_the_error_of_a_wrong_thread_names_both(loop: Loop) -> None:
     assert "run_callback_threadsafe" in text
 
 
-def test_who_closes_a_loop_that_does_not_run_can_give_up() -> None:
-    """The wait ends by its time; the loop closes when its thread runs it."""
+def test_the_wait_for_a_close_can_time_out() -> None:
+    """The wait ends by its timeout. The loop closes when its thread runs it."""
     loop = Loop()
     assert in_thread(lambda: loop.close().wait(0.01)) is False
     assert not loop.closed

@@ -1,4 +1,4 @@
-"""A loop whose `debug` is true tells what is wrong."""
+"""A loop whose `debug` is true logs mistakes."""
 
 import os
 import threading
@@ -85,7 +85,7 @@ def test_slow_greenlets_are_named(hub: greenrt.Hub, caplog: pytest.LogCaptureFix
         slow()
 
     def rest() -> None:
-        # A long wait is no long run.
+        # A long wait is not a long run.
         greenrt.sleep(0.12)
 
     before = gettrace()

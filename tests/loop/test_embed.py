@@ -19,7 +19,7 @@ FRAME = 1 / 60
 
 
 class Toolkit:
-    """A GUI toolkit's loop, with Tk's contract: `do_one_event` does one thing that is due, and says if it did."""
+    """The loop of a GUI toolkit, with Tk's contract: `do_one_event` handles one event, and returns whether it did."""
 
     def __init__(self) -> None:
         self.events: deque[Callable[[], object]] = deque()
@@ -49,7 +49,7 @@ def echo(connection: socket.socket, address: Any) -> None:
 
 
 def test_a_gui_beside_a_busy_server(hub: greenrt.Hub) -> None:
-    """60 frames a second while 100 connections echo as fast as they can; neither keeps the other from its turn."""
+    """60 frames a second while 100 connections echo as fast as they can; neither side starves the other."""
     toolkit, frames, trips = Toolkit(), [], []
     started = time.monotonic()
 
@@ -68,8 +68,8 @@ def test_a_gui_beside_a_busy_server(hub: greenrt.Hub) -> None:
     with hub.loop.embed() as gui, StreamServer(("127.0.0.1", 0), echo) as server:
         gui.start(toolkit.do_one_event)
         greenrt.joinall([greenrt.spawn(talk, server.address) for _ in range(100)], raise_error=True)
-    # A frame is due 1/60 s after the last one was drawn, and is looked for every 1/60 s: 45 on a machine of our own,
-    # 10 where five processes want each core.
+    # A frame is due 1/60 s after the last one was drawn, and the check runs every 1/60 s. That makes 45 frames on an
+    # idle machine, and 10 where five processes compete for each core.
     assert len(frames) > 5
     assert len(trips) > 500
 
@@ -83,7 +83,7 @@ def test_events_are_done_at_once_and_in_between_it_sleeps(loop: Loop) -> None:
         loop.stop(0.5)
         assert loop.run() == "stopped"
     assert seen == list(range(1000))
-    # One for each event, one that found none more, and then one each 50 ms.
+    # One call for each event, one that found no further event, and then one call each 50 ms.
     assert toolkit.polls <= 1000 + 1 + 10
 
 
@@ -122,7 +122,7 @@ def test_the_fd_of_a_toolkit(loop: Loop) -> None:
             while seen[-1] != word:
                 loop.run(once=True)
         assert seen == [b"", b"one", b"two"]
-        # Closed by the toolkit: it is called once, and goes on by its interval.
+        # The toolkit has closed the fd: the callback runs once, and continues at its interval.
         loop.fds.forget(reader)
         os.close(reader)
         gui.feed(0, seen.append, b"fed")
@@ -196,7 +196,7 @@ def test_an_fd_that_is_not_open(loop: Loop) -> None:
 
 
 def test_tcl() -> None:
-    """The loop of tkinter, which needs no display for its timers. In a process of its own: Tcl keeps a thread."""
+    """The loop of tkinter, whose timers need no display. It runs in another process, since Tcl keeps a thread."""
     pytest.importorskip("tkinter")
     run_script(
         """

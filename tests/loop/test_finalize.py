@@ -1,4 +1,4 @@
-"""The ends of watchers: stop from any thread, and finalizers."""
+"""The end of watchers: stop from any thread, and finalizers."""
 
 import ctypes
 import gc
@@ -23,14 +23,14 @@ from greenrt.errors import Finalized, LoopClosed, WouldDeadlock
 
 @pytest.fixture
 def beside() -> Iterator[Beside]:
-    """A loop that runs in a thread of its own, and holds still on request."""
+    """A loop that runs in a thread of its own, and pauses on request."""
     made = Beside()
     yield made
     made.end()
 
 
 class Busy:
-    """A callback that runs until it is let go."""
+    """A callback that runs until it is released."""
 
     def __init__(self) -> None:
         self.began = threading.Event()
@@ -132,7 +132,7 @@ def test_a_callback_cannot_wait_for_its_own_end(loop: Loop, errors: list[BaseExc
 def test_a_stopping_that_is_waited_for_by_the_loops_own_thread(
     loop: Loop, errors: list[BaseException]
 ) -> None:
-    """Nobody else would do it: it is done by the wait, unless that is in the very callback."""
+    """No other thread would do it. So the wait does it, except in the callback itself."""
     watcher = loop.timer(0)
     watcher.start(print)
     assert in_thread(watcher.stop).wait()
@@ -143,7 +143,7 @@ def test_a_stopping_that_is_waited_for_by_the_loops_own_thread(
 
 
 def test_two_callbacks_that_wait_for_each_others_end(beside: Beside) -> None:
-    """A cycle of waits is found by at least one of them; the other one then goes on."""
+    """At least one of the two detects a cycle of waits, and then the other continues."""
     other = Beside()
     outcomes = []
     both = threading.Barrier(2)
@@ -206,7 +206,7 @@ def test_stop_after_the_end_of_the_loop_is_quiet() -> None:
 
 
 def states(loop: Loop, watcher: Watcher, seen: list[object]) -> Iterator[str]:
-    """Bring a timer into each state that a finalizer may find it in."""
+    """Bring a timer into each state in which a finalizer may find it."""
     yield "stopped"
     watcher.start(seen.append, "callback")
     yield "active"
@@ -397,7 +397,7 @@ def test_a_finalizer_that_raises_has_run(
 
 
 def test_what_the_callback_used_lives_until_the_finalizer_has_run(loop: Loop) -> None:
-    """A16, A5: a buffer that C code was given is there in `fn`, and freed after it without the collector."""
+    """A buffer that was passed to C code exists in `fn`, and is freed after it without the garbage collector."""
     gc.disable()
     try:
         buffer = ctypes.create_string_buffer(b"still here")
@@ -425,7 +425,7 @@ def test_finalize_without_a_function(loop: Loop) -> None:
         loop.timer(1).finalize(42)
 
 
-def test_who_waits_is_resumed_before_the_finalizer(hub: greenrt.Hub) -> None:
+def test_a_waiter_is_resumed_before_the_finalizer(hub: greenrt.Hub) -> None:
     order = []
     watcher = hub.loop.timer(1000)
 
@@ -462,7 +462,7 @@ def test_what_waits_and_is_killed_at_the_same_time(hub: greenrt.Hub) -> None:
     assert order == [True]
 
 
-# -- Several at once
+# -- Several watchers at once
 
 
 def test_one_finalizer_for_many(loop: Loop, errors: list[BaseException]) -> None:
@@ -571,7 +571,7 @@ def test_errors_of_finalizers_do_not_stop_a_close() -> None:
 
 
 class Poor(Timer):
-    """A timer that finds no memory when it is to be quiet, a few times."""
+    """A timer for which there is no memory when it is quiesced, a few times."""
 
     failures = 0
 

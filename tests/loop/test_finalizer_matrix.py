@@ -1,4 +1,4 @@
-"""Each state of a watcher x each place that a call comes from x each operation: one finalizer, once, at the end."""
+"""Each state of a watcher x each place of a call x each operation: one finalizer runs, once, at the end."""
 
 import signal
 import socket
@@ -30,7 +30,7 @@ OPERATIONS = ["start", "feed", "stop", "close", "finalize", "finalize at once"]
 
 
 class Cell:
-    """One watcher in one state, on which one operation is done from one place."""
+    """One watcher in one state, with one operation from one place."""
 
     def __init__(self, hub: Any, watcher: Any, state: str, place: str, operation: str) -> None:
         self.hub = hub
@@ -62,7 +62,7 @@ class Cell:
         try:
             self.hub.wait(self.watcher)
         except Finalized:
-            # Resumed before the finalizer runs, not only woken.
+            # The greenlet is resumed before the finalizer runs, not only woken up.
             assert not self.finals
             return "Finalized"
         return "happened"
@@ -74,7 +74,7 @@ class Cell:
         self.finals.append(threading.get_ident())
 
     def bring_about(self) -> None:
-        """Bring the watcher into its state, and do the operation."""
+        """Bring the watcher into its state, and perform the operation."""
         watcher = self.watcher
         if self.state in ("active", "pending") or self.runs:
             watcher.start(self.callback)
@@ -92,7 +92,7 @@ class Cell:
             self.reach()
 
     def reach(self) -> None:
-        """Do the operation from its place."""
+        """Perform the operation from its place."""
         if self.foreign:
             in_thread(self.operate)
         elif self.place == "another finalizer":
@@ -151,7 +151,7 @@ class Cell:
             assert not watcher.active
             assert not watcher.pending
             assert watcher.callback is None
-            # Since the operation, or the finalizer before it: nothing was called any more.
+            # Since the operation, or since the finalizer before it, no callback has run.
             assert self.calls == self.calls_at_operation
         elif self.operation in ("stop", "close"):
             assert not watcher.active
@@ -165,7 +165,7 @@ class Cell:
         assert self.hub.loop.refs == refs
 
     def end(self) -> None:
-        """Whatever went before: there is one end, which runs once, and leaves nothing."""
+        """In any case there is one end, which runs once and leaves nothing behind."""
         watcher = self.watcher
         if self.ended or self.operation.startswith("finalize"):
             with pytest.raises(Finalized):
@@ -216,14 +216,14 @@ def test_each_operation(hub: greenrt.Hub, make_watcher: Callable[[str], Any], st
 
 
 class Hasty(Timer):
-    """Does not wait for its callback."""
+    """A variant that does not wait for the callback."""
 
     def _is_quiet(self) -> bool:
         return True
 
 
 class Doubled(Timer):
-    """Takes a second finalizer."""
+    """A variant that accepts a second finalizer."""
 
     def claim(self) -> bool:
         Timer.claim(self)

@@ -1,4 +1,4 @@
-"""A loop in the child of a fork, each in a process of its own."""
+"""A loop in the child of a fork; each test runs in a process of its own."""
 
 from support.child import run_script
 
@@ -21,7 +21,7 @@ loop.timer(1).finalize(final.append)
 def child():
     parents = loop.fileno()
     loop.reinit()
-    # The parent is not told: its registrations are its own.
+    # The parent is not affected: its registrations are its own.
     other.send(b"child")
     loop.run()
     assert seen == ["posted before", "posted late", b"child"], seen
@@ -101,7 +101,7 @@ stopping, closing = watcher.stop(), loop.close()
 watcher.finalize(seen.append)
 
 def child():
-    # The parent's finalizer is not run here, and nobody waits for a thread that is not there.
+    # The parent's finalizer does not run here, and the child does not wait for a thread that it does not have.
     assert stopping.wait(20) and closing.wait(20)
     assert loop.close().done
     assert seen == [], seen

@@ -1,4 +1,4 @@
-"""A socket that goes from one thread's loop to another's."""
+"""A socket that moves from the loop of one thread to that of another."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ from greenrt.green import socket
 
 
 def watched(hub: Hub) -> set[int]:
-    """Return the fds that the kernel watches for a hub's loop."""
+    """Return the fds that the kernel watches for the loop of a hub."""
     if hub.loop.backend_name != "epoll":
         return {entry.fd for entry in hub.loop.fds.all_entries()}
     with open(f"/proc/self/fdinfo/{hub.loop.fileno()}") as file:
@@ -18,7 +18,7 @@ def watched(hub: Hub) -> set[int]:
 
 
 def test_an_accepted_socket_is_handed_over(hub: greenrt.Hub) -> None:
-    """The old loop has forgotten it, however much was read and written there; the new one serves it."""
+    """The old loop has forgotten the socket, after any number of reads and writes there; the new one serves it."""
     outcome: dict[str, Any] = {}
     ready, done = greenrt.Event(), greenrt.Event()
 
@@ -41,7 +41,7 @@ def test_an_accepted_socket_is_handed_over(hub: greenrt.Hub) -> None:
         accepting = greenrt.spawn(listener.accept)
         client = socket.create_connection(listener.getsockname())
         connection, _ = accepting.get()
-        # It has been waited for here, for reading.
+        # This thread has waited for it, for reading.
         receiving = greenrt.spawn(connection.recv, 10)
         greenrt.sleep(0.01)
         client.sendall(b"hello")

@@ -145,7 +145,7 @@ def test_a_number_that_is_used_again(rig: Rig) -> None:
     seen = []
     watcher = rig.loop.io(number, READ)
     watcher.start(seen.append, "old")
-    # The file lives on under another number: the kernel would keep reporting it under the old one.
+    # The file stays open under another number: the kernel would keep reporting it under the old one.
     twin = os.dup(number)
     rig.turn()
     rig.loop.fds.forget(number)
@@ -291,7 +291,7 @@ def test_reader_and_writer_of_one_fd(rig: Rig, make_probe: type[Probe]) -> None:
 
 
 def test_a_level_user_joins_a_parked_operation(rig: Rig, probe: Probe) -> None:
-    """Edges reported before the watcher came must not be missed by it, nor the operation starve."""
+    """The watcher must not miss edges that were reported before its start, and must not starve the operation."""
     one, other = rig.pair()
     fds, fd, seen = rig.loop.fds, one.fileno(), []
     fds.park(fd, READ, probe)
@@ -299,7 +299,7 @@ def test_a_level_user_joins_a_parked_operation(rig: Rig, probe: Probe) -> None:
     other.send(b"x")
     rig.turn(2)
     assert len(probe.fired) == 1
-    # Not read: an edge-triggered registration would never report it again.
+    # The data is not read: an edge-triggered registration would never report it again.
     with rig.loop.io(fd, READ) as watcher:
         watcher.start(seen.append, None)
         rig.turn(2)

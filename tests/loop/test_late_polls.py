@@ -1,4 +1,4 @@
-"""A wait whose data arrived in time returns the data, however late the loop looks at its timers."""
+"""A wait whose data arrived in time returns the data, however late the loop checks its timers."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import time
 import pytest
 from support.child import environment, run_script
 
-# The child waits for half a second; the parent stops it for longer, and sends in the meantime.
+# The child waits for half a second; the parent stops it for longer, and sends meanwhile.
 WAITS = {
     "recv": "sock.settimeout(0.5); print(sock.recv(5))",
     "recv_into": "sock.settimeout(0.5); data = bytearray(5); sock.recv_into(data); print(bytes(data))",
@@ -49,7 +49,7 @@ def test_a_process_that_was_stopped(wait: str, backend: str) -> None:
         with child:
             assert child.stdout is not None
             assert child.stdout.readline() == b"ready\n"
-            # In the wait by now, on all but the slowest machines; the test holds whether or not.
+            # By now the child waits, on all but the slowest machines; the test holds in any case.
             time.sleep(0.1)
             child.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, child.pid, os.WSTOPPED)
@@ -77,13 +77,13 @@ def test_more_events_than_one_poll_reports() -> None:
                 for ours, _ in pairs:
                     ours.send(b"x")
                 if time.monotonic() - began < limit:
-                    # All greenlets are late, by no fault of the peers.
+                    # All greenlets are late, and the peers are not the cause.
                     time.sleep(limit + 0.2)
                     assert {one.get() for one in waiting} == {b"x"}
                     return True
             greenrt.killall(waiting)
             return False
 
-        # On a busy machine it takes long until all wait.
+        # On a busy machine it takes long until all of them wait.
         assert any(all_sent_in_time(limit) for limit in (0.5, 2, 8))
     """)

@@ -88,7 +88,7 @@ def test_an_error_without_a_handler_comes_out_of_run(loop: Loop) -> None:
 
 
 def test_a_turn_is_bounded(rig: Rig) -> None:
-    """A callback that queues itself for ever keeps neither a timer nor an fd waiting."""
+    """A callback that queues itself endlessly delays neither a timer nor an fd."""
     one, other = rig.pair()
     other.send(b"x")
     seen, stop = [], []

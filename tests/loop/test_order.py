@@ -1,4 +1,4 @@
-"""The order of a turn, and why it is this one."""
+"""The order of the steps of a turn, and the reason for it."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from greenrt.green import socket as green_socket
 
 
 def test_all_that_is_due_at_once() -> None:
-    """Prepare and check in the turn; then by priority: signals, posts, fds, timers."""
+    """Prepare and check in the turn; then, in the order of priority: signals, posts, fds, timers."""
     loop, seen = Loop(default=True), []
     other = threading.Thread(target=lambda: (loop.run_callback_threadsafe(seen.append, "post"), arrive()))
     previous = signal.signal(signal.SIGUSR1, lambda *_: loop.run_callback(seen.append, "signal"))
@@ -23,7 +23,7 @@ def test_all_that_is_due_at_once() -> None:
 
     def arrive() -> None:
         os.write(writer, b"x")
-        # After the post. Its handler runs in the main thread, before the loop takes in posts.
+        # After the post. The handler runs in the main thread, before the loop collects posts.
         signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
 
     loop.timer(0).start(seen.append, "timer")
@@ -50,7 +50,7 @@ def test_all_that_is_due_at_once() -> None:
 
 @pytest.mark.parametrize("how", ["settimeout", "Timeout"])
 def test_data_that_comes_with_its_deadline_is_received(hub: greenrt.Hub, how: str) -> None:
-    """A thread that was busy for long must not blame the peer: what has arrived counts, not that it is late now."""
+    """A thread that was busy for long must not blame the peer: data that has arrived counts, however late."""
     near, far = socket.socketpair()
     green = green_socket.socket(fileno=near.detach())
 
@@ -84,7 +84,7 @@ def test_data_does_not_wait_behind_all_timers_that_are_due(hub: greenrt.Hub) -> 
     sleepers = [greenrt.spawn(sleeper, number) for number in range(2000)]
     receiver = greenrt.spawn(lambda: (green.recv(1), len(woken))[1])
     greenrt.sleep(0)
-    # Now they are all due at once.
+    # Now all of them are due at once.
     time.sleep(0.2)
     assert receiver.get(timeout=10) < 1000
     greenrt.joinall(sleepers, timeout=10)

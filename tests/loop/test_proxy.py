@@ -1,4 +1,4 @@
-"""LoopProxy: what other threads may do to a loop."""
+"""LoopProxy: the access of other threads to a loop."""
 
 import copy
 import gc
@@ -21,7 +21,7 @@ from greenrt.errors import BlockingInHub, LoopClosed, WouldDeadlock
 
 
 class LoopThread:
-    """A native thread with a hub that waits until it is told to end."""
+    """A native thread with a hub, which waits until the test ends it."""
 
     def __init__(self) -> None:
         self._up = threading.Event()
@@ -73,7 +73,7 @@ def test_posts_run_before_timers_and_fds_that_are_due(hub: greenrt.Hub) -> None:
         target=lambda: (os.write(write, b"x"), hub.loop.proxy().post(seen.append, "post"))
     )
     thread.start()
-    # Not a greenlet's join: the loop must not turn meanwhile.
+    # Not the join of a greenlet: the loop must not turn meanwhile.
     thread.join()
     time.sleep(0.02)
     while len(seen) < 3:
@@ -141,7 +141,7 @@ def test_call_from_greenlets_and_plain_threads(other: LoopThread) -> None:
     counting.kill()
     assert len(turns) > 1
 
-    # What blocks is run by a greenlet over there.
+    # A greenlet in the other thread runs a blocking call.
     def blocks() -> int:
         greenrt.sleep(0.001)
         return threading.get_ident()
@@ -196,7 +196,7 @@ def test_a_call_out_of_time_is_made_late(other: LoopThread) -> None:
         other.proxy.call(int, timeout=float("nan"))
 
 
-def test_an_error_that_nobody_waits_for_is_reported(other: LoopThread) -> None:
+def test_an_error_without_a_waiter_is_reported(other: LoopThread) -> None:
     reported: list[Any] = []
     other.hub.handle_error = lambda context, kind, value, tb: reported.append(kind)
     go = threading.Event()
@@ -240,7 +240,7 @@ def test_after_the_loops_end() -> None:
 
 
 def test_a_call_that_the_close_meets_is_made() -> None:
-    """Whoever called before the close gets an answer, also from a loop that nobody ever ran."""
+    """Each caller from before the close gets an answer, also from a loop that never ran."""
     loop = Loop()
     proxy = loop.proxy()
     answers: list[Any] = []
@@ -257,7 +257,7 @@ def test_a_call_that_the_close_meets_is_made() -> None:
 
 
 def test_a_call_that_a_loop_drops_raises() -> None:
-    """A loop that ends unclosed, or gives up on what is posted while it closes."""
+    """A loop that ends without a close, or drops posts while it closes."""
     loop = Loop()
     proxy = loop.proxy()
     answers: list[Any] = []
@@ -283,7 +283,7 @@ def test_many_proxies_cost_no_fd() -> None:
 
 
 class Traced:
-    """Notes the thread on which it dies."""
+    """Records the thread in which it is destroyed."""
 
     __slots__ = ("deaths",)
 

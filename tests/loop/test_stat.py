@@ -1,4 +1,4 @@
-"""Watchers of changes of a path."""
+"""Watchers for changes of a path."""
 
 import os
 import threading
@@ -40,7 +40,7 @@ def test_what_happens_to_a_file(loop: Loop, tmp_path: Path) -> None:
     run_until(loop, lambda: seen)
     assert (seen[-1][0], seen[-1][1].st_size) == (None, 4)
 
-    # In the same second, and as long as before.
+    # In the same second, and with the same size.
     path.write_text("edit")
     run_until(loop, lambda: len(seen) == 2)
     assert seen[-1][0].st_mtime_ns != seen[-1][1].st_mtime_ns
@@ -90,7 +90,7 @@ def test_nothing_happens(loop: Loop, tmp_path: Path) -> None:
 
 
 def test_a_file_system_that_blocks(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop goes on; one thread at a time waits; what comes after a stop, or before a start, is dropped."""
+    """The loop continues; one thread at a time waits; results from before a start or after a stop are dropped."""
     watcher, seen = watch(loop, tmp_path / "file")
     gate, looks = threading.Event(), []
 
@@ -150,7 +150,7 @@ def test_a_loop_that_is_closed_meanwhile(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_in_the_child_of_a_fork(tmp_path: Path) -> None:
-    """Also if the thread that looks is lost by it."""
+    """Also if the checking thread is lost by the fork."""
     out, _ = run_script(
         """
         import os, sys, threading, time

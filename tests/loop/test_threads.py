@@ -1,4 +1,4 @@
-"""Posts from other threads: none lost, none twice, in order, and few wakeups."""
+"""Posts from other threads: none is lost, none runs twice, all run in order, and there are few wake-ups."""
 
 import os
 import pickle
@@ -87,7 +87,7 @@ def test_posts_that_race_with_close() -> None:
 
 
 def test_a_broken_order_of_the_armed_flag_would_be_caught() -> None:
-    """Why `collect_posts` clears the flag first: every interleaving of a post with a collection, both orders."""
+    """The reason why `collect_posts` clears the flag first: each interleaving of a post and a collection."""
 
     def lost(collector: list[str]) -> bool:
         poster = ["append", "look"]
@@ -95,7 +95,7 @@ def test_a_broken_order_of_the_armed_flag_would_be_caught() -> None:
             steps = [mask >> bit & 1 for bit in range(len(poster) + len(collector))]
             if sum(steps) != len(poster):
                 continue
-            # An earlier post was seen already: the flag is up and the loop is awake.
+            # The loop has seen an earlier post: the flag is set and the loop is awake.
             state = {"queue": 1, "armed": True, "written": False, "taken": 0}
             mine, theirs = iter(poster), iter(collector)
             for step in steps:
@@ -109,7 +109,7 @@ def test_a_broken_order_of_the_armed_flag_would_be_caught() -> None:
                     state["armed"] = False
                 else:
                     state["queue"] = 0
-            # The loop goes to sleep now: is anything queued that nobody will wake it for?
+            # The loop goes to sleep now. Is an entry queued, without a wake-up to come?
             if state["queue"] and not state["written"]:
                 return True
         return False
@@ -119,7 +119,7 @@ def test_a_broken_order_of_the_armed_flag_would_be_caught() -> None:
 
 
 def test_a_post_needs_no_fd(loop: Loop) -> None:
-    """The wakeup is made with the loop, so that a post can't fail when there are no more fds."""
+    """The wakeup object is made with the loop, so that a post can't fail when no fd is free."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     seen: list[str] = []
     timer = loop.timer(30)
@@ -150,12 +150,12 @@ def test_a_post_needs_no_fd(loop: Loop) -> None:
 
 @pytest.mark.parametrize("way", ["eventfd", "pipe"])
 def test_a_wakeup_that_is_full(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It refuses another write, and has woken the loop already."""
+    """A full eventfd rejects another write, but has woken up the loop already."""
     if way == "pipe":
         monkeypatch.delattr(os, "eventfd")
     wakeup = Wakeup()
     if way == "eventfd":
-        # As much as it takes (eventfd(2)).
+        # The largest value that it accepts (eventfd(2)).
         os.write(wakeup.fd, (2**64 - 2).to_bytes(8, sys.byteorder))
     for _ in range(70_000):
         wakeup.send()
@@ -168,7 +168,7 @@ def test_a_wakeup_that_is_full(way: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_post_by_the_owner_keeps_the_loop_from_sleeping(loop: Loop) -> None:
-    """In a callback, and in a prepare watcher, when posts have been taken in already."""
+    """In a callback, and in a prepare watcher, when posts were collected already."""
     seen: list[str] = []
     timer = loop.timer(30)
     timer.start(seen.append, "late")
@@ -185,7 +185,7 @@ def test_a_post_by_the_owner_keeps_the_loop_from_sleeping(loop: Loop) -> None:
 
 
 def test_stops_from_four_threads(loop: Loop) -> None:
-    """One run ends, and nothing of it is left for the next."""
+    """One run ends, and no effect on the next run remains."""
     timer = loop.timer(30)
     timer.start(print)
     gate = threading.Barrier(4)
@@ -202,7 +202,7 @@ def test_stops_from_four_threads(loop: Loop) -> None:
 
 
 def test_posts_do_not_keep_an_idle_watcher_away(loop: Loop) -> None:
-    """It runs when nothing else is ready, and a break in it ends the run."""
+    """The idle callback runs when nothing else is ready, and a break in it ends the run."""
     seen: list[str] = []
     with loop.idle() as idle:
         idle.start(lambda: (seen.append("idle"), loop.break_()))
@@ -228,7 +228,7 @@ def test_a_proxy_stays_in_its_process(loop: Loop) -> None:
 
 
 def test_messages_through_a_pipe(loop: Loop) -> None:
-    """A plain io watcher: parts of messages, and the writer's end."""
+    """A plain io watcher: parts of messages, and the end of the writer."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     got: list[bytes] = []

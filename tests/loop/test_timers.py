@@ -1,4 +1,4 @@
-"""Timers: on a virtual clock where they must be exact, on the real one where they must not be early."""
+"""Timers: with a virtual clock for exact times, with the real one to show that they never fire early."""
 
 import time
 from math import inf, nan
@@ -132,7 +132,7 @@ def test_a_timer_that_is_restarted_with_zero_lets_others_run(rig: Rig) -> None:
     other.send(b"x")
     with loop.io(one.fileno(), 1) as watcher:
         watcher.start(seen.append, None)
-        # Five, and a few for a clock that stands still meanwhile.
+        # Five, and a few more for a clock that stands still meanwhile.
         rig.turn(20)
     assert len(turns) == 5
     assert len(set(turns)) == 5
@@ -173,12 +173,12 @@ def test_ten_thousand_started_and_stopped(loop: Loop) -> None:
 def test_a_hundred_thousand_started_stopped_and_fired_in_order(virtual: Rig) -> None:
     # Plain Python takes ten times as long.
     loop, fired, count = virtual.loop, [], 100_000 if greenrt.__build__ == "compiled" else 10_000
-    # Each number of seconds from 0 to 999 equally often, in no order.
+    # Each number of seconds from 0 to 999 equally often, in a random order.
     times = [number * 7919 % 1000 for number in range(count)]
     timers = [loop.timer(float(seconds)) for seconds in times]
     for number, timer in enumerate(timers):
         timer.start(fired.append, number)
-    # Every third ends before its time, also those that are first and last in the heap.
+    # Every third timer ends before its deadline, including the first and the last ones in the heap.
     for timer in timers[::3]:
         timer.stop()
     assert len(loop.timers) == loop.activecnt == count - len(timers[::3])

@@ -1,4 +1,4 @@
-"""What all watchers can do besides start and stop: priorities, events fed by hand, references."""
+"""Methods of all watchers besides start and stop: priorities, feed, references."""
 
 import pytest
 from support.threads import in_thread
@@ -76,7 +76,7 @@ def test_once(rig: Rig) -> None:
         rig.turn()
     assert sorted(seen) == ["async", "io", "prepare", "timer"]
     assert not any(one.active for one in (watcher, prepare, timer, made_async))
-    # The callback may start it again, and the next start is one for good.
+    # The callback may start the watcher again, and the next start is not a one-shot.
     watcher.start(lambda: watcher.start(seen.append, "again"), once=True)
     for _ in range(3):
         rig.turn()
@@ -127,7 +127,7 @@ def test_feed(loop: Loop) -> None:
 
 
 def test_feed_with_a_priority_before_the_poll(loop: Loop) -> None:
-    """Fed by a prepare watcher: the poll must not sleep."""
+    """A prepare watcher feeds it: the poll must not sleep."""
     seen = []
     watcher = loop.timer(1000, priority=1)
     watcher.start(seen.append, "fed")

@@ -1,4 +1,4 @@
-"""Whatever is not made for other threads refuses them, and changes nothing."""
+"""Methods that are not made for other threads raise there, and change nothing."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ from greenrt._events import READ
 from greenrt._loop.loop import Loop
 from greenrt.errors import WrongThread
 
-# Documented as safe in any thread, or only reading.
+# Documented as safe in any thread, or read-only.
 ANY_THREAD = set(
     """
     abandon break_ close destroy finalize_all on_owner_thread post proxy run_callback_threadsafe stop wake
@@ -19,15 +19,15 @@ ANY_THREAD = set(
     """.split()
 )
 
-# They make watchers, which touches nothing of the loop.
+# They make watchers, which does not change the loop.
 MAKERS = set("async_ check child embed fork idle io prepare signal stat timer".split())
 
-# What the hub and the other modules of this layer use among themselves.
+# Methods that the hub and the other modules of this layer use among themselves.
 INTERNAL = set(
     "alive collect_posts end gather handle_error has_calls post_final run_batch watch_signals".split()
 )
 
-# How the others are called.
+# Arguments for the other methods.
 LOOP_CALLS: dict[str, Callable[[Any], object]] = {
     "become_default": lambda loop: loop.become_default(),
     "ref": lambda loop: loop.ref(),
@@ -72,7 +72,7 @@ def refused(call: Callable[[], object]) -> str:
 
 
 def test_all_methods_are_known() -> None:
-    """A new one is safe in any thread and says so, or is listed above and refuses."""
+    """A new method is safe in any thread and documented so, or is listed above and raises."""
     methods = {name for name in dir(Loop) if name[0].islower() and callable(getattr(Loop, name))}
     assert methods == ANY_THREAD | MAKERS | INTERNAL | set(LOOP_CALLS)
 

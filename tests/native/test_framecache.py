@@ -1,4 +1,4 @@
-"""The frame-stack cache. Each real check runs in a child process: an allocator can't be taken out again."""
+"""The frame-stack cache. Tests of the real cache run in a child process: an allocator can't be removed again."""
 
 import importlib.util
 import os
@@ -16,8 +16,8 @@ from greenrt._native import framecache
 COMPILED = not (framecache.__file__ or "").endswith(".py")
 compiled_only = pytest.mark.skipif(not COMPILED, reason="the plain twin has no cache: nothing to observe")
 
-# What every child script starts with. `direct` reaches the allocator as C code does; with the GIL, which
-# the interpreter's own allocator needs for what the cache passes on (from CPython 3.15 on).
+# The first lines of every child script. `direct` calls the allocator as C code does. It holds the GIL, which the
+# interpreter's own allocator needs for forwarded requests (from CPython 3.15 on).
 PRELUDE = """
 import ctypes, faulthandler, gc, os, random, signal, sys, threading, time
 faulthandler.dump_traceback_later(100, exit=True)
@@ -25,7 +25,7 @@ from greenlet import getcurrent, greenlet
 from greenrt._native import framecache
 
 CHUNK, SLAB = 16384, 1 << 20
-# From the late versions of 3.13 on a thread state keeps the chunk that was popped last.
+# From the late versions of 3.13 on, a thread state keeps the chunk that was popped last.
 KEPT = 1 if sys.version_info >= (3, 13) else 0
 
 def stats():
@@ -145,7 +145,7 @@ long stress(arena *a, int threads, int count) {
 
 
 def run(script: str, *arguments: str, **environment: str) -> str:
-    """Run a child Python with the prelude and `script`; fail with its output unless it exits with 0."""
+    """Run a child Python with the prelude and `script`. Fail with its output unless it exits with 0."""
     variables = {name: value for name, value in os.environ.items() if name != "GREENRT_FRAME_CACHE"}
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + textwrap.dedent(script), *arguments],
@@ -181,7 +181,7 @@ def plain_twin() -> ModuleType:
     return module
 
 
-# -- the interface, of both builds
+# -- the interface, in both builds
 
 
 def test_import_installs_nothing() -> None:
@@ -261,7 +261,7 @@ def test_plain_twin_is_inert(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(callable(getattr(framecache, name)) for name in twin.__all__)
 
 
-# -- what is served
+# -- requests that the cache serves
 
 
 @compiled_only
@@ -342,7 +342,7 @@ def test_deep_recursion() -> None:
         assert got["allocations"] > 1000 and got["chunks_in_use"] <= KEPT, got
         del three
         gc.collect()
-        # It is the thread state's, and used again.
+        # The thread state keeps it, and uses it again.
         greenlet(deep).switch(1000)
         assert stats()["chunks_in_use"] <= KEPT
     """)
@@ -453,9 +453,9 @@ def test_a_parked_greenlet_touches_one_page() -> None:
         mapped, before = stats()["slabs_mapped"], rss()
         made = parked(20000)
         each = (rss() - before) / len(made)
-        # greenlet's own objects and its saved C stack take 2 KiB; a second page, or huge pages, 4 KiB more.
+        # greenlet's own objects and its saved C stack take 2 KiB; a second page, or huge pages, take 4 KiB more.
         assert each < 8192, each
-        # Dense: every slab but the last is full.
+        # Every slab but the last is full.
         assert stats()["slabs_mapped"] - mapped <= 20000 // 64 + 1
     """)
 
@@ -489,7 +489,8 @@ def test_greenlets_of_many_threads_die_in_any_order() -> None:
             for one in mine[50:100]:
                 while not one.dead:
                     one.switch()
-            # The rest dies parked: some with this thread, some when another thread drops the last reference.
+            # The others die while they are parked: some with this thread, some when another thread drops the last
+            # reference.
             others.append(mine[100:125])
             del mine[100:]
             results.append(seed)
@@ -505,13 +506,13 @@ def test_greenlets_of_many_threads_die_in_any_order() -> None:
             others.clear()
             everyones.clear()
             gc.collect()
-        # greenlet deletes what died in another thread when this thread's greenlets switch next.
+        # When this thread's greenlets switch next, greenlet deletes greenlets that died in another thread.
         greenlet(lambda: None).switch()
         gc.collect()
         got = stats()
         assert len(results) == 24
         assert got["allocations"] >= 3 * 8 * 150
-        # greenlets that a dead thread left parked are greenlet's to reap, and it may keep a few for good.
+        # greenlet reaps greenlets that a dead thread left parked, and may keep a few forever.
         assert got["chunks_in_use"] <= 3 * 8 * 100, got
         assert got["chunks_free"] * CHUNK <= got["limit_bytes"]
         framecache.fill_free(0xEE)
@@ -690,13 +691,13 @@ def test_fork_in_the_middle_of_a_change(helper: str) -> None:
             while not stop:
                 errors.append(library.stress(ctypes.byref(arena), 6, 50_000))
 
-        # ctypes gives up the GIL, so that six C threads are inside the allocator while this thread forks.
+        # ctypes releases the GIL, so that six C threads are inside the allocator while this thread forks.
         thread = threading.Thread(target=thread_main)
         thread.start()
         for _ in range(60):
             child = os.fork()
             if child == 0:
-                # Not faulthandler's watchdog: starting it anew waits for its thread, which did not survive.
+                # Not faulthandler's watchdog: to start again, it waits for its thread, which the child does not have.
                 signal.alarm(20)
                 for one in parked(300):
                     one.switch()
@@ -751,7 +752,7 @@ def test_set_limit_trims_at_once() -> None:
         got = stats()
         assert got["chunks_free"] == got["chunks_blank"] == 0 and got["slabs_mapped"] == got["slabs_unmapped"]
         assert full - rss() > kept * 0.9
-        # 0 keeps nothing and still works, and so does a number beyond any memory.
+        # 0 keeps nothing and still works. So does a number beyond any memory.
         parked(100)
         assert stats()["chunks_free"] == 0
         framecache.set_limit(1 << 80)
@@ -767,7 +768,7 @@ def test_slabs_pinned_by_survivors_give_memory_back() -> None:
         framecache.install()
         framecache.set_limit(2 << 20)
         made = parked(6400)
-        # One survivor in each slab: not a single slab can be unmapped.
+        # One survivor in each slab: no slab can be unmapped.
         survivors = made[::64]
         for i, one in enumerate(made):
             if i % 64:
@@ -777,7 +778,7 @@ def test_slabs_pinned_by_survivors_give_memory_back() -> None:
         assert got["chunks_in_use"] == 100 and got["slabs_unmapped"] == 0, got
         assert got["chunks_free"] * CHUNK <= 2 << 20, got
         assert got["chunks_purged"] >= 6300 - 128, got
-        # Purged chunks are good for use, and they and the survivors run on.
+        # Purged chunks can be used again, and the survivors continue.
         again = parked(3000)
         assert stats()["slabs_mapped"] == got["slabs_mapped"]
         for one in again + survivors:
@@ -839,7 +840,7 @@ def test_no_address_space_for_a_slab() -> None:
 
 # -- other allocators
 
-# libc's functions as somebody else's allocator: calloc(ctx=1, size) and labs(ctx), which frees nothing.
+# Functions of libc as the allocator of other code: calloc(ctx=1, size) and labs(ctx), which frees nothing.
 FOREIGN = """
 libc = ctypes.CDLL(None)
 foreign = Arena(
@@ -861,10 +862,10 @@ def test_other_sizes_go_to_the_allocator_below() -> None:
         sizes = (1, 4096, CHUNK - 8, CHUNK + 8, 2 * CHUNK, 256 << 10, SLAB)
         for size in sizes:
             address = alloc(size)
-            # calloc's work.
+            # This is the work of calloc.
             assert ctypes.string_at(address, size) == bytes(size)
             free(address, size)
-        # At least: the interpreter may have asked for an arena.
+        # At least: the interpreter may also have requested an arena.
         assert stats()["passed_on"] >= start["passed_on"] + len(sizes)
         assert stats()["allocations"] == start["allocations"]
         address = alloc(CHUNK)
@@ -875,7 +876,7 @@ def test_other_sizes_go_to_the_allocator_below() -> None:
 
 
 @compiled_only
-def test_wrapped_by_somebody_later(helper: str) -> None:
+def test_wrapped_later(helper: str) -> None:
     run(
         """
         library = ctypes.CDLL(sys.argv[1])
@@ -884,7 +885,7 @@ def test_wrapped_by_somebody_later(helper: str) -> None:
         arena = current_arena()
         library.wrap(ctypes.byref(arena))
         set_arena(arena)
-        # On top of the wrapper the cache would pass on to the wrapper, and that to the cache, without end.
+        # On top of the wrapper, the cache would forward to the wrapper, and the wrapper to the cache, without end.
         assert framecache.install() and current_arena().key() == arena.key()
         late = parked(50)
         for one in early + late:
@@ -907,7 +908,7 @@ def test_taken_out_and_put_back() -> None:
         ours = current_arena()
         made = parked(100)
         set_arena(original)
-        # The original allocator unmaps chunks of ours; the addresses are never handed out again by us.
+        # The original allocator unmaps chunks of ours. Our cache never allocates these addresses again.
         for one in made[:50]:
             one.switch()
         between = parked(100)
@@ -918,7 +919,7 @@ def test_taken_out_and_put_back() -> None:
             one.switch()
         assert stats()["chunks_in_use"] <= 50
         framecache.set_limit(0)
-        # A stranger stays in place: nobody knows what it does with an allocator on top.
+        # Another allocator stays: its behaviour below an allocator on top of it is unknown.
         set_arena(foreign)
         assert framecache.install() and current_arena().key() == foreign.key()
         set_arena(ours)
@@ -973,7 +974,7 @@ def test_second_free_changes_nothing() -> None:
     """)
 
 
-# -- root chunks, which greenlets of greenrt's begin with
+# -- root chunks, the first chunks of greenrt's greenlets
 
 SPAWNING = """
 import greenrt
@@ -1025,7 +1026,7 @@ def test_two_parked_greenlets_share_a_page() -> None:
         before = rss()
         made = waiting(20000, gate)
         each = (rss() - before) / len(made)
-        # With a page for each 7100 bytes.
+        # With a page for each it would be 7100 bytes.
         assert each < 6300, each
         gate.set()
         greenrt.joinall(warm + made)
@@ -1046,7 +1047,7 @@ def test_frames_beyond_the_root_chunk(byte: int) -> None:
 
         def deep(n, most):
             a, b, c, d = n, str(n), [n], None
-            # At every depth: calls that fit or don't, and a switch.
+            # At every depth: calls that fit and calls that don't, and a switch.
             assert all([leaf(i) for i in range(5)])
             greenrt.sleep(0)
             result = deep(n + 1, most) + 1 if n < most else 0
@@ -1084,7 +1085,7 @@ def test_roots_pinned_by_survivors_give_memory_back() -> None:
         assert got["chunks_in_use"] == 100 and got["slabs_unmapped"] == 0, got
         assert got["chunks_purged"] >= 6300 - 128, got
         assert (got["chunks_free"] * 2048 + stats()["chunks_free"] * CHUNK) <= 256 << 10
-        # What is purged is good for use again, and the survivors' frames are whole.
+        # Purged chunks can be used again, and the frames of the survivors are intact.
         odd.clear()
         again = waiting(3000, odd)
         assert roots()["slabs_mapped"] == got["slabs_mapped"]
@@ -1107,7 +1108,7 @@ def test_the_pool_that_keeps_more_is_trimmed() -> None:
             one.switch()
         assert roots()["chunks_free"] == 1000 and stats()["chunks_free"] >= 64
         framecache.set_limit(1 << 20)
-        # A megabyte of whole chunks went first, then the roots beyond the rest of the limit stay.
+        # A megabyte of whole chunks goes first; then the roots within the rest of the limit stay.
         assert roots()["chunks_free"] * 2048 + stats()["chunks_free"] * CHUNK <= 1 << 20
         assert roots()["chunks_free"] + stats()["chunks_free"] > 0
     """)
@@ -1115,7 +1116,7 @@ def test_the_pool_that_keeps_more_is_trimmed() -> None:
 
 @compiled_only
 def test_no_roots_beside_a_foreign_allocator(helper: str) -> None:
-    """One that knows nothing of them would unmap the page that two greenlets share."""
+    """An allocator that does not know root chunks would unmap the page that two greenlets share."""
     run_spawning(
         """
         library = ctypes.CDLL(sys.argv[1])

@@ -1,4 +1,4 @@
-"""The timers' heap, against heapq; and claims, against several threads."""
+"""The timer heap, compared with heapq; and claims by several threads."""
 
 import heapq
 import itertools
@@ -118,7 +118,7 @@ def test_one_claim_wins_among_threads() -> None:
 
 
 def test_nodes_leave_while_memory_has_run_out() -> None:
-    """To give back what a list held takes memory, too."""
+    """Releasing the storage of a list takes memory, too."""
     run_script(
         """
         import _testcapi

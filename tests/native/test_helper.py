@@ -1,4 +1,4 @@
-"""greenrt's own native threads block all signals; what they run of the program's blocks what the program does."""
+"""greenrt's own native threads block all signals; user code in them has the program's signal mask."""
 
 import signal
 import threading
@@ -66,7 +66,7 @@ def test_the_starters_mask_is_given_back_when_there_is_no_thread(monkeypatch: py
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
-def test_a_signal_that_the_program_blocks_in_its_own_threads_ends_nobody() -> None:
+def test_a_signal_that_the_program_blocks_in_its_own_threads_ends_no_process() -> None:
     _, errors = run_script("""
 import os, signal, subprocess, sys, threading
 import greenrt
@@ -76,7 +76,7 @@ hub = greenrt.get_hub()
 pool = greenrt.ThreadPool(3)
 asleep = threading.Event()
 pool.map(lambda _: None, range(3))
-# A child that a native thread waits for, a file that one looks at, a name that one looks up.
+# A child for which a native thread waits, a file that one checks, a host name that one looks up.
 child = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE)
 watcher = hub.loop.stat("/", 0.01)
 watcher.start(print)
@@ -87,7 +87,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 mine = str(threading.get_native_id())
 others = [thread for thread in os.listdir("/proc/self/task") if thread != mine]
 assert len(others) >= 4, others
-# The default action of SIGUSR1 is to end the process: no thread but this one may get it, blocked.
+# The default action of SIGUSR1 ends the process. Only this thread may get it, and it blocks the signal.
 for _ in range(100):
     os.kill(os.getpid(), signal.SIGUSR1)
     assert green_signal.sigwait([signal.SIGUSR1]) == signal.SIGUSR1

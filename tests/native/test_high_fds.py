@@ -1,4 +1,4 @@
-"""Fds out of the way."""
+"""High numbers for greenrt's own file descriptors."""
 
 import os
 import resource
@@ -35,7 +35,7 @@ def test_it_stays_where_no_number_is_free() -> None:
 
 
 def test_the_first_wait_leaves_the_low_numbers_alone() -> None:
-    """A closed standard stream's number goes to the program's next file, though the hub appears in between."""
+    """The program's next file gets the number of a closed standard stream, though the hub is created in between."""
     run_script(
         """
         import os, greenrt

@@ -1,4 +1,4 @@
-"""Reads and writes that never wait: what they return instead, and what they raise."""
+"""Reads and writes that never wait: their results in place of a wait, and their errors."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The write that wakes a loop."""
+"""The write that wakes up a loop."""
 
 import os
 import select
@@ -15,7 +15,7 @@ def test_makes_readable_and_never_fails(kind: str) -> None:
         os.set_blocking(fd, False)
     try:
         assert select.select([read], [], [], 0)[0] == []
-        # A full pipe takes no more: it is readable all the same.
+        # A full pipe accepts no more bytes, but it is readable.
         for _ in range(20_000):
             ping(write)
         assert select.select([read], [], [], 0)[0] == [read]

@@ -1,4 +1,4 @@
-"""The run queue's storage, against a deque."""
+"""The storage of the run queue, compared with a deque."""
 
 import gc
 import random
@@ -32,7 +32,7 @@ def test_does_what_a_deque_does(seed: int) -> None:
     dice = random.Random(seed)
     ring, model = Ring(), deque()
     for n in range(5000):
-        # Long runs of either kind, so that the ring grows, wraps and empties.
+        # Long runs of either kind, so that the ring grows, wraps and becomes empty.
         if dice.random() < 0.5 + 0.4 * ((n // 500) % 2 * 2 - 1):
             if dice.random() < 0.9:
                 ring.append(n)

@@ -1,4 +1,4 @@
-"""How a file looks: `stamp`."""
+"""Stamps of a file's state."""
 
 import os
 from pathlib import Path

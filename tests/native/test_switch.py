@@ -1,4 +1,4 @@
-"""Switching, throwing, and what a Fiber carries."""
+"""Switching, throwing, and the state of a Fiber."""
 
 import contextvars
 import gc

@@ -1,4 +1,4 @@
-"""What belongs to the running OS thread."""
+"""The state of the running OS thread."""
 
 import signal
 import threading
@@ -40,7 +40,7 @@ def test_ident_is_the_threads() -> None:
 
 @pytest.mark.parametrize("clock", [thread.monotonic, thread.coarse])
 def test_clocks_agree_with_the_standard_library(clock: Callable[[], float]) -> None:
-    # The coarse clock is as of the last tick, 10 ms ago at most.
+    # The coarse clock has the time of the last tick, at most 10 ms ago.
     before = time.monotonic()
     now = clock()
     assert before - 0.05 <= now <= time.monotonic()

@@ -42,7 +42,7 @@ def test_excludes_threads() -> None:
         done = 0
         while done < tries:
             if gate._enter():
-                # Lost if two threads were here at once.
+                # An increment is lost if two threads are here at once.
                 value = counter[0]
                 counter[0] = value + 1
                 gate._leave()

@@ -1,4 +1,4 @@
-"""unbound: as the function it stands for, but for classes and pickle."""
+"""unbound: it behaves like the function that it wraps, except on classes and in pickle."""
 
 import gc
 import inspect

@@ -1,1 +1,1 @@
-"""What the tests share: the leak oracle, the check for a stale build, child processes."""
+"""Code shared by the tests: the leak oracle, the check for a stale build, child processes."""

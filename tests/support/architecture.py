@@ -1,4 +1,4 @@
-"""The rules of the house, as functions from sources to complaints.
+"""The rules of the source tree, as functions from sources to complaints.
 
 A `Tree` maps paths below ``src/greenrt`` (and ``monkey/...`` for the top-level folder) to source text.
 """
@@ -25,7 +25,7 @@ __all__ = [
 
 Tree = dict[str, str]
 
-# Modules and packages directly below greenrt. The facade, greenrt itself, stands above the runtime.
+# Modules and packages directly below greenrt. The facade, greenrt itself, is above the runtime.
 LAYERS = {
     "errors": 0,
     "_arguments": 0,
@@ -58,8 +58,8 @@ FACADE = MONKEY - 0.5
 FILE_LINES = 700
 FUNCTION_LINES = 60
 
-# What patching replaces: these modules, and these functions of others. (C modules such as _socket and _signal stay
-# as they are, _thread excepted.)
+# Names that patching replaces: these modules, and these functions of other modules. (C modules such as _socket and
+# _signal stay unpatched, except _thread.)
 PATCHED_MODULES = {
     "_thread",
     "concurrent",
@@ -95,9 +95,9 @@ PATCHED_FUNCTIONS = {
         "writev",
     },
 }
-# Modules and packages whose very subject is the patchable modules: twins, patching, and commands that run programs.
+# Modules and packages whose subject is the patchable modules: twins, patching, and commands that run programs.
 TWINS = {"_original", "cli", "green", "happy_eyeballs", "monkey"}
-# (path, module): why it may.
+# (path, module): the reason.
 ALLOWED = {
     ("_hub/current_hub.py", "threading"): "main_thread() only, off Linux; patching does not touch it",
     ("_loop/backends/__init__.py", "select"): "asks only which backends there are",
@@ -130,7 +130,7 @@ def _read(*folders: tuple[Path, str]) -> Tree:
 
 
 def _module(path: str) -> str:
-    """Return the module of a file, named below its package; "" for the package itself."""
+    """Return the module of a file, named relative to its package; "" for the package itself."""
     parts = list(Path(path).with_suffix("").parts)
     if parts[-1] == "__init__":
         parts.pop()
@@ -164,7 +164,7 @@ def _named(path: str, text: str, package: str = "greenrt") -> Iterator[tuple[str
 
 
 def _edges(tree: Tree, package: str = "greenrt") -> dict[str, set[str]]:
-    """Return the modules of `package` that each of its modules imports, all named below the package."""
+    """Return the modules of `package` that each of its modules imports, all named relative to the package."""
     modules = {_module(path) for path in tree if not path.endswith(".h")}
     edges: dict[str, set[str]] = {module: set() for module in modules}
     for path, text in tree.items():
@@ -178,7 +178,7 @@ def _edges(tree: Tree, package: str = "greenrt") -> dict[str, set[str]]:
             below = source.removeprefix(package).removeprefix(".")
             deeper = f"{below}.{name}".removeprefix(".")
             edges[_module(path)].add(deeper if deeper in modules else below)
-        # A file and the declarations beside it are one module; naming itself is no import.
+        # A file and the declarations beside it are one module; a cimport of itself is not an import.
         edges[_module(path)].discard(_module(path))
     return edges
 
@@ -193,7 +193,7 @@ def _layer(module: str) -> float:
 
 
 def upward_imports(tree: Tree) -> list[str]:
-    """A layer imports only layers below it, its own modules, and names for annotations."""
+    """A layer imports only lower layers, its own modules, and names for annotations."""
     return [
         f"greenrt.{importer} (layer {_layer(importer):g}) imports greenrt.{imported} (layer {_layer(imported):g})"
         for importer, found in sorted(_edges(tree).items())
@@ -224,7 +224,7 @@ def cycles(tree: Tree, package: str = "greenrt") -> list[str]:
 
 
 def greenlets_in_loop(tree: Tree) -> list[str]:
-    """The loop knows callbacks, never greenlets."""
+    """The loop uses callbacks, and never greenlets."""
     return [
         f"{path} imports {source}"
         for path, text in tree.items()
@@ -235,7 +235,7 @@ def greenlets_in_loop(tree: Tree) -> list[str]:
 
 
 def patchable_names(tree: Tree, allowed: dict[tuple[str, str], str] = ALLOWED) -> list[str]:
-    """The runtime takes what patching replaces from `_original` only."""
+    """The runtime takes names that patching replaces only from `_original`."""
     found = []
     for path, text in tree.items():
         if not path.endswith(".py") or path.replace(".", "/").split("/")[0] in TWINS:
@@ -260,7 +260,7 @@ def patchable_names(tree: Tree, allowed: dict[tuple[str, str], str] = ALLOWED) -
 
 
 def oversized(tree: Tree) -> list[str]:
-    """A file has at most 700 lines, a function 60."""
+    """A file has at most 700 lines, and a function 60."""
     found = []
     for path, text in tree.items():
         lines = text.count("\n")
@@ -279,7 +279,7 @@ def oversized(tree: Tree) -> list[str]:
 
 
 def documented_layers(text: str) -> dict[str, int]:
-    """Return the layers that ARCHITECTURE.md's table names."""
+    """Return the layers that the table in ARCHITECTURE.md names."""
     layers = {}
     for number, names in re.findall(r"^\|\s*(\d+|top)\s*\|([^|]*)\|", text, re.MULTILINE):
         for name in re.findall(r"`(?:greenrt\.)?(\w+)(?:/|\.py)?`", names):

@@ -1,4 +1,4 @@
-"""Which build is under test, and whether it is that of the present sources."""
+"""The build under test, and the check that it was made from the current sources."""
 
 import filecmp
 import re
@@ -16,12 +16,12 @@ CIMPORT = re.compile(r"^from greenrt\.([\w.]+) cimport", re.MULTILINE)
 
 
 def stale() -> list[str]:
-    """Return a line for each module under test made from other sources than those that stand here."""
+    """Return a line for each module under test that was built from other sources than the current ones."""
     package = Path(greenrt.__file__).parent
     if package == SOURCE:
         return _older_than_sources()
     lines = _differing(SOURCE, package)
-    # A plain copy of src/ has no monkey in it; the tests of monkey fail by themselves then.
+    # A plain copy of src/ does not contain monkey; the tests of monkey fail there without this check.
     return lines + (_differing(ROOT / "monkey", package / "monkey") if (package / "monkey").exists() else [])
 
 
@@ -39,7 +39,7 @@ def _older_than_sources() -> list[str]:
 
 
 def _sources(stem: Path) -> set[Path]:
-    """Return what an extension is made from: its own sources, and all declarations that these use."""
+    """Return the sources of an extension: its own files, and all declarations that these use."""
     pyx = stem.with_suffix(".pyx")
     found = {pyx if pyx.exists() else stem.with_suffix(".py")}
     todo = [*found, stem.with_suffix(".pxd")]

@@ -1,4 +1,4 @@
-"""Scripts that run in a process of their own: forks, signals, patches, exits."""
+"""Scripts in a process of their own, for forks, signals, patches and exits."""
 
 import os
 import subprocess
@@ -10,24 +10,24 @@ import greenrt
 
 __all__ = ["environment", "run_script"]
 
-# Where the greenrt under test is imported from, also where it is not installed.
+# The folder from which the greenrt under test is imported, also if it is not installed.
 HOME = str(Path(greenrt.__file__).absolute().parents[1])
 TESTS = str(Path(__file__).absolute().parents[1])
 LIMIT = 40.0
-# The time limit of faulthandler is a native thread, of which CPython 3.12 and later warn at a fork.
+# faulthandler's time limit is a native thread, of which CPython 3.12 and later warn at a fork.
 WARNINGS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return the environment for a child process that is to import the greenrt under test and `support`."""
+    """Return the environment for a child process that imports the greenrt under test and `support`."""
     path = os.pathsep.join(filter(None, [HOME, TESTS, os.environ.get("PYTHONPATH", "")]))
     return {**os.environ, "PYTHONPATH": path, **variables}
 
 
 def run_script(text: str, *arguments: str, code: int | None = 0, **variables: str) -> tuple[str, str]:
-    """Run a script under this interpreter, warnings as errors; return what it wrote to stdout and stderr.
+    """Run a script with this interpreter, warnings as errors; return its output to stdout and stderr.
 
-    `code` is the exit code that it must end with (None: any).
+    `code` is the required exit code (None: any).
     """
     script = "from support import time_limit; time_limit.arm(30)\n" + textwrap.dedent(text)
     done = subprocess.run(

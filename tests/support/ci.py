@@ -12,7 +12,7 @@ __all__ = ["ci_module"]
 
 
 def ci_module(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import a module of .ci/ anew; it is forgotten at the end of the test."""
+    """Import a module of .ci/ afresh; it is removed at the end of the test."""
     monkeypatch.syspath_prepend(ROOT / ".ci")
     for known in ("gate", "interpreters", "wheels"):
         monkeypatch.delitem(sys.modules, known, raising=False)

@@ -12,9 +12,9 @@ PATIENCE = 30.0
 
 
 def everywhere(work: Callable[[int], Any], greenlets: int = 2, hubs: int = 2, plain: int = 2) -> list[Any]:
-    """Run ``work(number)`` at once in many places; return the results, raise the first error.
+    """Call ``work(number)`` concurrently in many places; return the results, or raise the first error.
 
-    In `greenlets` of this thread, in as many in each of `hubs` threads that have a hub, in `plain` threads without.
+    The places: `greenlets` of this thread, as many in each of `hubs` threads with a hub, and `plain` threads without.
     """
     numbers = iter(range(greenlets * (hubs + 1) + plain))
     results: list[Any] = []

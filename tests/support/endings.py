@@ -1,4 +1,4 @@
-"""The shutdown matrix: what is alive when a program ends, times how it ends; each unpatched and patched."""
+"""The shutdown matrix: live objects at the end of a program, times ways to end; each unpatched and patched."""
 
 import re
 import subprocess
@@ -11,11 +11,11 @@ from support.child import environment
 
 __all__ = ["RUNS", "outcomes"]
 
-# What is alive. Whatever goes on prints later than what the main thread does at once.
+# Live objects at the end. Code that continues prints later than the code of the main thread.
 ALIVE = {
     "nothing": "",
     "greenlets": """
-        # There are none unpatched.
+        # They do not exist unpatched.
         if "greenrt" in sys.modules:
             import greenrt
             kept = [greenrt.spawn(greenrt.sleep, 60) for _ in range(5)]
@@ -78,7 +78,7 @@ ALIVE = {
     """,
 }
 
-# What runs at the end.
+# Hooks that run at the end.
 HOOKS = {
     "hooks": """
         @atexit.register
@@ -104,7 +104,7 @@ HOOKS = {
     """,
 }
 
-# How the main thread ends.
+# Ways in which the main thread ends.
 ENDINGS = {
     "returns": "print('main')",
     "exits": "sys.exit(3)",
@@ -126,7 +126,7 @@ ENDINGS = {
 
 RUNS = list(product(ALIVE, HOOKS, ENDINGS))
 
-# (Whoever runs the tests may ignore SIGINT.)
+# (The process that runs the tests may ignore SIGINT.)
 HEAD = """
 import atexit, concurrent.futures, os, queue, signal, sys, threading, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -136,7 +136,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def outcomes(run: tuple[str, str, str], folder: Path, extra: str = "") -> list[tuple[str, str, int]]:
     """Return stdout, stderr without frames, and the exit code of a run: unpatched, and patched.
 
-    `extra` goes before what the program does.
+    `extra` is code that runs before the rest of the program.
     """
     alive, hooks, ending = run
     path = folder / "program.py"

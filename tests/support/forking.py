@@ -1,4 +1,4 @@
-"""Forks in scripts that run in a process of their own. It imports nothing that a patch would have to reach."""
+"""Forks in scripts that run in a process of their own. This module imports nothing that patching must reach."""
 
 import os
 import traceback
@@ -8,7 +8,7 @@ __all__ = ["check", "fork"]
 
 
 def fork(function: Callable[[], object]) -> int:
-    """Run a function in the child of a fork; return its pid. The child's exit code is 0, or 1 if it raised."""
+    """Call a function in the child of a fork; return its pid. The child's exit code is 0, or 1 if it raised."""
     pid = os.fork()
     if pid == 0:
         code = 1

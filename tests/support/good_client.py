@@ -1,7 +1,6 @@
-"""A well-behaved client of a WSGI server, in a process of its own where nothing else delays it.
+"""A well-behaved client of a WSGI server, in a process of its own, where nothing else delays it.
 
-``python -m support.good_client PORT TLS`` asks again and again until its input ends, then prints what each answer
-took.
+``python -m support.good_client PORT TLS`` sends requests until its input ends, then prints the time to each response.
 """
 
 import json
@@ -20,12 +19,12 @@ from support.wsgi import request
 __all__ = ["ask", "good_client"]
 
 GET = request()
-# Between two requests; seconds.
+# The pause between two requests, in seconds.
 PAUSE = 0.01
 
 
 def ask(port: int, tls: bool) -> float:
-    """Be a good client; return the seconds to the end of the answer."""
+    """Send requests like a good client; return the seconds to the end of each response."""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), 60) as plain:
         sock = plain
@@ -46,7 +45,7 @@ def ask(port: int, tls: bool) -> float:
 
 @contextmanager
 def good_client(port: int, tls: bool) -> Iterator[list[float]]:
-    """Ask all the time; yield a list that has the seconds of each answer in the end."""
+    """Send requests all the time; yield a list that contains the seconds of each response at the end."""
     taken: list[float] = []
     command = [sys.executable, "-m", "support.good_client", str(port), str(tls)]
     pipe = subprocess.PIPE

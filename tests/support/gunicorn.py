@@ -1,4 +1,4 @@
-"""gunicorn as a process of its own, and what its loggers send."""
+"""gunicorn in a process of its own, and the output of its loggers."""
 
 import re
 import socket
@@ -22,7 +22,7 @@ WORKER = "greenrt.adapters.gunicorn.Worker"
 def gunicorn(
     folder: Path, program: str, *options: str, worker: str = WORKER, bind: str = "127.0.0.1:0"
 ) -> Iterator[tuple[Any, str]]:
-    """Run gunicorn and yield its process and the address, once it serves."""
+    """Run gunicorn; yield its process and its address once it serves."""
     (folder / "program.py").write_text(program)
     basic = ["-k", worker, "-b", bind, "--no-control-socket"]
     command = [sys.executable, "-m", "gunicorn", *basic, *options, "program:app"]
@@ -63,7 +63,7 @@ def until(holds: Callable[[], Any]) -> Any:
 
 @contextmanager
 def datagrams(path: Path) -> Iterator[list[bytes]]:
-    """Collect datagrams all the time: a full queue would block gunicorn."""
+    """Receive datagrams all the time: a full queue would block gunicorn."""
     found: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(path))
@@ -78,6 +78,6 @@ def datagrams(path: Path) -> Iterator[list[bytes]]:
 
 
 def having(found: list[bytes], text: bytes) -> bytes:
-    """Wait for a datagram that has the text in it."""
+    """Wait for a datagram that contains the text."""
     data: bytes = until(lambda: next((each for each in found if text in each), None))
     return data

@@ -1,4 +1,4 @@
-"""A WSGI server in a process of its own, which can be measured, signalled and starved."""
+"""A WSGI server in a process of its own, which tests measure, signal and starve."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ def serving_process(
 ) -> Iterator[tuple[int, int]]:
     """Run a server with these limits and so many fds; yield its process id and port.
 
-    `pause`: how long it waits after an accept that failed for want of fds, in seconds (-1: as it does by itself).
+    `pause`: seconds to wait after an accept that failed because no fd was free (-1: the server's default).
     """
     command = [sys.executable, "-c", SCRIPT, str(fds), str(tls), repr(limits), str(pause)]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE) as process:
@@ -60,7 +60,7 @@ def serving_process(
 
 
 def memory(pid: int) -> int:
-    """Return what a process has in memory of its own, in bytes."""
+    """Return the private memory of a process, in bytes."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Private_Dirty:"):
             return int(line.split()[1]) * 1024
@@ -68,6 +68,6 @@ def memory(pid: int) -> int:
 
 
 def processor_seconds(pid: int) -> float:
-    """Return the processor time that a process has used."""
+    """Return the processor time that a process has used, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""Requests by name: those to refuse, and those to read exactly as RFC 9112 says."""
+"""Requests by name: some must be refused, and others must be read exactly as RFC 9112 says."""
 
 from support.wsgi import request
 
@@ -11,7 +11,7 @@ def post(*fields: str, body: bytes = b"") -> bytes:
     return request(*fields, line=POST, body=body, close=False)
 
 
-# What follows each is a request that must not be served: the server can't know where it begins.
+# Each is followed by a request that must not be served: the server can't know where that begins.
 MALFORMED = {
     "length and coding": post("Content-Length: 6", CHUNKED, body=b"0\r\n\r\n"),
     "coding and length": post(CHUNKED, "Content-Length: 6", body=b"0\r\n\r\n"),
@@ -354,7 +354,7 @@ ACCEPTED = {
     "an empty line before": (b"\r\n" + post("Content-Length: 3", body=b"abc"), b"abc"),
 }
 
-# The last request on their connections, whatever follows.
+# They are the last request on their connection, whatever follows.
 LAST = {
     "close": request(close=True),
     "close in capitals": request("CONNECTION: CLOSE", close=False),

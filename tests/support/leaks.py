@@ -1,8 +1,8 @@
-"""The leak oracle: what the process holds, taken before a test and compared after it.
+"""The leak oracle: the resources of the process before and after a test.
 
 Allowed, and nothing else:
 
-- the fds of the main thread's hub, which is made by the first test that waits, and the watchers they need;
+- the fds of the main thread's hub, which the first waiting test creates, and the watchers they need;
 - greenrt's own idle native threads, which register in `greenrt._hub.deadlock.idle_threads`, and the fds of the
   main hub's thread pool (none so far);
 - the main greenlets of native threads, and hubs: they live as long as their threads.
@@ -22,12 +22,12 @@ from greenrt._hub.hub import Hub
 
 __all__ = ["Holdings", "settle"]
 
-# How long what a test has left may take to go (seconds): a thread to end, a greenlet to notice its kill.
+# How long the remains of a test may take to go (seconds): a thread to end, a greenlet to handle its kill.
 PATIENCE = 2.0
 
 
 class Holdings:
-    """What this process holds at one moment."""
+    """The resources of this process at one moment."""
 
     def __init__(self) -> None:
         hub = current_hub.get_hub_if_exists()
@@ -38,7 +38,7 @@ class Holdings:
         self.loop = _loop_state(hub)
 
     def leaked_since(self, before: "Holdings") -> list[str]:
-        """Return a line for each thing that is here now and was not there `before`."""
+        """Return a line for each resource that exists now and did not exist `before`."""
         lines = [f"fd {fd}: {self.fds[fd]}" for fd in sorted(self.fds) if before.fds.get(fd) != self.fds[fd]]
         lines += [f"native thread {ident:#x}" for ident in sorted(self.threads - before.threads)]
         lines += [f"greenlet {text}" for key, text in self.greenlets.items() if key not in before.greenlets]
@@ -51,7 +51,7 @@ class Holdings:
 
 
 def settle(before: Holdings) -> list[str]:
-    """Give what a test left behind the time to go; return what stays."""
+    """Wait until the remains of a test are gone; return those that stay."""
     give_up = time.monotonic() + PATIENCE
     while leaks := Holdings().leaked_since(before):
         if time.monotonic() > give_up:
@@ -70,11 +70,11 @@ def _fds(hub: Any) -> dict[int, str]:
         try:
             found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
         except OSError:
-            # The listing's own.
+            # The fd of this listing itself.
             continue
     if hub is not None and not hub.loop.closed:
         own = {hub.loop.fileno(), *hub.loop._own_fds()}
-        # Both ends of the pipe that signals wake the loop through.
+        # Both ends of the pipe through which signals wake up the loop.
         pipes = {found[fd] for fd in own if found.get(fd, "").startswith("pipe:")}
         found = {fd: text for fd, text in found.items() if fd not in own and text not in pipes}
     return found

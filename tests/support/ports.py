@@ -1,4 +1,4 @@
-"""Ports for servers that must be told theirs before they start."""
+"""Ports for servers that need to know theirs before they start."""
 
 import contextlib
 import random
@@ -8,9 +8,9 @@ __all__ = ["free_ports"]
 
 
 def free_ports(count: int, kind: int = socket.SOCK_STREAM) -> list[int]:
-    """Return different ports of 127.0.0.1 that nobody has, and that no socket is given by itself.
+    """Return different free ports of 127.0.0.1 that the kernel does not assign by itself.
 
-    A client that asks until somebody listens there can't be given the port, and so connect to itself.
+    So a client that retries until a server listens there is not assigned the port, and does not connect to itself.
     """
     ports: set[int] = set()
     while len(ports) < count:

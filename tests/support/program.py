@@ -14,7 +14,7 @@ __all__ = ["needs", "run_patched"]
 
 LIMIT = 50.0
 
-# What the programs share: how much longer many calls at once take than one.
+# Code that the programs share: it measures how much longer many concurrent calls take than one.
 AT_ONCE = '''
 import concurrent.futures, sys, threading, time
 
@@ -24,7 +24,7 @@ def at_once(slow, count=50):
     slow(count)
     one = time.monotonic() - began
     with concurrent.futures.ThreadPoolExecutor(count) as pool:
-        # Its threads are there.
+        # The threads are started.
         list(pool.map(lambda _: time.sleep(0.05), range(count)))
         began = time.monotonic()
         results = list(pool.map(slow, range(count)))
@@ -33,12 +33,12 @@ def at_once(slow, count=50):
 
 
 def needs(module: str, package: str) -> pytest.MarkDecorator:
-    """Skip tests where a module is not installed."""
+    """Skip the test if a module is not installed."""
     return pytest.mark.skipif(find_spec(module) is None, reason=f"needs {module}: pip install {package}")
 
 
 def run_patched(text: str, folder: Path, *arguments: object) -> str:
-    """Run a program, which may call `at_once`, patched; return what it wrote. It must end well and quietly."""
+    """Run a patched program, which may call `at_once`; return its output. It must exit with 0 and no errors."""
     path = folder / "program.py"
     path.write_text(AT_ONCE + textwrap.dedent(text))
     done = subprocess.run(

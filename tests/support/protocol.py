@@ -1,7 +1,7 @@
-"""A model of how posts, finalizers, breaks and the close of a loop meet, for the search of all their interleavings.
+"""A model of posts, finalizers, breaks and the close of a loop, for a search of all their interleavings.
 
-Each actor is a chain of steps, one for each access of the code in `_loop/turn.py` and `Loop.end` to what threads
-share, in the same order. States are searched once each; the schedules that lead through them are counted.
+Each actor is a chain of steps, one for each access of the code in `_loop/turn.py` and `Loop.end` to state that
+threads share, in the same order. The search visits each state once, and counts the schedules that lead through it.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 __all__ = ["BUGS", "Scenario", "Violation", "search"]
 
-# What may be broken on purpose, to see that the search finds it: the kind of scenario that shows it, the report.
+# Mistakes that can be put in, to see that the search finds them: the kind of scenario that shows each, the report.
 BUGS = {
     "armed is cleared after the last look at the queue": ("posts", "a post sleeps in the queue"),
     "armed is cleared only if something was posted": ("posts", "a post sleeps in the queue"),
@@ -27,7 +27,7 @@ class Violation(AssertionError):
 
 @dataclass(frozen=True)
 class Scenario:
-    """Who acts: for each thread its actions in turn, of "post", "final", "break", "close"."""
+    """The actors: for each thread its actions in turn, from "post", "final", "break", "close"."""
 
     threads: tuple[tuple[str, ...], ...]
     # A finalizer that the owner runs finalizes another watcher.
@@ -42,17 +42,17 @@ class State(NamedTuple):
     readable: bool = False
     closed: bool = False
     ended: bool = False
-    # What was run, in order; what was refused.
+    # The entries that ran, in order; the entries that were refused.
     ran: tuple[str, ...] = ()
     raised: frozenset[str] = frozenset()
     owner: str = "look"
     left: int = 0
-    # For each thread: which action it is at, and which step of it.
+    # For each thread, the number of its action and the step of that action.
     at: tuple[tuple[int, str], ...] = ()
 
 
 def search(scenario: Scenario) -> tuple[int, int]:
-    """Follow every interleaving; return (states, schedules). Violation if one breaks a promise."""
+    """Follow every interleaving; return (states, schedules). Raise Violation if one breaks a promise."""
     start = State(at=tuple((0, "first") for _ in scenario.threads))
     counts: dict[State, int] = {}
     stack: list[tuple[State, Iterator[State], list[State]]] = []
@@ -97,7 +97,7 @@ def _thread(scenario: Scenario, state: State, index: int) -> State:
 
     def refused() -> State:
         if kind == "final":
-            # The loop is gone: the caller runs it.
+            # The loop has ended: the caller runs the entry.
             return to("end", ran=(*state.ran, name))
         return to("end", raised=state.raised | {name})
 
@@ -188,7 +188,7 @@ def _run(scenario: Scenario, state: State) -> State:
     marks = _marks(state)
     if not state.ready:
         if marks == "!":
-            # One more look after the last that found something.
+            # One more check after the last one that found an entry.
             return state._replace(owner="last?!")
         return state._replace(owner="gone" if marks else "look")
     name, rest = state.ready[0], state.ready[1:]
@@ -233,7 +233,7 @@ for _part in ("", "!", "!!"):
     OWNER["run" + _part] = _run
 
 
-# -- What must hold when nothing moves any more
+# -- Promises that must hold at the end
 
 
 def _judge(scenario: Scenario, state: State) -> None:

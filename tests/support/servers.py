@@ -1,6 +1,6 @@
-"""Private servers for tests: each in a fresh folder, on free ports of 127.0.0.1, and gone at the end.
+"""Private servers for tests: each in a fresh folder, on free ports of 127.0.0.1, and stopped at the end.
 
-A test that needs one whose program isn't installed is skipped, with the name of Debian's package.
+A test is skipped if the program of its server is not installed; the reason names Debian's package.
 """
 
 import getpass
@@ -25,12 +25,12 @@ __all__ = ["Ssh", "mariadb", "postgres", "rabbitmq", "redis", "ssh"]
 HOST = "127.0.0.1"
 # How long a server may take until it answers (seconds).
 PATIENCE = 40.0
-# Where Debian keeps programs that are not on everybody's PATH.
+# Folders in which Debian keeps programs that are not on every PATH.
 FOLDERS = ["/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
 
 
 def program(name: str, package: str) -> str:
-    """Return the path of a program; skip the test where it is not installed."""
+    """Return the path of a program; skip the test if it is not installed."""
     path = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS]))
     if path is None:
         pytest.skip(f"needs {name}: apt-get install {package}")
@@ -38,7 +38,7 @@ def program(name: str, package: str) -> str:
 
 
 def accepts(port: int) -> bool:
-    """Tell whether somebody accepts connections there."""
+    """Return whether a server accepts connections there."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()
     except OSError:
@@ -48,7 +48,7 @@ def accepts(port: int) -> bool:
 
 @contextmanager
 def folder(user: str | None = None) -> Iterator[Path]:
-    """A folder of its own, which `user` owns: a short path, for Unix sockets lie in it."""
+    """A new folder that `user` owns. Its path is short, since Unix sockets are created in it."""
     path = Path(tempfile.mkdtemp(prefix="greenrt-"))
     if user is not None:
         shutil.chown(path, user)
@@ -67,7 +67,7 @@ def serving(
     stop: signal.Signals = signal.SIGTERM,
     **variables: str,
 ) -> Iterator[None]:
-    """Run a server until the end of the block, when it gets the signal `stop`; begin once it is `ready`."""
+    """Run a server until the end of the block, then send it the signal `stop`. `ready` says when it serves."""
     log = home / "log"
     with log.open("w") as out:
         child = subprocess.Popen(
@@ -120,7 +120,7 @@ def postgres() -> Iterator[int]:
         def ready() -> bool:
             return subprocess.run(asking, check=False).returncode == 0
 
-        # At SIGTERM it would wait for statements to end.
+        # After SIGTERM it would wait for statements to end.
         with serving(command, home, ready, user, signal.SIGINT):
             yield port
 
@@ -137,7 +137,7 @@ def mariadb() -> Iterator[int]:
         (home / "data" / "test").mkdir()
         command = [serve, *place, f"--port={port}", f"--bind-address={HOST}", f"--socket={home / 'socket'}"]
         log = home / "log"
-        # A SIGTERM that comes between the first connection and this line is lost.
+        # A SIGTERM between the first connection and this line is lost.
         with serving(
             [*command, "--skip-grant-tables"], home, lambda: "ready for connections" in log.read_text()
         ):
@@ -158,7 +158,7 @@ def redis() -> Iterator[int]:
 @contextmanager
 def rabbitmq() -> Iterator[int]:
     """Run RabbitMQ; yield its port for AMQP 0-9-1. User and password: guest."""
-    # The one on PATH is Debian's wrapper, which insists on a user and on places of its own.
+    # The program on PATH is Debian's wrapper, which requires a certain user and certain folders.
     serve = program("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
     mapper = program("epmd", "erlang-base")
     port, names, nodes = free_ports(3)
@@ -177,14 +177,14 @@ def rabbitmq() -> Iterator[int]:
             "RABBITMQ_NODE_PORT": str(port),
             "RABBITMQ_PID_FILE": str(home / "pid"),
         }
-        # A server of Erlang's names of its own, or the broker would start one that outlives it.
+        # A separate port mapper for Erlang, or the broker would start one that outlives it.
         with serving([mapper, "-port", str(names)], home, lambda: accepts(names), **variables):
             with serving([serve], home, lambda: accepts(port), **variables):
                 yield port
 
 
 class Ssh:
-    """How to log in: `port`, `user`, and `key`, the path of a private key."""
+    """The data for a login: `port`, `user`, and `key`, the path of a private key."""
 
     def __init__(self, port: int, key: Path) -> None:
         self.port = port
@@ -194,12 +194,12 @@ class Ssh:
 
 @contextmanager
 def ssh() -> Iterator[Ssh]:
-    """Run sshd for the user of the tests; yield how to log in."""
+    """Run sshd for the user of the tests; yield the data for a login."""
     serve = program("sshd", "openssh-server")
     make = program("ssh-keygen", "openssh-client")
     (port,) = free_ports(1)
     if os.geteuid() == 0:
-        # sshd refuses to start without it; what starts the machine's own sshd makes it.
+        # sshd does not start without this folder; the system's boot scripts create it.
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
     with folder() as home:
         for name in ("host", "user"):
@@ -213,7 +213,7 @@ def ssh() -> Iterator[Ssh]:
             "PermitRootLogin": "yes",
             "PidFile": "none",
             "StrictModes": "no",
-            # Or bash, taking itself for one that rshd has started, reads the user's ~/.bashrc before each command.
+            # Otherwise bash assumes that rshd has started it, and reads the user's ~/.bashrc before each command.
             "SetEnv": "SHLVL=2",
             "Subsystem": "sftp internal-sftp",
             "UsePAM": "no",

@@ -16,7 +16,7 @@ from greenrt.green import ssl as green_ssl
 
 
 class Task:
-    """A thread or greenlet, and what its function returned or raised."""
+    """A thread or greenlet, and the result or the error of its function."""
 
     def __init__(self, side: "Side", function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self.outcome: Any = None
@@ -35,7 +35,7 @@ class Task:
 
 
 class Side:
-    """Where a scenario runs."""
+    """The library with which a scenario runs."""
 
     socket: ModuleType
     ssl: ModuleType
@@ -76,12 +76,12 @@ class Green(Side):
 
 
 def described(error: BaseException) -> tuple[str, Any]:
-    """Return what of an error must be the same on both sides."""
+    """Return the parts of an error that must be equal on both sides."""
     return type(error).__name__, getattr(error, "errno", None)
 
 
 def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Return what a call returned, or what it raised as it is described."""
+    """Return the result of a call, or a description of the error that it raised."""
     try:
         return function(*args, **kwargs)
     except Exception as error:
@@ -92,14 +92,14 @@ Scenario = Callable[[Side], Any]
 
 
 class Scenarios(list[Scenario]):
-    """A module's scenarios. The instance is the decorator that adds one, and makes their test in the end."""
+    """The scenarios of a module. The instance is a decorator that adds one, and makes their test at the end."""
 
     def __call__(self, function: Scenario) -> Scenario:
         self.append(function)
         return function
 
     def test(self) -> Callable[..., None]:
-        """Return the test that compares both sides, a case for each scenario that there is by now."""
+        """Return the test that compares both sides, with a case for each scenario added so far."""
 
         @pytest.mark.parametrize("scenario", self, ids=[function.__name__ for function in self])
         def compare(scenario: Scenario) -> None:

@@ -1,7 +1,7 @@
-"""A pytest plugin (``-p support.storm``): SIGALRM comes a thousand times a second while a test runs.
+"""A pytest plugin (``-p support.storm``) that sends SIGALRM a thousand times a second while a test runs.
 
-A wait that ends early by it, a system call that gives up with EINTR, and a handler that meets code that must not be
-interrupted show as failures.
+It reveals waits that a signal ends early, system calls that fail with EINTR, and code that a handler must not
+interrupt.
 """
 
 import signal
@@ -14,7 +14,7 @@ INTERVAL = 0.001
 
 
 class Storm:
-    """Counts the signals that the tests have had."""
+    """Counts the signals that arrived during the tests."""
 
     def __init__(self) -> None:
         self.arrived = 0

@@ -1,4 +1,4 @@
-"""Requests of tests by urllib that leave no connection open."""
+"""Requests by urllib for tests, which leave no connection open."""
 
 import urllib.error
 import urllib.request
@@ -7,9 +7,9 @@ __all__ = ["request"]
 
 
 def request(url: str, data: bytes | None = None, timeout: float = 30.0) -> tuple[int, str]:
-    """Ask for `url`, by POST if there is `data`; return the status, below 400, and the text.
+    """Request `url`, by POST if there is `data`; return the status and the text. Raise HTTPError from 400 on.
 
-    An HTTPError holds the connection, and CPython 3.14 warns of one that is not closed: it is closed here.
+    An HTTPError keeps the connection, and CPython 3.14 warns of one that is not closed, so it is closed here.
     """
     try:
         with urllib.request.urlopen(url, data, timeout) as response:

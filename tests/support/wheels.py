@@ -1,4 +1,4 @@
-"""Builds of greenrt in a copy of the checkout, with a compiler that compiles nothing."""
+"""Builds of greenrt in a copy of the checkout, with a fake compiler."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 __all__ = ["FAILS", "IS_KILLED", "build", "built", "compiler"]
 
-# Compiles and links the probe of setup.py as usual. In place of every other file it writes the word "whole".
+# It compiles and links the probe of setup.py as usual. For every other file it only writes the word "whole".
 COMPILER = """#!/bin/sh
 case "$*" in *"/probe."*) exec cc "$@" ;; esac
 while [ "$1" != -o ]; do shift; done
@@ -17,7 +17,7 @@ while [ "$1" != -o ]; do shift; done
 printf whole >"$2"
 """
 FAILS = "exit 1"
-# Half of a file, and the end of the build, as by a loss of power.
+# It writes half of a file and ends the build, as a power failure would.
 IS_KILLED = 'case "$2" in *.so) : >"$2"; kill -9 $PPID ;; esac'
 
 

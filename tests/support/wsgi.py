@@ -1,4 +1,4 @@
-"""A raw HTTP client: what a test writes goes out as it is, and all that comes back is returned."""
+"""A raw HTTP client: it sends the test's bytes unchanged, and returns all bytes of the server."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ def hello(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[b
 
 
 def answering(parts: Any, *headers: tuple[str, str], status: str = "200 OK") -> Any:
-    """Return an application that gives this answer."""
+    """Return an application that sends this response."""
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         start_response(status, list(headers))
@@ -35,7 +35,7 @@ def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[by
 
 @contextmanager
 def serving(application: Application = hello, **options: Any) -> Iterator[WSGIServer]:
-    """Run a server on a free port. A minute is enough for every test, so the timeouts of the server are its own."""
+    """Run a server on a free port. A minute is enough for every test, so the server keeps its own timeouts."""
     server = WSGIServer(("127.0.0.1", 0), application, **options)
     server.start()
     try:
@@ -50,7 +50,7 @@ def limits(**values: Any) -> Limits:
 
 
 def talk(server: WSGIServer, *pieces: bytes, half_close: bool = False) -> bytes:
-    """Send the pieces and return what comes until the server closes."""
+    """Send the pieces; return the bytes received until the server closes."""
     with socket.create_connection(server.address, 30) as sock:
         for piece in pieces:
             sock.sendall(piece)
@@ -68,7 +68,7 @@ def until_end(sock: Any) -> bytes:
 
 
 def request(*fields: str, line: str = "GET / HTTP/1.1", body: bytes = b"", close: bool = True) -> bytes:
-    """Return a request with a Host, and by default the last one on its connection."""
+    """Return a request with a Host; by default it is the last one on its connection."""
     lines = [line, "Host: test", *fields]
     if close:
         lines.append("Connection: close")
@@ -83,7 +83,7 @@ def split(response: bytes) -> tuple[str, dict[str, str], bytes]:
 
 
 class InMemory(WSGIServer):
-    """A server that is given its connections by calls of `handle`."""
+    """A server to which a test passes connections by calls of `handle`."""
 
     started = True
 
