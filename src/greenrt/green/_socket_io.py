@@ -13,9 +13,9 @@ import _socket
 import errno
 import os
 
+from greenrt._events import READ, WRITE
 from greenrt._hub.fd_wait import give_way, note_short_read, read_would_wait
 from greenrt._hub.sleep import sleep
-from greenrt._loop import callback
 from greenrt._native.sockio import (
     WOULD_BLOCK,
     attempt,
@@ -46,9 +46,6 @@ __all__ = [
     "sendmsg",
     "sendto",
 ]
-
-# The .pxd declares these names as C integers for the compiled build.
-READ, WRITE = callback.READ, callback.WRITE
 
 WAITALL: int = _socket.MSG_WAITALL
 FASTOPEN: int = getattr(_socket, "MSG_FASTOPEN", 0)

@@ -4,17 +4,14 @@ import _socket
 import errno
 import os
 
+from greenrt._events import READ
 from greenrt._hub.fd_wait import give_way, park_on_socket
-from greenrt._loop import callback
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import _socket_options
 
 __all__ = ["family_of", "type_of", "until_done", "wait_for"]
-
-# The .pxd declares it as a C integer for the compiled build.
-READ = callback.READ
 
 DONTWAIT: int = getattr(_socket, "MSG_DONTWAIT", 0)
 # With one of these flags the caller does not want to wait. Reads of the error queue never wait.
