@@ -12,7 +12,7 @@ from greenrt.serve import Limits
 from greenrt.serve.http import request, response_head
 from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.exchange import FileWrapper
-from greenrt.serve.http.request_head import Heads
+from greenrt.serve.http.request_head import HeadParser
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\nX-Color: red\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
@@ -32,7 +32,7 @@ def connected(kind: type[Connection], data: bytes) -> tuple[Connection, Any]:
 
 
 def test_a_request_with_the_fields_of_the_last_is_not_scanned() -> None:
-    heads = Heads({})
+    heads = HeadParser({})
     for _ in range(2):
         heads.parse(GET[:-4])
     connection, client = connected(Unscanned, GET)
@@ -49,7 +49,7 @@ def test_a_request_with_the_fields_of_the_last_is_not_scanned() -> None:
 def test_fields_that_come_again_are_not_read_again() -> None:
     """The values are the same objects, also if the head is scanned, as for pipelined requests."""
     connection, client = connected(Connection, GET * 4)
-    heads = Heads({})
+    heads = HeadParser({})
     values = []
     for _ in range(4):
         found = request.read_request(connection, heads)
@@ -87,7 +87,7 @@ def test_a_short_response_is_sent_at_once() -> None:
         client, sock = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         client.sendall(GET)
         connection = Connection(sock, Limits())
-        found = request.read_request(connection, Heads({}))
+        found = request.read_request(connection, HeadParser({}))
         assert found is not None
         found.run(answering(parts))
         assert client.recv(1000).endswith(b"\r\n\r\nhello")
@@ -115,15 +115,15 @@ def test_the_status_line_and_the_date_are_made_once() -> None:
     # A new second may begin between the two responses.
     for _ in range(5):
         first, second = (
-            response_head.Head("200 OK", headers).lines,
-            response_head.Head("200 OK", headers).lines,
+            response_head.ResponseHead("200 OK", headers).lines,
+            response_head.ResponseHead("200 OK", headers).lines,
         )
         pairs.append((second[0] is first[0], second[-1] is first[-1]))
     assert (True, True) in pairs
 
 
 def test_names_of_request_fields_are_made_once() -> None:
-    one, other = Heads({}), Heads({})
+    one, other = HeadParser({}), HeadParser({})
     first = one.parse(b"GET / HTTP/1.1\r\nHost: here\r\nX-Rather-Unusual: 1")
     second = other.parse(b"GET / HTTP/1.1\r\nHost: here\r\nX-Rather-Unusual: 2")
     keys = [next(key for key in environ if key == "HTTP_X_RATHER_UNUSUAL") for environ in (first, second)]

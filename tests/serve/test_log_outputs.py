@@ -92,11 +92,11 @@ def test_a_stream_server_goes_on_though_logging_fails(
     class Exhausted(StreamServer):
         exhausted = True
 
-        def _take(self, sock: Any) -> Any:
+        def _accept(self, sock: Any) -> Any:
             if self.exhausted:
                 self.exhausted = False
                 raise OSError(errno.EMFILE, "Too many open files")
-            return super()._take(sock)
+            return super()._accept(sock)
 
     logger = logging.getLogger("greenrt")
     failing = Handler()

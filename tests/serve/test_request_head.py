@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from greenrt.serve.http.protocol import RequestError
-from greenrt.serve.http.request_head import Heads
+from greenrt.serve.http.request_head import HeadParser
 
 FIELDS = b"\r\nHost: test\r\nX-Color: red"
 END = b"\r\n\r\n"
 BASE = {"SERVER_NAME": "here"}
 
 
-def heads() -> Heads:
-    return Heads(BASE)
+def heads() -> HeadParser:
+    return HeadParser(BASE)
 
 
 def fresh(head: bytes) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_fields_too_long_to_be_remembered() -> None:
         assert reader.parse(b"GET / HTTP/1.0") == fresh(b"GET / HTTP/1.0")
 
 
-def again() -> Heads:
+def again() -> HeadParser:
     """Return a parser that has parsed the same fields twice."""
     reader = heads()
     for _ in range(2):

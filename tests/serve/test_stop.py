@@ -55,8 +55,8 @@ def test_what_is_accepted_while_the_server_stops_is_served(spawn: Any) -> None:
     """The accepting greenlet may be killed between its wait and its accept."""
 
     class Stopping(StreamServer):
-        def _take(self, sock: Any) -> tuple[Any, Any]:
-            taken = super()._take(sock)
+        def _accept(self, sock: Any) -> tuple[Any, Any]:
+            taken = super()._accept(sock)
             greenlet(self._stop_accepting).switch()
             return taken
 

@@ -13,7 +13,7 @@ from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.protocol import RequestError
 from greenrt.serve.http.request import read_request
-from greenrt.serve.http.request_head import Heads
+from greenrt.serve.http.request_head import HeadParser
 
 from .conftest import Campaign
 
@@ -89,7 +89,7 @@ class Given:
 
 
 def read_here(data: bytes, step: int) -> Found:
-    connection, heads = Connection(Given(data, step), LIMITS), Heads({})
+    connection, heads = Connection(Given(data, step), LIMITS), HeadParser({})
     found: list[tuple[str, str, bytes]] = []
     try:
         while (request := read_request(connection, heads)) is not None:

@@ -58,16 +58,16 @@ class BaseServer:
       None: in the greenlet that accepts.
     - `reuse_port`: True lets other processes listen on the same port; the kernel spreads connections and datagrams
       among them (SO_REUSEPORT, socket(7)).
-    - `stop_timeout`: how long `stop` waits for handlers, in seconds.
+    - `stop_timeout`: how long `stop` waits for handlers, in seconds (1; `WSGIServer`: 30).
     - `min_delay`, `max_delay`: how long to wait after the system ran out of descriptors or memory, in seconds. The
-      delay doubles from one to the other.
-    - `max_accept`: how many connections or datagrams to accept before handlers get to run.
+      delay doubles from one to the other (0.01 to 0.5).
+    - `max_accept`: how many connections or datagrams to accept before handlers get to run (100).
 
-    An option that is None has the value of the class attribute of its name, which a subclass may define. This is how
-    gevent sets them.
+    An option that is None has the value of the class attribute of its name, in parentheses above. A subclass may
+    define these attributes, as in gevent.
 
-    `socket` is the listening socket, or None before `start` and after `stop`; `address` is the address it listens on,
-    and `family` the address family. `pool` is the Pool or Group that `spawn` named, or None.
+    `socket` is the listening socket, or None while the server has none (see `closed`). `address` is the address it
+    listens on, and `family` the address family. `pool` is the Pool or Group that `spawn` named, or None.
 
     An exception of a handler is reported and the server continues; SystemExit and KeyboardInterrupt are raised in the
     main greenlet. The constructor raises TypeError or ValueError, which names the argument, for an invalid argument,
@@ -298,12 +298,12 @@ class BaseServer:
         """Return the socket that the server accepts from."""
         raise NotImplementedError
 
-    def _take(self, sock: Any) -> tuple[Any, Any]:
+    def _accept(self, sock: Any) -> tuple[Any, Any]:
         """Wait for one connection or datagram; return it with the address of its sender. Raise OSError on failure."""
         raise NotImplementedError
 
-    def _drop(self, taken: Any) -> None:
-        """Release the connection that `_take` returned."""
+    def _discard(self, taken: Any) -> None:
+        """Release the connection that `_accept` returned."""
 
     def _wind_down(self) -> None:
         """Let handlers know that the server stops."""
@@ -317,7 +317,7 @@ class BaseServer:
                 # A client that is not accepted stays in the kernel's queue, or another process accepts it.
                 self.pool.wait_available()
             try:
-                taken, address = self._take(sock)
+                taken, address = self._accept(sock)
             except OSError as error:
                 if self.socket is not sock:
                     return
@@ -331,7 +331,7 @@ class BaseServer:
             delay = self.min_delay
             if self.socket is not sock:
                 # The server was closed after the wait had ended.
-                self._drop(taken)
+                self._discard(taken)
                 return
             if self._accepting is None:
                 # `stop` has killed this greenlet, and the kill takes effect at its next switch. The handler must not
@@ -376,7 +376,7 @@ class BaseServer:
             if self.pool is not None and not self.pool.wait_available(max(0.0, deadline - monotonic())):
                 return
             try:
-                taken, address = self._take(sock)
+                taken, address = self._accept(sock)
             except OSError as error:
                 if error.errno in TRANSIENT:
                     continue
@@ -390,7 +390,7 @@ class BaseServer:
         try:
             self.do_handle(taken, address)
         except BaseException:
-            self._drop(taken)
+            self._discard(taken)
             raise
 
     def do_handle(self, *args: Any) -> None:

@@ -56,7 +56,7 @@ class DatagramServer(BaseServer):
         """Send a datagram from the server's address; return the number of bytes. See `socket.socket.sendto`."""
         return self.socket.sendto(*args)  # type: ignore[no-any-return]
 
-    def _take(self, sock: Any) -> tuple[Any, Any]:
+    def _accept(self, sock: Any) -> tuple[Any, Any]:
         # Batches (recvmmsg, sendmmsg) would save 0.2 and 0.5 us of the 25 us that a datagram costs. A ConnectionError
         # means that an earlier datagram was answered with ICMP "port unreachable".
         return sock.recvfrom(self.max_datagram)  # type: ignore[no-any-return]

@@ -123,7 +123,7 @@ class StreamServer(BaseServer):
     def _open(self, family: Any, address: Any) -> Any:
         return open_stream(family, address, self.backlog, self.reuse_port)
 
-    def _take(self, sock: Any) -> tuple[Any, Any]:
+    def _accept(self, sock: Any) -> tuple[Any, Any]:
         connection, address = sock.accept()
         # The kernel hands out the lowest free number, so this number says how many descriptors are in use for any
         # purpose.
@@ -131,7 +131,7 @@ class StreamServer(BaseServer):
             self._crowded = True
         return connection, address
 
-    def _drop(self, taken: Any) -> None:
+    def _discard(self, taken: Any) -> None:
         taken.close()
 
     def _run_handler(self, connection: Any, address: Any) -> None:

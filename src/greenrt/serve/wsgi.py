@@ -16,14 +16,14 @@ from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.protocol import BAD_REQUEST, RequestError
 from greenrt.serve.http.request import read_request
 from greenrt.serve.http.request_body import NO_BODY
-from greenrt.serve.http.request_head import Heads
+from greenrt.serve.http.request_head import HeadParser
 from greenrt.serve.log_outputs import ErrorLog, line_writer
 from greenrt.serve.stream import StreamServer
 
 __all__ = ["WSGIServer"]
 
-# How many unsent bytes of a response the kernel accepts. More is no faster, also for 1 MB. And with thousands of slow
-# readers, the server would be busy filling the kernel's memory.
+# How many unsent bytes of a response the kernel accepts (TCP_NOTSENT_LOWAT, tcp(7)). More is no faster, also for 1
+# MB. And with thousands of slow readers, the server would be busy filling the kernel's memory.
 UNSENT = 65_536
 # Options of StreamServer that the limits replace.
 REPLACED = {
@@ -246,7 +246,7 @@ class WSGIServer(StreamServer):
         application = self.application
         access = self._access
         left = self.limits.requests
-        heads = Heads(base)
+        heads = HeadParser(base)
         while True:
             try:
                 exchange = read_request(connection, heads)

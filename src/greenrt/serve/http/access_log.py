@@ -9,7 +9,7 @@ from greenrt._hub.raw_greenlet import spawn_raw
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.serve.http.exchange import Exchange
-from greenrt.serve.http.request_head import Heads
+from greenrt.serve.http.request_head import HeadParser
 
 __all__ = ["AccessLog", "ErrorStream", "Refusal", "RefusalLog"]
 
@@ -49,7 +49,7 @@ class Refusal:
 
     __slots__ = ("address", "method", "modern", "sent", "status", "target")
 
-    def __init__(self, address: Any, status: str, heads: Heads) -> None:
+    def __init__(self, address: Any, status: str, heads: HeadParser) -> None:
         self.address = address
         self.status = status
         self.method = heads.method

@@ -19,7 +19,7 @@ cdef class Connection:
     cdef public bint last
     cdef readonly int state
 
-    cpdef wait_at_most(self, object seconds)
+    cpdef set_timeout(self, object seconds)
     cpdef bint begin(self) except -1
     @cython.locals(scanner=HeadScanner, start=Py_ssize_t, end=Py_ssize_t)
     cpdef read_head(self)

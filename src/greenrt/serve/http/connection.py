@@ -73,7 +73,7 @@ class Connection:
         self.relay: Any = None
         self._timeout: float | None = -1.0
 
-    def wait_at_most(self, seconds: float | None) -> None:
+    def set_timeout(self, seconds: float | None) -> None:
         """Set the timeout of the socket's next operations, in seconds."""
         # Each settimeout is a system call.
         if seconds != self._timeout:
@@ -90,7 +90,7 @@ class Connection:
         if self.last:
             seconds = FIRST_TIMEOUT if self.state == NEW else LAST_TIMEOUT
         if self._timeout != seconds:
-            self.wait_at_most(seconds)
+            self.set_timeout(seconds)
         if self.state != NEW:
             self.state = IDLE
         try:
@@ -158,7 +158,7 @@ class Connection:
         try:
             if left is not None and left <= 0:
                 raise TimeoutError
-            self.wait_at_most(left)
+            self.set_timeout(left)
             self.buffer = self.sock.recv(CHUNK)
         except TimeoutError:
             if not begun:
@@ -197,13 +197,13 @@ class Connection:
 
         TimeoutError after `seconds`.
         """
-        self.wait_at_most(seconds)
+        self.set_timeout(seconds)
         self.buffer = self.sock.recv(CHUNK)
         return len(self.buffer)
 
     def receive_into(self, view: memoryview, seconds: float | None) -> int:
         """Receive some bytes into `view`; return their number, 0 at the end. TimeoutError after `seconds`."""
-        self.wait_at_most(seconds)
+        self.set_timeout(seconds)
         return self.sock.recv_into(view)  # type: ignore[no-any-return]
 
     # -- Sending
@@ -223,13 +223,13 @@ class Connection:
             raise
 
     def _send_rest(self, data: memoryview, sent: int) -> None:
-        self.wait_at_most(self.limits.write_timeout)
+        self.set_timeout(self.limits.write_timeout)
         while sent < len(data):
             sent += self.sock.send(data[sent:])
 
     def send_file(self, file: Any, offset: int, count: int) -> int:
         """Send `count` bytes of a file from `offset`, with sendfile(2) if possible; return how many were sent."""
-        self.wait_at_most(self.limits.write_timeout)
+        self.set_timeout(self.limits.write_timeout)
         try:
             return self.sock.sendfile(file, offset, count)  # type: ignore[no-any-return]
         except OSError as error:
@@ -257,7 +257,7 @@ class Connection:
         try:
             if hasattr(self.sock, "unwrap"):
                 # TLS has an end of its own, without which the client can't distinguish it from an attack.
-                self.wait_at_most(1)
+                self.set_timeout(1)
                 self.sock.unwrap()
             self.sock.shutdown(socket.SHUT_WR)
             # The number of reads is limited too: a client that sends without pause can't occupy the server.
@@ -265,7 +265,7 @@ class Connection:
                 left = deadline - monotonic()
                 if left <= 0:
                     break
-                self.wait_at_most(left)
+                self.set_timeout(left)
                 if not self.sock.recv(CHUNK):
                     break
         except OSError:
@@ -274,7 +274,7 @@ class Connection:
     def hand_over(self) -> tuple[Any, bytes]:
         """Return the socket, without a timeout, and the bytes after the head, where another protocol begins."""
         self.state = HANDED_OVER
-        self.wait_at_most(None)
+        self.set_timeout(None)
         return self.sock, self.rest()
 
     def finish(self) -> None:
@@ -294,19 +294,19 @@ class Connection:
 
     def _has_received(self) -> bool:
         """Return whether the socket has received bytes, TLS's included."""
-        self.wait_at_most(0)
+        self.set_timeout(0)
         try:
             return bool(socket.socket.recv(self.sock, 1, socket.MSG_PEEK))
         except OSError:
             return False
         finally:
-            self.wait_at_most(LAST_TIMEOUT)
+            self.set_timeout(LAST_TIMEOUT)
 
     def _end_tls(self) -> None:
         """Send the end of TLS, if the connection has TLS, without waiting for the client's answer."""
         if not hasattr(self.sock, "unwrap"):
             return
-        self.wait_at_most(0)
+        self.set_timeout(0)
         try:
             self.sock.unwrap()
         except (OSError, ValueError):

@@ -1,7 +1,7 @@
 import cython
 
-from greenrt.serve.http.response_head cimport Head
-from greenrt.serve.http.request_head cimport Heads
+from greenrt.serve.http.response_head cimport ResponseHead
+from greenrt.serve.http.request_head cimport HeadParser
 from greenrt.serve.http.connection cimport Connection
 
 
@@ -15,7 +15,7 @@ cdef class Exchange:
     cdef public dict environ
     cdef readonly object body
     cdef readonly str method, target
-    cdef public Head head
+    cdef public ResponseHead head
     cdef public Py_ssize_t left, sent
     cdef readonly bint modern
     cdef public bint is_head, reusable, started, chunked
@@ -23,15 +23,15 @@ cdef class Exchange:
     @cython.locals(connection=Connection)
     cpdef bint run(self, object application) except -1
     cdef _answer(self, object application)
-    cdef _take_line(self, Heads heads)
+    cdef _take_line(self, HeadParser heads)
     @cython.locals(body=bytes)
     cdef _send_list(self, object parts)
     @cython.locals(connection=Connection)
     cdef _send_parts(self, object parts)
-    @cython.locals(head=Head, connection=Connection)
+    @cython.locals(head=ResponseHead, connection=Connection)
     cdef _send_file(self, object wrapper)
     cdef _check_length(self)
-    @cython.locals(head=Head, lines=list, length=Py_ssize_t)
+    @cython.locals(head=ResponseHead, lines=list, length=Py_ssize_t)
     cdef bytes _start(self, Py_ssize_t whole)
     @cython.locals(connection=Connection, left=Py_ssize_t, size=Py_ssize_t, excess=Py_ssize_t)
     cdef _send(self, bytes prefix, bytes data)

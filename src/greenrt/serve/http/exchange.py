@@ -9,8 +9,8 @@ from greenrt._typing import Any
 from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.connection_state import HANDED_OVER
 from greenrt.serve.http.request_body import NO_BODY
-from greenrt.serve.http.request_head import Heads
-from greenrt.serve.http.response_head import Head
+from greenrt.serve.http.request_head import HeadParser
+from greenrt.serve.http.response_head import ResponseHead
 
 __all__ = ["Exchange", "FileWrapper"]
 
@@ -67,14 +67,14 @@ class Exchange:
     )
 
     def __init__(
-        self, connection: Connection, heads: Heads, environ: dict[str, Any], body: Any, reusable: bool
+        self, connection: Connection, heads: HeadParser, environ: dict[str, Any], body: Any, reusable: bool
     ) -> None:
         self.connection = connection
         self.environ = environ
         self.body = body
         self._take_line(heads)
         self.reusable = reusable
-        self.head: Head | None = None
+        self.head: ResponseHead | None = None
         # Whether the head has been sent, or is being sent: it can't be changed then.
         self.started = False
         # The number of bytes of the body that were sent, and of the announced length that were not; -1 without an
@@ -83,7 +83,7 @@ class Exchange:
         self.left = -1
         self.chunked = False
 
-    def _take_line(self, heads: Heads) -> None:
+    def _take_line(self, heads: HeadParser) -> None:
         """Keep the request line as it was received, because the application may change the environ."""
         self.method = heads.method
         self.target = heads.target
@@ -111,7 +111,7 @@ class Exchange:
                 exc_info = None
         elif self.head is not None:
             raise AssertionError("start_response was called already; pass exc_info to the second call")
-        self.head = Head(status, headers)
+        self.head = ResponseHead(status, headers)
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -163,7 +163,7 @@ class Exchange:
                 self.connection.reset()
             return
         body = status.encode() + b"\n"
-        self.head = Head(status, [("Content-Type", "text/plain")])
+        self.head = ResponseHead(status, [("Content-Type", "text/plain")])
         self._send(self._start(len(body)), body)
 
     def _send_list(self, parts: Any) -> None:

@@ -9,12 +9,12 @@ from greenrt.serve.http.exchange import Exchange
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.protocol import BAD_REQUEST, RequestError
 from greenrt.serve.http.request_body import NO_BODY, ChunkedBody, LengthBody
-from greenrt.serve.http.request_head import Heads
+from greenrt.serve.http.request_head import HeadParser
 
 __all__ = ["read_request"]
 
 
-def read_request(connection: Connection, heads: Heads) -> Exchange | None:
+def read_request(connection: Connection, heads: HeadParser) -> Exchange | None:
     """Wait for the next request and return its `Exchange`, or None if the client sends no more.
 
     Raise RequestError if the request must be refused, OSError if the connection fails.

@@ -8,7 +8,7 @@ cdef Py_ssize_t _REMEMBERED
 cdef str _key_of(str name)
 cdef str _other_form(dict environ, str target)
 
-cdef class Heads:
+cdef class HeadParser:
     cdef dict _base, _environ
     cdef bytes _tail
     cdef Py_ssize_t _query

@@ -8,7 +8,7 @@ from greenrt.serve.http.memo import remember
 from greenrt.serve.http.protocol import BAD_REQUEST, RequestError, is_token
 from greenrt.serve.http.request_body import NO_BODY
 
-__all__ = ["Heads"]
+__all__ = ["HeadParser"]
 
 # A host by RFC 3986: a registered name, an IPv4 address or an IPv6 address in brackets, then a port. It may be empty.
 _HOST = re.compile(
@@ -52,7 +52,7 @@ def _key_of(name: str) -> str:
     return key
 
 
-class Heads:
+class HeadParser:
     """Parse the request heads of one connection.
 
     Requests mostly repeat their fields, which are then parsed only twice.

@@ -16,7 +16,7 @@ cdef int _kind_of(str name) except -1
 @cython.locals(char=cython.Py_UCS4)
 cdef _check_value(str value)
 
-cdef class Head:
+cdef class ResponseHead:
     cdef readonly int code
     cdef readonly Py_ssize_t length
     cdef readonly list lines

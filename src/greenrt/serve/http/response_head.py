@@ -8,7 +8,7 @@ from greenrt._typing import Any
 from greenrt.serve.http.memo import remember
 from greenrt.serve.http.protocol import TEXT, is_token
 
-__all__ = ["Head"]
+__all__ = ["ResponseHead"]
 
 _STATUS = re.compile(f"([1-9][0-9][0-9]) {TEXT}")
 
@@ -84,7 +84,7 @@ def _check_value(value: str) -> None:
             raise ValueError(f"{char!r} in a header is not Latin-1; encode it in {value!r}")
 
 
-class Head:
+class ResponseHead:
     """The status and headers of a response, checked.
 
     The constructor raises TypeError or ValueError, which names the invalid part.
