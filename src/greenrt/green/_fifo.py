@@ -17,6 +17,7 @@ from greenrt._native.nowait import has_writer
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fds import POLLIN, without_bool
+from greenrt.green._polling import growing_pauses, poll_until
 
 __all__ = ["FUNCTIONS", "open", "open_for_file", "waits"]
 
@@ -28,8 +29,6 @@ _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 
 # The major number of /dev/null and similar devices (Linux's Documentation/admin-guide/devices.txt).
 _MEMORY_DEVICES = 1
-_SHORTEST_PAUSE = 0.001
-_LONGEST_PAUSE = 0.02
 
 
 def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
@@ -73,7 +72,7 @@ def _waits_for_partner(path: Any, flags: Any, dir_fd: int | None) -> bool:
 
 def _open_fifo(path: Any, flags: int, mode: int, dir_fd: int | None) -> int:
     give_way()
-    pause = _SHORTEST_PAUSE
+    pauses = growing_pauses()
     while True:
         try:
             fd = _original.os_open(path, flags | os.O_NONBLOCK, mode, dir_fd=dir_fd)
@@ -82,8 +81,7 @@ def _open_fifo(path: Any, flags: int, mode: int, dir_fd: int | None) -> int:
             # ENXIO: opened for writing, and there is no reader yet.
             if error.errno != ENXIO:
                 raise
-        sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
+        sleep(next(pauses))
     try:
         if flags & _ACCESS == os.O_RDONLY:
             _wait_for_writer(fd)
@@ -97,12 +95,9 @@ def _open_fifo(path: Any, flags: int, mode: int, dir_fd: int | None) -> int:
 def _wait_for_writer(fd: int) -> None:
     # `has_writer` copies data into this pipe.
     ends = os.pipe()
-    pause = _SHORTEST_PAUSE
     try:
         # POLLIN or POLLHUP: a writer has opened the FIFO, and may have closed it again.
-        while not poll_fd(fd, POLLIN) and not has_writer(fd, ends[1]):
-            sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+        poll_until(lambda: poll_fd(fd, POLLIN) or has_writer(fd, ends[1]))
     finally:
         for end in ends:
             _original.close(end)

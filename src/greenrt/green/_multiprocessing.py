@@ -11,14 +11,15 @@ from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import give_way
 from greenrt._typing import Any
+from greenrt.green._polling import growing_pauses
 from greenrt.green.thread import get_ident
 from greenrt.sync.event import Event
 
 __all__ = ["FUNCTIONS", "SemLock"]
 
 _RECURSIVE = 0
-# The shortest and the longest pause between two attempts (seconds).
-_SHORTEST, _LONGEST = 0.0005, 0.02
+# The first pause between two attempts (seconds).
+_SHORTEST = 0.0005
 
 
 class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
@@ -43,7 +44,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
             self._note(taken)
             return taken
         deadline = Deadline(limit)
-        pause = _SHORTEST
+        pauses = growing_pauses(_SHORTEST)
         if self._freed is None:
             self._freed = Event()
         while True:
@@ -53,8 +54,8 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
             left = deadline.left()
             if left == 0.0:
                 return False
+            pause = next(pauses)
             self._freed.wait(pause if left is None else min(pause, left))
-            pause = min(pause * 2, _LONGEST)
 
     def _is_others(self) -> bool:
         """Return whether it is a recursive lock that another green thread of this native thread holds."""

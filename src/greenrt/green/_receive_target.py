@@ -27,6 +27,7 @@ from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green._fds import POLLIN, POLLPRI, POLLRDHUP
+from greenrt.green._polling import growing_pauses
 from greenrt.green._socket_options import low_mark, special, time_limit
 from greenrt.green._socket_waits import DONTWAIT, NEVER_WAIT_TO_READ, family_of, type_of, wait_for
 
@@ -89,12 +90,11 @@ def _wait_for_amount(sock: Any, target: int) -> None:
     """Wait until `target` bytes are available, or no more can follow. Raise BlockingIOError after SO_RCVTIMEO."""
     deadline = 0.0
     before = -1
-    pause = 0.001
+    pauses = growing_pauses()
     while (amount := _amount(sock)) < target and not _has_ended(sock, amount):
         if amount == before:
             # Woken up for data that was there before. Without a pause, this loop would use all of the processor.
-            sleep(pause)
-            pause = min(pause * 2, 0.02)
+            sleep(next(pauses))
         before = amount
         try:
             deadline = wait_for(sock, READ, deadline, 0)

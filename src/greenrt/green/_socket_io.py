@@ -12,6 +12,7 @@ Sources: CPython's socket module and its Modules/socketmodule.c, POSIX, socket(7
 import _socket
 import errno
 import os
+from collections.abc import Iterator
 
 from greenrt._events import READ, WRITE
 from greenrt._hub.fd_wait import give_way, note_short_read, read_would_wait
@@ -29,6 +30,7 @@ from greenrt._native.sockio import (
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import _receive_target, _socket_names, _socket_options
+from greenrt.green._polling import growing_pauses
 from greenrt.green._socket_waits import DONTWAIT, NEVER_WAIT, family_of, type_of, until_done, wait_for
 
 __all__ = [
@@ -342,7 +344,7 @@ def _pushed(sock: Any, method: Any, args: tuple[Any, ...], flags: int) -> int:
         return until_done(sock, WRITE, method, args, flags)  # type: ignore[no-any-return]
     # unix(7): a datagram to a full peer, to which this socket is not connected. The socket itself stays writable.
     give_way()
-    pause = 0.001
+    pauses: Iterator[float] | None = None
     limit = timeout_of(sock)
     is_kernels = limit < 0.0 and not flags & NEVER_WAIT and bool(_special) and descriptor(sock) in _special
     if is_kernels:
@@ -358,5 +360,6 @@ def _pushed(sock: Any, method: Any, args: tuple[Any, ...], flags: int) -> int:
             if is_kernels:
                 raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
             raise TimeoutError("timed out")
+        pauses = pauses or growing_pauses()
+        pause = next(pauses)
         sleep(pause if limit < 0.0 else min(pause, max(deadline - monotonic(), 0.0)))
-        pause = min(pause * 2, 0.02)

@@ -8,6 +8,7 @@ Sources: CPython's socket module and its Modules/socketmodule.c, connect(2), uni
 import _socket
 import errno
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 
 from greenrt._events import READ, WRITE
@@ -19,6 +20,7 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import _socket_options
 from greenrt.green._fds import POLLERR, POLLHUP, POLLOUT
+from greenrt.green._polling import growing_pauses
 from greenrt.green._socket_io import resolved
 from greenrt.green._socket_waits import family_of, wait_for
 
@@ -62,16 +64,17 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
         limit = _socket_options.time_limit(sock, WRITE)
     deadline = monotonic() + limit if limit > 0.0 else -1.0
     error = _connect_now(sock, address)
-    pause = 0.001
+    pauses: Iterator[float] | None = None
     while error == errno.EAGAIN and family_of(sock) == _socket.AF_UNIX:
         # The backlog is full. There is no event to wait for.
+        pauses = pauses or growing_pauses()
+        pause = next(pauses)
         if limit > 0.0:
             left = deadline - monotonic()
             if left <= 0.0:
                 return _TIMED_OUT if late == _TIMED_OUT else errno.EAGAIN
             pause = min(pause, left)
         sleep(pause)
-        pause = min(pause * 2, 0.02)
         error = _connect_now(sock, address)
     if error not in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
         return error

@@ -10,10 +10,10 @@ from fcntl import ioctl
 
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import give_way
-from greenrt._hub.sleep import sleep
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fds import without_bool
+from greenrt.green._polling import poll_until
 from greenrt.green._twin import supported
 
 __all__ = ["FUNCTIONS"]
@@ -23,7 +23,6 @@ _tcsendbreak = _stdlib.tcsendbreak
 _tcsetattr = _stdlib.tcsetattr
 
 _INT = struct.Struct("@i")
-_LONGEST_PAUSE = 0.02
 
 
 def tcdrain(fd: Any, /) -> None:
@@ -51,10 +50,7 @@ def _after_output(fd: Any, function: Any, *args: Any) -> None:
         function(*args)
         return
     give_way()
-    pause = 0.001
-    while _unsent(fd):
-        sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
+    poll_until(lambda: not _unsent(fd))
     _aside(function, *args)
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from greenrt import _original
 from greenrt._deadline import Deadline
 from greenrt._hub.fd_wait import give_way
-from greenrt._hub.sleep import sleep
 from greenrt._typing import Any
+from greenrt.green._polling import poll_until
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock, checked_timeout
 
-__all__ = ["Sentinel", "at_native_end", "poll_until", "wait_for_tstate_lock"]
+__all__ = ["Sentinel", "at_native_end", "poll_until_gone", "wait_for_tstate_lock"]
 
 # The shortest and the longest pause between two checks whether CPython has deleted a thread's state (seconds).
 _SHORTEST = 0.0001
@@ -48,19 +48,9 @@ def at_native_end(callback: Callable[[], Any]) -> None:
     witness.callbacks.append(callback)
 
 
-def poll_until(condition: Callable[[], bool], timeout: float | None) -> bool:
-    """Sleep until `condition()` is true. Return False if `timeout` seconds pass first (None: no limit)."""
-    deadline = Deadline(timeout)
-    pause = _SHORTEST
-    while not condition():
-        left = deadline.left()
-        if left == 0.0:
-            return False
-        if left is not None:
-            pause = min(pause, left)
-        sleep(pause)
-        pause = min(2 * pause, _LONGEST)
-    return True
+def poll_until_gone(condition: Callable[[], bool], timeout: float | None) -> bool:
+    """Sleep until CPython has deleted a thread's state. Return False if `timeout` seconds pass first."""
+    return poll_until(condition, timeout, _SHORTEST, _LONGEST)
 
 
 class Sentinel(Lock):
@@ -105,7 +95,7 @@ class Sentinel(Lock):
         if not self._ended.wait(limit):
             return False
         if self._native is not None:
-            return poll_until(lambda: not self.locked(), deadline.left())
+            return poll_until_gone(lambda: not self.locked(), deadline.left())
         return not self.locked()
 
     def acquire(self, blocking: bool = True, timeout: float | None = -1) -> bool:

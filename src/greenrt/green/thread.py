@@ -31,7 +31,7 @@ from greenrt._hub.local import local
 from greenrt._hub.park import freeze, yield_now
 from greenrt._native.switch import current_or_last
 from greenrt._typing import Any, Self
-from greenrt.green._thread_end import Sentinel, at_native_end, poll_until
+from greenrt.green._thread_end import Sentinel, at_native_end, poll_until_gone
 from greenrt.green._twin import public_names
 from greenrt.sync.event import Event
 from greenrt.sync.lock import Lock
@@ -476,7 +476,7 @@ class _ThreadHandle:
         deadline = Deadline(limit)
         if not self._done.wait(limit) or self._native is None:
             return
-        if poll_until(self._native.is_done, deadline.left()):
+        if poll_until_gone(self._native.is_done, deadline.left()):
             # It returns at once, and frees the system's resources of the thread.
             self._native.join()
 
