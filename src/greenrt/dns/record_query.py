@@ -1,12 +1,12 @@
 """Query name servers for any type of record, without the hosts file and nsswitch.conf."""
 
+from collections.abc import Iterable
 from itertools import chain
 
 from greenrt import _original
 from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import get_hub
 from greenrt._hub.park import as_seconds
-from greenrt._typing import Any
 from greenrt.dns.answer import Answer, Malformed, NoData, NxDomain, ResolverError, TimedOut
 from greenrt.dns.etc.resolvconf import resolv_conf
 from greenrt.dns.search import candidates
@@ -19,7 +19,12 @@ _here = _original.thread_local()
 
 
 def query(
-    name: str, rtype: str = "A", *, timeout: float | None = None, servers: Any = None, search: bool = False
+    name: str,
+    rtype: str = "A",
+    *,
+    timeout: float | None = None,
+    servers: Iterable[str] | None = None,
+    search: bool = False,
 ) -> Answer:
     """Return the records of type `rtype` that `name` has, queried as ``/etc/resolv.conf`` says. Park the greenlet.
 

@@ -11,7 +11,7 @@ block       the C library in the calling thread, which blocks
 
 import _socket
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from greenrt import _original
 from greenrt._typing import Any, Protocol
@@ -133,7 +133,7 @@ class AresResolver:
         hub: Any = None,
         *,
         cache: bool = False,
-        servers: Sequence[str] | None = None,
+        servers: Iterable[str] | None = None,
         trace: Trace = None,
     ) -> None:
         # Imported here, since the import of pycares takes long.

@@ -24,7 +24,16 @@ from greenrt.green import _fd_io
 from greenrt.green._fds import without_bool
 from greenrt.sync.lock import RLock
 
-__all__ = ["BufferedRandom", "BufferedReader", "BufferedWriter", "FileIO", "open", "open_with"]
+__all__ = [
+    "BufferedRandom",
+    "BufferedReader",
+    "BufferedWriter",
+    "FileIO",
+    "open",
+    "open_with",
+    "read_all",
+    "read_into",
+]
 
 
 class FileIO(_original.FileIO):
@@ -57,7 +66,7 @@ class FileIO(_original.FileIO):
         """Read into `buffer`; return the number of bytes. See `io.FileIO.readinto`."""
         if not self.readable():
             return super().readinto(buffer)
-        return self._call(_original.FileIO.readinto, _read_into, buffer)  # type: ignore[no-any-return]
+        return self._call(_original.FileIO.readinto, read_into, buffer)  # type: ignore[no-any-return]
 
     def read(self, size: int | None = -1, /) -> bytes | None:
         """Read at most `size` bytes in one call, or the whole rest without `size`. See `io.FileIO.read`."""
@@ -71,7 +80,7 @@ class FileIO(_original.FileIO):
         """Read until the end. See `io.FileIO.readall`."""
         if not self.readable():
             return super().readall()
-        return self._call(_original.FileIO.readall, _read_all)  # type: ignore[no-any-return]
+        return self._call(_original.FileIO.readall, read_all)  # type: ignore[no-any-return]
 
     def write(self, data: Any, /) -> int | None:
         """Write `data`; return the number of bytes. See `io.FileIO.write`."""
@@ -91,11 +100,13 @@ class FileIO(_original.FileIO):
         super()._dealloc_warn(source)
 
 
-def _read_into(fd: int, buffer: Any) -> int:
+def read_into(fd: int, buffer: Any) -> int:
+    """Read into `buffer`; return the number of bytes."""
     return _fd_io.readv(fd, [buffer])
 
 
-def _read_all(fd: int) -> bytes:
+def read_all(fd: int) -> bytes:
+    """Read until the end, or until a non-blocking descriptor is empty. Raise BlockingIOError if there is no data."""
     parts = []
     try:
         while part := _fd_io.read(fd, 65536):

@@ -13,6 +13,7 @@ from io import BufferedReader
 from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green import _fd_io
+from greenrt.green._file_objects import read_all, read_into
 from greenrt.sync.lock import RLock
 
 __all__ = ["make_green"]
@@ -49,24 +50,22 @@ def _in_turn(method: Callable[..., Any], buffer: BufferedReader, turn: RLock) ->
 
 
 def _readinto(raw: Any, target: Any, /) -> int | None:
-    try:
-        return _fd_io.readv(raw.fileno(), [target])
-    except BlockingIOError:
-        # io.RawIOBase returns None for a descriptor that is non-blocking.
-        return None
+    return _none_if_unready(read_into, raw, target)  # type: ignore[no-any-return]
 
 
 def _read(raw: Any, size: int | None = -1, /) -> bytes | None:
     if size is None or size < 0:
         return _readall(raw)
-    try:
-        return _fd_io.read(raw.fileno(), size)
-    except BlockingIOError:
-        return None
+    return _none_if_unready(_fd_io.read, raw, size)  # type: ignore[no-any-return]
 
 
 def _readall(raw: Any) -> bytes | None:
-    parts = []
-    while part := _read(raw, 65536):
-        parts.append(part)
-    return b"".join(parts) if parts or part is not None else None
+    return _none_if_unready(read_all, raw)  # type: ignore[no-any-return]
+
+
+def _none_if_unready(function: Callable[..., Any], raw: Any, *args: Any) -> Any:
+    """Call `function` with the descriptor of `raw`; as io.RawIOBase, return None if it is non-blocking and not ready."""
+    try:
+        return function(raw.fileno(), *args)
+    except BlockingIOError:
+        return None
