@@ -64,7 +64,7 @@ def _readall(raw: Any) -> bytes | None:
 
 
 def _none_if_unready(function: Callable[..., Any], raw: Any, *args: Any) -> Any:
-    """Call `function` with the descriptor of `raw`; as io.RawIOBase, return None if it is non-blocking and not ready."""
+    """Call `function` with the descriptor of `raw`; return None if it is non-blocking and not ready."""
     try:
         return function(raw.fileno(), *args)
     except BlockingIOError:
