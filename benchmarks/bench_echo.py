@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import perf_counter
@@ -121,18 +122,6 @@ def places() -> tuple[int, int, bool]:
     return (available[0], available[-1], True) if len(available) > 1 else (-1, -1, False)
 
 
-def prepare() -> str | None:
-    """Compile the two C programs; return the reason if that is impossible."""
-    try:
-        cc.compile_program(LOAD_SOURCE)
-        cc.compile_program(SERVER_SOURCE)
-    except cc.NoCompiler as error:
-        return str(error)
-    except subprocess.CalledProcessError as error:
-        return f"the C compiler refused: {error.stderr.strip()}"
-    return None
-
-
 def remarks(medians: Medians, smoke: bool) -> list[str]:
     """Return whether the generator, rather than a server, may have limited the rates."""
     if RATE.name not in medians:
@@ -156,7 +145,13 @@ def remarks(medians: Medians, smoke: bool) -> list[str]:
     return found
 
 
-AREA = Area("echo", "Echo server, 100 connections, 1 KB, one core", (Echo(),), prepare, remarks)
+AREA = Area(
+    "echo",
+    "Echo server, 100 connections, 1 KB, one core",
+    (Echo(),),
+    partial(cc.compile_all, LOAD_SOURCE, SERVER_SOURCE),
+    remarks,
+)
 
 if __name__ == "__main__":
     # Imported here, because the measuring processes import this module too and do not need the command line.

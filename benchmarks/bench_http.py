@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -182,7 +183,7 @@ def load(
     _, core, spin = places()
     arguments = (port, CONNECTIONS, 100, warmup, seconds, core, int(spin))
     files = (str(folder / "request"), str(folder / "reply"))
-    # Not compiled in `prepare`: without the headers of OpenSSL, only TLS can't be measured.
+    # Not compiled beforehand: without the headers of OpenSSL, only TLS can't be measured.
     generator = cc.compile_program(LOAD_SOURCE, *TLS) if tls else cc.program(LOAD_SOURCE)
     command = [str(generator), *map(str, arguments), *files, str(int(churn))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -268,17 +269,6 @@ class Idle:
         yield Sample(LOADED.name, found["rate"], int(found["requests"]))
 
 
-def prepare() -> str | None:
-    """Compile the load generator; return the reason if that is impossible."""
-    try:
-        cc.compile_program(LOAD_SOURCE)
-    except cc.NoCompiler as error:
-        return str(error)
-    except subprocess.CalledProcessError as error:
-        return f"the C compiler refused: {error.stderr.strip()}"
-    return None
-
-
 WORKLOADS = (
     Answers("hello", "requests a second, kept connections", "/hello"),
     Answers("TLS", "requests a second over TLS, kept", "/hello", tls=True),
@@ -287,7 +277,7 @@ WORKLOADS = (
     Answers("churn", "requests a second, a connection each", "/hello", churn=True),
     Idle(),
 )
-AREA = Area("http", "HTTP server, 100 connections, one core", WORKLOADS, prepare)
+AREA = Area("http", "HTTP server, 100 connections, one core", WORKLOADS, partial(cc.compile_all, LOAD_SOURCE))
 
 if __name__ == "__main__":
     # Imported here, because the measuring processes import this module too and do not need the command line.

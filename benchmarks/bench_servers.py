@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.bench_echo import places, processor_seconds
@@ -84,18 +85,7 @@ CASES = (
 )
 
 
-def prepare() -> str | None:
-    """Compile the load generator; return the reason if that is impossible."""
-    try:
-        cc.compile_program(LOAD_SOURCE)
-    except cc.NoCompiler as error:
-        return str(error)
-    except subprocess.CalledProcessError as error:
-        return f"the C compiler refused: {error.stderr.strip()}"
-    return None
-
-
-AREA = Area("servers", "Servers of the runtimes, one core", CASES, prepare)
+AREA = Area("servers", "Servers of the runtimes, one core", CASES, partial(cc.compile_all, LOAD_SOURCE))
 
 if __name__ == "__main__":
     # Imported here, because the measuring processes import this module too and do not need the command line.

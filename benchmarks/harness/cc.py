@@ -37,3 +37,15 @@ def compile_program(source: Path, *flags: str) -> Path:
     subprocess.run(command, check=True, capture_output=True, text=True)
     unfinished.replace(target)
     return target
+
+
+def compile_all(*sources: Path) -> str | None:
+    """Compile C files; return the reason if that is impossible."""
+    try:
+        for source in sources:
+            compile_program(source)
+    except NoCompiler as error:
+        return str(error)
+    except subprocess.CalledProcessError as error:
+        return f"the C compiler failed: {error.stderr.strip()}"
+    return None

@@ -94,7 +94,7 @@ def test_a_signal_ends_it_after_what_has_come(tmp_path: Path) -> None:
         assert process.wait(30) == 0
 
 
-def test_hup_starts_anew_in_the_same_process_and_refuses_nobody(tmp_path: Path) -> None:
+def test_hup_restarts_in_the_same_process_and_refuses_no_client(tmp_path: Path) -> None:
     with served(tmp_path) as (process, line):
         assert get(line) == f"pid {process.pid}"
         process.send_signal(signal.SIGHUP)

@@ -118,7 +118,7 @@ SCRIPT = """
         "select",
     ],
 )
-def test_the_waiter_is_told(how: str) -> None:
+def test_the_waiter_gets_the_error(how: str) -> None:
     """The wait ends with EBADF, or its form in `poll`.
 
     An epoll reports nothing, as in the kernel, and returns at its timeout.

@@ -40,7 +40,7 @@ print("done")
 """
 
 
-def test_nobody_of_the_parents_runs() -> None:
+def test_no_greenlet_of_the_parent_runs() -> None:
     output, _ = run_script(SCRIPT)
     assert output == "done\n"
 

@@ -402,7 +402,7 @@ PROGRAMS: dict[str, str] = {
         async def main(n):
             loop = loops[n] = asyncio.get_running_loop()
             assert asyncio.get_event_loop() is loop
-            # C code that is not told the loop.
+            # C code that does not get the loop as an argument.
             future = asyncio.Future()
             assert future.get_loop() is loop
             loop.call_later(0.01, future.set_result, n)

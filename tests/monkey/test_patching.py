@@ -391,7 +391,7 @@ def test_locks_of_objects_made_before(place: str) -> None:
     )
 
 
-def test_locks_that_stay_native_are_told() -> None:
+def test_locks_that_stay_native_are_reported() -> None:
     run_script("""
         import threading
         class Box:
@@ -437,7 +437,7 @@ def test_thread_locals_made_before() -> None:
     """)
 
 
-def test_what_stays_native_of_queues_and_multiprocessing_is_told() -> None:
+def test_native_queues_and_semaphores_are_reported() -> None:
     run_script("""
         import multiprocessing, queue
         class Theirs(queue.SimpleQueue): pass
@@ -451,7 +451,7 @@ def test_what_stays_native_of_queues_and_multiprocessing_is_told() -> None:
     """)
 
 
-def test_thread_locals_of_native_threads_stay_and_are_told() -> None:
+def test_thread_locals_of_native_threads_stay_and_are_reported() -> None:
     run_script("""
         import threading
         data, ready, go, seen = threading.local(), threading.Event(), threading.Event(), []
@@ -833,7 +833,7 @@ def test_twins_that_are_older_than_patching_are_no_findings() -> None:
     assert out == "[]\n"
 
 
-def test_copies_that_no_sweep_finds_are_told() -> None:
+def test_copies_that_no_sweep_finds_are_reported() -> None:
     run_script("""
         import functools, os, time
         import asyncio, concurrent.futures, http.server, logging, multiprocessing.pool, subprocess, xmlrpc.server

@@ -27,7 +27,7 @@ def test_each_name_is_announced_once_before_and_after() -> None:
     """)
 
 
-def test_late_subscribers_are_told_what_was_patched() -> None:
+def test_late_subscribers_get_what_was_patched() -> None:
     run_script("""
         from greenrt import monkey
         monkey.patch_time()

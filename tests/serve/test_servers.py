@@ -91,7 +91,7 @@ def test_wrong_use() -> None:
         server.start()
 
 
-def test_a_full_pool_takes_nobody_in() -> None:
+def test_a_full_pool_accepts_no_one() -> None:
     go = greenrt.Event()
     inside: list[int] = []
 

@@ -31,7 +31,7 @@ def answers(clients: list[Any]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("spawn", ["default", 1, None, greenrt.spawn], ids=str)
-def test_who_waits_in_the_kernel_is_served(spawn: Any) -> None:
+def test_clients_that_wait_in_the_kernel_are_served(spawn: Any) -> None:
     """Closing a listener resets the connections that were not accepted."""
 
     def slow(sock: Any, address: Any) -> None:
@@ -96,7 +96,7 @@ def test_datagrams_that_wait_in_the_kernel_are_handled() -> None:
 
 
 @pytest.mark.parametrize("spawn", ["default", 1, None], ids=str)
-def test_who_takes_too_long_is_killed(spawn: Any) -> None:
+def test_handlers_that_take_too_long_are_killed(spawn: Any) -> None:
     begun: list[Any] = []
     ended: list[str] = []
 

@@ -284,7 +284,7 @@ def test_continue_is_sent_when_the_body_is_read() -> None:
         assert until_end(sock).endswith(b"POST / abc")
 
 
-def test_continue_is_not_sent_if_nobody_reads() -> None:
+def test_continue_is_not_sent_for_an_unread_body() -> None:
     sent = request("Content-Length: 3", "Expect: 100-continue", line="POST / HTTP/1.1", close=False)
     with serving(hello) as server:
         answer = talk(server, sent)
@@ -292,13 +292,13 @@ def test_continue_is_not_sent_if_nobody_reads() -> None:
     assert answer.endswith(b"hello")
 
 
-def test_a_short_body_that_nobody_reads_is_dropped() -> None:
+def test_a_short_unread_body_is_dropped() -> None:
     sent = request("Content-Length: 300", line="POST / HTTP/1.1", body=b"x" * 300, close=False)
     with serving() as server:
         assert talk(server, sent + sent + request()).count(b"HTTP/1.1 200 OK") == 3
 
 
-def test_a_long_body_that_nobody_reads_ends_the_connection() -> None:
+def test_a_long_unread_body_ends_the_connection() -> None:
     size = 10_000_000
     sent = request(f"Content-Length: {size}", line="POST / HTTP/1.1", body=b"x" * 1000, close=False)
     with serving() as server:

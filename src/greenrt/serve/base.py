@@ -159,7 +159,7 @@ class BaseServer:
         check_whole("max_accept", self.max_accept, 1, optional=False)
 
     def set_spawn(self, spawn: Any) -> None:
-        """Choose where handlers run; see `spawn` in the class."""
+        """Choose where handlers run, as the constructor's `spawn` does. The method is gevent's."""
         if spawn == "default":
             self._spawn = self._own.spawn
         elif spawn is None:
@@ -181,7 +181,10 @@ class BaseServer:
             )
 
     def set_handle(self, handle: Callable[..., Any]) -> None:
-        """Set the function that is called for each connection or datagram. Raise TypeError if it is not callable."""
+        """Set the handler, as the constructor's `handle` does. The method is gevent's.
+
+        Raise TypeError unless `handle` is callable.
+        """
         check_callable("handle", handle)
         self.handle = handle
 
