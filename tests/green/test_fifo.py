@@ -1,5 +1,6 @@
 """Opening a FIFO waits for the other end, suspends only the greenlet, and leaks nothing if it is interrupted."""
 
+import ctypes  # noqa: F401  # The plain build loads it at the first wait, which may open a file descriptor.
 import errno
 import io
 import os as stdlib_os

@@ -1,8 +1,8 @@
 """Reads of stream sockets that return only when a target is reached: with MSG_WAITALL, and for SO_RCVLOWAT.
 
 The target is the number of bytes that a blocking read waits for: with MSG_WAITALL the whole requested size, otherwise
-at most SO_RCVLOWAT. Such a read ends earlier at the end of the stream, at an error, at urgent data, after a message
-with file descriptors, and after the time limit of SO_RCVTIMEO. Datagrams have no target. A read of a socket with a
+at most SO_RCVLOWAT. The end of the stream, an error, urgent data, a message with file descriptors, or the time limit
+of SO_RCVTIMEO end such a read earlier. Datagrams have no target. A read of a socket with a
 timeout has none either, but poll(2) waits for SO_RCVLOWAT there.
 
 The functions of this module are the receiving calls for reads with a target. Each receives pieces by recvmsg(2),
