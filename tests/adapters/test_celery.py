@@ -15,7 +15,7 @@ import pytest
 from support.child import HOME
 from support.servers import redis
 
-LIMIT = 40.0  # seconds for whatever a test waits for
+LIMIT = 40.0  # seconds for any wait of a test
 
 pytestmark = pytest.mark.time_limit(120)
 

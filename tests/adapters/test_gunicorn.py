@@ -25,7 +25,7 @@ def app(environ, start_response):
         print("slow", file=sys.stderr, flush=True)
         time.sleep(0.5)
     if environ["PATH_INFO"] == "/exit":
-        # gunicorn's master would take this for "the worker failed to boot", and end too.
+        # gunicorn's master would interpret this as "the worker failed to boot", and end too.
         sys.exit(3)
     if environ["PATH_INFO"] == "/stuck":
         sum(0 for _ in iter(int, 1))

@@ -19,7 +19,7 @@ from typing import Self
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-LIMIT = 60.0  # seconds for whatever a test waits for; only a hang takes as long
+LIMIT = 60.0  # seconds for any wait of a test; only a hang takes as long
 POLL = 0.01  # seconds
 UNDER_GREENRT = ("-m", "greenrt.monkey")
 

@@ -84,7 +84,7 @@ def test_a_signal_to_the_demo_alone_ends_everything(number: signal.Signals) -> N
         demo.check_clean_end(exit_code=130)
         wait_until_refused(port)
         with pytest.raises(ProcessLookupError):
-            os.killpg(demo.process.pid, 0)  # nobody is left of its process group
+            os.killpg(demo.process.pid, 0)  # its process group has ended
 
 
 def test_the_server_ends_with_a_killed_demo() -> None:

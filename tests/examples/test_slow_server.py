@@ -62,7 +62,7 @@ def test_breaks_off_an_endless_head(server: Child) -> None:
         try:
             client.sendall(b"x" * 100_000)
             answer = receive_all(client)
-        except ConnectionError:  # what it had not read was thrown away, and that makes a reset
+        except ConnectionError:  # the server dropped unread bytes, which causes a reset
             answer = b""
     assert answer == b""
 

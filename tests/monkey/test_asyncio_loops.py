@@ -20,7 +20,7 @@ def test_threads_run_loops_at_the_same_time(before: str) -> None:
             loop = asyncio.get_running_loop()
             at_once.append(number)
             for pause in range(3):
-                # The one lets the loop wait, and the other stops it; in either others run.
+                # One lets the loop wait, the other stops it; other greenlets run in both cases.
                 await asyncio.sleep(0.02)
                 time.sleep(0.02)
                 assert asyncio.get_running_loop() is loop
@@ -123,7 +123,7 @@ def test_tasks_of_two_loops_block_at_the_same_time() -> None:
             assert [number async for number in numbers(3)] == [0, 1, 2]
             found = []
             loop.call_soon(in_callback, found)
-            # A greenlet that a task starts has no task; one that it waits for runs a loop of its own.
+            # A greenlet that a task starts has no task; a greenlet that it waits for runs a loop of its own.
             assert greenrt.spawn(asyncio._get_running_loop).get() is None
             assert greenrt.spawn(lambda: asyncio.run(step(9))).get() == 9
             assert asyncio.current_task() is me
@@ -179,7 +179,7 @@ def test_a_loop_that_never_waits_lets_others_run() -> None:
                 return []
 
         loop = asyncio.SelectorEventLoop(Impatient())
-        # Wakes are not seen, and not needed.
+        # The loop does not see wakes, and does not need them.
         loop.run_until_complete(loop.run_in_executor(None, time.sleep, 0.05))
         print("slept")
         loop.close()

@@ -78,7 +78,7 @@ SCRIPT = """
         assert not waiter.is_alive()
         if end == "os.close":
             sock.detach()
-        # The number is used anew, and nothing is left of the waiter.
+        # The number is used again, and nothing of the waiter remains.
         near, far = socket.socketpair()
         assert number in (near.fileno(), far.fileno()), (number, near, far)
         far.sendall(b"new")
@@ -88,7 +88,7 @@ SCRIPT = """
                 left.close()
         return ended[0]
 
-    # A socket stays open as long as a file made of it: closing it takes nothing away.
+    # A socket stays open as long as a file made from it: closing the socket has no effect yet.
     for end in ["detach", "os.close"] if how == "file" else ends:
         result = take_away(end)
         if how == "selector":

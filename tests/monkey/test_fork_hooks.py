@@ -7,7 +7,7 @@ SCRIPT = """
 import os, threading, time
 from greenrt import monkey
 monkey.patch_all()
-# Each takes a lock, as the hooks of threading and logging do, and lets so much time go by that a turn is due.
+# Each takes a lock, as the hooks of threading and logging do, and waits so long that a turn is due.
 lock = threading.Lock()
 def hook():
     time_is_up = time.perf_counter() + 0.05
@@ -28,7 +28,7 @@ def fork():
     if not child:
         os._exit(os.getpid() in ran_in)
     assert os.waitpid(child, 0)[1] == 0
-    # Here they do.
+    # Here the greenlets run.
     ran_in.clear()
     hook()
     assert ran_in == {os.getpid()}
@@ -54,7 +54,7 @@ def test_a_fork_whose_warning_is_an_error_loses_nothing(function: str) -> None:
         from greenrt import monkey
         monkey.patch_all()
         import greenrt
-        # A native thread, of which the interpreter warns.
+        # A native thread, about which the interpreter warns.
         assert greenrt.get_hub().threadpool.apply(abs, (-1,)) == 1
         warnings.simplefilter("error")
         turns = []
@@ -130,7 +130,7 @@ def test_a_fork_waits_for_the_import_lock_of_other_green_threads() -> None:
         IMPORT_LOCK
         + """
 run(2)
-# Its own does not matter.
+# Its own lock does not matter.
 _imp.acquire_lock()
 assert forked() == 12
 _imp.release_lock()

@@ -91,9 +91,9 @@ greenrt.sleep(0)
 greenrt.killall(made)
 deadline = time.monotonic() + 20
 import _interpreters
-# The calls may not have begun yet.
+# The calls may not have started yet.
 time.sleep(0.3)
-# Not interpreters.list_all(), whose objects end an interpreter with them that is still being made.
+# interpreters.list_all() is not used: its objects end an interpreter that is still being made.
 while len(_interpreters.list_all()) > 1:
     assert time.monotonic() < deadline
     time.sleep(0.01)

@@ -391,7 +391,7 @@ PROGRAMS: dict[str, str] = {
         import asyncio, contextlib, gc, sys, threading
         before = sys.get_asyncgen_hooks()
         async def numbers(n):
-            # Left unfinished: its loop closes it, and no other loop does before.
+            # The generator stays unfinished: its own loop closes it, and no other loop does so earlier.
             try:
                 for number in range(100):
                     await asyncio.sleep(0.001)
@@ -423,7 +423,7 @@ PROGRAMS: dict[str, str] = {
         loops, closed, results, kept = {}, [], {}, []
         def run(n):
             results[n] = asyncio.run(main(n))
-            # Nothing set in a thread other than main.
+            # A thread other than the main one has no loop set.
             try:
                 asyncio.get_event_loop()
             except RuntimeError as error:
@@ -479,9 +479,9 @@ PROGRAMS: dict[str, str] = {
                     except BaseException as error:
                         result = repr(error)
                     self.write(f"{name}: {'' if name == 'ident' else result}\\n")
-        # Among the last things of all to go.
+        # These objects are among the last ones to be deleted.
         builtins.late = Late()
-        # logging's own: its weak references take its lock.
+        # logging's own callback: its weak references take its lock.
         builtins.handler = logging.NullHandler()
         threading.Thread(target=threading.Event().wait, args=(0.01,)).start()
     """,
@@ -497,7 +497,7 @@ PROGRAMS: dict[str, str] = {
                 except RuntimeError: pass
                 self.write("over\\n")
         builtins.late = Late()
-        # What it uses outlives the module.
+        # The objects that it uses outlive the module.
         def linger(sleep, write, over):
             while True:
                 sleep(0.01)

@@ -55,7 +55,7 @@ def main():
     thread.join()
     assert order == ["main", "other"], order
 
-    # Who waits suspends his green thread only.
+    # A wait suspends only its green thread.
     event = context.Event()
     threading.Timer(0.1, event.set).start()
     assert event.wait(20)
@@ -96,7 +96,7 @@ def main():
     wrong = []
     with multiprocessing.get_context(sys.argv[1]).Manager() as manager:
         shared = manager.dict()
-        # What makes these was registered before patching, and is pickled for a server that is not a fork.
+        # The factories were registered before patching, and are pickled for a server that is not a fork.
         with manager.Lock(), manager.RLock(), manager.Condition(), manager.Semaphore():
             manager.Event().set()
         def work(number):

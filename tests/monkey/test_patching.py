@@ -22,7 +22,7 @@ def test_classes_stay_and_early_names_follow() -> None:
         assert not monkey.is_anything_patched()
         assert monkey.patch_all() is True
         assert kinds == kinds_now()
-        # On CPython 3.15 and later its methods can't be replaced, so it is; what was made of it before stays.
+        # On CPython 3.15 and later its methods can't be replaced, so the class is; earlier objects stay.
         assert (select.epoll is native[0]()) == (sys.version_info < (3, 15))
         assert epoll is select.epoll and Holder.kind is select.epoll
         assert sleep is time.sleep and getaddrinfo is socket.getaddrinfo
@@ -53,7 +53,7 @@ def test_twice_is_once() -> None:
 def test_originals() -> None:
     run_script("""
         import sys, time, socket
-        # In a list: module-level names are rebound by patching.
+        # The name is in a list, because patching rebinds module-level names.
         native = [time.sleep, socket.getaddrinfo]
         from greenrt import monkey
         assert monkey.get_original("time", "sleep") is native[0]
@@ -383,7 +383,7 @@ def test_locks_of_objects_made_before(place: str) -> None:
         for thread in threads: thread.start()
         for thread in threads: thread.join()
         assert not failed
-        # The Condition and its lock are still of one piece.
+        # The Condition still uses its lock.
         with box.lock:
             assert not box.cached.acquire(False)
         """,
@@ -572,7 +572,7 @@ def test_dummy_threads_do_not_pile_up() -> None:
             return threading.current_thread().name
         names = [greenrt.spawn(ask).get() for _ in range(200)]
         gc.collect()
-        # The last greenlet may still be referred to by the hub that ran it.
+        # The hub that ran the last greenlet may still refer to it.
         print(names[0].startswith("Dummy"), len(threading.enumerate()) <= 2)
     """)
     assert out == "True True\n"
@@ -674,7 +674,7 @@ def test_defaults_follow_and_classes_may_hold_patched_functions() -> None:
         early.Napper().rest(0)
         assert early.Napper.registry == {"nap": time.sleep, "made by": ("nap", time.sleep)}
         class Late:
-            # As with the builtin: an attribute, not a method.
+            # Like the builtin, it is an attribute, not a method.
             rest = time.sleep
         Late().rest(0)
     """)

@@ -50,14 +50,14 @@ def test_the_callback_is_set_in_either_order(folder: str, first: str) -> None:
         if sys.argv[2] == "patch":
             monkey.patch_all()
             import importlib.util
-            # Looking for it is no import.
+            # Looking for the module does not import it.
             assert importlib.util.find_spec("psycopg2") and "psycopg2" not in sys.modules
         import psycopg2.extensions
         if sys.argv[2] == "import":
             assert psycopg2.extensions.get_wait_callback() is None
             monkey.patch_all()
         assert psycopg2.extensions.get_wait_callback().__module__ == "greenrt.monkey.drivers"
-        # Nothing is left behind.
+        # No finder remains.
         assert not any(getattr(finder, "name", "") == "psycopg2" for finder in sys.meta_path)
         assert "exec_module" not in vars(psycopg2.__loader__)
         """,
@@ -106,7 +106,7 @@ def test_waiting_suspends_only_the_greenlet(folder: str) -> None:
         from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, connection
         one, other = connection(), connection()
         reader = spawn(one.execute, POLL_WRITE, POLL_READ, POLL_OK)
-        # Runs while the first waits, and ends that wait.
+        # This runs while the first query waits, and ends that wait.
         spawn(one.far.send, b"answer").join()
         reader.get(timeout=20)
         assert one.states == []

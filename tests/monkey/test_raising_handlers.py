@@ -30,7 +30,7 @@ def handler(number, frame):
 signal.signal(signal.SIGALRM, handler)
 
 class Spinner:
-    # Computes, and calls nothing that yields, until the main thread says so.
+    # Compute without a call that yields, until the main thread sets the flag.
     def __init__(self):
         self.stop, self.seen, self.limit = False, [], time.monotonic() + 20
         self.running = False

@@ -37,7 +37,7 @@ def call_in_loop(end):
     timer = greenrt.get_hub().loop.timer(0.01, 0.01)
     timers.append(timer)
     def call():
-        # The loop itself never waits for a lock, which the spinner may hold while it yields.
+        # The loop itself never waits for a lock that the spinner may hold while it yields.
         try: end()
         except greenrt.errors.BlockingInHub: return
         timer.stop()
@@ -454,14 +454,14 @@ def spin(name, poll):
                 starved.append(name)
                 break
     except BaseException as error:
-        # Otherwise the end of a green thread would hide it.
+        # Otherwise the end of a green thread would hide a failure.
         starved.append((name, error))
 
 starved = []
 for name, made in cases.items():
     poll, end = made()
     ENDER
-    # In turn, the main greenlet and a green thread, which may not set a handler.
+    # The main greenlet, then a green thread, which may not set a handler.
     if len(name) % 2 or name == "signal_signal":
         spin(name, poll)
     else:

@@ -118,7 +118,7 @@ def test_spawned_greenlets_count_as_the_main_thread() -> None:
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)
             signal.set_wakeup_fd(-1)
         greenrt.spawn(change).get()
-        # Also one that a thread spawns.
+        # So does a greenlet that a thread spawns.
         thread = threading.Thread(target=lambda: greenrt.spawn(change).get())
         thread.start()
         thread.join()

@@ -206,7 +206,7 @@ def test_the_end_waits_for_native_threads_that_are_no_daemons() -> None:
     """The threads may need greenlets of the main thread in order to end."""
     out, _ = run("""
     def start():
-        # The pool's threads are daemons to threading, and what they start would be.
+        # threading treats the pool's threads as daemons, and so the threads that they start.
         threading.Thread(target=body, args=("native",), daemon=False).start()
         threading.Thread(target=body, args=("daemon",), daemon=True).start()
     def body(name):
@@ -305,7 +305,7 @@ def test_an_error_in_a_thread_without_a_thread_object() -> None:
             def flush(self): pass
         errors, sys.stderr = sys.stderr, Errors()
         _thread.start_new_thread(fail, ())
-        # The hook has to import what formats a traceback.
+        # The hook has to import the module that formats a traceback.
         while "ZeroDivisionError: division by zero\\n" not in "".join(seen): time.sleep(0.01)
         sys.stderr = errors
         errors.write("".join(seen))

@@ -22,7 +22,7 @@ from flask_socketio import SocketIO, emit
 app = Flask("program")
 app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": 25}
 sock = Sock(app)
-# A client that loses its CLOSE, as its write loop may end first, waits for the next ping.
+# A client may lose its CLOSE, if its write loop ends first, and then waits for the next ping.
 socketio = SocketIO(app, async_mode="threading", logger=False, ping_interval=2)
 
 @app.route("/plain")
@@ -77,7 +77,7 @@ WEBSOCKET_CLIENT = """
     one = connect("/once")
     one.send("only")
     assert one.recv() == "only once"
-    # A close frame, and nothing of HTTP after it.
+    # A close frame, and no HTTP after it.
     opcode, data = one.recv_data()
     assert (opcode, data[:2]) == (websocket.ABNF.OPCODE_CLOSE, b"\\x03\\xe8"), (opcode, data)
     one.shutdown()
@@ -131,7 +131,7 @@ EARLY_CLIENT = """
         f"GET /echo HTTP/1.1\\r\\nHost: {host}\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n"
         "Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\\r\\n\\r\\n"
     ).encode()
-    # A mask of zeros leaves the text as it is.
+    # A mask of zeros leaves the text unchanged.
     frames = [b"\\x81\\x83" + bytes(4) + text for text in (b"abc", b"def")]
     sock = socket.create_connection((host, int(port)), 20)
     if certificate:
