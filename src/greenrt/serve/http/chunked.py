@@ -1,7 +1,7 @@
 """Decode the chunked transfer coding of request bodies."""
 
 from greenrt.serve.http.limits import Limits
-from greenrt.serve.http.protocol import BAD_REQUEST, CLASSES, IN_QUOTES, IN_TEXT, IN_TOKEN, RequestError
+from greenrt.serve.http.protocol import CLASSES, IN_QUOTES, IN_TEXT, IN_TOKEN, RequestError, bad_request
 
 __all__ = ["ChunkDecoder"]
 
@@ -133,18 +133,18 @@ class ChunkDecoder:
         if digit >= 0:
             self._digits += 1
             if self._digits > MOST_DIGITS:
-                raise _bad("chunk size with too many digits")
+                raise bad_request("chunk size with too many digits")
             self._size = self._size << 4 | digit
             return SIZE
         if self._digits == 0:
-            raise _bad("chunk without a size")
+            raise bad_request("chunk without a size")
         if byte == 0x3B:
             self._room = self._limits.chunk_extension
             self._spend()
             return EXTENSION_START
         if byte == 0x0D:
             return SIZE_LINE
-        raise _bad("malformed chunk size")
+        raise bad_request("malformed chunk size")
 
     def _step_in_extension(self, state: int, byte: int) -> int:
         if byte == 0x0D and (state in (EXTENSION, VALUE, QUOTED_END)):
@@ -169,7 +169,7 @@ class ChunkDecoder:
                 return ESCAPED
         if state == ESCAPED and kinds & IN_TEXT:
             return QUOTED
-        raise _bad("malformed chunk extension")
+        raise bad_request("malformed chunk extension")
 
     def _step_in_trailers(self, state: int, byte: int) -> int:
         if byte == 0x0D and state != FIELD_NAME:
@@ -181,16 +181,16 @@ class ChunkDecoder:
         if state == FIELD_NAME and byte == 0x3A:
             if bytes(self._name).lower() in (b"content-length", b"transfer-encoding"):
                 # RFC 9110 6.5.1 forbids these fields here; only attacks on proxies send them.
-                raise _bad("trailer field that changes the framing")
+                raise bad_request("trailer field that changes the framing")
             return FIELD_VALUE
-        raise _bad("malformed trailer field")
+        raise bad_request("malformed trailer field")
 
     def _step_in_line_end(self, state: int, byte: int) -> int:
         if state == DATA_END and byte == 0x0D:
             return DATA_LINE
         if byte != 0x0A or state == DATA_END:
             what = "chunk" if state in (DATA_END, DATA_LINE) else "line in a chunked body"
-            raise _bad(f"{what} that does not end in CRLF")
+            raise bad_request(f"{what} that does not end in CRLF")
         if state == SIZE_LINE:
             return self._begin_chunk()
         if state == DATA_LINE:
@@ -215,12 +215,8 @@ class ChunkDecoder:
     def _spend(self) -> None:
         """Count a byte of an extension or a trailer field."""
         if self._room == 0:
-            raise _bad("chunk extensions or trailer fields that are too long")
+            raise bad_request("chunk extensions or trailer fields that are too long")
         self._room -= 1
-
-
-def _bad(why: str) -> RequestError:
-    return RequestError(BAD_REQUEST, why)
 
 
 def _value_of(byte: int) -> int:

@@ -1,7 +1,7 @@
 """Find the end of a request head, and the first byte at which it breaks the grammar or a limit."""
 
 from greenrt.serve.http.limits import Limits
-from greenrt.serve.http.protocol import BAD_REQUEST, CLASSES, IN_TARGET, IN_TEXT, IN_TOKEN, RequestError
+from greenrt.serve.http.protocol import CLASSES, IN_TARGET, IN_TEXT, IN_TOKEN, RequestError, bad_request
 
 __all__ = ["HeadScanner"]
 
@@ -121,7 +121,9 @@ class HeadScanner:
         `scan` ends names and values itself.
         """
         if state == NAME:
-            raise _bad("header field without a colon" if byte == 0x0D else "malformed header field name")
+            raise bad_request(
+                "header field without a colon" if byte == 0x0D else "malformed header field name"
+            )
         if state == LINE:
             if byte == 0x0A:
                 return FIELD
@@ -133,7 +135,7 @@ class HeadScanner:
                 return NAME
             if byte == 0x0D:
                 return HEAD
-            raise _bad("malformed header field name")
+            raise bad_request("malformed header field name")
         elif state == HEAD:
             if byte == 0x0A:
                 return DONE
@@ -146,13 +148,13 @@ class HeadScanner:
         if state == METHOD:
             if byte == 0x20:
                 return TARGET_START
-            raise _bad("request line without a target" if byte == 0x0D else "malformed method")
+            raise bad_request("request line without a target" if byte == 0x0D else "malformed method")
         if state in (TARGET_START, TARGET):
             if byte == 0x20 and state == TARGET:
                 return VERSION
             if CLASSES[byte] & IN_TARGET:
                 return TARGET
-            raise _bad("request line without a version" if byte == 0x0D else "malformed target")
+            raise bad_request("request line without a version" if byte == 0x0D else "malformed target")
         if state == VERSION:
             return self._step_in_version(byte)
         if state == START:
@@ -161,7 +163,7 @@ class HeadScanner:
             if byte == 0x0D and not self.skipped:
                 # An empty line before the request line is ignored (RFC 9112 2.2); old clients sent one.
                 return EMPTY_LINE
-            raise _bad("malformed request line")
+            raise bad_request("malformed request line")
         if state == EMPTY_LINE and byte == 0x0A:
             self.skipped = True
             return START
@@ -180,18 +182,14 @@ class HeadScanner:
             self._version_size += 1
             self._version = self._version << 8 | byte
             return VERSION
-        raise _bad("malformed version")
-
-
-def _bad(why: str) -> RequestError:
-    return RequestError(BAD_REQUEST, why)
+        raise bad_request("malformed version")
 
 
 def _bad_text(byte: int) -> RequestError:
     """Return the error for a byte that is not text, or for a CR and an LF that are not together."""
     if byte < 0x20 and byte != 0x0A and byte != 0x0D:
-        return _bad("control character in the head")
-    return _bad("line that does not end in CRLF")
+        return bad_request("control character in the head")
+    return bad_request("line that does not end in CRLF")
 
 
 def _is_http(version: int) -> bool:

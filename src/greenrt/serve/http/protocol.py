@@ -12,6 +12,7 @@ __all__ = [
     "TEXT",
     "TOKEN",
     "RequestError",
+    "bad_request",
     "is_token",
 ]
 
@@ -60,3 +61,8 @@ class RequestError(OSError):
 
     def __str__(self) -> str:
         return f"{self.status}: {self.args[0]}"
+
+
+def bad_request(why: str) -> RequestError:
+    """Return the error for a malformed request, which is answered with 400."""
+    return RequestError(BAD_REQUEST, why)

@@ -7,7 +7,7 @@ from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.connection_socket import ConnectionSocket
 from greenrt.serve.http.exchange import Exchange
 from greenrt.serve.http.limits import Limits
-from greenrt.serve.http.protocol import BAD_REQUEST, RequestError
+from greenrt.serve.http.protocol import RequestError, bad_request
 from greenrt.serve.http.request_body import NO_BODY, ChunkedBody, LengthBody
 from greenrt.serve.http.request_head import HeadParser
 
@@ -79,20 +79,20 @@ def _framed(environ: dict[str, Any], modern: bool, connection: Connection) -> An
 def _check_coding(coding: str, modern: bool, length: str | None) -> None:
     # Proxies differ in how they read each of these, which makes request smuggling possible.
     if length is not None:
-        raise RequestError(BAD_REQUEST, "both Content-Length and Transfer-Encoding")
+        raise bad_request("both Content-Length and Transfer-Encoding")
     if not modern:
-        raise RequestError(BAD_REQUEST, "Transfer-Encoding in HTTP/1.0")
+        raise bad_request("Transfer-Encoding in HTTP/1.0")
     if coding.lower() == "chunked":
         return
     codings = [each.strip(" \t") for each in coding.lower().split(",")]
     if codings[-1] != "chunked" or codings.count("chunked") != 1:
-        raise RequestError(BAD_REQUEST, "Transfer-Encoding that does not end in its only chunked")
+        raise bad_request("Transfer-Encoding that does not end in its only chunked")
     raise RequestError("501 Not Implemented", "transfer coding other than chunked")
 
 
 def _checked_length(length: str, limits: Limits) -> int:
     if not length.isascii() or not length.isdigit() or len(length) > 19:
-        raise RequestError(BAD_REQUEST, "invalid Content-Length")
+        raise bad_request("invalid Content-Length")
     size = int(length)
     if limits.body is not None and size > limits.body:
         raise RequestError("413 Content Too Large", f"body of more than {limits.body} bytes")

@@ -5,7 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 from greenrt._typing import Any
 from greenrt.serve.http.memo import remember
-from greenrt.serve.http.protocol import BAD_REQUEST, RequestError, is_token
+from greenrt.serve.http.protocol import RequestError, bad_request, is_token
 from greenrt.serve.http.request_body import NO_BODY
 
 __all__ = ["HeadParser"]
@@ -114,7 +114,7 @@ class HeadParser:
         """
         line, end, fields = head.partition(b"\r\n")
         if not self._read_line(line, len(line)):
-            raise RequestError(BAD_REQUEST, "malformed request line")
+            raise bad_request("malformed request line")
         tail = end + fields + b"\r\n\r\n"
         if tail != self._tail:
             environ = self._parse_fields(fields)
@@ -171,7 +171,7 @@ class HeadParser:
         if not self.modern:
             environ["SERVER_PROTOCOL"] = "HTTP/1.0"
         elif not self._hosted:
-            raise RequestError(BAD_REQUEST, "missing Host")
+            raise bad_request("missing Host")
         if self.method != "GET":
             if self.method == "CONNECT":
                 raise _connect_error(self.target)
@@ -205,7 +205,7 @@ class HeadParser:
                 repeated = {}
             if key not in repeated:
                 if key in _SINGLE:
-                    raise RequestError(BAD_REQUEST, f"more than one field for {key}")
+                    raise bad_request(f"more than one field for {key}")
                 repeated[key] = [environ[key]]
             repeated[key].append(value.strip(" \t"))
         if repeated is not None:
@@ -222,7 +222,7 @@ class HeadParser:
 
 def _check_host(host: str) -> None:
     if _HOST.fullmatch(host) is None:
-        raise RequestError(BAD_REQUEST, "invalid Host")
+        raise bad_request("invalid Host")
     remember(_hosts, host, True)
 
 
@@ -233,11 +233,11 @@ def _other_form(environ: dict[str, Any], target: str) -> str:
         return target
     found = _ABSOLUTE.fullmatch(target)
     if found is None:
-        raise RequestError(BAD_REQUEST, "target that is neither a path nor a URL")
+        raise bad_request("target that is neither a path nor a URL")
     authority = found[1]
     if not authority or authority[0] == ":":
         # A URL without a host is invalid (RFC 9110 4.2.1).
-        raise RequestError(BAD_REQUEST, "target with an empty host")
+        raise bad_request("target with an empty host")
     _check_host(authority)
     # The target's host replaces the Host field (RFC 9112 3.2.2).
     environ["HTTP_HOST"] = authority
@@ -253,4 +253,4 @@ def _connect_error(target: str) -> RequestError:
     host, _, port = target.rpartition(":")
     if host and _HOST.fullmatch(target) and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536:
         return RequestError("501 Not Implemented", "unsupported method CONNECT")
-    return RequestError(BAD_REQUEST, "CONNECT target that is not a host and a port")
+    return bad_request("CONNECT target that is not a host and a port")
