@@ -81,18 +81,20 @@ def test_logging_does_not_wait_for_handlers(handler: Gathering, capfd: pytest.Ca
 
 
 def test_from_many_threads(handler: Gathering) -> None:
-    def report(who: int) -> None:
+    def report(reporter: int) -> None:
         for number in range(200):
-            _log.warn("%d %d", who, number)
+            _log.warn("%d %d", reporter, number)
 
-    threads = [threading.Thread(target=report, args=(who,)) for who in range(4)]
+    threads = [threading.Thread(target=report, args=(reporter,)) for reporter in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert _log.flush(10)
-    for who in range(4):
-        assert [t for t, _ in handler.seen if t.startswith(f"{who} ")] == [f"{who} {n}" for n in range(200)]
+    for reporter in range(4):
+        assert [t for t, _ in handler.seen if t.startswith(f"{reporter} ")] == [
+            f"{reporter} {n}" for n in range(200)
+        ]
 
 
 def test_a_handler_that_raises(handler: Gathering, capfd: pytest.CaptureFixture[str]) -> None:

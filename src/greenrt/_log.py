@@ -12,6 +12,7 @@ import time
 from collections import deque
 
 from greenrt import _atfork, _original
+from greenrt._deadline import Deadline
 from greenrt._typing import Any
 
 __all__ = ["error", "flush", "warn"]
@@ -56,9 +57,9 @@ def flush(timeout: float) -> bool:
 
     Must not be called in a hub.
     """
-    give_up = time.monotonic() + timeout
+    deadline = Deadline(timeout)
     while _records or _busy.locked():
-        if not _busy.acquire(timeout=max(0.0, give_up - time.monotonic())):
+        if not _busy.acquire(timeout=deadline.left() or 0.0):
             return False
         _busy.release()
         _start()

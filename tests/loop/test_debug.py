@@ -20,7 +20,7 @@ def slow() -> None:
     time.sleep(0.12)
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     assert _log.flush(10)
     return [record.getMessage() for record in caplog.records if record.name == "greenrt"]
 
@@ -31,7 +31,7 @@ def test_slow_callbacks_are_named(loop: Loop, caplog: pytest.LogCaptureFixture) 
     loop.timer(0).start(slow)
     loop.run_callback(lambda: None)
     loop.run()
-    first, second = told(caplog)
+    first, second = logged(caplog)
     assert "the callback <function slow at" in first
     assert f"({__file__}:" in first
     assert "of a Callback took" in first
@@ -44,7 +44,7 @@ def test_slow_hooks(loop: Loop, kind: str, caplog: pytest.LogCaptureFixture) -> 
     with getattr(loop, kind)() as hook:
         hook.start(slow)
         loop.run(nowait=True)
-    (text,) = told(caplog)
+    (text,) = logged(caplog)
     assert "of a Hook took" in text
 
 
@@ -63,7 +63,7 @@ def test_a_slow_callback_that_raises(
     loop.run_callback(Awkward())
     loop.run()
     assert [type(error) for error in errors] == [KeyError]
-    (text,) = told(caplog)
+    (text,) = logged(caplog)
     assert "whose repr() raised ValueError" in text
 
 
@@ -75,7 +75,7 @@ def test_in_the_hub(hub: greenrt.Hub, caplog: pytest.LogCaptureFixture) -> None:
         greenrt.sleep(0)
     finally:
         hub.loop.debug = False
-    assert any("the callback <function slow" in text for text in told(caplog))
+    assert any("the callback <function slow" in text for text in logged(caplog))
 
 
 def test_slow_greenlets_are_named(hub: greenrt.Hub, caplog: pytest.LogCaptureFixture) -> None:
@@ -99,7 +99,7 @@ def test_slow_greenlets_are_named(hub: greenrt.Hub, caplog: pytest.LogCaptureFix
     finally:
         hub.loop.debug = False
     assert gettrace() is before
-    texts = [text for text in told(caplog) if "without a switch" in text]
+    texts = [text for text in logged(caplog) if "without a switch" in text]
     first, second = (text for text in texts if f'"{working.name}"' in text)
     assert f"{__file__}:" in first.split("spawned at")[1]
     assert "in test_slow_greenlets_are_named.<locals>.work;" in first
@@ -145,17 +145,17 @@ def test_it_can_be_switched_at_any_time(loop: Loop, caplog: pytest.LogCaptureFix
     assert not loop.debug
     loop.run_callback(slow)
     loop.run()
-    assert told(caplog) == []
+    assert logged(caplog) == []
     loop.run_callback(setattr, loop, "debug", True)
     loop.run()
     assert loop.debug
     loop.run_callback(slow)
     loop.run()
-    assert len(told(caplog)) == 1
+    assert len(logged(caplog)) == 1
     loop.debug = False
     loop.run_callback(slow)
     loop.run()
-    assert len(told(caplog)) == 1
+    assert len(logged(caplog)) == 1
 
 
 def test_another_thread_cannot_switch_it(loop: Loop) -> None:
@@ -182,7 +182,7 @@ def test_an_fd_that_is_closed_under_its_watcher(loop: Loop, caplog: pytest.LogCa
     os.close(reader)
     for _ in range(3):
         loop.run(nowait=True)
-    (text,) = told(caplog)
+    (text,) = logged(caplog)
     assert f"fd {reader} was closed while [<Io" in text
     watcher.stop()
     os.close(writer)
@@ -197,7 +197,7 @@ def test_a_number_that_another_file_has_got(loop: Loop, caplog: pytest.LogCaptur
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, reader)
         loop.run(nowait=True)
-    (text,) = told(caplog)
+    (text,) = logged(caplog)
     assert f"fd {reader} was closed, and now belongs to another file" in text
     for fd in (reader, writer, null):
         os.close(fd)
@@ -214,7 +214,7 @@ def test_a_close_that_is_told_is_no_mistake(loop: Loop, caplog: pytest.LogCaptur
             os.close(reader)
             loop.run(nowait=True)
         os.close(writer)
-    assert told(caplog) == []
+    assert logged(caplog) == []
 
 
 def test_idling_for_long(
@@ -227,7 +227,7 @@ def test_idling_for_long(
         for _ in range(4):
             loop.run(nowait=True)
             time.sleep(0.02)
-    (text,) = told(caplog)
+    (text,) = logged(caplog)
     assert "which uses a whole processor" in text
 
 

@@ -279,7 +279,7 @@ REFUSED_OTHERWISE = {
     "another coding": (post("Transfer-Encoding: gzip, chunked"), 501),
     "CONNECT": (request(line="CONNECT test:80 HTTP/1.1"), 501),
     "another coding without a space": (post("Transfer-Encoding: gzip,chunked"), 501),
-    "a coding that nobody knows": (post("Transfer-Encoding: foo, chunked"), 501),
+    "an unknown coding": (post("Transfer-Encoding: foo, chunked"), 501),
     "expectation besides": (post("Expect: 100-continue, a miracle"), 417),
     "length beyond 63 bits": (post("Content-Length: 9223372036854775808"), 413),
     "HTTP/0.9": (request(line="GET / HTTP/0.9"), 505),

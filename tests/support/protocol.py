@@ -238,7 +238,7 @@ for _part in ("", "!", "!!"):
 
 def _judge(scenario: Scenario, state: State) -> None:
     if state.owner == "asleep" and state.foreign:
-        raise Violation(f"a post sleeps in the queue, and nobody wakes the loop: {state}")
+        raise Violation(f"a post sleeps in the queue, and no thread wakes the loop: {state}")
     closes = any("close" in actions for actions in scenario.threads)
     if closes != (state.owner == "gone"):
         raise Violation(f"the loop is not at its end: {state}")

@@ -1,4 +1,4 @@
-"""What a fork does to hubs and parks, after `greenrt._loop.fork` has seen to the loops.
+"""What a fork does to hubs and parks, after `greenrt._loop.registry` has seen to the loops.
 
 In the child only the forking thread lives on, and its greenlets with it; it is the main thread there.
 """

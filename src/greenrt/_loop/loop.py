@@ -7,7 +7,6 @@ from math import inf, isnan
 
 from greenrt import _providers
 from greenrt._events import READ, WRITE
-from greenrt._loop import fork
 from greenrt._loop.backends import backend_class
 from greenrt._loop.callback import Callback, Entry, as_callable
 from greenrt._loop.clock import Clock
@@ -559,6 +558,3 @@ class Loop(LoopBase):
             "closed" if self.closed else f"refs={self.refs} ready={len(self.ready)} timers={len(self.timers)}"
         )
         return f"<Loop at {id(self):#x}{where} {self.backend.name} {state}>"
-
-
-fork.install()

@@ -1,9 +1,14 @@
-"""The registry of all loops, and their owner threads: whether a thread is alive, and its name in messages."""
+"""The registry of all loops, and their owner threads: whether a thread is alive, and its name in messages.
+
+In the child of a fork, the loops of the forking thread continue with new kernel objects. The other threads do not
+exist there, so their loops are closed. The child shares the epoll instances of the parent: it closes them, and never
+changes them.
+"""
 
 import sys
 from weakref import ref
 
-from greenrt import _original
+from greenrt import _atfork, _original
 from greenrt._typing import Any
 
 __all__ = [
@@ -73,3 +78,18 @@ def loops_running_here() -> list[Any]:
     """Return the loops that `Loop.run` is running in the calling thread: several if a callback runs another loop."""
     me = _original.get_ident()
     return [loop for loop in all_loops() if loop.running and loop.owner == me]
+
+
+def _renew_loops() -> None:
+    loops = all_loops()
+    me = _original.get_ident()
+    # The loops of other threads come first: they release the process-wide handling of signals.
+    for loop in loops:
+        if loop.owner != me:
+            loop.abandon()
+    for loop in loops:
+        if loop.owner == me and not loop.closed:
+            loop.reinit()
+
+
+_atfork.register(_atfork.LOOPS, _renew_loops)

@@ -1,5 +1,5 @@
 from greenrt._native.thread cimport ident
-from greenrt._loop.callback cimport Entry
+from greenrt._loop.callback cimport Entry, as_callable
 from greenrt._loop.turn cimport LoopBase
 
 
@@ -23,6 +23,3 @@ cdef class Watcher(Entry):
     cdef _check_usable(self, what)
     cdef _refuse(self)
     cpdef call(self, callback, tuple args)
-
-
-cdef _check_callback(callback)

@@ -8,7 +8,7 @@ the names of libev (http://pod.tst.eu/http://cvs.schmorp.de/libev/ev.pod) and ge
 
 from collections.abc import Callable
 
-from greenrt._loop.callback import Entry
+from greenrt._loop.callback import Entry, as_callable
 from greenrt._loop.completion import DONE, Completion, Stopping
 from greenrt._loop.finalizer import finalize
 from greenrt._loop.turn import LoopBase
@@ -214,8 +214,7 @@ class Watcher(Entry):
         """
         self._check_usable("watcher.feed")
         if callback is not None:
-            _check_callback(callback)
-            self.callback = callback
+            self.callback = as_callable(callback)
             self.args = args
         elif self.callback is None:
             raise ValueError(f"{self!r} has no callback; start it, or pass a callback to feed()")
@@ -230,8 +229,7 @@ class Watcher(Entry):
     def _activate(self, callback: Callable[..., object], args: tuple[Any, ...], once: bool) -> None:
         loop = self.loop
         self._check_usable("watcher.start")
-        _check_callback(callback)
-        self.callback = callback
+        self.callback = as_callable(callback)
         self.args = args
         self._once = once
         if self._active:
@@ -328,13 +326,6 @@ def with_priority(watcher: W, priority: int | None) -> W:
         made: Any = watcher
         made.priority = priority
     return watcher
-
-
-def _check_callback(callback: Any) -> None:
-    if not callable(callback):
-        raise TypeError(
-            f"the callback {callback!r} of a watcher is not callable; pass a function, not its result"
-        )
 
 
 class Holder(Watcher):
