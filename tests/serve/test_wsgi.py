@@ -624,6 +624,30 @@ def test_stop_does_not_wait_for_the_next_request_of_a_connection() -> None:
         stopping.get(timeout=10)
 
 
+def test_stop_ends_with_the_last_request_and_does_not_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first request of each connection wakes the server before its time for them is over."""
+    pauses: list[float] = []
+
+    def counted(seconds: float) -> None:
+        pauses.append(seconds)
+        greenrt.sleep(seconds)
+
+    monkeypatch.setattr("greenrt.serve.wsgi.sleep", counted)
+    with serving(hello) as server:
+        clients = [socket.create_connection(server.address) for _ in range(3)]
+        while server.connections < 3:
+            greenrt.sleep(0.01)
+        stopping = greenrt.spawn(server.stop, 30)
+        for sock in clients:
+            greenrt.sleep(0.03)
+            with sock:
+                sock.sendall(request())
+                assert split(until_end(sock))[2] == b"hello"
+        stopping.get()
+    assert pauses
+    assert not any(pauses)
+
+
 def test_stop_kills_what_does_not_end() -> None:
     begun = greenrt.Event()
     ended: list[BaseException] = []
