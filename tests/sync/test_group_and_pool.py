@@ -152,7 +152,7 @@ def test_a_full_pool() -> None:
     assert pool.wait_available(timeout=0.001) == 0
     assert pool.wait_available() == 1
     assert worker.ready()
-    with pytest.raises(ValueError, match="negative"):
+    with pytest.raises(ValueError, match="size must be at least 0, not -1"):
         greenrt.Pool(-1)
 
 

@@ -104,9 +104,9 @@ def test_maxsize_can_be_set(pool: greenrt.ThreadPool) -> None:
     while pool.size > 1:
         greenrt.sleep(0.001)
     assert pool.map(abs, range(3)) == [0, 1, 2]
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="maxsize must be at least 1"):
         pool.maxsize = 0
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="maxsize must be at least 1"):
         greenrt.ThreadPool(0)
 
 

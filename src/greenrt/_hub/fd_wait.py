@@ -6,7 +6,7 @@ from errno import EBADF
 from greenrt import _original
 from greenrt._events import CLOSED, READ, WRITE
 from greenrt._hub.current_hub import threads_with_hub
-from greenrt._hub.park import TIMED_OUT, NativePark, new_park, yield_now
+from greenrt._hub.park import TIMED_OUT, NativePark, as_seconds, new_park, yield_now
 from greenrt._native.switch import current_or_none
 from greenrt._native.thread import coarse, get_slot
 from greenrt._typing import Any
@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 _READ_WRITE = READ | WRITE
+# The longest timeout of poll(2), a C int (milliseconds): 24 days.
+_LONGEST_POLL = 2**31 - 1
 
 # What a park on a socket waits for, in the words of the report.
 READABLE = "{0!r} to be readable"
@@ -203,7 +205,9 @@ def poll_fd(fd: int, mask: int, milliseconds: float | None = 0) -> int:
 def _poll_native(fd: int, events: int, timeout: float | None) -> int:
     # POLLIN and POLLOUT of <poll.h>.
     wanted = (1 if events & READ else 0) | (4 if events & WRITE else 0)
-    mask = poll_fd(fd, wanted, None if timeout is None else timeout * 1000)
+    # poll(2) takes a negative timeout for no limit.
+    limit = None if timeout is None else min(max(as_seconds(timeout), 0.0) * 1000, _LONGEST_POLL)
+    mask = poll_fd(fd, wanted, limit)
     if not mask:
         return 0
     if mask & 0x20:
@@ -212,7 +216,16 @@ def _poll_native(fd: int, events: int, timeout: float | None) -> int:
 
 
 def _wait(fd: Any, events: int, timeout: float | None, timeout_exc: Any) -> None:
-    number = fd if isinstance(fd, int) else fd.fileno()
+    if isinstance(fd, int):
+        number = fd
+    else:
+        fileno = getattr(fd, "fileno", None)
+        if fileno is None:
+            raise TypeError(f"fileno must be a file descriptor or an object with fileno(), not {fd!r}")
+        number = fileno()
+    kind = timeout_exc if isinstance(timeout_exc, type) else type(timeout_exc)
+    if timeout_exc is not None and not issubclass(kind, BaseException):
+        raise TypeError(f"timeout_exc must be an exception, not {timeout_exc!r}")
     if not park_on_fd(number, events, timeout):
         raise TimeoutError("timed out") if timeout_exc is None else timeout_exc
 

@@ -5,6 +5,7 @@ from types import GenericAlias, TracebackType
 
 from greenlet import greenlet
 
+from greenrt._arguments import check_callable, check_iterable
 from greenrt._hub import current_hub
 from greenrt._hub.latch import Latch
 from greenrt._hub.links import GreenLink, Notifier
@@ -85,17 +86,9 @@ class Greenlet(Fiber):
     """
 
     def __init__(self, run: Callable[..., Any] | None = None, *args: Any, **kwargs: Any) -> None:
-        if run is not None:
-            if not callable(run):
-                raise TypeError(
-                    f"run must be callable, not {run!r}; write spawn(fn, *args), not spawn(fn(*args))"
-                )
-        elif not callable(self._run):
-            raise TypeError(f"{type(self).__name__}._run must be callable, not {self._run!r}")
+        # First, since `__repr__` and others read these fields also if the construction fails.
         # None stands for `_run`, which a subclass may also set after this. After the end: what `__repr__` shows.
         self._function: Any = run
-        hub = get_slot()
-        attach_to_hub(self, hub if hub is not None else current_hub.get_hub())
         self._args = args
         self._kwargs: dict[str, Any] | None = kwargs or None
         self._start: Start | None = None
@@ -106,6 +99,15 @@ class Greenlet(Fiber):
         self._sole: Any = None
         self._name: str | None = None
         self._state = UNSTARTED
+        if run is not None:
+            if not callable(run):
+                raise TypeError(
+                    f"run must be callable, not {run!r}; write spawn(fn, *args), not spawn(fn(*args))"
+                )
+        elif not callable(self._run):
+            raise TypeError(f"{type(self).__name__}._run must be callable, not {self._run!r}")
+        hub = get_slot()
+        attach_to_hub(self, hub if hub is not None else current_hub.get_hub())
 
     __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
 
@@ -177,6 +179,7 @@ class Greenlet(Fiber):
     @staticmethod
     def add_spawn_callback(callback: Callable[["Greenlet"], object]) -> None:
         """Call ``callback(greenlet)`` whenever a greenlet is scheduled to start, in the thread that schedules it."""
+        check_callable(callback, "callback")
         if callback not in _spawn_callbacks:
             _spawn_callbacks.append(callback)
 
@@ -369,7 +372,7 @@ class Greenlet(Fiber):
 
     @args.setter
     def args(self, value: Any) -> None:
-        self._args = tuple(value)
+        self._args = tuple(check_iterable(value, "args"))
 
     @property
     def kwargs(self) -> dict[str, Any]:
@@ -378,6 +381,8 @@ class Greenlet(Fiber):
 
     @kwargs.setter
     def kwargs(self, value: dict[str, Any]) -> None:
+        if not isinstance(value, dict):
+            raise TypeError(f"kwargs must be a dict, not {value!r}")
         self._kwargs = dict(value) or None
 
     @property

@@ -19,6 +19,7 @@ from greenrt._hub.report import ident_of, parks_of, render_parked
 from greenrt._hub.shutdown import end_greenlets
 from greenrt._loop.callback import Callback
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
+from greenrt._loop.watchers.base import Watcher
 from greenrt._native import framecache
 from greenrt._native.switch import Fiber, current, execute, hold, is_active, resume, resume_held, throw_into
 from greenrt._native.thread import coarse, set_slot
@@ -59,6 +60,8 @@ class Hub(HubCore):
     NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit, KeyboardInterrupt)
 
     def __init__(self, loop: Loop | None = None) -> None:
+        if loop is not None and not isinstance(loop, Loop):
+            raise TypeError(f"loop must be a greenrt Loop or None, not {loop!r}")
         assert _providers.check_environment is not None
         _providers.check_environment()
         main = current()
@@ -244,6 +247,8 @@ class Hub(HubCore):
         waits on the watcher, Finalized if it is or gets finalized, ValueError if it is closed, LoopClosed if the
         loop is.
         """
+        if not isinstance(watcher, Watcher):
+            raise TypeError(f"watcher must be a watcher of the loop, not {watcher!r}")
         park = new_park(watcher)
         if watcher.callback is not None:
             from greenrt.errors import ConcurrentObjectUseError

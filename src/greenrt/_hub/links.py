@@ -169,7 +169,7 @@ class GreenLink:
 
     def __init__(self, callback: Callable[..., object], successful: bool | None) -> None:
         if not callable(callback):
-            raise TypeError(f"a link must be callable, not {callback!r}")
+            raise TypeError(f"callback must be callable, not {callback!r}")
         self.callback = callback
         self.successful = successful
 
@@ -190,5 +190,5 @@ def as_link(callback: Any) -> Notifier:
     if isinstance(callback, Notifier):
         return callback
     if not callable(callback):
-        raise TypeError(f"a link must be callable, not {callback!r}")
+        raise TypeError(f"callback must be callable, not {callback!r}")
     return Link(callback)

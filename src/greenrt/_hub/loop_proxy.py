@@ -63,6 +63,8 @@ class LoopProxy:
     __slots__ = ("__weakref__", "_loop")
 
     def __init__(self, loop: Loop) -> None:
+        if not isinstance(loop, Loop):
+            raise TypeError(f"loop must be a greenrt Loop, not {loop!r}; Loop.proxy() makes proxies")
         self._loop = ref(loop)
 
     def post(self, function: Callable[..., object], *args: Any) -> None:

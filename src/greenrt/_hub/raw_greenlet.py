@@ -46,7 +46,7 @@ class RawGreenlet(Fiber):
 def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGreenlet:
     """Start a greenlet without join and links: the cheapest kind."""
     if not callable(function):
-        raise TypeError(f"a greenlet runs something callable, not {function!r}; write spawn_raw(fn, *args)")
+        raise TypeError(f"function must be callable, not {function!r}; write spawn_raw(fn, *args)")
     made = RawGreenlet(function, args, kwargs)
     made._queued = True
     made.hub.loop.ready.append(made)

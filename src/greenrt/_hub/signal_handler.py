@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from greenrt._arguments import check_callable
 from greenrt._hub.current_hub import get_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._typing import Any
@@ -23,8 +24,7 @@ class signal_handler:
     """
 
     def __init__(self, signalnum: int, handler: Callable[..., object], *args: Any, **kwargs: Any) -> None:
-        if not callable(handler):
-            raise TypeError(f"a signal handler must be callable, not {handler!r}")
+        check_callable(handler, "handler")
         self.handler = handler
         self.args = args
         self.kwargs = kwargs

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 
 from greenrt import _atfork, _original
+from greenrt._arguments import as_integer, check_iterable
 from greenrt._hub.current_hub import get_hub, on_main_thread
 from greenrt._hub.loop_proxy import LoopProxy
 from greenrt._loop.callback import as_callable
@@ -50,7 +51,11 @@ class SignalThread:
         function: Callable[[Any], object],
         proxy: LoopProxy | None = None,
     ) -> None:
-        self.signals = frozenset(int(number) for number in signals)
+        if proxy is not None and not isinstance(proxy, LoopProxy):
+            raise TypeError(f"proxy must be a LoopProxy or None, not {proxy!r}")
+        self.signals = frozenset(
+            as_integer(number, "signals") for number in check_iterable(signals, "signals")
+        )
         _check(self.signals)
         self._function = as_callable(function)
         self._proxy = get_hub().loop.proxy() if proxy is None else proxy

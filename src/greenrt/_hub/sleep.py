@@ -1,40 +1,43 @@
 """sleep and idle."""
 
 from greenrt import _original
-from greenrt._hub.park import LastPark, NativePark, new_park, wake_park, yield_now
+from greenrt._hub.park import LastPark, NativePark, checked_seconds, new_park, wake_park, yield_now
 from greenrt._typing import Any
 
 __all__ = ["idle", "sleep"]
 
 
 def sleep(seconds: Any = 0, ref: bool = True) -> None:
-    """Suspend the current greenlet for `seconds`; others run.
+    """Park the calling greenlet for `seconds`; other greenlets run meanwhile.
 
-    0 and less: let all that are ready run once. `ref` false: the sleep does not keep ``greenrt.wait()`` waiting.
-    ValueError on NaN. In a thread without a hub: CPython's time.sleep.
+    If `seconds` is 0 or less, all greenlets that are ready run once. With `ref` false, the sleep does not keep
+    ``greenrt.wait()`` waiting. In a thread without a hub this is CPython's time.sleep. Raises TypeError or ValueError
+    if `seconds` is not a number.
     """
-    if not seconds and seconds is not None:
+    if not seconds and isinstance(seconds, (int, float)):
         yield_now()
     else:
         _sleep_for(seconds, ref)
 
 
 def _sleep_for(seconds: Any, ref: bool) -> None:
-    if seconds > 0:
+    duration = checked_seconds(seconds, "seconds")
+    if duration > 0.0:
         park = new_park(("sleep({} s)", seconds))
         if isinstance(park, LastPark):
-            # From CPython 3.15 on the lock of such a park refuses to be waited for.
-            _original.sleep(seconds)
+            # Since CPython 3.15 the lock of such a park refuses a wait.
+            _original.sleep(duration)
         else:
-            park.wait(seconds, ref)
-    elif seconds != seconds:
-        raise ValueError("sleep takes a number of seconds, not nan")
+            park.wait(duration, ref)
     else:
         yield_now()
 
 
 def idle(priority: int = 0) -> None:
-    """Suspend the current greenlet until nothing else is ready."""
+    """Park the calling greenlet until no other greenlet is ready. `priority` is ignored, as in gevent.
+
+    In a thread without a hub it returns at once.
+    """
     park = new_park(("the loop to be idle",))
     if isinstance(park, NativePark):
         return

@@ -2,7 +2,7 @@ import cython
 
 from greenrt._hub.greenlet cimport throw_soon
 from greenrt._hub.pending cimport deliver, take_back
-from greenrt._hub.park cimport HubCore, as_seconds
+from greenrt._hub.park cimport HubCore, checked_seconds
 from greenrt._loop.clock cimport Clock
 from greenrt._loop.callback cimport Entry
 from greenrt._loop.loop cimport Loop

@@ -5,9 +5,10 @@ from math import inf
 from types import TracebackType
 
 from greenrt import _providers
+from greenrt._arguments import check_callable
 from greenrt._hub import current_hub
 from greenrt._hub.greenlet import throw_soon
-from greenrt._hub.park import as_seconds
+from greenrt._hub.park import checked_seconds
 from greenrt._hub.pending import deliver, take_back
 from greenrt._loop.callback import Entry
 from greenrt._native.switch import current
@@ -68,13 +69,12 @@ class Timeout(BaseException):
         priority: int = -1,
     ) -> None:
         if seconds is not None:
-            # Refuses what is no number.
-            as_seconds(seconds)
+            checked_seconds(seconds, "seconds")
         if not (
             exception is None or exception is False or isinstance(exception, (str, BaseException))
         ) and not (isinstance(exception, type) and issubclass(exception, BaseException)):
             raise TypeError(
-                f"a Timeout raises an exception, itself (None, False, or a text that it shows), not {exception!r}"
+                f"exception must be an exception, a class of exceptions, a text, None or False, not {exception!r}"
             )
         self.seconds = seconds
         self.exception = exception
@@ -224,6 +224,7 @@ def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, 
 
     When the time is up: return the keyword argument `timeout_value` if it is given, else raise the Timeout.
     """
+    check_callable(function, "function")
     missing = object()
     value: Any = kwargs.pop("timeout_value", missing)
     timeout = Timeout.start_new(seconds)

@@ -5,6 +5,7 @@ from math import inf
 
 from greenlet import greenlet
 
+from greenrt._arguments import as_integer, check_iterable
 from greenrt._hub import current_hub
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.links import Notifier
@@ -71,7 +72,7 @@ def _deadline(timeout: Any) -> float | None:
 
 def _link_all(objects: Iterable[Any], collector: Collector) -> list[Any]:
     linked: list[Any] = []
-    for item in objects:
+    for item in check_iterable(objects, "objects"):
         rawlink = getattr(item, "rawlink", None)
         if rawlink is None:
             for other in linked:
@@ -91,11 +92,12 @@ def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, cou
     """
     if objects is None:
         return current_hub.get_hub().join(timeout=timeout)
+    limit = inf if count is None else as_integer(count, "count", 0)
     collector = Collector()
     deadline = _deadline(timeout)
     linked = _link_all(objects, collector)
     try:
-        needed = len(linked) if count is None else min(count, len(linked))
+        needed = int(min(limit, len(linked)))
         if not collector.wait_for(needed, deadline, ("{} of {} objects", needed, len(linked)), timeout):
             current_hub.raise_own_error(timeout)
         return collector.ready[:needed] if count is not None else list(collector.ready)
@@ -114,12 +116,13 @@ class iwait:
     def __init__(
         self, objects: Iterable[Any], timeout: float | None = None, count: int | None = None
     ) -> None:
-        self._collector = Collector()
-        self._linked = _link_all(objects, self._collector)
-        self._left = len(self._linked) if count is None else min(count, len(self._linked))
-        self._taken = 0
+        limit = inf if count is None else as_integer(count, "count", 0)
         self._timeout = timeout
         self._deadline = _deadline(timeout)
+        self._collector = Collector()
+        self._linked = _link_all(objects, self._collector)
+        self._left = int(min(limit, len(self._linked)))
+        self._taken = 0
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -165,6 +168,7 @@ def joinall(
 
     With `raise_error`: raise the error of the first that failed, as soon as it has.
     """
+    check_iterable(greenlets, "greenlets")
     if not raise_error:
         return wait(greenlets, timeout=timeout, count=count)  # type: ignore[no-any-return]
     done = []
@@ -187,10 +191,10 @@ def killall(
 
     Those that haven't run yet never will. Raises `greenrt.Timeout` after `timeout` seconds.
     """
-    targets = list(greenlets)
+    targets = list(check_iterable(greenlets, "greenlets"))
     for target in targets:
         if not isinstance(target, greenlet):
-            raise TypeError(f"killall takes greenlets, not {target!r}")
+            raise TypeError(f"greenlets must contain greenlets only, not {target!r}")
     for target in targets:
         kill(target, exception)
     if not block:

@@ -5,7 +5,7 @@ import sys
 from greenrt._hub import current_hub
 from greenrt._hub.park import Park, new_park
 from greenrt._typing import Any
-from greenrt.errors import ConcurrentObjectUseError
+from greenrt.errors import ConcurrentObjectUseError, as_exception
 
 __all__ = ["Waiter"]
 
@@ -66,10 +66,8 @@ class Waiter:
 
     def throw(self, *args: Any) -> None:
         """Let `get` raise: an exception class or instance, or a (type, value, traceback)."""
-        error: Any = args[0] if len(args) == 1 or args[1] is None else args[1]
-        if not args:
-            error = sys.exc_info()[1]
-        self._error = error() if isinstance(error, type) else error
+        error: Any = (*args, None)[:3] if len(args) > 1 else args[0] if args else sys.exc_info()[1]
+        self._error = as_exception(error)
         park = self._park
         if park is not None:
             park.wake(None)

@@ -49,6 +49,8 @@ class AsyncResult(Latch):
             exception = exception()
         if not isinstance(exception, BaseException):
             raise TypeError(f"exception must be an exception or a class of exceptions, not {exception!r}")
+        if exc_info is not None and not (isinstance(exc_info, tuple) and len(exc_info) in (0, 3)):
+            raise TypeError(f"exc_info must be a (type, value, traceback), not {exc_info!r}")
         self._value = None
         self._error = exception
         self._traceback = exc_info[2] if exc_info else exception.__traceback__

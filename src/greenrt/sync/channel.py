@@ -31,7 +31,7 @@ class Channel(Guarded):
     def __init__(self, maxsize: int = 1) -> None:
         # gevent checks this, and uses it for nothing.
         if maxsize != 1:
-            raise ValueError(f"a Channel has no size; maxsize must be 1, not {maxsize!r}")
+            raise ValueError(f"maxsize must be 1, not {maxsize!r}; a Channel stores no items")
         # The waiters; never both. Read only.
         self.getters = WaitList()
         self.putters = WaitList()

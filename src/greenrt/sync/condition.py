@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from greenrt._arguments import as_integer, check_callable
 from greenrt._hub.guarded import WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, new_park
 from greenrt._native.thread import monotonic
@@ -21,6 +22,8 @@ class Condition:
 
     def __init__(self, lock: Any = None) -> None:
         self._lock = lock = RLock() if lock is None else lock
+        if not callable(getattr(lock, "acquire", None)) or not callable(getattr(lock, "release", None)):
+            raise TypeError(f"lock must have the methods acquire() and release(); {lock!r} has not")
         self.acquire = lock.acquire
         self.release = lock.release
         # Only the holder of the lock changes it.
@@ -71,6 +74,7 @@ class Condition:
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """Wait until `predicate()` is true, or for `timeout` seconds; return what it returned last."""
+        check_callable(predicate, "predicate")
         deadline = None if timeout is None else monotonic() + as_seconds(timeout)
         result = predicate()
         while not result:
@@ -85,6 +89,7 @@ class Condition:
         """Wake `n` waiters. RuntimeError if the caller doesn't hold the lock."""
         if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
+        n = as_integer(n, "n")
         while n > 0:
             park = self._waiters.popleft()
             if park is None:

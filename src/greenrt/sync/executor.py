@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from greenrt import _original
+from greenrt._arguments import as_integer
 from greenrt._typing import Any
 from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.event import Event
@@ -18,8 +19,10 @@ _StdlibFuture: Any = _futures.Future
 class ThreadPoolExecutor(_Executor):  # type: ignore[misc]
     """concurrent.futures.ThreadPoolExecutor over a ThreadPool: waiting for a future suspends the greenlet only."""
 
-    def __init__(self, max_workers: int = DEFAULT_SIZE) -> None:
-        self._pool = ThreadPool(max_workers)
+    def __init__(self, max_workers: int | None = None) -> None:
+        self._pool = ThreadPool(
+            DEFAULT_SIZE if max_workers is None else as_integer(max_workers, "max_workers", 1)
+        )
         self._shut = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from greenlet import greenlet as raw_greenlet
 
+from greenrt._arguments import check_iterable
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.links import Notifier
 from greenrt._hub.wait_many import joinall, killall, wait
@@ -49,7 +50,7 @@ class Group(Mapping):
         self._leaving = _Leaving(self)
         self._empty = Event()
         self._empty.set()
-        for greenlet in args[0] if args else ():
+        for greenlet in check_iterable(args[0], "greenlets") if args else ():
             self.add(greenlet)
 
     def __len__(self) -> int:
@@ -70,7 +71,7 @@ class Group(Mapping):
             return
         rawlink = getattr(greenlet, "rawlink", None)
         if rawlink is None and not isinstance(greenlet, raw_greenlet):
-            raise TypeError(f"{type(self).__name__} takes greenlets, not {greenlet!r}")
+            raise TypeError(f"greenlet must be a greenlet, not {greenlet!r}")
         self.greenlets.add(greenlet)
         self._empty.clear()
         if rawlink is not None:

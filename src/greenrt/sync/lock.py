@@ -30,13 +30,16 @@ def checked_timeout(blocking: Any, timeout: Any) -> Any:
         raise ValueError("can't specify a timeout for a non-blocking call")
     if current_hub.is_timeout(timeout):
         return timeout
-    seconds = timeout if isinstance(timeout, float) else float(index(timeout))
-    if seconds != seconds:
-        raise ValueError("Invalid value NaN (not a number)")
-    if seconds < 0:
-        raise ValueError("timeout value must be a non-negative number")
+    try:
+        seconds = timeout if isinstance(timeout, float) else float(index(timeout))
+    except TypeError:
+        raise TypeError(f"timeout must be a number of seconds, not {timeout!r}") from None
+    if not seconds >= 0:
+        raise ValueError(f"timeout must be a non-negative number of seconds, not {timeout!r}")
     if seconds > _original.TIMEOUT_MAX:
-        raise OverflowError("timeout value is too large")
+        raise OverflowError(
+            f"timeout is too large: {timeout!r}; the limit is {_original.TIMEOUT_MAX} seconds"
+        )
     return seconds
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
+from greenrt._arguments import as_integer, check_callable, check_iterable
 from greenrt._hub.greenlet import Greenlet
 from greenrt._typing import Any
 from greenrt.sync.async_result import AsyncResult
@@ -29,10 +30,11 @@ class _Results:
         maxsize: int | None,
         ordered: bool,
     ) -> None:
+        check_callable(function, "func")
         self._spawn = spawn
         self._function = function
         self._items = items
-        self._room = Semaphore(maxsize) if maxsize else None
+        self._room = Semaphore(as_integer(maxsize, "maxsize", 1)) if maxsize else None
         self._ordered = ordered
         self._arrived: SimpleQueue = SimpleQueue()
         self._early: dict[int, Any] = {}
@@ -218,10 +220,14 @@ class Mapping:
         self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
     ) -> _Results:
         """Iterate over ``func(*items)`` in the order of the items; at most `maxsize` results wait to be taken."""
-        return _Results(self.spawn, func, zip(*iterables, strict=False), maxsize, True)
+        return _Results(self.spawn, func, _zip(iterables), maxsize, True)
 
     def imap_unordered(
         self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
     ) -> _Results:
         """Iterate over ``func(*items)`` as the results come; at most `maxsize` of them wait to be taken."""
-        return _Results(self.spawn, func, zip(*iterables, strict=False), maxsize, False)
+        return _Results(self.spawn, func, _zip(iterables), maxsize, False)
+
+
+def _zip(iterables: tuple[Iterable[Any], ...]) -> Iterable[Any]:
+    return zip(*(check_iterable(items, "iterable") for items in iterables), strict=False)

@@ -1,5 +1,6 @@
 """Pool: a group with a limit."""
 
+from greenrt._arguments import as_integer, check_callable
 from greenrt._original import Full
 from greenrt._typing import Any
 from greenrt.sync.group import Group
@@ -16,11 +17,12 @@ class Pool(Group):
     """A Group of at most `size` greenlets (None: no limit): `spawn` waits for room. gevent's class."""
 
     def __init__(self, size: int | None = None, greenlet_class: Any = None) -> None:
-        if size is not None and size < 0:
-            raise ValueError(f"a Pool's size must not be negative: {size!r}")
+        if size is not None:
+            size = as_integer(size, "size", 0)
         super().__init__()
         self.size = size
         if greenlet_class is not None:
+            check_callable(greenlet_class, "greenlet_class")
             self.greenlet_class = greenlet_class
         self._room: Any = DummySemaphore() if size is None else Semaphore(size)
 

@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 from types import GenericAlias, SimpleNamespace
 
 from greenrt import _original
+from greenrt._arguments import as_integer, check_iterable
 from greenrt._hub import current_hub
 from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
@@ -53,7 +54,7 @@ def _check(timeout: Any) -> None:
 
 
 def _limit_of(maxsize: Any) -> int:
-    return maxsize if maxsize is not None and maxsize > 0 else 0
+    return 0 if maxsize is None else max(as_integer(maxsize, "maxsize"), 0)
 
 
 class SimpleQueue(Guarded):
@@ -84,7 +85,7 @@ class SimpleQueue(Guarded):
         self.is_shutdown = False
         self._unfinished = 0
         if items:
-            self._init(maxsize, items)
+            self._init(maxsize, check_iterable(items, "items"))
         else:
             # As the standard library calls it: its subclasses know no items.
             self._init(maxsize)
@@ -392,7 +393,7 @@ class Queue(SimpleQueue):
         self, maxsize: int | None = None, items: Iterable[Any] = (), unfinished_tasks: int | None = None
     ) -> None:
         self._set_up(maxsize, items)
-        self._unfinished = unfinished_tasks or self._qsize()
+        self._unfinished = as_integer(unfinished_tasks or self._qsize(), "unfinished_tasks", 0)
 
     @property
     def unfinished_tasks(self) -> int:

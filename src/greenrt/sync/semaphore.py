@@ -1,5 +1,6 @@
 """Semaphores: a count of what is left, and the waiters for more."""
 
+from greenrt._arguments import as_integer
 from greenrt._hub.links import LinkList, as_link
 from greenrt._typing import Any
 from greenrt.sync.permits import Permits
@@ -24,9 +25,7 @@ class Semaphore(Permits):
     __slots__ = ("_links",)
 
     def __init__(self, value: int = 1, hub: Any = None) -> None:
-        if value < 0:
-            raise ValueError(f"a semaphore's initial value must be >= 0, not {value!r}")
-        self._left = value
+        self._left = as_integer(value, "value", 0)
         self._vain = 0
         self._links: LinkList | None = None
 
@@ -56,9 +55,7 @@ class Semaphore(Permits):
         return self._left
 
     def _give_back_several(self, n: int) -> None:
-        if n < 1:
-            raise ValueError(f"n must be one or more, not {n!r}")
-        for _ in range(n):
+        for _ in range(as_integer(n, "n", 1)):
             self._give_back()
 
     def wait(self, timeout: float | None = None) -> int:
@@ -125,7 +122,7 @@ class BoundedSemaphore(Semaphore):
 
     def __init__(self, value: int = 1, hub: Any = None) -> None:
         super().__init__(value, hub)
-        self._bound = value
+        self._bound = self._left
 
     def _give_back(self) -> None:
         if self._enter() or self._insist():

@@ -6,9 +6,11 @@ from contextlib import suppress
 from weakref import ref
 
 from greenrt import _atfork, _original, _providers
+from greenrt._arguments import as_integer
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.deadlock import calls_underway, idle_threads
 from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.park import checked_seconds
 from greenrt._hub.wait_many import joinall
 from greenrt._native.helper import admit_signals, refuse_signals, start_helper
 from greenrt._render import render
@@ -118,8 +120,8 @@ class ThreadPool(Mapping):
     """
 
     def __init__(self, maxsize: int = DEFAULT_SIZE, hub: Any = None, idle_task_timeout: float = -1) -> None:
-        if maxsize <= 0:
-            raise ValueError(f"a ThreadPool needs at least one thread, not {maxsize!r}")
+        maxsize = as_integer(maxsize, "maxsize", 1)
+        checked_seconds(idle_task_timeout, "idle_task_timeout")
         self.hub = hub if hub is not None else hub_for_waiting()
         self.idle_task_timeout = idle_task_timeout
         self._maxsize = maxsize
@@ -154,8 +156,7 @@ class ThreadPool(Mapping):
 
     @maxsize.setter
     def maxsize(self, value: int) -> None:
-        if value <= 0:
-            raise ValueError(f"a ThreadPool needs at least one thread, not {value!r}")
+        value = as_integer(value, "maxsize", 1)
         for _ in range(value - self._maxsize):
             self._room.release()
         self._maxsize = value
@@ -183,7 +184,7 @@ class ThreadPool(Mapping):
         RuntimeError if the pool is closed.
         """
         if not callable(function):
-            raise TypeError(f"a thread runs something callable, not {function!r}; write spawn(fn, *args)")
+            raise TypeError(f"function must be callable, not {function!r}; write spawn(fn, *args)")
         self._check_open()
         room = self._take_room()
         try:

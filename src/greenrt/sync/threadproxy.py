@@ -39,6 +39,8 @@ class ThreadProxy:
     __slots__ = ("__target", "__weakref__", "__worker", "__wrap")
 
     def __init__(self, target: Any, wrap: tuple[type, ...] = (), _worker: Any = None) -> None:
+        if not (isinstance(wrap, tuple) and all(isinstance(kind, type) for kind in wrap)):
+            raise TypeError(f"wrap must be a tuple of types, not {wrap!r}")
         put = object.__setattr__
         put(self, "_ThreadProxy__target", target)
         put(self, "_ThreadProxy__wrap", wrap)
