@@ -557,3 +557,45 @@ def test_the_module_has_all_names_of_the_standard_one() -> None:
     assert missing == []
     assert issubclass(socket.socket, stdlib_socket.socket)
     assert socket.socket.__slots__ == ()
+
+
+@pytest.mark.parametrize("mode", ["wb", "rwb"])
+def test_several_greenlets_write_to_one_file_of_a_socket(mode: str) -> None:
+    client, server = pair()
+    with client, server, client.makefile(mode, 100) as stream:
+
+        def write(letter: bytes) -> None:
+            for _ in range(100):
+                stream.write(letter * 5000)
+
+        writers = [greenrt.spawn(write, letter) for letter in (b"a", b"b", b"c")]
+        received = greenrt.spawn(server.recv, 1_500_000, socket.MSG_WAITALL)
+        greenrt.joinall(writers, raise_error=True)
+        stream.flush()
+        data = received.get()
+    parts = {data[at : at + 5000] for at in range(0, len(data), 5000)}
+    assert len(data) == 1_500_000
+    assert parts == {b"a" * 5000, b"b" * 5000, b"c" * 5000}
+
+
+@pytest.mark.parametrize("mode", ["rb", "rwb"])
+def test_several_greenlets_read_lines_of_one_file_of_a_socket(mode: str) -> None:
+    client, server = pair()
+    with client, server, client.makefile(mode) as stream:
+        readers = [greenrt.spawn(stream.readline) for _ in range(3)]
+        until_parked(*readers)
+        server.sendall(b"one\n")
+        server.sendall(b"two\nthree\n")
+        assert sorted(reader.get() for reader in readers) == [b"one\n", b"three\n", b"two\n"]
+
+
+def test_a_file_of_a_socket_is_read_while_another_greenlet_writes_to_it() -> None:
+    client, server = pair()
+    with client, server, client.makefile("rwb") as stream:
+        reader = greenrt.spawn(stream.readline)
+        until_parked(reader)
+        stream.write(b"out")
+        stream.flush()
+        assert server.recv(3) == b"out"
+        server.sendall(b"in\n")
+        assert reader.get() == b"in\n"

@@ -15,6 +15,7 @@ import io as _stdlib
 import warnings
 from collections.abc import Callable
 from functools import wraps
+from types import ModuleType
 
 from greenrt import _original
 from greenrt._hub.current_hub import hub_for_waiting
@@ -117,43 +118,46 @@ def read_all(fd: int) -> bytes:
     return b"".join(parts)
 
 
-def _in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `method` with a lock around it, so that one greenlet at a time runs it."""
+def _in_turn(method: Callable[..., Any], lock: str) -> Callable[..., Any]:
+    """Return `method` with the lock in attribute `lock` around it, so that one greenlet at a time runs it."""
 
     @wraps(method)
     def call(self: Any, *args: Any) -> Any:
-        if self.raw._blocks:
+        if self._ends or getattr(self, "_finalizing", False):
             return method(self, *args)
-        with self._turn:
+        with getattr(self, lock):
             return method(self, *args)
 
     return call
 
 
-_CALLS = (
-    "flush",
-    "peek",
-    "read",
-    "read1",
-    "readinto",
-    "readinto1",
-    "readline",
-    "seek",
-    "tell",
-    "truncate",
-    "write",
-)
+_READS = ("peek", "read", "read1", "readinto", "readinto1", "readline")
+_WRITES = ("flush", "seek", "tell", "truncate", "write")
 
 
 def _serving_in_turn(kind: type) -> dict[str, Any]:
-    """Return the methods of the buffered class `kind`, each with a lock, so that one greenlet at a time runs them."""
+    """Return the methods of the buffered class `kind`, each with a lock, so that one greenlet at a time runs them.
 
-    def make(self: Any, raw: FileIO, buffer_size: int = _stdlib.DEFAULT_BUFFER_SIZE) -> None:
-        self._turn = RLock()
-        kind.__init__(self, raw, buffer_size)
+    Reads and writes of a pair have a lock each: its two streams are independent.
+    """
+    pair = kind is _stdlib.BufferedRWPair
 
-    methods = {name: _in_turn(getattr(kind, name)) for name in _CALLS if name in vars(kind)}
-    return {"__init__": make, **methods}
+    def make(self: Any, *args: Any, **kwargs: Any) -> None:
+        self._write_turn = RLock()
+        self._read_turn = RLock() if pair else self._write_turn
+        kind.__init__(self, *args, **kwargs)
+
+    def dealloc_warn(self: Any, source: Any) -> None:
+        # The finalizer of a text layer above this object calls this method before it closes the object.
+        self._ends = True
+        kind._dealloc_warn(self, source)  # type: ignore[attr-defined]
+
+    methods: dict[str, Any] = {"__init__": make, "_ends": False}
+    for lock, names in (("_read_turn", _READS), ("_write_turn", _WRITES)):
+        methods.update((name, _in_turn(getattr(kind, name), lock)) for name in names if name in vars(kind))
+    if not pair:
+        methods["_dealloc_warn"] = dealloc_warn
+    return methods
 
 
 class BufferedReader(_stdlib.BufferedReader):
@@ -172,6 +176,19 @@ class BufferedRandom(_stdlib.BufferedRandom):
     """`io.BufferedRandom`, which several greenlets may use."""
 
     locals().update(_serving_in_turn(_stdlib.BufferedRandom))
+
+
+class BufferedRWPair(_stdlib.BufferedRWPair):
+    """`io.BufferedRWPair`, which several greenlets may use."""
+
+    locals().update(_serving_in_turn(_stdlib.BufferedRWPair))
+
+
+def module_like_io(**names: Any) -> ModuleType:
+    """Return a module with the names of `io`, but for `names`: for code of CPython that looks names up in `io`."""
+    module = ModuleType("io", _stdlib.__doc__)
+    module.__dict__.update(vars(_stdlib), **names)
+    return module
 
 
 def open(

@@ -13,7 +13,14 @@ from socket import *  # noqa: F403
 
 from greenrt._hub.fd_wait import forget_fd, new_fd
 from greenrt._typing import Any
-from greenrt.green import _socket_io, _socket_life, _socket_names, _socket_options, _socket_waits
+from greenrt.green import (
+    _file_objects,
+    _socket_io,
+    _socket_life,
+    _socket_names,
+    _socket_options,
+    _socket_waits,
+)
 from greenrt.green._twin import public_names, rebound
 
 __all__ = public_names(_stdlib)
@@ -46,6 +53,20 @@ def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | N
     return _socket_life.sendfile(self, file, offset, count, _stdlib._GiveupOnSendfile)  # type: ignore[attr-defined]
 
 
+# CPython's own method, over buffered files that several greenlets may use. With the files of `io`, a second greenlet
+# gets RuntimeError ("reentrant call") while the first one waits for the socket.
+_makefile = rebound(
+    _StdlibSocket.makefile,
+    {
+        "__name__": _stdlib.__name__,
+        "io": _file_objects.module_like_io(
+            BufferedReader=_file_objects.BufferedReader,
+            BufferedRWPair=_file_objects.BufferedRWPair,
+            BufferedWriter=_file_objects.BufferedWriter,
+        ),
+    },
+)
+
 # Patching sets these methods on the standard class; the class below has them too.
 METHODS: dict[str, Any] = {
     "__init__": _init,
@@ -55,6 +76,7 @@ METHODS: dict[str, Any] = {
     "connect": _socket_life.connect,
     "connect_ex": _socket_life.connect_ex,
     "detach": _socket_life.detach,
+    "makefile": _makefile,
     "recv": _socket_io.recv,
     "recv_into": _socket_io.recv_into,
     "recvfrom": _socket_io.recvfrom,

@@ -8,11 +8,10 @@ poll.
 # This module redefines the names of the standard module on purpose.
 # mypy: disable-error-code="no-redef,assignment,type-arg"
 
-import io as _stdlib_io
 import os as _stdlib_os
 import subprocess as _stdlib
 from subprocess import *  # noqa: F403
-from types import FunctionType, ModuleType
+from types import FunctionType
 
 from greenrt._deadline import Deadline
 from greenrt._hub.fd_wait import give_way
@@ -25,8 +24,7 @@ __all__ = public_names(_stdlib)
 
 # Further names that CPython's code looks up.
 _PopenSelector = selectors.PollSelector
-io = ModuleType("io", _stdlib_io.__doc__)
-io.__dict__.update(vars(_stdlib_io), open=_file_objects.open)
+io = _file_objects.module_like_io(open=_file_objects.open)
 
 
 def _wait(self: Any, timeout: float | None) -> int:
