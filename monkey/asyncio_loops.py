@@ -6,7 +6,7 @@ from types import ModuleType
 from greenrt.monkey.state import patch_methods, replace
 
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import yield_if_due
 from greenrt._typing import Any
 from greenrt.green import thread
 
@@ -64,7 +64,7 @@ def _make_loops_yield(base_events: Any) -> None:
     run_once = base_events.BaseEventLoop._run_once
 
     def _run_once(self: Any) -> None:
-        give_way()
+        yield_if_due()
         run_once(self)
 
     patch_methods(base_events, "BaseEventLoop", {"_run_once": _run_once})

@@ -90,7 +90,7 @@ def test_poll_asks_the_kernel_first(pair: tuple[socket.socket, socket.socket]) -
 def test_files_are_read_and_written_by_the_original_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_fd_io, "give_way", slow, raising=False)
+    monkeypatch.setattr(_fd_io, "yield_if_due", slow, raising=False)
     fd = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
     assert switches(lambda: _fd_io.write(fd, b"text")) == 0
     os.lseek(fd, 0, os.SEEK_SET)

@@ -13,7 +13,7 @@ cdef int CLOSED, READ, WRITE
 @cython.locals(park=Park, fds=FdTable, happened=cython.int)
 cpdef int park_on_socket(object what, int fd, int event, object timeout) except -1
 @cython.locals(hub=HubCore)
-cpdef give_way()
+cpdef yield_if_due()
 @cython.locals(hub=HubCore, loop=Loop, fds=FdTable)
 cpdef bint read_would_wait(int fd) except -1
 @cython.locals(hub=HubCore, loop=Loop, fds=FdTable)

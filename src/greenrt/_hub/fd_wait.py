@@ -14,7 +14,6 @@ from greenrt.errors import ConcurrentObjectUseError, LoopClosed
 
 __all__ = [
     "forget_fd",
-    "give_way",
     "new_fd",
     "note_short_read",
     "park_on_fd",
@@ -25,6 +24,7 @@ __all__ = [
     "wait_read",
     "wait_readwrite",
     "wait_write",
+    "yield_if_due",
 ]
 
 _READ_WRITE = READ | WRITE
@@ -81,7 +81,7 @@ def _share(what: Any, fd: int, event: int, park: Any, occupant: Any) -> None:
         )
 
 
-def give_way() -> None:
+def yield_if_due() -> None:
     """Let others run if this thread has not polled for some milliseconds.
 
     For the start of an operation that may never have to wait: a greenlet that always finds data would otherwise keep
@@ -96,12 +96,12 @@ def give_way() -> None:
 
 
 def read_would_wait(fd: int) -> bool:
-    """`give_way`, then tell whether this thread's loop knows that a read of the stream socket `fd` has to wait."""
+    """`yield_if_due`, then return whether the loop knows that a read of the stream socket `fd` would wait."""
     hub = get_slot()
     if hub is None:
         return False
     if coarse() >= hub._poll_due:
-        give_way()
+        yield_if_due()
     fds = hub.loop.fds
     dry: bool = fds.is_drained(fd)
     return dry

@@ -18,7 +18,6 @@ cdef class WaitList:
     cpdef insert(self, Park park, Park following)
     cpdef bint remove(self, Park park) except -1
     cpdef Park popleft(self)
-    cpdef Park first(self)
 
 
 cdef class Guarded(TryLock):

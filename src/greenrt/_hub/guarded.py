@@ -1,4 +1,4 @@
-"""What every primitive that greenlets and threads share is built on: waiters in order, operations one at a time."""
+"""The base of all primitives that greenlets and threads share: a list of waiters, and mutual exclusion."""
 
 from greenrt import _original
 from greenrt._hub.park import Park
@@ -11,12 +11,15 @@ __all__ = ["Guarded", "WaitList"]
 # The operation code that every Guarded knows; subclasses number theirs from 1.
 CANCEL = 0
 
-# How long one waits for another thread to leave its critical section (seconds).
+# How long a thread waits until another thread leaves its critical section (seconds).
 PATIENCE = 1.0
 
 
 class WaitList:
-    """Parks in the order of their arrival; each can leave from the middle. Callers hold the gate."""
+    """A linked list of parks in the order of their arrival. A park can be removed at any position.
+
+    Callers hold the lock of the object that owns the list.
+    """
 
     __slots__ = ("count", "head", "tail")
 
@@ -58,7 +61,7 @@ class WaitList:
         self.count += 1
 
     def remove(self, park: Park) -> bool:
-        """Take `park` out; return whether it was in."""
+        """Remove `park`; return whether it was in the list."""
         if park.queue is not self:
             return False
         previous = park.previous
@@ -90,18 +93,14 @@ class WaitList:
             self.count -= 1
         return head
 
-    def first(self) -> Park | None:
-        """Return the first park without removing it, or None."""
-        return self.head
-
 
 class Guarded(TryLock):
     """State that any greenlet of any thread may change, one operation at a time.
 
-    A thread never waits for itself: a finalizer or a signal handler can run inside any critical section. Code that
-    finds its own thread in the gate leaves its operation in a list, and the gate's holder works the list off before
-    and after giving the gate back. Other threads' critical sections are waited for. Two rules keep them short and
-    safe: nothing in them switches, and nothing of the user's is dropped in them.
+    A finalizer or a signal handler can run inside any critical section, so a thread must never wait for itself. If
+    the calling thread itself holds the lock, the operation is queued. The holder runs the queued operations before
+    and after it releases the lock. If another thread holds the lock, the caller waits. Two rules keep critical
+    sections short and safe: they never switch greenlets, and they never drop an object of the program.
 
     A subclass numbers its operations and carries them out in `_apply`.
     """
@@ -109,16 +108,16 @@ class Guarded(TryLock):
     __slots__ = ("__weakref__",)
 
     def _apply(self, code: int, operand: Any) -> None:
-        """Carry out one operation; the gate is held."""
+        """Carry out one operation. The caller holds the lock."""
         if code == CANCEL:
             queue = operand.queue
             if queue is not None:
                 queue.remove(operand)
 
     def _submit(self, code: int, operand: Any) -> None:
-        """Carry out an operation now; if this thread itself holds the gate, have the holder do it."""
-        # Not left to the holder where that is another thread: what is returned from must have happened, or its caller
-        # would find the state of before (an event that it has cleared, set).
+        """Carry out an operation now. If this thread itself holds the lock, queue it for the holder."""
+        # If another thread holds the lock, wait: the effect must be visible on return. Otherwise the caller could
+        # find, say, an event set that it has just cleared.
         if self._enter() or self._insist():
             try:
                 self._apply(code, operand)
@@ -126,12 +125,12 @@ class Guarded(TryLock):
                 self._finish()
         else:
             self._defer(code, operand)
-            # The holder may have left between the two lines.
+            # The holder may have released the lock between the two calls.
             if self._enter():
                 self._finish()
 
     def _finish(self) -> None:
-        """Work off what was left in the list, and give the gate back."""
+        """Carry out the queued operations, and release the lock."""
         while True:
             while self._deferred:
                 code, operand = self._deferred.pop(0)
@@ -141,15 +140,15 @@ class Guarded(TryLock):
                     self._leave()
                     raise
             self._leave()
-            # Left after the last look, by code that found the gate taken.
+            # Other code found the lock taken, and queued an operation after the loop.
             if not self._deferred or not self._enter():
                 return
 
     def _insist(self) -> bool:
-        """Take the gate, for an operation whose answer is needed now.
+        """Take the lock, for an operation whose result is needed now.
 
-        Waits for another thread (which is inside a short critical section), never for oneself: False if this
-        thread holds the gate further down its stack, or in another greenlet.
+        Wait for another thread, which is inside a short critical section, but never for the calling thread. Return
+        False if this thread holds the lock further down its stack, or in another greenlet.
         """
         give_up = 0.0
         while not self._enter():
@@ -165,16 +164,16 @@ class Guarded(TryLock):
         return True
 
     def _reset_after_fork(self) -> None:
-        """Open the gate and forget what was left, in the child of a fork: they were the parent's threads'."""
+        """Free the lock and drop the queued operations: in the child of a fork they are those of the parent."""
         self._deferred = []
         self._reopen()
 
     def _wait(self, code: int, park: Park, timeout: Any) -> Any:
-        """Submit `park` as the operation `code`, and wait for it; it is withdrawn if it ends otherwise."""
+        """Submit `park` as the operation `code`, and wait. A wait that ends by a timeout or an error is withdrawn."""
         park.guard = self
         self._submit(code, park)
         return park.wait(timeout)
 
     def _withdraw(self, park: Park) -> None:
-        """Forget a park whose wait has ended."""
+        """Remove a park whose wait has ended otherwise than by a wake."""
         self._submit(CANCEL, park)

@@ -14,7 +14,7 @@ from greenrt._hub import current_hub, fork
 from greenrt._hub.deadlock import possible_wakers
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.park import TIMED_OUT, HubCore, Park, admit, new_park, parked, run_fiber, wake_park
-from greenrt._hub.pending import hasten
+from greenrt._hub.pending import raise_soon
 from greenrt._hub.report import ident_of, parks_of, render_parked
 from greenrt._hub.shutdown import end_greenlets
 from greenrt._loop.callback import Callback
@@ -375,7 +375,7 @@ class Hub(HubCore):
         if current() is self.parent:
             raise value.with_traceback(tb)
         throw_soon(self.parent, value)
-        hasten(self.parent, value)
+        raise_soon(self.parent, value)
 
     def print_exception(self, context: Any, type: Any, value: Any, tb: TracebackType | None = None) -> None:
         """Print the traceback, and a line that names what failed, to `exception_stream`.

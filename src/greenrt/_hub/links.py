@@ -1,4 +1,4 @@
-"""Links: callbacks that run, without a waiter, when something has ended or was set."""
+"""Links: callbacks that run when an object is set or has ended, without a waiter."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ __all__ = ["GreenLink", "Link", "LinkList", "Notifier", "as_link"]
 
 
 class Notifier:
-    """A link. It is notified at once, with the gate held, so it may only append and wake."""
+    """A link that is notified inside the critical section of the source: it may only append and wake."""
 
     __slots__ = ()
 
@@ -22,12 +22,12 @@ class Notifier:
         raise NotImplementedError
 
     def is_of(self, callback: Any) -> bool:
-        """Tell whether this is `callback`, or was made of it."""
+        """Return whether this is `callback`, or was made from it."""
         return self is callback
 
 
 class LinkCall(Entry):
-    """The call of a link, in the run queue; a link that is taken back before its turn is not called."""
+    """The call of a link, an entry of the run queue. A link that is removed before its turn is not called."""
 
     __slots__ = ("callback", "links", "over", "source")
 
@@ -36,7 +36,7 @@ class LinkCall(Entry):
         self.source: Any = None
         # The list that finds this call by its callback until its turn comes.
         self.links: LinkList | None = None
-        # Whether the call was made or taken back.
+        # Whether the call was made or cancelled.
         self.over = False
 
     def run(self) -> None:
@@ -55,14 +55,14 @@ class LinkCall(Entry):
 
 
 class Link(Notifier):
-    """Has a callback called in the hub of the thread that linked it; notified once."""
+    """A link that calls a callback once, in the hub of the thread that made the link."""
 
     __slots__ = ("call", "callback", "loop")
 
     def __init__(self, callback: Callable[[Any], object]) -> None:
         self.loop = current_hub.get_hub().loop
         self.callback = callback
-        # Made now: an end must be announced when there is no memory, too.
+        # Made now: `notify` must also work if there is no memory.
         self.call = LinkCall(callback)
 
     def notify(self, source: Any) -> None:
@@ -75,7 +75,7 @@ class Link(Notifier):
         try:
             self.loop.post(entry)
         except LoopClosed:
-            # The thread that linked it has ended. That does not concern the thread that sets the source.
+            # The thread that made the link has ended. The thread that sets the source ignores this.
             entry.over = True
 
     def is_of(self, callback: Any) -> bool:
@@ -84,7 +84,7 @@ class Link(Notifier):
 
 
 class LinkList:
-    """The links of one object, in the order in which they were made. Callers of all but `forget` hold the gate."""
+    """The links of one object, in the order of their construction. Callers hold its lock, except for `forget`."""
 
     __slots__ = ("queued", "waiting")
 
@@ -94,7 +94,7 @@ class LinkList:
         self.queued: list[Any] | None = None
 
     def notify_all(self, source: Any) -> None:
-        """Notify and drop all links that wait; one that fails does not keep the others from it."""
+        """Notify and drop all waiting links. If one fails, the others are notified too; then the error is raised."""
         links = self.waiting
         self.waiting = []
         failed: Any = None
@@ -118,12 +118,12 @@ class LinkList:
                 call = known.call
                 call.links = self
             except MemoryError:
-                # The call is made all the same; it only can't be taken back any more.
+                # The call is made, but it cannot be cancelled.
                 pass
         link.notify(source)
 
     def take_out(self, callback: Any) -> None:
-        """Remove the first link of `callback` that has not been called. Does nothing if none is left."""
+        """Remove the first link of `callback` that has not been called. No-op if there is none."""
         for link in self.queued or ():
             call = link.call
             if not call.over and link.is_of(callback):
@@ -145,13 +145,13 @@ class LinkList:
         return found
 
     def forget(self, call: LinkCall) -> None:
-        """Drop the calls that are over, when the last of those that were queued is. Any thread."""
+        """Drop the calls that are over once the last queued call is over. Any thread."""
         queued = self.queued
         if not queued:
             return
         last = queued[-1]
         if last.call is call:
-            # Other threads may have calls of theirs before it.
+            # Earlier calls of other threads may still be queued.
             left: list[Any] = []
             for link in queued:
                 if not link.call.over:
@@ -163,7 +163,10 @@ class LinkList:
 
 
 class GreenLink:
-    """A callback that calls a function with a finished greenlet, in a new greenlet, if it finished as wanted."""
+    """A callback that calls a function with a finished greenlet, in a new greenlet.
+
+    `successful` true or false: only if the greenlet has succeeded or failed; None: in both cases.
+    """
 
     __slots__ = ("callback", "successful")
 
@@ -175,7 +178,7 @@ class GreenLink:
 
     def __call__(self, source: Any) -> None:
         if self.successful is None or source.successful() == self.successful:
-            # Not queued: the callback runs up to its first wait before a greenlet that waits for the end goes on.
+            # Not queued: the callback runs up to its first wait before the waiters of the end are resumed.
             resume(RawGreenlet(self.callback, (source,), {}))
 
     def __eq__(self, other: object) -> bool:
@@ -186,7 +189,10 @@ class GreenLink:
 
 
 def as_link(callback: Any) -> Notifier:
-    """Return what calls `callback` in this thread's hub, or itself if it is a Notifier. TypeError for what isn't."""
+    """Return a Link for `callback` in the hub of this thread; return a Notifier as it is.
+
+    Raises TypeError if `callback` is not callable.
+    """
     if isinstance(callback, Notifier):
         return callback
     if not callable(callback):

@@ -1,15 +1,14 @@
-"""The one gate to park, and the one gate to wake.
+"""The only way to park, and the only way to wake.
 
-A `Park` is one wait of one greenlet (or of one native thread that has no hub). It ends exactly once, by the
-first that claims it: its wake, its timeout, or an error thrown at it. The others learn that they came too late, and
-nothing is ever taken back: a greenlet that was woken gets what it was woken with, and a kill or a Timeout that
-comes between its wake and its resumption waits for the greenlet's next park. So what is handed to a waiter
-(an item, a lock) can't be lost, and no primitive has to undo anything.
+A `Park` is one wait of one greenlet, or of one native thread without a hub. It ends exactly once: by a wake, a
+timeout or an error, whichever claims it first. Later attempts to end it return false. A wake is never undone: if
+a kill or a Timeout arrives between the wake and the resumption, it takes effect at the next park of the greenlet.
+So an item or a lock that was handed to a waiter cannot be lost, and no primitive has to undo an operation.
 
     new_park() -> queue it where the waker will find it -> park.wait()       in the waiter
     park.wake(outcome), from any thread                                      in the waker
 
-The wake may come before the wait: then the wait returns at once.
+If the wake precedes the wait, the wait returns at once.
 """
 
 from greenlet import greenlet
@@ -67,7 +66,7 @@ class _TimedOut:
         return False
 
 
-# What `Park.wait` returns when its time was up first.
+# The result of `Park.wait` after its timeout.
 TIMED_OUT: Any = _TimedOut()
 
 _TEXTS = (str, bytes, bytearray)
@@ -83,7 +82,7 @@ _native_parks: set["NativePark"] = set()
 
 
 class Shadow:
-    """What a Fiber carries in itself, for greenlets that are no Fibers: main greenlets and users' raw ones."""
+    """The state that a Fiber carries in itself, for other greenlets: main ones and raw ones of the program."""
 
     __slots__ = ("_locals", "_park", "_pending", "due")
 
@@ -112,7 +111,7 @@ def parked(target: greenlet) -> Any:
 
 
 class HubCore(Fiber):
-    """The part of the hub that a parking greenlet needs: whom to switch to."""
+    """The part of the hub that a parking greenlet needs: it finds the next greenlet to run."""
 
     loop: Loop
 

@@ -1,4 +1,4 @@
-"""Errors for greenlets that wait: thrown at the park, or kept for the next one if the greenlet is awake already."""
+"""Errors for parked greenlets. If the greenlet was woken already, the error waits for its next park."""
 
 from greenlet import greenlet
 
@@ -7,7 +7,7 @@ from greenrt._hub.park import HubCore, parked, shadow
 from greenrt._native.switch import Fiber, current
 from greenrt._typing import Any
 
-__all__ = ["deliver", "hasten", "postpone", "take_back"]
+__all__ = ["deliver", "postpone", "raise_soon", "take_back"]
 
 
 def _holder(target: greenlet) -> Any:
@@ -22,9 +22,9 @@ def _keep(target: greenlet, error: BaseException) -> None:
 
 
 def deliver(hub: HubCore, target: greenlet, error: BaseException) -> bool:
-    """Throw `error` at a started greenlet of this thread: at its park, or, if it is woken already, at its next.
+    """Throw `error` at a started greenlet of this thread, at its park; if it was woken already, at its next park.
 
-    Return False if it is in no park (dead, or suspended by hand): the caller decides. Never switches.
+    Return False if the greenlet is not parked (dead, or suspended by hand): the caller decides. Never switches.
     """
     park: Any = parked(target)
     if park is None:
@@ -35,35 +35,35 @@ def deliver(hub: HubCore, target: greenlet, error: BaseException) -> bool:
 
 
 def postpone(error: BaseException) -> None:
-    """Raise `error`, which came at a wait that must not end yet, at the next park of the calling greenlet."""
+    """Raise `error` at the next park of the calling greenlet, because its present wait must not end yet."""
     _keep(current(), error)
 
 
 def take_back(target: greenlet, error: BaseException) -> None:
-    """Forget `error` if it waits for the next park of `target`."""
+    """Drop `error` if it is pending for the next park of `target`."""
     pending = _holder(target)._pending
     if pending:
         pending[:] = [other for other in pending if other is not error]
 
 
-def hasten(main: Any, error: BaseException) -> None:
-    """If `error` waits for the next park of `main`, raise it as soon as that runs.
+def raise_soon(main: Any, error: BaseException) -> None:
+    """If `error` is pending for the next park of `main`, raise it as soon as `main` runs.
 
-    Its wait ends with what it was woken with, so that nothing is lost that was handed to it; the error comes just
-    after, as that of a signal handler would. Else Ctrl-C would not be heard by a main greenlet that goes on to
-    compute, or to end. In other threads than the main one, which hear of no signals, the error goes on to wait.
+    The present wait of `main` returns its result, so that no item or lock is lost. The error follows immediately,
+    like the error of a signal handler. Otherwise Ctrl-C would have no effect on a main greenlet that computes or ends
+    without another wait. In other threads the error stays pending: they get no signals.
     """
     holder = shadow(main)
     if not current_hub.on_main_thread() or not _waits(holder, error):
         return
 
-    def come() -> None:
-        # Not if the next park came first.
+    def raise_error() -> None:
+        # Unless the next park has raised it already.
         if current() is main and _waits(holder, error):
             take_back(main, error)
             raise error
 
-    holder.due = come
+    holder.due = raise_error
 
 
 def _waits(holder: Any, error: BaseException) -> bool:

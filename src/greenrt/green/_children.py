@@ -13,7 +13,7 @@ from collections.abc import Callable
 from greenrt import _original
 from greenrt._events import READ
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd
+from greenrt._hub.fd_wait import forget_fd, park_on_fd, yield_if_due
 from greenrt._hub.park import new_park, yield_now
 from greenrt._loop.processes import open_pidfd, wait_change
 from greenrt._typing import Any
@@ -93,7 +93,7 @@ def _never_waits(options: int) -> bool:
     """Return whether a call never waits. If so, yield first if due, as the caller may be a polling loop."""
     if not options & os.WNOHANG:
         return False
-    give_way()
+    yield_if_due()
     return True
 
 

@@ -20,7 +20,7 @@ from stat import S_IFBLK, S_IFDIR, S_IFREG
 
 from greenrt import _original
 from greenrt._events import READ, WRITE
-from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd, poll_fd
+from greenrt._hub.fd_wait import forget_fd, park_on_fd, poll_fd, yield_if_due
 from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
@@ -68,7 +68,7 @@ def read(fd: int, length: int, /) -> bytes:
     """Read at most `length` bytes; return b"" at the end of the file. See `os.read`."""
     if is_finalizing() or length <= 0 or not may_wait(fd):
         return _read(fd, length)
-    give_way()
+    yield_if_due()
     return _until_done(fd, READ, _read_now, length)  # type: ignore[no-any-return]
 
 
@@ -87,7 +87,7 @@ def readv(fd: int, buffers: Any, /) -> int:
 
 
 def _readv(fd: int, buffers: Any) -> int:
-    give_way()
+    yield_if_due()
     return _until_done(fd, READ, _readv_now, buffers)  # type: ignore[no-any-return]
 
 
@@ -135,7 +135,7 @@ def write(fd: int, data: Any, /) -> int:
     view = memoryview(data)
     if kind in ALWAYS_READY or not view.nbytes or not view.c_contiguous:
         return _write(fd, data)
-    give_way()
+    yield_if_due()
     return _write_all(fd, view.cast("B"), kind)
 
 
@@ -177,7 +177,7 @@ def writev(fd: int, buffers: Any, /) -> int:
     data = b"".join(buffers)
     if not data:
         return _original.writev(fd, buffers)  # type: ignore[no-any-return]
-    give_way()
+    yield_if_due()
     return _write_all(fd, memoryview(data), kind)
 
 

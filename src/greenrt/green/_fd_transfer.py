@@ -13,7 +13,7 @@ from stat import S_IFIFO
 from greenrt import _original
 from greenrt._events import READ, WRITE
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import give_way, park_on_fd, poll_fd
+from greenrt._hub.fd_wait import park_on_fd, poll_fd, yield_if_due
 from greenrt._hub.sleep import sleep
 from greenrt._native.nowait import kind_of, read_now
 from greenrt._native.switch import is_finalizing
@@ -82,7 +82,7 @@ def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
     """Send `count` bytes of a file; return how many were sent: fewer only at its end. See `os.sendfile`."""
     if _is_plain(out_fd, in_fd, count) or not may_wait(out_fd) or not os.get_blocking(out_fd):
         return _original.sendfile(out_fd, in_fd, offset, count)  # type: ignore[no-any-return]
-    give_way()
+    yield_if_due()
     sent = 0
     while True:
         args = (out_fd, in_fd, None if offset is None else offset + sent, count - sent)
@@ -119,7 +119,7 @@ def splice(
         or not (os.get_blocking(src) and os.get_blocking(dst))
     ):
         return _original.splice(*args)  # type: ignore[no-any-return]
-    give_way()
+    yield_if_due()
     args = (*args[:-1], flags | _SPLICE_WITHOUT_WAIT)
     others = tuple(fd for fd in (src, dst) if kind_of(fd) not in (*ALWAYS_READY, S_IFIFO))
     return _until_done(_original.splice, args, others, _wait_for_either, src, dst)  # type: ignore[no-any-return]
@@ -141,7 +141,7 @@ def eventfd_read(fd: int) -> int:
     fd = without_bool(fd)
     if _is_plain(fd) or kind_of(fd) != NO_KIND or not os.get_blocking(fd):
         return _original.eventfd_read(fd)  # type: ignore[no-any-return]
-    give_way()
+    yield_if_due()
     # All threads that use the eventfd share O_NONBLOCK, so it is used only if RWF_NOWAIT is not available.
     while (data := read_now(fd, 8)) is None:
         _wait_to_read(fd)
@@ -156,7 +156,7 @@ def eventfd_write(fd: int, value: int) -> None:
     if _is_plain(fd) or kind_of(fd) != NO_KIND or not os.get_blocking(fd):
         _original.eventfd_write(fd, value)
         return
-    give_way()
+    yield_if_due()
     if value == 1 and poll_fd(fd, POLLOUT):
         # eventfd(2): if it is writable, 1 can be added without a wait.
         _original.eventfd_write(fd, value)

@@ -11,7 +11,7 @@ from stat import S_ISCHR, S_ISFIFO
 
 from greenrt import _original
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import give_way, poll_fd
+from greenrt._hub.fd_wait import poll_fd, yield_if_due
 from greenrt._hub.sleep import sleep
 from greenrt._native.nowait import has_writer
 from greenrt._native.switch import is_finalizing
@@ -71,7 +71,7 @@ def _waits_for_partner(path: Any, flags: Any, dir_fd: int | None) -> bool:
 
 
 def _open_fifo(path: Any, flags: int, mode: int, dir_fd: int | None) -> int:
-    give_way()
+    yield_if_due()
     pauses = growing_pauses()
     while True:
         try:

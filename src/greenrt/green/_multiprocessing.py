@@ -9,7 +9,7 @@ import _multiprocessing  # type: ignore[import-not-found]
 
 from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import yield_if_due
 from greenrt._typing import Any
 from greenrt.green._polling import growing_pauses
 from greenrt.green.thread import get_ident
@@ -33,7 +33,7 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
         """Acquire it. Return False if it is taken and `block` is false, or after `timeout` seconds."""
-        give_way()
+        yield_if_due()
         if self._try():
             return True
         if not block:
@@ -89,11 +89,11 @@ class SemLock(_multiprocessing.SemLock):  # type: ignore[misc]
         return bool(super()._is_mine()) and self._owner == get_ident()
 
     def _get_value(self) -> int:
-        give_way()
+        yield_if_due()
         return int(super()._get_value())
 
     def _is_zero(self) -> bool:
-        give_way()
+        yield_if_due()
         return bool(super()._is_zero())
 
     def _after_fork(self) -> None:

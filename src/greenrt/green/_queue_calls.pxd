@@ -1,4 +1,4 @@
-from greenrt._hub.fd_wait cimport give_way
+from greenrt._hub.fd_wait cimport yield_if_due
 from greenrt.sync.lock cimport Lock
 from greenrt.sync.queue cimport SimpleQueue
 

@@ -10,7 +10,7 @@ always finds an item. Finalizers call `put`, so it never switches.
 
 import queue as _stdlib
 
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import yield_if_due
 from greenrt._typing import Any
 from greenrt.green.thread import lock
 from greenrt.sync.lock import Lock
@@ -60,7 +60,7 @@ def _is_green(mutex: Any) -> bool:
 
 
 def _put_now(queue: Any, mutex: Any, item: Any) -> bool:
-    give_way()
+    yield_if_due()
     if not mutex._obtain(False, None):
         return False
     try:
@@ -78,7 +78,7 @@ def _put_now(queue: Any, mutex: Any, item: Any) -> bool:
 
 
 def _get_now(queue: Any, mutex: Any) -> Any:
-    give_way()
+    yield_if_due()
     if not mutex._obtain(False, None):
         return _NOTHING
     try:
@@ -110,13 +110,13 @@ def simple_get(self: Any, block: bool = True, timeout: float | None = None) -> A
     """Remove and return the next item. Raise `queue.Empty` after `timeout`, ValueError for a negative timeout."""
     if block and timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
-    give_way()
+    yield_if_due()
     return _take_next(self, block, timeout)
 
 
 def simple_get_nowait(self: Any) -> Any:
     """Remove and return the next item. Raise `queue.Empty` if there is none."""
-    give_way()
+    yield_if_due()
     return _take_next(self, False, None)
 
 
@@ -126,13 +126,13 @@ def _take_next(queue: SimpleQueue, block: bool, timeout: Any) -> Any:
 
 def simple_qsize(self: Any) -> int:
     """Return the number of items."""
-    give_way()
+    yield_if_due()
     return len(self)
 
 
 def simple_empty(self: Any) -> bool:
     """Return whether there is no item."""
-    give_way()
+    yield_if_due()
     return not len(self)
 
 

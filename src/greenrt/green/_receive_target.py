@@ -21,7 +21,7 @@ from errno import EAGAIN, EBADF
 from greenrt import _original
 from greenrt._events import READ, URGENT
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import give_way, park_on_fds, poll_fd
+from greenrt._hub.fd_wait import park_on_fds, poll_fd, yield_if_due
 from greenrt._hub.sleep import sleep
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
@@ -138,7 +138,7 @@ def _read(
     pieces: list[Piece] = []
     received = 0
     deadline = 0.0
-    give_way()
+    yield_if_due()
     while True:
         try:
             piece = attempt(sock, method, arguments(received))

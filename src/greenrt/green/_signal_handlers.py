@@ -23,7 +23,7 @@ from types import FrameType
 
 from greenrt import _original
 from greenrt._hub.current_hub import get_hub_if_exists
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import yield_if_due
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import yield_now
 from greenrt._loop.watchers.signal import on_arrival
@@ -120,7 +120,7 @@ def signal(signalnum: int, handler: Any) -> Any:
     """
     if not counts_as_main():
         raise ValueError("signal only works in main thread of the main interpreter")
-    give_way()
+    yield_if_due()
     given = int(handler) if isinstance(handler, int) else _wrapped(handler)
     return _unwrapped(_original.set_signal(signalnum, given))
 
@@ -134,19 +134,19 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
 
 def getsignal(signalnum: int) -> Any:
     """Return the handler of a signal, as the program passed it. See `signal.getsignal`."""
-    give_way()
+    yield_if_due()
     return _unwrapped(_original.get_signal(signalnum))
 
 
 def raise_signal(signalnum: int, /) -> None:
     """Send a signal to the calling thread. Its handler runs before the return. See `signal.raise_signal`."""
-    give_way()
+    yield_if_due()
     _original.raise_signal(signalnum)
 
 
 def pthread_kill(thread_id: int, signalnum: int, /) -> None:
     """Send a signal to a thread; for a green thread, to its native thread. See `signal.pthread_kill`."""
-    give_way()
+    yield_if_due()
     _original.pthread_kill(native_ident(thread_id), signalnum)
 
 

@@ -1,6 +1,6 @@
 import cython
 
-from greenrt._hub.fd_wait cimport give_way, note_short_read, read_would_wait
+from greenrt._hub.fd_wait cimport yield_if_due, note_short_read, read_would_wait
 from greenrt._native.sockio cimport attempt, descriptor, plain_stream, receive, receive_into, timeout_of, transmit
 from greenrt._native.thread cimport monotonic
 from greenrt.green._socket_waits cimport until_done, wait_for

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 
 from greenrt._events import READ, WRITE
-from greenrt._hub.fd_wait import give_way, note_short_read, read_would_wait
+from greenrt._hub.fd_wait import note_short_read, read_would_wait, yield_if_due
 from greenrt._hub.sleep import sleep
 from greenrt._native.sockio import (
     WOULD_BLOCK,
@@ -75,7 +75,7 @@ def receive_bytes(sock: Any, size: int, flags: int) -> Any:
     elif flags == 0 and size > 0:
         fd = plain_stream(sock)
     if fd < 0:
-        give_way()
+        yield_if_due()
     data = None if fd >= 0 and read_would_wait(fd) else receive(sock, size, flags)
     deadline = 0.0
     while data is None:
@@ -118,7 +118,7 @@ def _recv_into(sock: Any, buffer: Any, size: int, flags: int) -> int:
         fd = plain_stream(sock)
     deadline = 0.0
     if fd < 0:
-        give_way()
+        yield_if_due()
     count = -1 if fd >= 0 and read_would_wait(fd) else receive_into(sock, buffer, 0, size, flags)
     while count < 0:
         deadline = wait_for(sock, READ, deadline, flags)
@@ -197,7 +197,7 @@ def send(self: Any, data: Any, flags: int = 0, /) -> int:
 def send_bytes(sock: Any, data: Any, flags: int) -> int:
     """Send as `send`, for compiled callers."""
     limit = timeout_of(sock)
-    give_way()
+    yield_if_due()
     data = _held(data)
     count = transmit(sock, data, 0, flags)
     deadline = 0.0
@@ -251,7 +251,7 @@ def _sendall(sock: Any, data: Any, flags: int) -> None:
     size = _size(data)
     sent = before = 0
     deadline = 0.0
-    give_way()
+    yield_if_due()
     while True:
         count = transmit(sock, data, sent, flags)
         if count < 0:
@@ -294,7 +294,7 @@ def _all_of(sock: Any, data: Any, sent: int, flags: int) -> int:
 
 def _send_connecting(sock: Any, data: Any, flags: int, address: Any) -> int:
     """Call ``sendto(data, flags, address)`` with MSG_FASTOPEN, which connects the socket too."""
-    give_way()
+    yield_if_due()
     try:
         # Without a wait: the first packet of the handshake carries data, or asks for a cookie.
         sent = _native.sendto(sock, data, flags | DONTWAIT, address)
@@ -343,7 +343,7 @@ def _pushed(sock: Any, method: Any, args: tuple[Any, ...], flags: int) -> int:
     if family_of(sock) != _socket.AF_UNIX or type_of(sock) & 0xF == _socket.SOCK_STREAM:
         return until_done(sock, WRITE, method, args, flags)  # type: ignore[no-any-return]
     # unix(7): a datagram to a full peer, to which this socket is not connected. The socket itself stays writable.
-    give_way()
+    yield_if_due()
     pauses: Iterator[float] | None = None
     limit = timeout_of(sock)
     is_kernels = limit < 0.0 and not flags & NEVER_WAIT and bool(_special) and descriptor(sock) in _special

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from greenrt._events import READ, WRITE
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import forget_fd, give_way, poll_fd
+from greenrt._hub.fd_wait import forget_fd, poll_fd, yield_if_due
 from greenrt._hub.sleep import sleep
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
@@ -54,7 +54,7 @@ def connect_ex(self: Any, address: Any, /) -> int:
 
 def _connect(sock: Any, address: Any, limit: float) -> int:
     """Connect within `limit` seconds (0: do not wait; negative: no limit). Return 0, an errno or _TIMED_OUT."""
-    give_way()
+    yield_if_due()
     address = resolved(sock, address)
     if limit == 0.0 or descriptor(sock) < 0:
         return _native.connect_ex(sock, address)
@@ -146,7 +146,7 @@ def _was_established(sock: Any) -> bool:
 def accept_fd(sock: Any) -> tuple[int, Any]:
     """Wait for a connection; return its file descriptor and the peer's address."""
     limit = timeout_of(sock)
-    give_way()
+    yield_if_due()
     deadline = 0.0
     while True:
         fd = descriptor(sock)

@@ -1,6 +1,6 @@
 import cython
 
-from greenrt._hub.fd_wait cimport give_way, park_on_socket
+from greenrt._hub.fd_wait cimport yield_if_due, park_on_socket
 from greenrt._native.sockio cimport attempt, descriptor, timeout_of
 from greenrt._native.thread cimport monotonic
 

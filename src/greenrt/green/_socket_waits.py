@@ -5,7 +5,7 @@ import errno
 import os
 
 from greenrt._events import READ
-from greenrt._hub.fd_wait import give_way, park_on_socket
+from greenrt._hub.fd_wait import park_on_socket, yield_if_due
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
@@ -63,7 +63,7 @@ def _raise_late(sock: Any) -> None:
 
 def until_done(sock: Any, event: int, method: Any, args: tuple[Any, ...], flags: int) -> Any:
     """Call a method of `_socket.socket` until it does not have to wait; return its result."""
-    give_way()
+    yield_if_due()
     result = attempt(sock, method, args)
     deadline = 0.0
     while result is WOULD_BLOCK:

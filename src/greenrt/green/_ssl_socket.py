@@ -18,7 +18,7 @@ from collections.abc import Callable
 from ssl import SSL_ERROR_EOF, SSLError, SSLWantReadError, SSLWantWriteError
 
 from greenrt._events import READ, WRITE
-from greenrt._hub.fd_wait import give_way, park_on_fd, park_on_socket
+from greenrt._hub.fd_wait import park_on_fd, park_on_socket, yield_if_due
 from greenrt._native.switch import current
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
@@ -95,7 +95,7 @@ def _until_done(
     event: the event that the call itself waits for, so that only one greenlet may wait for it; 0 if the call shares
     all its waits with other greenlets.
     """
-    give_way()
+    yield_if_due()
     try:
         deadline = 0.0
         while (wanted := _try(sock, limit, call, args)).__class__ is _Wanted:

@@ -9,7 +9,7 @@ import termios as _stdlib
 from fcntl import ioctl
 
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import yield_if_due
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fds import without_bool
@@ -49,7 +49,7 @@ def _after_output(fd: Any, function: Any, *args: Any) -> None:
     if is_finalizing() or hub_for_waiting() is None:
         function(*args)
         return
-    give_way()
+    yield_if_due()
     poll_until(lambda: not _unsent(fd))
     _aside(function, *args)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from greenrt import _original
 from greenrt._deadline import Deadline
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import yield_if_due
 from greenrt._typing import Any
 from greenrt.green._polling import poll_until
 from greenrt.sync.event import Event
@@ -89,7 +89,7 @@ class Sentinel(Lock):
         limit = checked_timeout(blocking, timeout)
         if not blocking or limit == 0:
             # In a polling loop, let the thread run if a yield is due.
-            give_way()
+            yield_if_due()
             return not self.locked()
         deadline = Deadline(limit)
         if not self._ended.wait(limit):

@@ -1,1 +1,1 @@
-from greenrt._hub.fd_wait cimport give_way
+from greenrt._hub.fd_wait cimport yield_if_due

@@ -8,7 +8,7 @@ The methods of greenrt's own classes (`greenrt.Event.is_set`, `Greenlet.ready`, 
 gevent's. Greenlets rely on that, for instance while they iterate over a set of other greenlets.
 """
 
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import yield_if_due
 from greenrt._typing import Any
 
 __all__ = ["yield_in_polls"]
@@ -16,19 +16,19 @@ __all__ = ["yield_in_polls"]
 
 def is_set(self: Any) -> bool:
     """Return true if and only if the internal flag is true. See `threading.Event.is_set`."""
-    give_way()
+    yield_if_due()
     return self._flag  # type: ignore[no-any-return]
 
 
 def n_waiting(self: Any) -> int:
     """Return the number of threads currently waiting at the barrier. See `threading.Barrier.n_waiting`."""
-    give_way()
+    yield_if_due()
     return self._count if self._state == 0 else 0
 
 
 def broken(self: Any) -> bool:
     """Return true if the barrier is in a broken state. See `threading.Barrier.broken`."""
-    give_way()
+    yield_if_due()
     return self._state == -2  # type: ignore[no-any-return]
 
 

@@ -16,7 +16,7 @@ from greenrt import _original
 from greenrt._deadline import Deadline
 from greenrt._events import EXCEPTIONAL, READ, URGENT, WRITE
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import give_way, park_on_fd, park_on_fds
+from greenrt._hub.fd_wait import park_on_fd, park_on_fds, yield_if_due
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
 from greenrt.green._fds import POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, WARNS, without_bool
@@ -68,7 +68,7 @@ def select(
         if timeout < 0:
             raise ValueError("timeout must be non-negative")
     lists = (_repeatable(rlist), _repeatable(wlist), _repeatable(xlist))
-    give_way()
+    yield_if_due()
     milliseconds = None if timeout is None else timeout * 1000
     if WARNS and _any_bool(lists):
         # This way, the warning is given once, and with the right line.
@@ -189,7 +189,7 @@ class _Poll:
             return self._native.poll(timeout)  # type: ignore[no-any-return]
         limit = None if timeout is None or timeout < 0 else timeout / 1000
         deadline: Deadline | None = None
-        give_way()
+        yield_if_due()
         while True:
             ready: list[tuple[int, int]] = self._native.poll(0)
             if ready or limit == 0:
@@ -231,7 +231,7 @@ if hasattr(_stdlib, "epoll"):
         if hub_for_waiting() is None:
             return _native_poll(self, timeout, maxevents)
         deadline: Deadline | None = None
-        give_way()
+        yield_if_due()
         while True:
             ready = _native_poll(self, 0, maxevents)
             if ready or timeout == 0:

@@ -18,7 +18,7 @@ from greenrt import _original
 from greenrt._deadline import Deadline
 from greenrt._events import READ
 from greenrt._hub.current_hub import hub_for_waiting
-from greenrt._hub.fd_wait import forget_fd, give_way, park_on_fd
+from greenrt._hub.fd_wait import forget_fd, park_on_fd, yield_if_due
 from greenrt._hub.park import new_park
 from greenrt._hub.sleep import sleep
 from greenrt._native.signalfd import signalfd
@@ -75,7 +75,7 @@ def sigwaitinfo(sigset: Any, /) -> Any:
 def sigtimedwait(sigset: Any, timeout: Any, /) -> Any:
     """Wait for one of the signals. Return None after `timeout` seconds. See `signal.sigtimedwait`."""
     waits = isinstance(timeout, int | float) and timeout > 0
-    give_way()
+    yield_if_due()
     if not waits or hub_for_waiting() is None:
         return _original.sigtimedwait(sigset, timeout)
     return _take(list(sigset), Deadline(timeout))

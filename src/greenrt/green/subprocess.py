@@ -14,7 +14,7 @@ from subprocess import *  # noqa: F403
 from types import FunctionType
 
 from greenrt._deadline import Deadline
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import yield_if_due
 from greenrt._typing import Any
 from greenrt.green import _file_objects, os, selectors, time  # noqa: F401
 from greenrt.green._children import park_until_exit
@@ -71,7 +71,7 @@ def poll(self: Any) -> int | None:
 
     The yield is not in `_internal_poll`: finalizers call that method, and they never switch.
     """
-    give_way()
+    yield_if_due()
     return self._internal_poll()  # type: ignore[no-any-return]
 
 

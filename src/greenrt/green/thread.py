@@ -25,7 +25,7 @@ from greenrt import _atfork, _original
 from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import get_hub, get_hub_if_exists, on_main_thread, threads_with_hub
 from greenrt._hub.deadlock import idle_threads
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import yield_if_due
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.local import local
 from greenrt._hub.park import freeze, yield_now
@@ -50,7 +50,7 @@ class lock(Lock):
 
     def locked(self) -> bool:
         """Return whether the lock is held. It yields if due, as `acquire` does, since programs call it in loops."""
-        give_way()
+        yield_if_due()
         return Lock.locked(self)
 
     locked_lock = locked
@@ -85,7 +85,7 @@ class RLock(_GreenRLock):
 
     def locked(self) -> bool:
         """Return whether the lock is held; see `lock.locked`."""
-        give_way()
+        yield_if_due()
         return _GreenRLock.locked(self)
 
     def __repr__(self) -> str:
@@ -414,7 +414,7 @@ _atfork.register(_atfork.RUNTIME, _leave_others_behind)
 
 def _count() -> int:
     """Return the number of green and native threads, without greenrt's own idle ones."""
-    give_way()
+    yield_if_due()
     return len(_running) + _stdlib_count() - len(idle_threads)
 
 
@@ -471,7 +471,7 @@ class _ThreadHandle:
             raise RuntimeError("Cannot join current thread")
         if limit == 0:
             # In a polling loop, let the thread run if a yield is due.
-            give_way()
+            yield_if_due()
             return
         deadline = Deadline(limit)
         if not self._done.wait(limit) or self._native is None:

@@ -1,4 +1,4 @@
-from greenrt._hub.fd_wait cimport give_way
+from greenrt._hub.fd_wait cimport yield_if_due
 from greenrt._hub.pending cimport postpone
 from greenrt._native.switch cimport current_or_last
 from greenrt.sync.permits cimport Permits

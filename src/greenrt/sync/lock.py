@@ -6,7 +6,7 @@ from greenlet import greenlet
 
 from greenrt import _original
 from greenrt._hub import current_hub
-from greenrt._hub.fd_wait import give_way
+from greenrt._hub.fd_wait import yield_if_due
 from greenrt._hub.pending import postpone
 from greenrt._native.switch import current_or_last
 from greenrt._typing import Any
@@ -44,9 +44,9 @@ def checked_timeout(blocking: Any, timeout: Any) -> Any:
 
 
 def _ends_meanwhile(limit: Any) -> bool:
-    """`give_way`; return True if `limit` is a greenrt.Timeout, and it is that which ends the wait."""
+    """`yield_if_due`; return True if `limit` is a greenrt.Timeout, and it is that which ends the wait."""
     try:
-        give_way()
+        yield_if_due()
     except BaseException as error:
         if error is not limit:
             raise
@@ -117,7 +117,7 @@ class Lock(Mutex):
     def acquire(self, blocking: bool = True, timeout: float | None = FOREVER) -> bool:
         """Take the lock; with `timeout` (seconds; -1, None: no limit) or without `blocking` tell if that worked."""
         if timeout is FOREVER and blocking is True:
-            give_way()
+            yield_if_due()
             return self._obtain(True, None)
         limit = checked_timeout(blocking, timeout)
         if blocking and limit != 0:
@@ -125,7 +125,7 @@ class Lock(Mutex):
         if self._obtain(False, None):
             return True
         # A lock may be polled too. A free one is taken without a yield, as promised.
-        give_way()
+        yield_if_due()
         return False
 
     def release(self) -> None:
@@ -134,7 +134,7 @@ class Lock(Mutex):
             raise RuntimeError("release unlocked lock")
 
     def __enter__(self) -> bool:
-        give_way()
+        yield_if_due()
         return self._obtain(True, None)
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
@@ -182,7 +182,7 @@ class RLock(Mutex):
             return True
         if not self._obtain(blocking, timeout):
             if not blocking:
-                give_way()
+                yield_if_due()
             return False
         self._holder = me
         self._count = 1
