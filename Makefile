@@ -20,69 +20,74 @@ NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.tom
 PIP := -m pip --disable-pip-version-check install --quiet
 PYTEST := -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: demo test build build-pure pure coverage lint types bench stress stress-full test-stdlib test-real test-thirdparty install-check wheels clean
+.PHONY: help demo test build build-pure pure coverage lint types bench stress stress-full test-stdlib test-real test-thirdparty install-check wheels clean
 
-demo: build
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build  ## an unmodified blocking program, patched, beside its blocking self
 	$(VENV)/bin/python examples/demo.py $(ARGS)
 
-test: build
+test: build  ## the suite on the compiled build (.venv)
 	$(VENV)/bin/python $(PYTEST) $(ARGS)
 
-build: $(VENV)/built
+build: $(VENV)/built  ## compile and install into .venv
 
-build-pure: $(PURE)/built
+build-pure: $(PURE)/built  ## install the plain Python build into .venv-pure
 
 # The suite on the plain Python build.
-pure: build-pure
+pure: build-pure  ## the suite on the plain Python build
 	$(PURE)/bin/python $(PYTEST) $(ARGS)
 
 # The same, with the share of lines that ran, by module. In-process only: what runs in the tests' children is not seen.
-coverage: build-pure
+coverage: build-pure  ## the same, with the share of lines that ran
 	$(PURE)/bin/python $(PYTEST) --cov --cov-report=term $(ARGS)
 
-lint: $(TOOLS)/made-$(VERSION)
+lint: $(TOOLS)/made-$(VERSION)  ## ruff and codespell
 	$(TOOLS)/bin/ruff check
 	$(TOOLS)/bin/ruff format --check
+	$(TOOLS)/bin/codespell
 
 # mypy can't see that monkey/ is greenrt.monkey: it is shown a tree of links in which it is.
-types: $(TOOLS)/made-$(VERSION)
+types: $(TOOLS)/made-$(VERSION)  ## mypy --strict, and how much of the public interface has a type
 	rm -rf build/types && mkdir -p build/types
 	cp -rs $(CURDIR)/src/greenrt build/types/ && cp -rs $(CURDIR)/monkey build/types/greenrt/
 	MYPYPATH=build/types $(TOOLS)/bin/mypy --python-executable $(TOOLS)/bin/python -p greenrt
+	$(TOOLS)/bin/python .ci/typed_share.py build/types
 
-bench: $(VENV)/bench
+bench: $(VENV)/bench  ## benchmarks beside gevent and others
 	$(VENV)/bin/python -m benchmarks --json build/bench.json --plot build/bench.png $(ARGS)
 
-stress: build
+stress: build  ## campaigns, STRESS_SECONDS each
 	GREENRT_STRESS_SECONDS=$(STRESS_SECONDS) $(VENV)/bin/python -m pytest -m stress -s $(ARGS)
 
-stress-full: build
+stress-full: build  ## campaigns in full counts
 	GREENRT_STRESS_SECONDS=0 $(VENV)/bin/python -m pytest -m stress -s $(ARGS)
 
 # The interpreter's own tests, patched: all that touch what is patched, or some (MODULES="test_ssl test_socket").
 MODULES ?=
-test-stdlib: build
+test-stdlib: build  ## CPython's own tests, patched (MODULES="test_ssl test_socket")
 	$(VENV)/bin/python $(PYTEST) -m stdlib $(MODULES:%='tests/stdlib/test_stdlib.py::test_module[%]') $(ARGS)
 
 # Real programs, patched, against the servers that are installed here.
-test-real: $(VENV)/real
+test-real: $(VENV)/real  ## real programs, patched, against real servers
 	$(VENV)/bin/python -m pytest -m real -rs $(ARGS)
 
 # Libraries' own tests, unpatched and patched: all, or some (LIBRARIES="redis urllib3"). It needs PyPI and Debian.
 LIBRARIES ?=
-test-thirdparty: build
+test-thirdparty: build  ## libraries' own tests, unpatched and patched (LIBRARIES="redis"); hours
 	$(VENV)/bin/python -m pytest -m thirdparty $(LIBRARIES:%='tests/thirdparty/test_thirdparty.py::test_library[%]') $(ARGS)
 
 # Every way of installing, each in a fresh environment.
-install-check: build
+install-check: build  ## every way of installing, in fresh environments
 	$(VENV)/bin/python -m pytest -m install $(ARGS)
 
 # The sdist and a wheel for every interpreter in PATH and ~/.pyenv (and PYTHONS="..."), audited and tried, in dist/.
 PYTHONS ?=
-wheels: $(RELEASE)/made-$(VERSION)
+wheels: $(RELEASE)/made-$(VERSION)  ## a wheel for each interpreter, audited and tried, in dist/
 	$(RELEASE)/bin/python .ci/wheels.py $(PYTHONS)
 
-clean:
+clean:  ## remove everything that was built
 	rm -rf build dist .venv* src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find src monkey -name '*.so' -delete
