@@ -109,7 +109,7 @@ class Greenlet(Fiber):
         hub = get_slot()
         attach_to_hub(self, hub if hub is not None else current_hub.get_hub())
 
-    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     # -- Starting
 

@@ -26,7 +26,7 @@ class WaitList:
     def __init__(self) -> None:
         self.head: Park | None = None
         self.tail: Park | None = None
-        self.count = 0
+        self.count: int = 0
 
     def __len__(self) -> int:
         return self.count

@@ -77,7 +77,7 @@ class Hub(HubCore):
             seed_run_queue(self.loop)
         self.loop.error_handler = self._report_callback
         self.name = ""
-        self.thread_ident = _original.get_ident()
+        self.thread_ident: int = _original.get_ident()
         # False: whatever sys.stderr is at the time.
         self.exception_stream: Any = False
         self._joiner: Any = None

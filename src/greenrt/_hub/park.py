@@ -265,7 +265,7 @@ class Park(Entry):
         """End the wait with an exception; return whether it had not ended before. Any thread."""
         if not self.claim():
             return False
-        self.failed = True
+        self.failed: bool = True
         self._end(error)
         return True
 
@@ -280,12 +280,12 @@ class Park(Entry):
 
     def abandon(self) -> bool:
         """End the wait with nothing, by the waiter itself; return whether it had not ended before."""
-        self.done = True
+        self.done: bool = True
         return self.claim()
 
     def _end(self, outcome: Any) -> None:
-        self.outcome = outcome
-        self.ended = True
+        self.outcome: Any = outcome
+        self.ended: bool = True
         # The waiter sets `suspended` and then looks at `ended`; here it is the other way round, so one of the two
         # sees the other. If both do, the entry that is queued here finds `done` set.
         if self.suspended:
@@ -324,7 +324,7 @@ class Park(Entry):
         Returns TIMED_OUT after `timeout` seconds (None: never), or when `timeout` is a greenrt.Timeout and its time
         is up. `ref` false: the timeout does not keep the loop alive.
         """
-        self.suspended = True
+        self.suspended: bool = True
         if not self.ended:
             self._suspend(timeout, ref)
         self.done = True
@@ -401,9 +401,9 @@ class Park(Entry):
         timers = loop.timers
         clock = loop.clock
         timers.push(self, clock.now() + (seconds if seconds > 0.0 else 0.0))
-        self.timed = True
+        self.timed: bool = True
         if ref:
-            self.counted = True
+            self.counted: bool = True
         return True
 
     def _settle(self) -> None:

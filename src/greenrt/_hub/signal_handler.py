@@ -28,7 +28,7 @@ class signal_handler:
         self.handler = handler
         self.args = args
         self.kwargs = kwargs
-        self.watcher = get_hub().loop.signal(signalnum, ref=False)
+        self.watcher: Any = get_hub().loop.signal(signalnum, ref=False)
         self.watcher.start(self._spawn)
 
     @property

@@ -53,13 +53,13 @@ class SignalThread:
     ) -> None:
         if proxy is not None and not isinstance(proxy, LoopProxy):
             raise TypeError(f"proxy must be a LoopProxy or None, not {proxy!r}")
-        self.signals = frozenset(
+        self.signals: frozenset[int] = frozenset(
             as_integer(number, "signals") for number in check_iterable(signals, "signals")
         )
         _check(self.signals)
         self._function = as_callable(function)
         self._proxy = get_hub().loop.proxy() if proxy is None else proxy
-        self.closed = False
+        self.closed: bool = False
         self._blocked: set[int] = set()
         self._previous: dict[int, Any] = {}
         # Threads within `unblocked`: what to block again, and how often it was entered.

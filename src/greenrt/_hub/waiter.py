@@ -18,7 +18,7 @@ class Waiter:
     __slots__ = ("_error", "_park", "_value", "hub")
 
     def __init__(self, hub: Any = None) -> None:
-        self.hub = hub if hub is not None else current_hub.get_hub()
+        self.hub: Any = hub if hub is not None else current_hub.get_hub()
         self.clear()
 
     def clear(self) -> None:

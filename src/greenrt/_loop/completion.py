@@ -21,7 +21,7 @@ class Completion(Entry):
     __slots__ = ("_done", "_waiters", "loop")
 
     def __init__(self, loop: Any) -> None:
-        self.loop = loop
+        self.loop: Any = loop
         self._done = False
         self._waiters: deque[Any] = deque()
 

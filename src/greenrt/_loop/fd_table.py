@@ -37,27 +37,27 @@ class FdEntry:
     )
 
     def __init__(self, fd: int) -> None:
-        self.fd = fd
+        self.fd: int = fd
         # Counts the files that had this number, as far as the loop knows.
-        self.generation = 1
+        self.generation: int = 1
         # How many of these files were closed, as far as the loop knows.
-        self.closes = 0
+        self.closes: int = 0
         self.reader: Entry | None = None
         self.writer: Entry | None = None
         # Level-triggered waiters, with the events that each waits for.
         self.watchers: dict[Entry, int] | None = None
         # Whether the fd is probably registered in the kernel, and whether that registration is edge-triggered.
-        self.registered = False
-        self.edge_triggered = False
+        self.registered: bool = False
+        self.edge_triggered: bool = False
         # Set by another thread that closed the fd: the other fields are no longer valid.
-        self.stale = False
+        self.stale: bool = False
         # The events of a one-shot registration that the kernel has not reported yet.
-        self.armed = 0
+        self.armed: int = 0
         # Whether all data was read, and the kernel has reported no edge since.
-        self.drained = False
+        self.drained: bool = False
         # Whether the kernel has reported an end of file, an error or urgent data. It reports these once, and a short
         # read may stop before them.
-        self.exceptional = False
+        self.exceptional: bool = False
 
     def wanted(self) -> int:
         """Return the union of the events that all waiters wait for."""
@@ -103,8 +103,8 @@ class FdTable:
     __slots__ = ("backend", "entries", "has_edges")
 
     def __init__(self, backend: Backend) -> None:
-        self.backend = backend
-        self.has_edges = backend.has_edges
+        self.backend: Backend = backend
+        self.has_edges: bool = backend.has_edges
         self.entries: list[FdEntry | None] = []
 
     def entry(self, fd: int) -> FdEntry:

@@ -47,7 +47,7 @@ class Loop(LoopBase):
     """
 
     def __init__(self, backend: Any = None, clock: Clock | None = None, default: bool = False) -> None:
-        self.default = default
+        self.default: bool = default
         # A break or stop before `run` ends the next run.
         self._breaking = False
         self._stop_at = inf
@@ -400,9 +400,10 @@ class Loop(LoopBase):
         """
         if self._released:
             return
-        self.owner = ident()
+        self.owner: int = ident()
         self._close_token.clear()
-        self.closed = self.ended = True
+        self.closed = True
+        self.ended = True
         # The backend is closed first: the steps below must not change the epoll instance, which the parent shares.
         self.backend.close()
         for holder in list(self.holders):
@@ -513,7 +514,7 @@ class Loop(LoopBase):
             failure = self._run_remaining(finalizers) or failure
         self.collect_posts()
         left = len(ready)
-        self.ended = True
+        self.ended: bool = True
         # A thread in `post_final` may not have seen the end yet. After this, no thread can add an entry.
         self.collect_posts()
         failure = self._run_remaining(finalizers and not left) or failure

@@ -76,18 +76,18 @@ class LoopBase:
 
     def __init__(self, backend: Backend, clock: Clock, watch_signals: bool) -> None:
         self.clock = clock
-        self.ready = Ring()
-        self.timers = TimerHeap()
+        self.ready: Ring = Ring()
+        self.timers: TimerHeap = TimerHeap()
         # How many active watchers and waits keep the loop alive.
         self.refs = 0
         # `closed`: the loop accepts no more posts. `ended`: it accepts no finalizers either, and runs nothing more.
         self.closed = False
         self.ended = False
-        self.owner = ident()
-        self.owner_mark = mark_thread()
+        self.owner: int = ident()
+        self.owner_mark: Any = mark_thread()
         # How many callbacks of watchers are running: several if callbacks switch greenlets by hand.
         self.calling = 0
-        self.iteration = 0
+        self.iteration: int = 0
         # Called with (context, type, value, traceback) for each error of a callback.
         self.error_handler: Callable[..., object] | None = None
         self.prepares: list[Any] = []
@@ -101,10 +101,10 @@ class LoopBase:
         self.prioritized: list[Any] = []
         # The posts of other threads, and whether these have woken up the loop since it last collected posts.
         self.foreign: deque[Entry] = deque()
-        self.armed = False
+        self.armed: bool = False
         # The loop for which a callback of this loop waits.
         self.waits_for: Any = None
-        self.watches_signals = watch_signals
+        self.watches_signals: bool = watch_signals
         self._now = clock.now()
         # The readiness of fds up to this time was processed, so timers that were due by then may expire.
         self._polled_at = self._now
@@ -113,9 +113,9 @@ class LoopBase:
 
     def _attach(self, backend: Backend) -> None:
         self.backend = backend
-        self.fds = FdTable(backend)
+        self.fds: FdTable = FdTable(backend)
         # Made now and not on demand: a post must never fail because no fd is free.
-        self.wakeup = Wakeup()
+        self.wakeup: Wakeup = Wakeup()
         self.signal_wakeup: SignalWakeup | None = None
         try:
             Drain(self.fds, self.wakeup, not backend.has_edges)

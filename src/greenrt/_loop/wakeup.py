@@ -40,7 +40,9 @@ class Wakeup:
         # since `send` must not need memory.
         self._senders: list[None] = [None] * (2 * IDLE)
         del self._senders[IDLE:]
-        self.sent = 0
+        self.sent: int = 0
+        self.fd: int = -1
+        self.write_fd: int = -1
         if hasattr(os, "eventfd"):
             self.fd = self.write_fd = move_high(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
         else:

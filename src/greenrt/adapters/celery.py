@@ -90,7 +90,7 @@ class Job(Greenlet):
 
     def __init__(self, target: Any, args: Any, kwargs: Any, callbacks: dict[str, Any]) -> None:
         super().__init__(self._run_task, target, args, kwargs, callbacks)
-        self.number = id(self)
+        self.number: int = id(self)
         self._terminated = False
         self._in_task = False
 

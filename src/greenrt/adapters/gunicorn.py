@@ -57,7 +57,7 @@ class Worker(base.Worker):  # type: ignore[misc]
     """A worker process of gunicorn that serves with greenlets."""
 
     # The time between two heartbeats to the master, in seconds.
-    tick = 0.5
+    tick: float = 0.5
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:

@@ -14,20 +14,20 @@ class Request:
     """A request with the attributes of `gunicorn.http.message.Request` that hooks use."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
-        self.method = environ["REQUEST_METHOD"]
-        self.uri = environ["REQUEST_URI"]
+        self.method: Any = environ["REQUEST_METHOD"]
+        self.uri: Any = environ["REQUEST_URI"]
         # The path as the client sent it: not decoded, and with SCRIPT_NAME.
-        self.path = self.uri.partition("?")[0]
-        self.query = environ["QUERY_STRING"]
+        self.path: Any = self.uri.partition("?")[0]
+        self.query: Any = environ["QUERY_STRING"]
         self.fragment = ""
-        self.version = (1, 1) if environ["SERVER_PROTOCOL"] == "HTTP/1.1" else (1, 0)
-        self.scheme = environ["wsgi.url_scheme"]
-        self.body = environ["wsgi.input"]
+        self.version: tuple[int, int] = (1, 1) if environ["SERVER_PROTOCOL"] == "HTTP/1.1" else (1, 0)
+        self.scheme: Any = environ["wsgi.url_scheme"]
+        self.body: Any = environ["wsgi.input"]
         port = environ["REMOTE_PORT"]
         self.peer_addr: Any = (environ["REMOTE_ADDR"], int(port)) if port else ""
-        self.remote_addr = self.peer_addr
+        self.remote_addr: Any = self.peer_addr
         # Pairs of a name in upper case and a value.
-        self.headers = [
+        self.headers: list[tuple[str, Any]] = [
             (key.removeprefix("HTTP_").replace("_", "-"), value)
             for key, value in environ.items()
             if key.startswith("HTTP_") or (key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value)
@@ -42,20 +42,20 @@ class Response:
         # A line such as "HTTP/1.1 200 OK". There is none if the application took the connection, or if the connection
         # broke before an answer. Loggers treat the status as a number.
         self.status = lines[0][9:] if lines else "101" if exchange.connection.state == HANDED_OVER else "000"
-        self.status_code = None if exchange.head is None else exchange.head.code
+        self.status_code: Any | None = None if exchange.head is None else exchange.head.code
         self.headers = [tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line]
-        self.headers_sent = exchange.started
-        self.sent = exchange.sent
+        self.headers_sent: Any = exchange.started
+        self.sent: Any = exchange.sent
 
 
 class Refused:
     """The response to a refused request, with the attributes that loggers use."""
 
     def __init__(self, refusal: Any) -> None:
-        self.status = refusal.status
-        self.status_code = int(refusal.status[:3])
+        self.status: Any = refusal.status
+        self.status_code: int = int(refusal.status[:3])
         self.headers: list[Any] = []
-        self.sent = refusal.sent
+        self.sent: Any = refusal.sent
 
 
 def escaping(atoms: Any) -> Any:

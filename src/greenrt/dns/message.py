@@ -56,14 +56,14 @@ class Question:
     __slots__ = ("_end", "_folded", "_steps", "data", "edns", "name")
 
     def __init__(self, name: str, rtype: int) -> None:
-        self.name = name
+        self.name: str = name
         plain = b"" if name == "." else name.encode()
         random = urandom(2 + len(plain))
         asked = _spelled(plain, random)
-        self.edns = True
+        self.edns: bool = True
         self._steps = 0
         self._end = QUESTION_AT + len(asked) + 4
-        self.data = b"".join((random[:2], QUERY, b"\1", asked, rtype.to_bytes(2, "big"), b"\0\1", OPT))
+        self.data: bytes = b"".join((random[:2], QUERY, b"\1", asked, rtype.to_bytes(2, "big"), b"\0\1", OPT))
 
     def without_edns(self) -> None:
         """Remove the OPT record, for servers that do not know EDNS."""

@@ -67,18 +67,18 @@ class InFlight(ExchangeOwner):
     )
 
     def __init__(self, transport: "Transport", name: str, rtype: str) -> None:
-        self.transport = transport
-        self.name = name
-        self.rtype = rtype
-        self.key = (name, rtype)
+        self.transport: Transport = transport
+        self.name: str = name
+        self.rtype: str = rtype
+        self.key: tuple[str, str] = (name, rtype)
         # The exchange or the channel that carries the question.
         self.exchange: Exchange | None = None
         self.channel: Channel | None = None
         # How many lookups have not been cancelled, and the parks of those that wait now.
-        self.lookups = 0
+        self.lookups: int = 0
         self.parks: list[Any] = []
         # Whether it ever had more than one lookup.
-        self.shared = False
+        self.shared: bool = False
         self.answer: Answer | None = None
         self.error: Failure | None = None
 
@@ -117,7 +117,7 @@ class Transport:
     def __init__(self, loop: Any, settings: Settings) -> None:
         self.settings = settings
         # After how many seconds a question is given up: time for UDP, then for TCP.
-        self.limit = 2 * settings.budget() + GRACE
+        self.limit: float = 2 * settings.budget() + GRACE
         self._loop = loop
         self._servers = [parse_server(text) for text in settings.servers]
         self._first = 0
@@ -127,7 +127,7 @@ class Transport:
         # The queries that other lookups may share.
         self.in_flight: dict[tuple[str, str], InFlight] = {}
         # Whether no new queries follow: the last channel is closed when its queries have ended.
-        self.retired = False
+        self.retired: bool = False
 
     def send(self, query: InFlight) -> None:
         """Send the query."""
@@ -337,7 +337,7 @@ class Stub:
     """
 
     def __init__(self, hub: Any = None, *, cache: bool = False, coalesce: bool = True) -> None:
-        self.hub = get_hub() if hub is None else hub
+        self.hub: Any = get_hub() if hub is None else hub
         self.cache = cache
         self.coalesce = coalesce
         self._settings = Settings(cache=cache)

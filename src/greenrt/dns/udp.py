@@ -61,15 +61,15 @@ class Endpoint(Entry):
     __slots__ = ("at", "closed_elsewhere", "exchange", "fd", "queued", "sock", "unusable")
 
     def __init__(self, exchange: "Exchange", at: int, sock: Any) -> None:
-        self.exchange = exchange
-        self.at = at
-        self.sock = sock
-        self.fd = sock.fileno()
-        self.queued = False
+        self.exchange: Exchange = exchange
+        self.at: int = at
+        self.sock: Any = sock
+        self.fd: Any = sock.fileno()
+        self.queued: bool = False
         # Whether other code has closed the socket. Its number may belong to another file then.
-        self.closed_elsewhere = False
+        self.closed_elsewhere: bool = False
         # How many datagrams arrived that did not end the exchange.
-        self.unusable = 0
+        self.unusable: int = 0
 
     def fire(self, events: int) -> None:
         """See `Entry.fire`."""

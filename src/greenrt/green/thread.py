@@ -440,7 +440,7 @@ class _ThreadHandle:
     __module__ = "_thread"
 
     def __init__(self) -> None:
-        self.ident = 0
+        self.ident: int = 0
         self._done = Event()
         # CPython's own handle, for a native thread.
         self._native: Any = None

@@ -137,8 +137,8 @@ class BaseServer:
                     "set SO_REUSEPORT on it, or give an address"
                 )
             self.socket = adopted
-            self.family = adopted.family
-            self.address = adopted.getsockname()
+            self.family: Any = adopted.family
+            self.address: Any = adopted.getsockname()
         else:
             self.family, self.address = parse_address(listener)
             self._given = self.address

@@ -27,7 +27,7 @@ class SocketFile:
 
     def __init__(self, path: str) -> None:
         # An absolute path stays valid when the program changes its directory.
-        self.path = os.path.abspath(path)
+        self.path: str = os.path.abspath(path)
         self._identity = _identity(self.path)
         # The child of a fork inherits the socket, but the file belongs to its parent.
         self._pid = os.getpid()

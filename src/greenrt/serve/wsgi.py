@@ -135,7 +135,7 @@ class WSGIServer(StreamServer):
         self._environ = dict(environ or {})
         self._connections: set[Connection] = set()
         # The number of requests whose greenlets `stop` or other code killed before their answers were complete.
-        self.given_up = 0
+        self.given_up: int = 0
 
     def _check_own(self, environ: Any) -> None:
         if not isinstance(self.limits, Limits):

@@ -33,8 +33,8 @@ class Channel(Guarded):
         if maxsize != 1:
             raise ValueError(f"maxsize must be 1, not {maxsize!r}; a Channel stores no items")
         # The waiters; never both. Read only.
-        self.getters = WaitList()
-        self.putters = WaitList()
+        self.getters: WaitList = WaitList()
+        self.putters: WaitList = WaitList()
 
     @property
     def balance(self) -> int:

@@ -24,8 +24,8 @@ class Condition:
         self._lock = lock = RLock() if lock is None else lock
         if not callable(getattr(lock, "acquire", None)) or not callable(getattr(lock, "release", None)):
             raise TypeError(f"lock must have the methods acquire() and release(); {lock!r} has not")
-        self.acquire = lock.acquire
-        self.release = lock.release
+        self.acquire: Any = lock.acquire
+        self.release: Any = lock.release
         # Only the holder of the lock changes it.
         self._waiters = WaitList()
 

@@ -79,10 +79,10 @@ class SimpleQueue(Guarded):
     def _set_up(self, maxsize: int | None, items: Iterable[Any]) -> None:
         self._limit = _limit_of(maxsize)
         # The waiters; read only.
-        self.getters = WaitList()
-        self.putters = WaitList()
+        self.getters: WaitList = WaitList()
+        self.putters: WaitList = WaitList()
         self._joiners = WaitList()
-        self.is_shutdown = False
+        self.is_shutdown: bool = False
         self._unfinished = 0
         if items:
             self._init(maxsize, check_iterable(items, "items"))

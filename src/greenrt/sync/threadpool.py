@@ -122,7 +122,7 @@ class ThreadPool(Mapping):
     def __init__(self, maxsize: int = DEFAULT_SIZE, hub: Any = None, idle_task_timeout: float = -1) -> None:
         maxsize = as_integer(maxsize, "maxsize", 1)
         checked_seconds(idle_task_timeout, "idle_task_timeout")
-        self.hub = hub if hub is not None else hub_for_waiting()
+        self.hub: Any = hub if hub is not None else hub_for_waiting()
         self.idle_task_timeout = idle_task_timeout
         self._maxsize = maxsize
         self._closed = False

@@ -51,7 +51,7 @@ class Watcher(Entry):
     )
 
     def __init__(self, loop: LoopBase, ref: bool = True) -> None:
-        self.loop = loop
+        self.loop: LoopBase = loop
         self.callback: Callable[..., object] | None = None
         self.args: tuple[Any, ...] = ()
         self._ref = bool(ref)

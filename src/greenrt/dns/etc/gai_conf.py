@@ -111,4 +111,4 @@ def parse(data: bytes) -> GaiConf:
     )
 
 
-gai_conf = Reloaded("/etc/gai.conf", parse)
+gai_conf: Reloaded[GaiConf] = Reloaded("/etc/gai.conf", parse)

@@ -151,6 +151,6 @@ def _multi(data: bytes) -> bool:
 
 
 # Block lists of advertisers are long. The rest of a longer file is ignored (bytes).
-hosts = Reloaded("/etc/hosts", Hosts, 64 << 20)
+hosts: Reloaded[Hosts] = Reloaded("/etc/hosts", Hosts, 64 << 20)
 # Whether all lines with a name count, or only the first.
-multi = Reloaded("/etc/host.conf", _multi)
+multi: Reloaded[bool] = Reloaded("/etc/host.conf", _multi)

@@ -27,12 +27,12 @@ class Source:
     __slots__ = ("ends_found", "ends_not_found", "ends_unavailable", "name", "returns")
 
     def __init__(self, name: str, returns: frozenset[Status] = frozenset({Status.SUCCESS})) -> None:
-        self.name = name
-        self.returns = returns
+        self.name: str = name
+        self.returns: frozenset[Status] = returns
         # Each lookup reads these, without computing hashes.
-        self.ends_found = Status.SUCCESS in returns
-        self.ends_not_found = Status.NOTFOUND in returns
-        self.ends_unavailable = Status.UNAVAIL in returns
+        self.ends_found: bool = Status.SUCCESS in returns
+        self.ends_not_found: bool = Status.NOTFOUND in returns
+        self.ends_unavailable: bool = Status.UNAVAIL in returns
 
 
 class Nsswitch:
@@ -45,9 +45,9 @@ class Nsswitch:
     __slots__ = ("hosts", "plain", "plain_services")
 
     def __init__(self, hosts: tuple[Source, ...], plain: bool, plain_services: bool) -> None:
-        self.hosts = hosts
-        self.plain = plain
-        self.plain_services = plain_services
+        self.hosts: tuple[Source, ...] = hosts
+        self.plain: bool = plain
+        self.plain_services: bool = plain_services
 
 
 # The C library uses these if the file has no line for a database.
@@ -102,4 +102,4 @@ def _returns(text: bytes, given: frozenset[Status]) -> frozenset[Status]:
     return frozenset(returns)
 
 
-nsswitch = Reloaded("/etc/nsswitch.conf", parse)
+nsswitch: Reloaded[Nsswitch] = Reloaded("/etc/nsswitch.conf", parse)

@@ -129,4 +129,4 @@ class _ResolvConfFile(Reloaded[ResolvConf]):
         return parsed[0] if parsed is not None and parsed[0].no_reload else super().get()
 
 
-resolv_conf = _ResolvConfFile("/etc/resolv.conf", parse)
+resolv_conf: _ResolvConfFile = _ResolvConfFile("/etc/resolv.conf", parse)

@@ -50,12 +50,12 @@ class Refusal:
     __slots__ = ("address", "method", "modern", "sent", "status", "target")
 
     def __init__(self, address: Any, status: str, heads: HeadParser) -> None:
-        self.address = address
-        self.status = status
-        self.method = heads.method
-        self.target = heads.target
-        self.modern = heads.modern
-        self.sent = 0
+        self.address: Any = address
+        self.status: str = status
+        self.method: str = heads.method
+        self.target: str = heads.target
+        self.modern: bool = heads.modern
+        self.sent: int = 0
 
 
 class AccessLog:

@@ -56,9 +56,9 @@ class ChunkDecoder:
         self._total = UNLIMITED if limits.body is None else min(limits.body, UNLIMITED)
         # The name of the current trailer field, as far as it was received.
         self._name = bytearray()
-        self.left = 0
-        self.done = False
-        self.position = 0
+        self.left: int = 0
+        self.done: bool = False
+        self.position: int = 0
 
     def decode(self, data: bytes, start: int, view: memoryview) -> int:
         """Decode `data` from `start` into `view`; return the number of bytes.

@@ -50,25 +50,25 @@ class Connection:
     )
 
     def __init__(self, sock: Any, limits: Limits) -> None:
-        self.sock = sock
+        self.sock: Any = sock
         # Whether the methods are those of green sockets, which then need no lookup.
         self._direct = type(sock) is socket.socket
-        self.limits = limits
+        self.limits: Limits = limits
         self._idle_timeout = limits.idle_timeout
         # A head up to this length exceeds no limit.
-        self.short = min(limits.request_line, limits.field, limits.head)
+        self.short: int = min(limits.request_line, limits.field, limits.head)
         self._scanner = HeadScanner(limits)
         # The received bytes. Unless it is empty, the bytes from `position` on are unused.
-        self.buffer = b""
-        self.position = 0
+        self.buffer: bytes = b""
+        self.position: int = 0
         # NEW, IDLE, ACTIVE or HANDED_OVER.
-        self.state = NEW
+        self.state: int = NEW
         # Set when a request arrives or the wait for it ends; made by the first `wait_for_request`.
         self._left_waiting: Event | None = None
         # The error of a send: nothing more can be sent to the client then.
         self.error: OSError | None = None
         # Whether the next response is the last one.
-        self.last = False
+        self.last: bool = False
         # The relay to the application, if bytes after the request had been received before the hand-over.
         self.relay: Any = None
         self._timeout: float | None = -1.0

@@ -31,7 +31,7 @@ class FileWrapper:
         self.file = file
         self.block_size = block_size
         if hasattr(file, "close"):
-            self.close = file.close
+            self.close: Any = file.close
 
     def __iter__(self) -> "FileWrapper":
         return self
@@ -69,26 +69,26 @@ class Exchange:
     def __init__(
         self, connection: Connection, heads: HeadParser, environ: dict[str, Any], body: Any, reusable: bool
     ) -> None:
-        self.connection = connection
-        self.environ = environ
-        self.body = body
+        self.connection: Connection = connection
+        self.environ: dict[str, Any] = environ
+        self.body: Any = body
         self._take_line(heads)
-        self.reusable = reusable
+        self.reusable: bool = reusable
         self.head: ResponseHead | None = None
         # Whether the head has been sent, or is being sent: it can't be changed then.
-        self.started = False
+        self.started: bool = False
         # The number of bytes of the body that were sent, and of the announced length that were not; -1 without an
         # announced length.
-        self.sent = 0
-        self.left = -1
-        self.chunked = False
+        self.sent: int = 0
+        self.left: int = -1
+        self.chunked: bool = False
 
     def _take_line(self, heads: HeadParser) -> None:
         """Keep the request line as it was received, because the application may change the environ."""
-        self.method = heads.method
-        self.target = heads.target
-        self.modern = heads.modern
-        self.is_head = self.method == "HEAD"
+        self.method: str = heads.method
+        self.target: str = heads.target
+        self.modern: bool = heads.modern
+        self.is_head: bool = self.method == "HEAD"
 
     def shown(self) -> str:
         """Return the request's name in logs, without the query, which may be secret."""

@@ -52,7 +52,7 @@ class HeadScanner:
 
     def restart(self) -> None:
         """Prepare for the next head."""
-        self.skipped = False
+        self.skipped: bool = False
         self._state = START
         # Offsets of the next byte and of the current line. The head begins after the empty line.
         self._scanned = self._line_start = 0

@@ -40,11 +40,11 @@ class Body(io.RawIOBase):
         self.connection = connection
         # `expected`: the client waits for a "100 Continue". `answered`: the final response has begun, so "100
         # Continue" can't be sent any more.
-        self.expected = expected
-        self.answered = False
+        self.expected: bool = expected
+        self.answered: bool = False
         # Whether the whole body has been read.
         self.finished = False
-        self.received = 0
+        self.received: int = 0
         self._waited = 0.0
         # The error that a read raised; later reads raise it again.
         self.error: OSError | None = None
@@ -154,7 +154,7 @@ class LengthBody(Body):
     def _read(self, view: memoryview) -> int:
         count = self.take(view[: self._left])
         self._left -= count
-        self.finished = self._left == 0
+        self.finished: bool = self._left == 0
         return count
 
     def answer(self, whole: bool) -> bool:
@@ -183,7 +183,7 @@ class ChunkedBody(Body):
                     count = decoder.decode(connection.buffer, connection.position, view)
                 finally:
                     connection.advance(decoder.position)
-                self.finished = decoder.done
+                self.finished: bool = decoder.done
                 if count or decoder.done:
                     return count
             elif decoder.left:

@@ -83,8 +83,10 @@ class HeadParser:
         self._tail = b""
         self._environ: dict[str, Any] | None = None
         self._hosted = False
-        self.plain = self.modern = True
-        self.method = self.target = ""
+        self.plain: bool = True
+        self.modern: bool = True
+        self.method: str = ""
+        self.target: str = ""
         # Where the query begins in the target, 0 without a query, and whether the target has a percent sign.
         self._query = 0
         self._escaped = False

@@ -94,9 +94,9 @@ class ResponseHead:
 
     def __init__(self, status: str, headers: list[tuple[str, str]]) -> None:
         # The announced Content-Length, or -1.
-        self.length = -1
+        self.length: int = -1
         # Whether the application asked for the connection to be closed.
-        self.wants_close = False
+        self.wants_close: bool = False
         self._set(status, headers)
 
     def _set(self, status: str, headers: list[tuple[str, str]]) -> None:
@@ -105,7 +105,7 @@ class ResponseHead:
         read = _statuses.get(status)
         if read is None:
             read = _status_of(status)
-        self.code = read[0]
+        self.code: int = read[0]
         # The lines of the head, except the fields that frame the body.
         self.lines = lines = [read[1]]
         dated = False
