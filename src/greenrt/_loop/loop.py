@@ -352,7 +352,7 @@ class Loop(LoopBase):
         the loops of other threads are closed, and raise LoopClosed.
         """
         self._check_open("loop.reinit")
-        self.owner_mark = mark_thread()
+        self.owner_mark: Any = mark_thread()
         self._renew()
         self._cancel_finalizers()
         for holder in list(self.holders):

@@ -102,6 +102,8 @@ class SignalWakeup:
         self._listeners: list[Any] = []
         self._armed = False
         self._program_fd = -1
+        self.fd: int = -1
+        self._write_fd = -1
         self.fd, self._write_fd = _pipe()
 
     def arm(self) -> None:

@@ -41,9 +41,13 @@ class Response:
         lines = [] if exchange.head is None else exchange.head.lines
         # A line such as "HTTP/1.1 200 OK". There is none if the application took the connection, or if the connection
         # broke before an answer. Loggers treat the status as a number.
-        self.status = lines[0][9:] if lines else "101" if exchange.connection.state == HANDED_OVER else "000"
+        self.status: Any = (
+            lines[0][9:] if lines else "101" if exchange.connection.state == HANDED_OVER else "000"
+        )
         self.status_code: Any | None = None if exchange.head is None else exchange.head.code
-        self.headers = [tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line]
+        self.headers: list[tuple[str, ...]] = [
+            tuple(line.split(": ", 1)) for line in lines[1:] if ": " in line
+        ]
         self.headers_sent: Any = exchange.started
         self.sent: Any = exchange.sent
 

@@ -68,11 +68,11 @@ class BlockResolver:
     def __init__(self, hub: Any = None) -> None:
         pass
 
-    getaddrinfo = staticmethod(_original.getaddrinfo)
-    gethostbyname = staticmethod(_original.gethostbyname)
-    gethostbyname_ex = staticmethod(_original.gethostbyname_ex)
-    gethostbyaddr = staticmethod(_original.gethostbyaddr)
-    getnameinfo = staticmethod(_original.getnameinfo)
+    getaddrinfo: Any = staticmethod(_original.getaddrinfo)
+    gethostbyname: Any = staticmethod(_original.gethostbyname)
+    gethostbyname_ex: Any = staticmethod(_original.gethostbyname_ex)
+    gethostbyaddr: Any = staticmethod(_original.gethostbyaddr)
+    getnameinfo: Any = staticmethod(_original.getnameinfo)
 
     def close(self) -> None:
         """See `Resolver`."""

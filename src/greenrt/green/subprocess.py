@@ -24,7 +24,7 @@ __all__ = public_names(_stdlib)
 
 # Further names that CPython's code looks up.
 _PopenSelector = selectors.PollSelector
-io = _file_objects.module_like_io(open=_file_objects.open)
+io: Any = _file_objects.module_like_io(open=_file_objects.open)
 
 
 def _wait(self: Any, timeout: float | None) -> int:

@@ -138,7 +138,9 @@ for _made, _standard in (
     _made.__doc__ = _standard.__doc__
 del _made, _standard
 
-allocate_lock = allocate = LockType = lock
+allocate_lock: Any = lock
+allocate: Any = lock
+LockType: Any = lock
 
 # Green threads that have not finished. `_ThreadHandle` knows those for which the end of the process waits.
 _running: WeakSet[Any] = WeakSet()
@@ -324,7 +326,7 @@ def start_new_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs
     return id(thread)
 
 
-start_new = start_new_thread
+start_new: Any = start_new_thread
 
 
 def set_name(name: str) -> None:

@@ -67,7 +67,7 @@ class WSGIServer(StreamServer):
     before their answers were complete.
     """
 
-    stop_timeout = 30.0
+    stop_timeout: float = 30.0
     may_exit: bool = True
     # A subclass may define these as attributes or, if they are callable, as methods.
     application: Any = None
@@ -112,8 +112,8 @@ class WSGIServer(StreamServer):
         if spawn == "default" and self.limits.connections is not None:
             spawn = self.limits.connections
         # The constructor of StreamServer checks these.
-        self.handshake_timeout = self.limits.head_timeout
-        self.max_per_peer = self.limits.connections_per_peer
+        self.handshake_timeout: float | None = self.limits.head_timeout
+        self.max_per_peer: int | None = self.limits.connections_per_peer
         super().__init__(
             listener,
             None,

@@ -444,7 +444,7 @@ class LifoQueue(Queue):
     __slots__ = ()
 
     def _init(self, maxsize: int | None, items: Iterable[Any] = ()) -> None:
-        self.queue = list(items)
+        self.queue: Any = list(items)
 
     def _get(self) -> Any:
         return self.queue.pop()
@@ -459,7 +459,7 @@ class PriorityQueue(Queue):
     __slots__ = ()
 
     def _init(self, maxsize: int | None, items: Iterable[Any] = ()) -> None:
-        self.queue = list(items)
+        self.queue: Any = list(items)
         heapify(self.queue)
 
     def _put(self, item: Any) -> None:

@@ -1,6 +1,7 @@
 """The grammar of HTTP/1.1 (RFC 9110, RFC 9112): its characters, and the error for requests that break it."""
 
 import re
+from collections.abc import Callable
 
 __all__ = [
     "BAD_REQUEST",
@@ -24,7 +25,7 @@ TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # 9110 5.5).
 TEXT = r"[^\x00-\x08\x0a-\x1f\x7f]*"
 
-is_token = re.compile(TOKEN).fullmatch
+is_token: Callable[[str], object] = re.compile(TOKEN).fullmatch
 
 # The bits in `CLASSES`: characters of a token, of a field value, of a request target (RFC 3986 without the "#"), and
 # of a quoted string (RFC 9110 5.6.4) except the quote and the backslash.

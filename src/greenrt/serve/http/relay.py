@@ -22,6 +22,8 @@ class Relay:
 
     def __init__(self, sock: Any, early: bytes) -> None:
         self._sock = sock
+        self._inner: Any
+        self.application_side: Any
         self._inner, self.application_side = socket.socketpair()
         for end in (self._inner, self.application_side):
             # The socket that was handed over has no timeout, whatever the default timeout is.

@@ -107,7 +107,8 @@ class ResponseHead:
             read = _status_of(status)
         self.code: int = read[0]
         # The lines of the head, except the fields that frame the body.
-        self.lines = lines = [read[1]]
+        lines = [read[1]]
+        self.lines: list[str] = lines
         dated = False
         for name, value in headers:
             if type(name) is not str:
