@@ -14,7 +14,7 @@ Finalizers never switch: there, the blocking call writes the buffered data, as i
 import io as _stdlib
 import warnings
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from types import ModuleType
 
 from greenrt import _original
@@ -185,9 +185,12 @@ class BufferedRWPair(_stdlib.BufferedRWPair):
 
 
 def module_like_io(**names: Any) -> ModuleType:
-    """Return a module with the names of `io`, but for `names`: for code of CPython that looks names up in `io`."""
+    """Return a module with the names of `io`, but for `names`: for code of CPython that looks names up in `io`.
+
+    It asks `io` for the other names. Copies of them would stay the originals when `io` is patched.
+    """
     module = ModuleType("io", _stdlib.__doc__)
-    module.__dict__.update(vars(_stdlib), **names)
+    module.__dict__.update(names, __getattr__=partial(getattr, _stdlib))
     return module
 
 
