@@ -260,12 +260,12 @@ def patchable_names(tree: Tree, allowed: dict[tuple[str, str], str] = ALLOWED) -
 
 
 def oversized(tree: Tree) -> list[str]:
-    """A file has at most 700 lines, and a function 60."""
+    """A file has about 700 lines of code at most, blank lines and comments left out, and a function 60 lines."""
     found = []
     for path, text in tree.items():
-        lines = text.count("\n")
+        lines = sum(bool(line.strip()) and not line.lstrip().startswith("#") for line in text.splitlines())
         if lines > FILE_LINES:
-            found.append(f"{path} has {lines} lines; split it (at most {FILE_LINES})")
+            found.append(f"{path} has {lines} lines of code; split it by duty (at most {FILE_LINES})")
         if not path.endswith(".py"):
             continue
         for node in ast.walk(ast.parse(text)):
