@@ -163,7 +163,7 @@ def translate(modules: list[Extension]) -> None:
     with interruptions(folder) as interrupted:
         # pip builds in environments with random names. With the header here the include path is always the same, and
         # a compiler's cache finds what an earlier build has compiled.
-        shutil.copyfile(Path(greenlet.__file__).with_name("greenlet.h"), folder / "greenlet.h")
+        copy_if_changed(Path(greenlet.__file__).with_name("greenlet.h"), folder / "greenlet.h")
         translated = cythonize(
             modules,
             shared_utility_qualified_name=SHARED,
@@ -176,6 +176,12 @@ def translate(modules: list[Extension]) -> None:
     for module, one in zip(modules, translated, strict=True):
         assert module.name == one.name
         vars(module).update(vars(one))
+
+
+def copy_if_changed(source: Path, target: Path) -> None:
+    """Copy the file, unless it is there already: Cython translates each module again that depends on a newer file."""
+    if not target.exists() or source.read_bytes() != target.read_bytes():
+        shutil.copyfile(source, target)
 
 
 def index_readme() -> str:
