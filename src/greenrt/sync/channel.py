@@ -1,4 +1,4 @@
-"""Channel: a queue without room, where putter and getter meet."""
+"""Channel: a queue that stores no items; a putter hands its item to a getter directly."""
 
 from types import GenericAlias
 
@@ -14,14 +14,17 @@ __all__ = ["Channel"]
 GET = 1
 PUT = 2
 
-# Tells a getter to wait anew.
+# The outcome that makes a getter wait again.
 _AGAIN: Any = object()
 
 
 class Channel(Guarded):
-    """A rendezvous: `put` waits for a `get`, and `get` for a `put`. gevent's class of the same name.
+    """A rendezvous: `put` parks until a `get` takes the item, and `get` until a `put` brings one.
 
-    Any thread may use it. Waiters are served in the order of arrival.
+    gevent's class of the same name. Any thread may use it. Waiters are served in the order of their arrival.
+
+    Argument: `maxsize`, which must be 1 (ValueError), as in gevent. Attributes: `balance`; `getters` and `putters`,
+    the lists of waiters, which are read-only.
     """
 
     __slots__ = ("getters", "putters")
@@ -29,34 +32,35 @@ class Channel(Guarded):
     __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self, maxsize: int = 1) -> None:
-        # gevent checks this, and uses it for nothing.
+        # gevent checks this argument too, and does not use it.
         if maxsize != 1:
             raise ValueError(f"maxsize must be 1, not {maxsize!r}; a Channel stores no items")
-        # The waiters; never both. Read only.
+        # The waiters; at most one of the lists has any. Users may only read them.
         self.getters: WaitList = WaitList()
         self.putters: WaitList = WaitList()
 
     @property
     def balance(self) -> int:
-        """How many putters wait; negative: how many getters."""
+        """The number of waiting putters, or minus the number of waiting getters."""
         return len(self.putters) - len(self.getters)
 
     def qsize(self) -> int:
-        """Return 0."""
+        """Return 0: a channel stores no items."""
         return 0
 
     def empty(self) -> bool:
-        """Return True: nothing stays in a channel."""
+        """Return True: a channel stores no items."""
         return True
 
     def full(self) -> bool:
-        """Return True: nothing stays in a channel."""
+        """Return True: a channel stores no items."""
         return True
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Give `item` to a getter, waiting for one for `timeout` seconds; `queue.Full` if none comes.
+        """Hand `item` to a getter; park until there is one.
 
-        Without `block` only to one that waits already.
+        Park for at most `timeout` seconds (None: no limit). If `block` is false, never park: only a waiting getter
+        gets the item. Raises `queue.Full` if no getter takes the item in time.
         """
         if self._enter() or ((not block or in_hub()) and self._insist()):
             try:
@@ -72,13 +76,14 @@ class Channel(Guarded):
             raise current_hub.expired(timeout, Full)
 
     def put_nowait(self, item: Any) -> None:
-        """Give `item` to a getter that waits; `queue.Full` if none does. Never switches."""
+        """Hand `item` to a waiting getter. Raises `queue.Full` if no getter waits. Never switches."""
         self.put(item, False)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take an item from a putter, waiting for one for `timeout` seconds; `queue.Empty` if none comes.
+        """Take an item from a putter and return it; park until there is one.
 
-        Without `block` only from one that waits already.
+        Park for at most `timeout` seconds (None: no limit). If `block` is false, never park: only a waiting putter is
+        served. Raises `queue.Empty` if no item arrives in time.
         """
         if self._enter() or ((not block or in_hub()) and self._insist()):
             try:
@@ -103,14 +108,14 @@ class Channel(Guarded):
                 timeout = max(deadline - monotonic(), 0.0)
 
     def get_nowait(self) -> Any:
-        """Take an item from a putter that waits; `queue.Empty` if none does. Never switches."""
+        """Take an item from a waiting putter. Raises `queue.Empty` if no putter waits. Never switches."""
         return self.get(False)
 
     def __iter__(self) -> Any:
         return self
 
     def __next__(self) -> Any:
-        """Take the next item; the class StopIteration as an item ends the iteration."""
+        """Take the next item. An item that is the class StopIteration ends the iteration."""
         item = self.get()
         if item is StopIteration:
             raise item
@@ -119,7 +124,7 @@ class Channel(Guarded):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} getters={len(self.getters)} putters={len(self.putters)}>"
 
-    # -- With the gate held
+    # -- The caller holds the internal lock
 
     def _apply(self, code: int, operand: Any) -> None:
         if code == GET:
@@ -138,15 +143,15 @@ class Channel(Guarded):
                 continue
             putter = self._claim_putter()
             if putter is None:
-                # All putters had been killed or had timed out, in threads of their own, and what is claimed has to
-                # end.
+                # All putters were killed or timed out in threads of their own. The getter is claimed, so its wait
+                # must end.
                 getter.finish(_AGAIN)
                 return
             getter.finish(putter.outcome)
             putter.finish(True)
 
     def _give(self, item: Any) -> bool:
-        """Give `item` to the getter that waits longest; return False if none waits."""
+        """Hand `item` to the getter that has waited longest; return False if no getter waits."""
         while len(self.getters):
             getter: Any = self.getters.popleft()
             if getter.wake(item):
@@ -154,7 +159,7 @@ class Channel(Guarded):
         return False
 
     def _claim_putter(self) -> Any:
-        """Return the park of the putter that waits longest, claimed, so that it brings its item; or None."""
+        """Claim and return the park of the putter that has waited longest, with its item; None if no putter waits."""
         while len(self.putters):
             putter: Any = self.putters.popleft()
             if putter.claim():

@@ -1,4 +1,4 @@
-"""Condition: threading's, for greenlets and threads alike."""
+"""Condition with the interface of `threading.Condition`, for greenlets and threads."""
 
 from collections.abc import Callable
 
@@ -13,11 +13,15 @@ __all__ = ["Condition"]
 
 
 class Condition:
-    """Wait, with a lock given up meanwhile, until a holder of it notifies. threading.Condition's interface.
+    """A condition variable: a waiter releases the lock and parks until a holder of the lock notifies it.
 
-    `lock`: a Lock or RLock, of greenrt or compatible; a new RLock unless given. Waiters are notified in the order
-    of arrival. When `wait` ends, by an error too, the lock is held again; what is thrown at a greenlet while it takes
-    the lock back is raised at its next wait. A notification wakes one that is not woken by an error at that moment.
+    The interface of `threading.Condition`. Any thread may use it. Waiters are notified in the order of their arrival.
+    When `wait` ends, by an error too, the caller holds the lock again. An error that is thrown into a greenlet while
+    it takes the lock back is raised at its next wait. A notification passes over a waiter that an error is waking up
+    at the same moment, and wakes another.
+
+    Argument: `lock`, a Lock or RLock of greenrt or a compatible lock; a new RLock by default. Raises TypeError if it
+    has no `acquire` and `release`. Attributes: `acquire` and `release`, the methods of the lock.
     """
 
     def __init__(self, lock: Any = None) -> None:
@@ -26,7 +30,7 @@ class Condition:
             raise TypeError(f"lock must have the methods acquire() and release(); {lock!r} has not")
         self.acquire: Any = lock.acquire
         self.release: Any = lock.release
-        # Only the holder of the lock changes it.
+        # Only the holder of the lock changes this list.
         self._waiters = WaitList()
 
     def __enter__(self) -> Any:
@@ -56,9 +60,10 @@ class Condition:
             self._lock.acquire()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Give the lock up, wait to be notified, or for `timeout` seconds, and take it back; tell which it was.
+        """Release the lock, park until notified, and take the lock back.
 
-        RuntimeError if the caller doesn't hold the lock.
+        Return True, or False after `timeout` seconds (None: no limit). Raises RuntimeError if the caller does not
+        hold the lock.
         """
         if not self._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
@@ -69,11 +74,14 @@ class Condition:
             return park.wait(timeout) is not TIMED_OUT
         finally:
             self._acquire_restore(state)
-            # No-op if it was notified.
+            # This is a no-op if the waiter was notified.
             self._waiters.remove(park)
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
-        """Wait until `predicate()` is true, or for `timeout` seconds; return what it returned last."""
+        """Wait until ``predicate()`` is true, or for `timeout` seconds (None: no limit); return its last result.
+
+        Raises TypeError if `predicate` is not callable, and RuntimeError if the caller does not hold the lock.
+        """
         check_callable(predicate, "predicate")
         deadline = None if timeout is None else monotonic() + as_seconds(timeout)
         result = predicate()
@@ -86,7 +94,7 @@ class Condition:
         return result
 
     def notify(self, n: int = 1) -> None:
-        """Wake `n` waiters. RuntimeError if the caller doesn't hold the lock."""
+        """Wake up to `n` waiters. Raises RuntimeError if the caller does not hold the lock."""
         if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
         n = as_integer(n, "n")
@@ -94,18 +102,18 @@ class Condition:
             park = self._waiters.popleft()
             if park is None:
                 break
-            # A waiter that has timed out, or was killed, doesn't count.
+            # A waiter that has timed out or was killed does not count.
             if park.wake(True):
                 n -= 1
 
     def notify_all(self) -> None:
-        """Wake all waiters. RuntimeError if the caller doesn't hold the lock."""
+        """Wake all waiters. Raises RuntimeError if the caller does not hold the lock."""
         self.notify(len(self._waiters))
 
     notifyAll = notify_all
 
     def _at_fork_reinit(self) -> None:
-        # threading calls this in the child of a fork.
+        # `threading` calls this in the child of a fork.
         self._lock._at_fork_reinit()
         self._waiters = WaitList()
 

@@ -1,4 +1,4 @@
-"""Group: greenlets that are waited for and killed together."""
+"""Group: a set of greenlets that the caller joins and kills together."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -18,7 +18,7 @@ __all__ = ["Group"]
 
 
 class _Leaving(Notifier):
-    """Takes a greenlet out of its group at its very end: a greenlet that waits for the end finds it gone."""
+    """Removes a finished greenlet from its group. A greenlet that waits for the end finds it removed."""
 
     __slots__ = ("group",)
 
@@ -30,12 +30,18 @@ class _Leaving(Notifier):
         self.group._discard(source)
 
     def __call__(self, source: Any) -> None:
-        # For what a user links that knows no Notifier.
+        # Classes of the user that have `rawlink` but do not know Notifier call the link.
         self.notify(source)
 
 
 class Group(Mapping):
-    """A set of greenlets; each leaves it when it has finished. gevent's class of the same name."""
+    """A set of greenlets; each greenlet is removed when it finishes. gevent's class of the same name.
+
+    Argument: an iterable of greenlets (optional), the first members. Raises TypeError for anything else.
+
+    Attributes: `greenlets`, the set of members; `dying`, the members that were killed but have not finished;
+    `greenlet_class`, the class that `spawn` makes greenlets with.
+    """
 
     greenlet_class: Any = Greenlet
 
@@ -43,9 +49,9 @@ class Group(Mapping):
         if len(args) > 1:
             raise TypeError(f"Group takes at most one iterable of greenlets ({len(args)} given)")
         self.greenlets: set[Any] = set()
-        # Those that were killed but have not finished.
+        # Members that were killed but have not finished.
         self.dying: set[Any] = set()
-        # Greenlets of `apply_async` and `map_async` that spawn here, perhaps after waiting for room. No members.
+        # Greenlets of `apply_async` and `map_async`: they spawn here, perhaps after waiting for room. Not members.
         self._spawners: set[Any] = set()
         self._leaving = _Leaving(self)
         self._empty = Event()
@@ -66,7 +72,10 @@ class Group(Mapping):
         return f"<{type(self).__name__} at {id(self):#x} {self.greenlets!r}>"
 
     def add(self, greenlet: Any) -> None:
-        """Take a greenlet in, until it has finished; one that can't be linked to (a raw one), until `discard`."""
+        """Add a greenlet until it finishes. A raw greenlet, which has no `rawlink`, stays until `discard`.
+
+        Raises TypeError if the argument is not a greenlet. No-op for a member.
+        """
         if greenlet in self.greenlets:
             return
         rawlink = getattr(greenlet, "rawlink", None)
@@ -75,7 +84,7 @@ class Group(Mapping):
         self.greenlets.add(greenlet)
         self._empty.clear()
         if rawlink is not None:
-            # May call back at once, for one that has finished.
+            # For a finished greenlet, this may call `_leaving` at once.
             rawlink(self._leaving)
 
     def _discard(self, greenlet: Any) -> None:
@@ -86,7 +95,7 @@ class Group(Mapping):
             self._empty.set()
 
     def discard(self, greenlet: Any) -> None:
-        """Let a greenlet go."""
+        """Remove a greenlet from the group without stopping it."""
         unlink = getattr(greenlet, "unlink", None)
         if unlink is not None:
             unlink(self._leaving)
@@ -103,7 +112,7 @@ class Group(Mapping):
         return current() in self.greenlets
 
     def _start_async(self, func: Any, args: Any, kwds: Any, callback: Any) -> Greenlet:
-        """See `Mapping._start_async`. The greenlet is a member, if there is room now."""
+        """See `Mapping._start_async`. If there is room now, the greenlet is a member."""
         if self.full():
             return super()._start_async(func, args, kwds, callback)
         greenlet: Greenlet = self.spawn(func, *args, **kwds)
@@ -112,28 +121,28 @@ class Group(Mapping):
         return greenlet
 
     def start(self, greenlet: Any) -> None:
-        """Take a greenlet in and start it."""
+        """Add a greenlet and start it."""
         self.add(greenlet)
         greenlet.start()
 
     def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Start ``function(*args, **kwargs)`` in a greenlet of the group."""
+        """Start ``function(*args, **kwargs)`` in a new greenlet of the group; return the greenlet."""
         greenlet = self.greenlet_class(function, *args, **kwargs)
         self.start(greenlet)
         return greenlet
 
     def full(self) -> bool:
-        """Tell whether there is no room: never, in a group."""
+        """Return False: a group has no limit."""
         return False
 
     def wait_available(self, timeout: float | None = None) -> Any:
-        """Wait for room: there is always some, in a group."""
+        """Return 1: a group always has room."""
         return 1
 
     def join(self, timeout: float | None = None, raise_error: bool = False) -> bool:
-        """Wait until the group is empty, or for `timeout` seconds; tell whether it is.
+        """Park until the group is empty; return True, or False after `timeout` seconds (None: no limit).
 
-        With `raise_error`: raise the error of the first that failed.
+        If `raise_error` is true, raise the error of the first greenlet that failed.
         """
         if raise_error:
             waited = list(self.greenlets)
@@ -143,9 +152,12 @@ class Group(Mapping):
         return self._empty.wait(timeout=timeout)
 
     def kill(self, exception: Any = GreenletExit, block: bool = True, timeout: float | None = None) -> None:
-        """Kill all greenlets of the group, also those that come meanwhile; wait for their end with `block`."""
+        """Raise `exception` in all greenlets of the group, also in greenlets that are added meanwhile.
+
+        If `block` is true, park until they have finished, or for `timeout` seconds (None: no limit).
+        """
         while self.greenlets or self._spawners:
-            # What would spawn more goes first. None is killed twice, but all are waited for.
+            # Kill first the greenlets that would spawn more. No greenlet is killed twice, but all are waited for.
             targets = [*(self._spawners - self.dying), *(self.greenlets - self.dying)]
             self.dying.update(targets)
             killall(targets, exception, block=False)
@@ -158,7 +170,10 @@ class Group(Mapping):
     def killone(
         self, greenlet: Any, exception: Any = GreenletExit, block: bool = True, timeout: float | None = None
     ) -> None:
-        """Kill one greenlet of the group; no-op if it isn't in it."""
+        """Raise `exception` in one greenlet of the group; no-op if it is not a member or is already dying.
+
+        If `block` is true, park until it has finished, or for `timeout` seconds (None: no limit).
+        """
         if greenlet in self.greenlets and greenlet not in self.dying:
             self.dying.add(greenlet)
             if isinstance(greenlet, Greenlet):

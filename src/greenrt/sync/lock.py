@@ -1,4 +1,4 @@
-"""Lock and RLock: threading's, for greenlets and threads alike."""
+"""Lock and RLock with the interfaces of `threading`, for greenlets and threads."""
 
 from operator import index
 
@@ -15,14 +15,15 @@ from greenrt.sync.permits import Permits
 
 __all__ = ["Lock", "RLock", "checked_timeout"]
 
-# threading's default: no limit.
+# The default timeout in `threading`: no limit.
 FOREVER = -1
 
 
 def checked_timeout(blocking: Any, timeout: Any) -> Any:
-    """Check what `acquire` was called with as CPython's locks do; return the timeout in seconds, or None.
+    """Check the arguments of `acquire` as CPython's locks do; return the timeout in seconds, or None for no limit.
 
-    Beyond those: no limit for None, as gevent's locks, and a greenrt.Timeout as it is.
+    In addition, None means no limit, as in gevent's locks, and a greenrt.Timeout is returned unchanged. Raises
+    TypeError, ValueError or OverflowError for a wrong timeout.
     """
     if timeout is None or timeout == -1:
         return None
@@ -44,7 +45,7 @@ def checked_timeout(blocking: Any, timeout: Any) -> Any:
 
 
 def _ends_meanwhile(limit: Any) -> bool:
-    """`yield_if_due`; return True if `limit` is a greenrt.Timeout, and it is that which ends the wait."""
+    """Yield if it is due. Return True if `limit` is a greenrt.Timeout and expires during the yield."""
     try:
         yield_if_due()
     except BaseException as error:
@@ -55,7 +56,7 @@ def _ends_meanwhile(limit: Any) -> bool:
 
 
 class Mutex(Permits):
-    """What Lock and RLock have in common: a single permit."""
+    """The base of Lock and RLock: a single permit."""
 
     __slots__ = ()
 
@@ -64,9 +65,9 @@ class Mutex(Permits):
         self._vain = 0
 
     def _take_back(self) -> None:
-        """Take the mutex whatever is thrown at the greenlet meanwhile: that is raised at its next wait.
+        """Take the mutex; raise errors that are thrown into the greenlet meanwhile at its next wait.
 
-        For waits that give the mutex up and promise to hold it again when they end, by a result or by an error.
+        Waits that release the mutex use this: they promise to hold it again when they end, by a result or an error.
         """
         late = []
         while True:
@@ -74,7 +75,7 @@ class Mutex(Permits):
                 self._obtain(True, None)
                 break
             except (BlockingInHub, LoopExit):
-                # They would come again and again.
+                # Each further attempt would raise them again.
                 raise
             except BaseException as error:
                 late.append(error)
@@ -82,40 +83,46 @@ class Mutex(Permits):
             postpone(thrown)
 
     def _yield_up(self) -> bool:
-        """Free the mutex, and wake the waiter that has waited longest; return False if it was free."""
+        """Release the mutex and wake the waiter that has waited longest; return False if the mutex was free."""
         if self._left:
             return False
         self._give_back()
         return True
 
     def _release_one(self) -> None:
-        # Free already if two threads at once release what was taken once.
+        # The mutex is free already if two threads release at the same time what was taken once.
         if not self._left:
             Permits._release_one(self)
 
     def locked(self) -> bool:
-        """Tell whether it is held."""
+        """Return whether the lock is held."""
         return not self._left
 
     def _at_fork_reinit(self) -> None:
-        # Free, whatever greenlet held it.
+        # In the child the lock is free, no matter which greenlet held it.
         Permits._at_fork_reinit(self)
         self._left = 1
 
 
 class Lock(Mutex):
-    """threading.Lock, which suspends the greenlet instead of the thread. Any greenlet may release it.
+    """The interface of `threading.Lock`; waiting parks the greenlet instead of the thread. Takes no arguments.
 
-    Any thread may use it, also from a finalizer or a signal handler. Waiters get it in the order of arrival, before
-    calls that may wait; a call that may not takes a lock that has just been released (see `permits`).
-    Taking a free lock lets others run first if none has for some milliseconds: a greenlet that polls a queue in a
-    loop, or fills one that has no bound, never waits for anything.
+    Any thread may use it, also from a finalizer or a signal handler. Any greenlet may release it. Waiters get the
+    lock in the order of their arrival, and before later calls that may wait. A call that may not wait can take a lock
+    that has just been released (see `permits`).
+
+    Taking a free lock first yields to other greenlets if none has run for some milliseconds. Otherwise a greenlet
+    that polls a queue in a loop, or fills a queue without a limit, would never let others run.
     """
 
     __slots__ = ()
 
     def acquire(self, blocking: bool = True, timeout: float | None = FOREVER) -> bool:
-        """Take the lock; with `timeout` (seconds; -1, None: no limit) or without `blocking` tell if that worked."""
+        """Take the lock; return True, or False after `timeout` seconds (-1 or None: no limit).
+
+        If `blocking` is false, never park: return at once whether the lock was taken. Raises TypeError, ValueError or
+        OverflowError if `timeout` is wrong, as CPython's locks do.
+        """
         if timeout is FOREVER and blocking is True:
             yield_if_due()
             return self._obtain(True, None)
@@ -124,12 +131,12 @@ class Lock(Mutex):
             return not _ends_meanwhile(limit) and self._obtain(True, limit)
         if self._obtain(False, None):
             return True
-        # A lock may be polled too. A free one is taken without a yield, as promised.
+        # A program may poll a lock, so a failed attempt yields. A free lock is taken without a yield, as promised.
         yield_if_due()
         return False
 
     def release(self) -> None:
-        """Free the lock, and wake the waiter that has waited longest. RuntimeError if it is free."""
+        """Release the lock and wake the waiter that has waited longest. Raises RuntimeError if the lock is free."""
         if not self._yield_up():
             raise RuntimeError("release unlocked lock")
 
@@ -141,7 +148,7 @@ class Lock(Mutex):
         if not self._yield_up():
             raise RuntimeError("release unlocked lock")
 
-    # What threading.Condition asks of the lock under it, if it is there.
+    # `threading.Condition` uses these methods of its lock, if the lock has them.
 
     def _release_save(self) -> None:
         self.release()
@@ -149,7 +156,7 @@ class Lock(Mutex):
     def _acquire_restore(self, state: None) -> None:
         self._take_back()
 
-    # The names of Python 2, which CPython keeps.
+    # Names from Python 2 that CPython still has.
     acquire_lock = acquire
     release_lock = release
     locked_lock = Mutex.locked
@@ -160,11 +167,12 @@ class Lock(Mutex):
 
 
 class RLock(Mutex):
-    """threading.RLock: the greenlet that holds it may take it again; what was taken n times is released n times.
+    """The interface of `threading.RLock`: the owner may take the lock again, and releases it as often as it took it.
 
-    Arguments are ignored, as by `_thread.RLock`; gevent's takes a hub. Any thread may use it; its owner is a
-    greenlet, or a native thread. Taking a free one does not yield: the standard library takes RLocks in places where
-    another thread must not run.
+    The owner is a greenlet, or a native thread. Any thread may use the lock. The constructor ignores its arguments,
+    as `_thread.RLock` does; gevent's class takes a hub.
+
+    Taking a free lock does not yield: the standard library takes RLocks at places where another thread must not run.
     """
 
     __slots__ = ("_count", "_holder")
@@ -176,7 +184,7 @@ class RLock(Mutex):
 
     def _seize_again(self, blocking: bool, timeout: Any) -> bool:
         me = current_or_last()
-        # Only its owner finds itself here: no gate.
+        # No internal lock is needed: only the owner finds itself in `_holder`.
         if self._holder is me:
             self._count += 1
             return True
@@ -197,14 +205,18 @@ class RLock(Mutex):
             self._yield_up()
 
     def acquire(self, blocking: bool = True, timeout: float | None = FOREVER) -> bool:
-        """Take the lock; with `timeout` (seconds; -1, None: no limit) or without `blocking` tell if that worked."""
+        """Take the lock; return True, or False after `timeout` seconds (-1 or None: no limit).
+
+        If `blocking` is false, never park: return at once whether the lock was taken. Raises TypeError, ValueError or
+        OverflowError if `timeout` is wrong, as CPython's locks do.
+        """
         if timeout is FOREVER and blocking is True:
             return self._seize_again(True, None)
         limit = checked_timeout(blocking, timeout)
         return self._seize_again(bool(blocking) and limit != 0, limit)
 
     def release(self) -> None:
-        """Undo one `acquire`. RuntimeError if the caller doesn't hold the lock."""
+        """Undo one `acquire`. Raises RuntimeError if the caller does not hold the lock."""
         self._let_go()
 
     def __enter__(self) -> bool:
@@ -213,7 +225,7 @@ class RLock(Mutex):
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
         self._let_go()
 
-    # What threading.Condition asks of the lock under it.
+    # `threading.Condition` uses these methods of its lock.
 
     def _is_owned(self) -> bool:
         return self._holder is current_or_last()

@@ -1,4 +1,4 @@
-"""Pool: a group with a limit."""
+"""Pool: a group with a limited number of greenlets."""
 
 from greenrt._arguments import as_integer, check_callable
 from greenrt._original import Full
@@ -10,11 +10,16 @@ __all__ = ["Pool", "PoolFull"]
 
 
 class PoolFull(Full):
-    """There was no room in a Pool, or not in time."""
+    """Raised by `Pool.add` and `Pool.start` if the pool is full, or is still full after the timeout."""
 
 
 class Pool(Group):
-    """A Group of at most `size` greenlets (None: no limit): `spawn` waits for room. gevent's class."""
+    """A Group of at most `size` greenlets; `spawn` parks while the pool is full. gevent's class of the same name.
+
+    Arguments: `size`, the largest number of greenlets (0 or more; None: no limit); `greenlet_class`, the class or
+    callable that `spawn` makes greenlets with (default: Greenlet). Raises TypeError or ValueError for other values.
+    Attributes: `size`, and those of Group.
+    """
 
     def __init__(self, size: int | None = None, greenlet_class: Any = None) -> None:
         if size is not None:
@@ -27,7 +32,11 @@ class Pool(Group):
         self._room: Any = DummySemaphore() if size is None else Semaphore(size)
 
     def add(self, greenlet: Any, blocking: bool = True, timeout: float | None = None) -> None:
-        """Take a greenlet in, after waiting for room; PoolFull if there is none, or none in `timeout` seconds."""
+        """Add a greenlet; park while the pool is full. No-op for a member.
+
+        Park for at most `timeout` seconds (None: no limit); never park if `blocking` is false. Raises PoolFull if the
+        pool has no room in time.
+        """
         if greenlet in self.greenlets:
             return
         if not self._room.acquire(blocking=blocking, timeout=timeout):
@@ -39,7 +48,7 @@ class Pool(Group):
             raise
 
     def start(self, greenlet: Any, blocking: bool = True, timeout: float | None = None) -> None:
-        """Take a greenlet in, as `add`, and start it."""
+        """Add a greenlet as `add` does, and start it."""
         self.add(greenlet, blocking, timeout)
         greenlet.start()
 
@@ -51,13 +60,13 @@ class Pool(Group):
             super()._discard(greenlet)
 
     def full(self) -> bool:
-        """Tell whether there is no room."""
+        """Return whether the pool is full."""
         return self.free_count() <= 0
 
     def free_count(self) -> int:
-        """Return for how many more there is room; 1 if there is no limit."""
+        """Return the number of greenlets that can be added now; 1 if there is no limit."""
         return 1 if self.size is None else max(0, self.size - len(self))
 
     def wait_available(self, timeout: float | None = None) -> int:
-        """Wait until there is room, or for `timeout` seconds; return for how many."""
+        """Park until the pool has room, or for `timeout` seconds; return the number of free places."""
         return int(self._room.wait(timeout=timeout))

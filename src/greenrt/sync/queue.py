@@ -1,4 +1,4 @@
-"""Queues between greenlets and threads, in gevent's and the standard library's interface."""
+"""Queues between greenlets and threads, with the interfaces of gevent and of the standard library."""
 
 import sys
 from collections import deque
@@ -35,16 +35,16 @@ SHUT = 7
 Empty = _original.Empty
 Full = _original.Full
 
-# Where the standard library has it (3.13 and later), the same class.
+# If the standard library has the class (3.13 and later), this is the same class.
 if _original.ShutDown is not None:
     ShutDown: Any = _original.ShutDown
 else:
 
     class ShutDown(Exception):  # type: ignore[no-redef]
-        """Raised by `put`, and by `get` of an empty queue, after `shutdown`."""
+        """Raised after `shutdown` by `put`, and by `get` if the queue is empty."""
 
 
-# What a park brings along that only wants to look.
+# The outcome that the park of a `peek` carries from the start: its waiter leaves the item in the queue.
 _PEEK: Any = object()
 
 
@@ -58,15 +58,21 @@ def _limit_of(maxsize: Any) -> int:
 
 
 class SimpleQueue(Guarded):
-    """A FIFO queue of at most `maxsize` items (None, 0 and less: no limit) that holds `items` at first.
+    """A FIFO queue. gevent's class of the same name, and the standard library's.
 
-    gevent's class of the same name, and the standard library's. Any thread may use it, also from a finalizer or a
-    signal handler. Waiters are served in the order of arrival: an item goes to the getter that waits longest at
-    the moment it is put, and that one gets it even if it is killed at the same moment (the kill waits for its next
-    blocking call). `len` is the number of items, but a queue is always true.
+    Any thread may use it, also from a finalizer or a signal handler. Waiters are served in the order of their
+    arrival: when an item is put, it is handed to the getter that has waited longest. That getter returns the item
+    even if it is killed at the same moment; the kill takes effect at its next blocking call. `len` returns the number
+    of items, but a queue is always true.
 
-    Subclasses may store items otherwise, by overriding `_init`, `_qsize`, `_put`, `_get` and `_peek`, which run one
-    at a time and must not block; the default ones keep them in `queue`.
+    Subclasses may store the items differently. They override `_init`, `_qsize`, `_put`, `_get` and `_peek`, which
+    must not block; the queue runs one of them at once. The default methods keep the items in `queue`.
+
+    Arguments: `maxsize`, the largest number of items (None, 0 or less: no limit), and `items`, the first items.
+    Raises TypeError if `maxsize` is not an integer or `items` is not iterable.
+
+    Attributes: `maxsize`; `queue`, the container of the items; `is_shutdown`, whether the queue was shut down;
+    `getters` and `putters`, the lists of waiters, which are read-only.
     """
 
     __slots__ = ("_joiners", "_limit", "_unfinished", "getters", "is_shutdown", "putters", "queue")
@@ -78,7 +84,7 @@ class SimpleQueue(Guarded):
 
     def _set_up(self, maxsize: int | None, items: Iterable[Any]) -> None:
         self._limit = _limit_of(maxsize)
-        # The waiters; read only.
+        # The waiters. Users may only read the lists.
         self.getters: WaitList = WaitList()
         self.putters: WaitList = WaitList()
         self._joiners = WaitList()
@@ -87,10 +93,10 @@ class SimpleQueue(Guarded):
         if items:
             self._init(maxsize, check_iterable(items, "items"))
         else:
-            # As the standard library calls it: its subclasses know no items.
+            # The standard library calls `_init` this way: overriding methods of its subclasses take no items.
             self._init(maxsize)
 
-    # -- How items are stored
+    # -- Storage of the items
 
     def _init(self, maxsize: int | None, items: Iterable[Any] = ()) -> None:
         self.queue: Any = deque(items)
@@ -110,9 +116,10 @@ class SimpleQueue(Guarded):
     # -- Putting and getting
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Add `item`, waiting for room for `timeout` seconds (None: no limit), or not at all without `block`.
+        """Add `item`; park while the queue is full.
 
-        `queue.Full` if there is none in time, `ShutDown` after `shutdown`, ValueError if `timeout` is negative.
+        Park for at most `timeout` seconds (None: no limit); never park if `block` is false. Raises `queue.Full` if
+        the queue has no room in time, `ShutDown` after `shutdown`, and ValueError if `timeout` is negative.
         """
         if timeout is not None and block:
             _check(timeout)
@@ -120,8 +127,8 @@ class SimpleQueue(Guarded):
             if self._put_now(item):
                 return
         elif self._held_here() and (block or not self.full()):
-            # A finalizer or a signal handler that interrupted this very queue: waiting here would be for oneself.
-            # The item goes in when the queue is done with what it does, over the limit if need be.
+            # The caller is a finalizer or a signal handler that interrupted an operation of this queue on the same
+            # thread: it would wait for itself. The queue adds the item after that operation, even above the limit.
             self._refuse_if_shut()
             self._submit(ADD, item)
             return
@@ -133,71 +140,72 @@ class SimpleQueue(Guarded):
             raise current_hub.expired(timeout, Full)
 
     def put_nowait(self, item: Any) -> None:
-        """Add `item`; `queue.Full` if there is no room. Never switches."""
+        """Add `item` without parking. Raises `queue.Full` if the queue is full. Never switches."""
         self.put(item, False)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take the next item, waiting for it for `timeout` seconds (None: no limit), or not at all without `block`.
+        """Remove and return the next item; park while the queue is empty.
 
-        `queue.Empty` if there is none in time, `ShutDown` if there is none after `shutdown`, ValueError if `timeout`
-        is negative.
+        Park for at most `timeout` seconds (None: no limit); never park if `block` is false. Raises `queue.Empty` if
+        no item arrives in time, `ShutDown` if the queue is empty after `shutdown`, and ValueError if `timeout` is
+        negative.
         """
         return self._next(block, timeout, None)
 
     def get_nowait(self) -> Any:
-        """Take the next item; `queue.Empty` if there is none. Never switches."""
+        """Remove and return the next item without parking. Raises `queue.Empty` if there is none. Never switches."""
         return self._next(False, None, None)
 
     def peek(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Like `get`, but leave the item in the queue."""
+        """Return the next item like `get`, but leave it in the queue."""
         return self._next(block, timeout, _PEEK)
 
     def peek_nowait(self) -> Any:
-        """Return the next item without taking it; `queue.Empty` if there is none. Never switches."""
+        """Return the next item and leave it in the queue. Raises `queue.Empty` if there is none. Never switches."""
         return self._next(False, None, _PEEK)
 
     def __iter__(self) -> Any:
         return self
 
     def __next__(self) -> Any:
-        """Take the next item; the class StopIteration as an item ends the iteration."""
+        """Remove and return the next item. An item that is the class StopIteration ends the iteration."""
         item = self._next(True, None, None)
         if item is StopIteration:
             raise item
         return item
 
-    # -- Looking
+    # -- State
 
     @property
     def maxsize(self) -> int | None:
-        """The most items it holds; None: no limit. Can be set."""
+        """The largest number of items, or None if there is no limit. Can be set."""
         return self._limit or None
 
     @maxsize.setter
     def maxsize(self, value: int | None) -> None:
         self._limit = _limit_of(value)
-        # There may be room now for waiters.
+        # The new limit may leave room for waiting putters.
         self._submit(SERVE, None)
 
     @property
     def _maxsize(self) -> int:
-        # gevent's name for the same: -1 if there is no limit.
+        # gevent's name for the limit; -1 if there is none.
         return self._limit or -1
 
     def qsize(self) -> int:
-        """Return how many items are in the queue."""
+        """Return the number of items in the queue."""
         return self._qsize()
 
     def empty(self) -> bool:
-        """Tell whether there is no item."""
+        """Return whether the queue has no item."""
         return self._qsize() == 0
 
     def full(self) -> bool:
-        """Tell whether there is no room."""
+        """Return whether the queue has reached its limit; False if it has none."""
         return self._limit > 0 and self._qsize() >= self._limit
 
     def copy(self) -> "SimpleQueue":
-        """Return a queue of the same kind, size and items."""
+        """Return a new queue of the same class with the same limit and items."""
         return type(self)(self.maxsize, self.queue)
 
     def __len__(self) -> int:
@@ -226,17 +234,17 @@ class SimpleQueue(Guarded):
             words.append("shut down")
         return "".join(f" {word}" for word in words)
 
-    # -- The uncontended paths. Called with the gate held; they give it back.
+    # -- The uncontended paths. The caller holds the queue's internal lock; these functions release it.
 
     def _put_now(self, item: Any) -> bool:
-        """Store `item` if there is room, and give it to a waiter for one."""
+        """Store `item` and hand it to a waiting getter; return False if the queue is full."""
         try:
             self._refuse_if_shut()
             if self._limit > 0 and self._qsize() >= self._limit:
                 return False
             self._put(item)
             self._unfinished += 1
-            # Putters wait beside free room when the user took items out of `queue` by hand.
+            # Putters can be waiting although there is room, if the user removed items from `queue` directly.
             if self.getters.count or self.putters.count:
                 self._serve()
             return True
@@ -271,7 +279,7 @@ class SimpleQueue(Guarded):
         if self.is_shutdown:
             raise ShutDown
 
-    # -- The rest, one operation at a time. The gate is held.
+    # -- The queued operations, which run one after the other. The caller holds the internal lock.
 
     def _apply(self, code: int, operand: Any) -> None:
         if code == GET:
@@ -297,18 +305,18 @@ class SimpleQueue(Guarded):
             Guarded._apply(self, code, operand)
 
     def _serve(self) -> None:
-        """Give items to getters that wait, and room to putters that wait, for as long as there is both."""
+        """Hand items to waiting getters and room to waiting putters, until either runs out."""
         getters = self.getters
         putters = self.putters
         while True:
-            # Claimed first: an item that is taken for a waiter that is gone would be lost.
+            # Claim the waiter first: an item that is removed for a waiter that has left would be lost.
             if getters.count and self._qsize():
                 park = getters.popleft()
                 if park.claim():
                     self._hand_out(park)
             elif putters.count and (self._limit == 0 or self._qsize() < self._limit) and not self.is_shutdown:
                 park = putters.popleft()
-                # What it brings along is there until it ends.
+                # Read the item first: the park carries it only until it ends.
                 item = park.outcome
                 if park.claim():
                     self._take_in(park, item)
@@ -323,7 +331,7 @@ class SimpleQueue(Guarded):
         try:
             item = self._peek() if park.outcome is _PEEK else self._get()
         except BaseException as error:
-            # From a subclass's method: it belongs to the getter of the item.
+            # A subclass's method raised this; the getter of the item receives the error.
             park.finish_failed(error)
         else:
             park.finish(item)
@@ -332,7 +340,7 @@ class SimpleQueue(Guarded):
         try:
             self._put(item)
         except BaseException as error:
-            # Two items that can't be compared.
+            # For example, two items can't be compared.
             park.finish_failed(error)
         else:
             self._unfinished += 1
@@ -342,7 +350,7 @@ class SimpleQueue(Guarded):
         try:
             self._put(item)
         except BaseException as error:
-            # Its putter is gone, and the greenlet that works for it here is not to blame.
+            # The putter has returned already, and the greenlet that runs its operation did not cause the error.
             sys.unraisablehook(
                 SimpleNamespace(
                     exc_type=type(error),
@@ -357,7 +365,7 @@ class SimpleQueue(Guarded):
             self._serve()
 
     def _count_done(self) -> bool:
-        """Count one item as done; return False if there is none left that could be."""
+        """Count one item as done; return False if all items are done already."""
         if self._unfinished <= 0:
             return False
         self._unfinished -= 1
@@ -374,17 +382,19 @@ class SimpleQueue(Guarded):
         self.is_shutdown = True
         if dropped is not None:
             while self._qsize():
-                # Kept by the caller: no object of the user's dies with the gate held.
+                # The caller keeps the items: no object of the program may be destroyed while the lock is held.
                 dropped.append(self._get())
                 self._count_done()
         self._serve()
 
 
 class Queue(SimpleQueue):
-    """A SimpleQueue whose items can be reported done (`task_done`) and waited for (`join`), and that can be shut.
+    """A SimpleQueue that also counts unfinished items (`task_done`, `join`) and can be shut down (`shutdown`).
 
-    gevent's class of the same name, and the standard library's (`shutdown` as in 3.13). `unfinished_tasks` says how
-    many of `items` are to be reported done; all of them by default.
+    gevent's class of the same name, and the standard library's (`shutdown` as in 3.13). Any thread may use it.
+
+    Arguments: `maxsize` and `items` as for SimpleQueue; `unfinished_tasks`, how many of `items` consumers must
+    report as done (by default all of them). Attributes: `unfinished_tasks`, and those of SimpleQueue.
     """
 
     __slots__ = ()
@@ -397,11 +407,11 @@ class Queue(SimpleQueue):
 
     @property
     def unfinished_tasks(self) -> int:
-        """How many items were put in and not reported done."""
+        """The number of items that were put and have not been reported as done."""
         return self._unfinished
 
     def task_done(self) -> None:
-        """Report one item done that was taken. ValueError if more are reported than were put in."""
+        """Report one item that was taken as done. Raises ValueError if more are reported than were put."""
         if self._enter() or self._insist():
             try:
                 counted = self._count_done()
@@ -413,21 +423,22 @@ class Queue(SimpleQueue):
             self._submit(DONE, None)
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait until every item was reported done, or for `timeout` seconds; tell whether that is so."""
+        """Park until all items are done; return True, or False after `timeout` seconds (None: no limit)."""
         if self._unfinished == 0:
             return True
         return self._wait(JOIN, new_park(("the tasks of {!r}", self)), timeout) is not TIMED_OUT
 
     def shutdown(self, immediate: bool = False) -> None:
-        """Let no more be put in; `get` raises `ShutDown` once the queue is empty, or, `immediate`, at once.
+        """Refuse further items: `put` raises `ShutDown` from now on, and so does `get` once the queue is empty.
 
-        Putters that wait get `ShutDown`. With `immediate` the items are dropped, and count as done.
+        `ShutDown` is raised in waiting putters. If `immediate` is true, the queue drops its items and counts them
+        as done, so `get` raises `ShutDown` at once.
         """
         dropped: list[Any] | None = [] if immediate else None
         self._submit(SHUT, dropped)
 
     def copy(self) -> "Queue":
-        """Return a queue of the same kind, size, items and count of unfinished tasks."""
+        """Return a new queue of the same class with the same limit, items and number of unfinished tasks."""
         return type(self)(self.maxsize, self.queue, self._unfinished)
 
     def _format(self) -> str:
@@ -439,7 +450,7 @@ JoinableQueue = Queue
 
 
 class LifoQueue(Queue):
-    """A Queue that gives out the latest item first."""
+    """A Queue that returns the item that was put last first. Arguments and attributes are those of Queue."""
 
     __slots__ = ()
 
@@ -454,7 +465,10 @@ class LifoQueue(Queue):
 
 
 class PriorityQueue(Queue):
-    """A Queue that gives out the least item first; often a tuple ``(priority, data)``."""
+    """A Queue that returns the least item first; items are often tuples ``(priority, data)``.
+
+    Arguments and attributes are those of Queue. The items must be comparable with each other.
+    """
 
     __slots__ = ()
 

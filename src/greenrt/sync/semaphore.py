@@ -1,4 +1,4 @@
-"""Semaphores: a count of what is left, and the waiters for more."""
+"""Semaphores: a number of permits, and the waiters for one."""
 
 from greenrt._arguments import as_integer
 from greenrt._hub.links import LinkList, as_link
@@ -7,19 +7,22 @@ from greenrt.sync.permits import Permits
 
 __all__ = ["BoundedSemaphore", "DummySemaphore", "Semaphore"]
 
-# Beside those of permits.
+# Operation codes in addition to those of `permits`.
 LINK = 4
 UNLINK = 5
 
-# As an object: what most calls pass is recognized by its identity.
+# The default of `release` as one object: most calls pass it, and `is` recognizes it.
 ONE = 1
 
 
 class Semaphore(Permits):
-    """A counter that `acquire` takes one from, waiting while it is 0, and `release` adds one to.
+    """A counter: `acquire` subtracts one and parks while it is 0; `release` adds one.
 
-    threading.Semaphore's interface, and gevent's (`hub` is accepted for its sake). Any thread may use it, also from
-    a finalizer or a signal handler. Waiters are served in the order of arrival.
+    The interfaces of `threading.Semaphore` and of gevent's class. Any thread may use it, also from a finalizer or a
+    signal handler. Waiters are served in the order of their arrival.
+
+    Arguments: `value`, the counter at first (0 or more); `hub` is ignored, and accepted because gevent's class takes
+    it. Raises TypeError or ValueError for another `value`. Attribute: `counter`.
     """
 
     __slots__ = ("_links",)
@@ -31,23 +34,26 @@ class Semaphore(Permits):
 
     @property
     def counter(self) -> int:
-        """How many `acquire` would succeed at once."""
+        """The number of calls of `acquire` that would succeed at once."""
         return self._left
 
     def locked(self) -> bool:
-        """Tell whether an `acquire` would have to wait."""
+        """Return whether `acquire` would have to wait."""
         return self._left == 0
 
     def ready(self) -> bool:
-        """Tell whether an `acquire` would succeed at once: what `greenrt.wait` asks."""
+        """Return whether `acquire` would succeed at once. `greenrt.wait` uses this."""
         return self._left > 0
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Take one; False if there is none: at once without `blocking`, else in `timeout` seconds (None: ever)."""
+        """Subtract one from the counter; park while it is 0. Return whether that succeeded.
+
+        Park for at most `timeout` seconds (None: no limit); never park if `blocking` is false.
+        """
         return self._obtain(blocking, timeout)
 
     def release(self, n: int = ONE) -> int:
-        """Give `n` back, to the first waiters; return the counter."""
+        """Add `n` (1 or more) to the counter and wake that many waiters, in order. Return the counter."""
         if n is ONE:
             self._give_back()
         else:
@@ -59,21 +65,27 @@ class Semaphore(Permits):
             self._give_back()
 
     def wait(self, timeout: float | None = None) -> int:
-        """Suspend until an `acquire` would succeed, or for `timeout` seconds; return the counter. Takes nothing."""
+        """Park until `acquire` would succeed, or for `timeout` seconds (None: no limit).
+
+        Return the counter, from which this takes nothing.
+        """
         if self._obtain(True, timeout):
             self._give_back()
         return self._left
 
     def rawlink(self, callback: Any) -> None:
-        """Call ``callback(semaphore)`` in this thread's hub once an `acquire` would succeed; at once if it would."""
+        """Call ``callback(semaphore)`` in the hub of the calling thread as soon as `acquire` would succeed.
+
+        The callback is one-shot. It is scheduled at once if the counter is not 0.
+        """
         self._submit(LINK, as_link(callback))
 
     def unlink(self, callback: Any) -> None:
-        """Take one link back; no-op if it isn't there."""
+        """Remove a callback that `rawlink` added; no-op if there is none."""
         self._submit(UNLINK, callback)
 
     def linkcount(self) -> int:
-        """Return how many are linked."""
+        """Return the number of linked callbacks."""
         return 0 if self._links is None else len(self._links.waiting)
 
     def __enter__(self) -> None:
@@ -82,7 +94,7 @@ class Semaphore(Permits):
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
         self._give_back()
 
-    # -- With the gate held
+    # -- The caller holds the internal lock
 
     def _call_waiters(self) -> None:
         Permits._call_waiters(self)
@@ -116,7 +128,10 @@ class Semaphore(Permits):
 
 
 class BoundedSemaphore(Semaphore):
-    """A Semaphore that refuses to be released more often than it was acquired (ValueError)."""
+    """A Semaphore whose `release` raises ValueError if the counter would exceed its first value.
+
+    Arguments and attributes are those of Semaphore.
+    """
 
     __slots__ = ("_bound",)
 
@@ -141,7 +156,7 @@ class BoundedSemaphore(Semaphore):
 
 
 class DummySemaphore:
-    """A semaphore that never makes anyone wait: the unlimited case, without a special case."""
+    """A semaphore that is always free. Code for an unlimited number of users needs no special case with it."""
 
     def __init__(self, value: Any = None) -> None:
         """Ignore `value`."""

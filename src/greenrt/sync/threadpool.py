@@ -26,15 +26,15 @@ __all__ = ["ThreadPool"]
 
 DEFAULT_SIZE = 10
 
-# All pools there are, by id.
+# All existing pools, by id.
 _pools: "dict[int, ref[ThreadPool]]" = {}
 
 
 class _Hooks:
-    """Has a call traced and profiled as threading.settrace and threading.setprofile ask for."""
+    """Applies the hooks of threading.settrace and threading.setprofile to a call."""
 
     def __enter__(self) -> None:
-        # Not imported for this: a program without it has set no hooks.
+        # Don't import `threading` for this: a program without it has set no hooks.
         threading = sys.modules.get("threading")
         self._trace = getattr(threading, "_trace_hook", None)
         self._profile = getattr(threading, "_profile_hook", None)
@@ -51,7 +51,7 @@ class _Hooks:
 
 
 class _Job:
-    """A call that is waited for by a hub (`loop`), or by a thread that has none."""
+    """A call in the pool. The waiter runs in a hub (`loop`), or is a native thread without a hub (`loop` is None)."""
 
     def __init__(
         self, pool: "ThreadPool", function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -63,11 +63,11 @@ class _Job:
         self.result: AsyncResult = AsyncResult()
         hub = hub_for_waiting()
         self.loop = None if hub is None else hub.loop
-        # A thread that was given this counts as idle until it runs: others may wait for the pool meanwhile.
+        # The thread that gets this job counts as idle until the job runs; others may wait for the pool meanwhile.
         calls_underway.add(self)
 
     def run(self) -> None:
-        """Make the call, and hand over its outcome."""
+        """Make the call and hand over its outcome."""
         function, self.function = self.function, None
         assert function is not None
         value: Any = None
@@ -80,7 +80,7 @@ class _Job:
             error = raised
         finally:
             refuse_signals()
-        # What it was called with is not kept until the next job.
+        # Drop the arguments now rather than when the thread runs its next job.
         self.args, self.kwargs = (), {}
         self.hand_over(value, error)
         # The traceback refers to this frame, which must keep neither the error nor the job, whose result it is.
@@ -88,20 +88,20 @@ class _Job:
         self = None  # type: ignore[assignment]
 
     def hand_over(self, value: Any, error: BaseException | None) -> None:
-        """Have the result set on the waiter's thread."""
+        """Schedule `settle` on the waiter's thread, or call it here if the waiter has no hub."""
         try:
             if self.loop is None:
                 self.settle(value, error)
             else:
                 self.loop.run_callback_threadsafe(self.settle, value, error)
         except LoopClosed:
-            # No waiter is left.
+            # The waiter's hub has ended, so nothing waits for the result.
             self.settled(self)
         finally:
             calls_underway.discard(self)
 
     def settle(self, value: Any, error: BaseException | None) -> None:
-        """Set the result."""
+        """Set the result, which wakes up the waiters."""
         if self.loop is not None:
             self.loop.unref()
         if error is None:
@@ -112,11 +112,15 @@ class _Job:
 
 
 class ThreadPool(Mapping):
-    """Up to `maxsize` native threads, started when needed, that make calls for greenlets. gevent's class.
+    """Native threads that make calls for greenlets. gevent's class of the same name.
 
-    Any thread may `spawn`. A greenlet that is killed while it waits leaves the call running; its result is dropped.
-    Threads without a job for `idle_task_timeout` seconds end (-1: never). They don't hold up the end of the process.
-    The child of a fork has threads of its own. Waiters there for a job of the parent's threads get Cancelled.
+    The pool starts a thread when it needs one. Any thread may call `spawn`. If a greenlet is killed while it waits,
+    the call keeps running and its result is dropped. The threads don't delay the end of the process. The child of a
+    fork starts threads of its own; a waiter in the child for a job of the parent's threads gets Cancelled.
+
+    Arguments: `maxsize`, the largest number of threads (1 or more); `hub`, the value of the attribute (default: the
+    calling thread's hub); `idle_task_timeout`, after how many seconds without a job a thread ends (-1: never). Raises
+    TypeError or ValueError for other values. Attributes: `maxsize`, `size`, `hub` and `idle_task_timeout`.
     """
 
     def __init__(self, maxsize: int = DEFAULT_SIZE, hub: Any = None, idle_task_timeout: float = -1) -> None:
@@ -132,26 +136,26 @@ class ThreadPool(Mapping):
 
     def _begin(self) -> None:
         self._room = Semaphore(self._maxsize)
-        # None in it ends a thread.
+        # A None in this queue ends a thread.
         self._jobs: SimpleQueue = SimpleQueue()
-        # How many threads serve it: those for which no end is in the queue. What they do by themselves is not counted
-        # on: `_counting` is held for each change, and for each decision that the number takes part in.
+        # How many threads serve the queue, without those for which a None is queued. Atomicity of the operations is
+        # not relied upon: each change, and each decision that depends on the number, holds `_counting`.
         self._serving = 0
-        # One entry a living thread; append and pop are atomic.
+        # One entry for each living thread; append and pop are atomic.
         self._threads: list[None] = []
         self._outstanding: set[_Job] = set()
-        # Re-entrant: a signal handler or a finalizer may spawn inside.
+        # Re-entrant: a signal handler or a finalizer may call `spawn` while the lock is held.
         self._counting = _original.RLock()
         self._all_done = Event()
         self._all_done.set()
-        # Greenlets of `apply_async` and `map_async` that spawn here.
+        # Greenlets of `apply_async` and `map_async`, which spawn here.
         self._spawners: set[Greenlet] = set()
-        # The identities of the threads that make calls.
+        # The identifiers of the pool's threads.
         self._working: set[int] = set()
 
     @property
     def maxsize(self) -> int:
-        """The most threads it has; can be set."""
+        """The largest number of threads. Can be set; `adjust` then ends surplus threads."""
         return self._maxsize
 
     @maxsize.setter
@@ -164,7 +168,7 @@ class ThreadPool(Mapping):
 
     @property
     def size(self) -> int:
-        """How many threads it has."""
+        """The number of living threads."""
         return len(self._threads)
 
     def __len__(self) -> int:
@@ -174,21 +178,22 @@ class ThreadPool(Mapping):
         return f"<{type(self).__name__} at {id(self):#x} jobs={len(self)} size={self.size} maxsize={self._maxsize}>"
 
     def adjust(self) -> None:
-        """End threads beyond `maxsize`."""
+        """End the threads beyond `maxsize`, after the calls that are queued. Never waits."""
         with self._counting:
             self._end_threads(self._serving - self._maxsize)
 
     def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
-        """Call ``function(*args, **kwargs)`` in a thread, after waiting for a free one; return its AsyncResult.
+        """Call ``function(*args, **kwargs)`` in a thread of the pool; return its AsyncResult.
 
-        RuntimeError if the pool is closed.
+        Park until a thread is free. Raises TypeError if `function` is not callable, and RuntimeError if the pool is
+        closed.
         """
         if not callable(function):
             raise TypeError(f"function must be callable, not {function!r}; write spawn(fn, *args)")
         self._check_open()
         room = self._take_room()
         try:
-            # Closed while this waited.
+            # Another greenlet or thread may have closed the pool while the caller waited.
             self._check_open()
             job = _Job(self, function, args, kwargs)
         except BaseException:
@@ -200,11 +205,11 @@ class ThreadPool(Mapping):
             self._outstanding.add(job)
             self._all_done.clear()
             try:
-                # Each outstanding job may keep a thread, also one that has handed over its result just now.
+                # Each outstanding job may occupy a thread, even if it has just handed over its result.
                 if len(self._outstanding) > self._serving and self._serving < self._maxsize:
                     self._start_thread()
             except BaseException:
-                # No more threads, or no memory. The job waits for another thread, if there is one.
+                # The system has no more threads or no memory. The job waits for another thread, if there is one.
                 if not self._serving:
                     if job.loop is not None:
                         job.loop.unref()
@@ -220,7 +225,7 @@ class ThreadPool(Mapping):
             room.acquire()
             if room is self._room:
                 return room
-            # The process forked while this waited: wake the next waiter too.
+            # The process forked while the caller waited: wake up the next waiter too.
             room.release()
 
     def _check_open(self) -> None:
@@ -274,26 +279,26 @@ class ThreadPool(Mapping):
             del job
 
     def _may_leave(self, jobs: SimpleQueue) -> bool:
-        """Take the calling thread, which has been idle for long, out of the count, unless there is work by now."""
+        """Stop counting the calling thread, which has been idle too long; return False if work has arrived."""
         with self._counting:
             if not jobs.empty():
                 return False
-            # After `kill`, it is in no count: what ends it comes.
+            # After `kill` the thread is not counted any more, and a None that ends it is on its way.
             if jobs is not self._jobs:
                 return False
             self._serving -= 1
             return True
 
     def join(self) -> None:
-        """Wait until no job is outstanding, and nothing of `apply_async` and `map_async`."""
+        """Park until no job and no call of `apply_async` or `map_async` is outstanding."""
         self._all_done.wait()
         while self._spawners:
-            # Not left to their links, which have not been called yet when this goes on.
+            # Remove them here: their links, which would do it, have not been called yet when `joinall` returns.
             self._spawners.difference_update(joinall(list(self._spawners)))
             self._all_done.wait()
 
     def full(self) -> bool:
-        """Tell whether `spawn` would have to wait."""
+        """Return whether `spawn` would have to wait."""
         return self._room.locked()
 
     def _runs_inside(self) -> bool:
@@ -310,9 +315,9 @@ class ThreadPool(Mapping):
         callback(result)
 
     def close(self, wait: bool = True) -> None:
-        """Take no more calls, and end the threads when all there are have been made; idempotent.
+        """Refuse further calls, and end the threads after the outstanding calls. Idempotent.
 
-        With `wait`, return after that.
+        If `wait` is true, park until the outstanding calls have been made.
         """
         self._closed = True
         with self._counting:
@@ -321,13 +326,13 @@ class ThreadPool(Mapping):
             self.join()
 
     def kill(self) -> None:
-        """End the threads, after the calls they are at; waiters for a call that was not begun get Cancelled.
+        """End the threads after their current calls. A waiter for a call that has not started gets Cancelled.
 
-        Never waits. What is spawned after that has new threads.
+        Never waits. Later calls of `spawn` use new threads.
         """
         with self._counting:
             self._end_threads(self._serving)
-            # The old threads must not take what is for new ones, nor these what ends the old.
+            # The old threads must not take jobs of new threads, and new threads must not take a None for an old one.
             old, self._jobs = self._jobs, SimpleQueue()
             left = []
             with suppress(Empty):
@@ -346,7 +351,7 @@ class ThreadPool(Mapping):
             self._serving -= 1
 
     def _forked(self) -> None:
-        """In the child of a fork: the threads are the parent's."""
+        """Start over in the child of a fork, which has none of the parent's threads."""
         lost, room = self._outstanding, self._room
         self._begin()
         room.release()
