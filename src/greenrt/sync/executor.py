@@ -1,4 +1,4 @@
-"""ThreadPoolExecutor: concurrent.futures over a ThreadPool."""
+"""ThreadPoolExecutor: the interface of concurrent.futures on a ThreadPool."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,11 @@ _StdlibFuture: Any = _futures.Future
 
 
 class ThreadPoolExecutor(_Executor):  # type: ignore[misc]
-    """concurrent.futures.ThreadPoolExecutor over a ThreadPool: waiting for a future suspends the greenlet only."""
+    """concurrent.futures.ThreadPoolExecutor on a ThreadPool. Waiting for a future parks only the greenlet.
+
+    Argument: `max_workers`, the largest number of threads (1 or more; None: the default size of a ThreadPool). Raises
+    TypeError or ValueError for other values.
+    """
 
     def __init__(self, max_workers: int | None = None) -> None:
         self._pool = ThreadPool(
@@ -26,7 +30,7 @@ class ThreadPoolExecutor(_Executor):  # type: ignore[misc]
         self._shut = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Start ``fn(*args, **kwargs)``; return its future."""
+        """Start ``fn(*args, **kwargs)`` in a thread; return its future. Raises RuntimeError after `shutdown`."""
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
         future = _Future()
@@ -36,7 +40,10 @@ class ThreadPoolExecutor(_Executor):  # type: ignore[misc]
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; with `wait`, wait for those there are, of which `cancel_futures` drops the unbegun."""
+        """Refuse further calls. If `wait` is true, park until the outstanding calls have been made.
+
+        If `cancel_futures` is true, drop the calls that have not started.
+        """
         self._shut = True
         if cancel_futures:
             self._pool.kill()
@@ -46,7 +53,7 @@ class ThreadPoolExecutor(_Executor):  # type: ignore[misc]
 
 
 class _Future(_StdlibFuture):  # type: ignore[misc]
-    """A future that a greenlet can wait for."""
+    """A future for which a greenlet can wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,11 +67,11 @@ class _Future(_StdlibFuture):  # type: ignore[misc]
         self._settled.set()
 
     def result(self, timeout: float | None = None) -> Any:
-        """Return the call's result or raise its error; TimeoutError after `timeout` seconds."""
+        """Return the call's result or raise its error. Raises TimeoutError after `timeout` seconds (None: never)."""
         self._settled.wait(timeout)
         return super().result(timeout=0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return the call's error or None; TimeoutError after `timeout` seconds."""
+        """Return the call's error or None. Raises TimeoutError after `timeout` seconds (None: never)."""
         self._settled.wait(timeout)
         return super().exception(timeout=0)  # type: ignore[no-any-return]

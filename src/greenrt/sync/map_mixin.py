@@ -1,4 +1,4 @@
-"""map, imap, apply and their like, for whatever can spawn: groups, pools and thread pools."""
+"""The methods `map`, `imap`, `apply` and their variants, for groups, pools and thread pools."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -12,14 +12,15 @@ from greenrt.sync.semaphore import Semaphore
 
 __all__ = ["Mapping"]
 
-# What the feeder puts last.
+# The index in the feeder's last item, which ends the results.
 _END = -1
 
 
 class _Results:
-    """The results of a function over items, as they come or in the items' order; at most `maxsize` wait to be taken.
+    """An iterator over the results of a function, in the order of the items or of completion.
 
-    An iterator. The error of a call is raised in its result's place, and the iteration can go on after it.
+    A feeder greenlet starts the calls. It pauses while `maxsize` results have not been taken (None: no limit). The
+    error of a call is raised in place of its result, and the iteration can continue after it.
     """
 
     def __init__(
@@ -53,12 +54,12 @@ class _Results:
                 task.rawlink(partial(self._arrive, count))
                 count += 1
         except Exception as raised:
-            # The iterable's error is the iterator's, after the results before it.
+            # The iterator raises the iterable's error after all results before it.
             error = raised
         try:
             self._arrived.put((_END, (count, error)))
         finally:
-            # The error's traceback refers to this frame: a cycle.
+            # The error's traceback refers to this frame; break the reference cycle.
             error = None
 
     def _arrive(self, index: int, task: Any) -> None:
@@ -81,12 +82,13 @@ class _Results:
             self._taken += 1
             if self._room is not None:
                 self._room.release()
-            # The traceback of an error refers to this frame, which must not refer to the task, which keeps the error.
+            # The traceback of an error refers to this frame, so the frame must not refer to the task, which keeps the
+            # error.
             taken = [task]
             del task
             return taken.pop().get()
         if self._error is not None:
-            # No variable refers to the error, and its traceback to this frame.
+            # The error's traceback refers to this frame, so no variable of the frame may refer to the error.
             raise self._take_error()
         raise StopIteration
 
@@ -98,7 +100,7 @@ class _Results:
     _error: BaseException | None = None
 
     def kill(self) -> None:
-        """Start no more calls."""
+        """Stop the feeder, so that no further calls start."""
         self._feeder.kill()
 
 
@@ -108,29 +110,29 @@ def _call_here(function: Callable[..., Any], item: Any) -> AsyncResult:
         result.set(function(item))
     except Exception as error:
         result.set_exception(error)
-    # The traceback of the error refers to this frame, which must not refer to the result, which keeps the error.
+    # The traceback of the error refers to this frame. The frame must not refer to the result, which keeps the error.
     made = [result]
     del result
     return made.pop()
 
 
 class Mapping:
-    """What a class with a `spawn` offers besides. gevent's names."""
+    """Methods of a class with a `spawn`, named as in gevent. Base of Group, Pool and ThreadPool."""
 
     def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Start ``function(*args, **kwargs)``; return what has `get` and `rawlink`."""
+        """Start ``function(*args, **kwargs)``; return an object with `get` and `rawlink`."""
         raise NotImplementedError
 
     def _runs_inside(self) -> bool:
-        """Tell whether the caller occupies a place that `spawn` may wait for: it does the work itself then."""
+        """Return whether the caller occupies a place that `spawn` may wait for; then it makes the call itself."""
         return False
 
     def full(self) -> bool:
-        """Tell whether `spawn` would have to wait."""
+        """Return whether `spawn` would have to wait."""
         return False
 
     def _track(self, greenlet: Greenlet) -> Greenlet:
-        """Have `join` wait for `greenlet` as well, which spawns here, and start it."""
+        """Start `greenlet`, which will spawn here, and make `join` wait for it too."""
         raise NotImplementedError
 
     def _call_back(self, callback: Callable[[Any], object], result: Any) -> None:
@@ -142,9 +144,9 @@ class Mapping:
         args: tuple[Any, ...] | None = None,
         kwds: dict[str, Any] | None = None,
     ) -> Any:
-        """Call ``func(*args, **kwds)`` there; return its result or raise its error.
+        """Spawn ``func(*args, **kwds)`` and park until it ends; return its result or raise its error.
 
-        A caller that runs there itself makes the call: it must not wait for the place that it occupies.
+        A caller that runs in the group or pool makes the call itself: it must not wait for its own place.
         """
         if self._runs_inside():
             return func(*(args or ()), **(kwds or {}))
@@ -157,7 +159,7 @@ class Mapping:
         kwds: dict[str, Any] | None = None,
         callback: Callable[[Any], object] | None = None,
     ) -> Any:
-        """Like `apply`; then call ``callback(result)``, in a new greenlet (a ThreadPool: in this one)."""
+        """Call `apply`, then ``callback(result)`` in a new greenlet (ThreadPool: in the calling greenlet)."""
         result = self.apply(func, args, kwds)
         if callback is not None:
             self._call_back(callback, result)
@@ -172,7 +174,7 @@ class Mapping:
     ) -> Greenlet:
         """Start ``func(*args, **kwds)`` without waiting for room; return a Greenlet with its result.
 
-        `join` waits for it too. `callback`, if given, is called with the result, unless the call failed.
+        `join` also waits for this Greenlet. `callback`, if given, is called with the result if the call succeeds.
         """
         return self._start_async(func, args or (), kwds or {}, callback)
 
@@ -183,7 +185,7 @@ class Mapping:
     def map(self, func: Callable[..., Any], iterable: Iterable[Any]) -> list[Any]:
         """Return the results of ``func(item)`` in the order of `iterable`; raise the first error.
 
-        A caller that runs there itself makes the calls for which there is no room.
+        A caller that runs in the group or pool makes the calls itself for which there is no room.
         """
         if not self._runs_inside():
             return list(self.imap(func, iterable))
@@ -192,7 +194,8 @@ class Mapping:
         try:
             return [results.pop().get() for _ in range(len(results))]
         finally:
-            # The tracebacks of the errors refer to this frame, which must not refer to the results, which keep them.
+            # The errors' tracebacks refer to this frame, so the frame must not refer to the results, which keep the
+            # errors.
             results.clear()
 
     def map_cb(
@@ -201,7 +204,7 @@ class Mapping:
         iterable: Iterable[Any],
         callback: Callable[[Any], object] | None = None,
     ) -> list[Any]:
-        """Like `map`; then call ``callback(results)``."""
+        """Call `map`, then ``callback(results)``; return the results."""
         results = self.map(func, iterable)
         if callback is not None:
             callback(results)
@@ -213,19 +216,27 @@ class Mapping:
         iterable: Iterable[Any],
         callback: Callable[[Any], object] | None = None,
     ) -> Greenlet:
-        """Like `map_cb`, in a Greenlet, which is returned; `join` waits for it too."""
+        """Call `map_cb` in a new Greenlet and return that Greenlet; `join` also waits for it."""
         return self._track(Greenlet(self.map_cb, func, iterable, callback))
 
     def imap(
         self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
     ) -> _Results:
-        """Iterate over ``func(*items)`` in the order of the items; at most `maxsize` results wait to be taken."""
+        """Return an iterator over the results of ``func(*items)`` in the order of the items.
+
+        New calls wait while `maxsize` results have not been taken (None: no limit). Any error of a call is raised in
+        place of its result.
+        """
         return _Results(self.spawn, func, _zip(iterables), maxsize, True)
 
     def imap_unordered(
         self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
     ) -> _Results:
-        """Iterate over ``func(*items)`` as the results come; at most `maxsize` of them wait to be taken."""
+        """Return an iterator over the results of ``func(*items)`` in the order of completion.
+
+        New calls wait while `maxsize` results have not been taken (None: no limit). Any error of a call is raised in
+        place of its result.
+        """
         return _Results(self.spawn, func, _zip(iterables), maxsize, False)
 
 

@@ -1,14 +1,15 @@
-"""Permits: a number of greenlets and threads hold one at a time, others wait. Under locks and semaphores.
+"""Permits: the base of locks and semaphores. Greenlets and threads take a limited number of permits, or wait.
 
-A release makes the permit free and calls the waiter that has waited longest. The waiter takes the permit when it
-runs. Until then the permit counts as free: `locked()` says so, and a call that must not wait may take it. A call that
-may wait takes only permits for which no waiter has been called, and queues behind the waiters otherwise. So waiters
-are served in the order of arrival, and a greenlet that takes a lock again and again cannot starve them.
+A release makes the permit free and calls the waiter that has waited longest, that is, wakes it up to try. The waiter
+takes the permit when it runs. Until then the permit counts as free: `locked()` returns False, and an attempt that
+must not wait may take the permit. An attempt that may wait takes only permits for which no waiter has been called,
+and otherwise queues behind the waiters. So waiters are served in the order of their arrival, and a greenlet that
+takes a lock again and again cannot starve them.
 
-A called waiter that finds no permit waits again, in front of all that have never been called. After PATIENCE such
-vain calls in a row the permit is kept for the called waiter: a call that must not wait lets others run first, and
-fails if the waiter, of another thread, still has not run. A kill or a timeout never undoes a call: it takes effect at
-the waiter's next wait. If a called waiter cannot run any more, the next one is called.
+A called waiter that finds no permit waits again, in front of all waiters that have never been called. After PATIENCE
+such vain calls in a row, the permit is kept for the called waiter: an attempt that must not wait first lets others
+run. The attempt fails if the waiter belongs to another thread and still has not run. A kill or a timeout never undoes
+a call: it takes effect at the waiter's next wait. If a called waiter cannot run any more, the next one is called.
 """
 
 from greenrt._hub.guarded import Guarded, WaitList
@@ -22,7 +23,7 @@ ACQUIRE = 1
 RELEASE = 2
 PREPARE = 3
 
-# How many vain calls of waiters in a row calls that must not wait may cause.
+# How many vain calls of waiters in a row may be caused by attempts that must not wait.
 PATIENCE = 100
 
 
@@ -33,25 +34,25 @@ class _Called:
         return "CALLED"
 
 
-# What the park of a waiter ends with that shall try to take a permit. The park of a waiter that has tried in vain
-# carries it from the start.
+# The outcome of the park of a waiter that was called and shall try to take a permit. The park of a waiter that has
+# tried in vain carries it from the start.
 CALLED: Any = _Called()
 
 
 class Permits(Guarded):
-    """How many permits are free, and the waiters for one."""
+    """The number of free permits, and the waiters for a permit."""
 
     __slots__ = ("_called", "_left", "_vain", "_waiters")
 
     _left: int
     _vain: int
-    # Both or neither: waiters that have not been called, and those called that have not run since.
+    # The waiters that have not been called, and the called waiters that have not run since. Both exist, or neither.
     _waiters: WaitList | None
     _called: WaitList | None
 
     def _obtain(self, blocking: bool, timeout: Any) -> bool:
-        """Take one; return False if none is free, or none comes within `timeout` seconds (None: no limit)."""
-        # Without the gate no answer can be had at once; with a park there is time, but the hub can't have one.
+        """Take a permit; return False if none is free, or becomes free in `timeout` seconds (None: no limit)."""
+        # An immediate answer needs the internal lock. A parked caller has time for it, but the hub cannot park.
         if self._enter() or ((not blocking or in_hub()) and self._insist()):
             called = self._called
             free = self._left > 0 and (
@@ -65,7 +66,8 @@ class Permits(Guarded):
         if not blocking:
             return self._left > 0 and self._obtain_after_others()
         if self._waiters is None:
-            # Made here: an allocation can run finalizers, and one that waits for this must not hold the gate.
+            # Make the lists here, without the internal lock: an allocation can run finalizers, and a finalizer may wait
+            # for this object.
             self._submit(PREPARE, (WaitList(), WaitList()))
         started = 0.0 if timeout is None else monotonic()
         park: Any = new_park(self)
@@ -75,15 +77,15 @@ class Permits(Guarded):
         return outcome is not TIMED_OUT
 
     def _may_overtake(self, blocking: bool) -> bool:
-        """Tell whether a permit may be taken for which a waiter has been called."""
+        """Return whether the caller may take a permit for which a waiter has been called."""
         if blocking:
             return in_hub()
         return self._vain < PATIENCE or in_hub()
 
     def _obtain_after_others(self) -> bool:
-        """Let the called waiters run; then take a permit if one is free for which none has been called."""
+        """Let the called waiters run; then take a permit if one is free for which no waiter has been called."""
         if in_hub():
-            # The gate was not to be had.
+            # The internal lock was not available, and the hub cannot yield.
             return False
         yield_now()
         if not (self._enter() or self._insist()):
@@ -96,12 +98,12 @@ class Permits(Guarded):
         return free
 
     def _take_turn(self, park: Any) -> bool:
-        """Take a permit for the calling waiter, which was called; return False if none is free."""
+        """Take a permit for the caller, a waiter that was called; return False if none is free."""
         if not (self._enter() or self._insist()):
             self._withdraw(park)
             return False
         called: Any = self._called
-        # None in the child of a fork, where the lock was renewed.
+        # The list is None in the child of a fork, which resets the lock.
         if called is not None:
             called.remove(park)
         free = self._left > 0
@@ -114,7 +116,7 @@ class Permits(Guarded):
         return free
 
     def _wait_again(self, timeout: Any, started: float) -> bool:
-        """Go on waiting, near the front, after a call in vain."""
+        """Wait again, near the front, after a call in vain."""
         while True:
             if self._waiters is None:
                 self._submit(PREPARE, (WaitList(), WaitList()))
@@ -128,7 +130,7 @@ class Permits(Guarded):
                 return True
 
     def _give_back(self) -> None:
-        """Free one, and call the waiter that has waited longest."""
+        """Release a permit and call the waiter that has waited longest."""
         if self._enter():
             try:
                 self._release_one()
@@ -137,14 +139,14 @@ class Permits(Guarded):
         else:
             self._submit(RELEASE, None)
 
-    # -- With the gate held
+    # -- The caller holds the internal lock
 
     def _release_one(self) -> None:
         self._left += 1
         self._call_waiters()
 
     def _call_waiters(self) -> None:
-        """Call a waiter for each free permit for which none has been called."""
+        """Call a waiter for each free permit for which no waiter has been called."""
         waiters = self._waiters
         if waiters is not None:
             called: Any = self._called
@@ -155,7 +157,7 @@ class Permits(Guarded):
                     called.remove(park)
 
     def _line_up(self, park: Any) -> None:
-        """Append a waiter; one that was called in vain goes in front of those that have never been called."""
+        """Add a waiter: at the end, or, if it was called in vain, before the waiters that have never been called."""
         waiters: Any = self._waiters
         if park.outcome is CALLED:
             behind = waiters.head
@@ -168,7 +170,7 @@ class Permits(Guarded):
     def _apply(self, code: int, operand: Any) -> None:
         if code == ACQUIRE:
             park = operand
-            # There since before the park was made.
+            # The list exists: it was made before the park.
             called: Any = self._called
             if self._left > called.count:
                 if park.wake(True):
@@ -182,11 +184,11 @@ class Permits(Guarded):
                 self._waiters, self._called = operand
         else:
             Guarded._apply(self, code, operand)
-            # It may have been called.
+            # The removed waiter may have been called: call the next one.
             self._call_waiters()
 
     def _at_fork_reinit(self) -> None:
-        # threading calls this in the child of a fork: the waiters aren't there.
+        # `threading` calls this in the child of a fork, where the waiters do not exist.
         self._reset_after_fork()
         self._waiters = self._called = None
         self._vain = 0

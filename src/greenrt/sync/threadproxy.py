@@ -1,4 +1,4 @@
-"""ThreadProxy: an object whose blocking methods run in one native thread of its own."""
+"""ThreadProxy: an object whose blocking methods run in a native thread of its own."""
 
 import operator
 from collections.abc import Callable
@@ -11,29 +11,32 @@ __all__ = ["ThreadProxy"]
 
 
 class _Worker:
-    """The thread; it ends when the last proxy of it is gone."""
+    """The thread of an object. It ends when the last proxy that uses it is destroyed."""
 
     def __init__(self) -> None:
-        # No hub for a thread that has none: it waits as a thread does.
+        # Make no hub for a native thread that has none: such a thread blocks while it waits.
         self.pool = ThreadPool(1, hub_for_waiting())
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call in the thread, after all calls before; wait for the outcome."""
+        """Make the call in the thread, after all earlier calls; park until it ends, and return its result."""
         return self.pool.spawn(function, *args, **kwargs).get()
 
     def __del__(self) -> None:
-        # Only queues: a finalizer must not switch.
+        # `close` only queues the end of the thread here: a finalizer must not switch.
         self.pool.close(wait=False)
 
 
 class ThreadProxy:
     """Stands for an object and uses it in one native thread, always the same, while other greenlets run.
 
-    For objects that block and know nothing of greenlets, and for those that belong to the thread that made them
-    (sqlite3): ``ThreadProxy.make(sqlite3.connect, "file.db", wrap=(sqlite3.Cursor,))`` makes the object there too.
-    Attributes are read and set there; what can be called is called there, first come, first served, by any greenlet
-    and thread. Results of the types in `wrap` are proxies for the same thread. An error of a call is raised in
-    the caller; a caller that is killed leaves the call running and its result is dropped.
+    Use it for objects that block and know nothing of greenlets, and for objects that belong to the thread that made
+    them (sqlite3): ``ThreadProxy.make(sqlite3.connect, "file.db", wrap=(sqlite3.Cursor,))`` makes the object in the
+    thread too. The proxy reads and sets attributes in the thread, and makes calls in the thread. Any greenlet and any
+    thread may use the proxy; the thread serves them in the order of their arrival. An error of a call is raised in
+    the caller. If the caller is killed, the call keeps running and its result is dropped.
+
+    Arguments: `target`, the object; `wrap`, a tuple of types: the proxy returns results of these types as proxies for
+    the same thread. Raises TypeError if `wrap` is not a tuple of types. The attributes are those of the object.
     """
 
     __slots__ = ("__target", "__weakref__", "__worker", "__wrap")
@@ -50,7 +53,7 @@ class ThreadProxy:
     def make(
         cls, factory: Callable[..., Any], *args: Any, wrap: tuple[type, ...] = (), **kwargs: Any
     ) -> "ThreadProxy":
-        """Return a proxy of what ``factory(*args, **kwargs)`` returns; it is called in the thread."""
+        """Call ``factory(*args, **kwargs)`` in a new thread; return a proxy of the result (`wrap`: see the class)."""
         worker = _Worker()
         return cls(worker.call(factory, *args, **kwargs), wrap, worker)
 
@@ -77,19 +80,19 @@ class ThreadProxy:
 
     def __iter__(self) -> Any:
         found = self.__use(iter, self.__target)
-        # An iterator that blocks does so in the thread.
+        # An iterator that blocks then blocks only the thread.
         return found if isinstance(found, ThreadProxy) else type(self)(found, self.__wrap, self.__worker)
 
     def __dir__(self) -> list[str]:
         return self.__worker.call(dir, self.__target)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
-        # Not the object's own: a repr must not wait.
+        # The object's own repr is not used: a repr must not wait.
         return f"<ThreadProxy at {id(self):#x} of a {type(self.__target).__name__} at {id(self.__target):#x}>"
 
 
 class _Method:
-    """A method of the object, or anything else that can be called: it is called in the thread."""
+    """A method or another callable of the object; calls run in the thread."""
 
     __slots__ = ("_function", "_use")
 
@@ -111,7 +114,7 @@ def _forward(function: Callable[..., Any]) -> Callable[..., Any]:
     return special
 
 
-# Python looks special methods up on the class.
+# Python looks up special methods on the class.
 _SPECIAL: dict[str, Callable[..., Any]] = {
     "__enter__": lambda target: type(target).__enter__(target),
     "__exit__": lambda target, *error: type(target).__exit__(target, *error),
