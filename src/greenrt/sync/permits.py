@@ -66,8 +66,8 @@ class Permits(Guarded):
         if not blocking:
             return self._left > 0 and self._obtain_after_others()
         if self._waiters is None:
-            # Make the lists here, without the internal lock: an allocation can run finalizers, and a finalizer may wait
-            # for this object.
+            # Make the lists here, without the internal lock: an allocation can run finalizers, and a finalizer may
+            # wait for this object.
             self._submit(PREPARE, (WaitList(), WaitList()))
         started = 0.0 if timeout is None else monotonic()
         park: Any = new_park(self)
