@@ -18,12 +18,12 @@ def held(lock: Any) -> Any:
 
 
 def full() -> Queue:
-    """Return a queue without room."""
+    """Return a full queue."""
     return Queue(1, [1])
 
 
 def under(condition: Condition, call: Callable[[Condition], object]) -> object:
-    """Call `call` with `condition`, which is held."""
+    """Call `call` with `condition` while its lock is held."""
     with condition:
         return call(condition)
 
@@ -38,7 +38,7 @@ def with_pool(call: Callable[[ThreadPool], object]) -> object:
 
 
 CALLS: list[tuple[str, object, Callable[[], object]]] = [
-    # name of the argument, value, call
+    # The name of the argument, the value, the call.
     ("timeout", "x", lambda: Event().wait("x")),  # type: ignore[arg-type]
     ("timeout", float("nan"), lambda: Event().wait(float("nan"))),
     ("callback", 5, lambda: Event().rawlink(5)),

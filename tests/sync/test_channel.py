@@ -1,4 +1,4 @@
-"""Channel: a queue without room."""
+"""Channel: a queue that stores no items."""
 
 import queue
 import threading

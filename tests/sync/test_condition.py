@@ -1,4 +1,4 @@
-"""Condition against threading's, on greenrt's locks."""
+"""Condition, compared with the standard library's class on greenrt's locks."""
 
 import math
 import threading
@@ -13,7 +13,7 @@ from greenrt._hub.park import parked
 
 
 class Standard(threading.Condition):
-    """The standard library's body, which makes a lock for each wait, with greenrt's lock for that."""
+    """The standard library's class. Its `wait` makes a lock for each wait; here that is greenrt's Lock."""
 
     wait = FunctionType(
         threading.Condition.wait.__code__,
@@ -28,7 +28,7 @@ KINDS = [greenrt.Condition, Standard]
 
 @pytest.fixture(params=[(kind, lock) for kind in KINDS for lock in (greenrt.RLock, greenrt.Lock)])
 def condition(request: pytest.FixtureRequest) -> Any:
-    """greenrt's, and the standard library's body, each on both locks."""
+    """Return greenrt's or the standard library's condition, each on a Lock or an RLock."""
     kind, lock = request.param
     return kind(lock())
 
@@ -58,7 +58,7 @@ def test_notified_in_order(condition: Any) -> None:
     workers = []
     for number in range(6):
         workers.append(greenrt.spawn(work, number))
-        # On a busy machine it yields before it waits.
+        # On a busy machine, the worker yields before it waits.
         while not parked(workers[-1]):
             greenrt.sleep(0)
     workers[1].kill()
@@ -108,7 +108,7 @@ def test_a_notification_does_not_go_to_one_who_has_gone(condition: Any) -> None:
 
 
 def test_killed_while_it_takes_the_lock_back(condition: Any) -> None:
-    """The lock is held when the block is left, so that the block gives it back, and nobody else's."""
+    """The greenlet holds the lock when it leaves the block, so the block releases its own lock."""
     steps: list[str] = []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""Event: a flag that can be waited for."""
+"""Event: a flag for which greenlets and threads wait."""
 
 import gc
 import math
@@ -167,7 +167,7 @@ def test_ten_thousand_cancelled_from_the_middle() -> None:
     start = time.perf_counter()
     greenrt.killall(waiters[5000:] + waiters[:4999])
     assert event.linkcount() == 1
-    # Quadratic, it would be minutes.
+    # With a quadratic cost, this would take minutes.
     assert time.perf_counter() - start < 10
     event.set()
     assert waiters[4999].get() is True

@@ -1,6 +1,6 @@
-"""What need not wait makes no switch and no park: a test for each primitive. See tests/hub/test_fast_paths.py.
+"""Calls that need not wait make no switch and no park: a test for each primitive. See tests/hub/test_fast_paths.py.
 
-The standard queues' paths: test_queues_take_their_fast_path in tests/monkey/test_standard_names.py.
+test_queues_take_their_fast_path in tests/monkey/test_standard_names.py tests the standard library's queues.
 """
 
 import threading
@@ -87,7 +87,7 @@ def test_what_is_free_is_taken_without_a_switch(name: str) -> None:
 
 @pytest.mark.parametrize("kind", [greenrt.Lock, greenrt.RLock])
 def test_a_lock_without_a_timeout_checks_none(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mock cannot replace the compiled check, so there the costs are compared."""
+    """A mock cannot replace the compiled check, so the test compares the costs in the compiled build."""
     made = kind()
     if greenrt.__build__ == "pure":
         monkeypatch.setattr(lock, "checked_timeout", _raise)
@@ -100,7 +100,7 @@ def test_a_lock_without_a_timeout_checks_none(kind: Any, monkeypatch: pytest.Mon
 
 
 def test_an_rlock_is_taken_again_without_its_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The owner of a lock may take it again even while another thread holds the gate of its state."""
+    """The owner may take the lock again even while another thread holds the internal lock of its state."""
     made = greenrt.RLock()
     with made:
         seen = []
@@ -127,7 +127,7 @@ def _raise(*args: Any) -> Any:
 
 
 def _cost(first: Callable[[], Any], then: Callable[[], Any]) -> int:
-    """Return the nanoseconds of processor time that a call takes: the least of many."""
+    """Return the processor time of 100 pairs of calls in nanoseconds: the least of many measurements."""
     best = 1 << 60
     for _ in range(50):
         started = thread_time_ns()

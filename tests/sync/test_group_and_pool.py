@@ -1,4 +1,4 @@
-"""Group and Pool: waiting for, killing and limiting greenlets together."""
+"""Group and Pool: joining, killing and limiting several greenlets together."""
 
 from queue import Full
 from typing import Any

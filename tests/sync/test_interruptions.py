@@ -1,8 +1,8 @@
-"""Each blocking primitive, interrupted at each of its waits: nobody is stuck, nothing is lost, nothing doubled.
+"""Each blocking primitive, interrupted at each of its waits: no greenlet is stuck, no item is lost or doubled.
 
-A scenario is run again and again, and in the n-th run an error is thrown at one of its greenlets after n turns of
-the run queue. While the test itself is in the run queue, which it is after each of its turns, no greenlet runs twice:
-so every state between two steps of the victim is met, also that between its wake and its resumption.
+Each scenario runs many times. In the n-th run, the test throws an error into one of the greenlets after n turns of
+the run queue. The test is itself in the run queue after each of its turns, and no greenlet runs twice meanwhile. So
+the runs meet every state between two steps of the victim, including the state between its wake and its resumption.
 """
 
 from collections.abc import Callable
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 Body = Callable[[], None]
 
-# More turns than any scenario has without an interruption, and in which whoever is not stuck gets through.
+# Any scenario takes fewer turns without an interruption, and each greenlet that is not stuck ends within them.
 LONG = 200
 ERRORS = [greenrt.GreenletExit, greenrt.Timeout, KeyboardInterrupt]
 
 
 class Scenario:
-    """Some greenlets around one primitive. The workers end; the servants are there for them as long as need be."""
+    """Some greenlets that use one primitive. The workers end; the servants serve them as long as necessary."""
 
     def __init__(self, make: Callable[..., Any]) -> None:
         self.thing = make()
@@ -39,12 +39,12 @@ class Scenario:
         return []
 
     def check(self, serving: int) -> None:
-        """Assert what holds when all workers have ended and `serving` servants wait."""
+        """Check the state when all workers have ended and `serving` servants wait."""
 
     def run(self, turns: int, victim: int, error: type[BaseException]) -> bool:
-        """Run it, and throw `error` at the greenlet with number `victim` after `turns` turns.
+        """Run the scenario, and throw `error` into the greenlet with number `victim` after `turns` turns.
 
-        Return False if that one had ended by then.
+        Return False if that greenlet had already ended.
         """
         workers = self.workers()
         everyone = self._spawn(workers + self.servants())
@@ -61,9 +61,9 @@ class Scenario:
         return alive
 
     def run_in_main(self, switch: int, victim: int, error: type[BaseException]) -> bool:
-        """Run it with worker `victim` in the main greenlet, and throw `error` at that at its switch number `switch`.
+        """Run the scenario with worker `victim` in the main greenlet; throw `error` into it at switch `switch`.
 
-        Return False if there are not so many.
+        Return False if the run has fewer switches.
         """
         bodies = self.workers()
         body = bodies.pop(victim)
@@ -89,14 +89,14 @@ class Scenario:
         return switches >= switch
 
     def _spawn(self, bodies: list[Body]) -> list[greenrt.Greenlet]:
-        # Servants first, so that what is done finds somebody who waits for it.
+        # Start the servants first, so that a servant already waits for the workers' operations.
         spawned = [greenrt.spawn(self._guarded(body)) for body in reversed(bodies)]
         return spawned[::-1]
 
     def _conclude(self, everyone: list[greenrt.Greenlet], workers: int) -> None:
         turn = self._guarded(lambda: greenrt.sleep(0))
         for _ in range(LONG):
-            # What came too late for a worker in the main greenlet is raised here.
+            # An error that was too late for a worker in the main greenlet is raised here.
             turn()
         stuck = [worker for worker in everyone[:workers] if not worker.dead]
         assert not stuck, f"stuck: {stuck}"
@@ -115,15 +115,15 @@ class Scenario:
 
 
 def campaign(scenario: type[Scenario], make: Callable[..., Any]) -> int:
-    """Interrupt each greenlet of a scenario at each of its steps with each error; return how often that was."""
+    """Interrupt each greenlet of a scenario at each of its steps with each error; return how many times."""
     count = 0
     for victim in range(len(scenario(make).workers()) + len(scenario(make).servants())):
-        # After one turn all have started.
+        # After one turn all greenlets have started.
         turns = 1
         while True:
             hits = [scenario(make).run(turns, victim, error) for error in ERRORS]
             count += sum(hits)
-            # A servant has no end of its own.
+            # A servant does not end by itself.
             if not any(hits) or turns > 30:
                 break
             turns += 1
@@ -131,7 +131,7 @@ def campaign(scenario: type[Scenario], make: Callable[..., Any]) -> int:
 
 
 def campaign_in_main(scenario: type[Scenario], make: Callable[..., Any]) -> int:
-    """Interrupt the main greenlet at each of its switches with each error; return how often that was."""
+    """Interrupt the main greenlet at each of its switches with each error; return how many times."""
     count = 0
     for victim in range(len(scenario(make).workers())):
         switch = 1
@@ -142,7 +142,7 @@ def campaign_in_main(scenario: type[Scenario], make: Callable[..., Any]) -> int:
 
 
 class Exclusion(Scenario):
-    """One at a time: locks, semaphores."""
+    """Mutual exclusion with locks and semaphores."""
 
     inside = 0
 
@@ -175,7 +175,7 @@ class Exclusion(Scenario):
 
 
 class Reentrance(Exclusion):
-    """An RLock taken twice."""
+    """An RLock that each worker takes twice."""
 
     def work(self) -> None:
         for _ in range(2):
@@ -184,7 +184,7 @@ class Reentrance(Exclusion):
 
 
 class Notification(Scenario):
-    """A queue made of a Condition: what is put is taken, and the lock always given back by who holds it."""
+    """A queue made of a Condition: each item that is put is taken, and each holder of the lock releases it."""
 
     def __init__(self, make: Callable[..., Any]) -> None:
         super().__init__(make)
@@ -251,7 +251,7 @@ class Flag(Scenario):
 
 
 class Transfer(Scenario):
-    """Items from putters to getters: each that was put arrives once, or is still there."""
+    """Items from putters to getters: each item that was put arrives once, or is still in the queue."""
 
     def __init__(self, make: Callable[..., Any]) -> None:
         super().__init__(make)
@@ -287,7 +287,7 @@ class Transfer(Scenario):
 
 
 class Tasks(Scenario):
-    """Queue.join, with consumers that report what they did."""
+    """Queue.join, with consumers that report finished items."""
 
     def workers(self) -> list[Body]:
         for item in range(4):
@@ -341,11 +341,11 @@ def test_main_greenlet_interrupted_everywhere(scenario: type[Scenario], make: Ca
     assert campaign_in_main(scenario, make) > 10
 
 
-# -- What the campaigns must catch
+# -- Errors that the campaigns must detect
 
 
 class Forgetful:
-    """A semaphore that doesn't ask whether the one it wakes was still there."""
+    """A semaphore that does not check whether the waiter that it wakes is still waiting."""
 
     def __init__(self) -> None:
         self.counter = 1
@@ -374,7 +374,7 @@ class Forgetful:
 
 
 class Thief(Forgetful):
-    """A semaphore whose waiters give back what they were granted, and more, when they are interrupted."""
+    """A semaphore whose interrupted waiters release a permit, even if they were given none."""
 
     def acquire(self, blocking: bool = True) -> bool:
         try:
@@ -385,14 +385,14 @@ class Thief(Forgetful):
 
 
 class Hasty(greenrt.Condition):
-    """A condition that lets its taking back of the lock be interrupted."""
+    """A condition that can be interrupted while it takes the lock back."""
 
     def _acquire_restore(self, state: Any) -> None:
         self._lock.acquire()
 
 
 class Undecided:
-    """A queue whose items are taken by whoever comes first, not by those they were announced to."""
+    """A queue whose items go to the first getter that runs, not to the getter that was woken up for them."""
 
     def __init__(self) -> None:
         self.items: list[int] = []

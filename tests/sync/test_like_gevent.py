@@ -1,4 +1,4 @@
-"""Where gevent and common sense agree: links before waiters, Timeouts as timeouts, pools that wait for their work."""
+"""Behaviour as in gevent: links run before waiters, Timeouts serve as timeouts, pools wait for their work."""
 
 import sys
 import threading
@@ -49,7 +49,7 @@ def test_links_have_run_up_to_their_first_wait_when_the_end_is_seen(
 
 @pytest.mark.parametrize("kind", ["greenlet", "event", "result", "semaphore"])
 def test_a_link_that_is_taken_back_never_runs(kind: str) -> None:
-    """Neither by what runs between the end and its turn, nor by a link before it."""
+    """An earlier link removes one; the program removes another between the end of the source and the link's turn."""
     seen = []
     if kind == "greenlet":
         source = Greenlet(lambda: None)
@@ -74,7 +74,7 @@ def test_a_link_that_is_taken_back_never_runs(kind: str) -> None:
         source.rawlink(link)
     end()
     source.unlink(links[3])
-    # Twice is no error, nor is one that was never there.
+    # Removing a link twice is no error, and neither is removing an unknown link.
     source.unlink(links[3])
     source.unlink(print)
     greenrt.sleep(0)
@@ -93,7 +93,7 @@ def test_a_link_that_is_taken_back_in_another_thread_never_runs() -> None:
         greenlet.rawlink(seen.append)
         greenlet.rawlink(print)
         linked.set()
-        # Its hub does not run before both were done.
+        # The hub of this thread does not run before both other steps are done.
         finished.wait(10)
         taken_back.wait(10)
         greenrt.sleep(0.01)
@@ -162,13 +162,13 @@ WAIT = {
 
 
 def _sleeper() -> greenrt.Greenlet:
-    # It starts in the call under test: a wait here would be ended by a timeout that runs already.
+    # The greenlet starts in the call under test: a timeout that runs already would end a wait here.
     return greenrt.spawn(greenrt.sleep, 0.05)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _holder() -> Iterator[None]:
-    """Hold the locks in a greenlet of its own."""
+    """Hold the locks in a separate greenlet."""
     done = Event()
 
     def hold() -> None:
@@ -183,7 +183,7 @@ def _holder() -> Iterator[None]:
 
 
 def each_kind(names: object) -> Callable[[Function], Function]:
-    """Run a test with each of `names`, and with a timeout of each kind, which runs already or not."""
+    """Run a test with each of `names` and with a timeout of each kind, started before or not."""
     marks = {"name": names, "silent": [None, False, "a text"], "runs": [False, True]}
 
     def marked(test: Function) -> Function:
@@ -222,7 +222,7 @@ def test_what_waits_returns_as_after_any_timeout(name: str, silent: str | bool |
 
 @pytest.mark.parametrize("name", [*FETCH, *WAIT])
 def test_a_timeout_that_is_overdue_when_the_call_begins(name: str) -> None:
-    """The call may look at the clock before it waits, as it lets others run first."""
+    """The call may check the clock before it waits, because it first yields to other greenlets."""
     timeout = Timeout.start_new(0.001)
     busy_until = time.monotonic() + 0.03
     while time.monotonic() < busy_until:
@@ -340,7 +340,7 @@ def test_apply_async_counts_in_its_pool() -> None:
     assert len(pool) == 1
     pool.apply_async(greenrt.sleep, kwds={"seconds": 0.002})
     assert pool.full()
-    # There is no room, and the caller does not wait for any.
+    # The pool is full, and the caller does not wait for room.
     waiting = pool.apply_async(lambda: 1 / 0, callback=called.append)
     assert len(pool) == 2
     assert waiting not in pool
@@ -451,7 +451,7 @@ def test_hooks_of_threading_reach_pool_threads(kind: str) -> None:
     finally:
         getattr(threading, kind)(before)
     assert "call" in calls
-    # Nor do they stay.
+    # The hook does not stay installed in the thread.
     assert pool.apply(traced) is before
     pool.close()
 
@@ -483,7 +483,7 @@ def test_what_is_no_greenlet_is_refused(wrong: int | str | None) -> None:
         assert len(group) == 0
         assert group.join(timeout=0)
         group.apply(int)
-    # None was killed.
+    # No greenlet was killed.
     waiting.join()
     assert waiting.value is None
 

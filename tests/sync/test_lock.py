@@ -1,4 +1,4 @@
-"""Lock and RLock against threading's: what they return, what they raise, who gets them."""
+"""Lock and RLock, compared with `threading`: results, errors and the order of waiters."""
 
 import _thread
 import gc
@@ -19,7 +19,7 @@ RLOCKS = [_thread.RLock, greenrt.RLock]
 ALL = LOCKS + RLOCKS
 
 
-# -- As CPython's: each test runs on both.
+# -- As in CPython: each test runs on CPython's locks too.
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -49,7 +49,7 @@ def test_lock_states(kind: Any) -> None:
         assert lock.acquire(timeout=0.001) is False
         assert lock.acquire(timeout=0) is False
     assert lock.locked() is False
-    # Anyone may release it.
+    # Any thread may release the lock.
     lock.acquire()
     thread = threading.Thread(target=lock.release)
     thread.start()
@@ -86,7 +86,7 @@ def test_bad_arguments(kind: Any, error: Any, arguments: Any) -> None:
 
 @pytest.mark.parametrize("kind", [greenrt.Lock, greenrt.RLock])
 def test_no_timeout_may_be_none(kind: Any) -> None:
-    """As in gevent; CPython's locks refuse it."""
+    """None means no limit, as in gevent; CPython's locks refuse it."""
     lock = kind()
     assert lock.acquire(timeout=None) is True
     assert greenrt.spawn(lock.acquire, blocking=False, timeout=None).get() is False
@@ -191,7 +191,7 @@ def test_under_the_standard_condition(kind: Any) -> None:
         condition.notify()
 
 
-# -- Among greenlets
+# -- Between greenlets
 
 
 def test_rlock_belongs_to_the_greenlet() -> None:
@@ -229,13 +229,13 @@ def test_first_come_first_served(kind: Any) -> None:
         workers = []
         for number in range(10):
             workers.append(greenrt.spawn(work, number))
-            # On a busy machine it yields before it waits.
+            # On a busy machine, the worker yields before it waits.
             while not parked(workers[-1]):
                 greenrt.sleep(0)
         workers[4].kill()
-        # The loop polls, so that the next call does not yield.
+        # Let the loop poll, so that the next call does not yield.
         greenrt.sleep(0.001)
-    # The first has been woken, and takes the lock when it runs.
+    # The first waiter has been woken up; it takes the lock only when it runs.
     assert lock.acquire(False) is True
     lock.release()
     greenrt.joinall(workers)
@@ -295,7 +295,7 @@ def test_released_across_threads() -> None:
 
 
 def test_taken_back_whatever_is_thrown() -> None:
-    """What a condition gives up it holds again afterwards; a kill that came meanwhile is raised at the next wait."""
+    """A condition holds the lock again after its wait; a kill during the wait for it is raised at the next wait."""
     lock = greenrt.RLock()
     steps: list[str] = []
 
@@ -327,7 +327,7 @@ def test_taken_back_whatever_is_thrown() -> None:
 
 
 def test_released_twice_at_once_it_is_free_once() -> None:
-    """Two threads that release it while the gate is held both find it taken, and leave the release to the holder."""
+    """Both releases find the lock taken while the internal lock is held, so its holder runs them."""
     lock = greenrt.Lock()
     lock.acquire()
     assert lock._enter()

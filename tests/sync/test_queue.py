@@ -1,4 +1,4 @@
-"""Queues: gevent's and the standard library's interface, and what neither promises."""
+"""Queues: the interfaces of gevent and of the standard library, and promises beyond both."""
 
 import gc
 import math
@@ -110,14 +110,14 @@ def test_a_bad_timeout_is_named(timeout: Any) -> None:
     for action in (one.get, one.peek, lambda **given: one.put(1, **given)):
         with pytest.raises(TypeError if timeout == "soon" else ValueError, match=r"-1|nan|soon"):
             action(timeout=timeout)
-    # Not looked at, as in the standard library.
+    # Without `block` the timeout is not checked, as in the standard library.
     one.put(1, False, timeout)
     assert one.get(False, timeout) == 1
     assert not one.getters
     assert not one.putters
 
 
-# -- Who waits
+# -- Waiters
 
 
 def test_getters_in_order() -> None:
@@ -127,7 +127,7 @@ def test_getters_in_order() -> None:
     getters[2].kill()
     for item in range(5):
         one.put(item)
-        # It belongs to the first getter already.
+        # The item already belongs to the first getter.
         with pytest.raises(queue.Empty):
             one.get_nowait()
     greenrt.joinall(getters)
@@ -282,7 +282,7 @@ def test_immediate_shutdown() -> None:
     greenrt.sleep(0)
     one.shutdown(immediate=True)
     assert one.empty()
-    # One was taken, and nobody has reported it done.
+    # One item was taken and has not been reported as done.
     assert one.unfinished_tasks == 1
     one.task_done()
     assert joiner.get() is True
@@ -294,7 +294,7 @@ def test_it_is_the_standard_error_where_there_is_one() -> None:
     assert getattr(queue, "ShutDown", greenrt.ShutDown) is greenrt.ShutDown
 
 
-# -- Other places to use it
+# -- Use in the hub, in greenlets and in native threads
 
 
 def test_in_the_hub() -> None:
@@ -392,7 +392,7 @@ def test_join_across_threads() -> None:
 
 
 class Unique(greenrt.Queue):
-    """Keeps each item once: the standard library's way to extend a queue."""
+    """Keeps each item once. It overrides methods as subclasses of the standard library's queue do."""
 
     def _init(self, maxsize: int | None) -> None:
         self.queue = set()
@@ -428,7 +428,7 @@ def test_items_that_cannot_be_compared() -> None:
     one = greenrt.PriorityQueue(3, [1, 2])
     with pytest.raises(TypeError):
         one.put("a", timeout=1)
-    # The queue is not left half-way.
+    # The failed `put` leaves the queue in order.
     assert one.peek() == 1
 
 
@@ -446,7 +446,7 @@ def test_an_error_of_a_getters_goes_to_the_getter(quiet: None) -> None:
     assert one.qsize() == 1
 
 
-# -- What it says and what it keeps
+# -- Representation and references
 
 
 def test_repr() -> None:

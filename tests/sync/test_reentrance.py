@@ -1,12 +1,13 @@
-"""Primitives used in the midst of anything: in finalizers that a collection runs, and in signal handlers.
+"""Primitives used inside any operation: in finalizers that the garbage collector runs, and in signal handlers.
 
-Nothing waits for itself there, and nothing is lost. In a child process each, with collections and timers of its own.
+No call waits for itself there, and no operation is lost. Each test runs in a child process with its own collections
+and timers.
 """
 
 import pytest
 from support.child import run_script
 
-# Seconds that each campaign takes.
+# The duration of each campaign in seconds.
 BOX = 0.7
 
 COMMON = f"""

@@ -1,4 +1,4 @@
-"""A permit that is released is free, its waiters are served in the order of arrival, and no wake is lost."""
+"""A released permit is free, waiters are served in the order of their arrival, and no wake is lost."""
 
 import threading
 from typing import Any
@@ -12,7 +12,7 @@ KINDS = [*MUTEXES, greenrt.Semaphore, greenrt.BoundedSemaphore]
 
 
 class Waiters:
-    """Greenlets that wait for a permit, note that they have it, and release it."""
+    """Greenlets that wait for a permit, record that they have it, and release it."""
 
     def __init__(self, lock: Any) -> None:
         self.lock = lock
@@ -41,7 +41,7 @@ class Waiters:
 
 
 def waited_for(kind: Any, count: int) -> tuple[Any, Waiters]:
-    """Return a lock that the caller holds, and `count` waiters, which are named by their numbers."""
+    """Return a lock that the caller holds, and `count` waiters; their names are their numbers."""
     lock = kind()
     lock.acquire()
     waiters = Waiters(lock)
@@ -80,7 +80,7 @@ def test_a_waiter_that_was_woken_in_vain_keeps_its_place(kind: Any) -> None:
     for turn in range(3):
         lock.release()
         assert lock.acquire(False)
-        # The first runs, and finds the permit taken.
+        # The first waiter runs and finds the permit taken.
         greenrt.sleep(0)
         waiters.add(f"late {turn}")
     assert not waiters.order
@@ -121,7 +121,7 @@ def test_a_kill_of_a_woken_waiter_passes_the_wake_on(kind: Any, overtaken: bool)
     if overtaken:
         assert not waiters.order
         lock.release()
-    # Woken before it was killed, the first has taken a free permit.
+    # The first waiter was woken up before the kill, so it has taken a permit if one was free.
     assert waiters.end() == (["second"] if overtaken else ["first", "second"])
 
 
@@ -145,7 +145,7 @@ def test_a_time_limit_holds_over_wakes_in_vain(kind: Any) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("native", [False, True])
 def test_polling_starves_no_waiter(kind: Any, native: bool) -> None:
-    """Neither a greenlet nor a native thread."""
+    """A waiter in a greenlet and a waiter in a native thread both get the permit."""
     lock = kind()
     lock.acquire()
     got = greenrt.Event()
@@ -163,11 +163,11 @@ def test_polling_starves_no_waiter(kind: Any, native: bool) -> None:
         waiter = greenrt.spawn(wait)
     greenrt.sleep(0.01)
     lock.release()
-    # A native thread runs once in a switch interval of the GIL, and is called in vain a hundred times.
+    # A native thread runs once in each switch interval of the GIL, and is called in vain a hundred times.
     with greenrt.Timeout(60):
         while not got.is_set():
             if lock.acquire(False):
-                # Held whenever others run.
+                # The lock is held whenever other greenlets run.
                 greenrt.sleep(0)
                 lock.release()
     if native:
@@ -195,7 +195,7 @@ def test_taking_it_again_and_again_starves_no_waiter(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_between_threads(kind: Any) -> None:
-    """Native threads and greenlets take, poll and give up: at the end the permit is free, and all have ended."""
+    """Native threads and greenlets take, poll and time out. At the end the permit is free, and all have ended."""
     lock = kind()
     inside = []
 
@@ -222,7 +222,7 @@ def test_between_threads(kind: Any) -> None:
 
 
 def test_a_notification_survives_a_kill() -> None:
-    """The standard Condition wakes a waiter by the release of a lock: the waiter returns from `acquire`."""
+    """The standard Condition wakes a waiter by releasing a lock, so the waiter must return from `acquire`."""
     done: list[str] = []
     lock = greenrt.Lock()
     lock.acquire()
@@ -256,7 +256,7 @@ def test_links_are_called_for_a_permit_that_no_waiter_takes() -> None:
 
 
 def test_without_a_wait_if_the_limit_is_zero() -> None:
-    """As CPython's locks: others do not run meanwhile."""
+    """No other greenlet runs during the call, as with CPython's locks."""
     lock = greenrt.Lock()
     lock.acquire()
     ran: list[int] = []

@@ -1,4 +1,4 @@
-"""AsyncResult: a value or an error that comes later."""
+"""AsyncResult: a value or an error that is set later."""
 
 import threading
 import traceback
@@ -61,7 +61,7 @@ def test_error() -> None:
         with pytest.raises(ValueError, match="planned") as info:
             result.get()
         lengths.append(len(traceback.extract_tb(info.value.__traceback__)))
-    # It does not grow.
+    # The traceback does not grow.
     assert len(set(lengths)) == 1
 
 
@@ -139,7 +139,7 @@ def test_dies_with_its_value() -> None:
     waiter.join()
     there = weakref.ref(value)
     del waiter, value, result
-    # The hub lets go of what it resumed last.
+    # The hub drops its reference to the greenlet that it resumed last.
     greenrt.sleep(0.001)
     assert there() is None
 
@@ -153,7 +153,7 @@ def test_who_is_parked_keeps_nothing_of_others() -> None:
     def consume() -> None:
         there.extend(weakref.ref(queue.get()) for _ in range(10))
 
-    # Each hands over to the consumer as it parks.
+    # Each producer switches to the consumer when it parks.
     def produce() -> None:
         queue.put(Value())
         stop.wait()

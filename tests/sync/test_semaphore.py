@@ -1,4 +1,4 @@
-"""Semaphores: a count of what is left, and who waits for more."""
+"""Semaphores: a number of permits, and the waiters for one."""
 
 import gc
 import math
@@ -90,7 +90,7 @@ def test_first_come_first_served() -> None:
     workers[3].kill()
     for _ in range(9):
         semaphore.release()
-        # A waiter is woken for each; only a call that must not wait gets in between.
+        # Each release wakes a waiter; only a call that must not wait can overtake it.
         assert semaphore.acquire(False) is True
         semaphore.release()
         greenrt.sleep(0.001)

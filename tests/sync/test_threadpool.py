@@ -1,4 +1,4 @@
-"""ThreadPool: native threads that work for greenlets."""
+"""ThreadPool: native threads that make calls for greenlets."""
 
 import threading
 import time
@@ -48,7 +48,7 @@ def test_results_errors_and_identity(pool: greenrt.ThreadPool) -> None:
     assert pool.spawn(pow, 2, 3).get() == 8
     with pytest.raises(ZeroDivisionError):
         pool.apply(lambda: 1 / 0)
-    # A failed job ends no thread.
+    # A failed job does not end its thread.
     assert pool.apply(abs, (-1,)) == 1
     with pytest.raises(TypeError, match="spawn\\(fn"):
         pool.spawn(5)
@@ -206,7 +206,7 @@ def test_close_makes_all_calls_and_takes_no_more() -> None:
     go.set()
     closing.get()
     assert [job.get() for job in jobs] == [True, True]
-    # They waited for a thread when the pool was closed.
+    # These greenlets were waiting for a thread when the pool was closed.
     for one in late:
         with pytest.raises(RuntimeError, match="closed"):
             one.get()
@@ -217,7 +217,7 @@ def test_close_makes_all_calls_and_takes_no_more() -> None:
 def test_kill_cancels_what_was_not_begun_and_nobody_hangs() -> None:
     pool, go = greenrt.ThreadPool(2), threading.Event()
     jobs = busy(pool, go)
-    # Queued behind the busy threads: there is room for more calls than threads.
+    # Queue calls behind the busy threads: the pool then accepts more calls than it has threads.
     pool.maxsize = 4
     pool._maxsize = 2
     queued = [pool.spawn(abs, -1) for _ in range(2)]
@@ -230,7 +230,7 @@ def test_kill_cancels_what_was_not_begun_and_nobody_hangs() -> None:
     assert [job.get(timeout=5) for job in jobs] == [True, True]
     gone(pool)
     assert len(pool) == 0
-    # It can be used again.
+    # The pool can be used again.
     assert pool.apply(abs, (-3,)) == 3
     pool.kill()
     gone(pool)
@@ -261,7 +261,7 @@ def test_who_spawned_may_be_gone_when_the_call_returns(pool: greenrt.ThreadPool)
     while thread.is_alive():
         greenrt.sleep(0.001)
     go.set()
-    # All four threads are to be had again.
+    # All four threads are available again.
     pool.join()
     assert pool.map(abs, range(8)) == list(range(8))
 
@@ -292,7 +292,7 @@ def test_a_call_that_the_parent_of_a_fork_makes_is_cancelled_in_the_child() -> N
     assert out.split("\n")[:3] == ["cancelled", "1 2", "b'x' 1"]
 
 
-# -- Jobs meet threads that end
+# -- Jobs that arrive while threads end
 
 
 def test_what_is_spawned_after_kill_is_called(pool: greenrt.ThreadPool) -> None:
@@ -331,7 +331,7 @@ def test_jobs_that_come_as_idle_threads_end_are_called() -> None:
     made = greenrt.ThreadPool(2, idle_task_timeout=0.001)
     for number in range(300):
         assert made.spawn(abs, -number).get(timeout=20) == number
-        # About as long as the thread waits.
+        # Sleep about as long as a thread stays idle before it ends.
         time.sleep(0.0008 + number % 10 * 0.0001)
     made.kill()
     while made.size:
@@ -346,7 +346,7 @@ def test_a_job_never_waits_for_a_thread_that_is_busy_if_there_may_be_another(
         greenrt.sleep(0)
         gate = threading.Event()
         blocked = pool.spawn(gate.wait)
-        # Needs a thread of its own, whatever the others are about to do.
+        # This job needs a thread of its own, whatever the other threads are about to do.
         pool.spawn(gate.set).get(timeout=20)
         blocked.get(timeout=20)
         first.get(timeout=20)
@@ -367,7 +367,7 @@ def test_a_thread_that_cannot_be_started(
     with monkeypatch.context() as patch:
         patch.setattr("greenrt.sync.threadpool.start_helper", refuse)
         if others:
-            # The other thread will make the call.
+            # The other thread makes the call later.
             waiting = pool.spawn(abs, -1)
         else:
             with pytest.raises(RuntimeError, match="can't start new thread"):
@@ -380,7 +380,7 @@ def test_a_thread_that_cannot_be_started(
         assert waiting.get(timeout=20) == 1
     for job in blocked:
         job.get(timeout=20)
-    # All places are free.
+    # All places of the pool are free again.
     assert [pool.spawn(abs, -n).get(timeout=20) for n in range(2 * pool.maxsize)] == list(
         range(2 * pool.maxsize)
     )

@@ -1,4 +1,4 @@
-"""ThreadProxy: an object used in one native thread."""
+"""ThreadProxy: an object that is used in one native thread only."""
 
 import gc
 import sqlite3
@@ -14,7 +14,7 @@ from greenrt._hub.current_hub import get_hub_if_exists
 
 
 class Thing:
-    """Says in which thread it is used."""
+    """Reports the thread that uses it."""
 
     def __init__(self) -> None:
         self.made_in = threading.get_ident()
