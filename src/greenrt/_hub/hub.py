@@ -29,17 +29,17 @@ from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed
 
 __all__ = ["Hub"]
 
-# How often the hub looks whether another native thread or a signal handler may still wake someone, and after how
-# long it says that it waits for that only (seconds).
+# In seconds: how often the hub checks whether another native thread or a signal handler may still wake a greenlet,
+# and after how long it logs that it waits only for these.
 RECHECK = 1.0
 SAY_SO_AFTER = 10.0
 
-# How often the hub tries to report an error of its own.
+# How many times the hub tries to report an error of its own.
 REPORT_TRIES = 3
 
 
 class _Raw:
-    """The context of an error that a raw greenlet raises: the hub keeps no reference to the greenlet itself."""
+    """The context of a raw greenlet's error. The hub keeps no reference to the greenlet itself."""
 
     def __repr__(self) -> str:
         return "<a raw greenlet whose parent is the hub>"
@@ -51,12 +51,24 @@ _RAW = _Raw()
 class Hub(HubCore):
     """The hub of one native thread; its parent is the thread's main greenlet.
 
-    Made by `get_hub`. Its error hooks may be replaced on the instance or in a subclass, as gevent's: `handle_error`,
-    `SYSTEM_ERROR` (raised in the main greenlet), `NOT_ERROR` (not printed), `exception_stream` (None: silent).
+    `get_hub` makes it. A program may replace its error hooks on the instance or in a subclass, as with gevent's hub:
+    `handle_error`, `SYSTEM_ERROR`, `NOT_ERROR` and `exception_stream`.
+
+    Arguments:
+    loop: the greenrt Loop to run; None makes a new one. Another type raises TypeError.
+
+    Attributes:
+    SYSTEM_ERROR: the exception classes that the hub raises in the main greenlet.
+    NOT_ERROR: the exception classes that the hub does not print.
+    exception_stream: the file that errors are printed to; False means the current ``sys.stderr``, None prints
+    nothing.
+    name: a text for the hub's repr.
+    thread_ident: the identifier of the hub's native thread.
+    loop: the hub's loop.
     """
 
     SYSTEM_ERROR: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, SystemError)
-    # gevent prints a KeyboardInterrupt before it raises it in the main greenlet; once is enough.
+    # gevent prints a KeyboardInterrupt and then raises it in the main greenlet. greenrt only raises it.
     NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit, KeyboardInterrupt)
 
     def __init__(self, loop: Loop | None = None) -> None:
@@ -71,14 +83,14 @@ class Hub(HubCore):
         super().__init__(loop if loop is not None else Loop(default=current_hub.on_main_thread()))
         self.hub = self
         if os.environ.get("GREENRT_SEED"):
-            # Here, since `random` costs more to import than all of greenrt.
+            # Imported here because `random` takes longer to import than all of greenrt.
             from greenrt._hub.seeded_queue import seed_run_queue
 
             seed_run_queue(self.loop)
         self.loop.error_handler = self._report_callback
         self.name = ""
         self.thread_ident: int = _original.get_ident()
-        # False: whatever sys.stderr is at the time.
+        # False means the value of sys.stderr at the time of the error.
         self.exception_stream: Any = False
         self._joiner: Any = None
         self._quiet_since: float | None = None
@@ -91,7 +103,7 @@ class Hub(HubCore):
     # -- Running
 
     def run(self) -> None:
-        """Run the loop for as long as the thread lives; called by the first switch to the hub."""
+        """Run the loop for as long as the thread lives. The first switch to the hub calls this."""
         self.loop.check_owner("hub.run")
         execute(self)
 
@@ -102,21 +114,21 @@ class Hub(HubCore):
                 if not self._ended:
                     self._drain()
             except BaseException as error:
-                # Ctrl-C between two steps.
+                # For example a Ctrl-C between two steps.
                 self._survive(error)
 
     def _survive(self, error: BaseException) -> None:
-        """Report an error of the hub itself. If the hub died, the main greenlet would never wait again."""
+        """Report an error of the hub itself. If the hub died, the main greenlet could never wait again."""
         for _ in range(REPORT_TRIES):
             try:
                 self._report_error(None, error)
                 return
             except BaseException as another:
-                # Ctrl-C during the report, or memory has run out.
+                # A Ctrl-C arrived during the report, or memory has run out.
                 error = another
 
     def _gather(self) -> None:
-        """Have the loop fill the run queue; sleep if it is empty."""
+        """Let the loop fill the run queue; sleep if the queue is empty."""
         loop = self.loop
         if loop.closed:
             self._loop_closed()
@@ -136,7 +148,7 @@ class Hub(HubCore):
             self._report_error(None, error)
 
     def _look_for_woken(self) -> None:
-        """Another thread has woken a park of this one, and had no memory to queue it. Any thread."""
+        """Make the hub search for woken parks: a waker had no memory to queue one. Any thread may call this."""
         self._wakes_lost = True
         self.loop.wake()
 
@@ -145,14 +157,17 @@ class Hub(HubCore):
         try:
             for park in parks_of(self):
                 if park.woken:
-                    # One that is queued already finds out when it runs.
+                    # If the park is queued already, its second entry finds `done` set when it runs.
                     self.loop.ready.append(park)
         except MemoryError:
             self._look_for_woken()
             raise
 
     def _drain(self) -> None:
-        """Run what is ready, until that is all or a poll is due. Greenlets that park hand over among themselves."""
+        """Run the ready entries until the queue is empty or a poll is due.
+
+        Greenlets that park hand off to each other directly.
+        """
         loop = self.loop
         ready = loop.ready
         inspector = loop.inspector
@@ -165,13 +180,14 @@ class Hub(HubCore):
                 if isinstance(item, Fiber):
                     run_fiber(item)
                 elif type(item) is Park and inspector is None:
-                    # While the hub is suspended here, its frame must not keep what the greenlet waited for.
+                    # While the hub is suspended here, its frame must not keep the object that the greenlet waited
+                    # for.
                     item = admit(item)
                     if isinstance(item, Fiber):
-                        # Its end comes back to the hub, which forgets it then.
+                        # When the fiber ends, it switches to the hub, which then drops its reference.
                         resume(item)
                     elif item is not None:
-                        # A raw greenlet may switch elsewhere by hand, and be dropped there.
+                        # A raw greenlet may switch elsewhere by hand, and its last reference may be dropped there.
                         target = item
                         item = _RAW
                         held = hold(target)
@@ -184,16 +200,19 @@ class Hub(HubCore):
                     else:
                         inspector.run(entry)
             except BaseException as error:
-                # A raw greenlet's error ends here too: the hub is its parent.
+                # A raw greenlet's error arrives here too, because the hub is its parent.
                 self._report_error(item, error)
             entry = None
             if coarse() >= self._poll_due:
                 break
-        # Only the hub resumes greenlets while it polls.
+        # While the hub polls, only the hub resumes greenlets.
         self._budget = 0
 
     def _nothing_left(self) -> float:
-        """Nothing in this thread can wake anyone. Return how long to sleep for (seconds) in case another one does."""
+        """Handle the state in which nothing in this thread can wake a greenlet; return how many seconds to sleep.
+
+        The hub sleeps in case another thread or a signal handler wakes one.
+        """
         joiner = self._joiner
         if joiner is not None:
             self._joiner = None
@@ -217,35 +236,38 @@ class Hub(HubCore):
         park = parked(main)
         if park is not None and park.fail(error):
             return 0.0
-        # The main greenlet was switched away from by hand.
+        # The program switched away from the main greenlet by hand.
         throw_into(main, error)
         return 0.0
 
     def _loop_closed(self) -> None:
-        """Other code closed the loop under the hub: raise an error in a main greenlet that waits."""
+        """Raise LoopClosed in a waiting main greenlet: other code closed the loop while the hub used it."""
         error = LoopClosed(f"{self.loop!r} of {self!r} is closed; nothing can be waited for in this thread")
         self.handle_system_error(LoopClosed, error)
 
     def _say_quiet(self, wakers: list[str]) -> None:
-        # Here, since few programs need it.
+        # Imported here because few programs need it.
         from greenrt import _log
 
         lines = ["greenlets are parked, and only others can wake them:", *wakers, *render_parked(self)]
         _log.warn("\n    ".join(lines))
 
     def switch(self, *args: Any, **kwargs: Any) -> Any:
-        """Switch to the hub, as integrations written for gevent do; they are resumed by their own `switch`."""
+        """Switch to the hub. Integrations written for gevent do this, and resume the greenlet by their own `switch`.
+
+        Raises WrongThread in another thread, and BlockingInHub if the hub itself calls.
+        """
         self.loop.check_owner("hub.switch")
         if current() is self:
             raise BlockingInHub("the hub can't switch to itself; a callback it runs made a blocking call")
         return greenlet.switch(self, *args, **kwargs)
 
     def wait(self, watcher: Any) -> Any:
-        """Park until `watcher`, which must not be started, calls back; stop it then.
+        """Start `watcher`, park until it calls back, then stop it. It must not be started already.
 
-        A greenlet of this hub's thread only: WrongThread elsewhere. ConcurrentObjectUseError if another greenlet
-        waits on the watcher, Finalized if it is or gets finalized, ValueError if it is closed, LoopClosed if the
-        loop is.
+        Only greenlets of this hub's thread may call this; in other threads it raises WrongThread. It raises
+        ConcurrentObjectUseError if another greenlet waits on the watcher, Finalized if the watcher is finalized
+        before or during the wait, ValueError if the watcher is closed, and LoopClosed if the loop is closed.
         """
         if not isinstance(watcher, Watcher):
             raise TypeError(f"watcher must be a watcher of the loop, not {watcher!r}")
@@ -265,9 +287,10 @@ class Hub(HubCore):
             watcher.stop()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Park the main greenlet until the thread's loop has nothing left to do; tell whether it got there.
+        """Park the main greenlet until the thread's loop has nothing left to do.
 
-        Main greenlet only: RuntimeError elsewhere, WrongThread in another thread.
+        Returns True if the loop has nothing left to do, False if `timeout` (seconds; None: no limit) expires first.
+        Only the main greenlet may call this. Other greenlets get RuntimeError, other threads WrongThread.
         """
         self.loop.check_owner("hub.join")
         if current() is not self.parent:
@@ -284,12 +307,12 @@ class Hub(HubCore):
     # -- Ending
 
     def _may_have_greenlets(self) -> bool:
-        """Tell whether anything is parked here or waits for its turn. Owner thread."""
+        """Return whether any greenlet is parked here or any entry is scheduled. Owner thread only."""
         return self._parked > 0 or self.loop.alive() or len(self.loop.timers) > 0
 
     def _thread_ended(self) -> None:
-        """The hub's thread is at its end, and calls this itself, in its main greenlet: `destroy`."""
-        # The slot may be gone already, and a greenlet that parks or cleans up now must not get a new hub.
+        """Destroy the hub because its thread ends. The thread itself calls this, in its main greenlet."""
+        # The slot may be cleared already. A greenlet that parks or cleans up now must not get a new hub.
         set_slot(self)
         try:
             self._end(True)
@@ -297,10 +320,11 @@ class Hub(HubCore):
             set_slot(None)
 
     def destroy(self, destroy_loop: bool | None = None) -> None:
-        """End the hub and close its loop; the thread gets a new one when it needs one.
+        """End the hub and close its loop. The thread gets a new hub when it needs one.
 
-        Call from the main greenlet. Greenlets that are parked here get HubDestroyed, and a second at most to end.
-        Idempotent. WrongThread in another thread, which may call ``hub.loop.close()``.
+        The caller is the main greenlet. Parked greenlets of this hub get HubDestroyed and have one second at most to
+        end. A second call does nothing. If the hub itself calls, it gets RuntimeError. Another thread gets
+        WrongThread; it may call ``hub.loop.close()`` instead. `destroy_loop` is passed to HubDestroyed.
         """
         if not self._ended:
             self.loop.check_owner("hub.destroy")
@@ -331,16 +355,16 @@ class Hub(HubCore):
     # -- Errors
 
     def _report_error(self, context: Any, error: BaseException) -> None:
-        """Call `handle_error`, which the program may have replaced; print what that raises, and go on.
+        """Call `handle_error`, which the program may have replaced; print any exception that it raises.
 
-        Raises only what `handle_error` raises on purpose: a system error, if called in the main greenlet.
+        Raises only the exception that `handle_error` raises on purpose: a system error, in the main greenlet.
         """
         try:
             self.handle_error(context, type(error), error, error.__traceback__)
         except BaseException as failure:
             if failure is error and current() is self.parent:
                 raise
-            # Its context is `error`, which is printed too.
+            # The failure's __context__ is `error`, so the traceback shows both.
             Hub.print_exception(self, self.handle_error, type(failure), failure, failure.__traceback__)
             if isinstance(failure, Hub.SYSTEM_ERROR):
                 Hub.handle_system_error(self, type(failure), failure, failure.__traceback__)
@@ -351,7 +375,11 @@ class Hub(HubCore):
     def handle_error(
         self, context: Any, type: Any, value: Any = None, tb: TracebackType | None = None
     ) -> None:
-        """Report an uncaught error: print it, and raise it in the main greenlet if it is a system error."""
+        """Report an uncaught error: print it, and raise it in the main greenlet if it is a system error.
+
+        A program may replace this hook. `context` is the object whose code failed, or None for the hub itself; an
+        error without a context counts as a system error. `type`, `value` and `tb` are as in ``sys.exc_info()``.
+        """
         if isinstance(value, str):
             value = type(value)
         if value is None:
@@ -366,8 +394,9 @@ class Hub(HubCore):
     def handle_system_error(self, type: Any, value: Any, tb: TracebackType | None = None) -> None:
         """Raise the error in the main greenlet, at its park.
 
-        If that was woken already, the error comes as soon as the main greenlet runs, as that of a signal handler; in
-        other native threads than the main one at its next park. Any thread; LoopClosed if the loop is closed.
+        If the park was woken already, the error is raised as soon as the main greenlet runs, like the error of a
+        signal handler. In native threads other than the main thread, it is raised at the main greenlet's next park.
+        Any thread may call this. Raises LoopClosed if the loop is closed.
         """
         if not self.loop.on_owner_thread():
             self.loop.post(Callback(self.handle_system_error, (type, value, tb)))
@@ -378,9 +407,10 @@ class Hub(HubCore):
         raise_soon(self.parent, value)
 
     def print_exception(self, context: Any, type: Any, value: Any, tb: TracebackType | None = None) -> None:
-        """Print the traceback, and a line that names what failed, to `exception_stream`.
+        """Print the traceback, and a line that names the failed object, to `exception_stream`.
 
-        A stream that fails is given up; one that is broken (no OSError or ValueError) is named on `sys.__stderr__`.
+        If the stream raises OSError or ValueError, the text is dropped. If it raises another error, the stream is
+        broken: the text and the stream's error go to `sys.__stderr__`.
         """
         stream = self.exception_stream
         if stream is False:
@@ -393,7 +423,7 @@ class Hub(HubCore):
         except KeyboardInterrupt:
             raise
         except (OSError, ValueError):
-            # A closed stderr, or a full disk.
+            # The stream is closed, or the disk is full.
             pass
         except BaseException as error:
             last = sys.__stderr__
@@ -402,11 +432,11 @@ class Hub(HubCore):
                 with suppress(OSError, ValueError):
                     _write(last, text)
 
-    # -- What hangs on the hub
+    # -- Objects that belong to the hub
 
     @property
     def threadpool(self) -> Any:
-        """The hub's pool of native threads; made at the first look, can be set."""
+        """The hub's pool of native threads. The first access makes it, and it can be set."""
         if self._threadpool is None:
             assert _providers.make_threadpool is not None
             self._threadpool = _providers.make_threadpool(self)
@@ -422,7 +452,10 @@ class Hub(HubCore):
 
     @property
     def resolver(self) -> Any:
-        """The hub's resolver of names; made at the first look, can be set, also by its name, and deleted."""
+        """The hub's resolver of host names. The first access makes it.
+
+        It can be set to a resolver or to a resolver's name, and it can be deleted.
+        """
         if self._resolver is None:
             assert _providers.make_resolver is not None
             self._resolver = _providers.make_resolver(self, None)
@@ -458,7 +491,7 @@ class Hub(HubCore):
 
 
 def _render_error(context: Any, type: Any, value: Any, tb: TracebackType | None) -> str:
-    # Not above: it takes long to import.
+    # Imported here because it takes long to import.
     import traceback
 
     name = getattr(type, "__name__", render(type))
@@ -467,7 +500,7 @@ def _render_error(context: Any, type: Any, value: Any, tb: TracebackType | None)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        # Of the exception's own methods.
+        # One of the exception's own methods failed.
         lines = [f"{name}, whose traceback can't be shown: {render(error)}\n"]
     if context is not None:
         lines.append(f"{time.ctime()} {render(context)} failed with {name}\n\n")
@@ -485,7 +518,7 @@ def _make_tracer(loop: Loop) -> Any:
     hub = current_hub.get_hub_if_exists()
     if hub is None or hub.loop is not loop:
         return None
-    # Here, since few programs need it.
+    # Imported here because few programs need it.
     from greenrt._hub.debug import Tracer
 
     return Tracer()

@@ -1,9 +1,9 @@
-"""The only way to park, and the only way to wake.
+"""Park: the only way to suspend a greenlet, and the only way to wake it.
 
 A `Park` is one wait of one greenlet, or of one native thread without a hub. It ends exactly once: by a wake, a
-timeout or an error, whichever claims it first. Later attempts to end it return false. A wake is never undone: if
-a kill or a Timeout arrives between the wake and the resumption, it takes effect at the next park of the greenlet.
-So an item or a lock that was handed to a waiter cannot be lost, and no primitive has to undo an operation.
+timeout or an error. The first of these to claim the park ends it, and later attempts return false. A wake is never
+undone: if a kill or a Timeout arrives between the wake and the resumption, it takes effect at the greenlet's next
+park. So an item or a lock that was handed to a waiter cannot be lost, and no primitive has to undo an operation.
 
     new_park() -> queue it where the waker will find it -> park.wait()       in the waiter
     park.wake(outcome), from any thread                                      in the waker
@@ -70,19 +70,22 @@ class _TimedOut:
 TIMED_OUT: Any = _TimedOut()
 
 _TEXTS = (str, bytes, bytearray)
-# C variables, if compiled: at the very end of the interpreter modules lose their names.
+# These are C variables, if compiled: at the very end of the interpreter, modules lose their names.
 _allocate_lock = _original.allocate_lock
-_LONGEST = _original.TIMEOUT_MAX  # Some 292 years: what a lock can wait for.
+_LONGEST = _original.TIMEOUT_MAX  # The longest timeout of a lock: about 292 years.
 
-# Whether this process came by a fork: then there may be parks of threads that only the parent has.
+# Whether this process is the child of a fork. If so, parks of threads that only the parent has may exist.
 _forked = False
 
-# The parks in which native threads without a hub wait now.
+# The parks in which native threads without a hub are waiting.
 _native_parks: set["NativePark"] = set()
 
 
 class Shadow:
-    """The state that a Fiber carries in itself, for other greenlets: main ones and raw ones of the program."""
+    """The runtime's state of a greenlet that is not a Fiber: a main greenlet, or a raw one of the program.
+
+    A Fiber has these fields itself.
+    """
 
     __slots__ = ("_locals", "_park", "_pending", "due")
 
@@ -90,12 +93,12 @@ class Shadow:
         self._park: Any = None
         self._pending: Any = None
         self._locals: Any = None
-        # What is to be called as soon as the greenlet runs: see `overdue`.
+        # A function to call as soon as the greenlet runs: see `overdue`.
         self.due: Any = None
 
 
 def shadow(target: greenlet) -> Shadow:
-    """Return the shadow of a raw greenlet, made if needed; it lives and dies with the greenlet."""
+    """Return the Shadow of a raw greenlet; make it if needed. The greenlet owns it."""
     state = target.__dict__
     found = state.get("_greenrt")
     if found is None:
@@ -111,18 +114,23 @@ def parked(target: greenlet) -> Any:
 
 
 class HubCore(Fiber):
-    """The part of the hub that a parking greenlet needs: it finds the next greenlet to run."""
+    """The part of the hub that a parking greenlet needs: it finds the next greenlet to run.
+
+    Argument and attribute: `loop`, the Loop of the hub's thread.
+    """
 
     loop: Loop
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
-        # How many more entries may be resumed, and until when (coarse clock), before the hub polls again.
+        # The number of entries that may still be resumed before the hub polls again, and the time of that poll
+        # (coarse clock).
         self._budget = 0
         self._poll_due = 0.0
-        # How many greenlets are suspended in a park.
+        # The number of greenlets that are suspended in a park.
         self._parked = 0
-        # If set, exchanges what of the thread's state is the running greenlet's own: see `resume_apart`.
+        # If set, this function exchanges the part of the thread's state that belongs to the running greenlet: see
+        # `resume_apart`.
         self._swap: Any = None
 
     def _look_for_woken(self) -> None:
@@ -130,11 +138,11 @@ class HubCore(Fiber):
         raise NotImplementedError
 
     def _hand_off(self, running: greenlet) -> None:
-        """Suspend `running`, the current greenlet: switch to the next one that is ready, or to the hub.
+        """Suspend `running`, the current greenlet: switch to the next ready greenlet, or to the hub.
 
-        Returns when `running` is resumed. The hub gets control when the queue is empty, when the next entry is not
-        a started greenlet (starting one from here would nest C stacks, a callback must run in the hub), and when
-        a poll is due.
+        Returns when `running` is resumed. The hub gets control when the queue is empty, when a poll is due, and when
+        the next entry is not a started greenlet. Starting a greenlet from here would nest C stacks, and a callback
+        must run in the hub.
         """
         ready = self.loop.ready
         while self._budget > 0:
@@ -146,7 +154,8 @@ class HubCore(Fiber):
                     continue
                 if coarse() >= self._poll_due:
                     break
-                # Never a dead greenlet, switching to which would land in its parent: its end would have set `done`.
+                # A switch to a dead greenlet would land in its parent. This one is alive: its end would have set
+                # `done`.
                 park.done = True
                 target = park.greenlet
                 park = None
@@ -163,11 +172,11 @@ class HubCore(Fiber):
                 target = fiber
                 fiber = None
             ready.popleft()
-            # This frame stays for as long as `running` is parked, and must keep neither others nor what
-            # they waited for.
+            # This frame exists for as long as `running` is parked. It must keep neither other greenlets nor the
+            # objects that they waited for.
             entry = None
             self._budget -= 1
-            # A greenlet may come upon itself.
+            # A greenlet may find its own entry in the queue.
             if target is not running:
                 mine = None if self._swap is None else self._swap(None)
                 if mine is None:
@@ -177,7 +186,7 @@ class HubCore(Fiber):
                 else:
                     resume_apart(self._swap, mine, target)
             return
-        # Neither does it keep what it has looked at.
+        # For the same reason, the frame must not keep the entries that it inspected.
         entry = park = fiber = None
         mine = None if self._swap is None else self._swap(None)
         if mine is None:
@@ -189,7 +198,7 @@ class HubCore(Fiber):
 def as_seconds(timeout: Any) -> float:
     """Return `timeout`, a number or a greenrt.Timeout, as a float (seconds).
 
-    Raises TypeError if it is not a number, ValueError if it is NaN.
+    Raises TypeError if it is not a number, and ValueError if it is NaN.
     """
     if type(timeout) is float:
         exact: float = timeout
@@ -199,8 +208,8 @@ def as_seconds(timeout: Any) -> float:
 
 
 def checked_seconds(value: Any, name: str) -> float:
-    """Return `value`, the argument `name` of the caller, as a float (seconds). Raises as `as_seconds`."""
-    # float() would parse a text.
+    """Return `value`, the caller's argument `name`, as a float (seconds). Raises the same errors as `as_seconds`."""
+    # float() would accept a text and parse it.
     if not isinstance(value, _TEXTS):
         try:
             seconds = float(value)
@@ -214,13 +223,17 @@ def checked_seconds(value: Any, name: str) -> float:
 
 
 class Park(Entry):
-    """One wait of one greenlet. Owner: the greenlet; `wake` and `fail`: any thread.
+    """One wait of one greenlet. The greenlet owns it; any thread may call `wake` and `fail`. `new_park` makes it.
 
-    `what` says what is waited on (an object, or a tuple that the report renders); `guard`, if set, hears when the
-    wait ends otherwise than by a wake; `counted` says whether the loop must go on while the park is suspended
-    (waits with a timeout and for fds set it; what else wakes a park keeps the loop going itself); `previous`,
-    `following` and `queue` belong to the WaitList the park is in. Until it ends, `outcome` may carry what the waiter
-    brings along (an item to put).
+    Attributes:
+    hub: the hub of the waiter's thread; None for a native thread without a hub.
+    greenlet: the waiter.
+    what: the object that the waiter waits on, or a tuple that the report renders.
+    guard: an object whose `_withdraw` is called when the wait ends other than by a wake, or None.
+    counted: whether the park keeps the loop alive while it is suspended. Waits with a timeout and waits for file
+    descriptors set it. Other sources of a wake keep the loop alive themselves.
+    previous, following, queue: fields of the WaitList that contains the park.
+    outcome: the result of the wait. Before the end it may hold an object of the waiter's, such as an item to put.
     """
 
     __slots__ = (
@@ -249,20 +262,20 @@ class Park(Entry):
     following: Any
 
     def claim(self) -> bool:
-        """See `HeapNode.claim`. In the child of a fork a park of another thread's greenlet cannot be claimed."""
+        """See `HeapNode.claim`. In the child of a fork, a park of a greenlet of another thread cannot be claimed."""
         if _forked and self.hub is not None and self.hub.loop.closed:
             return False
         return HeapNode.claim(self)
 
     def wake(self, outcome: Any) -> bool:
-        """End the wait with a result; return whether it had not ended before. Any thread."""
+        """End the wait with a result; return False if it had ended already. Any thread may call this."""
         if not self.claim():
             return False
         self._end(outcome)
         return True
 
     def fail(self, error: BaseException) -> bool:
-        """End the wait with an exception; return whether it had not ended before. Any thread."""
+        """End the wait with an exception; return False if it had ended already. Any thread may call this."""
         if not self.claim():
             return False
         self.failed: bool = True
@@ -270,24 +283,24 @@ class Park(Entry):
         return True
 
     def finish(self, outcome: Any) -> None:
-        """End a wait that the caller has claimed, with a result. Any thread."""
+        """End a wait that the caller has claimed, with a result. Any thread may call this."""
         self._end(outcome)
 
     def finish_failed(self, error: BaseException) -> None:
-        """End a wait that the caller has claimed, with an exception. Any thread."""
+        """End a wait that the caller has claimed, with an exception. Any thread may call this."""
         self.failed = True
         self._end(error)
 
     def abandon(self) -> bool:
-        """End the wait with nothing, by the waiter itself; return whether it had not ended before."""
+        """End the waiter's own wait without a result; return False if it had ended already."""
         self.done: bool = True
         return self.claim()
 
     def _end(self, outcome: Any) -> None:
         self.outcome: Any = outcome
         self.ended: bool = True
-        # The waiter sets `suspended` and then looks at `ended`; here it is the other way round, so one of the two
-        # sees the other. If both do, the entry that is queued here finds `done` set.
+        # The waiter sets `suspended` and then reads `ended`. The waker sets `ended` and then reads `suspended`. So at
+        # least one of them sees the other's flag. If both do, the entry that is queued here finds `done` set.
         if self.suspended:
             self._enqueue()
 
@@ -300,12 +313,12 @@ class Park(Entry):
         try:
             loop.post(self)
         except LoopClosed:
-            # The waiter's thread has ended. That is not the waker's business.
+            # The waiter's thread has ended. This is no error for the waker.
             pass
         except MemoryError:
             lost = True
         if lost:
-            # What is granted can't be taken back: the hub looks for the park by itself.
+            # The wake can't be undone, so the hub searches for the park itself.
             self.hub._look_for_woken()
 
     def fire(self, events: int) -> None:
@@ -313,16 +326,16 @@ class Park(Entry):
         self.wake(TIMED_OUT if events == TIMER else events)
 
     def run(self) -> None:
-        """See `Entry.run`: resume the greenlet, from the hub."""
+        """See `Entry.run`: resume the greenlet. The hub calls this."""
         target = admit(self)
         if target is not None:
             resume(target)
 
     def wait(self, timeout: Any = None, ref: bool = True) -> Any:
-        """Suspend until the park ends; return the outcome, or raise the error.
+        """Suspend the calling greenlet until the park ends; return the outcome, or raise the error.
 
-        Returns TIMED_OUT after `timeout` seconds (None: never), or when `timeout` is a greenrt.Timeout and its time
-        is up. `ref` false: the timeout does not keep the loop alive.
+        Returns TIMED_OUT after `timeout` seconds (None: no limit), or when `timeout` is a greenrt.Timeout that
+        expires. If `ref` is false, the timeout does not keep the loop alive.
         """
         self.suspended: bool = True
         if not self.ended:
@@ -333,7 +346,8 @@ class Park(Entry):
             self._leave_guard()
             if self.failed:
                 if outcome is not timeout:
-                    # No variable refers to the error: its traceback refers to this frame, and both would outlive it.
+                    # No variable may refer to the error: its traceback refers to this frame, and the cycle would keep
+                    # both alive.
                     outcome = None
                     raise self._take_error()
                 self.outcome = None
@@ -348,14 +362,14 @@ class Park(Entry):
         return error
 
     def _leave_guard(self) -> None:
-        """Have the guard forget this park."""
+        """Make the guard forget this park."""
         guard = self.guard
         if guard is not None:
             self.guard = None
             guard._withdraw(self)
 
     def _suspend(self, timeout: Any, ref: bool) -> None:
-        # What this frame holds is copied at each switch: the work is in two others.
+        # Each switch copies the C stack, so this function has few locals and two others do the work.
         if self._begin(timeout, ref):
             hub = self.hub
             try:
@@ -364,7 +378,10 @@ class Park(Entry):
                 self._settle()
 
     def _begin(self, timeout: Any, ref: bool) -> bool:
-        """Take in an error that waits for this park, and return False; or start the time, and return True."""
+        """Prepare to suspend: start the timer and return True; or end the park and return False.
+
+        The park ends here if an error is pending for the greenlet, or if `timeout` is invalid.
+        """
         target = self.greenlet
         fiber = as_fiber(target)
         holder: Any = fiber if fiber is not None else shadow(target)
@@ -387,11 +404,11 @@ class Park(Entry):
         return True
 
     def _start_time(self, timeout: Any, ref: bool) -> bool:
-        """Start the time; return False if `timeout` is none, which then is what the wait ends with."""
+        """Start the timer; if `timeout` is invalid, end the wait with that error and return False."""
         try:
             seconds = as_seconds(timeout)
         except Exception as error:
-            # A waiter that was woken already gets that.
+            # A waiter that was woken already gets the result of the wake instead.
             if not self.claim():
                 return True
             self.failed = True
@@ -407,7 +424,7 @@ class Park(Entry):
         return True
 
     def _settle(self) -> None:
-        """Undo `_begin`, after the greenlet was resumed."""
+        """Undo `_begin` after the greenlet was resumed."""
         target = self.greenlet
         fiber = as_fiber(target)
         holder = None
@@ -428,13 +445,17 @@ class Park(Entry):
         if not self.done:
             self._stranger()
             self._leave_guard()
-        # Last: uncompiled, it is called here and now.
+        # This is the last step because without compiling, `run_soon` calls the function at once.
         if holder is not None and holder.due is not None:
             due, holder.due = holder.due, None
             run_soon(due)
 
     def _stranger(self) -> None:
-        """Something other than the wake resumed this greenlet: `throw` raises its own error, `switch` can't go on."""
+        """End a park whose greenlet something other than the wake resumed, with InvalidSwitchError.
+
+        After a `throw`, the thrown error is raised. After a `switch`, the wait can't continue, so this error is
+        raised.
+        """
         if self.abandon():
             self.failed = True
             self.outcome = InvalidSwitchError(
@@ -458,7 +479,7 @@ class Park(Entry):
 
 
 class NativePark(Park):
-    """One wait of a native thread that has no hub: it blocks, as CPython's own primitives would."""
+    """One wait of a native thread that has no hub. The thread blocks, as in CPython's own primitives."""
 
     __slots__ = ("_lock",)
 
@@ -490,12 +511,12 @@ class NativePark(Park):
                 self.outcome = TIMED_OUT
                 return
         if not self.ended:
-            # Claimed by a waker that is about to set the outcome.
+            # A waker has claimed the park and is about to set the outcome.
             self._lock.acquire()
 
 
 class LastPark(NativePark):
-    """A wait in a finalizer at the very end of the interpreter: only time ends it, as no other code runs."""
+    """A wait in a finalizer at the very end of the interpreter. Only the timeout ends it: no other code runs."""
 
     __slots__ = ()
 
@@ -506,7 +527,7 @@ class LastPark(NativePark):
 
 
 def note_fork() -> None:
-    """Disable wakes of other threads' waiters in the child of a fork: a lock would go to it and be lost."""
+    """Disable wakes of other threads' waiters in the child of a fork: a lock handed to one would be lost."""
     global _forked
     _forked = True
     for park in _native_parks:
@@ -515,10 +536,10 @@ def note_fork() -> None:
 
 
 def freeze(target: greenlet) -> None:
-    """Never resume `target`, a greenlet of this thread that does not run: it is a thread that a fork left behind.
+    """Prevent `target` from ever being resumed: it is a suspended greenlet that stands for a thread the child lacks.
 
-    Nothing is thrown into it, as nothing runs in a thread that the child of a fork does not have. The caller keeps
-    it: its deallocation would throw.
+    `target` belongs to the calling thread. Nothing is thrown into it, because nothing runs in a thread that the child
+    of a fork does not have. The caller must keep a reference to it: its deallocation would throw GreenletExit.
     """
     fiber = as_fiber(target)
     if fiber is not None:
@@ -539,8 +560,9 @@ def freeze(target: greenlet) -> None:
 
 
 def _fresh(park: Park, hub: Any, running: Any, what: Any) -> Park:
-    # All other fields are None or false already. A park is in cycles only by way of C stacks, which the collector
-    # can't see: looking at it finds nothing to free, and costs a third of what a parked greenlet costs.
+    # All other fields are None or false already. A park is in cycles only through C stacks, which the garbage
+    # collector can't see. Tracking the park would find nothing to free, and would cost a third of the cost of a
+    # parked greenlet.
     untrack(park)
     park.hub = hub
     park.greenlet = running
@@ -557,7 +579,8 @@ def _native_park(park: NativePark, what: Any) -> Park:
 def new_park(what: Any) -> Park:
     """Return a Park for the calling greenlet, or for the calling thread if it has no hub.
 
-    The main thread gets its hub here. BlockingInHub if the hub itself calls.
+    The first call in the main thread makes its hub. Raises BlockingInHub if the hub itself calls. `what` is the
+    object that the caller waits on, for the report.
     """
     hub: Any = get_slot()
     if hub is None and not is_finalizing():
@@ -576,15 +599,15 @@ def new_park(what: Any) -> Park:
 
 
 def in_hub() -> bool:
-    """Tell whether the hub itself calls, which can't wait."""
+    """Return whether the caller is the hub itself, which can't wait."""
     hub = get_slot()
     return hub is not None and current_or_none() is hub
 
 
 def yield_now() -> None:
-    """Queue the calling greenlet behind all that are ready, and let them run.
+    """Queue the calling greenlet behind all ready greenlets, and let these run.
 
-    In a thread without a hub: let other threads run.
+    In a thread without a hub, let other threads run.
     """
     hub: Any = get_slot()
     if hub is None and not is_finalizing():
@@ -599,8 +622,8 @@ def yield_now() -> None:
     if fiber is None or fiber._pending or fiber is hub:
         _yield_slowly(hub, running)
         return
-    # The fiber itself is the entry, and needs no try: what resumes it by other means leaves an entry behind that
-    # the next park voids, or that ends the next yield early.
+    # The fiber itself is the entry. It needs no `try`: if other code resumes it, the entry stays in the queue. Then
+    # the next park voids it, or it ends the next yield early.
     fiber._queued = True
     ready = hub.loop.ready
     ready.append(fiber)
@@ -608,7 +631,10 @@ def yield_now() -> None:
 
 
 def _yield_slowly(hub: HubCore, running: greenlet) -> None:
-    """`yield_now` for greenlets that are no fibers, that have an error waiting, and for the hub."""
+    """Yield like `yield_now`, for a raw greenlet and for a greenlet with a pending error.
+
+    Raises BlockingInHub if the hub itself calls.
+    """
     if running is hub:
         raise BlockingInHub(
             "a callback that the hub runs can't sleep; spawn a greenlet for it: greenrt.spawn(fn, ...)"
@@ -627,12 +653,13 @@ def _yield_slowly(hub: HubCore, running: greenlet) -> None:
         holder._park = None
         park.done = True
     if holder._pending:
-        # This was the main greenlet's chance to hear of a KeyboardInterrupt. Nothing was granted that could be lost.
+        # The main greenlet may have got a KeyboardInterrupt meanwhile. Raising it here loses nothing: a yield is
+        # given no item or lock.
         raise holder._pending.pop(0)
 
 
 def admit(park: Park) -> Any:
-    """Note that a queued park is done; return the greenlet to resume, or None if that has gone on or died."""
+    """Mark a queued park as done; return the greenlet to resume, or None if it runs already or is dead."""
     if park.done:
         return None
     park.done = True
@@ -641,15 +668,15 @@ def admit(park: Park) -> Any:
 
 
 def run_fiber(fiber: Fiber) -> None:
-    """Start or resume a fiber that was queued itself; from the hub."""
+    """Start or resume a fiber that was queued itself. The hub calls this."""
     if not fiber._queued:
         return
     fiber._queued = False
-    # Switching to a greenlet that died unstarted would come back at once with nonsense.
+    # A switch to a greenlet that died unstarted would return at once with a meaningless value.
     if fiber._begun or not has_started(fiber):
         resume(fiber)
 
 
 def wake_park(park: Park) -> None:
-    """Wake `park` with None: for use as a callback. (A bound ``park.wake`` is none where `park` is a typed local.)"""
+    """Wake `park` with None. For use as a callback: where `park` is a typed local, ``park.wake`` can't be one."""
     park.wake(None)
