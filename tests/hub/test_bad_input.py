@@ -45,14 +45,14 @@ def in_thread(function: Callable[..., object], *args: object) -> object:
 
 
 def read_socket(*args: object) -> None:
-    """Wait for a socket that never gets readable."""
+    """Wait for a socket that never becomes readable."""
     one, other = socket.socketpair()
     with one, other:
         greenrt.wait_read(one.fileno(), *args)  # type: ignore[arg-type]
 
 
 CALLS: list[tuple[str, object, Callable[[], object]]] = [
-    # name of the argument, value, call
+    # The name of the argument, the value, the call.
     ("seconds", "a", lambda: greenrt.sleep("a")),
     ("seconds", "", lambda: greenrt.sleep("")),
     ("seconds", None, lambda: greenrt.sleep(None)),

@@ -1,4 +1,4 @@
-"""A program that waits for what cannot come says so, and one that waits for a thread or a signal does not."""
+"""Deadlock reports: LoopExit if nothing can wake the program, and no report if a thread or a signal can."""
 
 from support.child import run_script
 
@@ -149,7 +149,7 @@ else:
 
 
 def test_not_while_the_hub_of_another_thread_could_wake_it() -> None:
-    """A compiled hub that polls has no Python frame: its thread must count all the same."""
+    """A compiled hub that polls has no Python frame, but its thread must count as a possible waker."""
     run_script(
         ALONE
         + """

@@ -7,7 +7,7 @@ import sys
 import pytest
 from support.child import environment, run_script
 
-# Each runs first while the interpreter waits for the threads that are no daemons.
+# Each statement runs for the first time while the interpreter waits for the non-daemon threads.
 LATE = {
     "host name": "socket.getaddrinfo('nowhere.invalid', 80)",
     "query": "greenrt.dns.query('nowhere.invalid', 'TXT')",
@@ -78,7 +78,7 @@ def test_how_the_main_module_ends(end: str) -> None:
 
 @pytest.mark.parametrize("name", ["last_value", "last_exc"])
 def test_an_interrupt_that_a_console_has_shown(name: str) -> None:
-    # As `code.InteractiveConsole` does.
+    # The script stores the error as `code.InteractiveConsole` does.
     run_script(
         f"""
         import sys

@@ -1,7 +1,7 @@
-"""Each fast path of the hub is taken: a test for each, which fails when the program takes the slow one.
+"""Each fast path of the hub has a test, which fails if the program takes the slow path.
 
 tests/sync, tests/green, tests/dns and tests/serve have files of this name for their layers. Where a mock cannot reach
-compiled code, `support.switches` counts what the fast path saves.
+compiled code, `support.switches` counts the switches that the fast path saves.
 """
 
 import socket as standard
@@ -32,7 +32,7 @@ def test_parking_greenlets_switch_straight_to_each_other() -> None:
         left, right = greenrt.Queue(), greenrt.Queue()
         greenrt.joinall([greenrt.spawn(play, left, right), greenrt.spawn(play, right, left)])
 
-    # To start the two, and to end them.
+    # These switches start and end the two greenlets.
     assert hub_switches(ping_pong) <= 6
 
 
@@ -74,7 +74,7 @@ def test_operations_do_not_yield_right_after_a_poll() -> None:
 
 
 def test_a_thread_local_finds_the_greenlet_by_its_own_fields() -> None:
-    """Foreign greenlets need an entry in their dictionary."""
+    """Only a foreign greenlet needs an entry in its dictionary."""
     mine = local()
 
     def use() -> None:
@@ -94,7 +94,7 @@ def test_a_tcp_socket_that_was_read_empty_is_not_asked_before_the_next_edge() ->
     listener = socket.create_server(("127.0.0.1", 0))
     sender = standard.create_connection(listener.getsockname())
     receiver, _ = listener.accept()
-    # The kernel reports edges once the receiver has waited.
+    # The kernel reports edges after the receiver has waited once.
     greenrt.spawn_later(0.002, sender.sendall, b"first")
     assert receiver.recv(100) == b"first"
 
@@ -102,9 +102,9 @@ def test_a_tcp_socket_that_was_read_empty_is_not_asked_before_the_next_edge() ->
         sender.sendall(b"next")
         assert receiver.recv(100) == b"next"
 
-    # In plain Python, to ask the hub would cost more than the system call.
+    # The plain build makes the system call: asking the hub would cost more there.
     assert (hub_switches(read) >= 1) == (greenrt.__build__ == "compiled")
-    # A read that fills its buffer may have left something.
+    # A read that fills its buffer may leave data in the socket.
     sender.sendall(b"abcdef" * 10)
     assert receiver.recv(3) == b"abc"
     assert switches(lambda: receiver.recv(3)) == 0

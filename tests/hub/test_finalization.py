@@ -65,7 +65,7 @@ ready.acquire()
 _original.sleep(float(sys.argv[3]))
 """
 
-# What the plain build can't stop: threads that are busy when the process ends, until CPython 3.13.
+# Before CPython 3.13, the plain build cannot stop threads that are busy when the process ends.
 BUSY = ("spin", "block")
 
 

@@ -1,4 +1,4 @@
-"""Forks of processes in which hubs run, each in a process of its own."""
+"""Forks of processes in which hubs run. Each test runs in its own process."""
 
 import pytest
 from support.child import run_script
@@ -438,7 +438,7 @@ subprocess.run(["true"], check=True)
 os.waitpid(os.posix_spawn("/bin/true", ["true"], os.environ), 0)
 assert before == (hub.loop.fileno(), sorted(hub.loop._own_fds()))
 """)
-    # What is executed gets none of the fds.
+    # An executed program inherits none of the file descriptors.
     run("""
 import subprocess
 greenrt.sleep(0)

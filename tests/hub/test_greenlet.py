@@ -51,7 +51,7 @@ def test_what_cannot_be_called_is_named(spawn: Callable[..., object]) -> None:
 
 
 def test_without_a_function() -> None:
-    """As in gevent: it does what a subclass defines, or sets after the constructor, as `_run`; or nothing."""
+    """As in gevent, it runs `_run`, which a subclass defines or sets after the constructor, or does nothing."""
 
     class Late(Greenlet):
         def __init__(self, function: Callable[[], object]) -> None:
@@ -167,7 +167,7 @@ def test_a_copy_of_the_spawners_context() -> None:
     assert variable.get() == "changed later"
 
 
-# -- Ends
+# -- The end of a greenlet
 
 
 def test_an_error_is_kept_and_raised_each_time(quiet: None) -> None:
@@ -257,14 +257,14 @@ def test_the_context_manager() -> None:
     assert greenlet.value == 5
     with pytest.raises(LookupError, match="planned"), greenrt.spawn(greenrt.sleep, 1000) as greenlet:
         raise LookupError("planned")
-    # The body's exception is what ended it.
+    # The exception of the `with` block ended the greenlet.
     assert isinstance(greenlet.exception, LookupError)
     assert greenlet.exc_info[2] is not None
     with pytest.raises(LookupError, match="planned"), Greenlet(greenrt.sleep, 1000) as unstarted:
         raise LookupError("planned")
     assert isinstance(unstarted.exception, LookupError)
     with pytest.raises(greenrt.Timeout), greenrt.Timeout(0.01), greenrt.spawn(greenrt.sleep, 1000) as joined:
-        # The wait at the end of the block is cut short.
+        # The timeout interrupts the wait at the end of the block.
         pass
     assert isinstance(joined.value, GreenletExit)
 
@@ -511,7 +511,7 @@ def test_join_and_kill_from_a_thread_without_a_hub() -> None:
     assert seen == [False, True]
 
 
-# -- Names, reports
+# -- Names and reports
 
 
 def test_names_and_numbers() -> None:
@@ -615,7 +615,7 @@ def test_a_failure_keeps_no_argument(hub: greenrt.Hub, monkeypatch: pytest.Monke
     monkeypatch.setattr(hub, "exception_stream", None)
     service = Service()
     found = weakref.ref(service)
-    # Killed before its start, so that no traceback keeps the argument.
+    # Kill the greenlet before its start, so that no traceback keeps the argument.
     greenlet = greenrt.spawn(_fail, service)
     del service
     greenlet.kill(ZeroDivisionError)

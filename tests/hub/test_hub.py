@@ -1,4 +1,4 @@
-"""The hub: errors nobody caught, calls it cannot make, one for each thread, fairness, fds."""
+"""The hub: uncaught errors, calls that it cannot make, a hub for each thread, fairness, file descriptors."""
 
 import errno
 import io
@@ -17,7 +17,7 @@ import greenrt
 from greenrt._hub import current_hub
 from greenrt.errors import BlockingInHub, ConcurrentObjectUseError, InvalidSwitchError, WrongThread
 
-# -- Errors that nobody caught
+# -- Uncaught errors
 
 
 def test_an_uncaught_error_is_printed_and_named(hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def _group_join(greenlet: greenrt.Greenlet) -> None:
 def test_the_main_greenlet_hears_of_a_system_error_before_its_wait_ends(
     quiet: None, wait: Callable[[greenrt.Greenlet], object]
 ) -> None:
-    """Else it could go on, and end, without ever hearing of it."""
+    """Otherwise the main greenlet could continue and end without noticing the error."""
 
     def fail() -> Never:
         raise KeyboardInterrupt("planned")
@@ -110,7 +110,7 @@ def test_the_main_greenlet_hears_of_a_system_error_before_its_wait_ends(
     with pytest.raises(KeyboardInterrupt, match="planned"):
         wait(greenlet)
     assert greenlet.dead
-    # Once.
+    # The error is raised only once.
     greenrt.sleep(0)
 
 
@@ -134,12 +134,12 @@ def test_an_error_hook_that_raises_does_not_keep_joiners_waiting(
         patch.setattr(hub, "handle_error", hook)
         waiting.join(10)
     assert waiting.dead
-    # Its own error is printed.
+    # The hub prints the hook's own error without calling the hook again.
     assert seen == [failing]
 
 
 class Broken:
-    """A stream of which each part of `how` fails with `error`."""
+    """A stream whose attributes named in `how` fail with `error`."""
 
     def __init__(self, error: BaseException, *how: str) -> None:
         self.error, self.how = error, how
@@ -162,7 +162,7 @@ class Broken:
 
 
 class Failing(Exception):
-    """An exception that can't be shown."""
+    """An exception whose text and notes cannot be read."""
 
     def __str__(self) -> str:
         raise LookupError("no text")
@@ -197,7 +197,7 @@ def still_works(hub: greenrt.Hub) -> None:
 
 
 def ways_to_fail_in_the_hub(hub: greenrt.Hub) -> dict[str, Callable[[], object]]:
-    """Each spawns, or has the hub call, what raises."""
+    """Return functions that spawn, or schedule in the hub, a callable that raises."""
     timer = hub.loop.timer(0)
     prepare = hub.loop.prepare()
     error = ZeroDivisionError("planned")
@@ -271,7 +271,7 @@ def test_error_hooks_that_raise_do_not_end_the_hub(
             patch.setattr(hub, "exception_stream", stream)
             patch.setattr(hub, hook, lambda *args, error=error: fail_with(error)(), raising=False)
             ways_to_fail_in_the_hub(hub)[way]()
-            # Not in the main greenlet.
+            # The error is not raised in the main greenlet.
             greenrt.sleep(0.001)
         still_works(hub)
         if hook == "handle_error" and "shown" not in way:
@@ -298,7 +298,7 @@ def test_a_system_error_of_a_hook_reaches_the_main_greenlet(
             patch.setattr(hub, "handle_error", lambda *args: fail_with(kind("planned"))(), raising=False)
         Named.spawn(lambda: 1 / 0)
         if (kind, where) in ((SystemExit, "repr"), (SystemExit, "write")):
-            # Text and streams may fail in any way but Ctrl-C.
+            # The hub ignores any error of a repr or a stream except KeyboardInterrupt.
             greenrt.sleep(0.001)
         else:
             with pytest.raises(kind, match="planned"):
@@ -309,7 +309,7 @@ def test_a_system_error_of_a_hook_reaches_the_main_greenlet(
 def test_an_interrupt_between_two_steps_does_not_end_the_hub(
     hub: greenrt.Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C may come wherever the hub calls Python code, as here, where it looks for who could wake somebody."""
+    """Ctrl-C can arrive wherever the hub calls Python code; here the hub looks for possible wakers."""
 
     def interrupted() -> Never:
         monkeypatch.undo()
@@ -418,7 +418,7 @@ def test_a_hub_for_each_thread(hub: greenrt.Hub) -> None:
     def work() -> tuple[bool, bool]:
         assert current_hub.get_hub_if_exists() is None
         greenrt.sleep(0.001)
-        # A thread that only waits gets none.
+        # A thread that only waits gets no hub.
         assert current_hub.get_hub_if_exists() is None
         other = greenrt.spawn(greenrt.getcurrent).get().parent
         assert other is greenrt.get_hub()
@@ -510,9 +510,9 @@ def test_destroy_and_a_new_hub() -> None:
 
 
 def test_always_ready_greenlets_keep_no_timer_waiting(hub: greenrt.Hub) -> None:
-    """1000 greenlets that are always ready and a callback that queues itself: a timer is 20 ms late at most.
+    """With 1000 greenlets that are always ready and a callback that queues itself, a timer is at most 20 ms late.
 
-    Asserted 20 times wider: the machine may be busy. The figure itself is printed by `make stress`.
+    The test allows 20 times as much, because the machine may be busy. `make stress` prints the figure itself.
     """
     stop, late = [], []
 
@@ -575,7 +575,7 @@ def test_ten_thousand_at_once() -> None:
     assert len(greenrt.joinall(greenlets)) == 10_000
 
 
-# -- Waiting for fds
+# -- Waiting for file descriptors
 
 
 @pytest.fixture

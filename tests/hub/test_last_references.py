@@ -1,4 +1,4 @@
-"""Objects die with their last reference, even if the hub has not run since a greenlet waited on them."""
+"""Objects are freed with their last reference, even if the hub has not run since a greenlet waited on them."""
 
 import gc
 import weakref
@@ -21,7 +21,7 @@ from greenrt.sync.threadpool import ThreadPool
 
 
 class Finalized:
-    """Its finalizer waits, which the hub could not do."""
+    """An object whose finalizer waits, which the hub could not do."""
 
     def __init__(self, log: list[str]) -> None:
         self.log = log
@@ -70,7 +70,7 @@ compiled_only = pytest.mark.skipif(
 
 @pytest.fixture(params=["without asyncio", "after asyncio"])
 def exchanges_state(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Whether greenlets exchange the state of their thread, as they do once an asyncio loop has run."""
+    """Run a test with and without the exchange of thread state that greenlets do after an asyncio loop has run."""
     hub = greenrt.get_hub()
     if request.param == "after asyncio":
         hub._swap = lambda state: None
@@ -108,7 +108,7 @@ def test_a_finished_greenlet_that_a_parked_one_has_resumed() -> None:
 @pytest.mark.parametrize("seconds", [0.001, 0], ids=["timer", "yield"])
 @pytest.mark.parametrize("beside", [False, True], ids=["by the hub", "by a greenlet"])
 def test_a_dropped_raw_greenlet_dies_at_once(seconds: float, beside: bool) -> None:
-    """Its `finally` runs in its parent's turn, not in the hub: there it could not wait."""
+    """The `finally` block runs in the parent's turn, not in the hub, where it could not wait."""
 
     def yields() -> None:
         while not done.is_set():
@@ -296,13 +296,13 @@ def failed_waiter() -> None:
     ],
 )
 def test_no_handled_error_is_left_to_the_collector(fails: Callable[[], None]) -> None:
-    """No frame of greenrt's that is in the traceback refers to the error."""
+    """No frame of greenrt in the traceback refers to the error."""
     fails()
     gc.collect()
     gc.disable()
     try:
         fails()
-        # Let greenlets that were killed end.
+        # Let the killed greenlets end.
         greenrt.sleep(0.001)
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()

@@ -1,4 +1,4 @@
-"""local: data of which each greenlet has its own."""
+"""local: an object whose attributes are separate in each greenlet."""
 
 import copy
 import gc
@@ -79,7 +79,7 @@ def test_names_that_are_no_strings() -> None:
         __hash__ = None  # type: ignore[assignment]
 
     data = greenrt.local()
-    # As threading.local: the name is compared before its type is checked.
+    # As in threading.local, the name is compared before its type is checked.
     with pytest.raises(AttributeError, match="read-only"):
         data.__setattr__(EqualToAll(), 1)
     with pytest.raises(AttributeError, match="read-only"):
@@ -255,7 +255,7 @@ def test_ends_with_the_greenlet() -> None:
     assert there[0]() is not None
     go.set()
     worker.join()
-    # The handle is still there.
+    # The test still holds the handle of the greenlet.
     assert there[0]() is None
 
 
@@ -308,7 +308,7 @@ def test_ends_with_the_object() -> None:
     there.append(weakref.ref(data.thing))
     before = len(greenrt.getcurrent().__dict__)
     itself = weakref.ref(data)
-    # The greenlets' frames refer to it until they end.
+    # The greenlets' frames refer to the object until the greenlets end.
     data = None
     go.set()
     greenrt.joinall(workers)
@@ -337,7 +337,7 @@ def test_data_that_refers_to_its_object_is_collected() -> None:
     while len(there) < 4:
         greenrt.sleep(0.001)
     gc.collect()
-    # The greenlets and the thread live on.
+    # The greenlets and the thread are still alive.
     assert [reference() for reference in there] == [None] * 4
     stop.set()
     greenrt.joinall(workers)
@@ -372,7 +372,7 @@ def test_many_greenlets_leave_nothing_in_the_object() -> None:
     for _ in range(20):
         greenrt.joinall([greenrt.spawn(work) for _ in range(100)])
     gc.collect()
-    # No more than a few of the weak references to those that have ended.
+    # The object keeps only a few weak references to greenlets that have ended.
     references = [thing for thing in gc.get_objects() if type(thing) is list and thing and len(thing) > 200]
     assert not any(all(isinstance(item, weakref.ref) for item in found) for found in references)
 

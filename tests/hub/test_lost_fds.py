@@ -1,4 +1,4 @@
-"""A program that closes all fds it did not open, as daemons do: greenrt's own are among them."""
+"""Programs that close all file descriptors they did not open, as daemons do, including those of greenrt."""
 
 import pytest
 from support.child import run_script

@@ -1,4 +1,4 @@
-"""System errors for a main greenlet that was woken, but has not run yet; each in a process of its own."""
+"""System errors for a main greenlet that was woken up but has not run yet. Each test runs in its own process."""
 
 import signal
 
@@ -30,7 +30,7 @@ event.wait()
     if kind == "SystemExit":
         assert errors == ""
     else:
-        # Once, with the lines of the greenlet that raised it.
+        # The traceback is printed once, with the lines of the greenlet that raised the error.
         assert errors.count("Traceback") == 1
         assert errors.endswith("KeyboardInterrupt: 7\n")
         assert ", in fail" in errors

@@ -1,4 +1,4 @@
-"""GREENRT_SEED: another order of what has no promised order, the same for the same seed."""
+"""GREENRT_SEED: a shuffled run order where greenrt promises none; the same seed gives the same order."""
 
 from support.child import run_script
 

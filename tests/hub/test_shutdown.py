@@ -1,4 +1,4 @@
-"""The end of a thread that has a hub, and of a hub: greenlets that still wait are told."""
+"""The end of a hub, and of a thread with a hub: greenlets that still wait get HubDestroyed."""
 
 import gc
 import threading
@@ -53,7 +53,7 @@ def test_what_is_due_at_the_end_of_the_process_is_run(arguments: list[str]) -> N
 
 
 def run_thread(body: Any) -> None:
-    """Run `body` in a native thread with a hub of its own, and wait for the thread's end."""
+    """Run `body` in a native thread with its own hub, and wait until the thread ends."""
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -99,7 +99,7 @@ def test_what_is_parked_gets_hub_destroyed_on_its_thread(spawn: str) -> None:
     assert seen == [(HubDestroyed, idents[0]), "cleaned up"]
     gc.collect()
     assert left[0]() is None
-    # Nobody is left on the event's list of waiters.
+    # The event's list of waiters is empty, so this wakes no greenlet.
     event.set()
 
 
@@ -152,7 +152,7 @@ def test_yielding_greenlets_end_too() -> None:
 
 
 def test_who_refuses_to_end_is_given_up_and_named() -> None:
-    # In a process of its own: that greenlet can't be freed.
+    # This runs in its own process, because that greenlet can't be freed.
     _, errors = run_script("""
         import threading
         import greenrt
@@ -204,7 +204,7 @@ def test_destroy_tells_them_as_well() -> None:
 
 
 def test_a_start_that_meets_the_end_of_the_thread() -> None:
-    """What another thread starts here runs, gets HubDestroyed, or can't be started: its waiters never hang."""
+    """A greenlet that another thread starts here runs, gets HubDestroyed or raises LoopClosed; no waiter hangs."""
     ends: set[str] = set()
     for rounds in range(1000):
         if rounds >= 30 and ends >= {"int", "LoopClosed"}:
@@ -232,7 +232,7 @@ def test_a_start_that_meets_the_end_of_the_thread() -> None:
 
 
 def test_hubs_go_with_their_threads() -> None:
-    """Threads with hubs in turn: no hub, fd, thread-local or greenlet stays."""
+    """After many threads with hubs, no hub, file descriptor, thread-local or greenlet remains."""
 
     def count() -> tuple[int, int]:
         gc.collect()
@@ -248,13 +248,13 @@ def test_hubs_go_with_their_threads() -> None:
     for _ in range(50):
         run_thread(body)
     assert count()[0] == hubs
-    # Not one a thread.
+    # There is less than one new object for each thread.
     assert count()[1] < things + 40
     assert len(threads_with_hub) <= 1
 
 
 def test_a_thread_that_ends_while_its_hub_is_collected() -> None:
-    """Its main greenlet, which the hub refers to, is not freed under the collector."""
+    """The hub refers to the thread's main greenlet, which must not be freed during the collection."""
     run_script(
         """
         import gc, threading, time

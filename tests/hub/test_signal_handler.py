@@ -1,4 +1,4 @@
-"""Signals: watchers in any loop, handlers in greenlets, plain handlers; each in a process of its own."""
+"""Signals: watchers in any loop, handlers in greenlets, plain handlers. Each test runs in its own process."""
 
 import pytest
 from support.child import run_script
@@ -188,7 +188,7 @@ event.wait()
 
 @pytest.mark.parametrize("where", ["idle hub", "busy greenlet", "native thread", "gap"])
 def test_latency(where: str) -> None:
-    """A plain handler of signal.signal runs soon, wherever the signal finds the process."""
+    """A plain handler of signal.signal runs soon, whatever the process is doing when the signal arrives."""
     out, errors = run(
         """
 where = sys.argv[1]
@@ -276,7 +276,7 @@ if sys.argv[1:] == ["patched"]:
 
 @pytest.mark.parametrize("way", ["patched", "unpatched"])
 def test_the_programs_own_wakeup_fd_gets_the_numbers_too(way: str) -> None:
-    """Whenever it is set, and whatever the hub does when the signal comes; the fd before is told right."""
+    """It does whenever the fd is set and whatever the hub is doing. set_wakeup_fd returns the right previous fd."""
     _, errors = run(
         OWN_FDS
         + """
@@ -332,7 +332,7 @@ assert signal.set_wakeup_fd(write_fd) == write_fd
 
 
 def test_an_interrupt_while_the_wakeup_fd_is_given_back() -> None:
-    """The loop's fd, found in its own place, is not taken for the program's: what comes would go round for ever."""
+    """The loop must not take its own installed fd for the program's: it would forward signals to itself for ever."""
     _, errors = run("""
 from greenrt import _original
 from greenrt._loop.wakeup import SignalWakeup

@@ -1,4 +1,4 @@
-"""SignalThread: signals that a native thread waits for and posts; each test in a process of its own."""
+"""SignalThread: a native thread waits for signals and posts them. Each test runs in its own process."""
 
 import pytest
 from support.child import run_script
@@ -271,7 +271,7 @@ thread.join()
 """)
 
 
-# Ways to start a program; each says whether SIGTERM ends it.
+# Ways to start a program. Each function returns whether SIGTERM ends the program.
 STARTS = """
 PROGRAM = ["/bin/sleep", "20"]
 

@@ -112,12 +112,12 @@ def test_start_new() -> None:
 
 
 def test_a_cancel_after_the_time_but_before_the_throw() -> None:
-    """What is on its way when the block ends is not raised later."""
+    """A timeout that is about to be raised when it is cancelled is not raised later."""
     ready = greenrt.spawn(int)
     ready.join()
     timeout = Timeout(0.001)
     timeout.start()
-    # The time passes without a switch; the timer fires while this greenlet is woken by something else.
+    # The time passes without a switch. The timer fires while another wake of this greenlet is scheduled.
     greenrt._hub.timeout.current_hub.get_hub().loop.update_now()
     end = threading.Event()
     end.wait(0.01)
@@ -180,7 +180,7 @@ def test_time_that_is_up_while_the_greenlet_yields_stays_in_the_block() -> None:
     def work() -> str:
         for _ in range(3):
             with Timeout(0.001, False):
-                # Long enough that the yield polls, and finds the time up when the greenlet is queued already.
+                # Stay busy until the yield polls; the timeout then expires when the greenlet is queued already.
                 until = time.monotonic() + 0.03
                 while time.monotonic() < until:
                     pass

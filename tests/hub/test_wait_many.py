@@ -1,4 +1,4 @@
-"""wait, iwait, joinall, killall."""
+"""The functions wait, iwait, joinall and killall."""
 
 from typing import Never
 
