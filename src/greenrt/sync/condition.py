@@ -80,7 +80,7 @@ class Condition:
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """Wait until ``predicate()`` is true, or for `timeout` seconds (None: no limit); return its last result.
 
-        Raises TypeError if `predicate` is not callable, and RuntimeError if the caller does not hold the lock.
+        Raises TypeError if `predicate` is not callable, and RuntimeError if it must wait without holding the lock.
         """
         check_callable(predicate, "predicate")
         deadline = None if timeout is None else monotonic() + as_seconds(timeout)
@@ -94,7 +94,7 @@ class Condition:
         return result
 
     def notify(self, n: int = 1) -> None:
-        """Wake up to `n` waiters. Raises RuntimeError if the caller does not hold the lock."""
+        """Wake up to `n` waiters, in order. Raises RuntimeError if the caller does not hold the lock."""
         if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
         n = as_integer(n, "n")

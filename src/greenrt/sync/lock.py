@@ -120,7 +120,7 @@ class Lock(Mutex):
     def acquire(self, blocking: bool = True, timeout: float | None = FOREVER) -> bool:
         """Take the lock; return True, or False after `timeout` seconds (-1 or None: no limit).
 
-        If `blocking` is false, never park: return at once whether the lock was taken. Raises TypeError, ValueError or
+        If `blocking` is false, never wait for the lock: return whether it was free. Raises TypeError, ValueError or
         OverflowError if `timeout` is wrong, as CPython's locks do.
         """
         if timeout is FOREVER and blocking is True:
@@ -207,7 +207,7 @@ class RLock(Mutex):
     def acquire(self, blocking: bool = True, timeout: float | None = FOREVER) -> bool:
         """Take the lock; return True, or False after `timeout` seconds (-1 or None: no limit).
 
-        If `blocking` is false, never park: return at once whether the lock was taken. Raises TypeError, ValueError or
+        If `blocking` is false, never wait for the lock: return whether it was free. Raises TypeError, ValueError or
         OverflowError if `timeout` is wrong, as CPython's locks do.
         """
         if timeout is FOREVER and blocking is True:

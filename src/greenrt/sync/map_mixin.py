@@ -59,7 +59,7 @@ class _Results:
         try:
             self._arrived.put((_END, (count, error)))
         finally:
-            # The error's traceback refers to this frame; break the reference cycle.
+            # The error's traceback refers to this frame. Drop the error to break the reference cycle.
             error = None
 
     def _arrive(self, index: int, task: Any) -> None:
@@ -159,7 +159,10 @@ class Mapping:
         kwds: dict[str, Any] | None = None,
         callback: Callable[[Any], object] | None = None,
     ) -> Any:
-        """Call `apply`, then ``callback(result)`` in a new greenlet (ThreadPool: in the calling greenlet)."""
+        """Call `apply`, then ``callback(result)``; return the result.
+
+        The callback runs in a new greenlet; for a ThreadPool it runs in the calling greenlet.
+        """
         result = self.apply(func, args, kwds)
         if callback is not None:
             self._call_back(callback, result)
@@ -224,8 +227,8 @@ class Mapping:
     ) -> _Results:
         """Return an iterator over the results of ``func(*items)`` in the order of the items.
 
-        New calls wait while `maxsize` results have not been taken (None: no limit). Any error of a call is raised in
-        place of its result.
+        New calls wait while `maxsize` results have not been taken (None: no limit). The error of a call is raised
+        in place of its result.
         """
         return _Results(self.spawn, func, _zip(iterables), maxsize, True)
 
@@ -234,8 +237,8 @@ class Mapping:
     ) -> _Results:
         """Return an iterator over the results of ``func(*items)`` in the order of completion.
 
-        New calls wait while `maxsize` results have not been taken (None: no limit). Any error of a call is raised in
-        place of its result.
+        New calls wait while `maxsize` results have not been taken (None: no limit). The error of a call is raised
+        in place of its result.
         """
         return _Results(self.spawn, func, _zip(iterables), maxsize, False)
 

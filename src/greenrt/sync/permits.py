@@ -52,7 +52,7 @@ class Permits(Guarded):
 
     def _obtain(self, blocking: bool, timeout: Any) -> bool:
         """Take a permit; return False if none is free, or becomes free in `timeout` seconds (None: no limit)."""
-        # An immediate answer needs the internal lock. A parked caller has time for it, but the hub cannot park.
+        # To answer at once, the caller needs the internal lock. A caller that parks has time, but the hub can't park.
         if self._enter() or ((not blocking or in_hub()) and self._insist()):
             called = self._called
             free = self._left > 0 and (

@@ -68,5 +68,5 @@ class Pool(Group):
         return 1 if self.size is None else max(0, self.size - len(self))
 
     def wait_available(self, timeout: float | None = None) -> int:
-        """Park until the pool has room, or for `timeout` seconds; return the number of free places."""
+        """Park until there is room, or for `timeout` seconds (None: no limit); return the number of free places."""
         return int(self._room.wait(timeout=timeout))

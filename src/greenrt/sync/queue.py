@@ -66,7 +66,7 @@ class SimpleQueue(Guarded):
     of items, but a queue is always true.
 
     Subclasses may store the items differently. They override `_init`, `_qsize`, `_put`, `_get` and `_peek`, which
-    must not block; the queue runs one of them at once. The default methods keep the items in `queue`.
+    must not block. The queue never runs two of them concurrently. The default methods keep the items in `queue`.
 
     Arguments: `maxsize`, the largest number of items (None, 0 or less: no limit), and `items`, the first items.
     Raises TypeError if `maxsize` is not an integer or `items` is not iterable.
@@ -305,7 +305,7 @@ class SimpleQueue(Guarded):
             Guarded._apply(self, code, operand)
 
     def _serve(self) -> None:
-        """Hand items to waiting getters and room to waiting putters, until either runs out."""
+        """Hand items to waiting getters and free room to waiting putters, as long as there are both."""
         getters = self.getters
         putters = self.putters
         while True:
@@ -450,7 +450,7 @@ JoinableQueue = Queue
 
 
 class LifoQueue(Queue):
-    """A Queue that returns the item that was put last first. Arguments and attributes are those of Queue."""
+    """A Queue that returns the most recent item first. Arguments and attributes are those of Queue."""
 
     __slots__ = ()
 

@@ -53,7 +53,7 @@ class Semaphore(Permits):
         return self._obtain(blocking, timeout)
 
     def release(self, n: int = ONE) -> int:
-        """Add `n` (1 or more) to the counter and wake that many waiters, in order. Return the counter."""
+        """Add `n` (1 or more) to the counter and wake up to `n` waiters in order. Return the counter."""
         if n is ONE:
             self._give_back()
         else:

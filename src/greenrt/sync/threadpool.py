@@ -138,8 +138,8 @@ class ThreadPool(Mapping):
         self._room = Semaphore(self._maxsize)
         # A None in this queue ends a thread.
         self._jobs: SimpleQueue = SimpleQueue()
-        # How many threads serve the queue, without those for which a None is queued. Atomicity of the operations is
-        # not relied upon: each change, and each decision that depends on the number, holds `_counting`.
+        # How many threads serve the queue, without the threads for which a None is queued. The pool does not rely on
+        # what threads do by themselves: each change, and each decision that uses the number, holds `_counting`.
         self._serving = 0
         # One entry for each living thread; append and pop are atomic.
         self._threads: list[None] = []
@@ -155,7 +155,7 @@ class ThreadPool(Mapping):
 
     @property
     def maxsize(self) -> int:
-        """The largest number of threads. Can be set; `adjust` then ends surplus threads."""
+        """The largest number of threads. Can be set; a smaller value ends surplus threads."""
         return self._maxsize
 
     @maxsize.setter
