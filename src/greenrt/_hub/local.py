@@ -1,4 +1,4 @@
-"""local: data of which each greenlet has its own."""
+"""local: an object whose attributes are separate for each greenlet."""
 
 from weakref import ref
 
@@ -11,21 +11,21 @@ from greenrt._typing import Any
 
 __all__ = ["all_local_dicts_for_greenlet", "local"]
 
-# How many locals a greenlet notes before it forgets those that are gone for the first time.
+# How many locals a greenlet notes before it first drops the references to dead ones.
 FEW = 16
 
 
 class Holder:
-    """A greenlet's side of all its locals: the key of its data in each, which is removed when the greenlet ends.
+    """A greenlet's part of all its locals: the key of its data in each `local`. The data is removed at its end.
 
-    The data itself is with the `local`: in the greenlet it would live as long as that one does if it refers to the
-    object that has the `local`.
+    The `local` holds the data itself. If the greenlet held data that refers to the object that owns the `local`, both
+    would live as long as the greenlet.
     """
 
     __slots__ = ("homes", "key", "many")
 
     def __init__(self) -> None:
-        # Something that doesn't refer to the greenlet, and is never taken for another.
+        # A unique object that does not refer to the greenlet.
         self.key = object()
         self.homes: list[ref[local]] = []
         self.many = FEW
@@ -37,7 +37,7 @@ class Holder:
         self.homes.append(ref(home))
 
     def _forget_the_gone(self) -> None:
-        # What a finalizer adds meanwhile goes into the new list.
+        # A finalizer may add references meanwhile; they go into the new list.
         old = self.homes
         new = self.homes = []
         new += [reference for reference in old if reference() is not None]
@@ -61,11 +61,12 @@ def _holder_of(target: greenlet) -> Holder | None:
 
 
 class local(Attributes):
-    """An object whose attributes are each greenlet's own. threading.local's interface, and gevent's.
+    """An object whose attributes are separate for each greenlet. The interface of `threading.local`, and gevent's.
 
-    A subclass's ``__init__`` runs again, with the same arguments, in each greenlet that uses the object; what its
-    ``__slots__`` name is shared. A greenlet's data ends with the greenlet or with the object. A native thread has
-    data of its own too: that of its main greenlet.
+    A subclass may define ``__init__`` and take arguments. Its ``__init__`` runs again, with the same arguments, in
+    each greenlet that uses the object. Greenlets share the attributes that its ``__slots__`` name. A greenlet's data
+    is removed when the greenlet ends or the object dies. A native thread has data of its own too: the data of its
+    main greenlet. Raises TypeError for arguments if the class defines no ``__init__``.
     """
 
     __slots__ = ("_local_args", "_local_dicts", "_local_kwargs")
@@ -76,9 +77,9 @@ class local(Attributes):
             raise TypeError(f"{kind.__name__}() takes no arguments: it defines no __init__ that would")
         self._local_args = args
         self._local_kwargs = kwargs
-        # By the keys of the greenlets' holders.
+        # The keys are the `key` attributes of the greenlets' holders.
         self._local_dicts: dict[object, dict[str, Any]] = {}
-        # In this greenlet, the class calls __init__.
+        # In this greenlet, the class itself calls __init__ after this method.
         self._local_add()
 
     def _local_namespace(self) -> dict[str, Any]:
@@ -105,14 +106,14 @@ class local(Attributes):
         return namespace
 
     def _local_begin(self) -> dict[str, Any]:
-        """Make the namespace of the calling greenlet, and have the class fill it."""
+        """Make the namespace of the calling greenlet, and fill it by the class's ``__init__``."""
         namespace = self._local_add()
         kind = type(self)
         if kind.__init__ is not object.__init__:
             try:
                 kind.__init__(self, *self._local_args, **self._local_kwargs)
             except BaseException:
-                # Tried again at the next use.
+                # The next use tries again.
                 holder = _holder_of(current_or_last())
                 if holder is not None:
                     self._local_dicts.pop(holder.key, None)
@@ -129,7 +130,7 @@ class local(Attributes):
 
 
 def all_local_dicts_for_greenlet(target: greenlet) -> list[tuple[tuple[type, int], dict[str, Any]]]:
-    """Return ((class, id), attributes) for each local that `target` has data of: for debugging. gevent's."""
+    """Return ((class, id), attributes) for each local in which `target` has data. gevent's; for debugging."""
     holder = _holder_of(target)
     found = {}
     for reference in list(holder.homes) if holder is not None else ():

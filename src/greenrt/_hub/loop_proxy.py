@@ -1,4 +1,4 @@
-"""LoopProxy: the handle of a loop that other threads hold."""
+"""LoopProxy: the handle by which other threads use a loop."""
 
 from collections.abc import Callable
 from weakref import ref
@@ -14,12 +14,12 @@ from greenrt.errors import LoopClosed, WouldDeadlock
 
 __all__ = ["LoopProxy"]
 
-# The calls that are waited for, and through what they were made.
+# The parks of the calls in flight, and the proxy of each call.
 _underway: "dict[Park, LoopProxy]" = {}
 
 
 class _Request(Entry):
-    """A call on the loop's thread whose outcome another thread waits for."""
+    """A call on the loop's thread. Another thread waits for its outcome."""
 
     __slots__ = ("args", "function", "park")
 
@@ -36,28 +36,31 @@ class _Request(Entry):
         try:
             value = function(*args)
         except KeyboardInterrupt as error:
-            # Ctrl-C came just now: the caller gets an answer, the main greenlet its KeyboardInterrupt.
+            # A Ctrl-C arrived during the call: the caller gets an answer, and the main greenlet its
+            # KeyboardInterrupt.
             park.fail(error)
             raise
         except BaseException as error:
             if not park.fail(error):
-                # No waiter is left: the error is reported, as what a post raises.
+                # No waiter is left, so the hub reports the error, as it does for a post.
                 raise
         else:
             park.wake(value)
 
     def __del__(self) -> None:
-        # Dropped by a loop that ended unclosed, or could not run all that was posted to it.
+        # The loop dropped this entry: it ended without being closed, or could not run all posts.
         park = self.park
         if park is not None:
             park.fail(LoopClosed(f"the loop ended before it called {self.function!r}"))
 
 
 class LoopProxy:
-    """What other threads need of a loop; made by `Loop.proxy`. Safe from any thread.
+    """A handle of a loop for other threads. `Loop.proxy` makes it. Any thread may use it.
 
-    It holds no fd and does not keep the loop alive, and it outlives the loop: then `post` and `call` raise
-    LoopClosed. In the child of a fork that holds for the loops of all threads but the forking one.
+    It holds no file descriptor and does not keep the loop alive. It may outlive the loop; then `post` and `call`
+    raise LoopClosed. In the child of a fork, they also do so for the loops of all threads except the forking one.
+
+    Argument: `loop`, a greenrt Loop; other types raise TypeError.
     """
 
     __slots__ = ("__weakref__", "_loop")
@@ -68,25 +71,27 @@ class LoopProxy:
         self._loop = ref(loop)
 
     def post(self, function: Callable[..., object], *args: Any) -> None:
-        """Have the loop's thread call ``function(*args)``.
+        """Schedule a call of ``function(*args)`` on the loop's thread. Any thread and any signal handler may post.
 
-        The call is made in the hub and may not block; post `greenrt.spawn` for what does.
-        First in, first out for each thread. Either raises LoopClosed, or the call is made: none is dropped. What only
-        `args` refer to dies on the loop's thread. Also safe in signal handlers. The end of the process, too, makes
-        the calls that were posted before its `atexit` functions were through, for 5 seconds at most.
+        The hub makes the call, so `function` may not block; to run a function that blocks, post `greenrt.spawn`.
+        The posts of each thread run first in, first out. Either `post` raises LoopClosed, or the call is made: no
+        post is dropped. Objects that only `args` refer to die on the loop's thread. At the end of the process, the
+        posts made before its `atexit` functions have finished still run, for 5 seconds at most.
         """
         entry = Callback(as_callable(function), args)
-        # The loop may make the call before this frame ends, which must not be what `args` die with.
+        # The loop may make the call before this frame ends. The objects in `args` must not die in this frame.
         del function, args
         self._send(entry)
 
     def call(self, function: Callable[..., Any], *args: Any, timeout: float | None = None) -> Any:
-        """Have the loop's thread call ``function(*args)``; return what it returns, raise what it raises.
+        """Call ``function(*args)`` on the loop's thread; return its result or raise its exception.
 
-        The caller, a greenlet of another loop or a thread without one, waits meanwhile. `function` runs in the hub
-        and may not block; ``proxy.call(greenrt.spawn, fn).get()`` is for what does. Raises `greenrt.Timeout` after
-        `timeout` seconds (the call is still made; its result is dropped, an error reported as that of a post),
-        LoopClosed if the loop is or gets closed, WouldDeadlock on the loop's own thread.
+        The caller waits meanwhile: a greenlet of another loop, or a thread without a loop. `function` runs in the hub
+        and may not block; for a function that blocks, use ``proxy.call(greenrt.spawn, fn).get()``.
+
+        Raises `greenrt.Timeout` after `timeout` seconds (None: no limit). Then the call is still made; its result is
+        dropped, and its error is reported like the error of a post. Raises LoopClosed if the loop is closed before
+        or during the call, and WouldDeadlock on the loop's own thread.
         """
         if timeout is not None:
             timeout = as_seconds(timeout)
@@ -132,7 +137,7 @@ class LoopProxy:
 
 
 def _fail_calls_to_lost_threads() -> None:
-    """In the child of a fork, what the forking thread asked of other threads gets no answer."""
+    """In the child of a fork, fail the forking thread's calls to other threads, which can't answer."""
     for park, proxy in list(_underway.items()):
         try:
             proxy.post(int)

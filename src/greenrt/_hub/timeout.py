@@ -1,4 +1,4 @@
-"""Timeout: an exception that is raised in the greenlet that started it, when its time is up."""
+"""Timeout: an exception that the runtime raises after a time, in the greenlet that started it."""
 
 from collections.abc import Callable
 from math import inf
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Expiry(Entry):
-    """The running time of a Timeout."""
+    """The timer of a started Timeout."""
 
     __slots__ = ("hub", "ref", "target", "timeout")
 
@@ -36,29 +36,36 @@ class Expiry(Entry):
         if self.ref:
             loop.refs -= 1
         if not deliver(self.hub, self.target, self.timeout._make_error()):
-            # In no park: it yields. It may leave the block before this comes to its turn.
+            # The greenlet is in no park: it has yielded. It may leave the block before this entry runs.
             loop.ready.append(self)
 
     def run(self) -> None:
-        """See `Entry.run`: throw what could not be delivered at once, unless the Timeout was cancelled meanwhile."""
+        """See `Entry.run`: throw an error that could not be delivered at once, unless the Timeout was cancelled."""
         timeout = self.timeout
         if timeout._expiry is self and timeout._thrown is not None:
             throw_soon(self.target, timeout._thrown, True)
 
 
 class Timeout(BaseException):
-    """Raise in the current greenlet after `seconds`, unless cancelled before; gevent's class of the same name.
+    """Raise an exception in the current greenlet after `seconds`, unless cancelled. gevent's class of the same name.
 
-    ``with Timeout(5): ...`` starts at the ``with`` and ends with the block. `seconds` None: never. 0 and less: at
-    the next blocking call. NaN: ValueError. What is raised is the Timeout itself, or `exception` (a class or an
-    instance) if that is given; with ``exception=False`` the ``with`` block ends silently when this very Timeout is
-    raised. A BaseException, so that ``except Exception`` lets it pass. `ref` false: it does not keep the loop
-    alive.
+    ``with Timeout(5): ...`` starts the timer at the ``with`` and stops it at the end of the block. A Timeout is a
+    BaseException, so ``except Exception`` does not catch it.
 
-    What takes a `timeout` in seconds takes a Timeout too. One that does not run limits that call. One that runs goes
-    on running after the call. When its time is up during the call, a call that waits (`join`, `wait`, `acquire`)
-    returns as after any timeout, and one that fetches something (`get`) raises it; a Timeout with an exception of its
-    own raises that.
+    Arguments:
+    seconds: the time until the exception. None means never; 0 or less means at the next blocking call. Raises
+    ValueError for NaN and TypeError if it is not a number.
+    exception: the exception (a class or an instance) to raise instead of the Timeout itself; a text for `str`; or
+    False: then the ``with`` block ends silently when this very Timeout is raised. TypeError for other values.
+    ref: whether the running timer keeps the loop alive.
+    priority: ignored; gevent has this argument.
+
+    Attributes: `seconds` and `exception`, the arguments.
+
+    A call that takes a `timeout` in seconds also takes a Timeout. A Timeout that does not run limits that call. A
+    running Timeout still runs after the call. If it expires during a call that waits (`join`, `wait`, `acquire`), the
+    call returns as after any timeout. A call that fetches an object (`get`) raises the Timeout. A Timeout with an
+    exception of its own raises that exception in both cases.
     """
 
     def __init__(
@@ -80,11 +87,11 @@ class Timeout(BaseException):
         self.exception = exception
         self._ref = ref
         self._expiry: Expiry | None = None
-        # What was thrown, and may be on its way still.
+        # The exception that was thrown. The greenlet may not have received it yet.
         self._thrown: BaseException | None = None
 
     def start(self) -> None:
-        """Start the time. AssertionError if it runs already: `cancel` it first."""
+        """Start the timer, for the calling greenlet. Raises AssertionError if it runs already: `cancel` it first."""
         if self._runs():
             raise AssertionError(f"{self!r} is already started; to restart it, cancel it first")
         self._start()
@@ -111,7 +118,7 @@ class Timeout(BaseException):
 
     @classmethod
     def start_new(cls, timeout: Any = None, exception: Any = None, ref: bool = True) -> "Timeout":
-        """Return a started Timeout; `timeout` may be one, which is then started unless it runs."""
+        """Return a started Timeout of `timeout` seconds. If `timeout` is a Timeout, start it unless it runs."""
         if isinstance(timeout, Timeout):
             if not timeout.pending:
                 timeout.start()
@@ -131,15 +138,18 @@ class Timeout(BaseException):
 
     @property
     def pending(self) -> bool:
-        """Whether the time runs."""
+        """Whether the timer runs."""
         return self._runs()
 
     def cancel(self) -> None:
-        """Stop the time; it is not raised after this, even if it was on its way. Can be started again."""
+        """Stop the timer. Nothing is raised after this, even if the exception was already in flight.
+
+        The Timeout can be started again.
+        """
         self._stop()
 
     def close(self) -> None:
-        """The same as `cancel`."""
+        """Do the same as `cancel`."""
         self._stop()
 
     def _stop(self) -> None:
@@ -157,7 +167,7 @@ class Timeout(BaseException):
             take_back(expiry.target, thrown)
 
     def _make_error(self) -> BaseException:
-        """Return what is to be raised now."""
+        """Return the exception to raise now."""
         exception = self.exception
         thrown: BaseException = self
         if isinstance(exception, BaseException):
@@ -168,10 +178,10 @@ class Timeout(BaseException):
         return thrown
 
     def __float__(self) -> float:
-        """Return for how long (seconds) a call may wait that is given this for its `timeout`.
+        """Return how many seconds a call may wait that has this Timeout as its `timeout`.
 
-        For as long as it takes if it runs, since it ends the wait itself. AssertionError if it runs for another
-        greenlet, in which it would be raised.
+        The result is infinite if the timer runs, because the Timeout ends the wait itself. Raises AssertionError if
+        the timer runs for another greenlet, because the Timeout would be raised there.
         """
         if self.seconds is None:
             return inf
@@ -183,7 +193,7 @@ class Timeout(BaseException):
         return inf
 
     def _raise_own_error(self) -> None:
-        """Raise `exception` if that is an exception or a class of one."""
+        """Raise `exception` if it is an exception or a class of exceptions."""
         error: BaseException | None = self._make_error()
         self._thrown = None
         if error is not self:
@@ -191,7 +201,7 @@ class Timeout(BaseException):
             try:
                 raise error
             finally:
-                # The error's traceback refers to this frame: a cycle.
+                # The error's traceback refers to this frame, so this variable would form a cycle.
                 error = None
 
     def __enter__(self) -> "Timeout":
@@ -220,9 +230,10 @@ class Timeout(BaseException):
 
 
 def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Call ``function(*args, **kwargs)`` under a Timeout of `seconds`.
+    """Call ``function(*args, **kwargs)`` under a Timeout of `seconds`; return the result.
 
-    When the time is up: return the keyword argument `timeout_value` if it is given, else raise the Timeout.
+    If the Timeout expires, return the keyword argument `timeout_value` if it is given, else raise the Timeout.
+    Raises TypeError if `function` is not callable.
     """
     check_callable(function, "function")
     missing = object()
@@ -236,7 +247,7 @@ def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, 
         raise
     finally:
         timeout.cancel()
-        # The frame must not refer to what its caller handles.
+        # This frame must not refer to the exception that its caller handles.
         del timeout
 
 

@@ -1,4 +1,4 @@
-"""Waiting for several things: wait, iwait, joinall, killall."""
+"""Waiting for several objects: wait, iwait, joinall, killall."""
 
 from collections.abc import Iterable, Iterator
 from math import inf
@@ -17,7 +17,7 @@ __all__ = ["iwait", "joinall", "killall", "wait"]
 
 
 class Collector(Notifier):
-    """Collects what gets ready, and wakes its park when there is enough."""
+    """Collects the objects that get ready, and wakes its park when enough of them are."""
 
     __slots__ = ("lost", "needed", "park", "ready")
 
@@ -25,7 +25,7 @@ class Collector(Notifier):
         self.ready: list[Any] = []
         self.needed = 0
         self.park: Park | None = None
-        # Whether there was no memory to note something.
+        # Whether there was no memory to note a ready object.
         self.lost = False
 
     def notify(self, source: Any) -> None:
@@ -33,28 +33,29 @@ class Collector(Notifier):
         try:
             self.ready.append(source)
         except MemoryError:
-            # For the waiter, which would wait for ever; the source has others to notify.
+            # The waiter raises the error, as it would otherwise wait for ever. It is not raised here, because the
+            # source has other listeners to notify.
             self.lost = True
         park = self.park
         if park is not None and (self.lost or len(self.ready) >= self.needed):
             park.wake(True)
 
     def __call__(self, source: Any) -> None:
-        # For objects of the user's that know no Notifier.
+        # The program's own objects may not know Notifier; they call the link.
         self.notify(source)
 
     def wait_for(self, count: int, deadline: float | None, what: Any, given: Any = None) -> bool:
-        """Park until `count` things are ready; return False if the deadline came first.
+        """Park until `count` objects are ready; return False if the deadline passes first.
 
-        `given` is the timeout that the deadline was made of: if it is a Timeout that runs, it ends the wait as well.
-        MemoryError if there was no memory to note one.
+        `given` is the timeout from which the deadline was computed. If it is a running Timeout, it ends the wait too.
+        `what` describes the wait, for the report. Raises MemoryError if there was no memory to note a ready object.
         """
         if len(self.ready) >= count:
             return True
         self.needed = count
         park = new_park(what)
         self.park = park
-        # Something may have come from another thread before the park was there.
+        # Another thread may have notified the collector before `park` was set.
         if len(self.ready) >= count:
             return True
         timeout: Any = None if deadline is None else deadline - current_hub.get_hub().loop.clock.now()
@@ -84,11 +85,13 @@ def _link_all(objects: Iterable[Any], collector: Collector) -> list[Any]:
 
 
 def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, count: int | None = None) -> Any:
-    """Wait until `count` of `objects` (all, if None) are ready, or for `timeout` seconds; return the ready ones.
+    """Wait until `count` of `objects` (None: all) are ready, or for `timeout` seconds; return the ready objects.
 
-    An object is anything with ``rawlink`` and ``unlink``: Greenlet, Event, AsyncResult, Semaphore... Those that
-    got ready are returned in that order. With `objects` None: wait until the thread's loop has nothing left to
-    do, and return whether it got there.
+    Each object has the methods ``rawlink`` and ``unlink``: Greenlet, Event, AsyncResult, Semaphore and others do; for
+    other objects TypeError is raised. The ready objects are returned in the order in which they became ready.
+
+    If `objects` is None, wait until the thread's loop has nothing left to do. Then the result is whether the loop got
+    there before the timeout. Only the main greenlet may do this.
     """
     if objects is None:
         return current_hub.get_hub().join(timeout=timeout)
@@ -108,9 +111,14 @@ def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, cou
 
 
 class iwait:
-    """Iterate over `objects` as they get ready; at most `count` of them, for at most `timeout` seconds.
+    """Iterate over `objects` in the order in which they get ready. gevent's class of the same name.
 
-    Also a context manager, which takes back its links when it is left early.
+    It is also a context manager, which removes its links from the objects if the iteration ends early.
+
+    Arguments:
+    objects: the objects to wait for, as in `wait`.
+    timeout: the time in seconds after which the iteration ends (None: no limit), counted from the construction.
+    count: the number of objects after which the iteration ends (None: all).
     """
 
     def __init__(
@@ -164,9 +172,10 @@ def joinall(
     raise_error: bool = False,
     count: int | None = None,
 ) -> list[Any]:
-    """Wait until `count` of `greenlets` (all, if None) have finished; return those, in the order of their end.
+    """Wait until `count` of `greenlets` (None: all) have finished; return these, in the order of their end.
 
-    With `raise_error`: raise the error of the first that failed, as soon as it has.
+    Wait for at most `timeout` seconds (None: no limit). If `raise_error` is true and a greenlet fails, raise its
+    error at once.
     """
     check_iterable(greenlets, "greenlets")
     if not raise_error:
@@ -187,9 +196,10 @@ def killall(
     block: bool = True,
     timeout: float | None = None,
 ) -> None:
-    """Raise `exception` in all `greenlets`, raw ones too, and wait until they have finished (with `block`).
+    """Raise `exception` in all `greenlets`, raw ones too; if `block` is true, wait until they have finished.
 
-    Those that haven't run yet never will. Raises `greenrt.Timeout` after `timeout` seconds.
+    A greenlet that has not run yet never runs. Raises `greenrt.Timeout` after `timeout` seconds (None: no limit), and
+    TypeError if an object is not a greenlet.
     """
     targets = list(check_iterable(greenlets, "greenlets"))
     for target in targets:

@@ -1,4 +1,4 @@
-"""Waiter: gevent's low-level rendezvous, for integrations that were written for it."""
+"""Waiter: gevent's low-level rendezvous, for integrations that were written for gevent."""
 
 import sys
 
@@ -13,7 +13,12 @@ _NOTHING: Any = object()
 
 
 class Waiter:
-    """One greenlet waits in `get` for one `switch` or `throw`; either may come first. Any thread may switch."""
+    """A rendezvous: one greenlet waits in `get` until another calls `switch` or `throw`.
+
+    The calls may happen in either order. Any thread may call `switch` and `throw`.
+
+    Argument and attribute: `hub`, the hub of the waiter; None means the calling thread's hub.
+    """
 
     __slots__ = ("_error", "_park", "_value", "hub")
 
@@ -22,50 +27,53 @@ class Waiter:
         self.clear()
 
     def clear(self) -> None:
-        """Forget the value; the waiter can be used again."""
+        """Drop the value and the error, so that the waiter can be used again."""
         self._park: Park | None = None
         self._value: Any = _NOTHING
         self._error: BaseException | None = None
 
     def ready(self) -> bool:
-        """Tell whether it was switched or thrown to."""
+        """Return whether `switch` or `throw` has been called."""
         return self._value is not _NOTHING or self._error is not None
 
     def successful(self) -> bool:
-        """Tell whether it was switched to."""
+        """Return whether `switch` has been called."""
         return self._value is not _NOTHING
 
     @property
     def value(self) -> Any:
-        """What it was switched to with, or None."""
+        """The value that was passed to `switch`, or None."""
         return None if self._value is _NOTHING else self._value
 
     @property
     def exc_info(self) -> Any:
-        """The (type, value, traceback) that it was thrown, or None."""
+        """The (type, value, traceback) that was passed to `throw`, or None."""
         error = self._error
         return None if error is None else (type(error), error, error.__traceback__)
 
     def switch(self, value: Any = None) -> None:
-        """Let `get` return `value`."""
+        """Make `get` return `value`."""
         self._value = value
         park = self._park
         if park is not None:
             park.wake(None)
 
     def switch_args(self, *args: Any) -> None:
-        """Let `get` return the tuple `args`."""
+        """Make `get` return the tuple `args`."""
         self.switch(args)
 
     def __call__(self, source: Any) -> None:
-        """For use as a link: let `get` return the source's value or raise its error."""
+        """Make `get` return the source's value or raise its error. A waiter can thus be a link of a greenlet."""
         if source.exception is None:
             self.switch(source.value)
         else:
             self.throw(source.exception)
 
     def throw(self, *args: Any) -> None:
-        """Let `get` raise: an exception class or instance, or a (type, value, traceback)."""
+        """Make `get` raise an exception: a class, an instance, or the arguments type, value and traceback.
+
+        Without arguments, it is the exception that the caller handles at the moment.
+        """
         error: Any = (*args, None)[:3] if len(args) > 1 else args[0] if args else sys.exc_info()[1]
         self._error = as_exception(error)
         park = self._park
@@ -73,7 +81,10 @@ class Waiter:
             park.wake(None)
 
     def get(self) -> Any:
-        """Park until switched or thrown to; return the value or raise the error."""
+        """Park until `switch` or `throw` is called; return the value or raise the error.
+
+        Raises ConcurrentObjectUseError if another greenlet waits already.
+        """
         if not self.ready():
             if self._park is not None:
                 raise ConcurrentObjectUseError(
@@ -81,14 +92,14 @@ class Waiter:
                 )
             self._park = new_park(self)
             try:
-                # What came while the park was made did not see it.
+                # A call that another thread made before `_park` was set did not wake the park.
                 if not self.ready():
                     self._park.wait()
             finally:
                 self._park = None
         error = self._error
         if error is not None:
-            # The traceback refers to this frame, which must refer neither to the waiter nor to the error.
+            # The traceback refers to this frame, so the frame must refer neither to the waiter nor to the error.
             self = None  # type: ignore[assignment]
             try:
                 raise error
