@@ -1,4 +1,4 @@
-"""What else could wake a greenlet: other native threads and Python signal handlers."""
+"""Other possible sources of a wake, for the detection of deadlocks: native threads and Python signal handlers."""
 
 import _signal
 import sys
@@ -10,10 +10,10 @@ from greenrt._typing import Any
 
 __all__ = ["calls_underway", "idle_threads", "possible_wakers"]
 
-# Native threads of greenrt's own that act only on request: they wake no greenlet.
+# greenrt's own native threads that act only on request. They wake no greenlet by themselves.
 idle_threads: set[int] = set()
 
-# Calls that such threads have been asked for and have not answered yet.
+# The calls in flight that such threads have not answered yet.
 calls_underway: set[Any] = set()
 
 _DEFAULT_HANDLERS = (_signal.SIG_DFL, _signal.SIG_IGN, None, _signal.default_int_handler)
@@ -22,14 +22,14 @@ _DEFAULT_HANDLERS = (_signal.SIG_DFL, _signal.SIG_IGN, None, _signal.default_int
 def _is_user_handler(number: int) -> bool:
     try:
         handler: Any = _signal.getsignal(number)
-        # Patched, signal.signal has put an object of its own around it.
+        # If it is patched, signal.signal has wrapped the handler in an object of greenrt.
         return getattr(handler, "handler", handler) not in _DEFAULT_HANDLERS
     except (OSError, ValueError):
         return False
 
 
 def _pycares_threads() -> set[int]:
-    """Return the thread that pycares starts for closing channels, if it has."""
+    """Return the identifier of the thread that pycares starts to close channels, if it has started one."""
     pycares = sys.modules.get("pycares")
     thread = getattr(getattr(pycares, "_shutdown_manager", None), "_thread", None)
     ident = getattr(thread, "ident", None)
@@ -37,7 +37,10 @@ def _pycares_threads() -> set[int]:
 
 
 def possible_wakers() -> list[str]:
-    """Return a description of each other native thread and each signal handler that might wake someone here."""
+    """Describe each other native thread and each signal handler that might wake a greenlet of this thread.
+
+    Returns one text for each; an empty list means a deadlock.
+    """
     me = _original.get_ident()
     idle = idle_threads | _pycares_threads()
     threads = (set(sys._current_frames()) | set(current_hub.threads_with_hub)) - idle - {me}

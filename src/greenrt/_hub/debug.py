@@ -1,4 +1,4 @@
-"""While `loop.debug` is true: greenlets that let no other run for long."""
+"""Reports of greenlets that run for long without a switch, while `loop.debug` is true."""
 
 import time
 
@@ -14,21 +14,21 @@ __all__ = ["Tracer"]
 
 
 class Tracer:
-    """Takes the time between the switches of the calling thread, and logs which greenlet ran for too long.
+    """Measures the time between the switches of the calling thread, and logs each greenlet that ran for too long.
 
-    By greenlet.settrace, so a switch costs nothing unless there is a tracer; a trace function that was there is
-    called as before. A greenlet that never switches again is not seen: its thread has no time to look.
+    It uses greenlet.settrace, so a switch costs nothing unless a tracer exists. It still calls the trace function
+    that was set before. It can't report a greenlet that never switches again, because its thread runs no other code.
     """
 
     def __init__(self) -> None:
         self._since = time.monotonic()
         self._previous = gettrace()
-        # One object, to know it again.
+        # Keep one bound method, so that `close` can compare it by identity.
         self._function = self._trace
         settrace(self._function)
 
     def close(self) -> None:
-        """Take no more times. In the thread that made this."""
+        """Stop measuring. Only the thread that made the tracer may call this."""
         if gettrace() is self._function:
             settrace(self._previous)
 
@@ -36,7 +36,7 @@ class Tracer:
         now = time.monotonic()
         took = now - self._since
         self._since = now
-        # The callbacks of the hub are the inspector's.
+        # The loop's inspector reports the callbacks of the hub.
         if took > debug.SLOW and not isinstance(switch[0], HubCore):
             _report(switch[0], took)
         if self._previous is not None:
@@ -56,7 +56,7 @@ def _report(slow: Any, took: float) -> None:
 
 
 def _place(suspended: Any) -> str:
-    """Tell where a greenlet stands in the program."""
+    """Return the place in the program where a greenlet is suspended."""
     frame = suspended.gr_frame
     while frame is not None and frame.f_globals.get("__name__", "").startswith("greenrt."):
         frame = frame.f_back

@@ -1,6 +1,6 @@
-"""What a fork does to hubs and parks, after `greenrt._loop.registry` has seen to the loops.
+"""Hubs and parks in the child of a fork. `greenrt._loop.registry` renews the loops before.
 
-In the child only the forking thread lives on, and its greenlets with it; it is the main thread there.
+In the child, only the forking thread and its greenlets continue. It is the main thread there.
 """
 
 from math import inf
@@ -14,8 +14,10 @@ __all__ = ["install"]
 
 
 def _run_alone() -> None:
-    """Disable yielding: a lock that another at-fork hook uses could run the parent's greenlets in the child, before
-    they are left behind. (A fork takes some milliseconds, so a turn is due.)
+    """Disable yielding until the fork is done.
+
+    A lock that another at-fork hook uses could run the parent's greenlets in the child, before they are left behind.
+    (A fork takes some milliseconds, so a poll is due.)
     """
     hub = current_hub.get_hub_if_exists()
     if hub is not None:
@@ -41,7 +43,7 @@ def _after_fork_in_child() -> None:
 
 
 def install() -> None:
-    """Have all this done in the child of each fork; once."""
+    """Register this module's at-fork hooks. The runtime calls this once."""
     _atfork.register(_atfork.BEFORE, _run_alone)
     _atfork.register(_atfork.PARENT, _give_way_again)
     _atfork.register(_atfork.RUNTIME, _after_fork_in_child)

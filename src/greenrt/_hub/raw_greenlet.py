@@ -1,4 +1,4 @@
-"""The cheapest greenlet: a function that runs by itself, and nothing more."""
+"""The cheapest greenlet: it runs a function, without join, links or a result."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,10 @@ __all__ = ["RawGreenlet", "spawn_raw"]
 
 
 class RawGreenlet(Fiber):
-    """What `spawn_raw` returns: a greenlet that reports nothing."""
+    """A greenlet that reports neither its result nor its end. `spawn_raw` makes it.
+
+    Arguments: `function`, the callable to run; `args` and `kwargs`, its arguments.
+    """
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         attach_to_hub(self, current_hub.get_hub())
@@ -27,7 +30,7 @@ class RawGreenlet(Fiber):
 
     @property
     def spawned_at(self) -> str:
-        """Where the greenlet was made: ``file:line in function``."""
+        """The place where the greenlet was made: ``file:line in function``."""
         return render_site(self._site_code, self._site_offset)
 
     run = staticmethod(execute_current)
@@ -44,7 +47,10 @@ class RawGreenlet(Fiber):
 
 
 def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGreenlet:
-    """Start a greenlet without join and links: the cheapest kind."""
+    """Schedule ``function(*args, **kwargs)`` in a new greenlet without join and links; return the greenlet.
+
+    This is the cheapest kind of greenlet. Raises TypeError if `function` is not callable.
+    """
     if not callable(function):
         raise TypeError(f"function must be callable, not {function!r}; write spawn_raw(fn, *args)")
     made = RawGreenlet(function, args, kwargs)

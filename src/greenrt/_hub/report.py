@@ -1,4 +1,4 @@
-"""What a blocked program reports: its greenlets, what each waits for, and the small numbers in their names."""
+"""The report of a blocked program: its greenlets, the object each waits on, and the small numbers in their names."""
 
 import gc
 import heapq
@@ -15,20 +15,23 @@ __all__ = ["all_greenlets", "ident_of", "parked_greenlets", "parks_of", "render_
 
 _numbers: "WeakKeyDictionary[Any, int]" = WeakKeyDictionary()
 _free: list[int] = []
-# Holds the weak references whose death gives a number back.
+# Keeps the weak references alive whose callbacks free the numbers.
 _watched: dict[int, Any] = {}
 _lock = _original.RLock()
 
 
 def all_greenlets() -> list[greenlet]:
-    """Return all greenlets of the process. Found by walking the garbage collector's objects: others pay nothing."""
-    # Not isinstance: it asks objects for their class, which proxies answer with code of their own, and each
-    # thread-local by making a dictionary for this thread.
+    """Return all greenlets of the process.
+
+    The function searches the garbage collector's objects, so greenlets need no registration, which would cost time.
+    """
+    # isinstance would read the attribute `__class__` of each object. A proxy would run its own code then, and each
+    # thread-local would make a dictionary for this thread.
     return [thing for thing in gc.get_objects() if issubclass(type(thing), greenlet)]
 
 
 def parks_of(hub: Any) -> list[Park]:
-    """Return the parks in which greenlets of `hub`'s thread are; some may have ended."""
+    """Return the parks of the greenlets of `hub`'s thread. Some of the parks may have ended."""
     parks = [parked(target) for target in all_greenlets()]
     return [park for park in parks if park is not None and park.hub is hub]
 
@@ -41,14 +44,14 @@ def parked_greenlets(hub: Any) -> list[Park]:
 
 
 def render_wait(what: Any) -> str:
-    """Return a line of text for what a park waits on."""
+    """Return a line of text for `what`, the object or tuple that a park waits on."""
     if isinstance(what, tuple) and what and isinstance(what[0], str):
         return what[0].format(*map(_Rendered, what[1:]))
     return render(what)
 
 
 class _Rendered:
-    """Stands for an object in a format, which asks for its repr()."""
+    """Stands for an object in a format string, so that its repr() is the object's rendering."""
 
     __slots__ = ("thing",)
 
@@ -60,7 +63,7 @@ class _Rendered:
 
 
 def render_parked(hub: Any) -> list[str]:
-    """Return a line for each parked greenlet: its name, what it waits for, where it was spawned."""
+    """Return a line for each parked greenlet: its name, the object it waits on, and its place of spawning."""
     return [_render(hub, park) for park in parked_greenlets(hub)]
 
 
@@ -72,7 +75,7 @@ def _render(hub: Any, park: Park) -> str:
 
 
 def ident_of(thing: Any) -> int:
-    """Return the number of `thing`: the smallest that no other living thing has, kept until its death."""
+    """Return the number of `thing`: the smallest that no other living object has. It stays until the object dies."""
     with _lock:
         number = _numbers.get(thing)
         if number is None:
