@@ -1,4 +1,4 @@
-"""The hub of the calling thread. The module `hub` registers the hub's class, so this module imports no higher layer."""
+"""The hub of the calling thread. The module `hub` registers its class, so this module imports no higher layer."""
 
 import os
 import sys
@@ -68,7 +68,7 @@ def is_timeout(given: Any) -> bool:
 
 
 def expired(timeout: Any, error: type[Exception]) -> Any:
-    """Return the exception for a call whose `timeout` expired: `timeout` itself if it is a Timeout, else `error()`."""
+    """Return the exception for a call whose `timeout` expired: a Timeout itself, else an instance of `error`."""
     return timeout if isinstance(timeout, _providers.timeout_class) else error()
 
 

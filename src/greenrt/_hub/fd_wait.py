@@ -1,4 +1,4 @@
-"""Parking until an fd is ready."""
+"""Parking until a file descriptor is ready."""
 
 import _socket
 from errno import EBADF
@@ -31,7 +31,7 @@ _READ_WRITE = READ | WRITE
 # The longest timeout of poll(2), a C int (milliseconds): 24 days.
 _LONGEST_POLL = 2**31 - 1
 
-# What a park on a socket waits for, in the words of the report.
+# The report's texts for a park on a socket.
 READABLE = "{0!r} to be readable"
 WRITABLE = "{0!r} to be writable"
 
@@ -39,9 +39,11 @@ WRITABLE = "{0!r} to be writable"
 def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
     """Park after an operation on the socket `what` met EAGAIN; return the events, or 0 after `timeout` seconds.
 
-    A wakeup only means that the operation is worth another try. OSError (EBADF) if the fd is closed meanwhile;
-    ConcurrentObjectUseError if another greenlet waits for the same event of the same stream. (Any number may wait
-    for connections and datagrams.) A thread without a hub waits in poll(2).
+    `fd` is the socket's file descriptor, `event` is READ or WRITE. A `timeout` of None means no limit. A wakeup only
+    means that the caller should try the operation again. A thread without a hub waits in poll(2).
+
+    Raises OSError (EBADF) if the file descriptor is closed meanwhile. Raises ConcurrentObjectUseError if another
+    greenlet waits for the same event of the same stream. (Any number may wait for connections and datagrams.)
     """
     park = new_park((READABLE if event == READ else WRITABLE, what))
     if isinstance(park, NativePark):
@@ -69,10 +71,10 @@ def _share(what: Any, fd: int, event: int, park: Any, occupant: Any) -> None:
     """Register `park` though `occupant` already waits for the same, or raise ConcurrentObjectUseError."""
     fds = park.hub.loop.fds
     if not occupant.waiting:
-        # Killed or timed out: it only has not yet run to leave.
+        # The occupant was killed or timed out, and has not run yet to remove its park.
         fds.park(fd, event, park)
     elif what.type & 0xF != _socket.SOCK_STREAM or what.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
-        # Datagrams and connections come whole: each is for the first taker, as with threads.
+        # Each datagram and each connection is a unit, so the first waiter takes it whole, as with threads.
         fds.add(fd, event, park)
     else:
         raise ConcurrentObjectUseError(
@@ -82,10 +84,10 @@ def _share(what: Any, fd: int, event: int, park: Any, occupant: Any) -> None:
 
 
 def yield_if_due() -> None:
-    """Let others run if this thread has not polled for some milliseconds.
+    """Yield to other greenlets if this thread has not polled for some milliseconds.
 
-    For the start of an operation that may never have to wait: a greenlet that always finds data would otherwise keep
-    everybody else waiting. Not for the end, where a kill would lose what was received.
+    The caller is at the start of an operation that may never have to wait. Otherwise, a greenlet that always finds
+    data would keep all other greenlets waiting. At the end of an operation, a kill would lose the received data.
     """
     hub = get_slot()
     if hub is None or coarse() < hub._poll_due:
@@ -96,7 +98,10 @@ def yield_if_due() -> None:
 
 
 def read_would_wait(fd: int) -> bool:
-    """`yield_if_due`, then return whether the loop knows that a read of the stream socket `fd` would wait."""
+    """Yield if due, then return whether the loop knows that a read of the stream socket `fd` would wait.
+
+    See `yield_if_due`. Returns false in a thread without a hub.
+    """
     hub = get_slot()
     if hub is None:
         return False
@@ -108,7 +113,7 @@ def read_would_wait(fd: int) -> bool:
 
 
 def note_short_read(fd: int) -> None:
-    """Tell this thread's loop that a stream socket was read empty."""
+    """Note in this thread's loop that a read has drained the stream socket `fd`."""
     hub = get_slot()
     if hub is not None:
         fds = hub.loop.fds
@@ -116,7 +121,7 @@ def note_short_read(fd: int) -> None:
 
 
 def new_fd(fd: int) -> None:
-    """Note that `fd` may be another file than before: what the loops of all threads knew of it is void."""
+    """Note that `fd` may now be another file: discard what the loops of all threads have noted about it."""
     hub = get_slot()
     if hub is not None:
         hub.loop.fds.reset(fd)
@@ -125,7 +130,7 @@ def new_fd(fd: int) -> None:
 
 
 def forget_fd(fd: int) -> None:
-    """Note that `fd` is about to be closed: its waiters, in any thread, get OSError (EBADF)."""
+    """Note that the caller is about to close `fd`. Its waiters, in any thread, get OSError (EBADF)."""
     if fd < 0:
         return
     hub = get_slot()
@@ -142,17 +147,18 @@ def forget_fd(fd: int) -> None:
 
 
 def _other_hubs(hub: Any) -> list[Any]:
-    """Return the hubs of the other threads, `hub` being this one's."""
+    """Return the hubs of the other threads; `hub` is the calling thread's hub, or None."""
     if len(threads_with_hub) < (1 if hub is None else 2):
         return []
     return [other for other in list(threads_with_hub.values()) if other is not hub and not other.loop.closed]
 
 
 def park_on_fd(fd: int, events: int, timeout: float | None) -> int:
-    """Park until `fd` is ready for one of `events`; return which, or 0 after `timeout` seconds.
+    """Park until `fd` is ready for one of `events`; return the ready events, or 0 after `timeout` seconds.
 
-    Level-triggered: returns at once if the fd is ready. OSError (EBADF) if it is not open or is closed meanwhile.
-    Any number of greenlets may wait for the same fd. A thread without a hub waits in poll(2).
+    `events` is READ, WRITE or both. A `timeout` of None means no limit. The wait is level-triggered: the function
+    returns at once if `fd` is ready. Any number of greenlets may wait for the same file descriptor. A thread without
+    a hub waits in poll(2). Raises OSError (EBADF) if `fd` is not open or is closed meanwhile.
     """
     park = new_park(
         ("fd {0} to be ready for {1}", fd, ("", "reading", "writing", "reading or writing")[events & 3])
@@ -172,10 +178,11 @@ def park_on_fd(fd: int, events: int, timeout: float | None) -> int:
 
 
 def park_on_fds(wanted: dict[int, int], timeout: float | None) -> None:
-    """Park until any fd of `wanted` is ready for its events (READ, WRITE, URGENT), or for `timeout` seconds.
+    """Park until any file descriptor of `wanted` is ready for its events, or for `timeout` seconds (None: no limit).
 
-    Level-triggered; which ones are ready is for the caller to ask. OSError (EBADF) if an fd is not open. Not for
-    threads without a hub.
+    `wanted` maps file descriptors to events (READ, WRITE, URGENT). The wait is level-triggered. The caller itself
+    must find out which file descriptors are ready. Raises OSError (EBADF) if one is not open. The calling thread must
+    have a hub.
     """
     park = new_park(("any of {0} file descriptors", len(wanted)))
     fds = park.hub.loop.fds
@@ -192,9 +199,9 @@ def park_on_fds(wanted: dict[int, int], timeout: float | None) -> None:
 
 
 def poll_fd(fd: int, mask: int, milliseconds: float | None = 0) -> int:
-    """Return the poll(2) events of `fd`: those of `mask`, and POLLERR, POLLHUP and POLLNVAL; 0 if it has none.
+    """Return the poll(2) events of `fd`: the events in `mask`, and POLLERR, POLLHUP and POLLNVAL; 0 if it has none.
 
-    Blocks the native thread until `fd` has one, for at most `milliseconds` (None: no limit).
+    The call blocks the native thread until `fd` has an event, for at most `milliseconds` (None: no limit).
     """
     poller = _original.poll()
     poller.register(fd, mask)
@@ -203,9 +210,9 @@ def poll_fd(fd: int, mask: int, milliseconds: float | None = 0) -> int:
 
 
 def _poll_native(fd: int, events: int, timeout: float | None) -> int:
-    # POLLIN and POLLOUT of <poll.h>.
+    # The values of POLLIN and POLLOUT in <poll.h>.
     wanted = (1 if events & READ else 0) | (4 if events & WRITE else 0)
-    # poll(2) takes a negative timeout for no limit.
+    # To poll(2), a negative timeout means no limit.
     limit = None if timeout is None else min(max(as_seconds(timeout), 0.0) * 1000, _LONGEST_POLL)
     mask = poll_fd(fd, wanted, limit)
     if not mask:
@@ -231,18 +238,20 @@ def _wait(fd: Any, events: int, timeout: float | None, timeout_exc: Any) -> None
 
 
 def wait_read(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
-    """Park until the fd (or object with ``fileno()``) is readable.
+    """Park until `fileno`, a file descriptor or an object with ``fileno()``, is readable.
 
-    After `timeout` seconds raises `timeout_exc` (default: TimeoutError). Level-triggered; any fd that can be polled.
+    It may be any file descriptor that can be polled. The wait is level-triggered. Raises `timeout_exc` (an exception
+    or a class; default: TimeoutError) after `timeout` seconds (None: no limit). Raises OSError (EBADF) if the file
+    descriptor is not open or is closed meanwhile, and TypeError for other arguments.
     """
     _wait(fileno, READ, timeout, timeout_exc)
 
 
 def wait_write(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
-    """Park until the fd is writable; as `wait_read`."""
+    """Park until `fileno` is writable. Arguments and exceptions are as in `wait_read`."""
     _wait(fileno, WRITE, timeout, timeout_exc)
 
 
 def wait_readwrite(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
-    """Park until the fd is readable or writable; as `wait_read`."""
+    """Park until `fileno` is readable or writable. Arguments and exceptions are as in `wait_read`."""
     _wait(fileno, _READ_WRITE, timeout, timeout_exc)

@@ -1,7 +1,7 @@
-"""A run queue whose order is an input: for tests, when ``GREENRT_SEED`` is set.
+"""A run queue with a random order, for tests: the environment variable ``GREENRT_SEED`` is the seed.
 
-Greenlets that were woken run in a random order, since the order of unrelated wakes is not promised. The
-order in which greenlets start and callbacks run is promised, and stays.
+Woken greenlets run in a random order, because greenrt does not promise the order of unrelated wakes. greenrt does
+promise the order in which greenlets start and callbacks run, so that order stays.
 """
 
 import os
@@ -17,7 +17,10 @@ __all__ = ["SeededRing", "seed_run_queue"]
 
 
 class SeededRing(Ring):
-    """A run queue in which what is added may change places with what is queued, if both are wakes."""
+    """A run queue in which a new entry may change places with a queued entry, if both are wakes.
+
+    Argument: `seed`, the text that determines the order.
+    """
 
     def __init__(self, seed: str) -> None:
         self._dice = Random(seed)
@@ -27,31 +30,31 @@ class SeededRing(Ring):
         return len(self._items)
 
     def append(self, item: Any) -> None:
-        """Add `item` at the end, or in the place of a random one, which then goes to the end.
+        """Add `item` at the end, or in the place of a random item, which then moves to the end.
 
-        The first stays: a signal handler may call this between a `peek` and its `popleft`.
+        The first item stays: a signal handler may call this between a `peek` and its `popleft`.
         """
         items = self._items
         place = 1 + int(self._dice.random() * len(items))
         other = items[place] if place < len(items) else None
         swap = _is_wake(item) and _is_wake(other)
-        # A signal handler that came in a call so far may have changed the list. From here on nothing is called
-        # before the exchange is done.
+        # A signal handler that ran during one of the calls above may have changed the list. From here on, no call is
+        # made before the exchange is done.
         if swap and items[place : place + 1] == [other]:
             items[place] = item
             item = other
         items.append(item)
 
     def appendleft(self, item: Any) -> None:
-        """Add `item` before the first one."""
+        """Add `item` before the first item."""
         self._items.insert(0, item)
 
     def popleft(self) -> Any:
-        """Remove and return the first item; raise IndexError when there is none."""
+        """Remove and return the first item; raise IndexError if the queue is empty."""
         return self._items.pop(0)
 
     def peek(self) -> Any:
-        """Return the first item without removing it, or None when there is none."""
+        """Return the first item without removing it, or None if the queue is empty."""
         return self._items[0] if self._items else None
 
     def clear(self) -> None:
@@ -64,7 +67,7 @@ def _is_wake(item: Any) -> bool:
 
 
 def seed_run_queue(loop: Loop) -> None:
-    """Give `loop`, which is new, a SeededRing if ``GREENRT_SEED`` is set."""
+    """Replace the run queue of `loop`, a new loop, by a SeededRing if ``GREENRT_SEED`` is set."""
     seed = os.environ.get("GREENRT_SEED")
     if seed:
         loop.ready = SeededRing(seed)

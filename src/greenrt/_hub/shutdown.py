@@ -1,4 +1,4 @@
-"""The end of a hub: its greenlets get an error, and have a little time to clean up. The end of the process."""
+"""The end of a hub, whose greenlets get an error and a short time to clean up; and the end of the process."""
 
 import atexit
 import sys
@@ -23,21 +23,22 @@ from greenrt.errors import HubDestroyed, LoopClosed
 
 __all__ = ["end_greenlets"]
 
-# How often a greenlet that waits again gets the error again, and how long it may take each time (seconds).
+# How many times a greenlet that waits again gets the error, and how long it may take each time (seconds).
 ROUNDS = 10
 ROUND_SECONDS = 0.1
 
-# How long the end of the process waits for what was posted (seconds).
+# How long the end of the process waits for the posted calls (seconds).
 AT_EXIT = 5.0
 
-# How long the end of the process waits for the hubs of other threads to stop, where these must (seconds).
+# How long the end of the process waits for the hubs of other threads to stop, if they must stop (seconds).
 STOP_SECONDS = 0.2
 
 
 def end_greenlets(hub: Any) -> None:
     """Raise HubDestroyed in all greenlets that wait in `hub`, and run them until they have ended.
 
-    In the main greenlet of the hub's thread. Those that don't end within a second are given up; an error is logged.
+    The main greenlet of the hub's thread calls this. The hub abandons greenlets that don't end within a second, and
+    logs an error.
     """
     left = _unfinished(hub)
     for _ in range(ROUNDS):
@@ -48,11 +49,11 @@ def end_greenlets(hub: Any) -> None:
         while _unfinished_of(left) and coarse() < give_up:
             sleep(pause)
             pause = 0.001
-        # Those that were spawned meanwhile are found too.
+        # This also finds the greenlets that were spawned meanwhile.
         left = _unfinished(hub)
         if not left:
             return
-    # Here, since few programs need it.
+    # Imported here because few programs need it.
     from greenrt import _log
 
     lines = "\n    ".join(render(target) for target in left)
@@ -82,10 +83,10 @@ def _unfinished_of(targets: list[Any]) -> bool:
 
 
 def run_what_is_due() -> None:
-    """At the end of the process: have the main thread's hub run posts and finalizers, and what these post.
+    """At the end of the process, let the main thread's hub run posts and finalizers, and the calls that these post.
 
-    The hubs of other threads end with their threads. This one stays: what comes after may still wait. Greenlets that
-    are parked get no error, as daemon threads get none.
+    The hubs of other threads end with their threads. The main thread's hub stays, because code that runs later may
+    still wait. Parked greenlets get no error, as daemon threads get none.
     """
     hub = current_hub.get_hub_if_exists()
     if hub is None or hub.loop.closed or current() is hub:
@@ -95,7 +96,7 @@ def run_what_is_due() -> None:
     for _ in range(CLOSING_ROUNDS):
         if not loop.has_calls():
             return
-        # By the hub, since a callback may switch to greenlets.
+        # The hub must run the posts, because a callback may switch to greenlets.
         park = new_park(("what was posted before the end of the process",))
         loop.post(Callback(park.wake, (True,)))
         if park.wait(max(0.0, give_up - coarse())) is TIMED_OUT:
@@ -103,10 +104,10 @@ def run_what_is_due() -> None:
 
 
 def stop_other_hubs() -> None:
-    """At the end of the process: have the hubs of other native threads sleep for ever.
+    """At the end of the process, make the hubs of other native threads sleep for ever.
 
-    A greenlet that asks for the GIL while the interpreter is being finalized crashes the process, where
-    `SURVIVES_FINALIZATION` is false. A hub whose greenlet is busy for longer than `STOP_SECONDS` goes on.
+    If `SURVIVES_FINALIZATION` is false, a greenlet that requests the GIL during the interpreter's finalization
+    crashes the process. A hub does not stop if one of its greenlets is busy for longer than `STOP_SECONDS`.
     """
     mine = current_hub.get_hub_if_exists()
     give_up = coarse() + STOP_SECONDS
@@ -125,7 +126,7 @@ def stop_other_hubs() -> None:
 
 
 def _sleep_for_ever(stopped: Any) -> None:
-    # A signal would end the wait, for a moment.
+    # A signal would interrupt the wait for a moment.
     refuse_signals()
     forever = _original.allocate_lock()
     forever.acquire()
@@ -134,29 +135,30 @@ def _sleep_for_ever(stopped: Any) -> None:
 
 
 def keep_interrupt() -> None:
-    """At the end of the process: have it die of SIGINT if a KeyboardInterrupt has ended the main module.
+    """At the end of the process, make it die of SIGINT if a KeyboardInterrupt has ended the main module.
 
     CPython notes such a KeyboardInterrupt, and forgets it when `exec` or `eval` runs a text. Every import of a module
-    with a dataclass or a namedtuple does so, also in a green thread that runs at the end: its first look-up of a host
-    name imports several. The process would end with the exit code 1, and a shell would go on with its script.
+    with a dataclass or a namedtuple runs one. A green thread that runs at the end may import too: its first look-up
+    of a host name imports several such modules. Then the process would end with the exit code 1, and a shell would
+    continue its script.
     """
-    # The latter before CPython 3.12.
+    # `last_value` is for CPython before 3.12.
     error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
     if type(error) is not KeyboardInterrupt or error.__traceback__ is None:
         return
     if hasattr(sys, "ps1"):
-        # An interactive session, which goes on after a KeyboardInterrupt: how it ends decides, which CPython knows.
+        # An interactive session continues after a KeyboardInterrupt. CPython itself sets the exit code at its end.
         return
-    # One with a caller was printed by a console, say, and the program went on.
+    # If the frame has a caller, then a console, for example, printed the error, and the program continued.
     if error.__traceback__.tb_frame.f_back is None:
         with suppress(KeyboardInterrupt):
-            # CPython notes a KeyboardInterrupt that leaves a text.
+            # CPython notes a KeyboardInterrupt that an executed text raises.
             exec("raise KeyboardInterrupt")
 
 
-# Runs last.
+# atexit calls this function last.
 atexit.register(keep_interrupt)
 if not SURVIVES_FINALIZATION:
     atexit.register(stop_other_hubs)
-# Runs first.
+# atexit calls this function first.
 atexit.register(run_what_is_due)

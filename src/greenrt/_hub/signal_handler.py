@@ -1,4 +1,4 @@
-"""Signal handlers that may block: each call has a greenlet of its own."""
+"""Signal handlers that may block: each call runs in a greenlet of its own."""
 
 from collections.abc import Callable
 
@@ -14,13 +14,19 @@ __all__ = ["signal_handler"]
 class signal_handler:
     """Call ``handler(*args, **kwargs)`` in a new greenlet of this thread each time `signalnum` arrives.
 
-    As gevent.signal_handler. Unlike a handler of signal.signal, it may block, and it interrupts nothing: it runs when
-    the greenlet that runs now lets others run. What it raises is raised in the main greenlet. Until `cancel`, it
-    takes the place of the program's handler, and it does not keep the loop alive unless `ref` is set. Arrivals before
-    the first is handled may be merged (signal(7)). Any thread; for other threads than the main one see
+    It is gevent's class of the same name. Unlike a handler of signal.signal, `handler` may block and interrupts
+    nothing: it runs when the running greenlet lets others run. Its exceptions are raised in the main greenlet. Until
+    `cancel`, it replaces the program's handler of the signal. Arrivals may be merged before the first is handled
+    (signal(7)).
+
+    Any thread may make and cancel it. For threads other than the main thread, see
     `greenrt._loop.watchers.signal.Signal`.
-    TypeError if `handler` can't be called; ValueError for what is no signal, or can't
-    be handled.
+
+    Arguments: `signalnum`, the signal's number; `handler`, the callable; `args` and `kwargs`, its arguments. Raises
+    TypeError if `handler` is not callable, and ValueError if `signalnum` is not a signal or can't be handled.
+
+    Attributes: `handler`, `args` and `kwargs`; `watcher`, the loop's watcher of the signal; `ref`, whether the
+    handler keeps the loop alive (default: false).
     """
 
     def __init__(self, signalnum: int, handler: Callable[..., object], *args: Any, **kwargs: Any) -> None:
@@ -50,9 +56,13 @@ class signal_handler:
         except GreenletExit:
             raise
         except BaseException as error:
-            # No context: the error is the main greenlet's, as that of a handler of signal.signal.
+            # Without a context, the error is raised in the main greenlet, like the error of a handler of
+            # signal.signal.
             get_hub().handle_error(None, type(error), error, error.__traceback__)
 
     def cancel(self) -> None:
-        """Handle the signal no more, and give its place back; idempotent, any thread."""
+        """Stop handling the signal, and restore the program's handler.
+
+        A second call does nothing. Any thread may call this.
+        """
         self.watcher.close()

@@ -1,4 +1,4 @@
-"""State of a native thread that each of its greenlets has to itself."""
+"""State of a native thread of which each greenlet has its own copy."""
 
 from collections.abc import Callable
 
@@ -11,9 +11,10 @@ __all__ = ["resume_apart"]
 
 
 def resume_apart(swap: Callable[[Any], Any], mine: Any, target: greenlet) -> None:
-    """Switch to `target`, and afterwards put back `mine`, the caller's state, which ``swap(None)`` has returned.
+    """Switch to `target`; afterwards restore `mine`, the caller's state, which ``swap(None)`` has returned.
 
-    `swap(state)` puts a state in the place of the present one and returns that; None is that of a new greenlet.
+    `swap(state)` replaces the current state by `state` and returns the previous one. None is the state of a new
+    greenlet.
     """
     try:
         resume(target)
