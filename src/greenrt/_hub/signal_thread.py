@@ -1,4 +1,4 @@
-"""Signals that a native thread waits for, and posts to a loop: nothing of the program's is ever interrupted."""
+"""SignalThread: a native thread that waits for signals and posts them to a loop, so none interrupts the program."""
 
 import _signal
 import os
@@ -16,33 +16,40 @@ from greenrt.errors import LoopClosed
 
 __all__ = ["SignalThread"]
 
-# What the kernel sends itself, or does not let anyone wait for.
+# The signals that the kernel sends itself, or that no thread can wait for.
 _NEVER = {_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL}
 
 _holders: dict[int, "SignalThread"] = {}
 
 
 class SignalThread:
-    """Have the thread of `proxy`'s loop call ``function(info)`` for each of `signals` that arrives, until `close`.
+    """Call ``function(info)`` on the thread of `proxy`'s loop for each of `signals` that arrives, until `close`.
 
-    A native thread waits for them by sigwaitinfo(2); `info` is what that returns: `si_signo`, `si_pid`, `si_uid` and
-    more. Signals arrive in its order, those from SIGRTMIN on each once; of the others those that wait are merged
-    (signal(7)). The call is made in the hub, as any that is posted, and may not block; `greenrt.spawn` what does.
-    Without `proxy`, the loop is the calling thread's.
+    A native thread waits for the signals by sigwaitinfo(2). `info` is the result of that call, with `si_signo`,
+    `si_pid`, `si_uid` and more. Signals arrive in the order of sigwaitinfo(2). Each signal from SIGRTMIN on arrives
+    once per sending; other signals that are pending are merged (signal(7)). The hub makes the call, like any posted
+    call, so `function` may not block; it can spawn a greenlet for code that blocks.
 
-    Made and closed by the main thread, which blocks the signals meanwhile, as sigwait(2) needs, and threads that are
-    started then inherit that. A thread that was started before, and does not block them, may still be the one that
-    gets such a signal: it is passed on all the same, but `info` then says nothing of the sender (`si_pid` is 0). A
-    signal sent to one thread (signal.raise_signal, pthread_kill) that blocks it stays there.
+    The main thread makes and closes a SignalThread. Until the close it blocks the signals, as sigwait(2) requires,
+    and threads that it starts meanwhile inherit that. A thread that was started before does not block the signals, so
+    the kernel may deliver one to it. That signal is passed on too, but `info` does not name the sender (`si_pid` is
+    0). A signal that is sent to one thread (signal.raise_signal, pthread_kill) stays pending there if the thread
+    blocks it.
 
-    A program inherits what the thread blocks that starts it (execve(2)), by subprocess, posix_spawn or exec, and
-    the default action instead of our handler. What shall end by such a signal is started under
-    ``with thread.unblocked():``. In the child of a fork it goes on with a thread of its own if the loop does; else,
-    and at the first signal after the loop is closed, it closes itself: the signals are blocked no more, and again
-    for whom they were before.
+    A program that subprocess, posix_spawn or exec starts inherits the blocked signals of the starting thread
+    (execve(2)), and gets the default action instead of greenrt's handler. A program that such a signal shall end must
+    be started under ``with thread.unblocked():``.
 
-    ValueError in other threads, for what is no signal or can't be waited for, and for signals that another
-    SignalThread has; TypeError if `function` can't be called; RuntimeError if there can be no more threads.
+    In the child of a fork, the object continues with a thread of its own if the loop continues. Otherwise it closes
+    itself. It also closes itself at the first signal after the loop is closed. Then the signals are no longer
+    blocked, and the previous handlers get them.
+
+    Arguments: `signals`, the signal numbers; `function`, the callable; `proxy`, a LoopProxy, or None for the calling
+    thread's loop. Raises ValueError in other threads than the main thread, for numbers that are not signals or can't
+    be waited for, and for signals of another SignalThread. Raises TypeError if `function` is not callable, and
+    RuntimeError if no thread can be started.
+
+    Attributes: `signals`, a frozenset of the signal numbers; `closed`, whether the object is closed.
     """
 
     def __init__(
@@ -62,13 +69,13 @@ class SignalThread:
         self.closed: bool = False
         self._blocked: set[int] = set()
         self._previous: dict[int, Any] = {}
-        # Threads within `unblocked`: what to block again, and how often it was entered.
+        # For each thread inside `unblocked`: the signals to block again, and the number of entries.
         self._open: dict[int, tuple[set[int], int]] = {}
-        # Held while the thread is looked at or ends, so that no signal goes to one that is gone; re-entrant, since
-        # a handler closes, too.
+        # Held while code uses `_ident` and while the thread ends, so that no signal is sent to a thread that is gone.
+        # It is re-entrant because a signal handler closes the object too.
         self._lock = _original.RLock()
         self._ident = 0
-        # Held by the thread.
+        # The native thread holds this lock for as long as it lives.
         self._life = _original.allocate_lock()
         self._begin()
 
@@ -108,7 +115,7 @@ class SignalThread:
             self._ident = 0
         self._life.release()
         if refused is not None:
-            # As if it had come now, unblocked: our handler closes us, in the main thread.
+            # Simulate the arrival of the signal in the main thread, unblocked: the handler there closes this object.
             _original.interrupt_main(refused)
 
     def _post(self, info: Any) -> int | None:
@@ -120,10 +127,10 @@ class SignalThread:
         return None
 
     def _post_last(self, info: Any) -> None:
-        """Post what came besides the signal that `close` has sent, which looks like any from this process.
+        """Post the signals that arrived besides the one that `close` has sent.
 
-        It is there by now: it is `info`, or else the very next one, as what a thread is sent comes before what the
-        process is.
+        That one looks like any signal from this process. It has arrived by now: it is `info` or the very next signal,
+        because signals to a thread are delivered before signals to the process.
         """
         last = [info]
         more = _original.sigtimedwait(self.signals, 0)
@@ -133,15 +140,15 @@ class SignalThread:
         last.remove(next(each for each in last if (each.si_signo, each.si_pid) == sent))
         for each in last:
             if self._post(each) is not None:
-                # It waits until the main thread gives the signals back.
+                # The signal stays pending until the main thread restores the handlers and the signal mask.
                 os.kill(os.getpid(), each.si_signo)
 
     # -- The main thread
 
     def close(self) -> None:
-        """Give the signals back to whom they were for; those that still wait go there. Idempotent.
+        """Stop the thread and restore the previous handlers of the signals, which also get the pending signals.
 
-        Main thread only: ValueError in others.
+        A second call does nothing. Only the main thread may call this; other threads get ValueError.
         """
         if self.closed:
             return
@@ -151,7 +158,7 @@ class SignalThread:
             if self._ident:
                 _original.pthread_kill(self._ident, min(self.signals))
         try:
-            # So that it takes none that are no longer ours.
+            # Wait for the thread's end, so that it takes no signals that belong to the previous handlers.
             self._life.acquire()
         finally:
             self._give_back()
@@ -159,20 +166,20 @@ class SignalThread:
     def _give_back(self) -> None:
         for number, previous in self._previous.items():
             _holders.pop(number, None)
-            # None: a handler that was not set from Python, and can't be.
+            # None stands for a handler that was not set from Python. Python can't restore it.
             if _original.get_signal(number) is _pass_on and previous is not None:
                 _original.set_signal(number, previous)
         self.unblock()
 
     def unblock(self) -> None:
-        """Block in this thread no more what this object blocks: for a fork's child before it calls exec."""
+        """Unblock this object's signals in the calling thread: for the child of a fork, before it calls exec."""
         _original.pthread_sigmask(_signal.SIG_UNBLOCK, self._blocked)
 
     def unblocked(self) -> "_Unblocked":
-        """Return a context in which this thread blocks none of the signals, so that programs started there do not.
+        """Return a context manager in whose block the calling thread blocks none of this object's signals.
 
-        Any thread, nested too, and by several greenlets. Those of the signals that come meanwhile are passed on,
-        but `info` may say nothing of the sender.
+        Programs that are started in the block do not block them either. Any thread may use it, also nested and in
+        several greenlets. Signals that arrive meanwhile are passed on, but `info` may not name the sender.
         """
         return _Unblocked(self)
 
@@ -219,7 +226,7 @@ class SignalThread:
 
 
 class _Unblocked:
-    """What `SignalThread.unblocked` returns."""
+    """The context manager of `SignalThread.unblocked`."""
 
     __slots__ = ("_thread",)
 
@@ -260,7 +267,7 @@ def _name(number: int) -> str:
 
 
 def _pass_on(number: int, frame: FrameType | None) -> None:
-    """The handler meanwhile: of what a thread gets that does not block the signal."""
+    """Pass on a signal that the kernel delivers to a thread which does not block it. The signals' Python handler."""
     holder = _holders.get(number)
     if holder is None:
         return
@@ -268,7 +275,7 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
         holder._proxy.post(holder._function, _signal.struct_siginfo((number, 0, 0, 0, 0, 0, 0)))
     except LoopClosed:
         holder.close()
-        # Now it is for whom it was before.
+        # Send it again: now the previous handler gets it.
         _signal.raise_signal(number)
 
 
