@@ -29,8 +29,8 @@ from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed
 
 __all__ = ["Hub"]
 
-# In seconds: how often the hub checks whether another native thread or a signal handler may still wake a greenlet,
-# and after how long it logs that it waits only for these.
+# The period (seconds) in which the hub checks whether another native thread or a signal handler may still wake a
+# greenlet. After the second time, the hub logs that it waits only for these.
 RECHECK = 1.0
 SAY_SO_AFTER = 10.0
 
@@ -266,8 +266,8 @@ class Hub(HubCore):
         """Start `watcher`, park until it calls back, then stop it. It must not be started already.
 
         Only greenlets of this hub's thread may call this; in other threads it raises WrongThread. It raises
-        ConcurrentObjectUseError if another greenlet waits on the watcher, Finalized if the watcher is finalized
-        before or during the wait, ValueError if the watcher is closed, and LoopClosed if the loop is closed.
+        ConcurrentObjectUseError if another greenlet waits on the watcher. It raises ValueError if the watcher is
+        closed, Finalized if it is finalized before or during the wait, and LoopClosed if the loop is closed.
         """
         if not isinstance(watcher, Watcher):
             raise TypeError(f"watcher must be a watcher of the loop, not {watcher!r}")

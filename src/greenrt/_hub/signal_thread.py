@@ -45,9 +45,9 @@ class SignalThread:
     blocked, and the previous handlers get them.
 
     Arguments: `signals`, the signal numbers; `function`, the callable; `proxy`, a LoopProxy, or None for the calling
-    thread's loop. Raises ValueError in other threads than the main thread, for numbers that are not signals or can't
-    be waited for, and for signals of another SignalThread. Raises TypeError if `function` is not callable, and
-    RuntimeError if no thread can be started.
+    thread's loop. Raises ValueError in other threads than the main thread, and for numbers that are not signals or
+    can't be waited for. Signals of another SignalThread raise ValueError too. Raises TypeError if `function` is not
+    callable, and RuntimeError if no thread can be started.
 
     Attributes: `signals`, a frozenset of the signal numbers; `closed`, whether the object is closed.
     """
