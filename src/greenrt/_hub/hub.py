@@ -29,8 +29,8 @@ from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed
 
 __all__ = ["Hub"]
 
-# The period (seconds) in which the hub checks whether another native thread or a signal handler may still wake a
-# greenlet. After the second time, the hub logs that it waits only for these.
+# Every RECHECK seconds, the hub checks whether another native thread or a signal handler may still wake a greenlet.
+# After SAY_SO_AFTER seconds, it logs that it waits only for these.
 RECHECK = 1.0
 SAY_SO_AFTER = 10.0
 
