@@ -599,3 +599,15 @@ def test_a_file_of_a_socket_is_read_while_another_greenlet_writes_to_it() -> Non
         assert server.recv(3) == b"out"
         server.sendall(b"in\n")
         assert reader.get() == b"in\n"
+
+
+@pytest.mark.parametrize("mode", ["rb", "wb"])
+def test_a_file_of_a_socket_is_shown_as_one_of_io(mode: str) -> None:
+    client, server = pair()
+    with (
+        client,
+        server,
+        client.makefile(mode) as stream,
+        stdlib_socket.socket.makefile(server, mode) as other,
+    ):
+        assert repr(stream) == repr(other).replace(str(server.fileno()), str(client.fileno()))

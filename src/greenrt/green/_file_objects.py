@@ -152,7 +152,13 @@ def _serving_in_turn(kind: type) -> dict[str, Any]:
         self._ends = True
         kind._dealloc_warn(self, source)  # type: ignore[attr-defined]
 
-    methods: dict[str, Any] = {"__init__": make, "_ends": False}
+    describe: Callable[[Any], str] = kind.__repr__
+
+    def represent(self: Any) -> str:
+        # A class in Python has no module in the text that the C method makes.
+        return describe(self).replace(f"<{kind.__name__} ", f"<_io.{kind.__name__} ", 1)
+
+    methods: dict[str, Any] = {"__init__": make, "__repr__": represent, "_ends": False}
     for lock, names in (("_read_turn", _READS), ("_write_turn", _WRITES)):
         methods.update((name, _in_turn(getattr(kind, name), lock)) for name in names if name in vars(kind))
     if not pair:
