@@ -152,11 +152,12 @@ def _serving_in_turn(kind: type) -> dict[str, Any]:
         self._ends = True
         kind._dealloc_warn(self, source)  # type: ignore[attr-defined]
 
-    describe: Callable[[Any], str] = kind.__repr__
+    describe: Any = kind.__repr__
 
     def represent(self: Any) -> str:
         # A class in Python has no module in the text that the C method makes.
-        return describe(self).replace(f"<{kind.__name__} ", f"<_io.{kind.__name__} ", 1)
+        text: str = describe(self)
+        return text.replace(f"<{kind.__name__} ", f"<_io.{kind.__name__} ", 1)
 
     methods: dict[str, Any] = {"__init__": make, "__repr__": represent, "_ends": False}
     for lock, names in (("_read_turn", _READS), ("_write_turn", _WRITES)):
