@@ -243,7 +243,7 @@ def test_random_operations(campaign: Campaign) -> None:
 class Hasty(Timer):
     """Does not wait for its callback, nor for greenlets."""
 
-    def quiet(self) -> bool:
+    def _is_quiet(self) -> bool:
         return True
 
 
