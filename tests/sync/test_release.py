@@ -164,8 +164,8 @@ def test_polling_starves_no_waiter(kind: Any, native: bool) -> None:
         waiter = greenrt.spawn(wait)
     greenrt.sleep(0.01)
     lock.release()
-    # A native thread runs once in each switch interval of the GIL, and is called in vain a hundred times. That takes half
-    # a second on a quiet machine, and has taken more than a minute on one with two busy processes.
+    # A native thread runs once in each switch interval of the GIL, and is called in vain a hundred times. That takes
+    # half a second on a quiet machine, and more than a minute on one with two busy processes.
     with greenrt.Timeout(200):
         while not got.is_set():
             if lock.acquire(False):
