@@ -35,7 +35,6 @@ build: $(VENV)/built  ## compile and install into .venv
 
 build-pure: $(PURE)/built  ## install the plain Python build into .venv-pure
 
-# The suite on the plain Python build.
 pure: build-pure  ## the suite on the plain Python build
 	$(PURE)/bin/python $(PYTEST) $(ARGS)
 

@@ -26,10 +26,12 @@ from greenrt.green._fds import without_bool
 from greenrt.sync.lock import RLock
 
 __all__ = [
+    "BufferedRWPair",
     "BufferedRandom",
     "BufferedReader",
     "BufferedWriter",
     "FileIO",
+    "module_like_io",
     "open",
     "open_with",
     "read_all",
