@@ -59,6 +59,20 @@ with SignalThread([signal.SIGUSR1, first, second], got.append):
 """)
 
 
+def test_greenlets_that_never_wait_do_not_starve_the_thread() -> None:
+    """Such a loop polls without sleeping. Released in each poll, the GIL stays out of the thread's reach."""
+    run("""
+many = signal.SIGRTMIN + 1
+with SignalThread([many], got.append):
+    for _ in range(500):
+        os.kill(me, many)
+    end = time.monotonic() + 20
+    while len(got) < 500 and time.monotonic() < end:
+        greenrt.sleep(0)
+    assert len(got) == 500, len(got)
+""")
+
+
 def test_the_function_runs_on_the_loops_thread_and_interrupts_nobody() -> None:
     run("""
 threads = []

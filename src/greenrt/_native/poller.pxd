@@ -14,6 +14,8 @@ cdef class Poller:
     cdef readonly int fd
     cdef int capacity
     cdef epoll_event *batch
+    # The time of the last poll that did not sleep and yet released the GIL (coarse clock).
+    cdef double released
 
     cpdef int control(self, int operation, int fd, unsigned int events, unsigned int generation)
     cpdef int wait(self, double timeout) except -1

@@ -11,6 +11,7 @@ from posix.time cimport timespec
 from posix.unistd cimport close
 
 from greenrt._native.high_fds import move_high
+from greenrt._native.thread cimport coarse
 
 
 cdef extern from "<sys/epoll.h>" nogil:
@@ -53,6 +54,8 @@ DELETE = EPOLL_CTL_DEL
 # cheap.
 cdef double LONGEST_WAIT = 86400.0
 cdef bint has_pwait2 = True
+# How often (seconds) polls that don't sleep release the GIL. More than twice CPython's switch interval of 5 ms.
+cdef double RELEASE_EVERY = 0.012
 
 
 cdef class Poller:
@@ -98,11 +101,20 @@ cdef class Poller:
         cdef timespec limit
         cdef int finalizing = Py_IsFinalizing()
         global has_pwait2
+        cdef double now
         if timeout == 0.0:
-            # This does not sleep, but may walk a long ready list. Other threads may run meanwhile.
-            with nogil:
+            # This does not sleep. A thread that waits for the GIL asks for it when it has seen no release for a while
+            # (sys.setswitchinterval), and only then gets it for certain. A release in each poll would restart its
+            # wait and give it no time to wake up: a loop that always has work would starve it.
+            now = coarse()
+            if now - self.released < RELEASE_EVERY:
                 count = epoll_wait(epfd, batch, capacity, 0)
-                greenrt_stay_if_finalizing(finalizing)
+            else:
+                # Code without bytecode boundaries lets no thread run, however long that one asks.
+                self.released = now
+                with nogil:
+                    count = epoll_wait(epfd, batch, capacity, 0)
+                    greenrt_stay_if_finalizing(finalizing)
         elif timeout < 0.0:
             with nogil:
                 count = epoll_wait(epfd, batch, capacity, -1)
