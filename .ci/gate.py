@@ -1,4 +1,4 @@
-"""Everything that must hold, in stages, as many at a time as there are processors; a table of them comes last.
+"""Everything that must hold, in stages, as many at a time as keep the processors busy; a table of them comes last.
 
 Builds come first: they use all processors, where suites mostly wait for sockets, children and clocks. A stage starts
 when those that it is `after` have ended and those that it `needs` have succeeded. What cannot run here (an
@@ -23,7 +23,7 @@ from interpreters import interpreters
 
 # Seconds after which a stage counts as hanging.
 LIMIT = 1500
-SIDE_BY_SIDE = os.cpu_count() or 2
+PROCESSORS = os.cpu_count() or 2
 # Processes of one suite: tests mostly wait.
 JOBS = 2
 COMPILED = ["3.11", "3.14", "3.15"]
@@ -69,8 +69,8 @@ class Stage:
     after: list[str] = field(default_factory=list)
     # Whether the machine may lack what it takes.
     optional: bool = False
-    # Whether it mostly waits: one such stage runs beside those that compute.
-    waits: bool = False
+    # How many processors it keeps busy, on average.
+    load: float = 1.0
     result: str = ""
     seconds: float = 0.0
     processor_seconds: float = 0.0
@@ -103,37 +103,39 @@ def stages() -> Iterator[Stage]:
         version: f"PYTHON={path} VENV=.venv-{version} PURE=.venv-pure-{version} JOBS={JOBS}"
         for version, path in python.items()
     }
-    # One after the other: they share the C sources and the folder of the wheel.
+    # One after the other: they share the C sources and the folder of the wheel. Environments are made beside.
     builds = ["Debian's packages"]
     for version in [*COMPILED, *LAYERS_ONLY]:
+        pure = f".venv-pure-{version}/made-{version}" if version in PLAIN else ""
+        make = f"make .venv-{version}/made-{version} {pure} {settings[version]}"
+        yield Stage(f"environment {version}", make, needs=[f"CPython {version}"], load=0.5)
+    for version in [*COMPILED, *LAYERS_ONLY]:
         make = f"make build {'build-pure' if version in PLAIN else ''} {settings[version]}"
-        yield Stage(f"build {version}", make, needs=[f"CPython {version}"], after=builds[-1:])
+        yield Stage(f"build {version}", make, [f"environment {version}"], builds[-1:], load=PROCESSORS - 0.5)
         builds.append(f"build {version}")
-    # These compile too.
-    installs = [f"installs {version}" for version in LAYERS_ONLY]
-    for name, version in zip(installs, LAYERS_ONLY, strict=True):
-        yield Stage(name, f"make install-check {settings[version]}", [f"build {version}"], builds)
 
-    def built(name: str, version: str, target: str) -> Stage:
-        return Stage(name, f"make {target} {settings[version]}", needs=[f"build {version}"], after=installs)
+    def built(name: str, version: str, target: str, load: float = 1.0) -> Stage:
+        command = f"make {target} {settings[version]}"
+        return Stage(name, command, needs=[f"build {version}"], after=builds, load=load)
 
-    for version in COMPILED:
-        yield built(f"suite {version} compiled", version, "test ARGS=--durations=20")
-    for version in PLAIN:
-        yield built(f"suite {version} plain, coverage", version, "coverage")
+    # What takes longest starts first.
     for version in LAYERS_ONLY:
-        yield built(f"layers {version} compiled", version, f"test ARGS='{LAYERS}'")
-    yield built("stress, boxed", main, "stress STRESS_SECONDS=4")
+        # These compile too.
+        yield built(f"installs {version}", version, "install-check")
     for version in COMPILED:
-        own = built(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'")
-        own.waits = True
-        yield own
-    # The last ones install into the environment of the others.
+        yield built(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'", load=0.5)
+    yield built("stress, boxed", main, "stress STRESS_SECONDS=4", load=0.5)
+    for version in PLAIN:
+        yield built(f"suite {version} plain, coverage", version, "coverage", load=0.7)
+    for version in COMPILED:
+        yield built(f"suite {version} compiled", version, "test ARGS=--durations=20", load=0.7)
+    for version in LAYERS_ONLY:
+        yield built(f"layers {version} compiled", version, f"test ARGS='{LAYERS}'", load=0.7)
     yield built("demo", main, "demo ARGS=--quick")
-    real = built("real programs", main, "test-real")
-    yield real
+    yield built("real programs", main, "test-real", load=0.7)
+    # It installs into the environment of the others.
     bench = built("benchmarks, smoke", main, "bench ARGS='--smoke --rivals greenrt,gevent,c'")
-    bench.after = [real.name]
+    bench.after = ["real programs"]
     yield bench
 
 
@@ -166,7 +168,7 @@ def run(stage: Stage, logs: Path) -> None:
 
 
 class Gate:
-    """Runs stages, as many at once as there are processors."""
+    """Runs stages, as many at once as keep the processors busy."""
 
     def __init__(self, stages: list[Stage], logs: Path) -> None:
         self.stages = {stage.name: stage for stage in stages}
@@ -207,8 +209,7 @@ class Gate:
         return None
 
     def _has_room(self, stage: Stage) -> bool:
-        alike = sum(other.waits == stage.waits for other in self.running)
-        return alike < (1 if stage.waits else SIDE_BY_SIDE)
+        return sum(other.load for other in self.running) + stage.load <= PROCESSORS
 
     def _run(self, stage: Stage) -> None:
         run(stage, self.logs)

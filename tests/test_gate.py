@@ -54,20 +54,20 @@ def test_what_the_machine_lacks_is_no_failure(gate: ModuleType, tmp_path: Path) 
     assert missing.log.read_text() == "none here\n"
 
 
-def test_a_stage_that_waits_runs_beside_those_that_compute(
+def test_stages_run_side_by_side_as_long_as_processors_are_idle(
     gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "SIDE_BY_SIDE", 1)
+    monkeypatch.setattr(gate, "PROCESSORS", 1.5)
     met = tmp_path / "met"
     met.touch()
-    # Each of the two ends when the other has begun. `next` finds out that the other waiting stage has ended.
-    meet = "echo {0} >>{1}; until grep -q {2} {1}; do sleep 0.02; done"
+    # Each of the two ends when the other has begun. `next` finds out that one of them has ended.
+    meet = "echo {0} >>{1}; until grep -q {2} {1}; do sleep 0.02; done; echo end >>{1}"
     assert results(
         gate,
         tmp_path,
         gate.Stage("compute", meet.format("compute", met, "wait")),
-        gate.Stage("wait", meet.format("wait", met, "compute") + f"; echo end >>{met}", waits=True),
-        gate.Stage("next", f"grep -q end {met}", waits=True),
+        gate.Stage("wait", meet.format("wait", met, "compute"), load=0.5),
+        gate.Stage("next", f"grep -q end {met}", load=0.5),
     ) == {"compute": "ok", "wait": "ok", "next": "ok"}
 
 
