@@ -13,6 +13,7 @@ from support.build import SOURCE
 from support.child import HOME
 
 import greenrt
+from greenrt import errors, sync
 
 # Layers whose modules are twins of the standard library's modules and repeat their names.
 TWINS = ("greenrt.green", "greenrt.monkey", "greenrt._original")
@@ -77,6 +78,32 @@ def test_a_name_comes_from_its_home(name: str) -> None:
     assert getattr(importlib.import_module(module), original) is getattr(greenrt, name)
 
 
+def test_a_package_exports_what_its_modules_offer_to_users() -> None:
+    offered = {
+        name for path in (SOURCE / "sync").glob("*.py") for name in declared(f"greenrt.sync.{path.stem}")
+    }
+    # Other names are helpers, or bases of the public classes.
+    classes = {name for name in offered if name[0].isupper()} - {"Mapping", "Mutex", "Permits"}
+    assert classes == set(sync.__all__)
+    assert [name for name in sync.__all__ if not hasattr(sync, name)] == []
+
+
+def test_each_exception_of_the_runtime_is_exported_by_errors() -> None:
+    exceptions = {
+        name
+        for name, thing in vars(errors).items()
+        if isinstance(thing, type) and issubclass(thing, BaseException)
+    }
+    assert exceptions - set(errors.__all__) == set()
+
+
+def test_the_names_that_gevent_users_look_for_are_where_they_look() -> None:
+    assert greenrt.READ | greenrt.WRITE == 3
+    assert greenrt.LoopExit is errors.LoopExit
+    assert issubclass(sync.PoolFull, sync.Full)
+    assert sync.JoinableQueue is greenrt.Queue
+
+
 def test_a_thing_has_one_home() -> None:
     homes: dict[int, set[str]] = {}
     names: dict[int, str] = {}
@@ -108,6 +135,7 @@ def test_importing_makes_no_hub_and_no_thread() -> None:
         "assert _thread._count() == 0\n"
         "assert 'monkey' not in sys.modules and 'greenrt.monkey' not in sys.modules\n"
         "assert 'typing' not in sys.modules, 'a module imports typing, not greenrt._typing'\n"
+        "assert 'concurrent.futures' not in sys.modules\n"
         "assert 'greenrt.dns.resolvers' not in sys.modules, 'the resolvers are for the first lookup'\n"
         "assert greenrt.get_hub().resolver is greenrt.get_hub().resolver\n"
     )

@@ -12,6 +12,7 @@ _build.check_build()
 
 # This import registers the factory of `hub.resolver`.
 from greenrt import dns as _dns  # noqa: F401
+from greenrt._events import READ, WRITE
 from greenrt._hub.current_hub import get_hub
 from greenrt._hub.fd_wait import wait_read, wait_readwrite, wait_write
 from greenrt._hub.greenlet import Greenlet, kill
@@ -27,20 +28,31 @@ from greenrt._hub.wait_many import iwait, joinall, killall, wait
 from greenrt._hub.waiter import Waiter
 from greenrt._native import switch as _switch
 from greenrt._native.switch import current as getcurrent
-from greenrt.errors import GreenletExit
-from greenrt.sync.async_result import AsyncResult
-from greenrt.sync.channel import Channel
-from greenrt.sync.condition import Condition
-from greenrt.sync.event import Event
-from greenrt.sync.group import Group
-from greenrt.sync.lock import Lock, RLock
-from greenrt.sync.pool import Pool
-from greenrt.sync.queue import LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
-from greenrt.sync.semaphore import BoundedSemaphore, DummySemaphore, Semaphore
-from greenrt.sync.threadpool import ThreadPool
-from greenrt.sync.threadproxy import ThreadProxy
+from greenrt.errors import GreenletExit, LoopExit
+from greenrt.sync import (
+    AsyncResult,
+    BoundedSemaphore,
+    Channel,
+    Condition,
+    DummySemaphore,
+    Event,
+    Group,
+    LifoQueue,
+    Lock,
+    Pool,
+    PriorityQueue,
+    Queue,
+    RLock,
+    Semaphore,
+    ShutDown,
+    SimpleQueue,
+    ThreadPool,
+    ThreadProxy,
+)
 
 __all__ = [
+    "READ",
+    "WRITE",
     "AsyncResult",
     "BoundedSemaphore",
     "Channel",
@@ -53,6 +65,7 @@ __all__ = [
     "Hub",
     "LifoQueue",
     "Lock",
+    "LoopExit",
     "LoopProxy",
     "Pool",
     "PriorityQueue",

@@ -37,6 +37,7 @@ LAYERS = {
     "_original": 0,
     "_providers": 0,
     "_render": 0,
+    "_signature": 0,
     "_typing": 0,
     "_log": 1,
     "_native": 1,

@@ -26,6 +26,7 @@ from greenrt._native.switch import (
 )
 from greenrt._native.thread import get_slot
 from greenrt._render import render_call, render_site
+from greenrt._signature import ConstructorSignature
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit, HubDestroyed, as_exception
 
@@ -84,6 +85,8 @@ class Greenlet(Fiber):
     Attributes: `args` and `kwargs` of the call, `value`, `exception` and `exc_info` of the outcome, `name`, the `hub`
     that runs it and its `loop`, `spawned_at`, `started`, `dead`, `minimal_ident`.
     """
+
+    __signature__: ConstructorSignature = ConstructorSignature()
 
     def __init__(self, run: Callable[..., Any] | None = None, *args: Any, **kwargs: Any) -> None:
         # First, since `__repr__` and others read these fields also if the construction fails.

@@ -4,6 +4,7 @@ from greenrt import _original
 from greenrt._hub.park import Park
 from greenrt._native.thread import monotonic
 from greenrt._native.try_lock import TryLock
+from greenrt._signature import ConstructorSignature
 from greenrt._typing import Any
 
 __all__ = ["Guarded", "WaitList"]
@@ -106,6 +107,7 @@ class Guarded(TryLock):
     """
 
     __slots__ = ("__weakref__",)
+    __signature__: ConstructorSignature = ConstructorSignature()
 
     def _apply(self, code: int, operand: Any) -> None:
         """Carry out one operation. The caller holds the lock."""

@@ -24,6 +24,7 @@ from greenrt._native import framecache
 from greenrt._native.switch import Fiber, current, execute, hold, is_active, resume, resume_held, throw_into
 from greenrt._native.thread import coarse, set_slot
 from greenrt._render import render
+from greenrt._signature import ConstructorSignature
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed, LoopExit
 
@@ -66,6 +67,8 @@ class Hub(HubCore):
     thread_ident: the identifier of the hub's native thread.
     loop: the hub's loop.
     """
+
+    __signature__: ConstructorSignature = ConstructorSignature()
 
     SYSTEM_ERROR: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, SystemError)
     # gevent prints a KeyboardInterrupt and then raises it in the main greenlet. greenrt only raises it.

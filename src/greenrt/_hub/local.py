@@ -7,6 +7,7 @@ from greenlet import greenlet
 from greenrt._hub.park import shadow
 from greenrt._native.attributes import Attributes
 from greenrt._native.switch import as_fiber, current_or_last
+from greenrt._signature import ConstructorSignature
 from greenrt._typing import Any
 
 __all__ = ["all_local_dicts_for_greenlet", "local"]
@@ -70,6 +71,7 @@ class local(Attributes):
     """
 
     __slots__ = ("_local_args", "_local_dicts", "_local_kwargs")
+    __signature__: ConstructorSignature = ConstructorSignature()
 
     def __cinit__(self, *args: Any, **kwargs: Any) -> None:
         kind = type(self)

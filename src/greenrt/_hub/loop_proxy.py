@@ -9,6 +9,7 @@ from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park
 from greenrt._loop.callback import Callback, Entry, as_callable
 from greenrt._loop.loop import Loop
 from greenrt._loop.registry import close_if_orphaned
+from greenrt._signature import ConstructorSignature
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed, WouldDeadlock
 
@@ -64,6 +65,7 @@ class LoopProxy:
     """
 
     __slots__ = ("__weakref__", "_loop")
+    __signature__: ConstructorSignature = ConstructorSignature()
 
     def __init__(self, loop: Loop) -> None:
         if not isinstance(loop, Loop):

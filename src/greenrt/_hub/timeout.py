@@ -13,6 +13,7 @@ from greenrt._hub.pending import deliver, take_back
 from greenrt._loop.callback import Entry
 from greenrt._native.switch import current
 from greenrt._native.thread import get_slot
+from greenrt._signature import ConstructorSignature
 from greenrt._typing import Any, Literal, TypeVar
 
 __all__ = ["Timeout", "with_timeout"]
@@ -67,6 +68,8 @@ class Timeout(BaseException):
     call returns as after any timeout. A call that fetches an object (`get`) raises the Timeout. A Timeout with an
     exception of its own raises that exception in both cases.
     """
+
+    __signature__: ConstructorSignature = ConstructorSignature()
 
     def __init__(
         self,
