@@ -5,6 +5,7 @@ VENV ?= .venv
 PURE ?= .venv-pure
 TOOLS ?= .venv-tools
 RELEASE ?= .venv-release
+DOCS ?= .venv-docs
 ARGS ?=
 # Processes among which the tests of `make test`, `pure`, `coverage` and `test-stdlib` are distributed. They mostly wait.
 JOBS ?= 4
@@ -15,12 +16,14 @@ unexport PYTHONDONTWRITEBYTECODE
 
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 SOURCES := $(shell find src monkey -name '*.py' -o -name '*.py[xd]' -o -name '*.h') pyproject.toml setup.py
-# Prints what pyproject.toml requires: for "build", or in a dependency group. pip reads groups itself from 25.1 only.
-NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); g = {'build': p['build-system']['requires'], **p['dependency-groups']}; print(*g[sys.argv[1]], sep='\n')"
+# Prints what pyproject.toml requires: for "build", to "run", or in a dependency group. pip reads groups itself from 25.1 only.
+NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); g = {'build': p['build-system']['requires'], 'run': p['project']['dependencies'], **p['dependency-groups']}; print(*g[sys.argv[1]], sep='\n')"
 PIP := -m pip --disable-pip-version-check install --quiet
+# A tree of links in which monkey/ is greenrt.monkey, for tools that read the sources where they are.
+TREE = rm -rf $(1) && mkdir -p $(1) && cp -rs $(CURDIR)/src/greenrt $(1)/ && cp -rs $(CURDIR)/monkey $(1)/greenrt/
 PYTEST := -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: help demo test build build-pure pure coverage lint types bench stress stress-full test-stdlib test-real test-thirdparty install-check wheels clean
+.PHONY: help demo test build build-pure pure coverage lint types docs bench stress stress-full test-stdlib test-real test-thirdparty install-check wheels clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,12 +50,17 @@ lint: $(TOOLS)/made-$(VERSION)  ## ruff and codespell
 	$(TOOLS)/bin/ruff format --check
 	$(TOOLS)/bin/codespell
 
-# mypy can't see that monkey/ is greenrt.monkey: it is shown a tree of links in which it is.
 types: $(TOOLS)/made-$(VERSION)  ## mypy --strict, and how much of the public interface has a type
-	rm -rf build/types && mkdir -p build/types
-	cp -rs $(CURDIR)/src/greenrt build/types/ && cp -rs $(CURDIR)/monkey build/types/greenrt/
+	$(call TREE,build/types)
 	MYPYPATH=build/types $(TOOLS)/bin/mypy --python-executable $(TOOLS)/bin/python -p greenrt
 	$(TOOLS)/bin/python .ci/typed_share.py build/types
+
+# From the plain sources, so that it needs no compiler.
+docs: $(DOCS)/made-$(VERSION)  ## the documentation, in build/docs
+	$(call TREE,build/docs-tree)
+	rm -rf build/docs
+	PYTHONPATH=build/docs-tree $(DOCS)/bin/python -m sphinx -q -W --keep-going -E -d build/docs-doctrees docs build/docs
+	@echo "open build/docs/index.html"
 
 bench: $(VENV)/bench  ## benchmarks beside gevent and others
 	$(VENV)/bin/python -m benchmarks --json build/bench.json --plot build/bench.png $(ARGS)
@@ -102,6 +110,11 @@ $(VENV)/made-$(VERSION) $(PURE)/made-$(VERSION) $(TOOLS)/made-$(VERSION): pyproj
 $(RELEASE)/made-$(VERSION): pyproject.toml
 	$(PYTHON) -m venv --clear $(@D)
 	$(NEEDS) release | $(@D)/bin/python $(PIP) -r /dev/stdin
+	touch $@
+
+$(DOCS)/made-$(VERSION): pyproject.toml
+	$(PYTHON) -m venv --clear $(@D)
+	for group in run docs; do $(NEEDS) $$group; done | $(@D)/bin/python $(PIP) -r /dev/stdin
 	touch $@
 
 $(VENV)/built: $(VENV)/made-$(VERSION) $(SOURCES)

@@ -19,7 +19,7 @@ from support.gunicorn import WORKER, gunicorn
 
 from greenrt.adapters.gunicorn import REFUSED, UNLIMITED, Worker, limits_of
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "gunicorn.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "gunicorn.md"
 WORKERS = pytest.mark.parametrize("worker", [WORKER, "sync"], ids=["greenrt", "sync"])
 
 PROGRAM = """

@@ -1,8 +1,8 @@
 """A gunicorn worker: ``gunicorn -k greenrt.adapters.gunicorn.Worker module:app``.
 
 gunicorn manages the processes; in each process, the worker patches the standard library and serves with a
-`WSGIServer`. ``docs/gunicorn.md`` lists each of gunicorn's settings and says whether this worker honours it. If a
-setting that the worker can't honour differs from its default, gunicorn does not start.
+`WSGIServer`. ``docs/reference/gunicorn.md`` lists each of gunicorn's settings and says whether this worker honours
+it. If a setting that the worker can't honour differs from its default, gunicorn does not start.
 """
 
 import os
