@@ -4,7 +4,9 @@ import sys
 import typing
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+HERE = Path(__file__).parent
+# tests/support/public.py says what is public.
+sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent / "tests")]
 # greenrt's annotations use stand-ins for the names of `typing`; the reference shows the real names.
 sys.modules["greenrt._typing"] = typing
 

@@ -16,12 +16,12 @@ from typing import Any
 
 from docutils import nodes
 from docutils.statemachine import StringList
-from public_names import missing_names
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.logging import getLogger
 from sphinx.util.nodes import make_refnode
+from support import public
 
 LOGGER = getLogger(__name__)
 
@@ -29,10 +29,10 @@ LOGGER = getLogger(__name__)
 FACADES = ["greenrt", "greenrt.errors", "greenrt.serve", "greenrt.monkey", "greenrt.dns", "greenrt.sync"]
 LISTED = re.compile(r"^`{3,}\{api\} (\S+)\n(.*?)^`{3,}$", re.MULTILINE | re.DOTALL)
 REST = re.compile(r"^`{3,}\{api-rest\} (\S+)$", re.MULTILINE)
-# The classes in these modules inherit most methods from other programs' classes.
-ADAPTERS = ("greenrt.adapters.celery", "greenrt.adapters.gunicorn")
+# Public modules that adapt greenrt to other programs. Their classes inherit most methods from these programs.
+ADAPTERS = ("greenrt.adapters.celery", "greenrt.adapters.gunicorn", "greenrt.monkey.pytest_plugin")
 # Base classes whose methods a subclass's entry does not repeat.
-BASES = "greenlet, BaseException, Exception, object, dict, tuple, BaseServer, StreamServer, Thread"
+BASES = "greenlet, BaseException, Exception, object, dict, tuple, BaseServer, StreamServer, Thread, Executor"
 HEADING = re.compile(r"(Arguments?|Attributes):\s*(.*)")
 ITEM = re.compile(r"(\*{0,2}\w+(?:, \w+)*): (.*)")
 
@@ -52,7 +52,7 @@ def rests_before(module: str, folder: Path) -> list[tuple[str, list[str]]]:
         {name for page in folder.rglob("*.md") for name in REST.findall(page.read_text())}, reverse=True
     )
     before = found[: found.index(module)]
-    return [(name, getattr(importlib.import_module(name), "__all__", [])) for name in before]
+    return [(name, importlib.import_module(name).__all__) for name in before]
 
 
 class GeneratedDirective(SphinxDirective):
@@ -132,7 +132,7 @@ class ApiRest(GeneratedDirective):
             for name in names:
                 elsewhere.setdefault(id(getattr(importlib.import_module(other), name)), f"{other}.{name}")
         lines: list[str] = []
-        for name in sorted(set(getattr(module, "__all__", ())) - listed.get(module.__name__, set())):
+        for name in sorted(set(module.__all__) - listed.get(module.__name__, set())):
             thing = getattr(module, name)
             home = elsewhere.get(id(thing))
             if home is None:
@@ -302,7 +302,14 @@ def show_public_bases(app: Sphinx, name: str, thing: Any, options: Any, bases: l
 
 def check_complete(app: Sphinx, env: Any) -> None:
     """Warn of public names without an entry; `make docs` makes that an error."""
-    for name in missing_names(env.domains.python_domain.objects):
+    known = env.domains.python_domain.objects
+    # A twin's page lists the names of the standard module as text.
+    names = {
+        name.rpartition(".")[0] if name.startswith("greenrt.green.") else name for name in public.exported()
+    }
+    for module in ADAPTERS:
+        names |= {f"{module}.{name}" for name in importlib.import_module(module).__all__}
+    for name in sorted(names - set(known)):
         LOGGER.warning("the reference has no entry for the public name %s", name, location="reference/index")
 
 
