@@ -88,6 +88,46 @@ greenrt.spawn(running).get()
 
 
 @ways
+def test_a_handler_has_the_identity_of_the_main_thread_wherever_it_runs(way: str) -> None:
+    _, errors = run(
+        way,
+        """
+from greenrt.green import thread
+seen = []
+def handler(number, frame):
+    before = thread.get_ident()
+    if number == USR1:
+        # A second handler on top of the first: its end is not the end of both.
+        signal.raise_signal(signal.SIGUSR2)
+        greenrt.sleep(0.01)
+    seen.append((before, thread.get_ident()))
+signal.signal(USR1, handler)
+signal.signal(signal.SIGUSR2, handler)
+main = thread.get_ident()
+mine = []
+def running():
+    mine.append(thread.get_ident())
+    signal.raise_signal(USR1)
+    mine.append(thread.get_ident())
+thread.start_new_thread(running, ())
+wait_for(lambda: len(mine) == 2)
+greenrt.spawn(running).get()
+assert mine[0] == mine[1] != main != mine[2] == mine[3], mine
+send_to_the_hub()
+wait_for(lambda: len(seen) == 6)
+assert set(seen) == {(main, main)}, (main, seen)
+if sys.argv[1] == "patched":
+    signal.signal(USR1, lambda number, frame: seen.append(threading.current_thread()))
+    one = threading.Thread(target=signal.raise_signal, args=(USR1,))
+    one.start()
+    one.join()
+    assert seen[-1] is threading.main_thread()
+""",
+    )
+    assert errors == ""
+
+
+@ways
 def test_what_a_handler_raises_is_raised_in_main(way: str) -> None:
     _, errors = run(
         way,

@@ -1,15 +1,15 @@
 """Handlers of `signal.signal` that may block: a handler that would interrupt the hub runs in its own greenlet.
 
-CPython calls a handler in the main thread, on top of the code that runs there. On top of a greenlet, a handler may
-wait as that greenlet may. This includes green threads, but an exception of the handler is raised in the main
-greenlet, at its current or next wait: in CPython, too, no thread but the main one is interrupted. The green thread
-yields at once, even in an endless computation, and continues after the main greenlet has the exception.
+CPython calls a handler in the main thread, on top of the code that runs there. So does greenrt, and in the handler
+`threading.current_thread()` is the main thread, whichever greenlet runs there. On top of a greenlet, a handler may wait
+as that greenlet may. This includes green threads, but an exception of the handler is raised in the main greenlet, at
+its current or next wait: in CPython, too, no thread but the main one is interrupted. The green thread yields at once,
+even in an endless computation, and continues after the main greenlet has the exception.
 
 While all greenlets wait, the hub runs, and code on top of it cannot wait. So a new greenlet calls the handler, before
 all other ready greenlets: the events that woke them up may have happened after the signal. An exception of the
-handler is raised in the main greenlet, as for any handler that interrupts the hub. In that greenlet,
-`threading.current_thread()` is not the main thread. In the compiled build the handler's frame is None, since the hub
-has no frame.
+handler is raised in the main greenlet, as for any handler that interrupts the hub. In the compiled build the handler's
+frame is None, since the hub has no frame.
 
 A handler that unpatched code sets by the standard library's own function runs on top of the hub: a call in it that
 would have to wait raises BlockingInHub. `greenrt.signal_handler` is the other way to handle signals there.
@@ -30,7 +30,7 @@ from greenrt._loop.watchers.signal import on_arrival
 from greenrt._native.switch import current
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
-from greenrt.green.thread import counts_as_main, native_ident
+from greenrt.green.thread import call_handler, counts_as_main, native_ident
 
 __all__ = ["adopt_handlers", "getsignal", "pthread_kill", "raise_signal", "set_wakeup_fd", "signal"]
 
@@ -52,7 +52,7 @@ class _Handler:
         elif hub is not None and not counts_as_main():
             _call_in_thread(hub, self.handler, number, frame)
         else:
-            self.handler(number, frame)
+            call_handler(self.handler, number, frame)
 
     def __repr__(self) -> str:
         return repr(self.handler)
@@ -60,15 +60,11 @@ class _Handler:
 
 def _call_in_thread(hub: Any, handler: Any, number: int, frame: FrameType | None) -> None:
     """Call the handler on top of a green thread. Its exception is raised in the main greenlet, which runs next."""
-    thread: Any = current()
-    thread.handling += 1
     try:
-        handler(number, frame)
+        call_handler(handler, number, frame)
         return
     except BaseException as error:
         hub.handle_system_error(type(error), error, error.__traceback__)
-    finally:
-        thread.handling -= 1
     # Outside the `except` above: a greenlet that is suspended there keeps the error alive. During a fork, do not
     # yield.
     if hub._poll_due < inf:
@@ -86,7 +82,7 @@ def _call_in_greenlet(hub: Any, handler: Any, number: int, frame: FrameType | No
 def _call_next(hub: Any, calls: deque[Any]) -> None:
     handler, number, frame = calls.popleft()
     try:
-        handler(number, frame)
+        call_handler(handler, number, frame)
     except GreenletExit:
         # The greenlet was killed, as any greenlet may be.
         raise

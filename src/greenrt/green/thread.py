@@ -17,6 +17,7 @@ from errno import ESRCH
 from functools import cache, partial
 from gc import get_objects
 from operator import index
+from types import FrameType
 from weakref import WeakSet
 
 from greenlet import getcurrent, greenlet
@@ -146,11 +147,32 @@ LockType: Any = lock
 _running: WeakSet[Any] = WeakSet()
 
 
+# The greenlets that run signal handlers of the program, and how many each.
+_handling: dict[greenlet, int] = {}
+
+
 def get_ident() -> int:
-    """Return a number that identifies the calling thread among all living green and native threads."""
+    """Return a number that identifies the calling thread among all living green and native threads.
+
+    A signal handler has the identity of the main thread, whichever greenlet it interrupts.
+    """
     current = current_or_last()
     # The main greenlet of a native thread represents that thread.
-    return _original.get_ident() if current.parent is None else id(current)
+    if current.parent is None or (_handling and current in _handling):
+        return _original.get_ident()
+    return id(current)
+
+
+def call_handler(handler: Callable[..., object], number: int, frame: FrameType | None) -> None:
+    """Call a signal handler in the running greenlet, on behalf of the main thread."""
+    current = getcurrent()
+    _handling[current] = _handling.get(current, 0) + 1
+    try:
+        handler(number, frame)
+    finally:
+        left = _handling.pop(current) - 1
+        if left:
+            _handling[current] = left
 
 
 class _GreenThread(Greenlet):
@@ -159,8 +181,6 @@ class _GreenThread(Greenlet):
     # The result of `_set_sentinel` (up to 3.12), and the handle that started the thread (3.13): for joins.
     sentinel: Any = None
     handle: Any = None
-    # How many signal handlers run on top of it. They run on behalf of the main thread.
-    handling = 0
     # The argument of `set_name`.
     name_of_system = ""
     # Signals that this thread blocks and the native thread does not: see `_signal_mask`.
@@ -189,7 +209,7 @@ def native_ident(ident: Any) -> Any:
     if not isinstance(ident, int) or ident in threads_with_hub or ident in sys._current_frames():
         return ident
     here = _main_greenlet(getcurrent())
-    found = here if ident == get_ident() else _greenlet_of(ident)
+    found = here if ident == _ident_of(current_or_last()) else _greenlet_of(ident)
     main = None if found is None else _main_greenlet(found)
     if main is here:
         return _original.get_ident()
@@ -249,7 +269,7 @@ def counts_as_main() -> bool:
     and so may a green thread that a fork has made the main thread of the child.
     """
     current = current_or_last()
-    return not isinstance(current, _GreenThread) or current.handling > 0 or _main_is_gone
+    return not isinstance(current, _GreenThread) or current in _handling or _main_is_gone
 
 
 def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -469,7 +489,8 @@ class _ThreadHandle:
         if self.is_done():
             # Another thread may have the identity by now.
             return
-        if self.ident == get_ident():
+        # Not `get_ident`: a signal handler can't wait for the thread that it interrupts.
+        if self.ident == _ident_of(current_or_last()):
             raise RuntimeError("Cannot join current thread")
         if limit == 0:
             # In a polling loop, let the thread run if a yield is due.
