@@ -79,7 +79,6 @@ UNTRIED = {BUSY, NATIVE_ERROR}
 NATIVE_ID = "green threads share a native one, whose number is no secret"
 BUFFERED = "the C code of buffered files tells native threads apart, not green ones, and says RuntimeError"
 ALONE = "the test expects a warning about a fork beside native threads, and there is only one"
-IN_PLACE = "a handler runs on top of the green thread that raises the signal, and has its identity"
 BELOW_TLS = "the test reads the C object below the socket, which never waits: the green socket does"
 
 # Test id: the reason.
@@ -105,7 +104,6 @@ DIFFERENCES = {
     "test.test_threading.ThreadTests.test_various_ops": NATIVE_ID,
     "test.test_threading.ThreadTests.test_various_ops_large_stack": NATIVE_ID,
     "test.test_threading.ThreadTests.test_various_ops_small_stack": NATIVE_ID,
-    "test.test_threadsignals.ThreadSignals.test_signals": IN_PLACE,
 }
 
 # Seconds without news after which a test hangs, where the harness's own figure is too short.
