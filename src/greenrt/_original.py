@@ -28,6 +28,10 @@ except ImportError:
 
 __all__ = [
     "TIMEOUT_MAX",
+    "BufferedRWPair",
+    "BufferedRandom",
+    "BufferedReader",
+    "BufferedWriter",
     "Empty",
     "FileIO",
     "Full",
@@ -139,6 +143,10 @@ getnameinfo = _socket.getnameinfo
 open = io.open
 input = builtins.input
 FileIO = io.FileIO
+BufferedReader = io.BufferedReader
+BufferedWriter = io.BufferedWriter
+BufferedRandom = io.BufferedRandom
+BufferedRWPair = io.BufferedRWPair
 os_open = os.open
 close = os.close
 dup2 = os.dup2

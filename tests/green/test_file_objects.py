@@ -4,6 +4,7 @@ import builtins
 import io
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,65 @@ def test_several_greenlets_at_one_object(pipe: tuple[Any, Any]) -> None:
     writer.write(b"a\nb\nc\n")
     writer.flush()
     assert [each.get() for each in readers] == [b"a\n", b"b\n", b"c\n"]
+
+
+class Slow(io.RawIOBase):
+    """A raw file of the program's own, whose calls wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return 0
+
+    def _wait(self, call: str) -> None:
+        self.calls.append(call)
+        greenrt.sleep(0.01)
+        self.calls.append(call)
+
+    def readinto(self, buffer: Any, /) -> int:
+        self._wait("read")
+        buffer[:] = b"x" * len(buffer)
+        return len(buffer)
+
+    def write(self, data: Any, /) -> int:
+        self._wait("write")
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._wait("close")
+        super().close()
+
+
+@pytest.mark.parametrize("kind", ["BufferedReader", "BufferedWriter", "BufferedRandom", "BufferedRWPair"])
+def test_a_close_waits_for_its_turn_and_others_wait_for_it(kind: str) -> None:
+    raws = [Slow(), Slow()] if kind == "BufferedRWPair" else [Slow()]
+    made = getattr(_file_objects, kind)(*raws)
+    read = partial(made.read, 10)
+    use = read if kind == "BufferedReader" else lambda: made.write(b"x" * 100_000)
+    using = greenrt.spawn(use)
+    greenrt.sleep(0)
+    closing = greenrt.spawn(made.close)
+    greenrt.sleep(0.015)
+    assert not closing.dead
+    with pytest.raises(ValueError, match="closed"):
+        use()
+    assert made.closed
+    using.get()
+    closing.get()
+    for raw in raws:
+        assert raw.calls[::2] == raw.calls[1::2], "calls overlap"
 
 
 def test_close_wakes_a_raw_reader() -> None:

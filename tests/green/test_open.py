@@ -52,7 +52,9 @@ def test_a_missing_encoding_is_blamed_on_the_caller(what: str, tmp_path: Path) -
     assert [line.split(": ")[0] for line in warned if "program.py" in line] == [f"{program}:4"], done.stderr
 
 
-def test_the_type_of_raw_files_is_immutable() -> None:
+@pytest.mark.parametrize("name", sorted(set(_open.FUNCTIONS) - {"open"}))
+def test_replaced_types_are_immutable(name: str) -> None:
+    replaced, standard = _open.FUNCTIONS[name], getattr(io, name)
     for change in (
         lambda kind: setattr(kind, "foo", 1),
         lambda kind: setattr(kind, "read", None),
@@ -60,17 +62,32 @@ def test_the_type_of_raw_files_is_immutable() -> None:
         lambda kind: delattr(kind, "foo"),
     ):
         with pytest.raises(TypeError) as mine:
-            change(_open.FileIO)
+            change(replaced)
         with pytest.raises(TypeError) as theirs:
-            change(io.FileIO)
+            change(standard)
         assert str(mine.value) == str(theirs.value)
+    mine_too = type("Mine", (replaced,), {})
+    mine_too.foo = 1  # type: ignore[attr-defined]
+    del mine_too.foo  # type: ignore[attr-defined]
+    assert not hasattr(mine_too, "foo")
 
-    class Mine(_open.FileIO):
-        pass
 
-    Mine.foo = 1  # type: ignore[attr-defined]
-    del Mine.foo  # type: ignore[attr-defined]
-    assert not hasattr(Mine, "foo")
+def test_replaced_types_of_buffers_are_the_standard_ones() -> None:
+    for name, raws in {
+        "BufferedRWPair": [io.BytesIO(), io.BytesIO()],
+        "BufferedRandom": [io.BytesIO()],
+        "BufferedReader": [io.BytesIO()],
+        "BufferedWriter": [io.BytesIO()],
+    }.items():
+        replaced, standard = _open.FUNCTIONS[name], getattr(io, name)
+        green, plain = replaced(*raws), standard(*raws)
+        assert isinstance(green, standard)
+        assert isinstance(plain, replaced)
+        assert issubclass(standard, replaced)
+        assert not isinstance(io.BytesIO(), replaced)
+        assert not isinstance(plain, type("Mine", (replaced,), {}))
+        assert (repr(replaced), replaced.__doc__) == (repr(standard), standard.__doc__)
+        assert repr(green).split(" at ")[0] == repr(plain).split(" at ")[0]
 
 
 def test_the_type_of_raw_files_is_the_standard_one() -> None:

@@ -8,7 +8,7 @@ PROGRAM = """
     if sys.argv[1] == "patched":
         from greenrt import monkey
         monkey.patch_all()
-    import _multiprocessing, _queue, _thread, queue, select, socket, ssl, subprocess, threading
+    import _multiprocessing, _queue, _thread, io, queue, select, socket, ssl, subprocess, threading
     made = {
         "lock": threading.Lock(), "early lock": _thread.allocate_lock(), "rlock": threading.RLock(),
         "local": threading.local(), "simple queue": queue.SimpleQueue(), "its other name": _queue.SimpleQueue(),
@@ -16,7 +16,9 @@ PROGRAM = """
         "event": threading.Event(), "condition": threading.Condition(), "semaphore": threading.Semaphore(),
         "bounded": threading.BoundedSemaphore(), "barrier": threading.Barrier(2), "thread": threading.Thread(),
         "timer": threading.Timer(1, print), "socket": socket.socket(), "epoll": select.epoll(),
-        "poll": select.poll(),
+        "poll": select.poll(), "raw file": io.FileIO("/dev/null"), "reader": io.BufferedReader(io.BytesIO()),
+        "writer": io.BufferedWriter(io.BytesIO()), "both": io.BufferedRandom(io.BytesIO()),
+        "pair": io.BufferedRWPair(io.BytesIO(), io.BytesIO()),
     }
     if hasattr(_thread, "_ThreadHandle"): made["handle"] = _thread._ThreadHandle()
     held = made["held"] = threading.RLock()
@@ -40,6 +42,7 @@ PROGRAM = """
     print(isinstance(made["lock"], _thread.LockType), isinstance(made["rlock"], _thread.RLock),
           isinstance(made["simple queue"], queue.SimpleQueue), type(made["lock"]) is type(made["early lock"]),
           isinstance(made["local"], threading.local))
+    print(isinstance(open("/dev/null", "rb"), io.BufferedReader), isinstance(made["pair"], io.BufferedReader))
 """
 
 

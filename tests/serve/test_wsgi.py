@@ -18,6 +18,7 @@ from wsgiref.validate import validator
 
 import pytest
 import wsproto
+from support.child import run_script
 from support.wsgi import answering, echo, hello, limits, logged, request, serving, split, talk, until_end
 from wsproto import events
 
@@ -155,6 +156,33 @@ def test_a_file_is_sent_by_the_kernel(tmp_path: Path, monkeypatch: pytest.Monkey
     with serving(application) as server:
         assert split(talk(server, request()))[2] == b"abc" * 100_000
     assert sum(sent) == 300_000
+
+
+def test_a_patched_program_lets_the_kernel_send_a_file_too(tmp_path: Path) -> None:
+    """Patching replaces `io.FileIO` and `io.BufferedReader`, but not what `open` makes of a regular file."""
+    (tmp_path / "file").write_bytes(b"abc" * 100_000)
+    output, _ = run_script(
+        """
+        from greenrt import monkey
+        monkey.patch_all()
+        import os, sys, urllib.request
+        from greenrt.serve import WSGIServer
+        sent, sendfile = [], os.sendfile
+        def counting(*args):
+            sent.append(sendfile(*args))
+            return sent[-1]
+        os.sendfile = counting
+        def application(environ, start_response):
+            start_response("200 OK", [])
+            return environ["wsgi.file_wrapper"](open(sys.argv[1], "rb"))
+        server = WSGIServer(("127.0.0.1", 0), application)
+        server.start()
+        assert len(urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/").read()) == 300_000
+        print(sum(sent))
+        """,
+        str(tmp_path / "file"),
+    )
+    assert output == "300000\n"
 
 
 class Upper(io.FileIO):

@@ -1,7 +1,7 @@
 """What differs from the unpatched interpreter in its own tests, and why.
 
 Each entry is a test that passes unpatched and does not pass patched. An entry that passes after all is reported too,
-so that the table can only shrink. Eleven apply to 3.11 and 3.12, ten to 3.13, twelve to 3.14, fourteen to 3.15.
+so that the table can only shrink. Eight apply to 3.11 and 3.12, seven to 3.13, nine to 3.14, eleven to 3.15.
 """
 
 __all__ = ["DIFFERENCES", "MODULES", "PATIENCE", "UNTRIED"]
@@ -77,18 +77,12 @@ NATIVE_ERROR = "C code throws errors at native threads only"
 # These would hang, or leave a thread that sleeps for a day, and are not even tried.
 UNTRIED = {BUSY, NATIVE_ERROR}
 NATIVE_ID = "green threads share a native one, whose number is no secret"
-BUFFERED = "the C code of buffered files tells native threads apart, not green ones, and says RuntimeError"
 ALONE = "the test expects a warning about a fork beside native threads, and there is only one"
 BELOW_TLS = "the test reads the C object below the socket, which never waits: the green socket does"
 
 # Test id: the reason.
 DIFFERENCES = {
     "test.test_concurrent_futures.test_thread_pool.ThreadPoolExecutorTest.test_process_fork_from_a_threadpool": ALONE,
-    "test.test_io.CBufferedRandomTest.test_slow_close_from_thread": BUFFERED,
-    "test.test_io.CBufferedWriterTest.test_slow_close_from_thread": BUFFERED,
-    # The same two, by the names of 3.15.
-    "test.test_io.test_bufferedio.CBufferedRandomTest.test_slow_close_from_thread": BUFFERED,
-    "test.test_io.test_bufferedio.CBufferedWriterTest.test_slow_close_from_thread": BUFFERED,
     "test.test_multiprocessing_fork.WithProcessesTestFinalize.test_thread_safety": BUSY,
     "test.test_multiprocessing_forkserver.WithProcessesTestFinalize.test_thread_safety": BUSY,
     "test.test_multiprocessing_spawn.WithProcessesTestFinalize.test_thread_safety": BUSY,

@@ -2,8 +2,8 @@
 
 Pipes, terminals and other descriptors that may have to wait are read and written as in `_fd_io`. Regular files have
 no readiness, so a native thread of the hub's pool reads and writes them. A buffered object serves one greenlet at a
-time, as it does with threads; the other greenlets wait. (`io.BufferedReader` itself raises RuntimeError for a second
-greenlet of one thread.)
+time, as it does with threads; the other greenlets wait. (The class of the standard library raises RuntimeError for a
+second greenlet of one thread.)
 
 Finalizers never switch: there, the blocking call writes the buffered data, as in CPython.
 """
@@ -23,6 +23,7 @@ from greenrt._hub.fd_wait import forget_fd
 from greenrt._typing import Any
 from greenrt.green import _fd_io
 from greenrt.green._fds import without_bool
+from greenrt.green._standard_kind import StandardKind, with_module
 from greenrt.sync.lock import RLock
 
 __all__ = [
@@ -134,7 +135,7 @@ def _in_turn(method: Callable[..., Any], lock: str) -> Callable[..., Any]:
 
 
 _READS = ("peek", "read", "read1", "readinto", "readinto1", "readline")
-_WRITES = ("flush", "seek", "tell", "truncate", "write")
+_WRITES = ("close", "flush", "seek", "tell", "truncate", "write")
 
 
 def _serving_in_turn(kind: type) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def _serving_in_turn(kind: type) -> dict[str, Any]:
 
     Reads and writes of a pair have a lock each: its two streams are independent.
     """
-    pair = kind is _stdlib.BufferedRWPair
+    pair = kind is _original.BufferedRWPair
 
     def make(self: Any, *args: Any, **kwargs: Any) -> None:
         self._write_turn = RLock()
@@ -157,40 +158,32 @@ def _serving_in_turn(kind: type) -> dict[str, Any]:
     describe: Any = kind.__repr__
 
     def represent(self: Any) -> str:
-        # A class in Python has no module in the text that the C method makes.
-        text: str = describe(self)
-        return text.replace(f"<{kind.__name__} ", f"<_io.{kind.__name__} ", 1)
+        return with_module(self, describe(self))
 
     methods: dict[str, Any] = {"__init__": make, "__repr__": represent, "_ends": False}
     for lock, names in (("_read_turn", _READS), ("_write_turn", _WRITES)):
         methods.update((name, _in_turn(getattr(kind, name), lock)) for name in names if name in vars(kind))
-    if not pair:
+    if pair:
+        methods["close"] = _in_turn(methods["close"], "_read_turn")
+    else:
         methods["_dealloc_warn"] = dealloc_warn
     return methods
 
 
-class BufferedReader(_stdlib.BufferedReader):
-    """`io.BufferedReader`, which several greenlets may use."""
-
-    locals().update(_serving_in_turn(_stdlib.BufferedReader))
+class BufferedReader(_original.BufferedReader, metaclass=StandardKind, standard=_original.BufferedReader):
+    locals().update(_serving_in_turn(_original.BufferedReader))
 
 
-class BufferedWriter(_stdlib.BufferedWriter):
-    """`io.BufferedWriter`, which several greenlets may use."""
-
-    locals().update(_serving_in_turn(_stdlib.BufferedWriter))
+class BufferedWriter(_original.BufferedWriter, metaclass=StandardKind, standard=_original.BufferedWriter):
+    locals().update(_serving_in_turn(_original.BufferedWriter))
 
 
-class BufferedRandom(_stdlib.BufferedRandom):
-    """`io.BufferedRandom`, which several greenlets may use."""
-
-    locals().update(_serving_in_turn(_stdlib.BufferedRandom))
+class BufferedRandom(_original.BufferedRandom, metaclass=StandardKind, standard=_original.BufferedRandom):
+    locals().update(_serving_in_turn(_original.BufferedRandom))
 
 
-class BufferedRWPair(_stdlib.BufferedRWPair):
-    """`io.BufferedRWPair`, which several greenlets may use."""
-
-    locals().update(_serving_in_turn(_stdlib.BufferedRWPair))
+class BufferedRWPair(_original.BufferedRWPair, metaclass=StandardKind, standard=_original.BufferedRWPair):
+    locals().update(_serving_in_turn(_original.BufferedRWPair))
 
 
 def module_like_io(**names: Any) -> ModuleType:
@@ -257,11 +250,11 @@ def open_with(
         # A file that neither waits nor uses a thread needs no lock.
         turns = raw._may_wait or kind is FileIO
         if "+" in mode and raw.seekable():
-            result = (BufferedRandom if turns else _stdlib.BufferedRandom)(raw, size)
+            result = (BufferedRandom if turns else _original.BufferedRandom)(raw, size)
         elif "r" in mode and "+" not in mode:
-            result = (BufferedReader if turns else _stdlib.BufferedReader)(raw, size)
+            result = (BufferedReader if turns else _original.BufferedReader)(raw, size)
         elif "+" not in mode:
-            result = (BufferedWriter if turns else _stdlib.BufferedWriter)(raw, size)
+            result = (BufferedWriter if turns else _original.BufferedWriter)(raw, size)
         else:
             raise _stdlib.UnsupportedOperation("File or stream is not seekable.")
         if text:

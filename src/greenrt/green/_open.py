@@ -1,11 +1,10 @@
-"""The builtin `open` and `io.FileIO`, which cooperate if a file may have to wait: pipes, FIFOs and terminals.
+"""The builtin `open` and the classes of `io`, which cooperate if a file may have to wait: pipes, FIFOs and terminals.
 
 Regular files have no readiness. They are opened, read and written as in CPython.
 """
 
 import sys
 import warnings
-from abc import ABCMeta
 from collections.abc import Callable
 from functools import partial
 from io import text_encoding
@@ -14,6 +13,7 @@ from greenrt import _original
 from greenrt._typing import Any
 from greenrt.green import _fd_io, _fifo, _file_objects
 from greenrt.green._fds import without_bool
+from greenrt.green._standard_kind import StandardKind, with_module
 
 __all__ = ["FUNCTIONS", "FileIO", "open"]
 
@@ -78,48 +78,25 @@ def _raw(file: Any) -> Any:
     return getattr(file, "raw", file)
 
 
-class _StandardKind(ABCMeta):
-    """The type of `FileIO`. It accepts instances and subclasses of the standard FileIO, and is immutable."""
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        # While the class statement runs, the class has no name yet.
-        if cls is globals().get("FileIO"):
-            # Raises TypeError with the text of this Python version.
-            setattr(_original.FileIO, name, value)
-        super().__setattr__(name, value)
-
-    def __delattr__(cls, name: str) -> None:
-        if cls is FileIO:
-            delattr(_original.FileIO, name)
-        super().__delattr__(name)
-
-    def __instancecheck__(cls, instance: Any) -> bool:
-        return super().__instancecheck__(instance) or (
-            cls is FileIO and isinstance(instance, _original.FileIO)
-        )
-
-    def __subclasscheck__(cls, kind: type) -> bool:
-        return super().__subclasscheck__(kind) or (cls is FileIO and issubclass(kind, _original.FileIO))
-
-
-class FileIO(_file_objects.FileIO, metaclass=_StandardKind):
-    # The class has the name, repr and documentation of the class that it replaces.
-    __module__ = "_io"
-    __doc__ = _original.FileIO.__doc__
-
+class FileIO(_file_objects.FileIO, metaclass=StandardKind, standard=_original.FileIO):
     def __init__(self, file: Any, mode: str = "r", closefd: bool = True, opener: Any = None) -> None:
         if opener is None and not isinstance(file, int) and _fifo.waits(file):
             opener = _fifo.open_for_file
         super().__init__(file, mode, closefd, opener)
 
     def __repr__(self) -> str:
-        # From CPython 3.13 on, it begins with the C name of the class, which has no module here.
-        text = super().__repr__()
-        return text.replace("<FileIO ", "<_io.FileIO ", 1) if type(self) is FileIO else text
+        return with_module(self, super().__repr__())
 
     def _call(self, plain: Callable[..., Any], green: Callable[..., Any], *args: Any) -> Any:
         return super()._call(plain, green, *args) if self._may_wait else plain(self, *args)
 
 
 # What patching replaces in `io`.
-FUNCTIONS: dict[str, Any] = {"FileIO": FileIO, "open": open}
+FUNCTIONS: dict[str, Any] = {
+    "BufferedRWPair": _file_objects.BufferedRWPair,
+    "BufferedRandom": _file_objects.BufferedRandom,
+    "BufferedReader": _file_objects.BufferedReader,
+    "BufferedWriter": _file_objects.BufferedWriter,
+    "FileIO": FileIO,
+    "open": open,
+}

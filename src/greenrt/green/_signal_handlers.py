@@ -1,15 +1,15 @@
 """Handlers of `signal.signal` that may block: a handler that would interrupt the hub runs in its own greenlet.
 
 CPython calls a handler in the main thread, on top of the code that runs there. So does greenrt, and in the handler
-`threading.current_thread()` is the main thread, whichever greenlet runs there. On top of a greenlet, a handler may wait
-as that greenlet may. This includes green threads, but an exception of the handler is raised in the main greenlet, at
-its current or next wait: in CPython, too, no thread but the main one is interrupted. The green thread yields at once,
-even in an endless computation, and continues after the main greenlet has the exception.
+`threading.current_thread()` is the main thread, whichever greenlet runs there. On top of a greenlet, a handler may
+wait as that greenlet may. This includes green threads, but an exception of the handler is raised in the main
+greenlet, at its current or next wait: in CPython, too, no thread but the main one is interrupted. The green thread
+yields at once, even in an endless computation, and continues after the main greenlet has the exception.
 
 While all greenlets wait, the hub runs, and code on top of it cannot wait. So a new greenlet calls the handler, before
 all other ready greenlets: the events that woke them up may have happened after the signal. An exception of the
-handler is raised in the main greenlet, as for any handler that interrupts the hub. In the compiled build the handler's
-frame is None, since the hub has no frame.
+handler is raised in the main greenlet, as for any handler that interrupts the hub. In the compiled build the
+handler's frame is None, since the hub has no frame.
 
 A handler that unpatched code sets by the standard library's own function runs on top of the hub: a call in it that
 would have to wait raises BlockingInHub. `greenrt.signal_handler` is the other way to handle signals there.

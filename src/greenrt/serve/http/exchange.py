@@ -1,10 +1,10 @@
 """One request and its response: the server's side of PEP 3333."""
 
-import io
 import os
 import stat
 from collections.abc import Callable
 
+from greenrt import _original
 from greenrt._typing import Any
 from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.connection_state import HANDED_OVER
@@ -339,6 +339,7 @@ def _as_bytes(part: Any) -> bytes:
 
 def _is_plain_file(file: Any) -> bool:
     """Return whether reading `file` gives the unchanged bytes of its descriptor."""
-    if type(file) is io.BufferedReader or type(file) is io.BufferedRandom:
+    # What `open` makes of a regular file, also in a patched program.
+    if type(file) is _original.BufferedReader or type(file) is _original.BufferedRandom:
         file = file.raw
-    return type(file) is io.FileIO
+    return type(file) is _original.FileIO

@@ -1,7 +1,6 @@
 """Read the next request of a connection: its environ, how its body is framed, and whether the connection persists."""
 
-import io
-
+from greenrt import _original
 from greenrt._typing import Any
 from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.connection_socket import ConnectionSocket
@@ -72,7 +71,7 @@ def _framed(environ: dict[str, Any], modern: bool, connection: Connection) -> An
     else:
         size = 0 if length is None else _checked_length(length, connection.limits)
         body = LengthBody(connection, expected, size) if size else NO_BODY
-    environ["wsgi.input"] = body if body is NO_BODY else io.BufferedReader(body)
+    environ["wsgi.input"] = body if body is NO_BODY else _original.BufferedReader(body)
     return body
 
 
