@@ -23,7 +23,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 TREE = rm -rf $(1) && mkdir -p $(1) && cp -rs $(CURDIR)/src/greenrt $(1)/ && cp -rs $(CURDIR)/monkey $(1)/greenrt/
 PYTEST := -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: help demo test build build-pure pure coverage lint types docs bench stress stress-full test-stdlib test-real test-thirdparty install-check wheels clean
+.PHONY: help demo test build build-pure pure coverage lint types docs diagrams bench stress stress-full test-stdlib test-real test-thirdparty install-check wheels clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,11 @@ docs: $(DOCS)/made-$(VERSION)  ## the documentation, in build/docs
 	rm -rf build/docs
 	PYTHONPATH=build/docs-tree $(DOCS)/bin/python -m sphinx -q -W --keep-going -E -d build/docs-doctrees docs build/docs
 	@echo "open build/docs/index.html"
+
+diagrams: $(patsubst %.dot,%.svg,$(wildcard docs/diagrams/*.dot))  ## the diagrams of the documentation; needs graphviz
+
+docs/diagrams/%.svg: docs/diagrams/%.dot
+	dot -Tsvg $< -o $@
 
 bench: $(VENV)/bench  ## benchmarks beside gevent and others
 	$(VENV)/bin/python -m benchmarks --json build/bench.json --plot build/bench.png $(ARGS)

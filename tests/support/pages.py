@@ -73,7 +73,7 @@ class Shell:
             self.end(self.background.pop())
             return ""
         started = subprocess.Popen(
-            ["bash", "-c", f"exec {command[:-1]}" if command.endswith("&") else command],
+            ["bash", "-c", f"exec env {command[:-1]}" if command.endswith("&") else command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
