@@ -146,3 +146,31 @@ assert os.waitstatus_to_exitcode(os.wait()[1]) == 3
 """,
         "patched",
     )
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize(
+    "wait", ["time.sleep(20)", "threading.Event().wait(20)", "first.recv(1)", "other.join()"]
+)
+def test_a_thread_that_has_forked_is_interrupted_in_its_wait(wait: str) -> None:
+    run_script(
+        PROGRAM
+        + f"""
+import warnings
+warnings.simplefilter("ignore")
+def fork():
+    pid = os.fork()
+    if pid: return
+    first, second = socket.socketpair()
+    spinner = Spinner()
+    other = threading.Thread(target=spinner, daemon=True); other.start()
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try: {wait}
+    except Raised: os._exit(5 if spinner.seen else 3)
+    os._exit(4)
+thread = threading.Thread(target=fork); thread.start()
+thread.join()
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 3
+""",
+        "patched",
+    )

@@ -95,6 +95,9 @@ MAIN_ONLY = """
         child = os.fork()
         if not child:
             attempt("in a child", lambda: signal.signal(signal.SIGUSR1, signal.SIG_DFL))
+            other = threading.Thread(target=everything)
+            other.start()
+            other.join()
             sys.stdout.flush()
             os._exit(0)
         os.waitpid(child, 0)

@@ -13,6 +13,7 @@ cdef class Hub(HubCore):
     cdef public object exception_stream
     cdef public object name
     cdef public object thread_ident
+    cdef public object main
     cdef Park _joiner
     cdef object _quiet_since
     cdef object _threadpool

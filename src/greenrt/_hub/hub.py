@@ -66,6 +66,8 @@ class Hub(HubCore):
     name: a text for the hub's repr.
     thread_ident: the identifier of the hub's native thread.
     loop: the hub's loop.
+    main: the greenlet that represents the native thread, and gets its errors. This is the main greenlet; in the child
+    of a fork that a green thread made, it is the green thread.
     """
 
     __signature__: ConstructorSignature = ConstructorSignature()
@@ -83,6 +85,7 @@ class Hub(HubCore):
         while main.parent is not None:
             main = main.parent
         greenlet.__init__(self, None, main)
+        self.main: Any = main
         super().__init__(loop if loop is not None else Loop(default=current_hub.on_main_thread()))
         self.hub = self
         if os.environ.get("GREENRT_SEED"):
@@ -221,8 +224,10 @@ class Hub(HubCore):
             self._joiner = None
             joiner.wake(True)
             return 0.0
+        main = self.main
         wakers = possible_wakers()
-        if wakers:
+        # In the child of a fork, other green threads may outlive the one that forked.
+        if wakers or main.dead:
             now = self.loop.clock.now()
             if self._quiet_since is None:
                 self._quiet_since = now
@@ -235,7 +240,6 @@ class Hub(HubCore):
             ["This operation would block forever: nothing is left that could wake anyone", *lines]
         )
         error = LoopExit(message, self, lines)
-        main: Any = self.parent
         park = parked(main)
         if park is not None and park.fail(error):
             return 0.0
@@ -296,7 +300,7 @@ class Hub(HubCore):
         Only the main greenlet may call this. Other greenlets get RuntimeError, other threads WrongThread.
         """
         self.loop.check_owner("hub.join")
-        if current() is not self.parent:
+        if current() is not self.main:
             raise RuntimeError(f"hub.join() is for the main greenlet of the thread, not for {current()!r}")
         if not self.loop.alive():
             return True
@@ -365,7 +369,7 @@ class Hub(HubCore):
         try:
             self.handle_error(context, type(error), error, error.__traceback__)
         except BaseException as failure:
-            if failure is error and current() is self.parent:
+            if failure is error and current() is self.main:
                 raise
             # The failure's __context__ is `error`, so the traceback shows both.
             Hub.print_exception(self, self.handle_error, type(failure), failure, failure.__traceback__)
@@ -404,10 +408,10 @@ class Hub(HubCore):
         if not self.loop.on_owner_thread():
             self.loop.post(Callback(self.handle_system_error, (type, value, tb)))
             return
-        if current() is self.parent:
+        if current() is self.main:
             raise value.with_traceback(tb)
-        throw_soon(self.parent, value)
-        raise_soon(self.parent, value)
+        throw_soon(self.main, value)
+        raise_soon(self.main, value)
 
     def print_exception(self, context: Any, type: Any, value: Any, tb: TracebackType | None = None) -> None:
         """Print the traceback, and a line that names the failed object, to `exception_stream`.

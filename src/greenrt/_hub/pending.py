@@ -51,8 +51,11 @@ def raise_soon(main: Any, error: BaseException) -> None:
 
     The present wait of `main` returns its result, so that no item or lock is lost. The error follows immediately,
     like the error of a signal handler. Otherwise Ctrl-C would have no effect on a main greenlet that computes or ends
-    without another wait. In other threads the error stays pending: they get no signals.
+    without another wait. In other threads the error stays pending: they get no signals. So does the error of a green
+    thread that a fork has made the main thread: a fiber runs nothing at its resumption.
     """
+    if isinstance(main, Fiber):
+        return
     holder = shadow(main)
     if not current_hub.on_main_thread() or not _waits(holder, error):
         return

@@ -39,7 +39,7 @@ def parks_of(hub: Any) -> list[Park]:
 def parked_greenlets(hub: Any) -> list[Park]:
     """Return the parks of all greenlets that are suspended in `hub`'s thread."""
     found = [park for park in parks_of(hub) if park.waiting]
-    found.sort(key=lambda park: park.greenlet is not hub.parent)
+    found.sort(key=lambda park: park.greenlet is not hub.main)
     return found
 
 

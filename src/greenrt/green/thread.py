@@ -269,7 +269,7 @@ def counts_as_main() -> bool:
     and so may a green thread that a fork has made the main thread of the child.
     """
     current = current_or_last()
-    return not isinstance(current, _GreenThread) or current in _handling or _main_is_gone
+    return not isinstance(current, _GreenThread) or current in _handling or current is _new_main
 
 
 def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -282,7 +282,7 @@ def _run_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         sys.unraisablehook(_unraisable(error, function))
     finally:
         _running.discard(thread)
-        if _main_is_gone and not _running:
+        if _new_main is not None and not _running:
             # As in CPython: the last thread of such a child ends the process.
             os._exit(0)
         _announce_end(thread)
@@ -386,7 +386,7 @@ def interrupt_main(signum: Any = SIGINT, /) -> None:
     `_thread.interrupt_main`.
     """
     hub = get_hub_if_exists()
-    if hub is None or not on_main_thread() or getcurrent() is hub.parent:
+    if hub is None or not on_main_thread() or getcurrent() is hub.main:
         _original.interrupt_main(signum)
         return
     _original.get_signal(signum)
@@ -405,8 +405,9 @@ def interrupt_main(signum: Any = SIGINT, /) -> None:
 # suspended greenlet would run its `finally` blocks here.
 _left_behind: list[Any] = []
 
-# Whether this is the child of a fork that a green thread made. Then the main greenlet does not exist here either.
-_main_is_gone = False
+# In the child of a fork that a green thread made: that thread, which is the main one here. The main greenlet does not
+# exist here either.
+_new_main: Any = None
 
 
 def _leave_others_behind() -> None:
@@ -414,15 +415,18 @@ def _leave_others_behind() -> None:
 
     Spawned greenlets continue, as in gevent.
     """
-    global _main_is_gone
+    global _new_main
     current = getcurrent()
     others: list[Any] = [thread for thread in _running if thread is not current]
     if isinstance(current, _GreenThread):
-        _main_is_gone = True
+        _new_main = current
         main: greenlet = current
         while main.parent is not None:
             main = main.parent
         others.append(main)
+        hub = get_hub_if_exists()
+        if hub is not None:
+            hub.main = current
     for other in others:
         freeze(other)
         _running.discard(other)
