@@ -14,6 +14,7 @@ from support.sides import Scenarios, Side, attempt
 
 import greenrt
 from greenrt.green import _socket_options
+from greenrt.green import os as green_os
 from greenrt.green import socket as green_socket
 
 scenario = Scenarios()
@@ -333,7 +334,77 @@ def datagrams_to_a_full_peer_with_a_limit(side: Side) -> Any:
         return found
 
 
+@scenario
+def reads_by_descriptor_with_a_limit(side: Side) -> Any:
+    client, server = side.pair()
+    reader, writer = os.pipe()
+    with client, server, open(reader), open(writer, "w"):
+        fd = limit_reads(client).fileno()
+        found = [
+            attempt(side.os.read, fd, 5),
+            attempt(side.os.readv, fd, [bytearray(5)]),
+            attempt(side.os.preadv, fd, [bytearray(5)], -1),
+            attempt(side.os.splice, fd, writer, 5),
+        ]
+        server.sendall(b"abc")
+        return [*found, side.os.read(fd, 5), attempt(side.os.read, fd, 5), os.get_blocking(fd)]
+
+
+@scenario
+def writes_by_descriptor_with_a_limit(side: Side) -> Any:
+    client, server = side.pair()
+    reader, writer = os.pipe()
+    with client, server, open(reader), open(writer, "w"), tempfile.TemporaryFile() as file:
+        file.truncate(FULL)
+        fd = limit_writes(client).fileno()
+        # What was sent before the limit counts.
+        found = [side.os.write(fd, bytes(FULL)) < FULL]
+        os.write(writer, b"abc")
+        return [
+            *found,
+            attempt(side.os.write, fd, b"a"),
+            attempt(side.os.writev, fd, [b"a", b"b"]),
+            attempt(side.os.sendfile, fd, file.fileno(), 0, FULL),
+            attempt(side.os.splice, reader, fd, 3),
+            os.get_blocking(fd),
+        ]
+
+
+@scenario
+def a_sendfile_that_a_limit_ends(side: Side) -> Any:
+    client, server = side.pair()
+    with client, server, tempfile.TemporaryFile() as file:
+        file.truncate(FULL)
+        return 0 < side.os.sendfile(limit_writes(client).fileno(), file.fileno(), 0, FULL) < FULL
+
+
+@scenario
+def reads_by_descriptor_with_a_low_mark(side: Side) -> Any:
+    client, server = side.pair()
+    with client, server:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 4)
+        server.sendall(b"ab")
+        less = side.os.read(client.fileno(), 1)
+        reading = side.spawn(side.os.read, client.fileno(), 10)
+        side.sleep(0.02)
+        server.sendall(b"cde")
+        return less, reading.result()
+
+
 test_same = scenario.test()
+
+
+def test_a_number_that_a_pipe_has_now_is_read_as_a_pipe() -> None:
+    near, far = green_socket.socketpair()
+    limit_reads(near)
+    reader, writer = os.pipe()
+    with near, far:
+        # Another library closes the socket, and the pipe gets its number.
+        os.dup2(reader, near.fileno())
+        os.write(writer, b"ab")
+        assert green_os.read(near.fileno(), 5) == b"ab"
+    os.close(reader)
+    os.close(writer)
 
 
 def test_a_lingering_close_lets_others_run_and_leaks_nothing_when_it_is_killed() -> None:
@@ -439,6 +510,18 @@ def test_options_of_sockets_that_are_older_than_patching() -> None:
             sock.close()
     """)
     assert out.split() == ["limited"] * 2
+
+
+def test_a_default_timeout_leaves_older_sockets_blocking() -> None:
+    out, _ = run_script("""
+        import os, socket
+        near, far = socket.socketpair()
+        listener = socket.create_server(("127.0.0.1", 0))
+        socket.setdefaulttimeout(5)
+        from greenrt.monkey import patch_all; patch_all()
+        print(os.get_blocking(near.fileno()), os.get_blocking(listener.fileno()))
+    """)
+    assert out.split() == ["True", "True"]
 
 
 @pytest.mark.parametrize("into", [False, True])

@@ -1,5 +1,6 @@
 """The same scenario on the standard library with threads, and on the green twins with greenlets."""
 
+import os as stdlib_os
 import socket as stdlib_socket
 import ssl as stdlib_ssl
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import greenrt
+from greenrt.green import os as green_os
 from greenrt.green import socket as green_socket
 from greenrt.green import ssl as green_ssl
 
@@ -37,6 +39,7 @@ class Task:
 class Side:
     """The library with which a scenario runs."""
 
+    os: ModuleType
     socket: ModuleType
     ssl: ModuleType
     sleep: Callable[[float], None]
@@ -56,6 +59,7 @@ class Side:
 
 
 class Stdlib(Side):
+    os = stdlib_os
     socket = stdlib_socket
     ssl = stdlib_ssl
     sleep = staticmethod(time.sleep)
@@ -67,6 +71,7 @@ class Stdlib(Side):
 
 
 class Green(Side):
+    os = green_os
     socket = green_socket
     ssl = green_ssl
     sleep = staticmethod(greenrt.sleep)

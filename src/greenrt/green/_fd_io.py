@@ -8,7 +8,8 @@ RWF_NOWAIT, if the kernel supports that (Linux 6.4). For other descriptors and o
 readiness, and writes have pieces of PIPE_BUF bytes. There, another process that reads the same descriptor at the same
 moment can still make a call block.
 
-A write to a pipe, socket or terminal returns when all bytes are written, as the kernel's does.
+A write to a pipe, socket or terminal returns when all bytes are written, as the kernel's does. Sockets with options
+such as SO_RCVTIMEO are read and written by the calls of sockets.
 """
 
 import os
@@ -24,7 +25,9 @@ from greenrt._hub.fd_wait import forget_fd, park_on_fd, poll_fd, yield_if_due
 from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
+from greenrt.green import _socket_fds
 from greenrt.green._fds import POLLIN, POLLOUT
+from greenrt.green._socket_options import has_special, special
 from greenrt.green._twin import supported
 
 __all__ = ["FUNCTIONS", "may_wait", "read", "readv", "write"]
@@ -68,6 +71,8 @@ def read(fd: int, length: int, /) -> bytes:
     """Read at most `length` bytes; return b"" at the end of the file. See `os.read`."""
     if is_finalizing() or length <= 0 or not may_wait(fd):
         return _read(fd, length)
+    if special and has_special(fd):
+        return _socket_fds.read(fd, min(length, _MOST))
     yield_if_due()
     return _until_done(fd, READ, _read_now, length)  # type: ignore[no-any-return]
 
@@ -87,6 +92,8 @@ def readv(fd: int, buffers: Any, /) -> int:
 
 
 def _readv(fd: int, buffers: Any) -> int:
+    if special and has_special(fd):
+        return _socket_fds.readv(fd, buffers)
     yield_if_due()
     return _until_done(fd, READ, _readv_now, buffers)  # type: ignore[no-any-return]
 
@@ -135,11 +142,13 @@ def write(fd: int, data: Any, /) -> int:
     view = memoryview(data)
     if kind in ALWAYS_READY or not view.nbytes or not view.c_contiguous:
         return _write(fd, data)
-    yield_if_due()
     return _write_all(fd, view.cast("B"), kind)
 
 
 def _write_all(fd: int, view: memoryview, kind: int) -> int:
+    if special and has_special(fd):
+        return _socket_fds.write(fd, view)
+    yield_if_due()
     size = len(view)
     sent = 0
     while True:
@@ -177,7 +186,6 @@ def writev(fd: int, buffers: Any, /) -> int:
     data = b"".join(buffers)
     if not data:
         return _original.writev(fd, buffers)  # type: ignore[no-any-return]
-    yield_if_due()
     return _write_all(fd, memoryview(data), kind)
 
 

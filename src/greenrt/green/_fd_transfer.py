@@ -18,8 +18,10 @@ from greenrt._hub.sleep import sleep
 from greenrt._native.nowait import kind_of, read_now
 from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
+from greenrt.green import _socket_fds
 from greenrt.green._fd_io import ALWAYS_READY, NO_KIND, may_wait
 from greenrt.green._fds import POLLIN, POLLOUT, without_bool
+from greenrt.green._socket_options import has_special
 from greenrt.green._twin import supported
 
 __all__ = ["FUNCTIONS"]
@@ -49,12 +51,16 @@ def _until_done(
     function: Callable[..., Any],
     args: tuple[Any, ...],
     fds: tuple[int, ...],
-    wait: Callable[..., object],
+    wait: Callable[..., float],
     *what: int,
 ) -> Any:
-    """Return ``function(*args)``, called with non-blocking `fds`, and called again after each ``wait(*what)``."""
+    """Return ``function(*args)``, called with non-blocking `fds`, and called again after each `wait`.
+
+    ``wait(deadline, *what)`` returns the deadline for the next one; the first one is 0.
+    """
+    deadline = 0.0
     while (result := _attempt(function, args, fds)) is NotImplemented:
-        wait(*what)
+        deadline = wait(deadline, *what)
     return result
 
 
@@ -70,12 +76,16 @@ def _attempt(function: Callable[..., Any], args: tuple[Any, ...], fds: tuple[int
         return NotImplemented
 
 
-def _wait_to_write(fd: int) -> None:
-    park_on_fd(fd, WRITE, None)
+def _wait(fd: int, event: int, deadline: float) -> float:
+    """Park until `fd` is ready; return the deadline (0: none, or not known yet). A socket's options may set one."""
+    if has_special(fd):
+        return _socket_fds.wait(fd, event, deadline)
+    park_on_fd(fd, event, None)
+    return deadline
 
 
-def _wait_to_read(fd: int) -> None:
-    park_on_fd(fd, READ, None)
+def _wait_to_read(deadline: float, fd: int) -> float:
+    return _wait(fd, READ, deadline)
 
 
 def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
@@ -84,6 +94,7 @@ def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
         return _original.sendfile(out_fd, in_fd, offset, count)  # type: ignore[no-any-return]
     yield_if_due()
     sent = 0
+    deadline = 0.0
     while True:
         args = (out_fd, in_fd, None if offset is None else offset + sent, count - sent)
         try:
@@ -94,10 +105,17 @@ def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
             # As in sendfile(2): the next call reports the error.
             return sent
         if step is NotImplemented:
-            # Outside the `try`: another greenlet may throw an OSError into the waiting one.
-            _wait_to_write(out_fd)
+            try:
+                deadline = _wait(out_fd, WRITE, deadline)
+            except BlockingIOError:
+                # The time of SO_SNDTIMEO is up.
+                if not sent:
+                    raise
+                return sent
             continue
         sent += step
+        # The kernel sends page by page, and SO_SNDTIMEO limits each of these steps.
+        deadline = 0.0
         if not step or sent >= count:
             return sent  # type: ignore[no-any-return]
 
@@ -125,15 +143,15 @@ def splice(
     return _until_done(_original.splice, args, others, _wait_for_either, src, dst)  # type: ignore[no-any-return]
 
 
-def _wait_for_either(src: int, dst: int) -> None:
+def _wait_for_either(deadline: float, src: int, dst: int) -> float:
     """Wait for the end of a transfer that is not ready."""
     if may_wait(src) and not poll_fd(src, POLLIN):
-        park_on_fd(src, READ, None)
-    elif may_wait(dst) and not poll_fd(dst, POLLOUT):
-        park_on_fd(dst, WRITE, None)
-    else:
-        # There is room, but not for all the data; or the end became ready meanwhile.
-        sleep(_PAUSE)
+        return _wait(src, READ, deadline)
+    if may_wait(dst) and not poll_fd(dst, POLLOUT):
+        return _wait(dst, WRITE, deadline)
+    # There is room, but not for all the data; or the end became ready meanwhile.
+    sleep(_PAUSE)
+    return deadline
 
 
 def eventfd_read(fd: int) -> int:
@@ -144,7 +162,7 @@ def eventfd_read(fd: int) -> int:
     yield_if_due()
     # All threads that use the eventfd share O_NONBLOCK, so it is used only if RWF_NOWAIT is not available.
     while (data := read_now(fd, 8)) is None:
-        _wait_to_read(fd)
+        park_on_fd(fd, READ, None)
     if data is not NotImplemented:
         return int.from_bytes(data, sys.byteorder)
     return _until_done(_original.eventfd_read, (fd,), (fd,), _wait_to_read, fd)  # type: ignore[no-any-return]
@@ -164,12 +182,12 @@ def eventfd_write(fd: int, value: int) -> None:
     _until_done(_original.eventfd_write, (fd, value), (fd,), _wait_for_room, fd)
 
 
-def _wait_for_room(fd: int) -> None:
+def _wait_for_room(deadline: float, fd: int) -> float:
     # A writable eventfd has room for 1. There is no event for more room.
     if poll_fd(fd, POLLOUT):
         sleep(_PAUSE)
-    else:
-        park_on_fd(fd, WRITE, None)
+        return deadline
+    return _wait(fd, WRITE, deadline)
 
 
 # The functions that patching replaces in `os`.

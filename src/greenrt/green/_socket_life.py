@@ -165,9 +165,11 @@ def real_close(self: Any, _ss: Any = _socket.socket) -> None:
     fd = self.fileno()
     forget_fd(fd)
     if fd in _socket_options.special:
+        # Other code may have closed the descriptor, and its number may be that of another file.
+        is_socket = _socket_options.has_special(fd)
         _socket_options.special.discard(fd)
         hub = hub_for_waiting()
-        if hub is not None and _socket_options.lingers(self):
+        if hub is not None and is_socket and _socket_options.lingers(self):
             _close_lingering(_native.detach(self), hub.threadpool)
             return
     _ss.close(self)

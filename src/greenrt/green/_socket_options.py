@@ -12,12 +12,25 @@ Linux's net/core/sock.c.
 import _socket
 import os
 import struct
-from stat import S_ISSOCK
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from stat import S_IFSOCK
 
 from greenrt._events import READ
+from greenrt._native.nowait import kind_of
 from greenrt._typing import Any
 
-__all__ = ["lingers", "low_mark", "note", "note_existing", "setsockopt", "special", "time_limit"]
+__all__ = [
+    "borrowed",
+    "has_special",
+    "lingers",
+    "low_mark",
+    "note",
+    "note_existing",
+    "setsockopt",
+    "special",
+    "time_limit",
+]
 
 # File descriptors of sockets that may have one of the options. A closed socket's number may stay until it is reused.
 special: set[int] = set()
@@ -65,15 +78,29 @@ def note_existing() -> None:
     except OSError:
         return
     for number in map(int, numbers):
-        try:
-            if not S_ISSOCK(os.fstat(number).st_mode):
-                continue
-            sock = _native(fileno=number)
-        except OSError:
-            # The descriptor has been closed: for instance that of the directory.
-            continue
-        note(sock)
+        # An OSError means that the descriptor has been closed: for instance that of the directory.
+        with suppress(OSError):
+            if kind_of(number) == S_IFSOCK:
+                with borrowed(number) as sock:
+                    note(sock)
+
+
+@contextmanager
+def borrowed(fd: int) -> Iterator[Any]:
+    """Lend a socket object for `fd`, which stays open and keeps its mode. Raise OSError if it is no socket."""
+    blocking = os.get_blocking(fd)
+    sock = _native(fileno=fd)
+    try:
+        # The object may have begun with the default timeout of new sockets, which made the descriptor non-blocking.
+        sock.settimeout(None if blocking else 0.0)
+        yield sock
+    finally:
         sock.detach()
+
+
+def has_special(fd: int) -> bool:
+    """Return whether `fd` is a socket that may have one of the options."""
+    return fd in special and kind_of(fd) == S_IFSOCK
 
 
 def low_mark(sock: Any) -> int:
