@@ -304,6 +304,13 @@ def test_wrong_options(options: list[str], words: str, tmp_path: Path) -> None:
     says_why(tmp_path, words, *options, "program:app")
 
 
+def test_a_failed_start_leaves_no_socket_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    binds = ["--bind", "unix:good", "--bind", "unix:file"]
+    says_why(tmp_path, "address in use by a file that is no socket", *binds, "program:app")
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.is_dir()) == ["file", "program.py"]
+
+
 @pytest.mark.parametrize(
     ("application", "words"),
     [

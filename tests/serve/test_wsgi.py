@@ -8,6 +8,7 @@ import logging
 import lzma
 import os
 import re
+import sys
 import tempfile
 import time
 import zipfile
@@ -231,6 +232,20 @@ def test_what_a_file_reads_is_sent_not_what_lies_on_the_disk(tmp_path: Path, rea
         answer = split(talk(server, request(line="GET / HTTP/1.0")))
         assert answer[0].split()[1] == "200"
         assert answer[2] == data
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux has these files")
+@pytest.mark.parametrize("path", ["/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"])
+def test_a_file_whose_size_is_not_that_of_its_content(path: str) -> None:
+    if not os.path.exists(path):
+        pytest.skip(f"this kernel has no {path}")
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](open(path, "rb"))
+
+    with serving(application) as server:
+        assert split(talk(server, request(line="GET / HTTP/1.0")))[2] == Path(path).read_bytes()
 
 
 class Text(str):

@@ -285,6 +285,9 @@ def _start(servers: list[Any], options: Any) -> None:
         try:
             server.start()
         except OSError as error:
+            # Those that listen already may have socket files.
+            for started in servers:
+                started.close()
             raise _UsageError(f"can't listen: {error}") from None
         _say(f"greenrt serves {options.application} at {_shown(server)}, pid {os.getpid()}")
 

@@ -221,7 +221,7 @@ class Exchange:
                 offset = file.tell()
             except (AttributeError, OSError, ValueError):
                 status = None
-        if status is None or not stat.S_ISREG(status.st_mode) or self.is_head or _is_bodiless(head.code):
+        if status is None or not _has_true_size(status) or self.is_head or _is_bodiless(head.code):
             self._send_parts(wrapper)
             return
         there = max(0, status.st_size - offset)
@@ -335,6 +335,15 @@ def _as_bytes(part: Any) -> bytes:
         # The buffer protocol reads the bytes, whatever the methods of a subclass return.
         return bytes(memoryview(part))
     raise TypeError(f"the body must be bytes, not {type(part).__name__}")
+
+
+def _has_true_size(status: os.stat_result) -> bool:
+    """Return whether a file is a regular one that holds as many bytes as its size says.
+
+    Files of /proc and /sys are regular files too. They report a size of 0 or of a page, and no blocks, whatever a
+    read finds. So do sparse files, which lose nothing but speed.
+    """
+    return stat.S_ISREG(status.st_mode) and status.st_blocks > 0
 
 
 def _is_plain_file(file: Any) -> bool:
