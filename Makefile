@@ -50,10 +50,11 @@ lint: $(TOOLS)/made-$(VERSION)  ## ruff and codespell
 	$(TOOLS)/bin/ruff format --check
 	$(TOOLS)/bin/codespell
 
-types: $(TOOLS)/made-$(VERSION)  ## mypy --strict, and how much of the public interface has a type
+types: $(TOOLS)/made-$(VERSION)  ## mypy --strict, the types that users get, and how much of the public interface has a type
 	$(call TREE,build/types)
 	MYPYPATH=build/types $(TOOLS)/bin/mypy --python-executable $(TOOLS)/bin/python -p greenrt
 	$(TOOLS)/bin/python .ci/typed_share.py build/types
+	$(TOOLS)/bin/python .ci/user_code.py build/types tests/typed/user_code.py
 
 # From the plain sources, so that it needs no compiler.
 docs: $(DOCS)/made-$(VERSION)  ## the documentation, in build/docs

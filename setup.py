@@ -1,5 +1,6 @@
 """The computed part of the build: the modules that are compiled, the wheel's tag, the text for package indexes."""
 
+import multiprocessing
 import os
 import re
 import runpy
@@ -157,6 +158,7 @@ def translate(modules: list[Extension]) -> None:
         raise SystemExit(
             f"greenrt: {error}; pip installs what the build needs, unless --no-build-isolation is given"
         ) from None
+    accept_generic_bases()
     folder = Path("build/cython")
     for module in modules:
         module.include_dirs = [str(folder), "src/greenrt/_native"]
@@ -176,6 +178,24 @@ def translate(modules: list[Extension]) -> None:
     for module, one in zip(modules, translated, strict=True):
         assert module.name == one.name
         vars(module).update(vars(one))
+
+
+def accept_generic_bases() -> None:
+    """Make Cython read ``class LifoQueue(Queue[T])`` as ``class LifoQueue(Queue)``.
+
+    Cython refuses a subscript in the first base of a compiled class, but type checkers need it.
+    """
+    from Cython.Compiler.ExprNodes import IndexNode
+
+    analyse_as_type = IndexNode.analyse_as_type
+
+    def analyse_subscript(node: IndexNode, env: object) -> object:
+        base = node.base.analyse_as_type(env)
+        return base if base is not None and base.is_extension_type else analyse_as_type(node, env)
+
+    IndexNode.analyse_as_type = analyse_subscript
+    # The processes of `cythonize` inherit the change.
+    multiprocessing.set_start_method("fork", force=True)
 
 
 def copy_if_changed(source: Path, target: Path) -> None:

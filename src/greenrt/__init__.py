@@ -13,10 +13,9 @@ _build.check_build()
 # This import registers the factory of `hub.resolver`.
 from greenrt import dns as _dns  # noqa: F401
 from greenrt._events import READ, WRITE
-from greenrt._hub.current_hub import get_hub
 from greenrt._hub.fd_wait import wait_read, wait_readwrite, wait_write
-from greenrt._hub.greenlet import Greenlet, kill
-from greenrt._hub.hub import Hub
+from greenrt._hub.greenlet import Greenlet, kill, spawn, spawn_later
+from greenrt._hub.hub import Hub, get_hub
 from greenrt._hub.local import local
 from greenrt._hub.loop_proxy import LoopProxy
 from greenrt._hub.raw_greenlet import spawn_raw
@@ -26,6 +25,7 @@ from greenrt._hub.sleep import idle, sleep
 from greenrt._hub.timeout import Timeout, with_timeout
 from greenrt._hub.wait_many import iwait, joinall, killall, wait
 from greenrt._hub.waiter import Waiter
+from greenrt._loop.loop import Loop
 from greenrt._native import switch as _switch
 from greenrt._native.switch import current as getcurrent
 from greenrt.errors import GreenletExit, LoopExit
@@ -65,6 +65,7 @@ __all__ = [
     "Hub",
     "LifoQueue",
     "Lock",
+    "Loop",
     "LoopExit",
     "LoopProxy",
     "Pool",
@@ -106,6 +107,3 @@ __build__ = "pure" if (_switch.__file__ or "").endswith(".py") else "compiled"
 
 # This comes last: the import of a compiled module turns the GIL on.
 _interpreter.require_gil()
-
-spawn = Greenlet.spawn
-spawn_later = Greenlet.spawn_later

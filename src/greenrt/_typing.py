@@ -1,23 +1,80 @@
 """The names that annotations use, without the import of `typing`, which takes a third of greenrt's import time.
 
-A type checker sees the real names. At run time they are empty stand-ins: annotations stay readable, and code that
-evaluates them (`typing.get_type_hints`) gets the stand-ins.
+A type checker sees the real names. At run time they are classes of the same names: signatures and `help` show them,
+and code that evaluates annotations (`typing.get_type_hints`) gets them.
 """
 
-__all__ = ["TYPE_CHECKING", "Any", "ClassVar", "Generic", "Literal", "Protocol", "Self", "TypeVar"]
+from types import GenericAlias, TracebackType
+
+__all__ = [
+    "TYPE_CHECKING",
+    "Any",
+    "ClassVar",
+    "ExcInfo",
+    "Generic",
+    "Literal",
+    "ParamSpec",
+    "Protocol",
+    "Self",
+    "Throwable",
+    "TypeVar",
+    "overload",
+]
+
+# What `sys.exc_info` returns for an exception.
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+# What `kill` and `throw` raise.
+Throwable = type[BaseException] | BaseException | ExcInfo
 
 # Type checkers assume that a variable of this name is true.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+    from typing import Any, ClassVar, Generic, Literal, ParamSpec, Protocol, Self, overload
+
+    # Before Python 3.13, the TypeVar of `typing` has no default. Type checkers bring `typing_extensions`.
+    from typing_extensions import TypeVar
 else:
 
-    class _StandIn:
-        def __class_getitem__(cls, item):
+    class _Name(type):
+        """The class of names. They support ``X[...]`` and ``X | Y``, and look as those of `typing`."""
+
+        def __new__(mcs, name, bases=(), namespace=None, **options):
+            return super().__new__(mcs, name, bases, {**(namespace or {}), "__module__": "typing"})
+
+        def __init__(cls, *args, **options):
+            pass
+
+        def __getitem__(cls, item):
             return cls
 
-    def TypeVar(name):
-        return _StandIn
+        def __repr__(cls):
+            return f"typing.{cls.__name__}"
 
-    Any = ClassVar = Generic = Literal = Protocol = Self = _StandIn
+    class TypeVar(_Name):
+        pass
+
+    class ParamSpec(_Name):
+        # By this name, `collections.abc.Callable` recognizes a list of parameters.
+        __module__ = "typing"
+
+        args = kwargs = property(lambda cls: cls)
+
+    Any = _Name("Any")
+    ClassVar = _Name("ClassVar")
+    Literal = _Name("Literal")
+    Self = _Name("Self")
+
+    class Generic:
+        """A base without fields and methods, so compiled classes may have it. `Queue[int]` is an alias of `Queue`."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, item):
+            return cls if cls is Generic or cls is Protocol else GenericAlias(cls, item)
+
+    class Protocol(Generic):
+        __slots__ = ()
+
+    def overload(function):
+        return function

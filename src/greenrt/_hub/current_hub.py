@@ -12,7 +12,6 @@ from greenrt._typing import Any
 __all__ = [
     "drop_hub",
     "expired",
-    "get_hub",
     "get_hub_if_exists",
     "hub_for_waiting",
     "is_timeout",

@@ -1,7 +1,7 @@
 """Greenlet: a function that runs concurrently. Other greenlets can wait for it, link callbacks to it and kill it."""
 
 from collections.abc import Callable
-from types import GenericAlias, TracebackType
+from types import TracebackType
 
 from greenlet import greenlet
 
@@ -13,6 +13,7 @@ from greenrt._hub.park import TIMED_OUT, Park, checked_seconds, new_park, parked
 from greenrt._hub.pending import deliver
 from greenrt._hub.report import ident_of
 from greenrt._loop.callback import Entry
+from greenrt._loop.loop import Loop
 from greenrt._native.framecache import begin_frames
 from greenrt._native.switch import (
     Fiber,
@@ -27,10 +28,26 @@ from greenrt._native.switch import (
 from greenrt._native.thread import get_slot
 from greenrt._render import render_call, render_site
 from greenrt._signature import ConstructorSignature
-from greenrt._typing import Any
+from greenrt._typing import (
+    TYPE_CHECKING,
+    Any,
+    ExcInfo,
+    Generic,
+    ParamSpec,
+    Self,
+    Throwable,
+    TypeVar,
+    overload,
+)
 from greenrt.errors import GreenletExit, HubDestroyed, as_exception
 
-__all__ = ["Greenlet", "Start", "kill", "throw_soon"]
+__all__ = ["Greenlet", "Start", "kill", "spawn", "spawn_later", "throw_soon"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+G = TypeVar("G")
+# The result. Without it, a subclass and an annotation mean any result.
+T_co = TypeVar("T_co", covariant=True, default=Any)
 
 UNSTARTED = 0
 QUEUED = 1
@@ -72,7 +89,7 @@ class Start(Entry):
         resume(target)
 
 
-class Greenlet(Fiber):
+class Greenlet(Fiber, Generic[T_co]):
     """A greenlet that reports its end: ``Greenlet(fn, *args, **kwargs)``, or a subclass that defines ``_run``.
 
     `run` is the callable; it is called with `args` and `kwargs`. Without it the greenlet calls its method `_run`.
@@ -87,6 +104,12 @@ class Greenlet(Fiber):
     """
 
     __signature__: ConstructorSignature = ConstructorSignature()
+
+    @overload
+    def __init__(self, run: None = None, *args: Any, **kwargs: Any) -> None: ...
+
+    @overload
+    def __init__(self, run: Callable[P, T_co], *args: P.args, **kwargs: P.kwargs) -> None: ...
 
     def __init__(self, run: Callable[..., Any] | None = None, *args: Any, **kwargs: Any) -> None:
         # First, since `__repr__` and others read these fields also if the construction fails.
@@ -112,19 +135,39 @@ class Greenlet(Fiber):
         hub = get_slot()
         attach_to_hub(self, hub if hub is not None else current_hub.get_hub())
 
-    __class_getitem__: Any = classmethod(GenericAlias)
-
     # -- Starting
 
+    # The first signature is for functions, the second one for subclasses with a constructor of their own.
+
+    @overload
     @classmethod
-    def spawn(cls, *args: Any, **kwargs: Any) -> "Greenlet":
+    def spawn(
+        cls: type["Greenlet[Any]"], run: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> "Greenlet[T]": ...
+
+    @overload
+    @classmethod
+    def spawn(cls: Callable[P, G], *args: P.args, **kwargs: P.kwargs) -> G: ...
+
+    @classmethod
+    def spawn(cls, *args: Any, **kwargs: Any) -> Any:
         """Make a greenlet, start it and return it: ``Greenlet.spawn(fn, *args, **kwargs)``."""
         made = cls(*args, **kwargs)
         made.start()
         return made
 
+    @overload
     @classmethod
-    def spawn_later(cls, seconds: float, *args: Any, **kwargs: Any) -> "Greenlet":
+    def spawn_later(
+        cls: type["Greenlet[Any]"], seconds: float, run: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> "Greenlet[T]": ...
+
+    @overload
+    @classmethod
+    def spawn_later(cls: Callable[P, G], seconds: float, *args: P.args, **kwargs: P.kwargs) -> G: ...
+
+    @classmethod
+    def spawn_later(cls, seconds: float, *args: Any, **kwargs: Any) -> Any:
         """Make a greenlet that starts in `seconds`; return it: ``Greenlet.spawn_later(2.5, fn, *args)``.
 
         Raises TypeError or ValueError if `seconds` is not a number.
@@ -180,14 +223,14 @@ class Greenlet(Fiber):
             loop.refs += 1
 
     @staticmethod
-    def add_spawn_callback(callback: Callable[["Greenlet"], object]) -> None:
+    def add_spawn_callback(callback: Callable[["Greenlet[Any]"], object]) -> None:
         """Call ``callback(greenlet)`` whenever a greenlet is scheduled to start, in the thread that schedules it."""
         check_callable(callback, "callback")
         if callback not in _spawn_callbacks:
             _spawn_callbacks.append(callback)
 
     @staticmethod
-    def remove_spawn_callback(callback: Callable[["Greenlet"], object]) -> None:
+    def remove_spawn_callback(callback: Callable[["Greenlet[Any]"], object]) -> None:
         """Undo `add_spawn_callback`. No-op if `callback` was not added."""
         if callback in _spawn_callbacks:
             _spawn_callbacks.remove(callback)
@@ -348,7 +391,7 @@ class Greenlet(Fiber):
         return self._state == FINISHED and self._error is None
 
     @property
-    def value(self) -> Any:
+    def value(self) -> T_co | None:
         """The result of the function; None if it has not finished, or has failed. A GreenletExit is a result."""
         return self._result
 
@@ -358,13 +401,13 @@ class Greenlet(Fiber):
         return self._error
 
     @property
-    def exc_info(self) -> tuple[type[BaseException], BaseException, TracebackType | None] | None:
+    def exc_info(self) -> ExcInfo | None:
         """The (type, value, traceback) of `exception`; None if there is none."""
         error = self._error
         return None if error is None else (type(error), error, self._traceback)
 
     @property
-    def loop(self) -> Any:
+    def loop(self) -> Loop:
         """The loop of the hub that runs the greenlet."""
         return self.hub.loop
 
@@ -432,7 +475,7 @@ class Greenlet(Fiber):
             if self._sole is park:
                 self._sole = None
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> T_co:
         """Park until the greenlet has finished; return its result or raise its error. Any thread.
 
         Raises `greenrt.Timeout` after `timeout` seconds (None: no limit), or at once with `block` false; TypeError or
@@ -451,25 +494,28 @@ class Greenlet(Fiber):
                 error = None
         return self._result
 
-    def __enter__(self) -> "Greenlet":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if kind is not None:
             # The error of the ``with`` block ends the greenlet.
-            self.kill((kind, value, traceback))
+            error: Any = (kind, value, traceback)
+            self.kill(error)
             return
         try:
             self.join()
         finally:
             self.kill()
 
-    def _run(self) -> Any:
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
         """The body of a greenlet that was made without `run`. Subclasses override it."""
 
     # -- Links
 
-    def rawlink(self, callback: Callable[["Greenlet"], object]) -> None:
+    def rawlink(self, callback: Callable[[Self], object]) -> None:
         """Call ``callback(greenlet)`` in the hub of the calling thread after the end; soon if it has ended already.
 
         The callback may not block. Raises TypeError if it is not callable. Any thread.
@@ -489,7 +535,7 @@ class Greenlet(Fiber):
             notifier.notify(self)
         return True
 
-    def link(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
+    def link(self, callback: Callable[[Self], object], SpawnedLink: Callable[..., Any] | None = None) -> None:
         """Call ``callback(greenlet)`` in a new greenlet after the end. Any thread.
 
         The callback runs up to its first wait before `join` and `get` return in greenlets that wait for the end.
@@ -498,15 +544,19 @@ class Greenlet(Fiber):
         """
         self._end().rawlink(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, None))
 
-    def link_value(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
+    def link_value(
+        self, callback: Callable[[Self], object], SpawnedLink: Callable[..., Any] | None = None
+    ) -> None:
         """Like `link`, but call `callback` only if the greenlet was successful."""
         self._end().rawlink(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, True))
 
-    def link_exception(self, callback: Callable[["Greenlet"], object], SpawnedLink: Any = None) -> None:
+    def link_exception(
+        self, callback: Callable[[Self], object], SpawnedLink: Callable[..., Any] | None = None
+    ) -> None:
         """Like `link`, but call `callback` only if the greenlet ended with an error."""
         self._end().rawlink(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, False))
 
-    def unlink(self, callback: Callable[["Greenlet"], object]) -> None:
+    def unlink(self, callback: Callable[[Self], object]) -> None:
         """Remove the first link or rawlink of `callback` that has not been called. No-op if there is none."""
         if self._sole is callback:
             self._sole = None
@@ -530,7 +580,7 @@ class Greenlet(Fiber):
 
     def kill(
         self,
-        exception: Any = GreenletExit,
+        exception: Throwable = GreenletExit,
         block: bool = True,
         timeout: float | None = None,
     ) -> None:
@@ -576,6 +626,21 @@ class Greenlet(Fiber):
         if function is None:
             function = self._run
         return f"{text}: {render_call(function, self._args, self.kwargs, self)}>"
+
+
+if TYPE_CHECKING:
+    # Without the signatures for subclasses, so that the error about a wrong argument is plain.
+
+    def spawn(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Greenlet[T]:
+        """See `Greenlet.spawn`."""
+
+    def spawn_later(
+        seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> Greenlet[T]:
+        """See `Greenlet.spawn_later`."""
+else:
+    spawn = Greenlet.spawn
+    spawn_later = Greenlet.spawn_later
 
 
 class _Throw(Entry):
@@ -635,7 +700,7 @@ def _end_unstarted(target: Any) -> None:
         pass
 
 
-def kill(target: Any, exception: type[BaseException] | BaseException = GreenletExit) -> None:
+def kill(target: greenlet, exception: Throwable = GreenletExit) -> None:
     """Raise `exception` (a class or an instance) in a greenlet of any kind, soon. Return without waiting.
 
     Also for raw greenlets and the main greenlet. Raises TypeError if `target` is not a greenlet, or `exception` not

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from types import TracebackType
@@ -28,7 +29,7 @@ from greenrt._signature import ConstructorSignature
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed, LoopExit
 
-__all__ = ["Hub"]
+__all__ = ["Hub", "get_hub"]
 
 # Every RECHECK seconds, the hub checks whether another native thread or a signal handler may still wake a greenlet.
 # After SAY_SO_AFTER seconds, it logs that it waits only for these.
@@ -530,6 +531,9 @@ def _make_tracer(loop: Loop) -> Any:
 
     return Tracer()
 
+
+# `current_hub` is below this module, so it can't name the class.
+get_hub: Callable[[], Hub] = current_hub.get_hub
 
 _providers.make_hub = Hub
 _providers.make_tracer = _make_tracer

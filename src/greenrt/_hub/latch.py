@@ -1,5 +1,7 @@
 """Latch: a flag with waiters and links. It is the base of Event and AsyncResult, and the end of a greenlet."""
 
+from collections.abc import Callable
+
 from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.links import LinkList, as_link
 from greenrt._hub.park import TIMED_OUT, Park, new_park
@@ -33,14 +35,14 @@ class Latch(Guarded):
         """Return whether it is set; `greenrt.wait` calls this."""
         return self._set
 
-    def rawlink(self, callback: Any) -> None:
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
         """Call ``callback(source)`` in the hub of the calling thread once this is set; soon if it is set already.
 
         `source` is this object. The callback may not block. Raises TypeError if it is not callable. Any thread.
         """
         self._submit(LINK, as_link(callback))
 
-    def unlink(self, callback: Any) -> None:
+    def unlink(self, callback: Callable[[Any], object]) -> None:
         """Remove the first link of `callback` that has not been called. No-op if there is none. Any thread."""
         self._submit(UNLINK, callback)
 

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 from greenrt._hub import current_hub
+from greenrt._loop.loop import Loop
 from greenrt._native.framecache import begin_frames
 from greenrt._native.switch import Fiber, attach_to_hub, execute_current
 from greenrt._render import render_site
-from greenrt._typing import Any
+from greenrt._typing import Any, ParamSpec
 
 __all__ = ["RawGreenlet", "spawn_raw"]
+
+
+P = ParamSpec("P")
 
 
 class RawGreenlet(Fiber):
@@ -24,7 +28,7 @@ class RawGreenlet(Fiber):
         self._kwargs = kwargs
 
     @property
-    def loop(self) -> Any:
+    def loop(self) -> Loop:
         """The loop of the hub that runs the greenlet."""
         return self.hub.loop
 
@@ -46,7 +50,7 @@ class RawGreenlet(Fiber):
         return function(*args, **kwargs)
 
 
-def spawn_raw(function: Callable[..., Any], *args: Any, **kwargs: Any) -> RawGreenlet:
+def spawn_raw(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> RawGreenlet:
     """Schedule ``function(*args, **kwargs)`` in a new greenlet without join and links; return the greenlet.
 
     This is the cheapest kind of greenlet. Raises TypeError if `function` is not callable.

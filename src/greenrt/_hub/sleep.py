@@ -7,7 +7,7 @@ from greenrt._typing import Any
 __all__ = ["idle", "sleep"]
 
 
-def sleep(seconds: Any = 0, ref: bool = True) -> None:
+def sleep(seconds: float = 0, ref: bool = True) -> None:
     """Park the calling greenlet for `seconds`; other greenlets run meanwhile.
 
     If `seconds` is 0 or less, all greenlets that are ready run once. With `ref` false, the sleep does not keep

@@ -14,11 +14,13 @@ from greenrt._loop.callback import Entry
 from greenrt._native.switch import current
 from greenrt._native.thread import get_slot
 from greenrt._signature import ConstructorSignature
-from greenrt._typing import Any, Literal, TypeVar
+from greenrt._typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
 __all__ = ["Timeout", "with_timeout"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Expiry(Entry):
@@ -120,7 +122,12 @@ class Timeout(BaseException):
             loop.refs += 1
 
     @classmethod
-    def start_new(cls, timeout: Any = None, exception: Any = None, ref: bool = True) -> "Timeout":
+    def start_new(
+        cls,
+        timeout: "float | Timeout | None" = None,
+        exception: type[BaseException] | BaseException | str | Literal[False] | None = None,
+        ref: bool = True,
+    ) -> "Timeout":
         """Return a started Timeout of `timeout` seconds. If `timeout` is a Timeout, start it unless it runs."""
         if isinstance(timeout, Timeout):
             if not timeout.pending:
@@ -207,7 +214,7 @@ class Timeout(BaseException):
                 # The error's traceback refers to this frame, so this variable would form a cycle.
                 error = None
 
-    def __enter__(self) -> "Timeout":
+    def __enter__(self) -> Self:
         if not self._runs():
             self._start()
         return self
@@ -232,7 +239,17 @@ class Timeout(BaseException):
         return f"<{type(self).__name__} at {id(self):#x} seconds={self.seconds}{exception}{state}>"
 
 
-def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+@overload
+def with_timeout(
+    seconds: float | None, function: Callable[..., T], *args: Any, timeout_value: V, **kwargs: Any
+) -> T | V: ...
+
+
+@overload
+def with_timeout(seconds: float | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+
+def with_timeout(seconds: float | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call ``function(*args, **kwargs)`` under a Timeout of `seconds`; return the result.
 
     If the Timeout expires, return the keyword argument `timeout_value` if it is given, else raise the Timeout.
@@ -246,7 +263,7 @@ def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, 
         return function(*args, **kwargs)
     except Timeout as error:
         if error is timeout and value is not missing:
-            return value  # type: ignore[no-any-return]
+            return value
         raise
     finally:
         timeout.cancel()

@@ -1,6 +1,6 @@
 """Waiting for several objects: wait, iwait, joinall, killall."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from math import inf
 
 from greenlet import greenlet
@@ -10,10 +10,23 @@ from greenrt._hub import current_hub
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.links import Notifier
 from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park
-from greenrt._typing import Any
+from greenrt._typing import Any, Generic, Protocol, Self, Throwable, TypeVar, overload
 from greenrt.errors import GreenletExit
 
 __all__ = ["iwait", "joinall", "killall", "wait"]
+
+
+class Waitable(Protocol):
+    """An object for which `wait` waits: Greenlet, Event, AsyncResult, Semaphore and others."""
+
+    def rawlink(self, callback: Callable[[Any], object], /) -> None:
+        """Call ``callback(object)`` in the hub once the object is ready."""
+
+    def unlink(self, callback: Callable[[Any], object], /) -> None:
+        """Remove a callback that `rawlink` added."""
+
+
+W = TypeVar("W", bound=Waitable)
 
 
 class Collector(Notifier):
@@ -84,6 +97,21 @@ def _link_all(objects: Iterable[Any], collector: Collector) -> list[Any]:
     return linked
 
 
+@overload
+def wait(objects: None = None, timeout: float | None = None, count: int | None = None) -> bool: ...
+
+
+@overload
+def wait(objects: Iterable[W], timeout: float | None = None, count: int | None = None) -> list[W]: ...
+
+
+# For a list of objects of several classes: mypy takes the nearest common base for W, and that is not waitable.
+@overload
+def wait(  # type: ignore[overload-cannot-match]
+    objects: Iterable[Waitable], timeout: float | None = None, count: int | None = None
+) -> list[Any]: ...
+
+
 def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, count: int | None = None) -> Any:
     """Wait until `count` of `objects` (None: all) are ready, or for `timeout` seconds; return the ready objects.
 
@@ -110,7 +138,7 @@ def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, cou
                 item.unlink(collector)
 
 
-class iwait:
+class iwait(Generic[W]):
     """Iterate over `objects` in the order in which they get ready. gevent's class of the same name.
 
     It is also a context manager, which removes its links from the objects if the iteration ends early.
@@ -121,9 +149,7 @@ class iwait:
     count: the number of objects after which the iteration ends (None: all).
     """
 
-    def __init__(
-        self, objects: Iterable[Any], timeout: float | None = None, count: int | None = None
-    ) -> None:
+    def __init__(self, objects: Iterable[W], timeout: float | None = None, count: int | None = None) -> None:
         limit = inf if count is None else as_integer(count, "count", 0)
         self._timeout = timeout
         self._deadline = _deadline(timeout)
@@ -132,10 +158,10 @@ class iwait:
         self._left = int(min(limit, len(self._linked)))
         self._taken = 0
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> W:
         if self._left <= 0:
             self._unlink()
             raise StopIteration
@@ -154,7 +180,7 @@ class iwait:
         self._taken += 1
         return self._collector.ready[self._taken - 1]
 
-    def __enter__(self) -> "iwait":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -167,11 +193,11 @@ class iwait:
 
 
 def joinall(
-    greenlets: Iterable[Greenlet],
+    greenlets: Iterable[W],
     timeout: float | None = None,
     raise_error: bool = False,
     count: int | None = None,
-) -> list[Any]:
+) -> list[W]:
     """Wait until `count` of `greenlets` (None: all) have finished; return these, in the order of their end.
 
     Wait for at most `timeout` seconds (None: no limit). If `raise_error` is true and a greenlet fails, raise its
@@ -179,7 +205,7 @@ def joinall(
     """
     check_iterable(greenlets, "greenlets")
     if not raise_error:
-        return wait(greenlets, timeout=timeout, count=count)  # type: ignore[no-any-return]
+        return wait(greenlets, timeout=timeout, count=count)
     done = []
     with iwait(greenlets, timeout=timeout, count=count) as finished:
         for greenlet in finished:
@@ -191,8 +217,8 @@ def joinall(
 
 
 def killall(
-    greenlets: Iterable[Any],
-    exception: type[BaseException] | BaseException = GreenletExit,
+    greenlets: Iterable[greenlet],
+    exception: Throwable = GreenletExit,
     block: bool = True,
     timeout: float | None = None,
 ) -> None:

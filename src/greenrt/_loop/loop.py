@@ -21,8 +21,16 @@ from greenrt._loop.watchers.hook import Hook
 from greenrt._loop.watchers.io import Io
 from greenrt._loop.watchers.timer import Timer
 from greenrt._native.thread import coarse, ident
-from greenrt._typing import Any
+from greenrt._signature import ConstructorSignature
+from greenrt._typing import TYPE_CHECKING, Any
 from greenrt.errors import LoopClosed
+
+if TYPE_CHECKING:
+    from greenrt._loop.backends.base import Backend
+    from greenrt._loop.watchers.child import Child
+    from greenrt._loop.watchers.embed import Embed
+    from greenrt._loop.watchers.signal import Signal
+    from greenrt._loop.watchers.stat import Stat
 
 __all__ = ["READ", "WRITE", "Loop"]
 
@@ -46,7 +54,16 @@ class Loop(LoopBase):
     Other methods raise WrongThread there.
     """
 
-    def __init__(self, backend: Any = None, clock: Clock | None = None, default: bool = False) -> None:
+    __signature__: ConstructorSignature = ConstructorSignature()
+
+    # Declared once more: pyright ignores the declaration of a base if the class itself assigns to the attribute.
+    closed: bool
+    inspector: Any
+    refs: int
+
+    def __init__(
+        self, backend: "str | Backend | None" = None, clock: Clock | None = None, default: bool = False
+    ) -> None:
         self.default: bool = default
         # A break or stop before `run` ends the next run.
         self._breaking = False
@@ -58,16 +75,15 @@ class Loop(LoopBase):
         self._closings: deque[Closing] = deque()
         self._close_token = [None]
         self._released = False
-        if backend is None or isinstance(backend, str):
-            backend = backend_class(backend)()
-        super().__init__(backend, clock if clock is not None else Clock(), default)
+        made = backend_class(backend)() if backend is None or isinstance(backend, str) else backend
+        super().__init__(made, clock if clock is not None else Clock(), default)
         register(self)
 
     # -- Watchers. `priority` is described at `Watcher.priority`. Async watchers have none: posts run in order.
 
     # gevent's names.
-    MAXPRI = MAX_PRIORITY
-    MINPRI = MIN_PRIORITY
+    MAXPRI: int = MAX_PRIORITY
+    MINPRI: int = MIN_PRIORITY
 
     def io(self, fd: int, events: int, ref: bool = True, priority: int | None = None) -> Io:
         """Return a watcher for readiness of `fd`; events: READ (1), WRITE (2) or both (3)."""
@@ -95,21 +111,27 @@ class Loop(LoopBase):
         """Return a watcher whose `send` any thread may call."""
         return Async(self, ref)
 
-    def signal(self, number: int, ref: bool = True, priority: int | None = None) -> Any:
+    def signal(self, number: int, ref: bool = True, priority: int | None = None) -> "Signal":
         """Return a watcher for the arrivals of signal `number`; see `greenrt._loop.watchers.signal.Signal`."""
         # Imported late, since few programs need it.
         from greenrt._loop.watchers.signal import Signal
 
         return with_priority(Signal(self, number, ref), priority)
 
-    def child(self, pid: int, trace: bool = False, ref: bool = True, priority: int | None = None) -> Any:
+    def child(self, pid: int, trace: bool = False, ref: bool = True, priority: int | None = None) -> "Child":
         """Return a watcher for the end of child process `pid`; see `greenrt._loop.watchers.child.Child`."""
         # Imported late, since few programs need it.
         from greenrt._loop.watchers.child import Child
 
         return with_priority(Child(self, pid, trace, ref), priority)
 
-    def stat(self, path: Any, interval: float = 0.0, ref: bool = True, priority: int | None = None) -> Any:
+    def stat(
+        self,
+        path: str | bytes | os.PathLike[str],
+        interval: float = 0.0,
+        ref: bool = True,
+        priority: int | None = None,
+    ) -> "Stat":
         """Return a watcher for changes of `path`, checked every `interval` seconds; see `_loop/watchers/stat.py`."""
         # Imported late, since few programs need it.
         from greenrt._loop.watchers.stat import Stat
@@ -118,7 +140,7 @@ class Loop(LoopBase):
 
     def embed(
         self, fd: int | None = None, interval: float = 1 / 60, ref: bool = True, priority: int | None = None
-    ) -> Any:
+    ) -> "Embed":
         """Return a watcher that runs another event loop inside this one; see `greenrt._loop.watchers.embed.Embed`."""
         # Imported late, since few programs need it.
         from greenrt._loop.watchers.embed import Embed

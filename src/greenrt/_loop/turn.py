@@ -79,14 +79,14 @@ class LoopBase:
         self.ready: Ring = Ring()
         self.timers: TimerHeap = TimerHeap()
         # How many active watchers and waits keep the loop alive.
-        self.refs = 0
+        self.refs: int = 0
         # `closed`: the loop accepts no more posts. `ended`: it accepts no finalizers either, and runs nothing more.
-        self.closed = False
-        self.ended = False
+        self.closed: bool = False
+        self.ended: bool = False
         self.owner: int = ident()
         self.owner_mark: Any = mark_thread()
         # How many callbacks of watchers are running: several if callbacks switch greenlets by hand.
-        self.calling = 0
+        self.calling: int = 0
         self.iteration: int = 0
         # Called with (context, type, value, traceback) for each error of a callback.
         self.error_handler: Callable[..., object] | None = None

@@ -7,6 +7,7 @@ with Celery's own pools of greenlets. A task that computes without waiting delay
 their time limits.
 """
 
+from collections.abc import Callable
 from time import monotonic
 
 from billiard.einfo import ExceptionInfo
@@ -33,7 +34,7 @@ ENVIRONMENT = "greenrt"
 class Drainer(greenletDrainer):  # type: ignore[misc]
     """Read the results that tasks wait for, in one greenlet for all tasks."""
 
-    def spawn(self, function: Any) -> Greenlet:
+    def spawn(self, function: Callable[[], object]) -> Greenlet:
         """Start the greenlet that reads, and return it."""
         return Greenlet.spawn(function)
 

@@ -1,8 +1,13 @@
 """Resolve host names without blocking, with the answers of the C library, and query name servers for any record."""
 
 from greenrt import _providers
-from greenrt._typing import Any
+from greenrt._typing import TYPE_CHECKING, Any
 from greenrt.dns.choice import check_environment
+
+if TYPE_CHECKING:
+    from greenrt.dns.answer import Answer, Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
+    from greenrt.dns.record_query import query
+    from greenrt.dns.records import CAA, HTTPS, MX, NAPTR, SOA, SRV, TLSA, TXT, URI
 
 __all__ = [
     "CAA",

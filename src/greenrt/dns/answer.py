@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, field
 
-from greenrt._typing import Any
+from greenrt._typing import Generic, TypeVar
 
 __all__ = ["Answer", "Dangling", "Malformed", "NoData", "NxDomain", "ResolverError", "ServFail", "TimedOut"]
 
 
+# A type of records: `str`, or a dataclass of `greenrt.dns`.
+R = TypeVar("R")
+
+
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Generic[R]):
     """The records of one type that a name has.
 
     canonical: owner of the records, at the end of the chain of CNAMEs; without a trailing dot.
@@ -19,7 +23,7 @@ class Answer:
     """
 
     canonical: str
-    records: list[Any]
+    records: list[R]
     cnames: list[str] = field(default_factory=list)
     ttl: int = 0
 

@@ -7,15 +7,98 @@ from greenrt import _original
 from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import get_hub
 from greenrt._hub.park import as_seconds
+from greenrt._typing import Any, Literal, overload
 from greenrt.dns.answer import Answer, Malformed, NoData, NxDomain, ResolverError, TimedOut
 from greenrt.dns.etc.resolvconf import resolv_conf
+from greenrt.dns.records import CAA, HTTPS, MX, NAPTR, SOA, SRV, TLSA, TXT, URI
 from greenrt.dns.search import candidates
 from greenrt.dns.stub import Stub
 
 __all__ = ["query"]
 
+# The types of the arguments in the signatures below, and the types of records that are texts.
+_Seconds = float | None
+_Servers = Iterable[str] | None
+_Text = Literal["A", "AAAA", "CNAME", "NS", "PTR"]
+
 # Each thread has its own stub.
 _here = _original.thread_local()
+
+
+@overload
+def query(
+    name: str, rtype: _Text = ..., *, timeout: _Seconds = ..., servers: _Servers = ..., search: bool = ...
+) -> Answer[str]: ...
+
+
+@overload
+def query(
+    name: str, rtype: Literal["MX"], *, timeout: _Seconds = ..., servers: _Servers = ..., search: bool = ...
+) -> Answer[MX]: ...
+
+
+@overload
+def query(
+    name: str, rtype: Literal["SRV"], *, timeout: _Seconds = ..., servers: _Servers = ..., search: bool = ...
+) -> Answer[SRV]: ...
+
+
+@overload
+def query(
+    name: str, rtype: Literal["TXT"], *, timeout: _Seconds = ..., servers: _Servers = ..., search: bool = ...
+) -> Answer[TXT]: ...
+
+
+@overload
+def query(
+    name: str, rtype: Literal["CAA"], *, timeout: _Seconds = ..., servers: _Servers = ..., search: bool = ...
+) -> Answer[CAA]: ...
+
+
+@overload
+def query(
+    name: str, rtype: Literal["SOA"], *, timeout: _Seconds = ..., servers: _Servers = ..., search: bool = ...
+) -> Answer[SOA]: ...
+
+
+@overload
+def query(
+    name: str,
+    rtype: Literal["NAPTR"],
+    *,
+    timeout: _Seconds = ...,
+    servers: _Servers = ...,
+    search: bool = ...,
+) -> Answer[NAPTR]: ...
+
+
+@overload
+def query(
+    name: str,
+    rtype: Literal["HTTPS"],
+    *,
+    timeout: _Seconds = ...,
+    servers: _Servers = ...,
+    search: bool = ...,
+) -> Answer[HTTPS]: ...
+
+
+@overload
+def query(
+    name: str, rtype: Literal["TLSA"], *, timeout: _Seconds = ..., servers: _Servers = ..., search: bool = ...
+) -> Answer[TLSA]: ...
+
+
+@overload
+def query(
+    name: str, rtype: Literal["URI"], *, timeout: _Seconds = ..., servers: _Servers = ..., search: bool = ...
+) -> Answer[URI]: ...
+
+
+@overload
+def query(
+    name: str, rtype: str, *, timeout: _Seconds = ..., servers: _Servers = ..., search: bool = ...
+) -> Answer[Any]: ...
 
 
 def query(
@@ -25,7 +108,7 @@ def query(
     timeout: float | None = None,
     servers: Iterable[str] | None = None,
     search: bool = False,
-) -> Answer:
+) -> Answer[Any]:
     """Return the records of type `rtype` that `name` has, queried as ``/etc/resolv.conf`` says. Park the greenlet.
 
     name: absolute name, with or without its last dot. A name with other characters than ASCII is encoded by IDNA

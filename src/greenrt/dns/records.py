@@ -130,7 +130,7 @@ def check_name(name: str, rtype: str) -> str:
     return plain
 
 
-def read_answer(name: str, rtype: str, said: list[tuple[str, int, int, Any]]) -> Answer:
+def read_answer(name: str, rtype: str, said: list[tuple[str, int, int, Any]]) -> Answer[Any]:
     """Return the answer for `name`, a result of `check_name`, from `said`: records as (owner, type, ttl, data).
 
     Raise NoData or Dangling if there is no record for the name, Malformed if all its records are invalid.

@@ -111,7 +111,7 @@ class Dns:
         one_by_one: whether the next type is queried after the answer for the previous one.
         """
         errors: list[ResolverError] = []
-        found: list[tuple[int, Answer]] = []
+        found: list[tuple[int, Answer[Any]]] = []
         lookups: list[Any] = []
         try:
             for at, rtype in enumerate(rtypes):
@@ -142,9 +142,9 @@ class Dns:
             self._trace(f"dns: ask for {rtype} of {name}")
         return self._stub.submit(name, rtype)
 
-    def _result(self, lookup: Any) -> Answer:
+    def _result(self, lookup: Any) -> Answer[Any]:
         try:
-            answer: Answer = lookup.result()
+            answer: Answer[Any] = lookup.result()
         except ResolverError as error:
             if self._trace:
                 self._trace(f"dns: {error}")

@@ -79,7 +79,7 @@ class InFlight(ExchangeOwner):
         self.parks: list[Any] = []
         # Whether it ever had more than one lookup.
         self.shared: bool = False
-        self.answer: Answer | None = None
+        self.answer: Answer[Any] | None = None
         self.error: Failure | None = None
 
     def is_done(self) -> bool:
@@ -99,7 +99,7 @@ class InFlight(ExchangeOwner):
         self.lookups += 1
         self.shared = self.shared or self.lookups > 1
 
-    def finish(self, answer: Answer | None, error: Failure | None) -> None:
+    def finish(self, answer: Answer[Any] | None, error: Failure | None) -> None:
         """Store the result, and wake up the waiters."""
         self.answer = answer
         self.error = error
@@ -276,7 +276,7 @@ class Lookup:
         self._left = False
         self._query.add_lookup()
 
-    def result(self, timeout: float | None = None) -> Answer:
+    def result(self, timeout: float | None = None) -> Answer[Any]:
         """Wait for the answer and return it; `timeout` is in seconds. Raise the errors of `Stub.query`."""
         query = self._query
         try:
@@ -413,7 +413,9 @@ class Stub:
             if transport.retired and transport.is_idle():
                 del self._transports[settings]
 
-    def query(self, name: str, rtype: str, *, timeout: float | None = None, servers: Any = None) -> Answer:
+    def query(
+        self, name: str, rtype: str, *, timeout: float | None = None, servers: Any = None
+    ) -> Answer[Any]:
         """Return the records of type `rtype` (such as ``"AAAA"``) of an absolute ASCII name. Park the greenlet.
 
         timeout: seconds in all; None for the time that all attempts of the configuration take. servers: addresses of

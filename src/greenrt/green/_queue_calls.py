@@ -120,7 +120,7 @@ def simple_get_nowait(self: Any) -> Any:
     return _take_next(self, False, None)
 
 
-def _take_next(queue: SimpleQueue, block: bool, timeout: Any) -> Any:
+def _take_next(queue: SimpleQueue[Any], block: bool, timeout: Any) -> Any:
     return queue._next(block, timeout, None)
 
 

@@ -4,7 +4,7 @@ import queue as _stdlib
 import sys
 
 from greenrt import _original
-from greenrt._typing import Any
+from greenrt._typing import Any, TypeVar
 from greenrt.green import threading as _threading
 from greenrt.green._queue_calls import METHODS, SIMPLE_METHODS
 from greenrt.green._twin import public_names
@@ -22,10 +22,12 @@ for _name, _method in METHODS.items():
 
 __all__ = public_names(_stdlib)
 
+_T = TypeVar("_T")
+
 globals().update({name: getattr(_module, name) for name in __all__})
 
 
-class SimpleQueue(_SimpleQueue):
+class SimpleQueue(_SimpleQueue[_T]):
     """`queue.SimpleQueue`: unbounded, first in, first out. Finalizers may call `put`."""
 
     __slots__ = ()

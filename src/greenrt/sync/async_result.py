@@ -1,15 +1,19 @@
 """AsyncResult: a value or an error that is set later."""
 
-from types import GenericAlias, TracebackType
+from types import TracebackType
 
 from greenrt._hub import current_hub
+from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.latch import Latch
-from greenrt._typing import Any
+from greenrt._typing import Any, ExcInfo, Generic, TypeVar, overload
 
 __all__ = ["AsyncResult"]
 
 
-class AsyncResult(Latch):
+T = TypeVar("T")
+
+
+class AsyncResult(Latch, Generic[T]):
     """A value or an error that is set later, once or again. All waiters get it. gevent's class of the same name.
 
     Any thread may set it and wait for it. It is also a callback for links: ``greenlet.link(result)`` copies the
@@ -20,8 +24,6 @@ class AsyncResult(Latch):
 
     __slots__ = ("_error", "_traceback", "_value")
 
-    __class_getitem__: Any = classmethod(GenericAlias)
-
     def __init__(self) -> None:
         super().__init__()
         self._value: Any = None
@@ -30,17 +32,25 @@ class AsyncResult(Latch):
 
     # -- Setting
 
+    @overload
+    def set(self: "AsyncResult[None]", value: None = None) -> None: ...
+
+    @overload
+    def set(self, value: T) -> None: ...
+
     def set(self, value: Any = None) -> None:
         """Set the value and wake all waiters."""
         self._value = value
         self._error = self._traceback = None
         self._set_flag()
 
-    def set_result(self, value: Any) -> None:
+    def set_result(self, value: T) -> None:
         """Set the value: the name of `set` in concurrent.futures."""
         self.set(value)
 
-    def set_exception(self, exception: BaseException, exc_info: Any = None) -> None:
+    def set_exception(
+        self, exception: BaseException | type[BaseException], exc_info: ExcInfo | tuple[()] | None = None
+    ) -> None:
         """Set an error, an instance or a class, which `get` then raises; wake all waiters.
 
         `exc_info` (type, value, traceback) gives the traceback. Raises TypeError if `exception` is not an exception.
@@ -56,12 +66,14 @@ class AsyncResult(Latch):
         self._traceback = exc_info[2] if exc_info else exception.__traceback__
         self._set_flag()
 
-    def __call__(self, source: Any) -> None:
+    def __call__(self, source: "Greenlet[T] | AsyncResult[T]") -> None:
         """Copy the outcome of `source`, a finished greenlet or a result. This makes the object a link callback."""
         if source.successful():
-            self.set(source.value)
+            value: Any = source.value
+            self.set(value)
         else:
-            self.set_exception(source.exception, getattr(source, "exc_info", None))
+            error: Any = source.exception
+            self.set_exception(error, getattr(source, "exc_info", None))
 
     # -- State
 
@@ -82,7 +94,7 @@ class AsyncResult(Latch):
         return False
 
     @property
-    def value(self) -> Any:
+    def value(self) -> T | None:
         """The value, or None if no value is set."""
         return self._value
 
@@ -92,14 +104,14 @@ class AsyncResult(Latch):
         return self._error
 
     @property
-    def exc_info(self) -> tuple[type[BaseException], BaseException, TracebackType | None] | tuple[()]:
+    def exc_info(self) -> ExcInfo | tuple[()]:
         """The (type, value, traceback) of the error; an empty tuple if no error is set."""
         error = self._error
         return () if error is None else (type(error), error, self._traceback)
 
     # -- Waiting
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Park until a value or an error is set; return the value or raise the error.
 
         Raises `greenrt.Timeout` after `timeout` seconds (None: no limit), or at once with `block` false; TypeError or
@@ -119,15 +131,15 @@ class AsyncResult(Latch):
                 error = None
         return self._value
 
-    def get_nowait(self) -> Any:
+    def get_nowait(self) -> T:
         """Return the value or raise the error; raise `greenrt.Timeout` if neither is set. Never parks."""
         return self.get(block=False)
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> T:
         """Return the value or raise the error: the name of `get` in concurrent.futures."""
         return self.get(timeout=timeout)
 
-    def wait(self, timeout: float | None = None) -> Any:
+    def wait(self, timeout: float | None = None) -> T | None:
         """Park until a value or an error is set, for `timeout` seconds at most; return the value, or None."""
         if not self._set:
             self._wait_set(timeout)

@@ -1,12 +1,10 @@
 """Channel: a queue that stores no items; a putter hands its item to a getter directly."""
 
-from types import GenericAlias
-
 from greenrt._hub import current_hub
 from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
 from greenrt._native.thread import monotonic
-from greenrt._typing import Any
+from greenrt._typing import Any, Generic, Self, TypeVar
 from greenrt.sync.queue import Empty, Full
 
 __all__ = ["Channel"]
@@ -14,11 +12,13 @@ __all__ = ["Channel"]
 GET = 1
 PUT = 2
 
+T = TypeVar("T")
+
 # The outcome that makes a getter wait again.
 _AGAIN: Any = object()
 
 
-class Channel(Guarded):
+class Channel(Guarded, Generic[T]):
     """A rendezvous: `put` parks until a `get` takes the item, and `get` until a `put` brings one.
 
     gevent's class of the same name. Any thread may use it. Waiters are served in the order of their arrival.
@@ -28,8 +28,6 @@ class Channel(Guarded):
     """
 
     __slots__ = ("getters", "putters")
-
-    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self, maxsize: int = 1) -> None:
         # gevent checks this argument too, and does not use it.
@@ -56,7 +54,7 @@ class Channel(Guarded):
         """Return True: a channel stores no items."""
         return True
 
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Hand `item` to a getter; park until there is one.
 
         Park for at most `timeout` seconds (None: no limit). If `block` is false, never park: only a waiting getter
@@ -75,11 +73,11 @@ class Channel(Guarded):
         if self._wait(PUT, park, timeout) is TIMED_OUT:
             raise current_hub.expired(timeout, Full)
 
-    def put_nowait(self, item: Any) -> None:
+    def put_nowait(self, item: T) -> None:
         """Hand `item` to a waiting getter. Raises `queue.Full` if no getter waits. Never switches."""
         self.put(item, False)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Take an item from a putter and return it; park until there is one.
 
         Park for at most `timeout` seconds (None: no limit). If `block` is false, never park: only a waiting putter is
@@ -107,14 +105,14 @@ class Channel(Guarded):
             if deadline is not None:
                 timeout = max(deadline - monotonic(), 0.0)
 
-    def get_nowait(self) -> Any:
+    def get_nowait(self) -> T:
         """Take an item from a waiting putter. Raises `queue.Empty` if no putter waits. Never switches."""
         return self.get(False)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> T:
         """Take the next item. An item that is the class StopIteration ends the iteration."""
         item = self.get()
         if item is StopIteration:

@@ -59,7 +59,7 @@ class _Future(_StdlibFuture):  # type: ignore[misc]
         super().__init__()
         self._settled = Event()
 
-    def _take_over(self, source: AsyncResult) -> None:
+    def _take_over(self, source: AsyncResult[Any]) -> None:
         if source.exception is not None:
             self.set_exception(source.exception)
         else:

@@ -9,12 +9,15 @@ from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.links import Notifier
 from greenrt._hub.wait_many import joinall, killall, wait
 from greenrt._native.switch import current
-from greenrt._typing import Any
+from greenrt._typing import Any, ParamSpec, Throwable, TypeVar
 from greenrt.errors import GreenletExit
 from greenrt.sync.event import Event
 from greenrt.sync.map_mixin import Mapping
 
 __all__ = ["Group"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class _Leaving(Notifier):
@@ -45,7 +48,7 @@ class Group(Mapping):
 
     greenlet_class: Any = Greenlet
 
-    def __init__(self, *args: Iterable[Greenlet]) -> None:
+    def __init__(self, *args: Iterable[raw_greenlet]) -> None:
         if len(args) > 1:
             raise TypeError(f"Group takes at most one iterable of greenlets ({len(args)} given)")
         self.greenlets: set[Any] = set()
@@ -71,7 +74,7 @@ class Group(Mapping):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} {self.greenlets!r}>"
 
-    def add(self, greenlet: Any) -> None:
+    def add(self, greenlet: raw_greenlet) -> None:
         """Add a greenlet until it finishes. A raw greenlet, which has no `rawlink`, stays until `discard`.
 
         Raises TypeError if the argument is not a greenlet. No-op for a member.
@@ -94,14 +97,14 @@ class Group(Mapping):
         if not self.greenlets and not self._spawners:
             self._empty.set()
 
-    def discard(self, greenlet: Any) -> None:
+    def discard(self, greenlet: raw_greenlet) -> None:
         """Remove a greenlet from the group without stopping it."""
         unlink = getattr(greenlet, "unlink", None)
         if unlink is not None:
             unlink(self._leaving)
         self._discard(greenlet)
 
-    def _track(self, greenlet: Greenlet) -> Greenlet:
+    def _track(self, greenlet: Greenlet[R]) -> Greenlet[R]:
         self._spawners.add(greenlet)
         self._empty.clear()
         greenlet.rawlink(self._leaving)
@@ -111,23 +114,23 @@ class Group(Mapping):
     def _runs_inside(self) -> bool:
         return current() in self.greenlets
 
-    def _start_async(self, func: Any, args: Any, kwds: Any, callback: Any) -> Greenlet:
+    def _start_async(self, func: Callable[..., R], args: Any, kwds: Any, callback: Any) -> Greenlet[R]:
         """See `Mapping._start_async`. If there is room now, the greenlet is a member."""
         if self.full():
             return super()._start_async(func, args, kwds, callback)
-        greenlet: Greenlet = self.spawn(func, *args, **kwds)
+        greenlet = self.spawn(func, *args, **kwds)
         if callback is not None:
             greenlet.link_value(lambda finished: callback(finished.value))
         return greenlet
 
-    def start(self, greenlet: Any) -> None:
+    def start(self, greenlet: Greenlet) -> None:
         """Add a greenlet and start it."""
         self.add(greenlet)
         greenlet.start()
 
-    def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def spawn(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Greenlet[R]:
         """Start ``function(*args, **kwargs)`` in a new greenlet of the group; return the greenlet."""
-        greenlet = self.greenlet_class(function, *args, **kwargs)
+        greenlet: Greenlet[R] = self.greenlet_class(function, *args, **kwargs)
         self.start(greenlet)
         return greenlet
 
@@ -135,7 +138,7 @@ class Group(Mapping):
         """Return False: a group has no limit."""
         return False
 
-    def wait_available(self, timeout: float | None = None) -> Any:
+    def wait_available(self, timeout: float | None = None) -> int:
         """Return 1: a group always has room."""
         return 1
 
@@ -151,7 +154,9 @@ class Group(Mapping):
             return empty
         return self._empty.wait(timeout=timeout)
 
-    def kill(self, exception: Any = GreenletExit, block: bool = True, timeout: float | None = None) -> None:
+    def kill(
+        self, exception: Throwable = GreenletExit, block: bool = True, timeout: float | None = None
+    ) -> None:
         """Raise `exception` in all greenlets of the group, also in greenlets that are added meanwhile.
 
         If `block` is true, park until they have finished, or for `timeout` seconds (None: no limit).
@@ -168,7 +173,11 @@ class Group(Mapping):
                 return
 
     def killone(
-        self, greenlet: Any, exception: Any = GreenletExit, block: bool = True, timeout: float | None = None
+        self,
+        greenlet: raw_greenlet,
+        exception: Throwable = GreenletExit,
+        block: bool = True,
+        timeout: float | None = None,
     ) -> None:
         """Raise `exception` in one greenlet of the group; no-op if it is not a member or is already dying.
 

@@ -1,5 +1,6 @@
 """Lock and RLock with the interfaces of `threading`, for greenlets and threads."""
 
+from collections.abc import Callable
 from operator import index
 
 from greenlet import greenlet
@@ -159,7 +160,7 @@ class Lock(Mutex):
     # Names from Python 2 that CPython still has.
     acquire_lock = acquire
     release_lock = release
-    locked_lock = Mutex.locked
+    locked_lock: Callable[..., bool] = Mutex.locked
 
     def __repr__(self) -> str:
         state = "unlocked" if self._left else "locked"

@@ -5,18 +5,35 @@ from functools import partial
 
 from greenrt._arguments import as_integer, check_callable, check_iterable
 from greenrt._hub.greenlet import Greenlet
-from greenrt._typing import Any
+from greenrt._typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.queue import SimpleQueue
 from greenrt.sync.semaphore import Semaphore
 
 __all__ = ["Mapping"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+S = TypeVar("S")
+T = TypeVar("T")
+
 # The index in the feeder's last item, which ends the results.
 _END = -1
 
 
-class _Results:
+class _Call(Protocol[R_co]):
+    """A call that was started: a greenlet or an AsyncResult."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> R_co:
+        """Return the result, or raise the error."""
+        raise NotImplementedError
+
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
+        """Call ``callback(call)`` after the end."""
+
+
+class _Results(Generic[R]):
     """An iterator over the results of a function, in the order of the items or of completion.
 
     A feeder greenlet starts the calls. It pauses while `maxsize` results have not been taken (None: no limit). The
@@ -25,8 +42,8 @@ class _Results:
 
     def __init__(
         self,
-        spawn: Callable[..., Any],
-        function: Callable[..., Any],
+        spawn: Callable[..., _Call[R]],
+        function: Callable[..., R],
         items: Iterable[Any],
         maxsize: int | None,
         ordered: bool,
@@ -37,7 +54,7 @@ class _Results:
         self._items = items
         self._room = Semaphore(as_integer(maxsize, "maxsize", 1)) if maxsize else None
         self._ordered = ordered
-        self._arrived: SimpleQueue = SimpleQueue()
+        self._arrived: SimpleQueue[Any] = SimpleQueue()
         self._early: dict[int, Any] = {}
         self._taken = 0
         self._total: int | None = None
@@ -65,10 +82,10 @@ class _Results:
     def _arrive(self, index: int, task: Any) -> None:
         self._arrived.put((index, task))
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[R]:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> R:
         while self._total is None or self._taken < self._total:
             task = self._early.pop(self._taken, None)
             if task is None:
@@ -104,8 +121,8 @@ class _Results:
         self._feeder.kill()
 
 
-def _call_here(function: Callable[..., Any], item: Any) -> AsyncResult:
-    result: AsyncResult = AsyncResult()
+def _call_here(function: Callable[[T], R], item: T) -> AsyncResult[R]:
+    result: AsyncResult[R] = AsyncResult()
     try:
         result.set(function(item))
     except Exception as error:
@@ -119,7 +136,7 @@ def _call_here(function: Callable[..., Any], item: Any) -> AsyncResult:
 class Mapping:
     """Methods of a class with a `spawn`, named as in gevent. Base of Group, Pool and ThreadPool."""
 
-    def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def spawn(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> _Call[R]:
         """Start ``function(*args, **kwargs)``; return an object with `get` and `rawlink`."""
         raise NotImplementedError
 
@@ -131,19 +148,19 @@ class Mapping:
         """Return whether `spawn` would have to wait."""
         return False
 
-    def _track(self, greenlet: Greenlet) -> Greenlet:
+    def _track(self, greenlet: Greenlet[R]) -> Greenlet[R]:
         """Start `greenlet`, which will spawn here, and make `join` wait for it too."""
         raise NotImplementedError
 
-    def _call_back(self, callback: Callable[[Any], object], result: Any) -> None:
+    def _call_back(self, callback: Callable[[R], object], result: R) -> None:
         Greenlet.spawn(callback, result)
 
     def apply(
         self,
-        func: Callable[..., Any],
+        func: Callable[..., R],
         args: tuple[Any, ...] | None = None,
         kwds: dict[str, Any] | None = None,
-    ) -> Any:
+    ) -> R:
         """Spawn ``func(*args, **kwds)`` and park until it ends; return its result or raise its error.
 
         A caller that runs in the group or pool makes the call itself: it must not wait for its own place.
@@ -154,11 +171,11 @@ class Mapping:
 
     def apply_cb(
         self,
-        func: Callable[..., Any],
+        func: Callable[..., R],
         args: tuple[Any, ...] | None = None,
         kwds: dict[str, Any] | None = None,
-        callback: Callable[[Any], object] | None = None,
-    ) -> Any:
+        callback: Callable[[R], object] | None = None,
+    ) -> R:
         """Call `apply`, then ``callback(result)``; return the result.
 
         The callback runs in a new greenlet; for a ThreadPool it runs in the calling greenlet.
@@ -170,22 +187,22 @@ class Mapping:
 
     def apply_async(
         self,
-        func: Callable[..., Any],
+        func: Callable[..., R],
         args: tuple[Any, ...] | None = None,
         kwds: dict[str, Any] | None = None,
-        callback: Callable[[Any], object] | None = None,
-    ) -> Greenlet:
+        callback: Callable[[R], object] | None = None,
+    ) -> Greenlet[R]:
         """Start ``func(*args, **kwds)`` without waiting for room; return a Greenlet with its result.
 
         `join` also waits for this Greenlet. `callback`, if given, is called with the result if the call succeeds.
         """
         return self._start_async(func, args or (), kwds or {}, callback)
 
-    def _start_async(self, func: Any, args: Any, kwds: Any, callback: Any) -> Greenlet:
+    def _start_async(self, func: Callable[..., R], args: Any, kwds: Any, callback: Any) -> Greenlet[R]:
         """Start the greenlet of `apply_async`."""
         return self._track(Greenlet(self.apply_cb, func, args, kwds, callback))
 
-    def map(self, func: Callable[..., Any], iterable: Iterable[Any]) -> list[Any]:
+    def map(self, func: Callable[[T], R], iterable: Iterable[T]) -> list[R]:
         """Return the results of ``func(item)`` in the order of `iterable`; raise the first error.
 
         A caller that runs in the group or pool makes the calls itself for which there is no room.
@@ -203,10 +220,10 @@ class Mapping:
 
     def map_cb(
         self,
-        func: Callable[..., Any],
-        iterable: Iterable[Any],
-        callback: Callable[[Any], object] | None = None,
-    ) -> list[Any]:
+        func: Callable[[T], R],
+        iterable: Iterable[T],
+        callback: Callable[[list[R]], object] | None = None,
+    ) -> list[R]:
         """Call `map`, then ``callback(results)``; return the results."""
         results = self.map(func, iterable)
         if callback is not None:
@@ -215,16 +232,44 @@ class Mapping:
 
     def map_async(
         self,
-        func: Callable[..., Any],
-        iterable: Iterable[Any],
-        callback: Callable[[Any], object] | None = None,
-    ) -> Greenlet:
+        func: Callable[[T], R],
+        iterable: Iterable[T],
+        callback: Callable[[list[R]], object] | None = None,
+    ) -> Greenlet[list[R]]:
         """Call `map_cb` in a new Greenlet and return that Greenlet; `join` also waits for it."""
         return self._track(Greenlet(self.map_cb, func, iterable, callback))
 
+    @overload
+    def imap(
+        self, func: Callable[[T], R], iterable: Iterable[T], /, *, maxsize: int | None = None
+    ) -> _Results[R]: ...
+
+    @overload
+    def imap(
+        self,
+        func: Callable[[S, T], R],
+        iterable: Iterable[S],
+        other: Iterable[T],
+        /,
+        *,
+        maxsize: int | None = None,
+    ) -> _Results[R]: ...
+
+    @overload
+    def imap(
+        self,
+        func: Callable[..., R],
+        iterable: Iterable[Any],
+        other: Iterable[Any],
+        third: Iterable[Any],
+        /,
+        *iterables: Iterable[Any],
+        maxsize: int | None = None,
+    ) -> _Results[R]: ...
+
     def imap(
         self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
-    ) -> _Results:
+    ) -> _Results[Any]:
         """Return an iterator over the results of ``func(*items)`` in the order of the items.
 
         New calls wait while `maxsize` results have not been taken (None: no limit). The error of a call is raised
@@ -232,9 +277,37 @@ class Mapping:
         """
         return _Results(self.spawn, func, _zip(iterables), maxsize, True)
 
+    @overload
+    def imap_unordered(
+        self, func: Callable[[T], R], iterable: Iterable[T], /, *, maxsize: int | None = None
+    ) -> _Results[R]: ...
+
+    @overload
+    def imap_unordered(
+        self,
+        func: Callable[[S, T], R],
+        iterable: Iterable[S],
+        other: Iterable[T],
+        /,
+        *,
+        maxsize: int | None = None,
+    ) -> _Results[R]: ...
+
+    @overload
+    def imap_unordered(
+        self,
+        func: Callable[..., R],
+        iterable: Iterable[Any],
+        other: Iterable[Any],
+        third: Iterable[Any],
+        /,
+        *iterables: Iterable[Any],
+        maxsize: int | None = None,
+    ) -> _Results[R]: ...
+
     def imap_unordered(
         self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
-    ) -> _Results:
+    ) -> _Results[Any]:
         """Return an iterator over the results of ``func(*items)`` in the order of completion.
 
         New calls wait while `maxsize` results have not been taken (None: no limit). The error of a call is raised

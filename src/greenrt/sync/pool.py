@@ -1,6 +1,11 @@
 """Pool: a group with a limited number of greenlets."""
 
+from collections.abc import Callable
+
+from greenlet import greenlet as raw_greenlet
+
 from greenrt._arguments import as_integer, check_callable
+from greenrt._hub.greenlet import Greenlet
 from greenrt._original import Full
 from greenrt._typing import Any
 from greenrt.sync.group import Group
@@ -21,7 +26,9 @@ class Pool(Group):
     Attributes: `size`, and those of Group.
     """
 
-    def __init__(self, size: int | None = None, greenlet_class: Any = None) -> None:
+    def __init__(
+        self, size: int | None = None, greenlet_class: Callable[..., Greenlet] | None = None
+    ) -> None:
         if size is not None:
             size = as_integer(size, "size", 0)
         super().__init__()
@@ -31,7 +38,7 @@ class Pool(Group):
             self.greenlet_class = greenlet_class
         self._room: Any = DummySemaphore() if size is None else Semaphore(size)
 
-    def add(self, greenlet: Any, blocking: bool = True, timeout: float | None = None) -> None:
+    def add(self, greenlet: raw_greenlet, blocking: bool = True, timeout: float | None = None) -> None:
         """Add a greenlet; park while the pool is full. No-op for a member.
 
         Park for at most `timeout` seconds (None: no limit); never park if `blocking` is false. Raises PoolFull if the
@@ -47,7 +54,7 @@ class Pool(Group):
             self._room.release()
             raise
 
-    def start(self, greenlet: Any, blocking: bool = True, timeout: float | None = None) -> None:
+    def start(self, greenlet: Greenlet, blocking: bool = True, timeout: float | None = None) -> None:
         """Add a greenlet as `add` does, and start it."""
         self.add(greenlet, blocking, timeout)
         greenlet.start()

@@ -4,14 +4,14 @@ import sys
 from collections import deque
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
-from types import GenericAlias, SimpleNamespace
+from types import SimpleNamespace
 
 from greenrt import _original
 from greenrt._arguments import as_integer, check_iterable
 from greenrt._hub import current_hub
 from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
-from greenrt._typing import Any
+from greenrt._typing import Any, Generic, Self, TypeVar
 
 __all__ = [
     "Empty",
@@ -23,6 +23,8 @@ __all__ = [
     "ShutDown",
     "SimpleQueue",
 ]
+
+T = TypeVar("T")
 
 GET = 1
 PUT = 2
@@ -57,7 +59,7 @@ def _limit_of(maxsize: Any) -> int:
     return 0 if maxsize is None else max(as_integer(maxsize, "maxsize"), 0)
 
 
-class SimpleQueue(Guarded):
+class SimpleQueue(Guarded, Generic[T]):
     """A FIFO queue. gevent's class of the same name, and the standard library's.
 
     Any thread may use it, also from a finalizer or a signal handler. Waiters are served in the order of their
@@ -77,12 +79,10 @@ class SimpleQueue(Guarded):
 
     __slots__ = ("_joiners", "_limit", "_unfinished", "getters", "is_shutdown", "putters", "queue")
 
-    __class_getitem__: Any = classmethod(GenericAlias)
-
-    def __init__(self, maxsize: int | None = None, items: Iterable[Any] = ()) -> None:
+    def __init__(self, maxsize: int | None = None, items: Iterable[T] = ()) -> None:
         self._set_up(maxsize, items)
 
-    def _set_up(self, maxsize: int | None, items: Iterable[Any]) -> None:
+    def _set_up(self, maxsize: int | None, items: Iterable[T]) -> None:
         self._limit = _limit_of(maxsize)
         # The waiters. Users may only read the lists.
         self.getters: WaitList = WaitList()
@@ -98,24 +98,24 @@ class SimpleQueue(Guarded):
 
     # -- Storage of the items
 
-    def _init(self, maxsize: int | None, items: Iterable[Any] = ()) -> None:
+    def _init(self, maxsize: int | None, items: Iterable[T] = ()) -> None:
         self.queue: Any = deque(items)
 
     def _qsize(self) -> int:
         return len(self.queue)
 
-    def _put(self, item: Any) -> None:
+    def _put(self, item: T) -> None:
         self.queue.append(item)
 
-    def _get(self) -> Any:
+    def _get(self) -> T:
         return self.queue.popleft()
 
-    def _peek(self) -> Any:
+    def _peek(self) -> T:
         return self.queue[0]
 
     # -- Putting and getting
 
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Add `item`; park while the queue is full.
 
         Park for at most `timeout` seconds (None: no limit); never park if `block` is false. Raises `queue.Full` if
@@ -139,11 +139,11 @@ class SimpleQueue(Guarded):
         if self._wait(PUT, park, timeout) is TIMED_OUT:
             raise current_hub.expired(timeout, Full)
 
-    def put_nowait(self, item: Any) -> None:
+    def put_nowait(self, item: T) -> None:
         """Add `item` without parking. Raises `queue.Full` if the queue is full. Never switches."""
         self.put(item, False)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Remove and return the next item; park while the queue is empty.
 
         Park for at most `timeout` seconds (None: no limit); never park if `block` is false. Raises `queue.Empty` if
@@ -152,22 +152,22 @@ class SimpleQueue(Guarded):
         """
         return self._next(block, timeout, None)
 
-    def get_nowait(self) -> Any:
+    def get_nowait(self) -> T:
         """Remove and return the next item without parking. Raises `queue.Empty` if there is none. Never switches."""
         return self._next(False, None, None)
 
-    def peek(self, block: bool = True, timeout: float | None = None) -> Any:
+    def peek(self, block: bool = True, timeout: float | None = None) -> T:
         """Return the next item like `get`, but leave it in the queue."""
         return self._next(block, timeout, _PEEK)
 
-    def peek_nowait(self) -> Any:
+    def peek_nowait(self) -> T:
         """Return the next item and leave it in the queue. Raises `queue.Empty` if there is none. Never switches."""
         return self._next(False, None, _PEEK)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> T:
         """Remove and return the next item. An item that is the class StopIteration ends the iteration."""
         item = self._next(True, None, None)
         if item is StopIteration:
@@ -204,7 +204,7 @@ class SimpleQueue(Guarded):
         """Return whether the queue has reached its limit; False if it has none."""
         return self._limit > 0 and self._qsize() >= self._limit
 
-    def copy(self) -> "SimpleQueue":
+    def copy(self) -> Self:
         """Return a new queue of the same class with the same limit and items."""
         return type(self)(self.maxsize, self.queue)
 
@@ -388,7 +388,7 @@ class SimpleQueue(Guarded):
         self._serve()
 
 
-class Queue(SimpleQueue):
+class Queue(SimpleQueue[T]):
     """A SimpleQueue that also counts unfinished items (`task_done`, `join`) and can be shut down (`shutdown`).
 
     gevent's class of the same name, and the standard library's (`shutdown` as in 3.13). Any thread may use it.
@@ -400,7 +400,7 @@ class Queue(SimpleQueue):
     __slots__ = ()
 
     def __init__(
-        self, maxsize: int | None = None, items: Iterable[Any] = (), unfinished_tasks: int | None = None
+        self, maxsize: int | None = None, items: Iterable[T] = (), unfinished_tasks: int | None = None
     ) -> None:
         self._set_up(maxsize, items)
         self._unfinished = as_integer(unfinished_tasks or self._qsize(), "unfinished_tasks", 0)
@@ -437,7 +437,7 @@ class Queue(SimpleQueue):
         dropped: list[Any] | None = [] if immediate else None
         self._submit(SHUT, dropped)
 
-    def copy(self) -> "Queue":
+    def copy(self) -> Self:
         """Return a new queue of the same class with the same limit, items and number of unfinished tasks."""
         return type(self)(self.maxsize, self.queue, self._unfinished)
 
@@ -449,22 +449,22 @@ class Queue(SimpleQueue):
 JoinableQueue = Queue
 
 
-class LifoQueue(Queue):
+class LifoQueue(Queue[T]):
     """A Queue that returns the most recent item first. Arguments and attributes are those of Queue."""
 
     __slots__ = ()
 
-    def _init(self, maxsize: int | None, items: Iterable[Any] = ()) -> None:
+    def _init(self, maxsize: int | None, items: Iterable[T] = ()) -> None:
         self.queue: Any = list(items)
 
-    def _get(self) -> Any:
+    def _get(self) -> T:
         return self.queue.pop()
 
-    def _peek(self) -> Any:
+    def _peek(self) -> T:
         return self.queue[-1]
 
 
-class PriorityQueue(Queue):
+class PriorityQueue(Queue[T]):
     """A Queue that returns the least item first; items are often tuples ``(priority, data)``.
 
     Arguments and attributes are those of Queue. The items must be comparable with each other.
@@ -472,12 +472,12 @@ class PriorityQueue(Queue):
 
     __slots__ = ()
 
-    def _init(self, maxsize: int | None, items: Iterable[Any] = ()) -> None:
+    def _init(self, maxsize: int | None, items: Iterable[T] = ()) -> None:
         self.queue: Any = list(items)
         heapify(self.queue)
 
-    def _put(self, item: Any) -> None:
+    def _put(self, item: T) -> None:
         heappush(self.queue, item)
 
-    def _get(self) -> Any:
+    def _get(self) -> T:
         return heappop(self.queue)

@@ -1,5 +1,7 @@
 """Semaphores: a number of permits, and the waiters for one."""
 
+from collections.abc import Callable
+
 from greenrt._arguments import as_integer
 from greenrt._hub.links import LinkList, as_link
 from greenrt._typing import Any
@@ -27,7 +29,7 @@ class Semaphore(Permits):
 
     __slots__ = ("_links",)
 
-    def __init__(self, value: int = 1, hub: Any = None) -> None:
+    def __init__(self, value: int = 1, hub: object = None) -> None:
         self._left = as_integer(value, "value", 0)
         self._vain = 0
         self._links: LinkList | None = None
@@ -73,14 +75,14 @@ class Semaphore(Permits):
             self._give_back()
         return self._left
 
-    def rawlink(self, callback: Any) -> None:
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
         """Call ``callback(semaphore)`` in the hub of the calling thread as soon as `acquire` would succeed.
 
         The callback is one-shot. It is scheduled at once if the counter is not 0.
         """
         self._submit(LINK, as_link(callback))
 
-    def unlink(self, callback: Any) -> None:
+    def unlink(self, callback: Callable[[Any], object]) -> None:
         """Remove a callback that `rawlink` added; no-op if there is none."""
         self._submit(UNLINK, callback)
 
@@ -135,7 +137,7 @@ class BoundedSemaphore(Semaphore):
 
     __slots__ = ("_bound",)
 
-    def __init__(self, value: int = 1, hub: Any = None) -> None:
+    def __init__(self, value: int = 1, hub: object = None) -> None:
         super().__init__(value, hub)
         self._bound = self._left
 
@@ -158,7 +160,7 @@ class BoundedSemaphore(Semaphore):
 class DummySemaphore:
     """A semaphore that is always free. Code for an unlimited number of users needs no special case with it."""
 
-    def __init__(self, value: Any = None) -> None:
+    def __init__(self, value: object = None) -> None:
         """Ignore `value`."""
 
     def __repr__(self) -> str:
@@ -183,10 +185,10 @@ class DummySemaphore:
         """Return 1."""
         return 1
 
-    def rawlink(self, callback: Any) -> None:
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
         """Do nothing."""
 
-    def unlink(self, callback: Any) -> None:
+    def unlink(self, callback: Callable[[Any], object]) -> None:
         """Do nothing."""
 
     def __enter__(self) -> None:

@@ -14,7 +14,7 @@ from greenrt._hub.park import checked_seconds
 from greenrt._hub.wait_many import joinall
 from greenrt._native.helper import admit_signals, refuse_signals, start_helper
 from greenrt._render import render
-from greenrt._typing import Any
+from greenrt._typing import Any, ParamSpec, TypeVar
 from greenrt.errors import Cancelled, LoopClosed
 from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.event import Event
@@ -23,6 +23,9 @@ from greenrt.sync.queue import Empty, SimpleQueue
 from greenrt.sync.semaphore import Semaphore
 
 __all__ = ["ThreadPool"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 DEFAULT_SIZE = 10
 
@@ -60,7 +63,7 @@ class _Job:
         self.function: Callable[..., Any] | None = function
         self.args = args
         self.kwargs = kwargs
-        self.result: AsyncResult = AsyncResult()
+        self.result: AsyncResult[Any] = AsyncResult()
         hub = hub_for_waiting()
         self.loop = None if hub is None else hub.loop
         # The thread that gets this job counts as idle until the job runs; others may wait for the pool meanwhile.
@@ -137,7 +140,7 @@ class ThreadPool(Mapping):
     def _begin(self) -> None:
         self._room = Semaphore(self._maxsize)
         # A None in this queue ends a thread.
-        self._jobs: SimpleQueue = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         # How many threads serve the queue, without the threads for which a None is queued. The pool does not rely on
         # what threads do by themselves: each change, and each decision that uses the number, holds `_counting`.
         self._serving = 0
@@ -182,7 +185,7 @@ class ThreadPool(Mapping):
         with self._counting:
             self._end_threads(self._serving - self._maxsize)
 
-    def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> AsyncResult:
+    def spawn(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Call ``function(*args, **kwargs)`` in a thread of the pool; return its AsyncResult.
 
         Park until a thread is free. Raises TypeError if `function` is not callable, and RuntimeError if the pool is
@@ -250,7 +253,7 @@ class ThreadPool(Mapping):
             raise
         self._serving += 1
 
-    def _work(self, jobs: SimpleQueue, threads: list[None]) -> None:
+    def _work(self, jobs: SimpleQueue[_Job | None], threads: list[None]) -> None:
         ident = _original.get_ident()
         working = self._working
         working.add(ident)
@@ -260,7 +263,7 @@ class ThreadPool(Mapping):
             working.discard(ident)
             threads.pop()
 
-    def _serve(self, jobs: SimpleQueue) -> None:
+    def _serve(self, jobs: SimpleQueue[_Job | None]) -> None:
         ident = _original.get_ident()
         limit = None if self.idle_task_timeout < 0 else self.idle_task_timeout
         while True:
@@ -278,7 +281,7 @@ class ThreadPool(Mapping):
             job.run()
             del job
 
-    def _may_leave(self, jobs: SimpleQueue) -> bool:
+    def _may_leave(self, jobs: SimpleQueue[_Job | None]) -> bool:
         """Stop counting the calling thread, which has been idle too long; return False if work has arrived."""
         with self._counting:
             if not jobs.empty():
@@ -304,14 +307,14 @@ class ThreadPool(Mapping):
     def _runs_inside(self) -> bool:
         return _original.get_ident() in self._working
 
-    def _track(self, greenlet: Greenlet) -> Greenlet:
+    def _track(self, greenlet: Greenlet[R]) -> Greenlet[R]:
         spawners = self._spawners
         spawners.add(greenlet)
         greenlet.rawlink(spawners.discard)
         greenlet.start()
         return greenlet
 
-    def _call_back(self, callback: Callable[[Any], object], result: Any) -> None:
+    def _call_back(self, callback: Callable[[R], object], result: R) -> None:
         callback(result)
 
     def close(self, wait: bool = True) -> None:

@@ -51,8 +51,8 @@ class Child(Holder):
         if pid <= 0:
             raise ValueError(f"loop.child() watches one process, by its positive pid, not {pid!r}")
         super().__init__(loop, ref)
-        self.pid = pid
-        self.rpid = 0
+        self.pid: int = pid
+        self.rpid: int = 0
         self.rstatus: int | None = None
         self._trace = bool(trace)
         self._fd = -1

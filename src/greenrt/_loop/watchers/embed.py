@@ -34,7 +34,7 @@ class Embed(Holder):
             )
         super().__init__(loop, ref)
         self.fd = fd
-        self.interval = interval
+        self.interval: float = interval
         self._watches_fd = False
 
     def start(self, callback: Callable[..., object], *args: Any, once: bool = False) -> None:

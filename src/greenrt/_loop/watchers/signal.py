@@ -48,8 +48,8 @@ class Signal(Holder):
                 f"loop.signal() takes the number of a signal that can be handled, not {number!r}"
             )
         super().__init__(loop, ref)
-        self.number = int(number)
-        self.count = 0
+        self.number: int = int(number)
+        self.count: int = 0
         # How many arrivals the main thread has seen, and how many the owner thread has reported. Each has one writer.
         self._seen = 0
         self._reported = 0

@@ -41,12 +41,14 @@ class Stat(Holder):
 
     __slots__ = ("_checking", "_interval", "attr", "interval", "path", "prev")
 
-    def __init__(self, loop: LoopBase, path: Any, interval: float = 0.0, ref: bool = True) -> None:
+    def __init__(
+        self, loop: LoopBase, path: str | bytes | os.PathLike[str], interval: float = 0.0, ref: bool = True
+    ) -> None:
         if isnan(interval) or interval < 0:
             raise ValueError(f"loop.stat() checks every `interval` seconds, 0 or more, not {interval!r}")
         super().__init__(loop, ref)
-        self.path = os.fspath(path)
-        self.interval = interval
+        self.path: str | bytes = os.fspath(path)
+        self.interval: float = interval
         self._interval = max(interval or DEFAULT_INTERVAL, LEAST_INTERVAL)
         self.attr: os.stat_result | None = None
         self.prev: os.stat_result | None = None
