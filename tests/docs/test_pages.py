@@ -32,7 +32,7 @@ def run(page: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, *WARNINGS, "-m", "support.pages", str(page)],
         cwd=folder,
-        env=environment(PATH=path, PYTHONSAFEPATH="", PYTHONUNBUFFERED="1"),
+        env=environment(PATH=path, HOME=str(folder), PYTHONSAFEPATH="", PYTHONUNBUFFERED="1"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
