@@ -183,7 +183,7 @@ def patch_thread(
 def patch_os() -> None:
     """Patch the functions of `os` and `termios` that wait for file descriptors and child processes.
 
-    Also patch `open`, `io.FileIO`, `input` and stdin.
+    Also patch `open`, the classes of `io`, `input` and stdin.
     """
     import io
     import os
