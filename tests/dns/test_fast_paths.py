@@ -10,7 +10,7 @@ from support.fake_name_server import FakeServer
 
 from greenrt import _original
 from greenrt.dns import address_order, numeric
-from greenrt.dns.etc import hosts
+from greenrt.dns.etc import hosts, nsswitch
 from greenrt.dns.etc.config_file import Reloaded
 from greenrt.dns.resolvers import AresResolver
 from greenrt.green import socket as green_socket
@@ -54,6 +54,8 @@ def test_a_name_is_tested_once_for_being_an_address(
     """The name starts with a digit, so that only the C library can tell that it is not an address."""
     (tmp_path / "hosts").write_text("192.0.2.7 7.known.test\n")
     monkeypatch.setattr(hosts.hosts, "path", str(tmp_path / "hosts"))
+    (tmp_path / "nsswitch.conf").write_text("hosts: files dns\n")
+    monkeypatch.setattr(nsswitch.nsswitch, "path", str(tmp_path / "nsswitch.conf"))
     tested: list[object] = []
 
     def counted(host: object, *args: object) -> object:

@@ -133,7 +133,13 @@ def test_addresses_need_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("function", ["getaddrinfo", "gethostbyname", "gethostbyname_ex"])
 @pytest.mark.parametrize("host", ["127.0.0.1\0", b"127.0.0.1\0"])
-def test_an_address_with_a_null_byte_is_refused(function: str, host: str | bytes) -> None:
+@pytest.mark.parametrize("sources", ["files dns", "files mdns4_minimal dns"])
+def test_an_address_with_a_null_byte_is_refused(
+    function: str, host: str | bytes, sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The C library, which does the lookup with sources that only it knows, would cut the host there."""
+    (tmp_path / "nsswitch.conf").write_text(f"hosts: {sources}\n")
+    monkeypatch.setattr(nsswitch.nsswitch, "path", str(tmp_path / "nsswitch.conf"))
     with pytest.raises((TypeError, ValueError), match="null"):
         getattr(green, function)(host, *((80,) if function == "getaddrinfo" else ()))
 

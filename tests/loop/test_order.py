@@ -37,8 +37,11 @@ def test_all_that_is_due_at_once() -> None:
         other.join()
         time.sleep(0.001)
         loop.run(nowait=True)
-    for hook in hooks:
-        hook.close()
+        for hook in hooks:
+            hook.close()
+        # A turn runs its callbacks for some milliseconds only: a busy machine may leave some for the next one.
+        while len(seen) < 7:
+            loop.run(nowait=True)
     loop.close()
     signal.signal(signal.SIGUSR1, previous)
     os.close(reader)

@@ -49,8 +49,9 @@ for name, wait in WAITS.items():
     code = compile(wait, name, "exec")
     spinner = Spinner()
     thread = threading.Thread(target=spinner, daemon=True); thread.start()
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
-    try: exec(code)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        exec(code)
     except Raised: outcome = "raised"
     else: outcome = "ended"
     outcome += " while the thread runs" if spinner.running else " late"
@@ -77,11 +78,11 @@ def test_each_signal_breaks_a_wait() -> None:
     run_both("""
 spinner = Spinner()
 thread = threading.Thread(target=spinner); thread.start()
-signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
 for _ in range(5):
-    try: threading.Event().wait()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        threading.Event().wait()
     except Raised: print("raised", spinner.running)
-signal.setitimer(signal.ITIMER_REAL, 0)
 spinner.stop = True
 thread.join()
 print(spinner.seen)
@@ -94,8 +95,9 @@ def test_ctrl_c_ends_a_program_whose_daemon_computes() -> None:
         + """
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 thread = threading.Thread(target=Spinner(), daemon=True); thread.start()
-signal.setitimer(signal.ITIMER_REAL, 0.05)
-try: thread.join()
+try:
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    thread.join()
 except KeyboardInterrupt: os._exit(5)
 """,
         "patched",

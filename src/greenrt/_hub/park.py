@@ -209,6 +209,8 @@ def as_seconds(timeout: Any) -> float:
 
 def checked_seconds(value: Any, name: str) -> float:
     """Return `value`, the caller's argument `name`, as a float (seconds). Raises the same errors as `as_seconds`."""
+    if type(value) is int:
+        return float(value)
     # float() would accept a text and parse it.
     if not isinstance(value, _TEXTS):
         try:

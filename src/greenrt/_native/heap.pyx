@@ -24,6 +24,11 @@ cdef inline bint _before(HeapNode a, HeapNode b):
     return a.deadline < b.deadline or (a.deadline == b.deadline and a.order < b.order)
 
 
+# How many nodes the list always has storage for: otherwise a heap with few timers, which come and go, would have its
+# storage allocated each time.
+cdef Py_ssize_t KEPT = 64
+
+
 cdef class HeapNode:
     """Base class of the items of a TimerHeap. A node can be claimed once."""
 
@@ -77,11 +82,14 @@ cdef class TimerHeap:
         if position < 0:
             return False
         last = _at(self.nodes, len(self.nodes) - 1)
-        try:
-            self.nodes.pop()
-        except MemoryError:
-            # Shrinking the list's storage takes memory too, so the storage is kept.
+        if len(self.nodes) <= KEPT:
             _shorten(self.nodes)
+        else:
+            try:
+                self.nodes.pop()
+            except MemoryError:
+                # Shrinking the list's storage takes memory too, so the storage is kept.
+                _shorten(self.nodes)
         node.position = -1
         if last is not node:
             if position > 0 and _before(last, _at(self.nodes, (position - 1) >> 2)):

@@ -18,6 +18,7 @@ from greenrt._typing import Any, Protocol
 from greenrt.dns.choice import check_environment
 from greenrt.dns.etc.nsswitch import nsswitch
 from greenrt.dns.glibc import GlibcResolver
+from greenrt.dns.hostname import encode
 from greenrt.dns.services import leaves_machine
 from greenrt.dns.sources import Dns, Files, Trace, has_host_aliases
 from greenrt.sync.threadpool import ThreadPool
@@ -91,6 +92,9 @@ class ThreadResolver:
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> list[Any]:
         """See `Resolver`."""
+        if (isinstance(host, str) and "\0" in host) or (isinstance(host, bytes) and b"\0" in host):
+            # Raises ValueError. CPython's function, unlike the others, cuts the host there.
+            encode(host)
         return self._call(_original.getaddrinfo, host, port, family, type, proto, flags)  # type: ignore[no-any-return]
 
     def gethostbyname(self, hostname: Any) -> str:
