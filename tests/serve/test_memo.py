@@ -79,8 +79,8 @@ def cost(kind: str, prefix: str) -> int:
 def test_an_attack_with_distinct_names_does_not_raise_the_cost(kind: str) -> None:
     cost(kind, "Usual")
     serve([sent(kind, f"{kind}-{number}") for number in range(TEXTS)])
-    # A table that stays full knows the usual names, and is slow with others in all attempts. A busy machine is slow with
-    # either, in some attempts.
+    # A table that stays full knows the usual names, and is slow with others in all attempts. A busy machine is slow
+    # with either, in some attempts.
     assert any(cost(kind, f"Other-{attempt}") < 1.4 * cost(kind, "Usual") for attempt in range(5))
 
 
