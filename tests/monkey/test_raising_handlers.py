@@ -176,3 +176,29 @@ assert os.waitstatus_to_exitcode(os.wait()[1]) == 3
 """,
         "patched",
     )
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_handlers_have_the_identity_of_the_thread_that_has_forked() -> None:
+    run_script(
+        PROGRAM
+        + """
+import warnings
+warnings.simplefilter("ignore")
+found = []
+def handler(number, frame):
+    found.append(threading.current_thread() is threading.main_thread())
+def fork():
+    pid = os.fork()
+    if pid: return
+    signal.signal(signal.SIGALRM, handler)
+    os.kill(os.getpid(), signal.SIGALRM)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    while len(found) < 2: time.sleep(0.01)
+    os._exit(3 if found == [True, True] else 4)
+thread = threading.Thread(target=fork); thread.start()
+thread.join()
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 3
+""",
+        "patched",
+    )

@@ -157,10 +157,10 @@ def get_ident() -> int:
     A signal handler has the identity of the main thread, whichever greenlet it interrupts.
     """
     current = current_or_last()
+    if _handling and current in _handling:
+        return _original.get_ident() if _new_main is None else id(_new_main)
     # The main greenlet of a native thread represents that thread.
-    if current.parent is None or (_handling and current in _handling):
-        return _original.get_ident()
-    return id(current)
+    return _original.get_ident() if current.parent is None else id(current)
 
 
 def call_handler(handler: Callable[..., object], number: int, frame: FrameType | None) -> None:
