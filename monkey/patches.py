@@ -4,6 +4,7 @@ import builtins
 import functools
 import threading
 from collections.abc import Callable
+from types import ModuleType
 
 from greenrt.monkey import existing
 from greenrt.monkey.async_exceptions import patch_ctypes
@@ -155,7 +156,7 @@ def patch_thread(
     import _thread
     import threading as module
 
-    from greenrt.green import _import_lock, _interpreters, thread
+    from greenrt.green import _import_lock, _interpreters, _threading_polls, thread
     from greenrt.green import threading as green
 
     if is_module_patched("_thread"):
@@ -171,12 +172,21 @@ def patch_thread(
         existing.renew_locks(logging)
     when_imported("ctypes", patch_ctypes)
     when_imported("asyncio", patch_asyncio)
+    for name, (kind, methods) in _threading_polls.LATER.items():
+        when_imported(name, functools.partial(_let_polls_yield, kind, methods))
     if not is_module_patched("_imp"):
         replace(_imp, _import_lock.FUNCTIONS)
         _import_lock.wait_before_forks()
     if _interpreters.FUNCTIONS:
         # An InterpreterPoolExecutor has a thread for each interpreter.
         replace(_original.interpreters, _interpreters.FUNCTIONS)
+
+
+def _let_polls_yield(name: str, methods: tuple[str, ...], module: ModuleType) -> None:
+    from greenrt.green._threading_polls import yielding
+
+    kind = getattr(module, name)
+    patch_methods(module, name, {method: yielding(getattr(kind, method)) for method in methods})
 
 
 @_patcher("os")

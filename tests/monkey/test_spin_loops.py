@@ -157,6 +157,17 @@ def thread_join_zero():
 
 
 @case
+def active_count():
+    # The ender may be a thread too.
+    done = []
+    return lambda: threading.active_count() and done, lambda: done.append(1)
+
+@case
+def enumerated_threads():
+    thread, end = waiting_thread()
+    return lambda: thread not in threading.enumerate(), end
+
+@case
 def thread_count():
     thread, end = waiting_thread()
     return lambda: _thread._count() is not None and thread.ident not in threading._active, end
@@ -215,6 +226,30 @@ def simple_queue_always_full():
         return bool(done)
     return poll, lambda: done.append(1)
 @case
+def scheduler_empty():
+    tasks = sched.scheduler()
+    return lambda: not tasks.empty(), lambda: tasks.enter(1, 1, print)
+@case
+def scheduler_run_false():
+    tasks, done = sched.scheduler(), []
+    return lambda: tasks.run(False) and done, lambda: (tasks.enter(1000, 1, print), done.append(1))
+@case
+def future_done():
+    future = concurrent.futures.Future()
+    return future.done, lambda: future.set_result(1)
+@case
+def future_running():
+    future = concurrent.futures.Future()
+    return future.running, future.set_running_or_notify_cancel
+@case
+def future_cancelled():
+    future = concurrent.futures.Future()
+    return future.cancelled, future.cancel
+@case
+def sched_yield():
+    done = []
+    return lambda: os.sched_yield() or done, lambda: done.append(1)
+@case
 def future_result_zero():
     future = concurrent.futures.Future()
     return fails(concurrent.futures.TimeoutError, future.result, 0), lambda: future.set_result(1)
@@ -226,6 +261,10 @@ def child():
     kept.append(process)
     return process, process.stdin.close
 
+@case
+def popen_wait_zero():
+    process, end = child()
+    return fails(subprocess.TimeoutExpired, process.wait, 0), end
 @case
 def popen_poll():
     process, end = child()
@@ -513,5 +552,5 @@ def test_a_loop_that_polls_is_ended_by(ender: str) -> None:
     script = f"TESTS, LIMIT = {TESTS!r}, 20.0\n{script}\nos._exit(0)\n"
     output, _ = run_script(script)
     count, starved = output.split(" ", 1)
-    assert int(count) >= 60
+    assert int(count) >= 70
     assert starved.strip() == "[]"

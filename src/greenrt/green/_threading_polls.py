@@ -1,6 +1,6 @@
-"""The methods of `threading` that programs call in a loop, until another thread changes a state.
+"""The calls of `threading`, `concurrent.futures` and `sched` that programs repeat until a thread changes a state.
 
-A native thread loses the processor to others in such a loop; a greenlet would keep it. So each of these methods first
+A native thread loses the processor to others in such a loop; a greenlet would keep it. So each of these calls first
 yields if the loop has not polled for some milliseconds, as locks, queues, sockets and `select` do. A kill or a
 timeout may be raised there, before the method reads the state. The result is the state after the yield.
 
@@ -8,10 +8,31 @@ The methods of greenrt's own classes (`greenrt.Event.is_set`, `Greenlet.ready`, 
 gevent's. Greenlets rely on that, for instance while they iterate over a set of other greenlets.
 """
 
+from collections.abc import Callable
+from functools import wraps
+
 from greenrt._hub.fd_wait import yield_if_due
 from greenrt._typing import Any
 
-__all__ = ["yield_in_polls"]
+__all__ = ["LATER", "yield_in_polls", "yielding"]
+
+# The polling methods of classes in modules that are imported later, if at all. The standard ones read a state under a
+# free RLock, and taking that does not yield.
+LATER: dict[str, tuple[str, tuple[str, ...]]] = {
+    "concurrent.futures._base": ("Future", ("cancelled", "done", "running")),
+    "sched": ("scheduler", ("empty", "run")),
+}
+
+
+def yielding(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that yields if due, then calls `function`."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        yield_if_due()
+        return function(*args, **kwargs)
+
+    return call
 
 
 def is_set(self: Any) -> bool:
@@ -33,11 +54,12 @@ def broken(self: Any) -> bool:
 
 
 def yield_in_polls(module: Any) -> None:
-    """Install these methods on the classes of a `threading` module.
+    """Install these methods on the classes of a `threading` module, and let its functions that poll yield.
 
-    `Thread.is_alive` needs none: it calls a method of an Event. Methods that only take a free RLock (`active_count`,
-    `Future.done`, those of a Condition and of `sched`) do not yield, as RLocks do not.
+    `Thread.is_alive` needs none: it calls a method of an Event. Those of a Condition do not yield, as RLocks do not.
     """
+    module.active_count = yielding(module.active_count)
+    module.enumerate = yielding(module.enumerate)
     module.Event.is_set = is_set
     module.Barrier.n_waiting = property(n_waiting, doc=n_waiting.__doc__)
     module.Barrier.broken = property(broken, doc=broken.__doc__)

@@ -32,6 +32,7 @@ def _wait(self: Any, timeout: float | None) -> int:
 
     The lock of `poll` and `send_signal` is only held for moments, never during a wait.
     """
+    yield_if_due()
     deadline = Deadline(timeout)
     # Called at most once: the method of a subclass may return early, and repeated calls would be a busy loop.
     step = None if timeout is None else getattr(self, "_wait_pidfd", None)
