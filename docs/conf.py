@@ -1,14 +1,11 @@
 """Sphinx's configuration. `make docs` builds the site into build/docs."""
 
 import sys
-import typing
 from pathlib import Path
 
 HERE = Path(__file__).parent
 # tests/support/public.py says what is public.
 sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent / "tests")]
-# greenrt's annotations use stand-ins for the names of `typing`; the reference shows the real names.
-sys.modules["greenrt._typing"] = typing
 
 import greenrt  # noqa: E402
 
