@@ -2,7 +2,8 @@
 
 ``{api} MODULE`` documents the names in its body, which MODULE exports. ``{api-rest} MODULE`` documents the names that
 MODULE exports and no ``{api}`` lists, so that no public name is missing. ``{twin} MODULE`` documents a cooperative
-twin of a standard module.
+twin of a standard module. ``{behind} CLASS`` documents a class whose objects programs get from others, such as the
+loop, and which no module exports.
 
 A name in backquotes, the default role of the docstrings, becomes a link where the reference has that name.
 """
@@ -141,6 +142,22 @@ class ApiRest(GeneratedDirective):
                 kind = kind_of(thing)
                 lines += [f".. py:{kind}:: {module.__name__}.{name}", "   :no-typesetting:", ""]
                 lines += [f"- ``{name}``: see :py:obj:`{home}`.", ""]
+        return self.parse_generated(lines)
+
+
+class Behind(GeneratedDirective):
+    """``{behind} CLASS``: document a class that no public module exports, and the members in the body."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the entry of the class, under its own name: programs get its objects from others."""
+        module, _, name = self.arguments[0].rpartition(".")
+        thing = getattr(importlib.import_module(module), name)
+        text = (inspect.getdoc(thing) or "").splitlines()
+        render_docstring(self.env.app, "class", name, thing, None, text)
+        lines = [f".. py:class:: {name}", "", *(f"   {line}" for line in text), ""]
+        for member in " ".join(self.content).split():
+            kind = "property" if isinstance(inspect.getattr_static(thing, member), property) else "method"
+            lines += [f"   .. auto{kind}:: {self.arguments[0]}.{member}", ""]
         return self.parse_generated(lines)
 
 
@@ -331,6 +348,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     refuse_to_patch()
     app.add_directive("api", Api)
     app.add_directive("api-rest", ApiRest)
+    app.add_directive("behind", Behind)
     app.add_directive("twin", Twin)
     app.add_role("greenrt-name", NameRole())
     app.connect("autodoc-process-docstring", render_docstring)
