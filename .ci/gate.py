@@ -99,6 +99,7 @@ def stages() -> Iterator[Stage]:
     main = COMPILED[0]
     yield Stage("lint", f"make lint PYTHON={python[main]}")
     yield Stage("types", f"make types PYTHON={python[main]}", after=["lint"])
+    yield Stage("documentation", f"make docs PYTHON={python[main]}")
     settings = {
         version: f"PYTHON={path} VENV=.venv-{version} PURE=.venv-pure-{version} JOBS={JOBS}"
         for version, path in python.items()
