@@ -31,6 +31,8 @@ COMPILED = ["3.11", "3.14", "3.15"]
 PLAIN = ["3.14"]
 # Of these two only the layers that touch the interpreter's internals.
 LAYERS_ONLY = ["3.12", "3.13"]
+# The same layers, with the interpreter's JIT.
+WITH_JIT = ["3.15"]
 LAYERS = "tests/native tests/loop tests/hub tests/sync tests/green"
 # Those that Debian's unstable suite has.
 DOWNLOADABLE = {"3.14", "3.15"}
@@ -132,6 +134,10 @@ def stages() -> Iterator[Stage]:
         yield built(f"suite {version} compiled", version, "test ARGS=--durations=20", load=0.7)
     for version in LAYERS_ONLY:
         yield built(f"layers {version} compiled", version, f"test ARGS='{LAYERS}'", load=0.7)
+    for version in WITH_JIT:
+        jit = built(f"layers {version} with the JIT", version, f"test ARGS='{LAYERS}'", load=0.7)
+        jit.command = f"PYTHON_JIT=1 {jit.command}"
+        yield jit
     yield built("demo", main, "demo ARGS=--quick")
     yield built("real programs", main, "test-real", load=0.7)
     # It installs into the environment of the others.
