@@ -141,8 +141,8 @@ def test_a_pool_runs_no_more_than_its_size(size: int) -> None:
 
 
 def test_a_full_pool() -> None:
-    pool = greenrt.Pool(1)
-    worker = pool.spawn(greenrt.sleep, 0.02)
+    pool, leave = greenrt.Pool(1), greenrt.Event()
+    worker = pool.spawn(leave.wait)
     assert pool.full()
     assert pool.free_count() == 0
     with pytest.raises(Full):
@@ -150,6 +150,7 @@ def test_a_full_pool() -> None:
     with pytest.raises(Full):
         pool.add(greenrt.Greenlet(greenrt.sleep), timeout=0.001)
     assert pool.wait_available(timeout=0.001) == 0
+    leave.set()
     assert pool.wait_available() == 1
     assert worker.ready()
     with pytest.raises(ValueError, match="size must be at least 0, not -1"):
