@@ -15,8 +15,6 @@ REASONS = {
     "it installs",
     "it needs a server that is not installed everywhere",
     "it needs root",
-    "it runs until Ctrl-C",
-    "it opens an editor or a debugger",
 }
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PAGES = pages.pages()
