@@ -221,3 +221,16 @@ def test_settings_that_come_too_late_for_a_socket(setting: str) -> None:
         with pytest.raises(TypeError, match=f"^{setting} must be "):
             StreamServer(sock, print, **{setting: 1})  # type: ignore[arg-type]
     assert greenrt.get_hub() is not None
+
+
+@pytest.mark.parametrize("kind", [StreamServer, WSGIServer])
+@pytest.mark.parametrize(("value", "error"), [("x", TypeError), (math.nan, ValueError), (-1, ValueError)])
+def test_a_wrong_time_to_stop_leaves_the_server_running(
+    kind: Any, value: Any, error: type[Exception]
+) -> None:
+    with kind(ADDRESS, hello) as server:
+        with pytest.raises(error, match=r"^timeout must be "):
+            server.stop(value)
+        with pytest.raises(error, match=r"^stop_timeout must be "):
+            server.serve_forever(value)
+        assert server.started

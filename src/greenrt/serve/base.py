@@ -239,6 +239,7 @@ class BaseServer:
 
     def serve_forever(self, stop_timeout: float | None = None) -> None:
         """Start unless the server has started, and wait until `stop` is called; `stop_timeout` is in seconds."""
+        check_seconds("stop_timeout", stop_timeout, zero=True)
         if not self.started:
             self.start()
         try:
@@ -272,6 +273,7 @@ class BaseServer:
         closes the socket, waits for the handlers, and kills those left after `timeout` seconds; None means
         `stop_timeout`.
         """
+        check_seconds("timeout", timeout, zero=True)
         deadline = monotonic() + (self.stop_timeout if timeout is None else timeout)
         taking = Group()
         accepting = self._stop_accepting()
