@@ -33,7 +33,7 @@ REST = re.compile(r"^`{3,}\{api-rest\} (\S+)$", re.MULTILINE)
 # Public modules that adapt greenrt to other programs. Their classes inherit most methods from these programs.
 ADAPTERS = ("greenrt.adapters.celery", "greenrt.adapters.gunicorn", "greenrt.monkey.pytest_plugin")
 # Base classes whose methods a subclass's entry does not repeat.
-BASES = "greenlet, BaseException, Exception, object, dict, tuple, BaseServer, StreamServer, Thread, Executor"
+BASES = "greenlet, BaseException, Exception, OSError, object, dict, tuple, BaseServer, StreamServer, Thread, Executor"
 HEADING = re.compile(r"(Arguments?|Attributes):\s*(.*)")
 ITEM = re.compile(r"(\*{0,2}\w+(?:, \w+)*): (.*)")
 
@@ -331,6 +331,13 @@ def check_complete(app: Sphinx, env: Any) -> None:
         LOGGER.warning("the reference has no entry for the public name %s", name, location="reference/index")
 
 
+def plain_signature(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, arguments: str | None, result: str | None
+) -> tuple[str | None, str | None]:
+    """Show type variables by their names."""
+    return tuple(text and text.replace("~typing.", "") for text in (arguments, result))  # type: ignore[return-value]
+
+
 def refuse_to_patch() -> None:
     """Let the Celery adapter be imported here without patching Sphinx's own process."""
     import greenrt.monkey
@@ -353,6 +360,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("greenrt-name", NameRole())
     app.connect("autodoc-process-docstring", render_docstring)
     app.connect("autodoc-skip-member", skip_internal)
+    app.connect("autodoc-process-signature", plain_signature)
     app.connect("autodoc-process-bases", show_public_bases)
     app.connect("env-check-consistency", check_complete)
     app.connect("missing-reference", resolve)
