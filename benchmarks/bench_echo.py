@@ -97,10 +97,9 @@ class Echo:
     rivals: tuple[str, ...] = (*SERVERS, CEILING)
 
     def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
-        warmup, seconds = (0.05, 0.1) if effort.smoke else (0.5, 1.5)
         server_core, load_core, spin = places()
         with running(rival, server_core) as server:
-            arguments = (server.port, CONNECTIONS, SIZE, warmup, seconds, load_core, int(spin))
+            arguments = (server.port, CONNECTIONS, SIZE, effort.warmup, effort.window, load_core, int(spin))
             command = [str(cc.program(LOAD_SOURCE)), *map(str, arguments)]
             used, began = processor_seconds(server.pid), perf_counter()
             load = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.bench_echo import LOAD_SOURCE, complaint, places, processor_seconds
 from benchmarks.harness import cc
-from benchmarks.harness.model import Area, Effort, Metric, Sample, Target
+from benchmarks.harness.model import SMOKE, Area, Effort, Metric, Sample, Target
 from benchmarks.harness.units import BYTES, PER_SECOND, SECONDS
 from benchmarks.http.applications import BODIES
 
@@ -170,8 +170,7 @@ def load(
     folder: Path,
     port: int,
     path: str,
-    warmup: float,
-    seconds: float,
+    effort: Effort,
     *,
     churn: bool = False,
     tls: bool = False,
@@ -181,7 +180,7 @@ def load(
     (folder / "request").write_bytes(sent)
     (folder / "reply").write_bytes(first_reply(port, sent, BODIES[path], tls))
     _, core, spin = places()
-    arguments = (port, CONNECTIONS, 100, warmup, seconds, core, int(spin))
+    arguments = (port, CONNECTIONS, 100, effort.warmup, effort.window, core, int(spin))
     files = (str(folder / "request"), str(folder / "reply"))
     # Not compiled beforehand: without the headers of OpenSSL, only TLS can't be measured.
     generator = cc.compile_program(LOAD_SOURCE, *TLS) if tls else cc.program(LOAD_SOURCE)
@@ -193,10 +192,6 @@ def load(
     if not found["requests"]:
         sys.exit("the server answered no request in the measured window")
     return found
-
-
-def times(effort: Effort) -> tuple[float, float]:
-    return (0.05, 0.1) if effort.smoke else (0.5, 1.5)
 
 
 class Answers:
@@ -212,17 +207,16 @@ class Answers:
         self.rivals: tuple[str, ...] = tuple(SECURED if tls else SERVERS)
 
     def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
-        warmup, seconds = times(effort)
         with (
             TemporaryDirectory() as name,
             running(rival, places()[0], Path(name), tls=self.tls) as (pid, port),
         ):
             used = family_seconds(pid)
-            found = load(Path(name), port, self.path, warmup, seconds, churn=self.churn, tls=self.tls)
+            found = load(Path(name), port, self.path, effort, churn=self.churn, tls=self.tls)
             used = family_seconds(pid) - used
         # `used` includes the warm-up, while the count of requests does not. With TLS, `used` also includes a hundred
         # handshakes, some 5 % of it.
-        each = used / (found["rate"] * (found["seconds"] + warmup))
+        each = used / (found["rate"] * (found["seconds"] + effort.warmup))
         values = {self.rate: found["rate"], PROCESSOR: each, P99: found["p99"], P50: found["p50"]}
         for metric, value in values.items():
             yield Sample(metric.name, value, int(found["requests"]))
@@ -258,13 +252,13 @@ class Idle:
             running(rival, places()[0], Path(name), *PATIENT.get(rival, ())) as (pid, port),
             ExitStack() as held,
         ):
-            load(Path(name), port, "/hello", 0.0, 0.1)
+            load(Path(name), port, "/hello", SMOKE)
             before = family_memory(pid)
             for _ in range(count):
                 sock = held.enter_context(socket.create_connection(("127.0.0.1", port), 30))
                 ask(sock, request("/hello"), BODIES["/hello"])
             each = (family_memory(pid) - before) / count
-            found = load(Path(name), port, "/hello", *times(effort))
+            found = load(Path(name), port, "/hello", effort)
         yield Sample(MEMORY.name, each, count)
         yield Sample(LOADED.name, found["rate"], int(found["requests"]))
 

@@ -48,7 +48,6 @@ class Taking:
     rivals: tuple[str, ...]
 
     def measure(self, rival: str, effort: Effort) -> Iterator[Sample]:
-        seconds = 0.1 if effort.smoke else 1.5
         server_core, load_core, _ = places()
         if self.name == "handshakes":
             command = [sys.executable, "-m", "benchmarks.servers.handshakes"]
@@ -58,7 +57,7 @@ class Taking:
             clients = CLIENTS
         with running(rival, self.name, server_core) as (pid, port):
             used = processor_seconds(pid)
-            words = [*command, port, str(clients), "0", str(seconds), str(load_core)]
+            words = [*command, port, str(clients), "0", str(effort.window), str(load_core)]
             load = subprocess.run(words, capture_output=True, text=True, check=False)
             used = processor_seconds(pid) - used
         if load.returncode:

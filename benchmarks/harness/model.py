@@ -40,10 +40,14 @@ class Effort:
     section: float
     # Timed sections in one process, after the warm-up.
     repeats: int
+    # How long a load generator warms a server up, and measures it. On a busy machine an answer may take long, and the
+    # smoke run needs one.
+    warmup: float
+    window: float
 
 
-FULL = Effort(smoke=False, section=0.25, repeats=3)
-SMOKE = Effort(smoke=True, section=0.001, repeats=0)
+FULL = Effort(smoke=False, section=0.25, repeats=3, warmup=0.5, window=1.5)
+SMOKE = Effort(smoke=True, section=0.001, repeats=0, warmup=0.05, window=0.5)
 
 
 @dataclass(frozen=True, slots=True)
