@@ -205,8 +205,9 @@ def copy_if_changed(source: Path, target: Path) -> None:
 
 
 def index_readme() -> str:
-    """Return the README for a package index, which has none of the pictures that it shows from the repository."""
-    return re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n*", "", Path("README.md").read_text())
+    """Return the README for a package index, which has none of the repository's pictures and pages."""
+    without_pictures = re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n*", "", Path("README.md").read_text())
+    return re.sub(r"\[([^]]*)\]\((?!https?:)([^)]*)\)", r"\1 (`\2`)", without_pictures)
 
 
 setup(

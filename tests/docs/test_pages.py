@@ -22,7 +22,7 @@ RUNNABLE = [page for page in PAGES if pages.examples(page, pages.Shell())]
 
 
 def name(page: Path) -> str:
-    return str(page.relative_to(pages.DOCS))
+    return os.path.relpath(page, pages.DOCS)
 
 
 def run(page: Path, folder: Path) -> "subprocess.CompletedProcess[str]":

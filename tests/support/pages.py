@@ -37,8 +37,8 @@ PATIENCE = 60
 
 
 def pages() -> list[Path]:
-    """Return all pages of the documentation."""
-    return sorted(DOCS.rglob("*.md"))
+    """Return all pages of the documentation, and the README."""
+    return [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
 class Shell:
