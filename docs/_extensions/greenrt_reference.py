@@ -226,7 +226,9 @@ def resolve(app: Sphinx, env: Any, node: addnodes.pending_xref, content: nodes.N
 def _is_ours(target: str) -> bool:
     """Whether `target` should be in the reference: no name of the standard library, an annotation or an internal."""
     # A name without a module comes from an annotation that is a text, of a class that only type checkers import.
-    if "._" in target or ("." not in target and target[:1].isupper()):
+    # The names of twins are listed as text.
+    internal = "._" in target or target.startswith("greenrt.green.")
+    if internal or ("." not in target and target[:1].isupper()):
         return False
     if target.startswith("greenrt"):
         module, _, name = target.rpartition(".")

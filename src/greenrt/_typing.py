@@ -18,6 +18,8 @@ __all__ = [
     "Self",
     "Throwable",
     "TypeVar",
+    "TypeVarTuple",
+    "Unpack",
     "overload",
 ]
 
@@ -30,7 +32,18 @@ Throwable = type[BaseException] | BaseException | ExcInfo
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any, ClassVar, Generic, Literal, ParamSpec, Protocol, Self, overload
+    from typing import (
+        Any,
+        ClassVar,
+        Generic,
+        Literal,
+        ParamSpec,
+        Protocol,
+        Self,
+        TypeVarTuple,
+        Unpack,
+        overload,
+    )
 
     # Before Python 3.13, the TypeVar of `typing` has no default. Type checkers bring `typing_extensions`.
     from typing_extensions import TypeVar
@@ -39,22 +52,28 @@ else:
     class _Name(type):
         """The class of names. They support ``X[...]`` and ``X | Y``, and look as those of `typing`."""
 
-        def __new__(mcs, name, bases=(), namespace=None, **options):
-            return super().__new__(mcs, name, bases, {**(namespace or {}), "__module__": "typing"})
+        home = "typing"
 
-        def __init__(cls, *args, **options):
+        def __new__(mcs, name, **options):
+            return super().__new__(mcs, name, (), {"__module__": mcs.home})
+
+        def __init__(cls, name, **options):
             pass
 
         def __getitem__(cls, item):
             return cls
 
         def __repr__(cls):
-            return f"typing.{cls.__name__}"
+            return f"{cls.__module__}.{cls.__name__}".removeprefix("builtins.")
 
     class TypeVar(_Name):
+        # Names of this module are shown alone.
+        home = "builtins"
+
+    class TypeVarTuple(TypeVar):
         pass
 
-    class ParamSpec(_Name):
+    class ParamSpec(TypeVar):
         # By this name, `collections.abc.Callable` recognizes a list of parameters.
         __module__ = "typing"
 
@@ -64,6 +83,7 @@ else:
     ClassVar = _Name("ClassVar")
     Literal = _Name("Literal")
     Self = _Name("Self")
+    Unpack = _Name("Unpack")
 
     class Generic:
         """A base without fields and methods, so compiled classes may have it. `Queue[int]` is an alias of `Queue`."""

@@ -82,12 +82,12 @@ class HubDestroyed(GreenletExit):
     destroy_loop: the argument of `Hub.destroy`; None if it is not known.
     """
 
-    def __init__(self, destroy_loop: Any = None) -> None:
+    def __init__(self, destroy_loop: bool | None = None) -> None:
         super().__init__(destroy_loop)
         self.destroy_loop = destroy_loop
 
 
-def as_exception(given: Any) -> BaseException:
+def as_exception(given: object) -> BaseException:
     """Return an exception instance for a class, an instance or a tuple (type, value, traceback).
 
     Raises TypeError for anything else.
@@ -95,10 +95,10 @@ def as_exception(given: Any) -> BaseException:
     if isinstance(given, tuple) and len(given) == 3:
         kind, value, traceback = given
         if isinstance(value, BaseException):
-            made = value
+            made: Any = value
         else:
             made = as_exception(kind) if value is None else kind(value)
-        return made.with_traceback(traceback) if traceback is not None else made
+        return made.with_traceback(traceback) if traceback is not None else made  # type: ignore[no-any-return]
     made = given() if isinstance(given, type) else given
     if not isinstance(made, BaseException):
         raise TypeError(f"only an exception can be thrown into a greenlet, not {given!r}")

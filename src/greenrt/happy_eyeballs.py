@@ -28,14 +28,14 @@ _OTHER_FAMILY = (getattr(_stdlib, "EAI_NODATA", -5), getattr(_stdlib, "EAI_ADDRF
 
 
 def create_connection(
-    address: tuple[Any, Any],
-    timeout: Any = _DEFAULT,
-    source_address: Any = None,
+    address: tuple[str | None, bytes | str | int | None],
+    timeout: float | None = _DEFAULT,
+    source_address: tuple[str, int] | None = None,
     *,
     all_errors: bool = False,
     attempt_delay: float = CONNECTION_ATTEMPT_DELAY,
     resolution_delay: float = RESOLUTION_DELAY,
-) -> Any:
+) -> _stdlib.socket:
     """Connect to `address`; return the connected socket. As `socket.create_connection`, but with a race.
 
     IPv6 and IPv4 addresses are looked up at the same time and tried alternately, IPv6 first. The first connection
@@ -60,7 +60,7 @@ def create_connection(
     _check_delay("resolution_delay", resolution_delay)
     race = _Race(address, source_address, attempt_delay, resolution_delay)
     try:
-        sock = race.run(Deadline(limit))
+        sock: _stdlib.socket | None = race.run(Deadline(limit))
         if sock is None:
             raise race.failure(all_errors)
         sock.settimeout(limit)

@@ -4,6 +4,8 @@ A line that ends in ``# error`` must be an error for both; every other line must
 `assert_type` expects are the promised ones.
 """
 
+import socket
+import ssl
 from collections.abc import Iterable
 from typing import Any, assert_type
 
@@ -187,7 +189,8 @@ def pools(urls: list[str]) -> None:
     assert_type(threads.map(len, urls), list[int])
     threads.spawn(fetch, 1)  # error
     executor = sync.ThreadPoolExecutor(3)
-    executor.submit(fetch, "a").result()
+    assert_type(executor.submit(fetch, "a").result(), bytes)
+    executor.submit(fetch, 1)  # error
 
 
 # -- The hub and its loop
@@ -205,11 +208,19 @@ def hub() -> None:
     loop.io(1, greenrt.READ | greenrt.WRITE).start(nothing)
     loop.signal(15).start(nothing)
     loop.run_callback(fetch, "a")
-    loop.run_callback_threadsafe(1)  # error
+    loop.run_callback(fetch, 1)  # error
     loop.proxy().post(nothing)
+    assert_type(greenrt.LoopProxy(loop).call(fetch, "a", timeout=3), bytes)
+    greenrt.LoopProxy(loop).post(fetch)  # error
+    loop.run_callback_threadsafe(1)  # error
     assert_type(loop.now(), float)
     assert_type(loop.closed, bool)
     greenrt.wait_read(0, timeout=1)
+    greenrt.wait_write(socket.socket())
+    greenrt.wait_write("a")  # error
+    handler = greenrt.signal_handler(15, fetch, "a")
+    handler.cancel()
+    greenrt.signal_handler(15, fetch, 1)  # error
 
 
 # -- Names and servers
@@ -242,6 +253,11 @@ def servers() -> None:
     wsgi = serve.WSGIServer(8080, None, limits=serve.Limits(head=1000))
     wsgi.start()
     serve.Limits(head="a")  # error
+    server.ssl_context = ssl.create_default_context()
+    serve.StreamServer(":0", print, ssl_context="a")  # error
+    serve.DatagramServer(b"", print)  # error
+    serve.StreamServer("unix:/run/a", print, spawn=greenrt.Pool(10)).start()
+    serve.StreamServer(socket.socket(), print, spawn="defaults")  # error
 
 
 monkey.patch_all()

@@ -9,7 +9,7 @@ from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.park import TIMED_OUT, NativePark, as_seconds, new_park, yield_now
 from greenrt._native.switch import current_or_none
 from greenrt._native.thread import coarse, get_slot
-from greenrt._typing import Any
+from greenrt._typing import Any, Protocol
 from greenrt.errors import ConcurrentObjectUseError, LoopClosed
 
 __all__ = [
@@ -34,6 +34,14 @@ _LONGEST_POLL = 2**31 - 1
 # The report's texts for a park on a socket.
 READABLE = "{0!r} to be readable"
 WRITABLE = "{0!r} to be writable"
+
+
+class HasFileno(Protocol):
+    """An object with a file descriptor, such as a socket."""
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        raise NotImplementedError
 
 
 def park_on_socket(what: Any, fd: int, event: int, timeout: Any) -> int:
@@ -237,7 +245,11 @@ def _wait(fd: Any, events: int, timeout: float | None, timeout_exc: Any) -> None
         raise TimeoutError("timed out") if timeout_exc is None else timeout_exc
 
 
-def wait_read(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
+def wait_read(
+    fileno: int | HasFileno,
+    timeout: float | None = None,
+    timeout_exc: type[BaseException] | BaseException | None = None,
+) -> None:
     """Park until `fileno`, a file descriptor or an object with ``fileno()``, is readable.
 
     It may be any file descriptor that can be polled. The wait is level-triggered. Raises `timeout_exc` (an exception
@@ -247,11 +259,19 @@ def wait_read(fileno: Any, timeout: float | None = None, timeout_exc: Any = None
     _wait(fileno, READ, timeout, timeout_exc)
 
 
-def wait_write(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
+def wait_write(
+    fileno: int | HasFileno,
+    timeout: float | None = None,
+    timeout_exc: type[BaseException] | BaseException | None = None,
+) -> None:
     """Park until `fileno` is writable. Arguments and exceptions are as in `wait_read`."""
     _wait(fileno, WRITE, timeout, timeout_exc)
 
 
-def wait_readwrite(fileno: Any, timeout: float | None = None, timeout_exc: Any = None) -> None:
+def wait_readwrite(
+    fileno: int | HasFileno,
+    timeout: float | None = None,
+    timeout_exc: type[BaseException] | BaseException | None = None,
+) -> None:
     """Park until `fileno` is readable or writable. Arguments and exceptions are as in `wait_read`."""
     _wait(fileno, _READ_WRITE, timeout, timeout_exc)

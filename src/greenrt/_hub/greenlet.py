@@ -142,7 +142,7 @@ class Greenlet(Fiber, Generic[T_co]):
     @overload
     @classmethod
     def spawn(
-        cls: type["Greenlet[Any]"], run: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        cls: type["Greenlet[object]"], run: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> "Greenlet[T]": ...
 
     @overload
@@ -159,7 +159,7 @@ class Greenlet(Fiber, Generic[T_co]):
     @overload
     @classmethod
     def spawn_later(
-        cls: type["Greenlet[Any]"], seconds: float, run: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        cls: type["Greenlet[object]"], seconds: float, run: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> "Greenlet[T]": ...
 
     @overload
@@ -223,14 +223,14 @@ class Greenlet(Fiber, Generic[T_co]):
             loop.refs += 1
 
     @staticmethod
-    def add_spawn_callback(callback: Callable[["Greenlet[Any]"], object]) -> None:
+    def add_spawn_callback(callback: Callable[["Greenlet[object]"], object]) -> None:
         """Call ``callback(greenlet)`` whenever a greenlet is scheduled to start, in the thread that schedules it."""
         check_callable(callback, "callback")
         if callback not in _spawn_callbacks:
             _spawn_callbacks.append(callback)
 
     @staticmethod
-    def remove_spawn_callback(callback: Callable[["Greenlet[Any]"], object]) -> None:
+    def remove_spawn_callback(callback: Callable[["Greenlet[object]"], object]) -> None:
         """Undo `add_spawn_callback`. No-op if `callback` was not added."""
         if callback in _spawn_callbacks:
             _spawn_callbacks.remove(callback)
@@ -358,7 +358,7 @@ class Greenlet(Fiber, Generic[T_co]):
             pass
         hub._report_error(self, error)
 
-    def _end(self) -> Latch:
+    def _end(self) -> Any:
         """Return the latch that the end of the greenlet sets; make it if there is none."""
         latch: Latch = self._latch
         if latch is None:
@@ -535,7 +535,11 @@ class Greenlet(Fiber, Generic[T_co]):
             notifier.notify(self)
         return True
 
-    def link(self, callback: Callable[[Self], object], SpawnedLink: Callable[..., Any] | None = None) -> None:
+    def link(
+        self,
+        callback: Callable[[Self], object],
+        SpawnedLink: Callable[..., Callable[..., object]] | None = None,
+    ) -> None:
         """Call ``callback(greenlet)`` in a new greenlet after the end. Any thread.
 
         The callback runs up to its first wait before `join` and `get` return in greenlets that wait for the end.
@@ -545,13 +549,17 @@ class Greenlet(Fiber, Generic[T_co]):
         self._end().rawlink(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, None))
 
     def link_value(
-        self, callback: Callable[[Self], object], SpawnedLink: Callable[..., Any] | None = None
+        self,
+        callback: Callable[[Self], object],
+        SpawnedLink: Callable[..., Callable[..., object]] | None = None,
     ) -> None:
         """Like `link`, but call `callback` only if the greenlet was successful."""
         self._end().rawlink(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, True))
 
     def link_exception(
-        self, callback: Callable[[Self], object], SpawnedLink: Callable[..., Any] | None = None
+        self,
+        callback: Callable[[Self], object],
+        SpawnedLink: Callable[..., Callable[..., object]] | None = None,
     ) -> None:
         """Like `link`, but call `callback` only if the greenlet ended with an error."""
         self._end().rawlink(SpawnedLink(callback) if SpawnedLink is not None else GreenLink(callback, False))

@@ -270,7 +270,7 @@ class Hub(HubCore):
             raise BlockingInHub("the hub can't switch to itself; a callback it runs made a blocking call")
         return greenlet.switch(self, *args, **kwargs)
 
-    def wait(self, watcher: Any) -> Any:
+    def wait(self, watcher: Watcher) -> object:
         """Start `watcher`, park until it calls back, then stop it. It must not be started already.
 
         Only greenlets of this hub's thread may call this; in other threads it raises WrongThread. It raises
@@ -381,7 +381,7 @@ class Hub(HubCore):
         self._report_error(context, value)
 
     def handle_error(
-        self, context: Any, type: Any, value: Any = None, tb: TracebackType | None = None
+        self, context: object, type: Any, value: Any = None, tb: TracebackType | None = None
     ) -> None:
         """Report an uncaught error: print it, and raise it in the main greenlet if it is a system error.
 
@@ -414,7 +414,9 @@ class Hub(HubCore):
         throw_soon(self.main, value)
         raise_soon(self.main, value)
 
-    def print_exception(self, context: Any, type: Any, value: Any, tb: TracebackType | None = None) -> None:
+    def print_exception(
+        self, context: object, type: Any, value: Any, tb: TracebackType | None = None
+    ) -> None:
         """Print the traceback, and a line that names the failed object, to `exception_stream`.
 
         If the stream raises OSError or ValueError, the text is dropped. If it raises another error, the stream is

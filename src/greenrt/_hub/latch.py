@@ -5,7 +5,7 @@ from collections.abc import Callable
 from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.links import LinkList, as_link
 from greenrt._hub.park import TIMED_OUT, Park, new_park
-from greenrt._typing import Any
+from greenrt._typing import Any, Self
 
 __all__ = ["Latch"]
 
@@ -25,7 +25,7 @@ class Latch(Guarded):
 
     __slots__ = ("_links", "_set", "_source", "_waiters")
 
-    def __init__(self, source: Any = None) -> None:
+    def __init__(self, source: object = None) -> None:
         self._set = False
         self._source = source
         self._waiters: WaitList | None = None
@@ -35,14 +35,14 @@ class Latch(Guarded):
         """Return whether it is set; `greenrt.wait` calls this."""
         return self._set
 
-    def rawlink(self, callback: Callable[[Any], object]) -> None:
+    def rawlink(self, callback: Callable[[Self], object]) -> None:
         """Call ``callback(source)`` in the hub of the calling thread once this is set; soon if it is set already.
 
         `source` is this object. The callback may not block. Raises TypeError if it is not callable. Any thread.
         """
         self._submit(LINK, as_link(callback))
 
-    def unlink(self, callback: Callable[[Any], object]) -> None:
+    def unlink(self, callback: Callable[[Self], object]) -> None:
         """Remove the first link of `callback` that has not been called. No-op if there is none. Any thread."""
         self._submit(UNLINK, callback)
 

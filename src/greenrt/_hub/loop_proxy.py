@@ -10,10 +10,13 @@ from greenrt._loop.callback import Callback, Entry, as_callable
 from greenrt._loop.loop import Loop
 from greenrt._loop.registry import close_if_orphaned
 from greenrt._signature import ConstructorSignature
-from greenrt._typing import Any
+from greenrt._typing import Any, TypeVar, TypeVarTuple, Unpack
 from greenrt.errors import LoopClosed, WouldDeadlock
 
 __all__ = ["LoopProxy"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 # The parks of the calls in flight, and the proxy of each call.
 _underway: "dict[Park, LoopProxy]" = {}
@@ -72,7 +75,7 @@ class LoopProxy:
             raise TypeError(f"loop must be a greenrt Loop, not {loop!r}; Loop.proxy() makes proxies")
         self._loop = ref(loop)
 
-    def post(self, function: Callable[..., object], *args: Any) -> None:
+    def post(self, function: Callable[[Unpack[Ts]], object], *args: Unpack[Ts]) -> None:
         """Schedule a call of ``function(*args)`` on the loop's thread. Any thread and any signal handler may post.
 
         The hub makes the call, so `function` may not block; to run a function that blocks, post `greenrt.spawn`.
@@ -85,7 +88,7 @@ class LoopProxy:
         del function, args
         self._send(entry)
 
-    def call(self, function: Callable[..., Any], *args: Any, timeout: float | None = None) -> Any:
+    def call(self, function: Callable[[Unpack[Ts]], T], *args: Unpack[Ts], timeout: float | None = None) -> T:
         """Call ``function(*args)`` on the loop's thread; return its result or raise its exception.
 
         The caller waits meanwhile: a greenlet of another loop, or a thread without a loop. `function` runs in the hub
@@ -118,7 +121,8 @@ class LoopProxy:
             del _underway[park]
         if outcome is TIMED_OUT:
             raise current_hub.timeout_error(timeout)
-        return outcome
+        result: T = outcome
+        return result
 
     def _target(self) -> Loop:
         loop = self._loop()

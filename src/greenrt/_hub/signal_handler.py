@@ -5,10 +5,16 @@ from collections.abc import Callable
 from greenrt._arguments import check_callable
 from greenrt._hub.current_hub import get_hub
 from greenrt._hub.greenlet import Greenlet
-from greenrt._typing import Any
+from greenrt._typing import TYPE_CHECKING, ParamSpec
 from greenrt.errors import GreenletExit
 
 __all__ = ["signal_handler"]
+
+
+if TYPE_CHECKING:
+    from greenrt._loop.watchers.signal import Signal
+
+P = ParamSpec("P")
 
 
 class signal_handler:
@@ -29,12 +35,14 @@ class signal_handler:
     handler keeps the loop alive (default: false).
     """
 
-    def __init__(self, signalnum: int, handler: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, signalnum: int, handler: Callable[P, object], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
         check_callable(handler, "handler")
-        self.handler = handler
-        self.args = args
-        self.kwargs = kwargs
-        self.watcher: Any = get_hub().loop.signal(signalnum, ref=False)
+        self.handler: Callable[..., object] = handler
+        self.args: tuple[object, ...] = args
+        self.kwargs: dict[str, object] = kwargs
+        self.watcher: Signal = get_hub().loop.signal(signalnum, ref=False)
         self.watcher.start(self._spawn)
 
     @property

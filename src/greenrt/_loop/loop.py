@@ -22,7 +22,7 @@ from greenrt._loop.watchers.io import Io
 from greenrt._loop.watchers.timer import Timer
 from greenrt._native.thread import coarse, ident
 from greenrt._signature import ConstructorSignature
-from greenrt._typing import TYPE_CHECKING, Any
+from greenrt._typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack
 from greenrt.errors import LoopClosed
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from greenrt._loop.watchers.stat import Stat
 
 __all__ = ["READ", "WRITE", "Loop"]
+
+Ts = TypeVarTuple("Ts")
 
 # A batch of callbacks ends after so many seconds or so many callbacks, so that fds and timers do not wait too long.
 BATCH_SECONDS = 0.008
@@ -169,7 +171,7 @@ class Loop(LoopBase):
 
     # -- Callbacks
 
-    def run_callback(self, callback: Callable[..., object], *args: Any) -> Callback:
+    def run_callback(self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts]) -> Callback:
         """Queue ``callback(*args)``, first in, first out. Return a handle with which the call can be stopped."""
         self.check_owner("loop.run_callback")
         if self.closed:
@@ -178,7 +180,9 @@ class Loop(LoopBase):
         self.ready.append(entry)
         return entry
 
-    def run_callback_threadsafe(self, callback: Callable[..., object], *args: Any) -> Callback:
+    def run_callback_threadsafe(
+        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts]
+    ) -> Callback:
         """Queue ``callback(*args)`` and wake up the loop. May be called from any thread and signal handler.
 
         The calls of each thread run first in, first out. If this does not raise LoopClosed, the call will run.

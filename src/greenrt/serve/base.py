@@ -13,17 +13,20 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.raw_greenlet import spawn_raw
 from greenrt._hub.sleep import sleep
 from greenrt._native.thread import monotonic
-from greenrt._typing import Any
+from greenrt._typing import Any, Literal
 from greenrt.green.socket import AF_UNIX
 from greenrt.serve.checks import check_callable, check_class, check_flag, check_seconds, check_whole
 from greenrt.serve.fd_reserve import is_crowded
-from greenrt.serve.listeners import adopt, parse_address
+from greenrt.serve.listeners import Listener, adopt, parse_address
 from greenrt.serve.socket_file import SocketFile
 from greenrt.sync.event import Event
 from greenrt.sync.group import Group
 from greenrt.sync.pool import Pool
 
-__all__ = ["BaseServer"]
+__all__ = ["BaseServer", "Spawn"]
+
+# What the argument `spawn` of servers can be; see `BaseServer`.
+Spawn = Literal["default", "raw"] | int | Group | Callable[..., object] | None
 
 # The peer left before its connection was accepted; accept(2) says to treat these errors like EAGAIN.
 TRANSIENT = frozenset(
@@ -79,7 +82,7 @@ class BaseServer:
     stop_timeout: float = 1.0
     min_delay: float = 0.01
     max_delay: float = 0.5
-    handle: Any = None
+    handle: Callable[..., object] | None = None
     max_accept: int = 100
     reuse_port: bool = False
 
@@ -92,9 +95,9 @@ class BaseServer:
 
     def __init__(
         self,
-        listener: Any,
-        handle: Callable[..., Any] | None = None,
-        spawn: Any = "default",
+        listener: Listener,
+        handle: Callable[..., object] | None = None,
+        spawn: Spawn = "default",
         *,
         reuse_port: bool | None = None,
         stop_timeout: float | None = None,
@@ -123,7 +126,7 @@ class BaseServer:
         self._inside = False
         self._stopped = Event()
         self._stopped.set()
-        self.pool: Any = None
+        self.pool: Group | None = None
         self._spawn: Callable[..., Any] | None = None
         # The group of the handlers if the user gave nothing that can be waited for.
         self._own = Group()
@@ -158,7 +161,7 @@ class BaseServer:
         check_seconds("max_delay", self.max_delay, optional=False)
         check_whole("max_accept", self.max_accept, 1, optional=False)
 
-    def set_spawn(self, spawn: Any) -> None:
+    def set_spawn(self, spawn: Spawn) -> None:
         """Choose where handlers run, as the constructor's `spawn` does. The method is gevent's."""
         if spawn == "default":
             self._spawn = self._own.spawn
@@ -171,8 +174,9 @@ class BaseServer:
             self.pool = Pool(spawn)
             self._spawn = self.pool.spawn
         elif callable(getattr(spawn, "spawn", None)):
-            self.pool = spawn
-            self._spawn = spawn.spawn
+            pool: Any = spawn
+            self.pool = pool
+            self._spawn = pool.spawn
         elif callable(spawn):
             self._spawn = spawn
         else:
@@ -180,7 +184,7 @@ class BaseServer:
                 f"spawn must be 'default', 'raw', None, a number, a pool or a callable, not {spawn!r}"
             )
 
-    def set_handle(self, handle: Callable[..., Any]) -> None:
+    def set_handle(self, handle: Callable[..., object]) -> None:
         """Set the handler, as the constructor's `handle` does. The method is gevent's.
 
         Raise TypeError unless `handle` is callable.
@@ -191,12 +195,12 @@ class BaseServer:
     # -- Addresses
 
     @property
-    def server_host(self) -> Any:
+    def server_host(self) -> str | None:
         """Return the host that the server listens on, a str, or None for a Unix socket."""
         return self.address[0] if isinstance(self.address, tuple) else None
 
     @property
-    def server_port(self) -> Any:
+    def server_port(self) -> int | None:
         """Return the port that the server listens on, or None for a Unix socket.
 
         Port 0 becomes the real port in `start`.
@@ -284,7 +288,7 @@ class BaseServer:
             # This needs a greenlet of its own: if `spawn` is None, it runs the handlers.
             taking.spawn(self._accept_rest, self.socket, deadline).join(timeout=deadline - monotonic())
         self.close()
-        groups = [taking, *(group for group in (self.pool, self._own) if hasattr(group, "join"))]
+        groups: list[Any] = [taking, *(group for group in (self.pool, self._own) if hasattr(group, "join"))]
         for group in groups:
             group.join(timeout=max(0.0, deadline - monotonic()))
         for group in groups:
@@ -398,7 +402,7 @@ class BaseServer:
             self._discard(taken)
             raise
 
-    def do_handle(self, *args: Any) -> None:
+    def do_handle(self, *args: object) -> None:
         """Run the handler where `spawn` says."""
         if self._spawn is not None:
             self._spawn(self._run_handler, *args)
@@ -428,5 +432,5 @@ class BaseServer:
         state = "started" if self.started else "closed" if self.closed else "open"
         # The repr of a method of this server would contain the server's repr, and so on.
         own = getattr(self.handle, "__self__", None) is self
-        handle = self.handle.__name__ if own else repr(self.handle)
+        handle = getattr(self.handle, "__name__", "") if own else repr(self.handle)
         return f"<{type(self).__name__} at {id(self):#x} {state} {self.address!r} handle={handle}>"

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
-from greenrt.serve.base import BaseServer
+from greenrt.serve.base import BaseServer, Spawn
 from greenrt.serve.checks import check_whole
-from greenrt.serve.listeners import open_datagram
+from greenrt.serve.listeners import Listener, open_datagram
 
 __all__ = ["DatagramServer"]
 
@@ -22,9 +22,9 @@ class DatagramServer(BaseServer):
 
     def __init__(
         self,
-        listener: Any,
-        handle: Callable[..., Any] | None = None,
-        spawn: Any = "default",
+        listener: Listener,
+        handle: Callable[..., object] | None = None,
+        spawn: Spawn = "default",
         *,
         reuse_port: bool | None = None,
         max_datagram: int | None = None,

@@ -4,12 +4,14 @@ import os
 from contextlib import nullcontext
 from errno import EINVAL
 
+from greenrt._hub.fd_wait import HasFileno
 from greenrt._typing import Any
 from greenrt.green import socket
 from greenrt.serve.socket_file import remove_stale, sole_starter
 
 __all__ = [
     "AddressError",
+    "Listener",
     "adopt",
     "inherited_sockets",
     "is_ipv6",
@@ -17,6 +19,9 @@ __all__ = [
     "open_stream",
     "parse_address",
 ]
+
+# What the constructors of servers take: (host, port), a port, a text, or a socket.
+Listener = tuple[str, int] | int | str | HasFileno
 
 DEFAULT_BACKLOG = 1024
 # SD_LISTEN_FDS_START.
@@ -132,7 +137,7 @@ def _inherited(fd: int) -> Any:
     return sock
 
 
-def inherited_sockets() -> list[tuple[str, Any]]:
+def inherited_sockets() -> list[tuple[str, socket.socket]]:
     """Return ``(name, socket)`` for each socket that systemd passed to this process, or [] if it passed none.
 
     The name is FileDescriptorName= of the socket unit, by default the unit's name; without a name it is "unknown".

@@ -1,15 +1,19 @@
 """A server for TCP and Unix stream connections."""
 
+import os
 from collections.abc import Callable
 
-from greenrt._typing import Any
+from greenrt._typing import TYPE_CHECKING, Any
 from greenrt.errors import GreenletExit
 from greenrt.green import socket
-from greenrt.serve.base import BaseServer
+from greenrt.serve.base import BaseServer, Spawn
 from greenrt.serve.checks import check_seconds, check_whole
 from greenrt.serve.fd_reserve import ceiling
-from greenrt.serve.listeners import open_stream
+from greenrt.serve.listeners import Listener, open_stream
 from greenrt.serve.log_outputs import ErrorLog
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = ["StreamServer"]
 
@@ -38,18 +42,18 @@ class StreamServer(BaseServer):
     idle_timeout: float | None = None
     max_per_peer: int | None = None
     backlog: int | None = None
-    ssl_context: Any = None
+    ssl_context: "SSLContext | None" = None
 
     def __init__(
         self,
-        listener: Any,
-        handle: Callable[..., Any] | None = None,
+        listener: Listener,
+        handle: Callable[..., object] | None = None,
         backlog: int | None = None,
-        spawn: Any = "default",
+        spawn: Spawn = "default",
         *,
-        ssl_context: Any = None,
-        certfile: Any = None,
-        keyfile: Any = None,
+        ssl_context: "SSLContext | None" = None,
+        certfile: str | os.PathLike[str] | None = None,
+        keyfile: str | os.PathLike[str] | None = None,
         handshake_timeout: float | None = None,
         idle_timeout: float | None = None,
         max_per_peer: int | None = None,

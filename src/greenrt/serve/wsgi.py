@@ -1,12 +1,14 @@
 """A server for WSGI applications (PEP 3333) over HTTP/1.1."""
 
+import os
 from collections.abc import Callable
 
 from greenrt._hub.sleep import sleep
 from greenrt._native.thread import monotonic
-from greenrt._typing import Any
+from greenrt._typing import TYPE_CHECKING, Any
 from greenrt.errors import GreenletExit
 from greenrt.green import socket
+from greenrt.serve.base import Spawn
 from greenrt.serve.checks import check_callable, check_flag
 from greenrt.serve.http.access_log import AccessLog, ErrorStream, Refusal, RefusalLog
 from greenrt.serve.http.connection import FIRST_TIMEOUT, LAST_TIMEOUT, Connection
@@ -17,8 +19,12 @@ from greenrt.serve.http.protocol import BAD_REQUEST, RequestError
 from greenrt.serve.http.request import read_request
 from greenrt.serve.http.request_body import NO_BODY
 from greenrt.serve.http.request_head import HeadParser
+from greenrt.serve.listeners import Listener
 from greenrt.serve.log_outputs import ErrorLog, line_writer
 from greenrt.serve.stream import StreamServer
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = ["WSGIServer"]
 
@@ -70,35 +76,35 @@ class WSGIServer(StreamServer):
     stop_timeout: float = 30.0
     may_exit: bool = True
     # A subclass may define these as attributes or, if they are callable, as methods.
-    application: Any = None
-    limits: Any = None
+    application: Callable[..., object] | None = None
+    limits: Limits = None  # type: ignore[assignment]  # The constructor sets it.
     error_log: Any = None
-    on_error: Any = None
+    on_error: Callable[[dict[str, Any], BaseException], object] | None = None
 
     _replaced = REPLACED
 
     def __init__(
         self,
-        listener: Any,
-        application: Callable[..., Any] | None = None,
+        listener: Listener,
+        application: Callable[..., object] | None = None,
         backlog: int | None = None,
-        spawn: Any = "default",
+        spawn: Spawn = "default",
         *,
         limits: Limits | None = None,
         log: Any = None,
         error_log: Any = None,
-        on_error: Callable[[dict[str, Any], BaseException], Any] | None = None,
+        on_error: Callable[[dict[str, Any], BaseException], object] | None = None,
         environ: dict[str, Any] | None = None,
-        ssl_context: Any = None,
-        certfile: Any = None,
-        keyfile: Any = None,
+        ssl_context: "SSLContext | None" = None,
+        certfile: str | os.PathLike[str] | None = None,
+        keyfile: str | os.PathLike[str] | None = None,
         may_exit: bool | None = None,
         reuse_port: bool | None = None,
         stop_timeout: float | None = None,
         min_delay: float | None = None,
         max_delay: float | None = None,
         max_accept: int | None = None,
-        **unknown: Any,
+        **unknown: object,
     ) -> None:
         for name in unknown:
             instead = f"; use {self._replaced[name]}" if name in self._replaced else ""

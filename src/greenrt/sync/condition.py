@@ -6,10 +6,13 @@ from greenrt._arguments import as_integer, check_callable
 from greenrt._hub.guarded import WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, new_park
 from greenrt._native.thread import monotonic
-from greenrt._typing import Any
+from greenrt._typing import Any, TypeVar
 from greenrt.sync.lock import RLock
 
 __all__ = ["Condition"]
+
+
+T = TypeVar("T")
 
 
 class Condition:
@@ -28,13 +31,14 @@ class Condition:
         self._lock = lock = RLock() if lock is None else lock
         if not callable(getattr(lock, "acquire", None)) or not callable(getattr(lock, "release", None)):
             raise TypeError(f"lock must have the methods acquire() and release(); {lock!r} has not")
-        self.acquire: Any = lock.acquire
-        self.release: Any = lock.release
+        self.acquire: Callable[..., bool] = lock.acquire
+        self.release: Callable[[], None] = lock.release
         # Only the holder of the lock changes this list.
         self._waiters = WaitList()
 
-    def __enter__(self) -> Any:
-        return self._lock.__enter__()
+    def __enter__(self) -> bool:
+        entered: bool = self._lock.__enter__()
+        return entered
 
     def __exit__(self, *exc_info: object) -> None:
         self._lock.__exit__(*exc_info)
@@ -77,7 +81,7 @@ class Condition:
             # This is a no-op if the waiter was notified.
             self._waiters.remove(park)
 
-    def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
+    def wait_for(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
         """Wait until ``predicate()`` is true, or for `timeout` seconds (None: no limit); return its last result.
 
         Raises TypeError if `predicate` is not callable, and RuntimeError if it must wait without holding the lock.

@@ -4,19 +4,26 @@ from collections.abc import Callable
 
 from greenrt import _original
 from greenrt._arguments import as_integer
-from greenrt._typing import Any
+from greenrt._typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.event import Event
 from greenrt.sync.threadpool import DEFAULT_SIZE, ThreadPool
 
 __all__ = ["ThreadPoolExecutor"]
 
-_futures = _original.late_module("concurrent.futures")
-_Executor: Any = _futures.Executor
-_StdlibFuture: Any = _futures.Future
+P = ParamSpec("P")
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor as _Executor
+    from concurrent.futures import Future as _StdlibFuture
+else:
+    _futures = _original.late_module("concurrent.futures")
+    _Executor = _futures.Executor
+    _StdlibFuture = _futures.Future
 
 
-class ThreadPoolExecutor(_Executor):  # type: ignore[misc]
+class ThreadPoolExecutor(_Executor):
     """concurrent.futures.ThreadPoolExecutor on a ThreadPool. Waiting for a future parks only the greenlet.
 
     Argument: `max_workers`, the largest number of threads (1 or more; None: the default size of a ThreadPool). Raises
@@ -29,11 +36,11 @@ class ThreadPoolExecutor(_Executor):  # type: ignore[misc]
         )
         self._shut = False
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "_Future[T]":
         """Start ``fn(*args, **kwargs)`` in a thread; return its future. Raises RuntimeError after `shutdown`."""
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        future = _Future()
+        future: _Future[T] = _Future()
         result = self._pool.spawn(fn, *args, **kwargs)
         future.set_running_or_notify_cancel()
         result.rawlink(future._take_over)
@@ -52,21 +59,22 @@ class ThreadPoolExecutor(_Executor):  # type: ignore[misc]
     kill = shutdown
 
 
-class _Future(_StdlibFuture):  # type: ignore[misc]
+class _Future(_StdlibFuture[T]):
     """A future for which a greenlet can wait."""
 
     def __init__(self) -> None:
         super().__init__()
         self._settled = Event()
 
-    def _take_over(self, source: AsyncResult[Any]) -> None:
+    def _take_over(self, source: AsyncResult[T]) -> None:
         if source.exception is not None:
             self.set_exception(source.exception)
         else:
-            self.set_result(source.value)
+            value: Any = source.value
+            self.set_result(value)
         self._settled.set()
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> T:
         """Return the call's result or raise its error. Raises TimeoutError after `timeout` seconds (None: never)."""
         self._settled.wait(timeout)
         return super().result(timeout=0)
@@ -74,4 +82,4 @@ class _Future(_StdlibFuture):  # type: ignore[misc]
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the call's error or None. Raises TimeoutError after `timeout` seconds (None: never)."""
         self._settled.wait(timeout)
-        return super().exception(timeout=0)  # type: ignore[no-any-return]
+        return super().exception(timeout=0)

@@ -178,7 +178,7 @@ class RLock(Mutex):
 
     __slots__ = ("_count", "_holder")
 
-    def __init__(self, *ignored: Any, **named: Any) -> None:
+    def __init__(self, *ignored: object, **named: object) -> None:
         Mutex.__init__(self)
         self._holder: greenlet | None = None
         self._count = 0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from greenrt._arguments import as_integer
 from greenrt._hub.links import LinkList, as_link
-from greenrt._typing import Any
+from greenrt._typing import Any, Self
 from greenrt.sync.permits import Permits
 
 __all__ = ["BoundedSemaphore", "DummySemaphore", "Semaphore"]
@@ -75,14 +75,14 @@ class Semaphore(Permits):
             self._give_back()
         return self._left
 
-    def rawlink(self, callback: Callable[[Any], object]) -> None:
+    def rawlink(self, callback: Callable[[Self], object]) -> None:
         """Call ``callback(semaphore)`` in the hub of the calling thread as soon as `acquire` would succeed.
 
         The callback is one-shot. It is scheduled at once if the counter is not 0.
         """
         self._submit(LINK, as_link(callback))
 
-    def unlink(self, callback: Callable[[Any], object]) -> None:
+    def unlink(self, callback: Callable[[Self], object]) -> None:
         """Remove a callback that `rawlink` added; no-op if there is none."""
         self._submit(UNLINK, callback)
 
@@ -185,10 +185,10 @@ class DummySemaphore:
         """Return 1."""
         return 1
 
-    def rawlink(self, callback: Callable[[Any], object]) -> None:
+    def rawlink(self, callback: Callable[[Self], object]) -> None:
         """Do nothing."""
 
-    def unlink(self, callback: Callable[[Any], object]) -> None:
+    def unlink(self, callback: Callable[[Self], object]) -> None:
         """Do nothing."""
 
     def __enter__(self) -> None:
