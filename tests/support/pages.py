@@ -4,7 +4,7 @@
   ``% invisible-code: python``.
 - A ``{code-block}`` with a ``:caption:`` is a file of that name.
 - A ``console`` block has commands after ``$ `` and their output, in which ``...`` stands for any text. A command that
-  ends with ``&`` goes on in the background once it has printed the output shown. ``kill %1`` ends the latest one.
+  ends with ``&`` goes on in the background once it has printed the output shown. ``kill %%`` ends the latest one.
   A comment ``% not run: REASON`` before the block leaves its commands out.
 
 Ports from 7000 to 8999 are replaced by free ones, so that pages can run at the same time.
