@@ -16,6 +16,7 @@ __all__ = [
     "ParamSpec",
     "Protocol",
     "Self",
+    "SupportsFloat",
     "Throwable",
     "TypeVar",
     "TypeVarTuple",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         ParamSpec,
         Protocol,
         Self,
+        SupportsFloat,
         TypeVarTuple,
         Unpack,
         overload,
@@ -83,6 +85,7 @@ else:
     ClassVar = _Name("ClassVar")
     Literal = _Name("Literal")
     Self = _Name("Self")
+    SupportsFloat = _Name("SupportsFloat")
     Unpack = _Name("Unpack")
 
     class Generic:

@@ -162,6 +162,7 @@ def events() -> None:
     event = greenrt.Event()
     assert_type(event.wait(1), bool)
     event.wait("1")  # error
+    event.wait(greenrt.Timeout(3))
     event.rawlink(print)
     with greenrt.Lock(), greenrt.RLock(), greenrt.Semaphore(3):
         pass

@@ -35,6 +35,7 @@ from greenrt._typing import (
     Generic,
     ParamSpec,
     Self,
+    SupportsFloat,
     Throwable,
     TypeVar,
     overload,
@@ -452,7 +453,7 @@ class Greenlet(Fiber, Generic[T_co]):
 
     # -- Waiting for the end
 
-    def join(self, timeout: float | None = None) -> None:
+    def join(self, timeout: SupportsFloat | None = None) -> None:
         """Park until the greenlet has finished, for `timeout` seconds at most (None: no limit). Any thread.
 
         Raises TypeError or ValueError if `timeout` is not a number of seconds.
@@ -475,7 +476,7 @@ class Greenlet(Fiber, Generic[T_co]):
             if self._sole is park:
                 self._sole = None
 
-    def get(self, block: bool = True, timeout: float | None = None) -> T_co:
+    def get(self, block: bool = True, timeout: SupportsFloat | None = None) -> T_co:
         """Park until the greenlet has finished; return its result or raise its error. Any thread.
 
         Raises `greenrt.Timeout` after `timeout` seconds (None: no limit), or at once with `block` false; TypeError or
@@ -590,7 +591,7 @@ class Greenlet(Fiber, Generic[T_co]):
         self,
         exception: Throwable = GreenletExit,
         block: bool = True,
-        timeout: float | None = None,
+        timeout: SupportsFloat | None = None,
     ) -> None:
         """Raise `exception` in the greenlet. With `block`, park until it has finished, for `timeout` seconds at most.
 

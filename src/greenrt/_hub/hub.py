@@ -26,7 +26,7 @@ from greenrt._native.switch import Fiber, current, execute, hold, is_active, res
 from greenrt._native.thread import coarse, set_slot
 from greenrt._render import render
 from greenrt._signature import ConstructorSignature
-from greenrt._typing import Any
+from greenrt._typing import Any, SupportsFloat
 from greenrt.errors import BlockingInHub, GreenletExit, HubDestroyed, LoopClosed, LoopExit
 
 __all__ = ["Hub", "get_hub"]
@@ -294,7 +294,7 @@ class Hub(HubCore):
             watcher.waiter = None
             watcher.stop()
 
-    def join(self, timeout: float | None = None) -> bool:
+    def join(self, timeout: SupportsFloat | None = None) -> bool:
         """Park the main greenlet until the thread's loop has nothing left to do.
 
         Returns True if the loop has nothing left to do, False if `timeout` (seconds; None: no limit) expires first.

@@ -10,7 +10,7 @@ from greenrt._loop.callback import Callback, Entry, as_callable
 from greenrt._loop.loop import Loop
 from greenrt._loop.registry import close_if_orphaned
 from greenrt._signature import ConstructorSignature
-from greenrt._typing import Any, TypeVar, TypeVarTuple, Unpack
+from greenrt._typing import Any, SupportsFloat, TypeVar, TypeVarTuple, Unpack
 from greenrt.errors import LoopClosed, WouldDeadlock
 
 __all__ = ["LoopProxy"]
@@ -88,7 +88,9 @@ class LoopProxy:
         del function, args
         self._send(entry)
 
-    def call(self, function: Callable[[Unpack[Ts]], T], *args: Unpack[Ts], timeout: float | None = None) -> T:
+    def call(
+        self, function: Callable[[Unpack[Ts]], T], *args: Unpack[Ts], timeout: SupportsFloat | None = None
+    ) -> T:
         """Call ``function(*args)`` on the loop's thread; return its result or raise its exception.
 
         The caller waits meanwhile: a greenlet of another loop, or a thread without a loop. `function` runs in the hub

@@ -10,7 +10,7 @@ from greenrt._hub import current_hub
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.links import Notifier
 from greenrt._hub.park import TIMED_OUT, Park, as_seconds, new_park
-from greenrt._typing import Any, Generic, Protocol, Self, Throwable, TypeVar, overload
+from greenrt._typing import Any, Generic, Protocol, Self, SupportsFloat, Throwable, TypeVar, overload
 from greenrt.errors import GreenletExit
 
 __all__ = ["iwait", "joinall", "killall", "wait"]
@@ -98,21 +98,23 @@ def _link_all(objects: Iterable[Any], collector: Collector) -> list[Any]:
 
 
 @overload
-def wait(objects: None = None, timeout: float | None = None, count: int | None = None) -> bool: ...
+def wait(objects: None = None, timeout: SupportsFloat | None = None, count: int | None = None) -> bool: ...
 
 
 @overload
-def wait(objects: Iterable[W], timeout: float | None = None, count: int | None = None) -> list[W]: ...
+def wait(objects: Iterable[W], timeout: SupportsFloat | None = None, count: int | None = None) -> list[W]: ...
 
 
 # For a list of objects of several classes: mypy takes the nearest common base for W, and that is not waitable.
 @overload
 def wait(  # type: ignore[overload-cannot-match]
-    objects: Iterable[Waitable], timeout: float | None = None, count: int | None = None
+    objects: Iterable[Waitable], timeout: SupportsFloat | None = None, count: int | None = None
 ) -> list[Any]: ...
 
 
-def wait(objects: Iterable[Any] | None = None, timeout: float | None = None, count: int | None = None) -> Any:
+def wait(
+    objects: Iterable[Any] | None = None, timeout: SupportsFloat | None = None, count: int | None = None
+) -> Any:
     """Wait until `count` of `objects` (None: all) are ready, or for `timeout` seconds; return the ready objects.
 
     Each object has the methods ``rawlink`` and ``unlink``: Greenlet, Event, AsyncResult, Semaphore and others do; for
@@ -149,7 +151,9 @@ class iwait(Generic[W]):
     count: the number of objects after which the iteration ends (None: all).
     """
 
-    def __init__(self, objects: Iterable[W], timeout: float | None = None, count: int | None = None) -> None:
+    def __init__(
+        self, objects: Iterable[W], timeout: SupportsFloat | None = None, count: int | None = None
+    ) -> None:
         limit = inf if count is None else as_integer(count, "count", 0)
         self._timeout = timeout
         self._deadline = _deadline(timeout)
@@ -194,7 +198,7 @@ class iwait(Generic[W]):
 
 def joinall(
     greenlets: Iterable[W],
-    timeout: float | None = None,
+    timeout: SupportsFloat | None = None,
     raise_error: bool = False,
     count: int | None = None,
 ) -> list[W]:
@@ -220,7 +224,7 @@ def killall(
     greenlets: Iterable[greenlet],
     exception: Throwable = GreenletExit,
     block: bool = True,
-    timeout: float | None = None,
+    timeout: SupportsFloat | None = None,
 ) -> None:
     """Raise `exception` in all `greenlets`, raw ones too; if `block` is true, wait until they have finished.
 

@@ -5,7 +5,7 @@ from types import TracebackType
 from greenrt._hub import current_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.latch import Latch
-from greenrt._typing import Any, ExcInfo, Generic, TypeVar, overload
+from greenrt._typing import Any, ExcInfo, Generic, SupportsFloat, TypeVar, overload
 
 __all__ = ["AsyncResult"]
 
@@ -111,7 +111,7 @@ class AsyncResult(Latch, Generic[T]):
 
     # -- Waiting
 
-    def get(self, block: bool = True, timeout: float | None = None) -> T:
+    def get(self, block: bool = True, timeout: SupportsFloat | None = None) -> T:
         """Park until a value or an error is set; return the value or raise the error.
 
         Raises `greenrt.Timeout` after `timeout` seconds (None: no limit), or at once with `block` false; TypeError or
@@ -135,11 +135,11 @@ class AsyncResult(Latch, Generic[T]):
         """Return the value or raise the error; raise `greenrt.Timeout` if neither is set. Never parks."""
         return self.get(block=False)
 
-    def result(self, timeout: float | None = None) -> T:
+    def result(self, timeout: SupportsFloat | None = None) -> T:
         """Return the value or raise the error: the name of `get` in concurrent.futures."""
         return self.get(timeout=timeout)
 
-    def wait(self, timeout: float | None = None) -> T | None:
+    def wait(self, timeout: SupportsFloat | None = None) -> T | None:
         """Park until a value or an error is set, for `timeout` seconds at most; return the value, or None."""
         if not self._set:
             self._wait_set(timeout)

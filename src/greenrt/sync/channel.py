@@ -4,7 +4,7 @@ from greenrt._hub import current_hub
 from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
 from greenrt._native.thread import monotonic
-from greenrt._typing import Any, Generic, Self, TypeVar
+from greenrt._typing import Any, Generic, Self, SupportsFloat, TypeVar
 from greenrt.sync.queue import Empty, Full
 
 __all__ = ["Channel"]
@@ -54,7 +54,7 @@ class Channel(Guarded, Generic[T]):
         """Return True: a channel stores no items."""
         return True
 
-    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: T, block: bool = True, timeout: SupportsFloat | None = None) -> None:
         """Hand `item` to a getter; park until there is one.
 
         Park for at most `timeout` seconds (None: no limit). If `block` is false, never park: only a waiting getter
@@ -77,7 +77,7 @@ class Channel(Guarded, Generic[T]):
         """Hand `item` to a waiting getter. Raises `queue.Full` if no getter waits. Never switches."""
         self.put(item, False)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> T:
+    def get(self, block: bool = True, timeout: SupportsFloat | None = None) -> T:
         """Take an item from a putter and return it; park until there is one.
 
         Park for at most `timeout` seconds (None: no limit). If `block` is false, never park: only a waiting putter is

@@ -6,7 +6,7 @@ from greenrt._arguments import as_integer, check_callable
 from greenrt._hub.guarded import WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, new_park
 from greenrt._native.thread import monotonic
-from greenrt._typing import Any, TypeVar
+from greenrt._typing import Any, SupportsFloat, TypeVar
 from greenrt.sync.lock import RLock
 
 __all__ = ["Condition"]
@@ -63,7 +63,7 @@ class Condition:
         else:
             self._lock.acquire()
 
-    def wait(self, timeout: float | None = None) -> bool:
+    def wait(self, timeout: SupportsFloat | None = None) -> bool:
         """Release the lock, park until notified, and take the lock back.
 
         Return True, or False after `timeout` seconds (None: no limit). Raises RuntimeError if the caller does not
@@ -81,7 +81,7 @@ class Condition:
             # This is a no-op if the waiter was notified.
             self._waiters.remove(park)
 
-    def wait_for(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
+    def wait_for(self, predicate: Callable[[], T], timeout: SupportsFloat | None = None) -> T:
         """Wait until ``predicate()`` is true, or for `timeout` seconds (None: no limit); return its last result.
 
         Raises TypeError if `predicate` is not callable, and RuntimeError if it must wait without holding the lock.

@@ -1,6 +1,7 @@
 """Event: a flag that greenlets and threads wait for."""
 
 from greenrt._hub.latch import Latch
+from greenrt._typing import SupportsFloat
 
 __all__ = ["Event"]
 
@@ -31,7 +32,7 @@ class Event(Latch):
         """Clear the flag; later calls of `wait` park again. Idempotent."""
         self._clear_flag()
 
-    def wait(self, timeout: float | None = None) -> bool:
+    def wait(self, timeout: SupportsFloat | None = None) -> bool:
         """Park until the flag is set; return True, or False after `timeout` seconds (None: no limit).
 
         Raises TypeError or ValueError if `timeout` is not a number of seconds.

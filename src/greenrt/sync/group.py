@@ -9,7 +9,7 @@ from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.links import Notifier
 from greenrt._hub.wait_many import joinall, killall, wait
 from greenrt._native.switch import current
-from greenrt._typing import Any, ParamSpec, Throwable, TypeVar
+from greenrt._typing import Any, ParamSpec, SupportsFloat, Throwable, TypeVar
 from greenrt.errors import GreenletExit
 from greenrt.sync.event import Event
 from greenrt.sync.map_mixin import Mapping
@@ -138,11 +138,11 @@ class Group(Mapping):
         """Return False: a group has no limit."""
         return False
 
-    def wait_available(self, timeout: float | None = None) -> int:
+    def wait_available(self, timeout: SupportsFloat | None = None) -> int:
         """Return 1: a group always has room."""
         return 1
 
-    def join(self, timeout: float | None = None, raise_error: bool = False) -> bool:
+    def join(self, timeout: SupportsFloat | None = None, raise_error: bool = False) -> bool:
         """Park until the group is empty; return True, or False after `timeout` seconds (None: no limit).
 
         If `raise_error` is true, raise the error of the first greenlet that failed.
@@ -155,7 +155,7 @@ class Group(Mapping):
         return self._empty.wait(timeout=timeout)
 
     def kill(
-        self, exception: Throwable = GreenletExit, block: bool = True, timeout: float | None = None
+        self, exception: Throwable = GreenletExit, block: bool = True, timeout: SupportsFloat | None = None
     ) -> None:
         """Raise `exception` in all greenlets of the group, also in greenlets that are added meanwhile.
 
@@ -177,7 +177,7 @@ class Group(Mapping):
         greenlet: raw_greenlet,
         exception: Throwable = GreenletExit,
         block: bool = True,
-        timeout: float | None = None,
+        timeout: SupportsFloat | None = None,
     ) -> None:
         """Raise `exception` in one greenlet of the group; no-op if it is not a member or is already dying.
 

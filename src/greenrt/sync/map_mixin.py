@@ -5,7 +5,7 @@ from functools import partial
 
 from greenrt._arguments import as_integer, check_callable, check_iterable
 from greenrt._hub.greenlet import Greenlet
-from greenrt._typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from greenrt._typing import Any, Generic, ParamSpec, Protocol, SupportsFloat, TypeVar, overload
 from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.queue import SimpleQueue
 from greenrt.sync.semaphore import Semaphore
@@ -25,7 +25,7 @@ _END = -1
 class _Call(Protocol[R_co]):
     """A call that was started: a greenlet or an AsyncResult."""
 
-    def get(self, block: bool = True, timeout: float | None = None) -> R_co:
+    def get(self, block: bool = True, timeout: SupportsFloat | None = None) -> R_co:
         """Return the result, or raise the error."""
         raise NotImplementedError
 

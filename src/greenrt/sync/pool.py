@@ -7,7 +7,7 @@ from greenlet import greenlet as raw_greenlet
 from greenrt._arguments import as_integer, check_callable
 from greenrt._hub.greenlet import Greenlet
 from greenrt._original import Full
-from greenrt._typing import Any
+from greenrt._typing import Any, SupportsFloat
 from greenrt.sync.group import Group
 from greenrt.sync.semaphore import DummySemaphore, Semaphore
 
@@ -38,7 +38,9 @@ class Pool(Group):
             self.greenlet_class = greenlet_class
         self._room: Any = DummySemaphore() if size is None else Semaphore(size)
 
-    def add(self, greenlet: raw_greenlet, blocking: bool = True, timeout: float | None = None) -> None:
+    def add(
+        self, greenlet: raw_greenlet, blocking: bool = True, timeout: SupportsFloat | None = None
+    ) -> None:
         """Add a greenlet; park while the pool is full. No-op for a member.
 
         Park for at most `timeout` seconds (None: no limit); never park if `blocking` is false. Raises PoolFull if the
@@ -54,7 +56,7 @@ class Pool(Group):
             self._room.release()
             raise
 
-    def start(self, greenlet: Greenlet, blocking: bool = True, timeout: float | None = None) -> None:
+    def start(self, greenlet: Greenlet, blocking: bool = True, timeout: SupportsFloat | None = None) -> None:
         """Add a greenlet as `add` does, and start it."""
         self.add(greenlet, blocking, timeout)
         greenlet.start()
@@ -74,6 +76,6 @@ class Pool(Group):
         """Return the number of greenlets that can be added now; 1 if there is no limit."""
         return 1 if self.size is None else max(0, self.size - len(self))
 
-    def wait_available(self, timeout: float | None = None) -> int:
+    def wait_available(self, timeout: SupportsFloat | None = None) -> int:
         """Park until there is room, or for `timeout` seconds (None: no limit); return the number of free places."""
         return int(self._room.wait(timeout=timeout))

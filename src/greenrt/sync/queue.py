@@ -11,7 +11,7 @@ from greenrt._arguments import as_integer, check_iterable
 from greenrt._hub import current_hub
 from greenrt._hub.guarded import Guarded, WaitList
 from greenrt._hub.park import TIMED_OUT, as_seconds, in_hub, new_park
-from greenrt._typing import Any, Generic, Self, TypeVar
+from greenrt._typing import Any, Generic, Self, SupportsFloat, TypeVar
 
 __all__ = [
     "Empty",
@@ -115,7 +115,7 @@ class SimpleQueue(Guarded, Generic[T]):
 
     # -- Putting and getting
 
-    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: T, block: bool = True, timeout: SupportsFloat | None = None) -> None:
         """Add `item`; park while the queue is full.
 
         Park for at most `timeout` seconds (None: no limit); never park if `block` is false. Raises `queue.Full` if
@@ -143,7 +143,7 @@ class SimpleQueue(Guarded, Generic[T]):
         """Add `item` without parking. Raises `queue.Full` if the queue is full. Never switches."""
         self.put(item, False)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> T:
+    def get(self, block: bool = True, timeout: SupportsFloat | None = None) -> T:
         """Remove and return the next item; park while the queue is empty.
 
         Park for at most `timeout` seconds (None: no limit); never park if `block` is false. Raises `queue.Empty` if
@@ -156,7 +156,7 @@ class SimpleQueue(Guarded, Generic[T]):
         """Remove and return the next item without parking. Raises `queue.Empty` if there is none. Never switches."""
         return self._next(False, None, None)
 
-    def peek(self, block: bool = True, timeout: float | None = None) -> T:
+    def peek(self, block: bool = True, timeout: SupportsFloat | None = None) -> T:
         """Return the next item like `get`, but leave it in the queue."""
         return self._next(block, timeout, _PEEK)
 
@@ -422,7 +422,7 @@ class Queue(SimpleQueue[T]):
         else:
             self._submit(DONE, None)
 
-    def join(self, timeout: float | None = None) -> bool:
+    def join(self, timeout: SupportsFloat | None = None) -> bool:
         """Park until all items are done; return True, or False after `timeout` seconds (None: no limit)."""
         if self._unfinished == 0:
             return True

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from greenrt._arguments import as_integer
 from greenrt._hub.links import LinkList, as_link
-from greenrt._typing import Any, Self
+from greenrt._typing import Any, Self, SupportsFloat
 from greenrt.sync.permits import Permits
 
 __all__ = ["BoundedSemaphore", "DummySemaphore", "Semaphore"]
@@ -47,7 +47,7 @@ class Semaphore(Permits):
         """Return whether `acquire` would succeed at once. `greenrt.wait` uses this."""
         return self._left > 0
 
-    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+    def acquire(self, blocking: bool = True, timeout: SupportsFloat | None = None) -> bool:
         """Subtract one from the counter; park while it is 0. Return whether that succeeded.
 
         Park for at most `timeout` seconds (None: no limit); never park if `blocking` is false.
@@ -66,7 +66,7 @@ class Semaphore(Permits):
         for _ in range(as_integer(n, "n", 1)):
             self._give_back()
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self, timeout: SupportsFloat | None = None) -> int:
         """Park until `acquire` would succeed, or for `timeout` seconds (None: no limit).
 
         Return the counter, from which this takes nothing.
@@ -174,14 +174,14 @@ class DummySemaphore:
         """Return True."""
         return True
 
-    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+    def acquire(self, blocking: bool = True, timeout: SupportsFloat | None = None) -> bool:
         """Return True."""
         return True
 
     def release(self) -> None:
         """Do nothing."""
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self, timeout: SupportsFloat | None = None) -> int:
         """Return 1."""
         return 1
 
