@@ -1,6 +1,6 @@
 import cython
 
-from greenrt._hub.park cimport shadow
+from greenrt._hub.park cimport shadow, state_of
 from greenrt._native.attributes cimport Attributes
 from greenrt._native.switch cimport Fiber, as_fiber, current_or_last, greenlet as greenlet_t
 
@@ -31,7 +31,7 @@ cdef class local(Attributes):
 
     @cython.locals(running=greenlet_t, fiber=Fiber, holder=Holder, namespace=dict)
     cdef dict _local_namespace(self)
-    @cython.locals(running=greenlet_t, fiber=Fiber, holder=Holder, namespace=dict)
+    @cython.locals(running=greenlet_t, holder=Holder, namespace=dict)
     cdef dict _local_add(self)
     @cython.locals(namespace=dict, holder=Holder)
     cdef dict _local_begin(self)

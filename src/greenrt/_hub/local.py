@@ -4,7 +4,7 @@ from weakref import ref
 
 from greenlet import greenlet
 
-from greenrt._hub.park import shadow
+from greenrt._hub.park import shadow, state_of
 from greenrt._native.attributes import Attributes
 from greenrt._native.switch import as_fiber, current_or_last
 from greenrt._signature import ConstructorSignature
@@ -97,8 +97,7 @@ class local(Attributes):
     def _local_add(self) -> dict[str, Any]:
         """Make the namespace of the calling greenlet."""
         running = current_or_last()
-        fiber = as_fiber(running)
-        state: Any = fiber if fiber is not None else shadow(running)
+        state = state_of(running)
         holder = state._locals
         if holder is None:
             holder = state._locals = Holder()

@@ -29,6 +29,7 @@ cpdef double as_seconds(object timeout) except? -1.0
 cpdef double checked_seconds(object value, str name) except? -1.0
 @cython.locals(state=dict, found=Shadow)
 cpdef Shadow shadow(greenlet_t target)
+cpdef object state_of(greenlet_t target)
 cpdef object parked(greenlet_t target)
 
 

@@ -51,6 +51,7 @@ __all__ = [
     "parked",
     "run_fiber",
     "shadow",
+    "state_of",
     "wake_park",
     "yield_now",
 ]
@@ -106,11 +107,17 @@ def shadow(target: greenlet) -> Shadow:
     return found
 
 
+def state_of(target: greenlet) -> Any:
+    """Return what has the runtime's state of a greenlet: the greenlet itself if it is a Fiber, else its Shadow.
+
+    Code that runs once per switch tests for the Fiber itself, since compiled code reads typed fields faster.
+    """
+    return target if isinstance(target, Fiber) else shadow(target)
+
+
 def parked(target: greenlet) -> Any:
     """Return the Park in which `target` waits, or None."""
-    if isinstance(target, Fiber):
-        return target._park
-    return shadow(target)._park
+    return state_of(target)._park
 
 
 class HubCore(Fiber):
@@ -641,23 +648,23 @@ def _yield_slowly(hub: HubCore, running: greenlet) -> None:
         raise BlockingInHub(
             "a callback that the hub runs can't sleep; spawn a greenlet for it: greenrt.spawn(fn, ...)"
         )
-    holder: Any = running if isinstance(running, Fiber) else shadow(running)
-    if holder._pending:
-        raise holder._pending.pop(0)
+    state = state_of(running)
+    if state._pending:
+        raise state._pending.pop(0)
     park = _fresh(Park.__new__(Park), hub, running, "sleep(0)")
     park.claim()
     park.ended = park.suspended = True
     hub.loop.ready.append(park)
-    holder._park = park
+    state._park = park
     try:
         hub._hand_off(running)
     finally:
-        holder._park = None
+        state._park = None
         park.done = True
-    if holder._pending:
+    if state._pending:
         # The main greenlet may have got a KeyboardInterrupt meanwhile. Raising it here loses nothing: a yield is
         # given no item or lock.
-        raise holder._pending.pop(0)
+        raise state._pending.pop(0)
 
 
 def admit(park: Park) -> Any:

@@ -3,22 +3,18 @@
 from greenlet import greenlet
 
 from greenrt._hub import current_hub
-from greenrt._hub.park import HubCore, parked, shadow
+from greenrt._hub.park import HubCore, parked, shadow, state_of
 from greenrt._native.switch import Fiber, current
 from greenrt._typing import Any
 
 __all__ = ["deliver", "postpone", "raise_soon", "take_back"]
 
 
-def _holder(target: greenlet) -> Any:
-    return target if isinstance(target, Fiber) else shadow(target)
-
-
 def _keep(target: greenlet, error: BaseException) -> None:
-    holder = _holder(target)
-    if holder._pending is None:
-        holder._pending = []
-    holder._pending.append(error)
+    state = state_of(target)
+    if state._pending is None:
+        state._pending = []
+    state._pending.append(error)
 
 
 def deliver(hub: HubCore, target: greenlet, error: BaseException) -> bool:
@@ -41,7 +37,7 @@ def postpone(error: BaseException) -> None:
 
 def take_back(target: greenlet, error: BaseException) -> None:
     """Drop `error` if it is pending for the next park of `target`."""
-    pending = _holder(target)._pending
+    pending = state_of(target)._pending
     if pending:
         pending[:] = [other for other in pending if other is not error]
 
