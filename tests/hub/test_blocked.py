@@ -75,6 +75,20 @@ thread.join()
     )
 
 
+def test_not_while_a_thread_that_was_just_started_could_wake_it() -> None:
+    """Such a thread has no Python frame yet, and one that only calls a C function never has."""
+    run_script(
+        ALONE
+        + """
+import greenrt.sync
+queue = greenrt.sync.Queue()
+for number in range(50):
+    greenrt._original.start_new_thread(queue.put, (number,))
+    assert queue.get() == number
+"""
+    )
+
+
 def test_but_when_that_thread_has_ended() -> None:
     run_script(
         ALONE

@@ -35,6 +35,9 @@ __all__ = ["Hub", "get_hub"]
 # After SAY_SO_AFTER seconds, it logs that it waits only for these.
 RECHECK = 1.0
 SAY_SO_AFTER = 10.0
+# Only a deadlock that lasts for so many seconds is one: a native thread that has just been started, or that runs only
+# C code, has no Python frame by which it could be seen.
+CONFIRM_AFTER = 0.05
 
 # How many times the hub tries to report an error of its own.
 REPORT_TRIES = 3
@@ -226,16 +229,20 @@ class Hub(HubCore):
             joiner.wake(True)
             return 0.0
         main = self.main
+        now = self.loop.clock.now()
+        if self._quiet_since is None:
+            self._quiet_since = now
+        quiet = now - self._quiet_since
         wakers = possible_wakers()
         # In the child of a fork, other green threads may outlive the one that forked.
         if wakers or main.dead:
-            now = self.loop.clock.now()
-            if self._quiet_since is None:
-                self._quiet_since = now
-            elif now - self._quiet_since >= SAY_SO_AFTER:
+            if quiet >= SAY_SO_AFTER:
                 self._quiet_since = inf
                 self._say_quiet(wakers)
             return RECHECK
+        if 0.0 <= quiet < CONFIRM_AFTER:
+            return CONFIRM_AFTER - quiet
+        self._quiet_since = None
         lines = render_parked(self)
         message = "\n    ".join(
             ["This operation would block forever: nothing is left that could wake anyone", *lines]
