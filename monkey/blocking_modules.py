@@ -18,7 +18,8 @@ REMEDIES = {
     "MySQLdb": f"use PyMySQL (pymysql.install_as_MySQLdb()), or {THREADS}",
     "_mysql_connector": "pass use_pure=True to mysql.connector.connect",
     "_curses": f"reads of the keyboard wait in C: use nodelay(True) and greenrt.sleep, or {THREADS}",
-    "_sqlite3": f"waits for disks and for locks of other processes; where that is long, {THREADS}",
+    "_sqlite3": "waits for disks and for locks of other processes; where that is long, use the connection through a "
+    "greenrt.ThreadProxy, since it belongs to the thread that made it",
     "aerospike": THREADS,
     "confluent_kafka": f"poll(0) and sleep in a loop, or {THREADS}",
     "couchbase": THREADS,
