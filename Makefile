@@ -57,10 +57,11 @@ types: $(TOOLS)/made-$(VERSION)  ## mypy --strict, the types that users get, and
 	$(TOOLS)/bin/python .ci/user_code.py build/types tests/typed/user_code.py
 
 # From the plain sources, so that it needs no compiler.
-docs: $(DOCS)/made-$(VERSION)  ## the documentation, in build/docs
+docs: $(DOCS)/made-$(VERSION)  ## the documentation, in build/docs; the manual page, in build/man
 	$(call TREE,build/docs-tree)
 	rm -rf build/docs
 	PYTHONPATH=build/docs-tree $(DOCS)/bin/python -m sphinx -q -W --keep-going -E -d build/docs-doctrees docs build/docs
+	PYTHONPATH=build/docs-tree $(DOCS)/bin/python -m sphinx -q -W -b man -d build/docs-doctrees docs build/man
 	@echo "open build/docs/index.html"
 
 diagrams: $(patsubst %.dot,%.svg,$(wildcard docs/diagrams/*.dot))  ## the diagrams of the documentation; needs graphviz

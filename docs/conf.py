@@ -14,7 +14,13 @@ author = "greenrt contributors"
 copyright = "greenrt contributors, MIT licence"
 version = release = greenrt.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "greenrt_reference"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+    "greenrt_commands",
+    "greenrt_reference",
+]
 source_suffix = {".md": "markdown"}
 root_doc = "index"
 nitpicky = True
@@ -29,6 +35,16 @@ autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 110
 maximum_signature_line_length = 110
+
+man_pages = [
+    (
+        "reference/commands",
+        "greenrt",
+        "run, serve and check programs in green threads",
+        "greenrt contributors",
+        1,
+    )
+]
 
 html_theme = "furo"
 html_title = f"greenrt {version}"

@@ -1,6 +1,8 @@
 """The command ``greenrt``, also as ``python -m greenrt``."""
 
+import os
 import sys
+from _signal import SIGPIPE
 from collections.abc import Callable
 from difflib import get_close_matches
 
@@ -71,9 +73,39 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
 }
 
 
+# These run a program, to which the streams belong. The others print for themselves.
+RUNNERS = ("run", "serve")
+
+
 def main() -> None:
     """Run the console script ``greenrt``."""
     first, *rest = sys.argv[1:] or [""]
+    if first in RUNNERS:
+        _main(first, rest)
+        return
+    try:
+        try:
+            _main(first, rest)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of a pipe has read enough: end as by SIGPIPE, which Python ignores.
+        _discard_output()
+        raise SystemExit(128 + SIGPIPE) from None
+    except OSError as error:
+        # For example, the disk is full.
+        _discard_output()
+        print(f"greenrt: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _discard_output() -> None:
+    """Let Python's flush of stdout at exit succeed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _main(first: str, rest: list[str]) -> None:
     if first in COMMANDS:
         if rest[:1] not in (["-h"], ["--help"]):
             _check_environment()
