@@ -15,7 +15,7 @@ STRESS_SECONDS ?= 20
 unexport PYTHONDONTWRITEBYTECODE
 
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-SOURCES := $(shell find src monkey -name '*.py' -o -name '*.py[xd]' -o -name '*.h') pyproject.toml setup.py
+SOURCES := $(shell find src monkey -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h') pyproject.toml setup.py
 # Prints what pyproject.toml requires: for "build", to "run", or in a dependency group. pip reads groups itself from 25.1 only.
 NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); g = {'build': p['build-system']['requires'], 'run': p['project']['dependencies'], **p['dependency-groups']}; print(*g[sys.argv[1]], sep='\n')"
 PIP := -m pip --disable-pip-version-check install --quiet

@@ -48,10 +48,11 @@ LAYERS = {
     "green": 6,
     "happy_eyeballs": 7,
     "serve": 8,
-    "monkey": 9,
-    "adapters": 10,
-    "cli": 11,
-    "__main__": 12,
+    "inspect": 9,
+    "monkey": 10,
+    "adapters": 11,
+    "cli": 12,
+    "__main__": 13,
 }
 MONKEY = LAYERS["monkey"]
 FACADE = MONKEY - 0.5

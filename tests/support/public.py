@@ -14,6 +14,7 @@ MODULES = [
     "greenrt.dns",
     "greenrt.errors",
     "greenrt.happy_eyeballs",
+    "greenrt.inspect",
     "greenrt.monkey",
     "greenrt.serve",
     "greenrt.sync",

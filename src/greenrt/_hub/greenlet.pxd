@@ -22,7 +22,8 @@ cdef class Start(Entry):
 
 
 cdef class Greenlet(Fiber):
-    cdef object _function
+    # For reports.
+    cdef readonly object _function
     cdef tuple _args
     cdef dict _kwargs
     cdef object _start

@@ -1,0 +1,189 @@
+"""The dump of a process: each greenlet with its state, what it waits on and its stack."""
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+from greenlet import greenlet
+from support.child import run_script
+
+import greenrt
+from greenrt import inspect
+from greenrt.green import socket
+
+
+def records(*names: str) -> list[inspect.Record]:
+    """Return the records of the greenlets with these names, in this order."""
+    found = {record.name: record for record in inspect.greenlets()}
+    return [found[name] for name in names]
+
+
+def named(name: str, target: "greenrt.Greenlet[object]") -> "greenrt.Greenlet[object]":
+    target.name = name
+    return target
+
+
+@pytest.fixture
+def event() -> Iterator[greenrt.Event]:
+    made = greenrt.Event()
+    yield made
+    made.set()
+    greenrt.sleep(0)
+
+
+def outer(event: greenrt.Event) -> None:
+    inner(event)
+
+
+def inner(event: greenrt.Event) -> None:
+    event.wait()
+
+
+def test_a_parked_greenlet(event: greenrt.Event) -> None:
+    target = named("waiting", greenrt.spawn(outer, event))
+    greenrt.sleep(0)
+    (record,) = records("waiting")
+    assert (record.state, record.function, record.left) == ("parked", "outer", None)
+    assert record.waits_on.startswith("<Event at 0x")
+    assert [place.function for place in record.stack] == ["inner", "outer"]
+    assert record.stack[0].file == __file__
+    assert __file__ in record.spawned_at
+    assert record.thread == threading.get_ident()
+    event.set()
+    target.join()
+    assert "waiting" not in {each.name for each in inspect.greenlets()}
+
+
+def test_each_state(event: greenrt.Event) -> None:
+    parked = named("parked", greenrt.spawn(event.wait, 60))
+    greenrt.sleep(0)
+    unstarted = named("unstarted", greenrt.Greenlet(inner, event))
+    ready = named("ready", greenrt.spawn(inner, event))
+    test = greenrt.getcurrent()
+    raw = greenlet(lambda: test.switch())
+    raw.switch()
+    found = records("parked", "unstarted", "ready", "main", f"raw at {id(raw):#x}")
+    assert [record.state for record in found] == ["parked", "unstarted", "ready", "running", "suspended"]
+    assert found[0].left is not None
+    assert 0 < found[0].left <= 60
+    assert "test_each_state" in [place.function for place in found[3].stack]
+    raw.switch()
+    unstarted.kill()
+    event.set()
+    greenrt.joinall([parked, ready])
+
+
+def test_sockets_and_sleeps_say_what_they_wait_for() -> None:
+    one, other = socket.socketpair()
+    reading = named("reading", greenrt.spawn(one.recv, 1))
+    sleeping = named("sleeping", greenrt.spawn(greenrt.sleep, 60))
+    greenrt.sleep(0)
+    found = records("reading", "sleeping")
+    assert f"fd={one.fileno()}" in found[0].waits_on
+    assert found[1].waits_on == "sleep(60 s)"
+    greenrt.killall([reading, sleeping])
+    one.close()
+    other.close()
+
+
+def test_no_code_of_the_program_runs() -> None:
+    called = []
+
+    class Mine(greenrt.Event):
+        def __repr__(self) -> str:
+            called.append("repr")
+            return "mine"
+
+    class Function:
+        @property
+        def __name__(self) -> str:
+            called.append("name")
+            return "name"
+
+        def __call__(self, argument: object) -> None:
+            mine.wait()
+
+        __repr__ = Mine.__repr__
+
+    mine = Mine()
+    target = greenrt.spawn(Function(), mine)
+    joining = greenrt.spawn(target.join)
+    greenrt.sleep(0)
+    inspect.dump(io.StringIO())
+    inspect.dump(io.StringIO(), format="json")
+    assert called == []
+    mine.set()
+    joining.join()
+
+
+def test_equal_stacks_form_one_group(event: greenrt.Event) -> None:
+    many = [greenrt.spawn(outer, event) for _ in range(1000)]
+    greenrt.sleep(0)
+    text = io.StringIO()
+    inspect.dump(text)
+    lines = text.getvalue().splitlines()
+    assert len(lines) < 50
+    (head,) = [number for number, line in enumerate(lines) if line.startswith("1000 greenlets parked")]
+    assert "on <Event" in lines[head]
+    assert "and 995 more: outer" in lines[head + 1]
+    assert [line.strip().rpartition(" in ")[2] for line in lines[head + 3 : head + 5]] == ["inner", "outer"]
+    event.set()
+    greenrt.joinall(many)
+
+
+def test_json_has_each_greenlet(event: greenrt.Event) -> None:
+    named("one of them", greenrt.spawn(inner, event))
+    greenrt.sleep(0)
+    text = io.StringIO()
+    inspect.dump(text, format="json")
+    (found,) = [each for each in json.loads(text.getvalue())["greenlets"] if each["name"] == "one of them"]
+    assert found["stack"][0]["function"] == "inner"
+    with pytest.raises(ValueError, match='format must be "text" or "json"'):
+        inspect.dump(text, format="xml")
+
+
+def test_from_another_thread_and_with_several_hubs(event: greenrt.Event) -> None:
+    found: list[inspect.Record] = []
+    leave = threading.Event()
+    inside = threading.Event()
+
+    def own_hub() -> None:
+        waiting = named("elsewhere", greenrt.spawn(greenrt.sleep, 60))
+        greenrt.sleep(0)
+        inside.set()
+        leave.wait()
+        waiting.kill()
+
+    thread = threading.Thread(target=own_hub)
+    thread.start()
+    inside.wait()
+    asking = threading.Thread(target=lambda: found.extend(records("elsewhere", "main")))
+    asking.start()
+    asking.join()
+    assert found[0].thread == thread.ident
+    assert found[0].waits_on == "sleep(60 s)"
+    leave.set()
+    thread.join()
+
+
+def test_a_signal_asks_for_it() -> None:
+    _, errors = run_script("""
+import os, signal, sys
+import greenrt
+from greenrt import inspect
+def stuck():
+    greenrt.Event().wait()
+greenrt.spawn(stuck)
+done = greenrt.Event()
+def on_signal():
+    inspect.dump()
+    done.set()
+handler = greenrt.signal_handler(signal.SIGUSR1, on_signal)
+greenrt.spawn_later(0.01, os.kill, os.getpid(), signal.SIGUSR1)
+done.wait()
+handler.cancel()
+    """)
+    assert "('MainThread'), on <Event" in errors
+    assert "in stuck" in errors
