@@ -387,7 +387,8 @@ def reads_by_descriptor_with_a_low_mark(side: Side) -> Any:
         less = side.os.read(client.fileno(), 1)
         reading = side.spawn(side.os.read, client.fileno(), 10)
         side.sleep(0.02)
-        server.sendall(b"cde")
+        # Fewer bytes than the mark wake no reader that has taken some already.
+        server.sendall(b"cdef")
         return less, reading.result()
 
 
