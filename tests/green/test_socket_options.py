@@ -356,6 +356,9 @@ def writes_by_descriptor_with_a_limit(side: Side) -> Any:
     reader, writer = os.pipe()
     with client, server, open(reader), open(writer, "w"), tempfile.TemporaryFile() as file:
         file.truncate(FULL)
+        # The kernel makes buffers of its own sizes larger, at its leisure.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         fd = limit_writes(client).fileno()
         # What was sent before the limit counts.
         found = [side.os.write(fd, bytes(FULL)) < FULL]
