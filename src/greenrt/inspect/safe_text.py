@@ -1,5 +1,7 @@
 """Texts for objects of the program that run no code of the program."""
 
+from types import FunctionType, MethodType
+
 from greenrt._hub.greenlet import Greenlet
 from greenrt._typing import Any
 
@@ -10,6 +12,8 @@ LONGEST = 40
 # Their repr() is C code, and short.
 _PLAIN = (bool, float, int, type(None))
 _STRINGS = (bytes, str)
+# The types of functions that are written in C or compiled by Cython.
+_IN_C = ("builtin_function_or_method", "cython_function_or_method", "method_descriptor")
 
 
 def safe_text(value: Any) -> str:
@@ -74,16 +78,12 @@ class _Text:
 
 
 def function_name(function: Any) -> str:
-    """Return the name of a function, or the type of another callable."""
-    # Of a partial or a method, the function below is what a reader looks for.
-    for _ in range(10):
-        below = getattr(function, "__func__", None) if type(function).__name__ == "method" else None
-        if below is None:
-            break
-        function = below
-    code = getattr(function, "__code__", None) if type(function).__name__ == "function" else None
-    if code is not None:
-        return str(code.co_qualname)
-    if type(function).__name__ in ("builtin_function_or_method", "cython_function_or_method", "type"):
+    """Return the name of a function, method or class; for another callable, its type."""
+    while type(function) is MethodType:
+        function = function.__func__
+    if type(function) is FunctionType:
+        return function.__code__.co_qualname
+    # The names of others may be attributes that the program computes.
+    if type(function) is type or type(function).__name__ in _IN_C:
         return str(function.__qualname__)
     return f"a {type(function).__qualname__}"
