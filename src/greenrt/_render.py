@@ -1,11 +1,11 @@
 """Text for reports and messages that does not depend on the program's ``__repr__`` methods."""
 
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FrameType
 
 from greenrt._typing import Any
 
-__all__ = ["render", "render_call", "render_site"]
+__all__ = ["is_own_frame", "render", "render_call", "render_site"]
 
 # The longest text of one argument, in characters.
 LONGEST_ARGUMENT = 50
@@ -52,3 +52,9 @@ def render_site(code: CodeType | None, offset: int) -> str:
             line = number
             break
     return f"{code.co_filename}:{line} in {code.co_qualname}"
+
+
+def is_own_frame(frame: FrameType) -> bool:
+    """Return whether a frame runs code of greenrt. The program may have set ``__name__`` in its own to anything."""
+    name = frame.f_globals.get("__name__")
+    return type(name) is str and name.startswith("greenrt.")

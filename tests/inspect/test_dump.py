@@ -187,3 +187,28 @@ handler.cancel()
     """)
     assert "('MainThread'), on <Event" in errors
     assert "in stuck" in errors
+
+
+def test_in_the_child_of_a_fork_that_a_green_thread_made() -> None:
+    """There the green thread represents the native one, and the main greenlet never runs again."""
+    run_script("""
+from greenrt import monkey
+monkey.patch_all()
+import os, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+import greenrt
+from greenrt import inspect
+codes = []
+def forks():
+    pid = os.fork()
+    if pid == 0:
+        greenrt.spawn(greenrt.sleep, 60)
+        greenrt.sleep(0)
+        found = {record.waits_on: record for record in inspect.greenlets()}
+        os._exit(0 if "sleep(60 s)" in found else 1)
+    codes.append(os.waitpid(pid, 0)[1])
+thread = threading.Thread(target=forks)
+thread.start()
+thread.join()
+assert codes == [0], codes
+    """)

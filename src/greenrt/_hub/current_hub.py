@@ -3,6 +3,7 @@
 import os
 import sys
 
+from greenlet import greenlet
 from greenlet._greenlet import enable_optional_cleanup
 
 from greenrt import _original, _providers
@@ -16,6 +17,7 @@ __all__ = [
     "hub_for_waiting",
     "is_timeout",
     "keep_hub",
+    "main_greenlet",
     "on_main_thread",
     "raise_own_error",
 ]
@@ -85,6 +87,13 @@ def on_main_thread() -> bool:
     import threading
 
     return _original.get_ident() == threading.main_thread().ident
+
+
+def main_greenlet(target: greenlet) -> greenlet:
+    """Return the main greenlet of the native thread that a greenlet belongs to."""
+    while target.parent is not None:
+        target = target.parent
+    return target
 
 
 def get_hub() -> Any:

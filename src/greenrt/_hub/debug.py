@@ -7,7 +7,7 @@ from greenlet import gettrace, greenlet, settrace
 from greenrt import _log
 from greenrt._hub.park import HubCore
 from greenrt._loop import debug
-from greenrt._render import render, render_site
+from greenrt._render import is_own_frame, render, render_site
 from greenrt._typing import Any
 
 __all__ = ["Tracer"]
@@ -58,7 +58,7 @@ def _report(slow: Any, took: float) -> None:
 def _place(suspended: Any) -> str:
     """Return the place in the program where a greenlet is suspended."""
     frame = suspended.gr_frame
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("greenrt."):
+    while frame is not None and is_own_frame(frame):
         frame = frame.f_back
     if frame is None:
         return "its end"

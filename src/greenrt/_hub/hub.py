@@ -85,9 +85,7 @@ class Hub(HubCore):
             raise TypeError(f"loop must be a greenrt Loop or None, not {loop!r}")
         assert _providers.check_environment is not None
         _providers.check_environment()
-        main = current()
-        while main.parent is not None:
-            main = main.parent
+        main = current_hub.main_greenlet(current())
         greenlet.__init__(self, None, main)
         self.main: Any = main
         super().__init__(loop if loop is not None else Loop(default=current_hub.on_main_thread()))

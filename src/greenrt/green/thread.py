@@ -24,7 +24,13 @@ from greenlet import getcurrent, greenlet
 
 from greenrt import _atfork, _original
 from greenrt._deadline import Deadline
-from greenrt._hub.current_hub import get_hub, get_hub_if_exists, on_main_thread, threads_with_hub
+from greenrt._hub.current_hub import (
+    get_hub,
+    get_hub_if_exists,
+    main_greenlet,
+    on_main_thread,
+    threads_with_hub,
+)
 from greenrt._hub.deadlock import idle_threads
 from greenrt._hub.fd_wait import yield_if_due
 from greenrt._hub.greenlet import Greenlet
@@ -208,22 +214,15 @@ def native_ident(ident: Any) -> Any:
     """
     if not isinstance(ident, int) or ident in threads_with_hub or ident in sys._current_frames():
         return ident
-    here = _main_greenlet(getcurrent())
+    here = main_greenlet(getcurrent())
     found = here if ident == _ident_of(current_or_last()) else _greenlet_of(ident)
-    main = None if found is None else _main_greenlet(found)
+    main = None if found is None else main_greenlet(found)
     if main is here:
         return _original.get_ident()
     for native, hub in list(threads_with_hub.items()):
         if hub.parent is main:
             return native
     raise ProcessLookupError(ESRCH, os.strerror(ESRCH))
-
-
-def _main_greenlet(found: greenlet) -> greenlet:
-    """Return the main greenlet of the native thread that a greenlet belongs to."""
-    while found.parent is not None:
-        found = found.parent
-    return found
 
 
 def _greenlet_of(ident: int) -> greenlet | None:
@@ -420,10 +419,7 @@ def _leave_others_behind() -> None:
     others: list[Any] = [thread for thread in _running if thread is not current]
     if isinstance(current, _GreenThread):
         _new_main = current
-        main: greenlet = current
-        while main.parent is not None:
-            main = main.parent
-        others.append(main)
+        others.append(main_greenlet(current))
         hub = get_hub_if_exists()
         if hub is not None:
             hub.main = current

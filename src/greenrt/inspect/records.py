@@ -4,13 +4,12 @@ import sys
 from dataclasses import dataclass
 from types import FrameType
 
-from greenlet import greenlet
-
-from greenrt._hub.current_hub import threads_with_hub
+from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, Park, parked
 from greenrt._hub.report import all_greenlets
 from greenrt._native.switch import Fiber, has_started
+from greenrt._render import is_own_frame
 from greenrt._typing import Any
 from greenrt.inspect.safe_text import function_name, greenlet_name, wait_text
 
@@ -61,21 +60,15 @@ def greenlets() -> list[Record]:
     The program goes on meanwhile in other threads, so the records need not be of one moment. The texts in them run no
     code of the program, such as its ``__repr__`` methods.
     """
-    mains = {hub.main: ident for ident, hub in list(threads_with_hub.items())}
+    mains = {hub.parent: ident for ident, hub in list(threads_with_hub.items())}
     found = []
     # The collector may not know the main greenlets.
     for target in {*mains, *all_greenlets()}:
         if not target.dead and not isinstance(target, HubCore):
-            thread = mains.get(_main_of(target))
+            thread = mains.get(main_greenlet(target))
             if thread is not None:
                 found.append(_record(target, thread))
     return found
-
-
-def _main_of(target: greenlet) -> greenlet:
-    while target.parent is not None:
-        target = target.parent
-    return target
 
 
 def _record(target: Any, thread: int) -> Record:
@@ -120,18 +113,13 @@ def _left(park: Park) -> float | None:
 
 def _places(frame: FrameType | None) -> list[Place]:
     """Return the places of the program's frames, without those of greenrt at either end."""
-    while frame is not None and _is_ours(frame):
+    while frame is not None and is_own_frame(frame):
         frame = frame.f_back
     places, end = [], 0
     while frame is not None:
         code = frame.f_code
         places.append(Place(code.co_filename, frame.f_lineno or code.co_firstlineno, code.co_qualname))
-        if not _is_ours(frame):
+        if not is_own_frame(frame):
             end = len(places)
         frame = frame.f_back
     return places[:end]
-
-
-def _is_ours(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__", "")
-    return type(name) is str and name.startswith("greenrt.")
