@@ -1,44 +1,13 @@
-"""Modules that wait in C, which patching can't change: meanwhile all greenlets of the thread stand still."""
+"""What waits in C in this process: modules with known remedies, and calls that wait for file locks."""
 
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 
 from greenrt._typing import Any
+from greenrt.inspect.remedies import REMEDIES, THREADS
 
 __all__ = ["calls", "installed", "loaded", "record_call"]
-
-RIVAL = (
-    "a runtime of its own, whose greenlets greenrt does not run; its patching is refused: use one of the two"
-)
-THREADS = "call it by get_hub().threadpool.apply(function, args)"
-
-# The remedy for each module.
-REMEDIES = {
-    "MySQLdb": f"use PyMySQL (pymysql.install_as_MySQLdb()), or {THREADS}",
-    "_mysql_connector": "pass use_pure=True to mysql.connector.connect",
-    "_curses": f"reads of the keyboard wait in C: use nodelay(True) and greenrt.sleep, or {THREADS}",
-    "_sqlite3": "waits for disks and for locks of other processes; where that is long, use the connection through a "
-    "greenrt.ThreadProxy, since it belongs to the thread that made it",
-    "aerospike": THREADS,
-    "confluent_kafka": f"poll(0) and sleep in a loop, or {THREADS}",
-    "couchbase": THREADS,
-    "cx_Oracle": f"use oracledb in its thin mode, or {THREADS}",
-    "eventlet": RIVAL,
-    "gevent": RIVAL,
-    "grpc": f"its calls wait in C: {THREADS}",
-    "ibm_db": THREADS,
-    "oracledb": "don't call init_oracle_client(): its thin mode cooperates",
-    "psycopg2": "waits by the callback that patching sets; COPY and large objects then raise: psycopg 3 has them",
-    "pycurl": f"use requests or urllib3, or {THREADS}",
-    "pylibmc": f"use pymemcache, or {THREADS}",
-    "pymssql": f"give pymssql.set_wait_callback a function that calls greenrt.wait_read, or {THREADS}",
-    "pyodbc": THREADS,
-    "readline": f"input() then waits in C: {THREADS}",
-    "syslog": "waits if the system's logger is slow; use logging.handlers.SysLogHandler",
-    "uvloop": "its loop waits in C; run it in a native thread of its own",
-    "zmq": "send and receive with NOBLOCK, and greenrt.wait_read(socket.FD) in between",
-}
 
 _FILE_LOCK = (
     f"waits for other processes in C: ask without waiting and use greenrt.sleep in between, or {THREADS}"

@@ -7,6 +7,7 @@ from greenrt.monkey.references import objects_of, places, substitute
 from greenrt.monkey.state import is_module_patched, note, note_classes, replace
 
 from greenrt import _original
+from greenrt._hub.deadlock import idle_threads
 from greenrt._typing import Any
 from greenrt.green.thread import LockType, RLock
 
@@ -62,11 +63,16 @@ def _locks_of_logging() -> list[Any]:
     return [logging._lock, *(handler.lock for handler in handlers if handler is not None)]
 
 
+def _other_threads() -> bool:
+    """Return whether native threads of the program run besides the calling one."""
+    return len(set(sys._current_frames()) - idle_threads) > 1
+
+
 def renew_queues(native: Any, green: type) -> None:
     """Replace native simple queues by green ones with the same items, unless other threads may wait in them."""
     note_classes(native, "queue.SimpleQueue", "get() of its objects blocks")
     queues = objects_of(native)
-    if queues and len(sys._current_frames()) > 1:
+    if queues and _other_threads():
         note(
             f"{len(queues)} simple queues were made, and native threads started, before patching: their get() blocks"
         )
@@ -104,7 +110,7 @@ def renew_thread_locals(native: Any, green: type) -> None:
     shared = "all green threads of a native thread share what its objects hold"
     note_classes(native, "threading.local", shared, apart=REPLACED_ELSEWHERE)
     olds = objects_of(native)
-    if olds and len(sys._current_frames()) > 1:
+    if olds and _other_threads():
         note(
             f"{len(olds)} thread-locals were made, and native threads started, before patching: "
             "all green threads of a native thread share what they hold"

@@ -11,6 +11,8 @@ _interpreter.prepare()
 _build.check_build()
 
 # This import registers the factory of `hub.resolver`.
+# This one registers what environment variables ask for.
+from greenrt import _inspection  # noqa: F401
 from greenrt import dns as _dns  # noqa: F401
 from greenrt._events import READ, WRITE
 from greenrt._hub.fd_wait import wait_read, wait_readwrite, wait_write

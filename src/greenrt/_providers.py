@@ -28,3 +28,7 @@ make_resolver: Callable[[Any, Any], Any] | None = None
 
 # Set by `dns`. Each new hub calls it first. Raises ValueError for an invalid environment variable.
 check_environment: Callable[[], None] | None = None
+
+# Set by `_inspection`. Each new hub calls it: it starts what environment variables ask for. Raises ValueError for an
+# invalid one.
+begin_inspection: Callable[[], None] | None = None

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from support.child import run_script
 
 from greenrt import _original
-from greenrt._native.helper import admit_signals, refuse_signals, start_helper
+from greenrt._native.helper import Pause, admit_signals, refuse_signals, start_helper
 
 FAULTS = {
     signal.SIGSEGV,
@@ -111,3 +112,35 @@ assert child.wait() == -signal.SIGTERM
 pool.kill()
 """)
     assert errors == ""
+
+
+def test_a_pause_ends_by_itself_or_by_another_thread() -> None:
+    pause = Pause()
+    began = time.monotonic()
+    assert pause.wait(0.01)
+    assert pause.over_at >= began + 0.01
+    other = threading.Timer(0.01, pause.end)
+    other.start()
+    assert not pause.wait(60)
+    other.join()
+    # A second call has no effect.
+    pause.end()
+    assert pause.wait(0.01)
+
+
+def test_a_pause_measures_without_the_gil() -> None:
+    pauses: list[tuple[float, float]] = []
+    pause = Pause()
+
+    def rest() -> None:
+        pause.wait(0.1)
+        pauses.append((pause.over_at, time.monotonic()))
+
+    thread = threading.Thread(target=rest)
+    thread.start()
+    time.sleep(0.01)
+    # Keeps the GIL, and uses processor time.
+    sum(range(30_000_000))
+    thread.join()
+    ((over_at, now),) = pauses
+    assert now - over_at > 0.05

@@ -49,10 +49,11 @@ LAYERS = {
     "happy_eyeballs": 7,
     "serve": 8,
     "inspect": 9,
-    "monkey": 10,
-    "adapters": 11,
-    "cli": 12,
-    "__main__": 13,
+    "_inspection": 10,
+    "monkey": 11,
+    "adapters": 12,
+    "cli": 13,
+    "__main__": 14,
 }
 MONKEY = LAYERS["monkey"]
 FACADE = MONKEY - 0.5

@@ -40,7 +40,7 @@ cdef class HubCore(Fiber):
     cdef readonly Loop loop
     cdef Py_ssize_t _budget
     cdef public double _poll_due
-    cdef Py_ssize_t _parked
+    cdef readonly Py_ssize_t _parked
     cdef public object _swap
 
     @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t, held=size_t)

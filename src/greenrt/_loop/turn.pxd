@@ -37,6 +37,8 @@ cdef class LoopBase:
     cdef public int calling
     cdef public unsigned long owner
     cdef public unsigned long long iteration
+    cdef readonly bint polling
+    cdef public object lag
     cdef public object error_handler
     cdef public list prepares
     cdef public list checks
@@ -66,6 +68,7 @@ cdef class LoopBase:
     cdef int _poll(self, double limit) except -1
     @cython.locals(begin=double, timeout=double)
     cdef int _wait(self, double limit) except -1
+    cdef int _sleep(self, Backend backend, double timeout) except -1
     cdef _dispatch(self, int count)
     @cython.locals(now=double, late=double)
     cdef _note_poll(self, double begin, double timeout, int count)

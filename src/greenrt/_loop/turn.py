@@ -22,6 +22,7 @@ from greenrt._loop.backends.base import Backend
 from greenrt._loop.callback import Entry
 from greenrt._loop.clock import Clock
 from greenrt._loop.fd_table import FdTable
+from greenrt._loop.histogram import Histogram
 from greenrt._loop.registry import describe_thread, mark_thread
 from greenrt._loop.wakeup import SignalWakeup, Wakeup
 from greenrt._native.heap import TimerHeap
@@ -87,7 +88,11 @@ class LoopBase:
         self.owner_mark: Any = mark_thread()
         # How many callbacks of watchers are running: several if callbacks switch greenlets by hand.
         self.calling: int = 0
+        # A watchdog in another thread reads these two: a loop that neither counts a turn nor polls is held up.
         self.iteration: int = 0
+        self.polling: bool = False
+        # Records how long the entries of each turn kept the loop from its next poll, if it is set.
+        self.lag: Histogram | None = None
         # Called with (context, type, value, traceback) for each error of a callback.
         self.error_handler: Callable[..., object] | None = None
         self.prepares: list[Any] = []
@@ -276,12 +281,14 @@ class LoopBase:
     def _wait(self, limit: float) -> int:
         backend = self._polled = self.backend
         begin = self.clock.now()
+        if self.lag is not None:
+            self.lag.record(begin - self._now)
         timeout = self._timeout(limit, begin)
         wakeup = self.signal_wakeup
         if wakeup is None or 0.0 <= timeout <= NAP:
-            count = backend.wait(timeout)
+            count = self._sleep(backend, timeout)
         else:
-            count = backend.wait(NAP)
+            count = self._sleep(backend, NAP)
             if not count and backend is self.backend:
                 wakeup.arm()
                 try:
@@ -290,12 +297,19 @@ class LoopBase:
                     if backend is self.backend:
                         begin = self.clock.now()
                         timeout = self._timeout(limit, begin)
-                        count = backend.wait(timeout)
+                        count = self._sleep(backend, timeout)
                 finally:
                     wakeup.disarm()
         self._note_poll(begin, timeout, count)
         # If the backend differs, a signal handler has forked and this is the child: the events belong to the parent.
         return count if backend is self.backend else 0
+
+    def _sleep(self, backend: Backend, timeout: float) -> int:
+        self.polling = True
+        try:
+            return backend.wait(timeout)
+        finally:
+            self.polling = False
 
     def _note_poll(self, begin: float, timeout: float, count: int) -> None:
         """Read the clock after a poll, and record up to which time the readiness of fds is known.

@@ -1,12 +1,14 @@
 """greenrt's own native threads, which block all signals (plain twin)."""
 
 import _signal
+import time
 from collections.abc import Callable
 
 from greenrt import _original
+from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 
-__all__ = ["admit_signals", "refuse_signals", "start_helper"]
+__all__ = ["Pause", "admit_signals", "refuse_signals", "start_helper"]
 
 # These stay unblocked: a blocked fault ends the process without output from faulthandler.
 _FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGSYS", "SIGTRAP")
@@ -48,3 +50,36 @@ def admit_signals() -> None:
 def refuse_signals() -> None:
     """Block all signals again; after the helper has run user code."""
     _original.pthread_sigmask(_signal.SIG_BLOCK, _SIGNALS)
+
+
+class Pause:
+    """A pause of a helper thread that another thread can end; it measures when the pause was over.
+
+    Attribute: `over_at`, the time (CLOCK_MONOTONIC, seconds) at which the last `wait` was over, before the thread
+    waited for the GIL. (Here the time is a guess: Python code can't read a clock without the GIL. A wait that took
+    too long while the process used no processor time counts as one in which the whole process was stopped.)
+    """
+
+    __slots__ = ("_ended", "_lock", "over_at")
+
+    def __init__(self) -> None:
+        self._lock = _original.allocate_lock()
+        self._lock.acquire()
+        self._ended = False
+        self.over_at = monotonic()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for `seconds`; return True, or False as soon as `end` was called."""
+        began, used = monotonic(), time.process_time()
+        ended = self._lock.acquire(timeout=seconds)
+        now = monotonic()
+        late = now - began - seconds
+        stopped = ended or time.process_time() - used < late / 2
+        self.over_at = now if stopped else began + seconds
+        return not ended
+
+    def end(self) -> None:
+        """End the current or the next `wait`. Any thread may call this; only the first call has an effect."""
+        if not self._ended:
+            self._ended = True
+            self._lock.release()

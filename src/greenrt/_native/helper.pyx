@@ -1,6 +1,17 @@
 """greenrt's own native threads, which block all signals."""
 
 from greenrt import _original
+from greenrt._native.thread cimport monotonic
+
+cdef extern from "pythread.h":
+    ctypedef void *PyThread_type_lock
+    ctypedef enum PyLockStatus:
+        PY_LOCK_FAILURE
+        PY_LOCK_ACQUIRED
+    PyThread_type_lock PyThread_allocate_lock()
+    void PyThread_free_lock(PyThread_type_lock lock)
+    PyLockStatus PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interrupt) nogil
+    void PyThread_release_lock(PyThread_type_lock lock)
 
 cdef extern from *:
     """
@@ -61,3 +72,43 @@ def admit_signals():
 def refuse_signals():
     """Block all signals again; after the helper has run user code."""
     greenrt_refuse(NULL)
+
+
+cdef class Pause:
+    """A pause of a helper thread that another thread can end; it measures when the pause was over.
+
+    Attribute: `over_at`, the time (CLOCK_MONOTONIC, seconds) at which the last `wait` was over, before the thread
+    waited for the GIL.
+    """
+
+    cdef PyThread_type_lock _lock
+    cdef bint _ended
+    cdef readonly double over_at
+
+    def __cinit__(self):
+        self._lock = PyThread_allocate_lock()
+        if self._lock == NULL:
+            raise MemoryError("no lock can be made")
+        PyThread_acquire_lock_timed(self._lock, -1, 0)
+        self.over_at = monotonic()
+
+    def __dealloc__(self):
+        if self._lock != NULL:
+            PyThread_free_lock(self._lock)
+
+    def wait(self, double seconds):
+        """Wait for `seconds`; return True, or False as soon as `end` was called."""
+        cdef long long microseconds = <long long>(seconds * 1e6)
+        cdef PyLockStatus status
+        cdef double over
+        with nogil:
+            status = PyThread_acquire_lock_timed(self._lock, microseconds, 0)
+            over = monotonic()
+        self.over_at = over
+        return status != PY_LOCK_ACQUIRED
+
+    def end(self):
+        """End the current or the next `wait`. Any thread may call this; only the first call has an effect."""
+        if not self._ended:
+            self._ended = True
+            PyThread_release_lock(self._lock)

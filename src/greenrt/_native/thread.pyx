@@ -49,7 +49,7 @@ cpdef unsigned long ident() noexcept:
     return PyThread_get_thread_ident()
 
 
-cpdef double monotonic() noexcept:
+cpdef double monotonic() noexcept nogil:
     """Return the time of CLOCK_MONOTONIC in seconds."""
     cdef timespec now
     clock_gettime(CLOCK_MONOTONIC, &now)

@@ -11,6 +11,7 @@ from greenrt import _original
 from greenrt._native.helper import start_helper
 from greenrt._typing import Any
 from greenrt.cli.versions import doctor_lines
+from greenrt.inspect.remedies import REMEDIES
 from greenrt.monkey import blocking_modules
 from greenrt.monkey.patches import patch_all
 from greenrt.monkey.runner import run
@@ -80,7 +81,7 @@ def doctor(arguments: list[str]) -> int:
     findings = _findings()
     print(*doctor_lines(), *findings, sep="\n")
     for name in blocking_modules.installed():
-        print(f"installed; beware when it is used: {name}: {blocking_modules.REMEDIES[name]}")
+        print(f"installed; beware when it is used: {name}: {REMEDIES[name]}")
     verdict, problems = _verdict(findings)
     print(verdict)
     return 1 if check and problems else 0

@@ -6,6 +6,7 @@ from _signal import SIGPIPE
 from collections.abc import Callable
 from difflib import get_close_matches
 
+from greenrt import _inspection
 from greenrt.dns.choice import check_environment
 
 __all__ = ["main"]
@@ -29,6 +30,7 @@ examples:
 
 exit codes: that of the program (run, doctor); 1: the command failed; 2: wrong arguments
 environment: GREENRT_RESOLVER=ares|thread|block|auto   how names are resolved [auto]
+             GREENRT_WATCHDOG=SECONDS                  log what holds the hub up for longer
              GREENRT_PATCH=1                           see `greenrt install-hook --help`
 """
 
@@ -126,6 +128,7 @@ def _main(first: str, rest: list[str]) -> None:
 def _check_environment() -> None:
     try:
         check_environment()
+        _inspection.check_environment()
     except ValueError as error:
         print(f"greenrt: {error}", file=sys.stderr)
         raise SystemExit(2) from None

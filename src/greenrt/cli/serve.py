@@ -21,6 +21,9 @@ INHERITED = "GREENRT_SERVE_FDS"
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
+# The limit (seconds) of the watchdog.
+STALL = 5.0
+
 # The default address.
 HOST = "127.0.0.1"
 PORT = 8000
@@ -40,7 +43,8 @@ EPILOG = """examples:
   greenrt serve --bind 0.0.0.0:8443 --tls-cert chain.pem --tls-key key.pem --access-log module:app
 
 exit codes: 0: ended by a signal; 2: wrong arguments, or the application can't be loaded
-environment: LISTEN_FDS and LISTEN_PID, the sockets that systemd passes; GREENRT_RESOLVER, as for `greenrt run`"""
+environment: LISTEN_FDS and LISTEN_PID, the sockets that systemd passes; GREENRT_RESOLVER, as for `greenrt run`;
+GREENRT_WATCHDOG, after how many seconds the error log says what holds the server up [5], 0 for never"""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +111,7 @@ def serve(arguments: list[str]) -> None:
         servers = _servers(options, limits, application)
         received.listen()
         _start(servers, options)
+        _watch()
     except _UsageError as error:
         parser.error(str(error))
     received.event.wait()
@@ -299,6 +304,16 @@ def _shown(server: Any) -> str:
         return f"unix:{address} ({scheme})"
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
     return f"{scheme}://{host}:{address[1]}"
+
+
+def _watch() -> None:
+    """Log what holds the hub up, unless the environment says otherwise."""
+    from greenrt._inspection import watchdog_limit
+
+    if watchdog_limit() is None:
+        from greenrt.inspect.watchdog import watch
+
+        watch(STALL)
 
 
 def _stop(servers: list[Any], seconds: float, why: str) -> None:

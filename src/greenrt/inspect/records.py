@@ -13,7 +13,7 @@ from greenrt._render import is_own_frame
 from greenrt._typing import Any
 from greenrt.inspect.safe_text import function_name, greenlet_name, wait_text
 
-__all__ = ["Place", "Record", "greenlets"]
+__all__ = ["Place", "Record", "greenlets", "places"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _record(target: Any, thread: int) -> Record:
         state=state,
         waits_on=wait_text(park.what) if state == "parked" else "",
         left=_left(park) if state == "parked" else None,
-        stack=tuple(_places(frame)),
+        stack=tuple(places(frame)),
         spawned_at=target.spawned_at if own else "",
         thread=thread,
     )
@@ -111,7 +111,7 @@ def _left(park: Park) -> float | None:
     return max(0.0, park.deadline - loop.clock.now()) if loop.timers.contains(park) else None
 
 
-def _places(frame: FrameType | None) -> list[Place]:
+def places(frame: FrameType | None) -> list[Place]:
     """Return the places of the program's frames, without those of greenrt at either end."""
     while frame is not None and is_own_frame(frame):
         frame = frame.f_back

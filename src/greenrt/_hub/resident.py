@@ -1,0 +1,145 @@
+"""Resident: a native thread of greenrt's own that lives beside the program, such as the watchdog.
+
+There is no such thread while the process forks: CPython 3.12 and later warn of a fork in a process with several
+threads, and the child would lack the thread. Nor is there one while the interpreter is finalized: until CPython 3.13,
+a thread that asks for the GIL then is unwound.
+"""
+
+import atexit
+import os
+from collections.abc import Callable
+
+from greenrt import _atfork, _original
+from greenrt._deadline import Deadline
+from greenrt._hub.deadlock import idle_threads
+from greenrt._native.helper import start_helper
+from greenrt._typing import Any
+
+__all__ = ["Resident"]
+
+# How long (seconds) a fork and the end of the interpreter wait for the end of such a thread.
+END_SECONDS = 5.0
+# How long they then wait until the kernel has removed the thread, which CPython counts.
+GONE_SECONDS = 0.5
+
+_residents: list["Resident"] = []
+
+# Held while threads start and stop, and from the first step of a fork to the last.
+_lock = _original.RLock()
+
+_at_exit: list[Any] = []
+
+
+class Resident:
+    """A native thread that calls ``body()`` from `start` to `stop`, but for forks. Any thread may call the methods.
+
+    Patching, `threading` and the detection of deadlocks do not see the thread. The child of a fork gets its own.
+
+    Arguments: `body`, a function that returns soon after ``interrupt()`` was called; `renew`, a function that the
+    child of a fork calls before it starts its thread.
+    """
+
+    def __init__(
+        self, body: Callable[[], object], interrupt: Callable[[], object], renew: Callable[[], object]
+    ) -> None:
+        self._body = body
+        self._interrupt = interrupt
+        self._renew = renew
+        # The thread holds this lock for as long as it lives.
+        self._life = _original.allocate_lock()
+        self._thread = 0
+        self._native_id = 0
+
+    def start(self) -> None:
+        """Start the thread. Raises RuntimeError if the system has no more threads."""
+        with _lock:
+            if self not in _residents:
+                if not _at_exit:
+                    _at_exit.append(atexit.register(_stop_all))
+                self._launch()
+                _residents.append(self)
+
+    def stop(self) -> None:
+        """End the thread, and wait for its end; idempotent."""
+        with _lock:
+            if self in _residents:
+                _residents.remove(self)
+                self._halt()
+
+    def _launch(self) -> None:
+        started = _original.allocate_lock()
+        started.acquire()
+        self._life.acquire()
+        try:
+            start_helper(self._run, (started,))
+        except BaseException:
+            self._life.release()
+            raise
+        started.acquire()
+
+    def _run(self, started: Any) -> None:
+        ident = self._thread = _original.get_ident()
+        self._native_id = _original.get_native_id()
+        idle_threads.add(ident)
+        started.release()
+        try:
+            self._body()
+        finally:
+            idle_threads.discard(ident)
+            self._life.release()
+
+    def _halt(self) -> None:
+        self._interrupt()
+        # The thread itself may stop, and can't wait for its own end.
+        if self._thread != _original.get_ident() and self._life.acquire(timeout=END_SECONDS):
+            self._life.release()
+            _wait_until_gone(self._native_id)
+
+    def _begin_in_child(self) -> None:
+        self._life = _original.allocate_lock()
+        self._renew()
+        self._launch()
+
+
+def _wait_until_gone(native_id: int) -> None:
+    """Wait until the kernel has removed a thread that has run its last line."""
+    path = f"/proc/self/task/{native_id}"
+    deadline = Deadline(GONE_SECONDS)
+    while os.path.exists(path) and deadline.left():
+        _original.sleep(0.0001)
+
+
+def _stop_all() -> None:
+    for resident in _residents.copy():
+        resident.stop()
+
+
+def _before_fork() -> None:
+    _lock.acquire()
+    for resident in _residents:
+        resident._halt()
+
+
+def _after_fork_in_parent() -> None:
+    _go_on(Resident._launch)
+
+
+def _after_fork_in_child() -> None:
+    _go_on(Resident._begin_in_child)
+
+
+def _go_on(step: Callable[[Resident], None]) -> None:
+    try:
+        for resident in _residents.copy():
+            try:
+                step(resident)
+            except RuntimeError:
+                # The system has no more threads.
+                _residents.remove(resident)
+    finally:
+        _lock.release()
+
+
+_atfork.register(_atfork.BEFORE, _before_fork)
+_atfork.register(_atfork.PARENT, _after_fork_in_parent)
+_atfork.register(_atfork.YIELDING, _after_fork_in_child)

@@ -1,0 +1,219 @@
+"""The watchdog: a native thread that notices that a hub has not polled for too long, and logs what holds it up."""
+
+import sys
+import time
+from math import inf
+from types import FrameType
+
+from greenrt import _log, _original
+from greenrt._hub.current_hub import threads_with_hub
+from greenrt._hub.park import checked_seconds
+from greenrt._hub.resident import Resident
+from greenrt._loop.histogram import Histogram
+from greenrt._loop.registry import describe_thread
+from greenrt._native.helper import Pause
+from greenrt._native.thread import monotonic
+from greenrt._typing import TYPE_CHECKING, Any, Self, SupportsFloat
+from greenrt.inspect.records import Place, Record, greenlets, places
+from greenrt.inspect.remedies import THREADS, remedy_for
+
+if TYPE_CHECKING:
+    from greenrt._hub.hub import Hub
+
+__all__ = ["Watch", "watch", "watches"]
+
+# How many times the watchdog looks within its limit, and the longest time between two looks (seconds).
+LOOKS = 4
+LONGEST_PAUSE = 1.0
+# Each report of a stall comes when it has lasted so many times longer than at the previous one.
+GROWTH = 2.0
+# A thread that has used less than this share of the stall as processor time waits in C.
+BUSY = 0.2
+
+_watches: list["Watch"] = []
+
+
+def watch(seconds: SupportsFloat = 1.0) -> "Watch":
+    """Watch all hubs of the process from a native thread: log each stall, a hub that has not polled for `seconds`.
+
+    Meanwhile no other greenlet of that thread runs. The log has the greenlet that holds the hub up, with its stack,
+    during the stall and at growing intervals, and how long the stall lasted. A thread in which no greenlet waits is
+    held up by nothing, and a process that was stopped (SIGSTOP) has not stalled. The watch lasts until `close`, also
+    in the child of a fork. Any thread may call this.
+
+    Raises TypeError or ValueError if `seconds` is not a positive number; RuntimeError if no thread can be started.
+    """
+    return Watch(seconds)
+
+
+def watches() -> list["Watch"]:
+    """Return the watches that are not closed."""
+    return list(_watches)
+
+
+class Watch:
+    """What `watch` returns; also a context manager, which closes it. Any thread may call the methods.
+
+    Attributes: `limit` in seconds; `closed`; `stalls`, the number of stalls so far; `stalled`, how long those that
+    have ended lasted in all, and `longest`, the longest of them, in seconds.
+    """
+
+    def __init__(self, seconds: SupportsFloat = 1.0) -> None:
+        limit = checked_seconds(seconds, "seconds")
+        if not 0.0 < limit < inf:
+            raise ValueError(f"seconds must be a positive number, not {seconds!r}")
+        self.limit: float = limit
+        self.closed: bool = False
+        self.stalls: int = 0
+        self.stalled: float = 0.0
+        self.longest: float = 0.0
+        self._pause = Pause()
+        # By the thread's identifier.
+        self._hubs: dict[int, _Progress] = {}
+        # The seconds that the watchdog has seen pass. Time in which the process was stopped does not count.
+        self._clock = 0.0
+        self._resident = Resident(self._look_on, self._interrupt, self._renew)
+        self._resident.start()
+        _watches.append(self)
+
+    def close(self) -> None:
+        """End the watch; idempotent."""
+        self.closed = True
+        if self in _watches:
+            _watches.remove(self)
+        self._resident.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"{self.stalls} stalls"
+        return f"<Watch at {id(self):#x} of {self.limit:g} s, {state}>"
+
+    # -- The native thread
+
+    def _interrupt(self) -> None:
+        self._pause.end()
+
+    def _renew(self) -> None:
+        self._hubs.clear()
+
+    def _look_on(self) -> None:
+        pause = self._pause = Pause()
+        if self.closed:
+            return
+        asked = min(self.limit / LOOKS, LONGEST_PAUSE)
+        seen = monotonic()
+        while pause.wait(asked):
+            # The time after the pause is a wait for the GIL: the program holds it up.
+            over = pause.over_at
+            now = monotonic()
+            self._clock += min(over - seen, asked) + (now - over)
+            seen = now
+            self._look()
+
+    def _look(self) -> None:
+        hubs = dict(threads_with_hub)
+        for ident in self._hubs.keys() - hubs.keys():
+            del self._hubs[ident]
+        for ident, hub in hubs.items():
+            progress = self._hubs.get(ident)
+            if progress is None or progress.loop is not hub.loop:
+                progress = self._hubs[ident] = _Progress(hub, self._clock)
+            self._check(ident, hub, progress)
+
+    def _check(self, ident: int, hub: "Hub", progress: "_Progress") -> None:
+        loop = hub.loop
+        age = self._clock - progress.since
+        if loop.iteration != progress.turn or loop.polling or loop.closed or not _has_waiters(hub):
+            if progress.reported:
+                self.stalled += age
+                self.longest = max(self.longest, age)
+                _log.warn("thread %s polls again after about %.1f s", describe_thread(ident), age)
+            progress.restart(hub, self._clock)
+        elif age >= self.limit and age >= progress.reported * GROWTH:
+            if not progress.reported:
+                self.stalls += 1
+            stall = Stall(ident, age, progress.used(ident))
+            progress.reported = age
+            _log.warn("%s", stall)
+
+
+def _has_waiters(hub: "Hub") -> bool:
+    """Return whether anything waits for `hub` to poll."""
+    return hub._parked > 0 or hub.loop.alive()
+
+
+class _Progress:
+    """What the watchdog knows of one hub. Attributes: `since`, when it first saw the current turn; `reported`, the
+    age of the stall at the last report, or 0.
+    """
+
+    def __init__(self, hub: "Hub", clock: float) -> None:
+        self.loop: Any = hub.loop
+        if self.loop.lag is None:
+            self.loop.lag = Histogram()
+        self.restart(hub, clock)
+
+    def restart(self, hub: "Hub", clock: float) -> None:
+        """Begin anew: the hub polls."""
+        self.turn = hub.loop.iteration
+        self.since = clock
+        self.reported = 0.0
+        self._processor = _processor_time(hub.thread_ident)
+
+    def used(self, ident: int) -> float:
+        """Return the processor time that the thread has used since the last progress, in seconds."""
+        return _processor_time(ident) - self._processor
+
+
+def _processor_time(ident: int) -> float:
+    # The identifier of a thread that has ended would crash the process. A thread with a hub lives: its end removes
+    # the entry, and can't come between the test and the call, which keep the GIL.
+    if _original.getcpuclockid is None or ident not in threads_with_hub:
+        return 0.0
+    return time.clock_gettime(_original.getcpuclockid(ident))
+
+
+class Stall:
+    """A hub that has not polled for too long, at one moment during that.
+
+    Attributes: `thread`, the identifier of the native thread; `seconds`, how long the stall has lasted; `busy`,
+    whether the thread computes, else it waits in C; `greenlet`, the Record of the greenlet that runs, or None for a
+    callback in the hub; `stack`, its places; `remedy`, a text.
+    """
+
+    def __init__(self, thread: int, seconds: float, used: float) -> None:
+        self.thread: int = thread
+        self.seconds: float = seconds
+        self.busy: bool = used >= seconds * BUSY
+        frame: FrameType | None = sys._current_frames().get(thread)
+        self.stack: tuple[Place, ...] = tuple(places(frame))
+        self.remedy: str = "" if self.busy else remedy_for(frame)
+        # The collector's list of objects may be long: the stack is taken first, while it is fresh.
+        del frame
+        self.greenlet: Record | None = next(
+            (each for each in greenlets() if each.thread == thread and each.state == "running"), None
+        )
+
+    def __str__(self) -> str:
+        who = self.greenlet
+        name = "a callback in the hub" if who is None else who.name
+        if who is not None and who.function:
+            name += f" ({who.function})"
+        lines = [
+            f"thread {describe_thread(self.thread)} has not polled for {self.seconds:.1f} s: {name} "
+            + ("computes" if self.busy else "waits in C")
+            + ", and all other greenlets of the thread wait for it"
+        ]
+        if who is not None and who.spawned_at:
+            lines.append(f"  spawned at {who.spawned_at}")
+        lines += [f"  {place}" for place in self.stack]
+        if self.busy:
+            lines.append("  remedy: call greenrt.sleep(0) in between, or compute in another process")
+        else:
+            lines.append(f"  remedy: {self.remedy or THREADS}")
+        return "\n".join(lines)

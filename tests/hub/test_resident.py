@@ -1,0 +1,94 @@
+"""Native threads that live beside the program: none is there at a fork, and the child gets its own."""
+
+import os
+import threading
+
+import pytest
+from support.child import run_script
+
+from greenrt._hub import resident
+from greenrt._hub.resident import Resident
+
+
+class Counted:
+    """Counts what its thread does."""
+
+    def __init__(self) -> None:
+        self.begun = self.ended = self.renewed = 0
+        self.end = threading.Event()
+        self.running = threading.Event()
+        self.thread = Resident(self._body, self.end.set, self._renew)
+
+    def _body(self) -> None:
+        self.begun += 1
+        self.running.set()
+        self.end.wait()
+        self.end.clear()
+        self.ended += 1
+
+    def _renew(self) -> None:
+        self.renewed += 1
+
+
+def test_start_and_stop_are_idempotent() -> None:
+    counted = Counted()
+    for _ in range(2):
+        counted.thread.start()
+    assert counted.running.wait(10)
+    for _ in range(2):
+        counted.thread.stop()
+    assert (counted.begun, counted.ended) == (1, 1)
+    assert counted.thread not in resident._residents
+
+
+def test_a_failed_start_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    counted = Counted()
+    monkeypatch.setattr(resident, "start_helper", refuse)
+    with pytest.raises(RuntimeError):
+        counted.thread.start()
+    monkeypatch.undo()
+    counted.thread.start()
+    counted.thread.stop()
+    assert counted.ended == 1
+
+
+def test_it_is_gone_while_the_process_forks() -> None:
+    """The kernel counts the threads: CPython warns if there are several."""
+    seen: list[int] = []
+    counted = Counted()
+    before = len(os.listdir("/proc/self/task"))
+    counted.thread.start()
+    try:
+        resident._before_fork()
+        seen.append(len(os.listdir("/proc/self/task")))
+        resident._after_fork_in_parent()
+        assert counted.begun == 2
+    finally:
+        counted.thread.stop()
+    assert seen == [before]
+    assert counted.renewed == 0
+
+
+def test_the_child_of_a_fork_has_its_own() -> None:
+    out, _ = run_script(
+        """
+        import os, sys
+        from hub.test_resident import Counted
+        counted = Counted()
+        counted.thread.start()
+        pid = os.fork()
+        counted.running.wait()
+        if not pid:
+            counted.thread.stop()
+            print(counted.renewed, counted.ended, flush=True)
+            os._exit(0)
+        os.waitpid(pid, 0)
+        # The end of the interpreter stops it.
+        import atexit
+        atexit.register
+        """
+    )
+    assert out == "1 2\n"
