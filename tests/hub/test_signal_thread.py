@@ -229,6 +229,25 @@ print(ways)
     print(f"300 closes that race up to 6 signals each, none lost or told twice: {output.strip()}")
 
 
+def test_its_handler_may_interrupt_its_close() -> None:
+    """The signals of a closed loop come back to the main thread, whose handler closes the object too."""
+    run("""
+sys.setswitchinterval(1e-6)
+signal.signal(signal.SIGRTMIN, lambda number, frame: got.append(number))
+for round in range(500):
+    loop = Loop()
+    watcher = SignalThread([signal.SIGRTMIN], got.append, loop.proxy())
+    loop.close()
+    os.kill(me, signal.SIGRTMIN)
+    end = time.perf_counter() + round % 100 * 5e-6
+    while time.perf_counter() < end:
+        pass
+    watcher.close()
+    wait_for(lambda: len(got) == round + 1)
+assert set(got) == {signal.SIGRTMIN}
+""")
+
+
 def test_in_a_forks_child_it_goes_on_if_its_loop_does() -> None:
     run("""
 def in_child(check):

@@ -30,14 +30,15 @@ def handler(number, frame):
 signal.signal(signal.SIGALRM, handler)
 
 class Spinner:
-    # Compute without a call that yields, until the main thread sets the flag.
-    def __init__(self):
+    # Compute without a call that yields, until the main thread sets the flag. `alarm`: raise the signal while it does.
+    def __init__(self, alarm=False):
         self.stop, self.seen, self.limit = False, [], time.monotonic() + 20
-        self.running = False
+        self.running, self.alarm = False, alarm
     def __call__(self):
         time.sleep(0.005)
         self.running = True
         try:
+            if self.alarm: signal.setitimer(signal.ITIMER_REAL, 0.05)
             while not self.stop and time.monotonic() < self.limit: pass
         except BaseException as error:
             self.seen.append(error)
@@ -47,10 +48,10 @@ class Spinner:
 BREAKS = """
 for name, wait in WAITS.items():
     code = compile(wait, name, "exec")
-    spinner = Spinner()
-    thread = threading.Thread(target=spinner, daemon=True); thread.start()
+    spinner = Spinner(alarm=True)
+    thread = threading.Thread(target=spinner, daemon=True)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        thread.start()
         exec(code)
     except Raised: outcome = "raised"
     else: outcome = "ended"
@@ -76,11 +77,11 @@ def test_a_raising_handler_breaks_every_wait() -> None:
 def test_each_signal_breaks_a_wait() -> None:
     """The thread is never interrupted, and continues each time."""
     run_both("""
-spinner = Spinner()
+spinner = Spinner(alarm=True)
 thread = threading.Thread(target=spinner); thread.start()
-for _ in range(5):
+for number in range(5):
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        if number: signal.setitimer(signal.ITIMER_REAL, 0.05)
         threading.Event().wait()
     except Raised: print("raised", spinner.running)
 spinner.stop = True

@@ -69,6 +69,8 @@ class SignalThread:
         self.closed: bool = False
         self._blocked: set[int] = set()
         self._previous: dict[int, Any] = {}
+        # Signals that came while `close` waited: the previous handlers get them.
+        self._late: list[int] = []
         # For each thread inside `unblocked`: the signals to block again, and the number of entries.
         self._open: dict[int, tuple[set[int], int]] = {}
         # Held while code uses `_ident` and while the thread ends, so that no signal is sent to a thread that is gone.
@@ -154,6 +156,9 @@ class SignalThread:
             return
         _check_thread("closed")
         with self._lock:
+            # The signals' handler may have interrupted this call, and have closed the object.
+            if self.closed:
+                return
             self.closed = True
             if self._ident:
                 _original.pthread_kill(self._ident, min(self.signals))
@@ -165,11 +170,13 @@ class SignalThread:
 
     def _give_back(self) -> None:
         for number, previous in self._previous.items():
-            _holders.pop(number, None)
             # None stands for a handler that was not set from Python. Python can't restore it.
             if _original.get_signal(number) is _pass_on and previous is not None:
                 _original.set_signal(number, previous)
+            _holders.pop(number, None)
         self.unblock()
+        while self._late:
+            _signal.raise_signal(self._late.pop())
 
     def unblock(self) -> None:
         """Unblock this object's signals in the calling thread: for the child of a fork, before it calls exec."""
@@ -274,6 +281,10 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
     try:
         holder._proxy.post(holder._function, _signal.struct_siginfo((number, 0, 0, 0, 0, 0, 0)))
     except LoopClosed:
+        if holder.closed:
+            # This handler has interrupted `close`, which passes the signal on.
+            holder._late.append(number)
+            return
         holder.close()
         # Send it again: now the previous handler gets it.
         _signal.raise_signal(number)

@@ -3,6 +3,7 @@
 import errno
 
 from greenrt import _original
+from greenrt._native.gil import GilTurns
 from greenrt._native.high_fds import duplicate_high
 from greenrt._typing import Any
 
@@ -27,6 +28,7 @@ class Poller:
             self._epoll.close()
             self._epoll = _original.epoll.fromfd(moved)
         self._capacity = capacity
+        self._gil_turns = GilTurns()
         self._generations: dict[int, int] = {}
         self._batch: list[tuple[int, int]] = []
         self.fd = self._epoll.fileno()
@@ -64,6 +66,7 @@ class Poller:
             if not epoll.closed:
                 raise
             self._batch = []
+        self._gil_turns.give(timeout)
         return len(self._batch)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import select
 from greenrt import _original
 from greenrt._events import READ, WRITE
 from greenrt._loop.backends.base import Backend
+from greenrt._native.gil import GilTurns
 from greenrt._typing import Any, ClassVar
 
 __all__ = ["KqueueBackend", "PollBackend", "SelectBackend"]
@@ -23,11 +24,12 @@ def _check_open(fd: int) -> int:
 class _TableBackend(Backend):
     """Base of the backends that keep the armed fds in a dict and pass all of them to the kernel for each wait."""
 
-    __slots__ = ("_armed", "_batch")
+    __slots__ = ("_armed", "_batch", "_gil_turns")
 
     def __init__(self) -> None:
         self._armed: dict[int, tuple[int, int]] = {}
         self._batch: list[tuple[int, int, int]] = []
+        self._gil_turns = GilTurns()
 
     def arm(self, fd: int, generation: int, events: int, registered: bool) -> int:
         """See `Backend.arm`."""
@@ -83,6 +85,7 @@ class PollBackend(_TableBackend):
 
     def wait(self, timeout: float) -> int:
         """See `Backend.wait`."""
+        self._gil_turns.give(timeout)
         poller = _original.poll()
         for fd, (_, events) in self._armed.items():
             poller.register(
@@ -113,6 +116,7 @@ class SelectBackend(_TableBackend):
 
     def wait(self, timeout: float) -> int:
         """See `Backend.wait`."""
+        self._gil_turns.give(timeout)
         readers = [fd for fd, (_, events) in self._armed.items() if events & READ]
         writers = [fd for fd, (_, events) in self._armed.items() if events & WRITE]
         ready: dict[int, int] = {}
@@ -168,6 +172,7 @@ class KqueueBackend(_TableBackend):
 
     def wait(self, timeout: float) -> int:
         """See `Backend.wait`."""
+        self._gil_turns.give(timeout)
         kq: Any = select
         ready: dict[int, int] = {}
         for event in self._kqueue.control(None, 1024, None if timeout < 0 else timeout):
