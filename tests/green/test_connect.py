@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.child import run_script
 
 import greenrt
 from greenrt import happy_eyeballs
@@ -220,3 +221,32 @@ def test_a_socket_that_was_refused_connects_at_its_next_attempt(timeout: float |
             return [first, sock.connect_ex(bound.getsockname())]
 
     assert connects(green) == connects(socket)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("timeout", [None, 5], ids=["blocking", "timeout"])
+def test_a_connected_socket_refuses_to_connect_again(timeout: float | None, host: str) -> None:
+    def outcomes(module: Any) -> list[int]:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, 0), family=family) as listener, module.socket(family) as sock:
+            sock.settimeout(timeout)
+            return [sock.connect_ex(listener.getsockname()) for _ in range(3)]
+
+    assert outcomes(green) == outcomes(socket)
+
+
+def test_an_audit_hook_that_refuses_a_second_call_does_not_fail_the_connect() -> None:
+    run_script("""
+import socket, sys
+from greenrt.green import socket as green
+
+seen = []
+def refuse_the_second(event, arguments):
+    if event == "socket.connect":
+        seen.append(event)
+        if len(seen) > 1: raise PermissionError("once is enough")
+sys.addaudithook(refuse_the_second)
+with socket.create_server(("127.0.0.1", 0)) as listener, green.socket() as sock:
+    sock.connect(listener.getsockname())
+    assert sock.getpeername() == listener.getsockname()
+""")

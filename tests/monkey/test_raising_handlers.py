@@ -30,7 +30,7 @@ def handler(number, frame):
 signal.signal(signal.SIGALRM, handler)
 
 class Spinner:
-    # Compute without a call that yields, until the main thread sets the flag. `alarm`: raise the signal while it does.
+    # Compute without a call that yields, until the main thread sets the flag. `alarm`: raise the signal meanwhile.
     def __init__(self, alarm=False):
         self.stop, self.seen, self.limit = False, [], time.monotonic() + 20
         self.running, self.alarm = False, alarm
