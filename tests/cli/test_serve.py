@@ -150,6 +150,64 @@ def test_the_file_of_a_unix_socket_is_removed_at_the_end(tmp_path: Path, restart
         assert not path.exists()
 
 
+@pytest.mark.parametrize("filled", [True, False], ids=["full before it starts", "filled by its lines"])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_does_not_read_holds_up_nothing(tmp_path: Path, stream: str, filled: bool) -> None:
+    (tmp_path / "program.py").write_text("""
+import sys
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/error":
+        raise ValueError("x" * 2000)
+    if environ["PATH_INFO"] == "/print":
+        print("x" * 2000, file=sys.stderr, flush=True)
+    start_response("200 OK", [])
+    return [b"fine"]
+""")
+    path = tmp_path / "s"
+    reader, writer = os.pipe()
+    if filled:
+        os.set_blocking(writer, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+    command = [sys.executable, "-m", "greenrt.cli.main", "serve", "--access-log", "--graceful", "1"]
+    outputs: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": None, stream: writer}
+    process = subprocess.Popen(
+        [*command, "--bind", f"unix:{path}", "program:app"], cwd=tmp_path, env=environment(), **outputs
+    )
+    os.close(writer)
+
+    def ask(target: str) -> bytes:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(str(path))
+            client.sendall(f"GET {target} HTTP/1.0\r\n\r\n".encode())
+            return b"".join(iter(lambda: client.recv(1000), b""))
+
+    def ask_in_vain() -> None:
+        # Only this request waits for the reader.
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.sendall(b"GET /print HTTP/1.0\r\n\r\n")
+
+    with process, killed(process):
+        wait_until(lambda: listens(path))
+        for restart in (True, False):
+            for number in range(60):
+                assert b"fine" in ask(f"/{number}{'x' * 2000}")
+                if stream == "stdout":
+                    assert b" 500 " in ask("/error")
+            ask_in_vain()
+            assert b"fine" in ask("/")
+            process.send_signal(signal.SIGHUP if restart else signal.SIGTERM)
+            if restart:
+                time.sleep(0.1)
+                wait_until(lambda: listens(path))
+        assert process.wait(30) == 0
+    os.close(reader)
+
+
 @pytest.mark.parametrize("output", ["closed pipe", "full disk", "none"])
 def test_an_output_that_cannot_be_written_changes_nothing(tmp_path: Path, output: str) -> None:
     (tmp_path / "program.py").write_text(

@@ -84,6 +84,24 @@ def guarded(lock):
 @case
 def with_lock(): return guarded(threading.Lock())
 @case
+def with_rlock(): return guarded(threading.RLock())
+@case
+def with_condition(): return guarded(threading.Condition())
+@case
+def with_condition_of_a_lock(): return guarded(threading.Condition(threading.Lock()))
+@case
+def condition_notify():
+    condition, done = threading.Condition(), []
+    def poll():
+        with condition:
+            condition.notify_all()
+            return bool(done)
+    return poll, lambda: done.append(1)
+@case
+def rlock_acquire_free():
+    lock, done = threading.RLock(), []
+    return lambda: lock.acquire(False) and (lock.release(), done)[1], lambda: done.append(1)
+@case
 def with_semaphore(): return guarded(threading.Semaphore())
 
 def held_elsewhere(lock, poll):
@@ -253,6 +271,16 @@ def sched_yield():
 def future_result_zero():
     future = concurrent.futures.Future()
     return fails(concurrent.futures.TimeoutError, future.result, 0), lambda: future.set_result(1)
+@case
+def futures_as_completed_zero():
+    futures = [concurrent.futures.Future() for _ in range(2)]
+    def end():
+        for future in futures: future.done() or future.set_result(1)
+    return fails(concurrent.futures.TimeoutError, lambda: list(concurrent.futures.as_completed(futures, 0))), end
+@case
+def futures_wait_zero():
+    future = concurrent.futures.Future()
+    return lambda: concurrent.futures.wait([future], 0).done, lambda: future.set_result(1)
 
 # -- Processes
 
@@ -273,6 +301,13 @@ def ended(process, found):
     if found:
         process.returncode = 0
     return found
+@case
+def popen_communicate_zero():
+    # The standard method raises TimeoutExpired without a look at the pipes.
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    kept.append(process)
+    done, communicate = [], fails(subprocess.TimeoutExpired, process.communicate, None, 0)
+    return lambda: communicate() or done, lambda: done.append(1)
 @case
 def waitpid():
     process, end = child()

@@ -15,6 +15,7 @@ import greenrt
 from greenrt import _log
 from greenrt.green import socket
 from greenrt.serve import StreamServer, WSGIServer
+from greenrt.serve.http import access_log
 
 
 class Stream:
@@ -220,3 +221,26 @@ def test_what_is_no_log_is_refused_at_once(name: str, tmp_path: Path) -> None:
             with pytest.raises(kind, match=f"^{name} must be ") as raised:
                 WSGIServer(0, hello, **{name: value})
             assert repr(value) in str(raised.value)
+
+
+def test_lines_that_an_output_does_not_take_are_dropped_beyond_a_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(access_log, "MOST_LINES", 10)
+    may_write = greenrt.Event()
+    lines: list[str] = []
+    warnings: list[str] = []
+
+    def write(text: str) -> None:
+        may_write.wait()
+        lines.extend(text.splitlines())
+
+    monkeypatch.setattr(_log, "warn", lambda text, *args: warnings.append(text % args))
+    with serving(log=write) as server:
+        for _ in range(30):
+            assert talk(server, request()).endswith(b"hello")
+        may_write.set()
+        greenrt.sleep(0.01)
+    # One line was being written.
+    assert len(lines) == 11
+    assert warnings == ["19 lines of the access log were dropped while a write waited"]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from greenrt._typing import Any
+from greenrt.cli.output import PATIENCE, cooperate, finish, say
 from greenrt.cli.serve_log import LEVELS, log_to_stderr
 from greenrt.monkey.patches import patch_all
 
@@ -99,6 +100,7 @@ def serve(arguments: list[str]) -> None:
         parser.error("--graceful must be 0 or more seconds")
     if options.patch:
         patch_all()
+    cooperate()
     received = _Signals()
     if INHERITED in os.environ:
         # The process was restarted. Connections wait already, and must be answered before it ends.
@@ -122,6 +124,7 @@ def serve(arguments: list[str]) -> None:
         _restart(arguments, inherited, received)
         for listener in inherited:
             listener.close()
+    finish()
 
 
 class _UsageError(Exception):
@@ -294,7 +297,7 @@ def _start(servers: list[Any], options: Any) -> None:
             for started in servers:
                 started.close()
             raise _UsageError(f"can't listen: {error}") from None
-        _say(f"greenrt serves {options.application} at {_shown(server)}, pid {os.getpid()}")
+        say(f"greenrt serves {options.application} at {_shown(server)}, pid {os.getpid()}")
 
 
 def _shown(server: Any) -> str:
@@ -319,18 +322,8 @@ def _watch() -> None:
 def _stop(servers: list[Any], seconds: float, why: str) -> None:
     from greenrt import joinall, spawn
 
-    _say(f"greenrt: {why}: {sum(server.connections for server in servers)} connections to finish")
-    joinall([spawn(server.stop, seconds) for server in servers])
+    say(f"greenrt: {why}: {sum(server.connections for server in servers)} connections to finish")
+    # A server that ends logs what it has not logged yet, and perhaps no one reads the log.
+    joinall([spawn(server.stop, seconds) for server in servers], seconds + PATIENCE)
     given_up = sum(server.given_up for server in servers)
-    _say(f"greenrt: done; {given_up} requests given up" if given_up else "greenrt: done")
-
-
-def _say(line: str) -> None:
-    """Write a line to stdout. A failure must not end the server."""
-    try:
-        print(line, flush=True)
-    except Exception:
-        # The reason may be a closed pipe, a full disk, a closed stdout, or the application's replacement of it. Its
-        # buffered text would fail again at the end.
-        with suppress(OSError, ValueError):
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (it stays open)
+    say(f"greenrt: done; {given_up} requests given up" if given_up else "greenrt: done")

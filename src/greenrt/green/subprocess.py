@@ -18,6 +18,7 @@ from greenrt._hub.fd_wait import yield_if_due
 from greenrt._typing import Any
 from greenrt.green import _file_objects, os, selectors, time  # noqa: F401
 from greenrt.green._children import park_until_exit
+from greenrt.green._threading_polls import yielding
 from greenrt.green._twin import public_names, rebound, supported
 
 __all__ = public_names(_stdlib)
@@ -76,8 +77,15 @@ def poll(self: Any) -> int | None:
     return self._internal_poll()  # type: ignore[no-any-return]
 
 
-# Patching sets these methods on the standard class; the class below has them too.
-METHODS: dict[str, Any] = supported(_stdlib.Popen, _wait=_wait, _wait_pidfd=_wait_pidfd, poll=poll)
+# Patching sets these methods on the standard class; the class below has them too. `communicate` calls the last one
+# before it raises TimeoutExpired, which with a timeout of 0 is all it does.
+METHODS: dict[str, Any] = supported(
+    _stdlib.Popen,
+    _wait=_wait,
+    _wait_pidfd=_wait_pidfd,
+    poll=poll,
+    _check_timeout=yielding(_stdlib.Popen._check_timeout),  # type: ignore[attr-defined]
+)
 
 # Names that patching binds in the standard module only.
 NAMES: dict[str, Any] = {"io": io}

@@ -4,6 +4,8 @@ from greenrt._native.switch cimport current_or_last
 from greenrt.sync.permits cimport Permits
 
 
+cdef int UNINTERRUPTED
+
 cpdef object checked_timeout(object blocking, object timeout)
 cdef bint _ends_meanwhile(object limit) except -1
 
@@ -21,6 +23,7 @@ cdef class Lock(Mutex):
 cdef class RLock(Mutex):
     cdef object _holder
     cdef Py_ssize_t _count
+    cdef int _uninterrupted
 
     cdef bint _seize_again(self, bint blocking, object timeout) except -1
     cdef _let_go(self)

@@ -18,6 +18,8 @@ __all__ = ["Lock", "RLock", "checked_timeout"]
 
 # The default timeout in `threading`: no limit.
 FOREVER = -1
+# How often an RLock is taken without a yield. A loop takes it more often.
+UNINTERRUPTED = 100
 
 
 def checked_timeout(blocking: Any, timeout: Any) -> Any:
@@ -173,15 +175,17 @@ class RLock(Mutex):
     The owner is a greenlet, or a native thread. Any thread may use the lock. The constructor ignores its arguments,
     as `_thread.RLock` does; gevent's class takes a hub.
 
-    Taking a free lock does not yield: the standard library takes RLocks at places where another thread must not run.
+    Taking a free lock only yields to other greenlets in a loop: each hundredth time, if none has run for some
+    milliseconds. The standard library takes RLocks where a yield does harm, as in finalizers and in fork hooks.
     """
 
-    __slots__ = ("_count", "_holder")
+    __slots__ = ("_count", "_holder", "_uninterrupted")
 
     def __init__(self, *ignored: object, **named: object) -> None:
         Mutex.__init__(self)
         self._holder: greenlet | None = None
         self._count = 0
+        self._uninterrupted = 0
 
     def _seize_again(self, blocking: bool, timeout: Any) -> bool:
         me = current_or_last()
@@ -189,6 +193,11 @@ class RLock(Mutex):
         if self._holder is me:
             self._count += 1
             return True
+        self._uninterrupted += 1
+        if self._uninterrupted >= UNINTERRUPTED:
+            self._uninterrupted = 0
+            if _ends_meanwhile(timeout):
+                return False
         if not self._obtain(blocking, timeout):
             if not blocking:
                 yield_if_due()
@@ -257,6 +266,7 @@ class RLock(Mutex):
         Mutex._at_fork_reinit(self)
         self._holder = None
         self._count = 0
+        self._uninterrupted = 0
 
     def __repr__(self) -> str:
         state = "unlocked" if self._left else "locked"

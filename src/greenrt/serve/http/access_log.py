@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from time import localtime, strftime, time
 
+from greenrt import _log
 from greenrt._hub.raw_greenlet import spawn_raw
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
@@ -16,6 +17,8 @@ __all__ = ["AccessLog", "ErrorStream", "Refusal", "RefusalLog"]
 # Characters that end a field or a line in some reader, or control a terminal: all but visible ASCII, and the quote
 # and the backslash.
 _UNSAFE = re.compile(r'[^!-~]|["\\]')
+# How many lines wait for an output that takes none.
+MOST_LINES = 10_000
 # At most this many refused requests are logged within `WINDOW` seconds.
 MOST_WARNINGS = 10
 WINDOW = 60.0
@@ -61,12 +64,15 @@ class Refusal:
 class AccessLog:
     """Write a line for each request, in the common log format, to a function that takes a str.
 
-    The lines of one turn of the loop are written together.
+    The lines of one turn of the loop are written together. While a write waits, at most `MOST_LINES` lines are kept;
+    more are dropped.
     """
 
     def __init__(self, write: Callable[[str], Any]) -> None:
         self._write = write
         self._lines: list[str] = []
+        self._writes = False
+        self._dropped = 0
 
     def add(self, exchange: Exchange) -> None:
         """Record a request that reached the application, answered or not."""
@@ -83,16 +89,25 @@ class AccessLog:
     def _note(self, address: Any, request: str, code: Any, sent: int) -> None:
         address = _UNSAFE.sub(_escape, address) if isinstance(address, str) and address else "-"
         line = f'{address} - - [{_local_time()}] "{request}" {code} {sent or "-"}\n'
-        if not self._lines:
+        if len(self._lines) >= MOST_LINES:
+            self._dropped += 1
+            return
+        if not self._lines and not self._writes:
             # A greenlet writes, because the log file may be a cooperative one.
-            spawn_raw(self.flush)
+            spawn_raw(self._write_on)
         self._lines.append(line)
 
-    def flush(self) -> None:
-        """Write the recorded lines."""
-        lines, self._lines = self._lines, []
-        if lines:
-            self._write("".join(lines))
+    def _write_on(self) -> None:
+        self._writes = True
+        try:
+            while self._lines:
+                lines, self._lines = self._lines, []
+                self._write("".join(lines))
+        finally:
+            self._writes = False
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            _log.warn("%d lines of the access log were dropped while a write waited", dropped)
 
 
 def _line(request: Any) -> str:
