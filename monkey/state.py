@@ -1,7 +1,7 @@
 """The state of patching: what was replaced, by what, and where that was impossible."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
@@ -168,6 +168,7 @@ def _as_found(new: Any, old: Any, module: str) -> Any:
     binds = hasattr(type(new), "__get__") and not isinstance(new, type | staticmethod)
     if binds and isinstance(old, BuiltinFunctionType):
         new = unbound(new)
+    if isinstance(new, unbound):
         new.__module__ = module
     return new
 
@@ -179,7 +180,16 @@ def patch_methods(module: ModuleType, name: str, methods: Mapping[str, Any]) -> 
         saved[name] = _IN_PLACE
         kind = getattr(module, name)
         for method, function in methods.items():
+            _name_like_method(function, kind, method)
             setattr(kind, method, function)
+
+
+def _name_like_method(function: Any, kind: type, name: str) -> None:
+    """Give a function the names of a method of the class `kind`, where it can be renamed."""
+    names = {"__module__": kind.__module__, "__name__": name, "__qualname__": f"{kind.__qualname__}.{name}"}
+    for attribute, text in names.items():
+        with suppress(AttributeError, TypeError):
+            setattr(function, attribute, text)
 
 
 def patch_module(

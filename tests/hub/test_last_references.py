@@ -3,13 +3,14 @@
 import gc
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Never
+from typing import Any, Never
 
 import greenlet
 import pytest
 
 import greenrt
-from greenrt import happy_eyeballs
+import greenrt.serve
+from greenrt import happy_eyeballs, sync
 from greenrt._hub.waiter import Waiter
 from greenrt.dns import NoData, NxDomain, record_query
 from greenrt.dns.search import Failure
@@ -312,3 +313,73 @@ def test_no_handled_error_is_left_to_the_collector(fails: Callable[[], None]) ->
         gc.garbage.clear()
         gc.enable()
     assert left == []
+
+
+def used_pool() -> object:
+    pool = greenrt.Pool(2)
+    assert pool.map(abs, [1, -2]) == [1, 2]
+    return pool
+
+
+def used_group() -> object:
+    group = greenrt.Group()
+    group.spawn(abs, 1)
+    group.join()
+    return group
+
+
+def used_server() -> object:
+    server = greenrt.serve.StreamServer(("127.0.0.1", 0), print)
+    server.start()
+    server.stop()
+    return server
+
+
+def ended_greenlet() -> object:
+    return greenrt.spawn(abs, 1)
+
+
+def killed_greenlet() -> object:
+    killed = greenrt.spawn(greenrt.sleep, 1000)
+    greenrt.sleep(0)
+    killed.kill()
+    return killed
+
+
+PUBLIC = [getattr(sync, name) for name in sync.__all__ if name != "ThreadProxy"]
+PRIMITIVES = [kind for kind in PUBLIC if isinstance(kind, type) and not issubclass(kind, Exception)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [*PRIMITIVES, used_pool, used_group, used_server, ended_greenlet, killed_greenlet],
+    ids=lambda make: make.__name__,
+)
+def test_no_cycle_keeps(make: Callable[..., object]) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        thing = make(1) if make is greenrt.ThreadPool else make()
+        reference = weakref.ref(thing)
+        del thing
+        greenrt.sleep(0.01)
+        assert reference() is None
+    finally:
+        gc.enable()
+
+
+def test_what_a_killed_function_referred_to_is_free() -> None:
+    class Thing:
+        pass
+
+    def waits() -> None:
+        thing = Thing()
+        references.append(weakref.ref(thing))
+        greenrt.sleep(1000)
+
+    references: list[Any] = []
+    killed = greenrt.spawn(waits)
+    greenrt.sleep(0)
+    killed.kill()
+    assert references[0]() is None
+    assert isinstance(killed.value, greenrt.GreenletExit)

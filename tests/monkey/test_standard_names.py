@@ -1,5 +1,7 @@
 """Replacements of standard types are called, printed and pickled like these types."""
 
+import json
+
 import pytest
 from support.child import run_script
 
@@ -38,6 +40,7 @@ PROGRAM = """
         print(kind.__module__, kind.__qualname__, repr(kind), pickle.loads(pickle.dumps(kind)) is kind)
     for kind in (type(made["rlock"]), threading.local, queue.SimpleQueue):
         print(kind.__doc__)
+    print(select.poll.__module__, select.poll.__qualname__, select.select.__module__, select.epoll.poll.__qualname__)
     print([attempt(copy.copy, made[name]) for name in ("lock", "rlock", "local", "simple queue")])
     print(isinstance(made["lock"], _thread.LockType), isinstance(made["rlock"], _thread.RLock),
           isinstance(made["simple queue"], queue.SimpleQueue), type(made["lock"]) is type(made["early lock"]),
@@ -50,6 +53,26 @@ def test_types_have_their_standard_names() -> None:
     patched, _ = run_script(PROGRAM, "patched")
     plain, _ = run_script(PROGRAM, "plain")
     assert patched.splitlines() == plain.splitlines()
+
+
+METHODS = """
+    import json, sys
+    if sys.argv[1] == "patched":
+        from greenrt import monkey
+        monkey.patch_all()
+    import concurrent.futures, queue, sched, selectors, socket, ssl, subprocess, threading
+    kinds = (socket.socket, ssl.SSLSocket, subprocess.Popen, threading.Event, threading.Condition, threading.Thread,
+             threading.Barrier, queue.Queue, concurrent.futures.Future, sched.scheduler, selectors.EpollSelector)
+    print(json.dumps({f"{kind.__name__}.{name}": [method.__module__, method.__qualname__, method.__name__]
+                      for kind in kinds for name, method in vars(kind).items()
+                      if callable(method) and not isinstance(method, type)}))
+"""
+
+
+def test_methods_of_standard_classes_have_their_names() -> None:
+    patched, plain = (json.loads(run_script(METHODS, way)[0]) for way in ("patched", "plain"))
+    # Patching adds methods that the standard class inherits from a C class.
+    assert {name: patched[name] for name in plain} == plain
 
 
 MAIN_ONLY = """

@@ -281,6 +281,8 @@ class Greenlet(Fiber, Generic[T_co]):
 
     def _finish(self, result: Any, error: BaseException | None) -> None:
         if error is not None and isinstance(error, GreenletExit):
+            # What the function referred to must not live as long as the greenlet object.
+            error.__traceback__ = None
             result = error
             error = None
         self._result = result

@@ -44,12 +44,13 @@ class TimerHeap:
     """Nodes ordered by deadline (seconds); nodes with equal deadlines in the order of `push`. Owner thread only."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, HeapNode]] = []
+        # (deadline, order): that of a removed node stays until it is the first, without the node.
+        self._heap: list[tuple[float, int]] = []
+        self._nodes: dict[int, HeapNode] = {}
         self._counter = 0
-        self._live = 0
 
     def __len__(self) -> int:
-        return self._live
+        return len(self._nodes)
 
     def contains(self, node: HeapNode) -> bool:
         """Return whether `node` is in this heap. A node is in one heap at most."""
@@ -61,23 +62,23 @@ class TimerHeap:
         self._counter += 1
         node.deadline = deadline
         node.order = self._counter
-        self._live += 1
-        heappush(self._heap, (deadline, self._counter, node))
+        self._nodes[node.order] = node
+        heappush(self._heap, (deadline, node.order))
 
     def remove(self, node: HeapNode) -> bool:
         """Remove `node`; return whether it was in the heap."""
         if not node.order:
             return False
+        del self._nodes[node.order]
         node.order = 0
-        self._live -= 1
-        if len(self._heap) > 64 and self._live * 2 < len(self._heap):
-            self._heap = [item for item in self._heap if item[2].order == item[1]]
+        if len(self._heap) > 64 and len(self._nodes) * 2 < len(self._heap):
+            self._heap = [item for item in self._heap if item[1] in self._nodes]
             heapify(self._heap)
         return True
 
     def _skip_removed(self) -> None:
         heap = self._heap
-        while heap and heap[0][2].order != heap[0][1]:
+        while heap and heap[0][1] not in self._nodes:
             heappop(heap)
 
     def first_deadline(self) -> float:
@@ -90,16 +91,15 @@ class TimerHeap:
         self._skip_removed()
         if not self._heap or self._heap[0][0] > now:
             return None
-        node = heappop(self._heap)[2]
+        node = self._nodes.pop(heappop(self._heap)[1])
         node.order = 0
-        self._live -= 1
         return node
 
     def drain(self) -> list[HeapNode]:
         """Remove and return all nodes, in no order."""
-        nodes = [node for _, order, node in self._heap if node.order == order]
+        nodes = list(self._nodes.values())
         for node in nodes:
             node.order = 0
         self._heap = []
-        self._live = 0
+        self._nodes = {}
         return nodes

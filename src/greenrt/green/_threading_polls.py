@@ -41,6 +41,9 @@ def is_set(self: Any) -> bool:
     return self._flag  # type: ignore[no-any-return]
 
 
+is_set.__module__, is_set.__qualname__ = "threading", "Event.is_set"
+
+
 def n_waiting(self: Any) -> int:
     """Return the number of threads currently waiting at the barrier. See `threading.Barrier.n_waiting`."""
     yield_if_due()

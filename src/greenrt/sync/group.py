@@ -1,6 +1,7 @@
 """Group: a set of greenlets that the caller joins and kills together."""
 
 from collections.abc import Callable, Iterable, Iterator
+from weakref import ref
 
 from greenlet import greenlet as raw_greenlet
 
@@ -26,11 +27,14 @@ class _Leaving(Notifier):
     __slots__ = ("group",)
 
     def __init__(self, group: "Group") -> None:
-        self.group = group
+        # The group has this object as an attribute.
+        self.group = ref(group)
 
     def notify(self, source: Any) -> None:
         """See `Notifier.notify`."""
-        self.group._discard(source)
+        group = self.group()
+        if group is not None:
+            group._discard(source)
 
     def __call__(self, source: Any) -> None:
         # Classes of the user that have `rawlink` but do not know Notifier call the link.
