@@ -144,6 +144,41 @@ def test_attributes_that_have_no_effect_name_what_has(name: str) -> None:
     assert ("use limits=Limits(" in str(raised.value)) == (name != "nonsense")
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (BaseServer, "spawn", 10),
+        (StreamServer, "spawn", "raw"),
+        (DatagramServer, "listener", ADDRESS),
+        (StreamServer, "certfile", "chain.pem"),
+        (WSGIServer, "keyfile", "key.pem"),
+        (WSGIServer, "environ", {}),
+        (WSGIServer, "log", None),
+        (WSGIServer, "base_env", {}),
+        (StreamServer, "reuse_addr", 1),
+        (WSGIServer, "reuse_addr", 1),
+        (BaseServer, "fatal_errors", ()),
+    ],
+)
+def test_settings_that_are_no_attributes_of_classes_are_refused_there(
+    kind: Any, name: str, value: Any
+) -> None:
+    with pytest.raises(TypeError, match=rf"^Sub\.{name} has no effect; use "):
+        type("Sub", (type("Between", (kind,), {}),), {name: value})
+
+
+def test_methods_may_have_the_names_of_arguments() -> None:
+    class Sub(WSGIServer):
+        def log(self, text: str) -> None:
+            pass
+
+        @property
+        def environ(self) -> dict[str, str]:
+            return {}
+
+    assert not Sub(ADDRESS, hello).started
+
+
 @pytest.mark.parametrize("kind", [BaseServer, StreamServer, DatagramServer, WSGIServer])
 @pytest.mark.parametrize("name", ["pre_start", "init_socket", "do_close", "handler_class", "update_environ"])
 def test_hooks_that_are_never_called_are_refused(kind: Any, name: str) -> None:

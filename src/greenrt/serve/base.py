@@ -86,8 +86,14 @@ class BaseServer:
     max_accept: int = 100
     reuse_port: bool = False
 
-    # Attributes that have no effect here, with what to use instead; a subclass that defines one is refused.
-    _replaced: Any = MappingProxyType({})
+    # Settings that have no effect here, with what to use instead; a subclass that defines one is refused. Some are
+    # gevent's.
+    _replaced: Any = MappingProxyType(
+        {
+            "reuse_addr": "a socket of your own as the listener; the server's sockets have SO_REUSEADDR",
+            "fatal_errors": "max_delay, the longest pause after an error",
+        }
+    )
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

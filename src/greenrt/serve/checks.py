@@ -1,6 +1,7 @@
 """Checks of a server's arguments: each error names the setting, its value and what is allowed."""
 
 from math import isfinite
+from types import FunctionType
 
 from greenrt._typing import Any
 
@@ -8,6 +9,8 @@ __all__ = ["LONGEST", "check_callable", "check_class", "check_flag", "check_seco
 
 # The longest timeout of a socket, in seconds.
 LONGEST = 1e9
+
+METHODS = (FunctionType, property, classmethod, staticmethod)
 
 # Hooks and attributes of gevent's servers that greenrt's servers never call or read.
 UNCALLED = frozenset(
@@ -60,20 +63,29 @@ def check_seconds(name: str, value: Any, zero: bool = False, optional: bool = Tr
 def check_class(kind: type, replaced: dict[str, str]) -> None:
     """Raise TypeError if a subclass of a server defines an attribute that the server never reads.
 
-    `replaced` maps names of attributes that the constructor sets to what to use instead.
+    `replaced` maps names of settings that have no effect to what to use instead.
     """
-    for base in kind.__mro__:
-        if base.__module__.startswith("greenrt.serve."):
-            break
-        for name in vars(base):
+    server = _server_of(kind)
+    # Other arguments are also attributes of the class.
+    only_given = {name for name in _arguments_of(server) if not hasattr(server, name)}
+    for base in kind.__mro__[: kind.__mro__.index(server)]:
+        for name, value in vars(base).items():
             if name in UNCALLED:
                 raise TypeError(
-                    f"{base.__name__}.{name} is never called or read by greenrt's {_server_of(kind)}; remove it, and "
+                    f"{base.__name__}.{name} is never called or read by greenrt's {server.__name__}; remove it, and "
                     "override handle or do_handle, or wrap the application"
                 )
             if name in replaced:
                 raise TypeError(f"{base.__name__}.{name} has no effect; use {replaced[name]}")
+            # A method of that name is the program's own.
+            if name in only_given and not isinstance(value, METHODS):
+                raise TypeError(f"{base.__name__}.{name} has no effect; use the argument: {name}=...")
 
 
-def _server_of(kind: type) -> str:
-    return next(base.__name__ for base in kind.__mro__ if base.__module__.startswith("greenrt.serve."))
+def _server_of(kind: type) -> type:
+    return next(base for base in kind.__mro__ if base.__module__.startswith("greenrt.serve."))
+
+
+def _arguments_of(server: Any) -> set[str]:
+    code = server.__init__.__code__
+    return set(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])

@@ -36,6 +36,7 @@ REPLACED = {
     "max_per_peer": "limits=Limits(connections_per_peer=...)",
     "idle_timeout": "limits=Limits(idle_timeout=...)",
     "handshake_timeout": "limits=Limits(head_timeout=...)",
+    "base_env": "the argument: environ=...",
 }
 
 
@@ -81,7 +82,7 @@ class WSGIServer(StreamServer):
     error_log: Any = None
     on_error: Callable[[dict[str, Any], BaseException], object] | None = None
 
-    _replaced = REPLACED
+    _replaced: ClassVar[dict[str, str]] = {**StreamServer._replaced, **REPLACED}
 
     def __init__(
         self,
