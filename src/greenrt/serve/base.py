@@ -1,7 +1,7 @@
 """The base class of servers: a socket, a greenlet that accepts from it, handlers and a graceful stop."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.raw_greenlet import spawn_raw
 from greenrt._hub.sleep import sleep
 from greenrt._native.thread import monotonic
-from greenrt._typing import Any, Literal
+from greenrt._typing import Any, ClassVar, Literal
 from greenrt.green.socket import AF_UNIX
 from greenrt.serve.checks import check_callable, check_class, check_flag, check_seconds, check_whole
 from greenrt.serve.fd_reserve import is_crowded
@@ -88,7 +88,7 @@ class BaseServer:
 
     # Settings that have no effect here, with what to use instead; a subclass that defines one is refused. Some are
     # gevent's.
-    _replaced: Any = MappingProxyType(
+    _replaced: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "reuse_addr": "a socket of your own as the listener; the server's sockets have SO_REUSEADDR",
             "fatal_errors": "max_delay, the longest pause after an error",

@@ -1,5 +1,6 @@
 """Checks of a server's arguments: each error names the setting, its value and what is allowed."""
 
+from collections.abc import Mapping
 from math import isfinite
 from types import FunctionType
 
@@ -60,7 +61,7 @@ def check_seconds(name: str, value: Any, zero: bool = False, optional: bool = Tr
         raise ValueError(f"{name} must be {least} and at most {LONGEST:.0e} seconds{or_none}, not {value!r}")
 
 
-def check_class(kind: type, replaced: dict[str, str]) -> None:
+def check_class(kind: type, replaced: Mapping[str, str]) -> None:
     """Raise TypeError if a subclass of a server defines an attribute that the server never reads.
 
     `replaced` maps names of settings that have no effect to what to use instead.

@@ -1,11 +1,11 @@
 """A server for WSGI applications (PEP 3333) over HTTP/1.1."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from greenrt._hub.sleep import sleep
 from greenrt._native.thread import monotonic
-from greenrt._typing import TYPE_CHECKING, Any
+from greenrt._typing import TYPE_CHECKING, Any, ClassVar
 from greenrt.errors import GreenletExit
 from greenrt.green import socket
 from greenrt.serve.base import Spawn
@@ -82,7 +82,7 @@ class WSGIServer(StreamServer):
     error_log: Any = None
     on_error: Callable[[dict[str, Any], BaseException], object] | None = None
 
-    _replaced: ClassVar[dict[str, str]] = {**StreamServer._replaced, **REPLACED}
+    _replaced: ClassVar[Mapping[str, str]] = {**StreamServer._replaced, **REPLACED}
 
     def __init__(
         self,
