@@ -86,7 +86,7 @@ def test_a_short_response_is_sent_at_once() -> None:
     for parts in ([b"hello"], (b"hello",), [b"hel", b"lo"]):
         client, sock = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         client.sendall(GET)
-        connection = Connection(sock, Limits())
+        connection = Connection(sock, Limits(), [0] * 1000)
         found = request.read_request(connection, HeadParser({}))
         assert found is not None
         found.run(answering(parts))

@@ -89,7 +89,7 @@ class Given:
 
 
 def read_here(data: bytes, step: int) -> Found:
-    connection, heads = Connection(Given(data, step), LIMITS), HeadParser({})
+    connection, heads = Connection(Given(data, step), LIMITS, [0] * 1000), HeadParser({})
     found: list[tuple[str, str, bytes]] = []
     try:
         while (request := read_request(connection, heads)) is not None:

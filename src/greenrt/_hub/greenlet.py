@@ -190,6 +190,7 @@ class Greenlet(Fiber, Generic[T_co]):
         if _spawn_callbacks:
             self._call_spawn_callbacks()
         self._queued = True
+        self.hub._spawned += 1
         self.hub.loop.ready.appendleft(self)
 
     def _enqueue(self) -> None:
@@ -197,6 +198,7 @@ class Greenlet(Fiber, Generic[T_co]):
         if _spawn_callbacks:
             self._call_spawn_callbacks()
         hub = self.hub
+        hub._spawned += 1
         loop = hub.loop
         if loop.on_owner_thread():
             self._queued = True
@@ -216,6 +218,7 @@ class Greenlet(Fiber, Generic[T_co]):
             loop.check_owner("Greenlet.start_later")
             wait = checked_seconds(seconds, "seconds")
             self._state = QUEUED
+            self.hub._spawned += 1
             start = Start(self)
             self._start = start
             if _spawn_callbacks:

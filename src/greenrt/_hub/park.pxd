@@ -41,6 +41,7 @@ cdef class HubCore(Fiber):
     cdef Py_ssize_t _budget
     cdef public double _poll_due
     cdef readonly Py_ssize_t _parked
+    cdef public Py_ssize_t _spawned
     cdef public object _swap
 
     @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t, held=size_t)

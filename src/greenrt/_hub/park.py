@@ -134,6 +134,8 @@ class HubCore(Fiber):
         # (coarse clock).
         self._budget = 0
         self._poll_due = 0.0
+        # The number of greenlets that were scheduled to start, for statistics.
+        self._spawned = 0
         # The number of greenlets that are suspended in a park.
         self._parked = 0
         # If set, this function exchanges the part of the thread's state that belongs to the running greenlet: see

@@ -38,6 +38,7 @@ cdef class LoopBase:
     cdef public unsigned long owner
     cdef public unsigned long long iteration
     cdef readonly bint polling
+    cdef readonly unsigned long long posts
     cdef public object lag
     cdef public object error_handler
     cdef public list prepares

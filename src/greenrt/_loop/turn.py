@@ -91,6 +91,8 @@ class LoopBase:
         # A watchdog in another thread reads these two: a loop that neither counts a turn nor polls is held up.
         self.iteration: int = 0
         self.polling: bool = False
+        # How many posts it has collected, for statistics.
+        self.posts: int = 0
         # Records how long the entries of each turn kept the loop from its next poll, if it is set.
         self.lag: Histogram | None = None
         # Called with (context, type, value, traceback) for each error of a callback.
@@ -215,6 +217,7 @@ class LoopBase:
                 except IndexError:
                     # A post that ran into the close has withdrawn its entry.
                     break
+                self.posts += 1
                 try:
                     ready.append(entry)
                 except MemoryError:
@@ -222,6 +225,7 @@ class LoopBase:
                 if full:
                     # Put it back, which needs no memory. The next turn tries again.
                     foreign.appendleft(entry)
+                    self.posts -= 1
                     break
 
     def gather(self, limit: float) -> None:

@@ -9,6 +9,7 @@ cdef class InFlight(ExchangeOwner):
     cdef str name
     cdef object rtype
     cdef tuple key
+    cdef double asked_at
     cdef Exchange exchange
     cdef object channel, answer
     cdef Py_ssize_t lookups

@@ -5,6 +5,32 @@ Nothing here costs anything until it is called. Any native thread, greenlet and 
 
 from greenrt.inspect.records import Place, Record, greenlets
 from greenrt.inspect.report import dump
+from greenrt.inspect.stats import (
+    DnsStats,
+    Durations,
+    HubStats,
+    PoolStats,
+    ServerStats,
+    Stats,
+    WatchStats,
+    stats,
+)
 from greenrt.inspect.watchdog import Stall, Watch, watch
 
-__all__ = ["Place", "Record", "Stall", "Watch", "dump", "greenlets", "watch"]
+__all__ = [
+    "DnsStats",
+    "Durations",
+    "HubStats",
+    "Place",
+    "PoolStats",
+    "Record",
+    "ServerStats",
+    "Stall",
+    "Stats",
+    "Watch",
+    "WatchStats",
+    "dump",
+    "greenlets",
+    "stats",
+    "watch",
+]

@@ -13,7 +13,7 @@ from greenrt._render import is_own_frame
 from greenrt._typing import Any
 from greenrt.inspect.safe_text import function_name, greenlet_name, wait_text
 
-__all__ = ["Place", "Record", "greenlets", "places"]
+__all__ = ["Place", "Record", "greenlets", "places", "run_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def greenlets() -> list[Record]:
 
 def _record(target: Any, thread: int) -> Record:
     park = parked(target)
-    state = _state(target, park)
+    state = run_state(target, park)
     own = isinstance(target, Greenlet)
     if state == "running":
         frame = sys._current_frames().get(thread)
@@ -91,7 +91,8 @@ def _record(target: Any, thread: int) -> Record:
     )
 
 
-def _state(target: Any, park: Park | None) -> str:
+def run_state(target: Any, park: Park | None) -> str:
+    """Return the `Record.state` of a greenlet that is not dead; `park` is the one that it is in, or None."""
     if park is not None:
         return "parked" if park.waiting else "ready"
     if isinstance(target, Fiber):

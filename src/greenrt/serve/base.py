@@ -4,6 +4,7 @@ import errno
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
+from weakref import WeakSet
 
 from greenlet import getcurrent
 
@@ -23,7 +24,7 @@ from greenrt.sync.event import Event
 from greenrt.sync.group import Group
 from greenrt.sync.pool import Pool
 
-__all__ = ["BaseServer", "Spawn"]
+__all__ = ["BaseServer", "Spawn", "all_servers"]
 
 # What the argument `spawn` of servers can be; see `BaseServer`.
 Spawn = Literal["default", "raw"] | int | Group | Callable[..., object] | None
@@ -47,6 +48,14 @@ TRANSIENT = frozenset(
 )
 # The system has run out of descriptors or memory for now.
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS))
+
+# All servers that were started and still exist.
+_started: "WeakSet[BaseServer]" = WeakSet()
+
+
+def all_servers() -> "list[BaseServer]":
+    """Return all servers that were started and still exist. Any thread may call this."""
+    return list(_started)
 
 
 class BaseServer:
@@ -128,6 +137,11 @@ class BaseServer:
         self._crowded = False
         # The number of running handlers; counted only by servers whose handlers hold descriptors.
         self._running = 0
+        # For statistics: how many connections or datagrams it has accepted, how many it has rejected for each reason,
+        # and how many responses with each status code it has begun to send.
+        self._accepted = 0
+        self._rejected: dict[str, int] = {}
+        self._answered = [0] * 1000
         # Whether a handler runs in the greenlet that accepts.
         self._inside = False
         self._stopped = Event()
@@ -245,6 +259,7 @@ class BaseServer:
                     # The file is missing if another program has removed it.
                     self.socket_file = SocketFile(self._given)
         self._stopped.clear()
+        _started.add(self)
         self._accepting = Greenlet.spawn(self._accept_forever)
 
     def serve_forever(self, stop_timeout: float | None = None) -> None:
@@ -410,6 +425,7 @@ class BaseServer:
 
     def do_handle(self, *args: object) -> None:
         """Run the handler where `spawn` says."""
+        self._accepted += 1
         if self._spawn is not None:
             self._spawn(self._run_handler, *args)
             return
@@ -421,6 +437,10 @@ class BaseServer:
 
     def _run_handler(self, *args: Any) -> None:
         raise NotImplementedError
+
+    def _reject(self, reason: str) -> None:
+        """Count a connection or a request that is not served."""
+        self._rejected[reason] = self._rejected.get(reason, 0) + 1
 
     def _report(self) -> None:
         """Report the exception of a handler; the hub raises SystemExit in the main greenlet.

@@ -154,6 +154,7 @@ class StreamServer(BaseServer):
             return
         count = self._peers.get(peer, 0)
         if count >= most:
+            self._reject("its client has too many connections")
             LOG.info("a connection from %s was closed: its client has %d", address[0], most)
             connection.close()
             return
@@ -195,6 +196,7 @@ class StreamServer(BaseServer):
         except OSError as error:
             # The peer caused this error, as it does if a connection breaks. Its words must not reach the log.
             reason = getattr(error, "reason", None) or type(error).__name__
+            self._reject("TLS handshake failed")
             LOG.debug("the TLS handshake with %r failed: %s", address, reason)
         except GreenletExit:
             pass

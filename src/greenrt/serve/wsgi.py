@@ -207,7 +207,7 @@ class WSGIServer(StreamServer):
 
     def handle(self, sock: Any, peer: Any) -> None:
         """Answer the requests of one connection; `peer` is the client's address."""
-        connection = Connection(sock, self.limits)
+        connection = Connection(sock, self.limits, self._answered)
         self._connections.add(connection)
         if not self.started:
             # The connection was accepted while the server stopped.
@@ -303,6 +303,7 @@ class WSGIServer(StreamServer):
 
     def _refuse(self, connection: Connection, peer: Any, error: RequestError, refusal: Refusal) -> None:
         """Answer a request that is refused; neither the answer nor the error log contains any of its bytes."""
+        self._reject(error.status)
         self._refusals.warn("a request", _shown_peer(peer), error)
         body = error.status.encode() + b"\n"
         try:

@@ -22,7 +22,7 @@ from greenrt.sync.map_mixin import Mapping
 from greenrt.sync.queue import Empty, SimpleQueue
 from greenrt.sync.semaphore import Semaphore
 
-__all__ = ["ThreadPool"]
+__all__ = ["ThreadPool", "all_threadpools"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,6 +31,12 @@ DEFAULT_SIZE = 10
 
 # All existing pools, by id.
 _pools: "dict[int, ref[ThreadPool]]" = {}
+
+
+def all_threadpools() -> "list[ThreadPool]":
+    """Return all pools. Any thread may call this."""
+    found = [reference() for reference in list(_pools.values())]
+    return [pool for pool in found if pool is not None]
 
 
 class _Hooks:
@@ -364,10 +370,8 @@ class ThreadPool(Mapping):
 
 
 def _forget_threads() -> None:
-    for found in list(_pools.values()):
-        pool = found()
-        if pool is not None:
-            pool._forked()
+    for pool in all_threadpools():
+        pool._forked()
 
 
 _atfork.register(_atfork.RUNTIME, _forget_threads)

@@ -16,6 +16,7 @@ cdef class Connection:
     cdef bint _direct
     cdef public bytes buffer
     cdef public object error, limits, relay, sock
+    cdef readonly list answered
     cdef public bint last
     cdef readonly int state
 

@@ -38,6 +38,7 @@ class Connection:
         "_left_waiting",
         "_scanner",
         "_timeout",
+        "answered",
         "buffer",
         "error",
         "last",
@@ -49,8 +50,10 @@ class Connection:
         "state",
     )
 
-    def __init__(self, sock: Any, limits: Limits) -> None:
+    def __init__(self, sock: Any, limits: Limits, answered: list[int]) -> None:
         self.sock: Any = sock
+        # The number of responses with each status code, of all connections of the server.
+        self.answered: list[int] = answered
         # Whether the methods are those of green sockets, which then need no lookup.
         self._direct = type(sock) is socket.socket
         self.limits: Limits = limits

@@ -31,7 +31,7 @@ cdef class Exchange:
     @cython.locals(head=ResponseHead, connection=Connection)
     cdef _send_file(self, object wrapper)
     cdef _check_length(self)
-    @cython.locals(head=ResponseHead, lines=list, length=Py_ssize_t)
+    @cython.locals(head=ResponseHead, lines=list, length=Py_ssize_t, answered=list)
     cdef bytes _start(self, Py_ssize_t whole)
     @cython.locals(connection=Connection, left=Py_ssize_t, size=Py_ssize_t, excess=Py_ssize_t)
     cdef _send(self, bytes prefix, bytes data)

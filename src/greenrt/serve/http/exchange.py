@@ -284,6 +284,8 @@ class Exchange:
         elif not self.reusable and head.code != 101:
             lines.append("Connection: close")
         self.started = True
+        answered = self.connection.answered
+        answered[head.code] += 1
         lines.append("\r\n")
         return "\r\n".join(lines).encode("latin-1")
 

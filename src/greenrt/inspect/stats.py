@@ -1,0 +1,251 @@
+"""Statistics of a running program: what the runtime counts anyway, and what can be counted when it is asked."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+
+from greenrt._events import READ, WRITE
+from greenrt._hub.current_hub import main_greenlet, threads_with_hub
+from greenrt._hub.park import HubCore, parked
+from greenrt._hub.report import all_greenlets
+from greenrt._loop.histogram import BOUNDS, Histogram
+from greenrt._typing import TYPE_CHECKING, Any
+from greenrt.inspect.records import run_state
+from greenrt.inspect.watchdog import watches
+from greenrt.sync.threadpool import all_threadpools
+
+if TYPE_CHECKING:
+    from greenrt._hub.hub import Hub
+
+__all__ = [
+    "DnsStats",
+    "Durations",
+    "HubStats",
+    "PoolStats",
+    "ServerStats",
+    "Stats",
+    "WatchStats",
+    "stats",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How often durations of each size occurred.
+
+    Attributes: `up_to`, the number of durations up to each bound in seconds, and above the bound before; `total`,
+    their sum, and `longest`, both in seconds.
+    """
+
+    up_to: dict[float, int]
+    total: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class HubStats:
+    """What one hub did so far, and what it has now.
+
+    Attributes:
+    thread: the identity of its native thread.
+    spawned: how many greenlets were scheduled to start in it.
+    parked, queued: how many greenlets are parked; how many entries wait in the run queue.
+    turns, posts: how many turns the loop has made; how many posts of other threads it has collected.
+    timers: how many timers are active, those of waits included.
+    readers, writers: for how many file descriptors it waits until they are readable and writable.
+    lag: how long the entries of each turn kept the loop from its next poll; None until a `watch` has seen the hub.
+    """
+
+    thread: int
+    spawned: int
+    parked: int
+    queued: int
+    turns: int
+    posts: int
+    timers: int
+    readers: int
+    writers: int
+    lag: Durations | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """One `ThreadPool`: its `threads` now, at most `maxsize`; its `jobs` that have no result yet, of which `queued`
+    wait for a thread.
+    """
+
+    threads: int
+    maxsize: int
+    jobs: int
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class DnsStats:
+    """The questions to name servers: how many were `asked`, how many were `given_up` because their last waiter left,
+    the number of `errors` by their class, and the `latency` of those that ended.
+    """
+
+    asked: int
+    given_up: int
+    errors: dict[str, int]
+    latency: Durations
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStats:
+    """One server that was started.
+
+    Attributes:
+    kind: the name of its class.
+    address: its address as a text.
+    started: whether it accepts.
+    accepted: how many connections or datagrams it has accepted.
+    connections: how many of its connections are open; for a DatagramServer, 0.
+    answered: of a WSGIServer, the number of responses by status, without those to requests that it has refused.
+    rejected: the number of connections and requests that it has refused, by reason.
+    """
+
+    kind: str
+    address: str
+    started: bool
+    accepted: int
+    connections: int
+    answered: dict[int, int]
+    rejected: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchStats:
+    """One `Watch` that is not closed; see its attributes of the same names."""
+
+    limit: float
+    stalls: int
+    stalled: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What `stats` returns.
+
+    Attributes:
+    pid: the process.
+    greenlets: the number of greenlets in each state; see `Record.state`.
+    fds: the number of open file descriptors of each kind, such as "socket", "pipe", "file" and "eventpoll"; empty on
+        systems without /proc.
+    hubs, pools, servers, watches: one entry for each.
+    dns: the questions to name servers.
+    """
+
+    pid: int
+    greenlets: dict[str, int] = field(default_factory=dict)
+    fds: dict[str, int] = field(default_factory=dict)
+    hubs: tuple[HubStats, ...] = ()
+    pools: tuple[PoolStats, ...] = ()
+    servers: tuple[ServerStats, ...] = ()
+    watches: tuple[WatchStats, ...] = ()
+    dns: DnsStats | None = None
+
+
+def stats() -> Stats:
+    """Return statistics of the process. Any thread may call this.
+
+    The numbers that the runtime does not count anyway are counted now: the call takes longer the more greenlets and
+    file descriptors there are. It runs no code of the program.
+    """
+    return Stats(
+        os.getpid(),
+        _greenlets(),
+        _fds(),
+        tuple(_hub(thread, hub) for thread, hub in list(threads_with_hub.items())),
+        tuple(PoolStats(pool.size, pool.maxsize, len(pool), len(pool._jobs)) for pool in all_threadpools()),
+        _servers(),
+        tuple(WatchStats(each.limit, each.stalls, each.stalled, each.longest) for each in watches()),
+        _dns(),
+    )
+
+
+def _greenlets() -> dict[str, int]:
+    counts = dict.fromkeys(("running", "ready", "parked", "unstarted", "suspended"), 0)
+    mains = {hub.parent for hub in list(threads_with_hub.values())}
+    for target in {*mains, *all_greenlets()}:
+        if not target.dead and not isinstance(target, HubCore) and main_greenlet(target) in mains:
+            counts[run_state(target, parked(target))] += 1
+    return counts
+
+
+def _fds() -> dict[str, int]:
+    counts: dict[str, int] = {}
+    try:
+        names = os.listdir("/proc/self/fd")
+    except OSError:
+        return counts
+    for name in names:
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            # The descriptor of this listing, or one that another thread has closed.
+            continue
+        kind = _kind(target)
+        counts[kind] = counts.get(kind, 0) + 1
+    return counts
+
+
+def _kind(target: str) -> str:
+    """Return the kind of file that a link in /proc/self/fd names: see proc(5)."""
+    if target.startswith("/dev/"):
+        return "device"
+    if target.startswith("/"):
+        return "file"
+    kind, _, rest = target.partition(":")
+    return rest.strip("[]") if kind == "anon_inode" else kind
+
+
+def _hub(thread: int, hub: "Hub") -> HubStats:
+    loop: Any = hub.loop
+    wanted = [] if loop.closed else [entry.wanted() for entry in loop.fds.all_entries()]
+    return HubStats(
+        thread=thread,
+        spawned=hub._spawned,
+        parked=hub._parked,
+        queued=len(loop.ready),
+        turns=loop.iteration,
+        posts=loop.posts,
+        timers=len(loop.timers),
+        readers=sum(bool(events & READ) for events in wanted),
+        writers=sum(bool(events & WRITE) for events in wanted),
+        lag=None if loop.lag is None else _durations(loop.lag),
+    )
+
+
+def _durations(histogram: Histogram) -> Durations:
+    return Durations(dict(zip(BOUNDS, histogram.counts, strict=True)), histogram.total, histogram.longest)
+
+
+def _dns() -> DnsStats:
+    # A program that has asked no name server need not load the resolver now.
+    stub: Any = sys.modules.get("greenrt.dns.stub")
+    if stub is None:
+        return DnsStats(0, 0, {}, _durations(Histogram()))
+    counters = stub.counters
+    return DnsStats(counters.asked, counters.given_up, dict(counters.errors), _durations(counters.latency))
+
+
+def _servers() -> tuple[ServerStats, ...]:
+    # A program without servers need not load them now.
+    base: Any = sys.modules.get("greenrt.serve.base")
+    if base is None:
+        return ()
+    return tuple(
+        ServerStats(
+            kind=type(server).__name__,
+            address=repr(server.address),
+            started=server.started,
+            accepted=server._accepted,
+            connections=server._running,
+            answered={code: count for code, count in enumerate(server._answered) if count},
+            rejected=dict(server._rejected),
+        )
+        for server in base.all_servers()
+    )
