@@ -28,7 +28,7 @@ class Unscanned(Connection):
 def connected(kind: type[Connection], data: bytes) -> tuple[Connection, Any]:
     client, sock = socket.socketpair()
     client.sendall(data)
-    return kind(sock, Limits()), client
+    return kind(sock, Limits(), [0] * 1000), client
 
 
 def test_a_request_with_the_fields_of_the_last_is_not_scanned() -> None:
