@@ -1,7 +1,7 @@
 """The state of patching: what was replaced, by what, and where that was impossible."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
@@ -11,6 +11,7 @@ from greenrt.monkey.sweep import Pairs, left, sweep
 from greenrt import _original
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
+from greenrt.green._twin import set_methods
 
 __all__ = [
     "get_original",
@@ -157,6 +158,9 @@ def _put(module: ModuleType, items: Mapping[str, Any]) -> Pairs:
     return swept
 
 
+_UNBOUND = type(unbound(_put))
+
+
 def _as_found(new: Any, old: Any, module: str) -> Any:
     """Return `new` in a form that can be used like `old`: pickled by its name, and as an attribute of a class.
 
@@ -168,7 +172,7 @@ def _as_found(new: Any, old: Any, module: str) -> Any:
     binds = hasattr(type(new), "__get__") and not isinstance(new, type | staticmethod)
     if binds and isinstance(old, BuiltinFunctionType):
         new = unbound(new)
-    if isinstance(new, unbound):
+    if isinstance(new, _UNBOUND):
         new.__module__ = module
     return new
 
@@ -178,18 +182,7 @@ def patch_methods(module: ModuleType, name: str, methods: Mapping[str, Any]) -> 
     saved = _saved.setdefault(module.__name__, {})
     if name not in saved:
         saved[name] = _IN_PLACE
-        kind = getattr(module, name)
-        for method, function in methods.items():
-            _name_like_method(function, kind, method)
-            setattr(kind, method, function)
-
-
-def _name_like_method(function: Any, kind: type, name: str) -> None:
-    """Give a function the names of a method of the class `kind`, where it can be renamed."""
-    names = {"__module__": kind.__module__, "__name__": name, "__qualname__": f"{kind.__qualname__}.{name}"}
-    for attribute, text in names.items():
-        with suppress(AttributeError, TypeError):
-            setattr(function, attribute, text)
+        set_methods(getattr(module, name), methods)
 
 
 def patch_module(

@@ -10,6 +10,7 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.links import Notifier
 from greenrt._native.switch import current_or_last
 from greenrt._typing import Any
+from greenrt.green._twin import set_methods
 
 __all__ = ["forget_dummies"]
 
@@ -60,7 +61,7 @@ def forget_dummies(module: Any, is_thread: Callable[[greenlet], bool]) -> None:
             current.rawlink(_End(forget))
 
     forgetful_init.forgets = True  # type: ignore[attr-defined]
-    kind.__init__ = forgetful_init
+    set_methods(kind, {"__init__": forgetful_init})
 
 
 def _keep_trackers_to_threads(module: Any) -> None:

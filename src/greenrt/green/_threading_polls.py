@@ -13,6 +13,7 @@ from functools import wraps
 
 from greenrt._hub.fd_wait import yield_if_due
 from greenrt._typing import Any
+from greenrt.green._twin import set_methods
 
 __all__ = ["LATER", "yield_in_polls", "yielding"]
 
@@ -41,9 +42,6 @@ def is_set(self: Any) -> bool:
     return self._flag  # type: ignore[no-any-return]
 
 
-is_set.__module__, is_set.__qualname__ = "threading", "Event.is_set"
-
-
 def n_waiting(self: Any) -> int:
     """Return the number of threads currently waiting at the barrier. See `threading.Barrier.n_waiting`."""
     yield_if_due()
@@ -63,6 +61,6 @@ def yield_in_polls(module: Any) -> None:
     """
     module.active_count = yielding(module.active_count)
     module.enumerate = yielding(module.enumerate)
-    module.Event.is_set = is_set
+    set_methods(module.Event, {"is_set": is_set})
     module.Barrier.n_waiting = property(n_waiting, doc=n_waiting.__doc__)
     module.Barrier.broken = property(broken, doc=broken.__doc__)

@@ -1,10 +1,12 @@
-"""Helpers of the twins: the names of this Python's modules, and CPython's Python functions over a twin's globals."""
+"""Helpers of the twins: names of this Python, CPython functions over a twin's globals, methods to replace."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from types import FunctionType, ModuleType
 
 from greenrt._typing import Any
 
-__all__ = ["public_names", "rebound", "supported"]
+__all__ = ["public_names", "rebound", "set_methods", "supported"]
 
 
 def supported(owner: Any, **functions: Any) -> dict[str, Any]:
@@ -48,3 +50,17 @@ def rebound(function: Any, namespace: dict[str, Any]) -> Any:
     made.__doc__ = function.__doc__
     made.__module__ = namespace["__name__"]
     return made
+
+
+def set_methods(kind: Any, methods: Mapping[str, Any]) -> None:
+    """Replace methods of the class `kind`, and give the functions their names where they can be renamed."""
+    for method, function in methods.items():
+        names = {
+            "__module__": kind.__module__,
+            "__name__": method,
+            "__qualname__": f"{kind.__qualname__}.{method}",
+        }
+        for attribute, name in names.items():
+            with suppress(AttributeError, TypeError):
+                setattr(function, attribute, name)
+        setattr(kind, method, function)

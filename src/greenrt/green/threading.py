@@ -9,6 +9,7 @@ from greenrt.green import thread
 from greenrt.green._dummy_threads import forget_dummies
 from greenrt.green._thread_end import Sentinel, wait_for_tstate_lock
 from greenrt.green._threading_polls import yield_in_polls
+from greenrt.green._twin import set_methods
 
 _module = _original.private_module("threading")
 
@@ -50,7 +51,7 @@ def renew_module(module: Any) -> None:
     forget_dummies(module, thread.is_green_thread)
     yield_in_polls(module)
     if hasattr(module.Thread, "_wait_for_tstate_lock"):
-        module.Thread._wait_for_tstate_lock = wait_for_tstate_lock
+        set_methods(module.Thread, {"_wait_for_tstate_lock": wait_for_tstate_lock})
 
 
 def _renew_module_locks(module: Any) -> None:
