@@ -17,9 +17,9 @@ from greenrt.monkey.subscribers import announcing
 
 from greenrt import _original
 from greenrt._hub.current_hub import on_main_thread
+from greenrt._inspection import check_environment
 from greenrt._loop.backends import backend_class
 from greenrt._typing import Any, TypeVar
-from greenrt.dns.choice import check_environment
 
 __all__ = [
     "patch_all",

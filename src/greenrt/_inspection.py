@@ -1,8 +1,10 @@
-"""What environment variables ask of `greenrt.inspect`, which is imported only if one asks for something."""
+"""The check of environment variables, and what they ask of `greenrt.inspect`, which is imported only then."""
 
 import os
 
 from greenrt import _providers
+from greenrt._typing import Any
+from greenrt.dns import choice
 
 __all__ = ["check_environment", "watchdog_limit"]
 
@@ -29,11 +31,12 @@ def watchdog_limit() -> float | None:
 
 def check_environment() -> None:
     """Raise ValueError if an environment variable has an invalid value."""
+    choice.check_environment()
     watchdog_limit()
 
 
-def _begin() -> None:
-    """Do what the variables ask for, once."""
+def _begin(hub: Any) -> None:
+    """Do what the variables ask for, once. `hub` is new."""
     limit = watchdog_limit()
     if limit and "watchdog" not in _begun:
         _begun.add("watchdog")
@@ -42,4 +45,5 @@ def _begin() -> None:
         watch(limit)
 
 
-_providers.begin_inspection = _begin
+_providers.check_environment = check_environment
+_providers.at_new_hub.append(_begin)

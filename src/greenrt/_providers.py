@@ -26,9 +26,8 @@ make_threadpool: Callable[[Any], Any] | None = None
 # Set by `dns`. Return the `resolver` of a hub from the value that the program has set; None is the default.
 make_resolver: Callable[[Any, Any], Any] | None = None
 
-# Set by `dns`. Each new hub calls it first. Raises ValueError for an invalid environment variable.
+# Set by `_inspection`. Each new hub calls it first. Raises ValueError for an invalid environment variable.
 check_environment: Callable[[], None] | None = None
 
-# Set by `_inspection`. Each new hub calls it: it starts what environment variables ask for. Raises ValueError for an
-# invalid one.
-begin_inspection: Callable[[], None] | None = None
+# Each new hub passes itself to these functions. `_inspection` and `inspect` add theirs.
+at_new_hub: list[Callable[[Any], None]] = []

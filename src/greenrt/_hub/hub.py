@@ -85,8 +85,6 @@ class Hub(HubCore):
             raise TypeError(f"loop must be a greenrt Loop or None, not {loop!r}")
         assert _providers.check_environment is not None
         _providers.check_environment()
-        assert _providers.begin_inspection is not None
-        _providers.begin_inspection()
         main = current_hub.main_greenlet(current())
         greenlet.__init__(self, None, main)
         self.main: Any = main
@@ -109,6 +107,8 @@ class Hub(HubCore):
         self._ended = False
         self._wakes_lost = False
         framecache.install()
+        for function in _providers.at_new_hub:
+            function(self)
 
     # -- Running
 

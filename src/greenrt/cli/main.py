@@ -6,8 +6,7 @@ from _signal import SIGPIPE
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from greenrt import _inspection
-from greenrt.dns.choice import check_environment
+from greenrt._inspection import check_environment
 
 __all__ = ["main"]
 
@@ -128,7 +127,6 @@ def _main(first: str, rest: list[str]) -> None:
 def _check_environment() -> None:
     try:
         check_environment()
-        _inspection.check_environment()
     except ValueError as error:
         print(f"greenrt: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -2,7 +2,6 @@
 
 from greenrt import _providers
 from greenrt._typing import TYPE_CHECKING, Any
-from greenrt.dns.choice import check_environment
 
 if TYPE_CHECKING:
     from greenrt.dns.answer import Answer, Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
@@ -52,4 +51,3 @@ def _resolver_of(hub: Any, setting: Any) -> Any:
 
 
 _providers.make_resolver = _resolver_of
-_providers.check_environment = check_environment

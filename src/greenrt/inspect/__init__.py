@@ -3,8 +3,10 @@
 Nothing here costs anything until it is called. Any native thread, greenlet and signal handler may call it.
 """
 
+from greenrt.inspect.instruments import Instrument, add_instrument, remove_instrument
 from greenrt.inspect.records import Place, Record, greenlets
 from greenrt.inspect.report import dump
+from greenrt.inspect.stall import Stall
 from greenrt.inspect.stats import (
     DnsStats,
     Durations,
@@ -15,12 +17,13 @@ from greenrt.inspect.stats import (
     WatchStats,
     stats,
 )
-from greenrt.inspect.watchdog import Stall, Watch, watch
+from greenrt.inspect.watchdog import Watch, watch
 
 __all__ = [
     "DnsStats",
     "Durations",
     "HubStats",
+    "Instrument",
     "Place",
     "PoolStats",
     "Record",
@@ -29,8 +32,10 @@ __all__ = [
     "Stats",
     "Watch",
     "WatchStats",
+    "add_instrument",
     "dump",
     "greenlets",
+    "remove_instrument",
     "stats",
     "watch",
 ]

@@ -1,9 +1,7 @@
 """The watchdog: a native thread that notices that a hub has not polled for too long, and logs what holds it up."""
 
-import sys
 import time
 from math import inf
-from types import FrameType
 
 from greenrt import _log, _original
 from greenrt._hub.current_hub import threads_with_hub
@@ -14,8 +12,8 @@ from greenrt._loop.registry import describe_thread
 from greenrt._native.helper import Pause
 from greenrt._native.thread import monotonic
 from greenrt._typing import TYPE_CHECKING, Any, Self, SupportsFloat
-from greenrt.inspect.records import Place, Record, greenlets, places
-from greenrt.inspect.remedies import THREADS, remedy_for
+from greenrt.inspect.instruments import call
+from greenrt.inspect.stall import Stall
 
 if TYPE_CHECKING:
     from greenrt._hub.hub import Hub
@@ -25,10 +23,10 @@ __all__ = ["Watch", "watch", "watches"]
 # How many times the watchdog looks within its limit, and the longest time between two looks (seconds).
 LOOKS = 4
 LONGEST_PAUSE = 1.0
+# A pause counts as at most so many times its length: in a longer one, the process was stopped.
+LATE = 2.0
 # Each report of a stall comes when it has lasted so many times longer than at the previous one.
 GROWTH = 2.0
-# A thread that has used less than this share of the stall as processor time waits in C.
-BUSY = 0.2
 
 _watches: list["Watch"] = []
 
@@ -111,7 +109,7 @@ class Watch:
             # The time after the pause is a wait for the GIL: the program holds it up.
             over = pause.over_at
             now = monotonic()
-            self._clock += min(over - seen, asked) + (now - over)
+            self._clock += min(over - seen, LATE * asked) + (now - over)
             seen = now
             self._look()
 
@@ -140,6 +138,7 @@ class Watch:
             stall = Stall(ident, age, progress.used(ident))
             progress.reported = age
             _log.warn("%s", stall)
+            call("stalled", stall)
 
 
 def _has_waiters(hub: "Hub") -> bool:
@@ -176,44 +175,3 @@ def _processor_time(ident: int) -> float:
     if _original.getcpuclockid is None or ident not in threads_with_hub:
         return 0.0
     return time.clock_gettime(_original.getcpuclockid(ident))
-
-
-class Stall:
-    """A hub that has not polled for too long, at one moment during that.
-
-    Attributes: `thread`, the identifier of the native thread; `seconds`, how long the stall has lasted; `busy`,
-    whether the thread computes, else it waits in C; `greenlet`, the Record of the greenlet that runs, or None for a
-    callback in the hub; `stack`, its places; `remedy`, a text.
-    """
-
-    def __init__(self, thread: int, seconds: float, used: float) -> None:
-        self.thread: int = thread
-        self.seconds: float = seconds
-        self.busy: bool = used >= seconds * BUSY
-        frame: FrameType | None = sys._current_frames().get(thread)
-        self.stack: tuple[Place, ...] = tuple(places(frame))
-        self.remedy: str = "" if self.busy else remedy_for(frame)
-        # The collector's list of objects may be long: the stack is taken first, while it is fresh.
-        del frame
-        self.greenlet: Record | None = next(
-            (each for each in greenlets() if each.thread == thread and each.state == "running"), None
-        )
-
-    def __str__(self) -> str:
-        who = self.greenlet
-        name = "a callback in the hub" if who is None else who.name
-        if who is not None and who.function:
-            name += f" ({who.function})"
-        lines = [
-            f"thread {describe_thread(self.thread)} has not polled for {self.seconds:.1f} s: {name} "
-            + ("computes" if self.busy else "waits in C")
-            + ", and all other greenlets of the thread wait for it"
-        ]
-        if who is not None and who.spawned_at:
-            lines.append(f"  spawned at {who.spawned_at}")
-        lines += [f"  {place}" for place in self.stack]
-        if self.busy:
-            lines.append("  remedy: call greenrt.sleep(0) in between, or compute in another process")
-        else:
-            lines.append(f"  remedy: {self.remedy or THREADS}")
-        return "\n".join(lines)

@@ -1,0 +1,54 @@
+"""The report of a stall: what holds a hub up at one moment."""
+
+import sys
+from types import FrameType
+
+from greenrt._loop.registry import describe_thread
+from greenrt.inspect.records import Place, Record, greenlets, places
+from greenrt.inspect.remedies import THREADS, remedy_for
+
+__all__ = ["Stall"]
+
+# A thread that has used less than this share of the stall as processor time waits in C.
+BUSY = 0.2
+
+
+class Stall:
+    """A hub that has not polled for too long, at one moment during that.
+
+    Attributes: `thread`, the identifier of the native thread; `seconds`, how long the stall has lasted; `busy`,
+    whether the thread computes, else it waits in C; `greenlet`, the Record of the greenlet that runs, or None for a
+    callback in the hub; `stack`, its places; `remedy`, a text.
+    """
+
+    def __init__(self, thread: int, seconds: float, used: float) -> None:
+        self.thread: int = thread
+        self.seconds: float = seconds
+        self.busy: bool = used >= seconds * BUSY
+        frame: FrameType | None = sys._current_frames().get(thread)
+        self.stack: tuple[Place, ...] = tuple(places(frame))
+        self.remedy: str = "" if self.busy else remedy_for(frame)
+        # The collector's list of objects may be long: the stack is taken first, while it is fresh.
+        del frame
+        self.greenlet: Record | None = next(
+            (each for each in greenlets() if each.thread == thread and each.state == "running"), None
+        )
+
+    def __str__(self) -> str:
+        who = self.greenlet
+        name = "a callback in the hub" if who is None else who.name
+        if who is not None and who.function:
+            name += f" ({who.function})"
+        lines = [
+            f"thread {describe_thread(self.thread)} has not polled for {self.seconds:.1f} s: {name} "
+            + ("computes" if self.busy else "waits in C")
+            + ", and all other greenlets of the thread wait for it"
+        ]
+        if who is not None and who.spawned_at:
+            lines.append(f"  spawned at {who.spawned_at}")
+        lines += [f"  {place}" for place in self.stack]
+        if self.busy:
+            lines.append("  remedy: call greenrt.sleep(0) in between, or compute in another process")
+        else:
+            lines.append(f"  remedy: {self.remedy or THREADS}")
+        return "\n".join(lines)
