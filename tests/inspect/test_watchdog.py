@@ -149,7 +149,8 @@ def test_a_call_that_holds_the_gil_is_noticed() -> None:
         watch.close()
         """,
     )
-    assert "(holds) computes" in errors
+    # On a busy machine, the thread may poll before the watchdog has looked.
+    assert "(holds) computes" in errors or "in which a C function kept the GIL" in errors
 
 
 def test_forks_and_the_exit_see_no_thread() -> None:

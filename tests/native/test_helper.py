@@ -123,8 +123,10 @@ def test_a_pause_ends_by_itself_or_by_another_thread() -> None:
     other.start()
     assert not pause.wait(60)
     other.join()
-    # A second call has no effect.
+    assert pause.wait(0.01)
     pause.end()
+    pause.end()
+    assert not pause.wait(60)
     assert pause.wait(0.01)
 
 

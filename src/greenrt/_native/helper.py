@@ -72,6 +72,8 @@ class Pause:
         """Wait for `seconds`; return True, or False as soon as `end` was called."""
         began, used = monotonic(), time.process_time()
         ended = self._lock.acquire(timeout=seconds)
+        if ended:
+            self._ended = False
         now = monotonic()
         late = now - began - seconds
         stopped = ended or time.process_time() - used < late / 2
@@ -79,7 +81,7 @@ class Pause:
         return not ended
 
     def end(self) -> None:
-        """End the current or the next `wait`. Any thread may call this; only the first call has an effect."""
+        """End the current `wait`, or the next one. Any thread may call this. Several calls end the same `wait`."""
         if not self._ended:
             self._ended = True
             self._lock.release()

@@ -105,10 +105,13 @@ cdef class Pause:
             status = PyThread_acquire_lock_timed(self._lock, microseconds, 0)
             over = monotonic()
         self.over_at = over
-        return status != PY_LOCK_ACQUIRED
+        if status == PY_LOCK_ACQUIRED:
+            self._ended = False
+            return False
+        return True
 
     def end(self):
-        """End the current or the next `wait`. Any thread may call this; only the first call has an effect."""
+        """End the current `wait`, or the next one. Any thread may call this. Several calls end the same `wait`."""
         if not self._ended:
             self._ended = True
             PyThread_release_lock(self._lock)

@@ -10,7 +10,7 @@ from greenrt.inspect.remedies import THREADS, remedy_for
 __all__ = ["Stall"]
 
 # A thread that has used less than this share of the stall as processor time waits in C.
-BUSY = 0.2
+BUSY = 0.05
 
 
 class Stall:

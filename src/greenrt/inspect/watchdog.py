@@ -70,6 +70,8 @@ class Watch:
         self._hubs: dict[int, _Progress] = {}
         # The seconds that the watchdog has seen pass. Time in which the process was stopped does not count.
         self._clock = 0.0
+        # How long it has just waited for the GIL.
+        self._kept = 0.0
         self._resident = Resident(self._look_on, self._interrupt, self._renew)
         self._resident.start()
         _watches.append(self)
@@ -100,16 +102,15 @@ class Watch:
         self._hubs.clear()
 
     def _look_on(self) -> None:
-        pause = self._pause = Pause()
-        if self.closed:
-            return
+        pause = self._pause
         asked = min(self.limit / LOOKS, LONGEST_PAUSE)
         seen = monotonic()
         while pause.wait(asked):
             # The time after the pause is a wait for the GIL: the program holds it up.
             over = pause.over_at
             now = monotonic()
-            self._clock += min(over - seen, LATE * asked) + (now - over)
+            self._kept = now - over
+            self._clock += min(over - seen, LATE * asked) + self._kept
             seen = now
             self._look()
 
@@ -128,9 +129,17 @@ class Watch:
         age = self._clock - progress.since
         if loop.iteration != progress.turn or loop.polling or loop.closed or not _has_waiters(hub):
             if progress.reported:
-                self.stalled += age
-                self.longest = max(self.longest, age)
+                self._note_end(age)
                 _log.warn("thread %s polls again after about %.1f s", describe_thread(ident), age)
+            elif self._kept >= self.limit:
+                # The thread has polled since the GIL is free. What kept it can't be seen any more.
+                self.stalls += 1
+                self._note_end(self._kept)
+                _log.warn(
+                    "thread %s polls again after about %.1f s, in which a C function kept the GIL",
+                    describe_thread(ident),
+                    self._kept,
+                )
             progress.restart(hub, self._clock)
         elif age >= self.limit and age >= progress.reported * GROWTH:
             if not progress.reported:
@@ -139,6 +148,10 @@ class Watch:
             progress.reported = age
             _log.warn("%s", stall)
             call("stalled", stall)
+
+    def _note_end(self, seconds: float) -> None:
+        self.stalled += seconds
+        self.longest = max(self.longest, seconds)
 
 
 def _has_waiters(hub: "Hub") -> bool:
