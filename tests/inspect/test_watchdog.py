@@ -178,6 +178,7 @@ def test_forks_and_the_exit_see_no_thread() -> None:
             else:
                 os.kill(pid, 9)
                 os.waitpid(pid, 0)
+            greenrt.sleep(0.001)
             assert len(os.listdir("/proc/self/task")) == alone
         greenrt.spawn(_original.sleep, 0.5).join()
         greenrt.sleep(0.3)

@@ -2,15 +2,20 @@
 
 import os
 import sys
+from collections.abc import Callable
 
 from greenlet import greenlet
 from greenlet._greenlet import enable_optional_cleanup
 
 from greenrt import _original, _providers
+from greenrt._loop.callback import Callback
+from greenrt._loop.registry import default_loop
 from greenrt._native.thread import get_slot, set_slot
 from greenrt._typing import Any
+from greenrt.errors import LoopClosed
 
 __all__ = [
+    "at_next_turn",
     "drop_hub",
     "expired",
     "get_hub_if_exists",
@@ -104,6 +109,24 @@ def get_hub() -> Any:
         hub = _providers.make_hub()
         keep_hub(hub)
     return hub
+
+
+def at_next_turn(function: Callable[[], object]) -> None:
+    """Call `function` in the next turn of the main thread's loop; without a loop, as soon as a thread makes a hub."""
+    loop = default_loop()
+    if loop is not None:
+        try:
+            loop.post(Callback(function, ()))
+            return
+        except LoopClosed:
+            pass
+
+    def once(hub: Any) -> None:
+        # The caller goes through the list that there is now.
+        _providers.at_new_hub = [each for each in _providers.at_new_hub if each is not once]
+        function()
+
+    _providers.at_new_hub.append(once)
 
 
 def get_hub_if_exists() -> Any:

@@ -30,7 +30,7 @@ cdef class Greenlet(Fiber):
     cdef object _result
     cdef object _error
     cdef object _traceback
-    cdef object _name
+    cdef readonly object _name
     cdef object _sole
     cdef int _state
 

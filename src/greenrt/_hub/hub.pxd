@@ -17,7 +17,7 @@ cdef class Hub(HubCore):
     cdef Park _joiner
     cdef object _quiet_since
     cdef object _threadpool
-    cdef object _resolver
+    cdef readonly object _resolver
     cdef bint _ended
     cdef bint _wakes_lost
 

@@ -11,7 +11,16 @@ from greenrt._hub.park import Park, parked
 from greenrt._render import render
 from greenrt._typing import Any
 
-__all__ = ["all_greenlets", "ident_of", "parked_greenlets", "parks_of", "render_parked", "render_wait"]
+__all__ = [
+    "all_greenlets",
+    "ident_of",
+    "instances_of",
+    "known_ident_of",
+    "parked_greenlets",
+    "parks_of",
+    "render_parked",
+    "render_wait",
+]
 
 _numbers: "WeakKeyDictionary[Any, int]" = WeakKeyDictionary()
 _free: list[int] = []
@@ -20,14 +29,19 @@ _watched: dict[int, Any] = {}
 _lock = _original.RLock()
 
 
-def all_greenlets() -> list[greenlet]:
-    """Return all greenlets of the process.
+def instances_of(*kinds: type) -> list[Any]:
+    """Return all objects of these classes that the garbage collector knows.
 
-    The function searches the garbage collector's objects, so greenlets need no registration, which would cost time.
+    So the objects need no registration, which would cost time.
     """
     # isinstance would read the attribute `__class__` of each object. A proxy would run its own code then, and each
     # thread-local would make a dictionary for this thread.
-    return [thing for thing in gc.get_objects() if issubclass(type(thing), greenlet)]
+    return [thing for thing in gc.get_objects() if issubclass(type(thing), kinds)]
+
+
+def all_greenlets() -> list[greenlet]:
+    """Return all greenlets of the process."""
+    return instances_of(greenlet)
 
 
 def parks_of(hub: Any) -> list[Park]:
@@ -72,6 +86,11 @@ def _render(hub: Any, park: Park) -> str:
     site = getattr(target, "spawned_at", None)
     name = "the main greenlet" if target is hub.parent else render(target)
     return f"{name} waits on {render_wait(park.what)}" + (f"; spawned at {site}" if site else "")
+
+
+def known_ident_of(thing: Any) -> int | None:
+    """Return the number of `thing`, or None if it has none yet."""
+    return _numbers.get(thing)
 
 
 def ident_of(thing: Any) -> int:

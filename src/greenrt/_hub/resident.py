@@ -7,10 +7,12 @@ a thread that asks for the GIL then is unwound.
 
 import atexit
 import os
+import sys
 from collections.abc import Callable
 
 from greenrt import _atfork, _original
 from greenrt._deadline import Deadline
+from greenrt._hub.current_hub import at_next_turn
 from greenrt._hub.deadlock import idle_threads
 from greenrt._native.helper import start_helper
 from greenrt._typing import Any
@@ -21,6 +23,9 @@ __all__ = ["Resident"]
 END_SECONDS = 5.0
 # How long they then wait until the kernel has removed the thread, which CPython counts.
 GONE_SECONDS = 0.5
+
+# CPython 3.13 and 3.14.0 count the threads after the hooks of the parent, and so see a thread that these start.
+COUNTS_LATE = sys.version_info[:2] == (3, 13) or sys.version_info[:3] == (3, 14, 0)
 
 _residents: list["Resident"] = []
 
@@ -37,6 +42,8 @@ class Resident:
 
     Arguments: `body`, a function that returns soon after ``interrupt()`` was called; `renew`, a function that the
     child of a fork calls before it starts its thread.
+
+    Attribute: `halting`, whether the thread shall end. `interrupt` may be called before `body` has begun.
     """
 
     def __init__(
@@ -49,6 +56,7 @@ class Resident:
         self._life = _original.allocate_lock()
         self._thread = 0
         self._native_id = 0
+        self.halting: bool = True
 
     def start(self) -> None:
         """Start the thread. Raises RuntimeError if the system has no more threads."""
@@ -67,12 +75,17 @@ class Resident:
                 self._halt()
 
     def _launch(self) -> None:
+        if not self.halting:
+            # It lives.
+            return
         started = _original.allocate_lock()
         started.acquire()
         self._life.acquire()
+        self.halting = False
         try:
             start_helper(self._run, (started,))
         except BaseException:
+            self.halting = True
             self._life.release()
             raise
         started.acquire()
@@ -89,6 +102,10 @@ class Resident:
             self._life.release()
 
     def _halt(self) -> None:
+        if self.halting:
+            # The thread has not been started again since a fork.
+            return
+        self.halting = True
         self._interrupt()
         # The thread itself may stop, and can't wait for its own end.
         if self._thread != _original.get_ident() and self._life.acquire(timeout=END_SECONDS):
@@ -121,23 +138,34 @@ def _before_fork() -> None:
 
 
 def _after_fork_in_parent() -> None:
-    _go_on(Resident._launch)
+    try:
+        if COUNTS_LATE and _residents:
+            at_next_turn(_launch_all)
+        else:
+            _launch_all()
+    finally:
+        _lock.release()
 
 
 def _after_fork_in_child() -> None:
-    _go_on(Resident._begin_in_child)
+    try:
+        _go_on(Resident._begin_in_child)
+    finally:
+        _lock.release()
+
+
+def _launch_all() -> None:
+    with _lock:
+        _go_on(Resident._launch)
 
 
 def _go_on(step: Callable[[Resident], None]) -> None:
-    try:
-        for resident in _residents.copy():
-            try:
-                step(resident)
-            except RuntimeError:
-                # The system has no more threads.
-                _residents.remove(resident)
-    finally:
-        _lock.release()
+    for resident in _residents.copy():
+        try:
+            step(resident)
+        except RuntimeError:
+            # The system has no more threads.
+            _residents.remove(resident)
 
 
 _atfork.register(_atfork.BEFORE, _before_fork)

@@ -6,7 +6,7 @@ from _signal import SIGPIPE
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from greenrt._inspection import check_environment
+from greenrt import _inspection
 
 __all__ = ["main"]
 
@@ -15,6 +15,7 @@ HELP = """usage: greenrt COMMAND [ARGUMENT ...]
   run           patch the standard library, then run a program as Python would
   resolve       resolve names as the C library does, or ask name servers
   serve         serve a WSGI application over HTTP/1.1
+  dump          print what the greenlets of a running process do
   doctor        print what patching does not reach in a program, and which of its modules block
   install-hook  make each Python that has GREENRT_PATCH=1 patch itself
 
@@ -25,6 +26,7 @@ examples:
   greenrt run script.py --its-option
   greenrt run -m package.module
   greenrt serve --bind 127.0.0.1:8080 module:app
+  greenrt dump 4711
   greenrt doctor --check script.py
 
 exit codes: that of the program (run, doctor); 1: the command failed; 2: wrong arguments
@@ -37,6 +39,8 @@ environment: GREENRT_RESOLVER=ares|thread|block|auto   how names are resolved [a
 def _run(arguments: list[str]) -> None:
     from greenrt.monkey.runner import run
 
+    if arguments[:1] not in ([], ["-h"], ["--help"]):
+        _inspection.listen_by_default()
     run(arguments, "greenrt run")
 
 
@@ -50,6 +54,12 @@ def _serve(arguments: list[str]) -> None:
     from greenrt.cli.serve import serve
 
     serve(arguments)
+
+
+def _dump(arguments: list[str]) -> int:
+    from greenrt.cli.dump import dump
+
+    return dump(arguments)
 
 
 def _doctor(arguments: list[str]) -> int:
@@ -69,6 +79,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "run": _run,
     "resolve": _resolve,
     "serve": _serve,
+    "dump": _dump,
     "doctor": _doctor,
     "install-hook": _install_hook,
 }
@@ -126,7 +137,7 @@ def _main(first: str, rest: list[str]) -> None:
 
 def _check_environment() -> None:
     try:
-        check_environment()
+        _inspection.check_environment()
     except ValueError as error:
         print(f"greenrt: {error}", file=sys.stderr)
         raise SystemExit(2) from None

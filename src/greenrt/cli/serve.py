@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 
+from greenrt import _inspection
 from greenrt._typing import Any
 from greenrt.cli.output import PATIENCE, cooperate, finish, say
 from greenrt.cli.serve_log import LEVELS, log_to_stderr
@@ -101,6 +102,7 @@ def serve(arguments: list[str]) -> None:
     if options.patch:
         patch_all()
     cooperate()
+    _inspection.listen_by_default()
     received = _Signals()
     if INHERITED in os.environ:
         # The process was restarted. Connections wait already, and must be answered before it ends.
@@ -311,9 +313,7 @@ def _shown(server: Any) -> str:
 
 def _watch() -> None:
     """Log what holds the hub up, unless the environment says otherwise."""
-    from greenrt._inspection import watchdog_limit
-
-    if watchdog_limit() is None:
+    if _inspection.watchdog_limit() is None:
         from greenrt.inspect.watchdog import watch
 
         watch(STALL)

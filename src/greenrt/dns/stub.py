@@ -425,6 +425,10 @@ class Stub:
             raise
         return lookup
 
+    def in_flight(self) -> list[tuple[str, str]]:
+        """Return the name and the type of each query that has no answer yet. Any thread may call this."""
+        return [key for transport in list(self._transports.values()) for key in list(transport.in_flight)]
+
     def _transport(self, servers: Any) -> Transport:
         if servers is None and self._current is not None:
             return self._current

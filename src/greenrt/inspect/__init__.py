@@ -4,7 +4,9 @@ Nothing here costs anything until it is called. Any native thread, greenlet and 
 """
 
 from greenrt.inspect.instruments import Instrument, add_instrument, remove_instrument
-from greenrt.inspect.records import Place, Record, greenlets
+from greenrt.inspect.listener import Listener, listen
+from greenrt.inspect.places import Place
+from greenrt.inspect.records import Record, greenlets
 from greenrt.inspect.report import dump
 from greenrt.inspect.stall import Stall
 from greenrt.inspect.stats import (
@@ -24,6 +26,7 @@ __all__ = [
     "Durations",
     "HubStats",
     "Instrument",
+    "Listener",
     "Place",
     "PoolStats",
     "Record",
@@ -35,6 +38,7 @@ __all__ = [
     "add_instrument",
     "dump",
     "greenlets",
+    "listen",
     "remove_instrument",
     "stats",
     "watch",

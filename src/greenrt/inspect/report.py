@@ -1,62 +1,105 @@
-"""The dump: all greenlets as text or JSON, those with the same stack in one group."""
+"""The dump: a snapshot as text or JSON. The text shows greenlets and threads with the same stack as one group."""
 
 import json
-import os
 import sys
-from collections.abc import Iterable
-from dataclasses import asdict
-from typing import TextIO
+from collections.abc import Callable, Iterable
 
 from greenrt._loop.registry import describe_thread
-from greenrt.inspect.records import Place, Record, greenlets
+from greenrt._typing import TYPE_CHECKING, Any
+from greenrt.inspect.places import Place
+from greenrt.inspect.records import Record
+from greenrt.inspect.snapshot import PoolRecord, Snapshot, ThreadRecord, take
+from greenrt.inspect.stats import ServerStats
 
-__all__ = ["dump"]
+if TYPE_CHECKING:
+    from typing import TextIO
 
-# How many names a group shows.
+__all__ = ["as_json", "as_text", "dump"]
+
+# How many names, queries, pools and servers are shown.
 NAMES = 5
+MOST = 10
+# The text shows so many groups, those with the most greenlets, and counts the others.
+GROUPS = 20
+# The innermost and the outermost frames of a stack that are shown.
+INNERMOST = 8
+OUTERMOST = 2
 # The most interesting state comes first.
 _ORDER = ["running", "ready", "suspended", "parked", "unstarted"]
 
 Key = tuple[str, str, str, tuple[Place, ...], str, int]
 
 
-def dump(file: TextIO | None = None, format: str = "text") -> None:
+def dump(file: "TextIO | None" = None, format: str = "text") -> None:
     """Write what all greenlets of the process do to `file`, or to stderr. Any thread may call this.
+
+    Beside the greenlets it shows native threads, hubs, file descriptors, pools, DNS queries and servers.
 
     format: "text", in which greenlets with the same stack form a group, or "json", which has a record of each. Raises
     ValueError for another format.
     """
     if format not in ("text", "json"):
         raise ValueError(f'format must be "text" or "json", not {format!r}')
-    records = greenlets()
-    text = as_text(records) if format == "text" else as_json(records)
+    snapshot = take()
+    text = as_text(snapshot) if format == "text" else as_json(snapshot)
     print(text, file=sys.stderr if file is None else file, flush=True)
 
 
-def as_json(records: Iterable[Record]) -> str:
-    """Return the records as a JSON object."""
-    return json.dumps({"pid": os.getpid(), "greenlets": [asdict(record) for record in records]})
+def as_json(snapshot: Snapshot) -> str:
+    """Return the snapshot as a JSON object."""
+    return json.dumps(snapshot, default=_fields)
 
 
-def as_text(records: list[Record]) -> str:
-    """Return the records as text, grouped."""
-    groups: dict[Key, list[Record]] = {}
-    for record in records:
-        groups.setdefault(_key(record), []).append(record)
-    lines = [f"process {os.getpid()}: {_count(len(records), 'greenlet')}"]
-    for members in sorted(groups.values(), key=_rank):
+def _fields(record: Any) -> dict[str, Any]:
+    # dataclasses.asdict copies everything below the record too, which takes most of the time.
+    return {field: getattr(record, field) for field in record.__slots__}
+
+
+def as_text(snapshot: Snapshot) -> str:
+    """Return the snapshot as text, grouped."""
+    records = snapshot.greenlets
+    groups = sorted(_grouped(records, _key), key=_rank)
+    lines = [f"process {snapshot.pid}: {_count(len(records), 'greenlet')}"]
+    for members in groups[:GROUPS]:
         lines += ["", *_group(members)]
+    left = groups[GROUPS:]
+    if left:
+        number = sum(map(len, left))
+        lines += ["", f"{_count(number, 'greenlet')} more, in {_count(len(left), 'group')}; --json has each"]
+    for threads in _grouped(snapshot.threads, lambda each: (each.idle, each.stack)):
+        lines += ["", *_threads(threads)]
+    lines += ["", *_hubs(snapshot), _fds(snapshot)]
+    lines += _several("DNS query", "DNS queries", [f"{name} {kind}" for name, kind in snapshot.queries])
+    lines += _several("pool", "pools", list(map(_pool, sorted(snapshot.pools, key=_room))))
+    lines += _several("server", "servers", list(map(_server, snapshot.servers)))
     return "\n".join(lines)
 
 
+def _grouped(members: Iterable[Any], key: Callable[[Any], Any]) -> list[list[Any]]:
+    groups: dict[Any, list[Any]] = {}
+    for each in members:
+        groups.setdefault(key(each), []).append(each)
+    return list(groups.values())
+
+
 def _key(record: Record) -> Key:
-    # The address of what it waits on is not part of the group.
-    waits_on = record.waits_on.partition(" at 0x")[0]
-    return (record.state, record.function, waits_on, record.stack, record.spawned_at, record.thread)
+    return (
+        record.state,
+        record.function,
+        _kind(record.waits_on),
+        record.stack,
+        record.spawned_at,
+        record.thread,
+    )
+
+
+def _kind(waits_on: str) -> str:
+    """Return what is the same for equal waits: the address and the fd of an object are not."""
+    return waits_on.partition(" at 0x")[0].partition(" fd=")[0]
 
 
 def _rank(members: list[Record]) -> tuple[int, int]:
-    return _ORDER.index(members[0].state), len(members)
+    return _ORDER.index(members[0].state), -len(members)
 
 
 def _group(members: list[Record]) -> list[str]:
@@ -71,11 +114,71 @@ def _group(members: list[Record]) -> list[str]:
         head += f", for at most {max(left):.1f} s"
     shown = ", ".join(each.name for each in members[:NAMES])
     more = f" and {len(members) - NAMES} more" if len(members) > NAMES else ""
-    lines = [head, f"    {shown}{more}" + (f": {one.function}" if one.function else "")]
+    call = one.function
+    if len(members) == 1 and one.arguments:
+        call += f"({', '.join(one.arguments)})"
+    lines = [head, f"    {shown}{more}" + (f": {call}" if call else "")]
     if one.spawned_at:
         lines.append(f"    spawned at {one.spawned_at}")
-    lines += [f"      {place}" for place in one.stack]
+    return lines + _stack(one.stack)
+
+
+def _stack(stack: tuple[Place, ...]) -> list[str]:
+    lines = [f"      {place}" for place in stack]
+    left_out = len(lines) - INNERMOST - OUTERMOST
+    if left_out > 1:
+        lines[INNERMOST:-OUTERMOST] = [f"      ... {left_out} more frames ..."]
     return lines
+
+
+def _threads(members: list[ThreadRecord]) -> list[str]:
+    one = members[0]
+    names = ", ".join(describe_thread(each.thread) for each in members[:NAMES])
+    more = f" and {len(members) - NAMES} more" if len(members) > NAMES else ""
+    if one.idle:
+        return [f"{_count(len(members), 'native thread')} of greenrt's, idle: {names}{more}"]
+    return [f"{_count(len(members), 'native thread')} without greenlets: {names}{more}", *_stack(one.stack)]
+
+
+def _hubs(snapshot: Snapshot) -> list[str]:
+    return [
+        f"hub of thread {describe_thread(hub.thread)}: {_count(hub.timers, 'timer')}, "
+        f"{hub.queued} in the run queue, {_count(hub.turns, 'turn')} so far"
+        for hub in snapshot.hubs
+    ]
+
+
+def _fds(snapshot: Snapshot) -> str:
+    if not snapshot.fds:
+        return f"fds: at most {snapshot.fd_limit}; they can't be listed"
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(snapshot.fds.items()))
+    return f"fds: {sum(snapshot.fds.values())} of at most {snapshot.fd_limit}: {kinds}"
+
+
+def _several(one: str, many: str, texts: list[str]) -> list[str]:
+    if not texts:
+        return []
+    lines = [f"{len(texts)} {one if len(texts) == 1 else many}:", *(f"    {text}" for text in texts[:MOST])]
+    return lines + ([f"    and {len(texts) - MOST} more"] if len(texts) > MOST else [])
+
+
+def _room(pool: PoolRecord) -> float:
+    """Return the share of the pool that is free: full pools come first."""
+    return 1.0 if not pool.size else 1 - pool.used / pool.size
+
+
+def _pool(pool: PoolRecord) -> str:
+    size = "" if pool.size is None else f" of {pool.size}"
+    waiting = f", {_count(pool.waiting, 'greenlet')} waiting" if pool.waiting else ""
+    return f"{pool.pool}: {pool.used}{size} in use{waiting}"
+
+
+def _server(server: ServerStats) -> str:
+    state = "accepts" if server.started else "does not accept"
+    rejected = sum(server.rejected.values())
+    return f"{server.kind} at {server.address}: {state}, {_count(server.connections, 'connection')}" + (
+        f", {rejected} rejected" if rejected else ""
+    )
 
 
 def _count(number: int, what: str) -> str:

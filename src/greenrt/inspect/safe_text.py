@@ -3,6 +3,7 @@
 from types import FunctionType, MethodType
 
 from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.report import known_ident_of
 from greenrt._typing import Any
 
 __all__ = ["function_name", "greenlet_name", "safe_text", "wait_text"]
@@ -45,9 +46,16 @@ def _is_ours(kind: type) -> bool:
 
 
 def greenlet_name(target: Greenlet[Any]) -> str:
-    """Return the name of a greenlet, which the program may have set to anything."""
-    name = target.name
-    return name if type(name) is str else safe_text(name)
+    """Return the name of a greenlet, which the program may have set to anything.
+
+    A greenlet whose name nothing has asked for has no number, and gets none: that would cost memory for each.
+    """
+    name = target._name
+    if name is not None:
+        return name if type(name) is str else safe_text(name)
+    number = known_ident_of(target)
+    kind = type(target).__name__
+    return f"{kind} at {id(target):#x}" if number is None else f"{kind}-{number}"
 
 
 def wait_text(what: Any) -> str:

@@ -4,7 +4,8 @@ import sys
 from types import FrameType
 
 from greenrt._loop.registry import describe_thread
-from greenrt.inspect.records import Place, Record, greenlets, places
+from greenrt.inspect.places import Place, Stacks
+from greenrt.inspect.records import Record, greenlets
 from greenrt.inspect.remedies import THREADS, remedy_for
 
 __all__ = ["Stall"]
@@ -26,7 +27,7 @@ class Stall:
         self.seconds: float = seconds
         self.busy: bool = used >= seconds * BUSY
         frame: FrameType | None = sys._current_frames().get(thread)
-        self.stack: tuple[Place, ...] = tuple(places(frame))
+        self.stack: tuple[Place, ...] = Stacks().of(frame)
         self.remedy: str = "" if self.busy else remedy_for(frame)
         # The collector's list of objects may be long: the stack is taken first, while it is fresh.
         del frame

@@ -25,6 +25,9 @@ __all__ = [
     "ServerStats",
     "Stats",
     "WatchStats",
+    "fds_by_kind",
+    "hub_stats",
+    "server_stats",
     "stats",
 ]
 
@@ -157,10 +160,10 @@ def stats() -> Stats:
     return Stats(
         os.getpid(),
         _greenlets(),
-        _fds(),
-        tuple(_hub(thread, hub) for thread, hub in list(threads_with_hub.items())),
+        fds_by_kind(),
+        tuple(hub_stats(thread, hub) for thread, hub in list(threads_with_hub.items())),
         tuple(PoolStats(pool.size, pool.maxsize, len(pool), len(pool._jobs)) for pool in all_threadpools()),
-        _servers(),
+        server_stats(),
         tuple(WatchStats(each.limit, each.stalls, each.stalled, each.longest) for each in watches()),
         _dns(),
     )
@@ -175,7 +178,8 @@ def _greenlets() -> dict[str, int]:
     return counts
 
 
-def _fds() -> dict[str, int]:
+def fds_by_kind() -> dict[str, int]:
+    """Return the number of open file descriptors of each kind; empty if they can't be listed."""
     counts: dict[str, int] = {}
     try:
         names = os.listdir("/proc/self/fd")
@@ -202,7 +206,8 @@ def _kind(target: str) -> str:
     return rest.strip("[]") if kind == "anon_inode" else kind
 
 
-def _hub(thread: int, hub: "Hub") -> HubStats:
+def hub_stats(thread: int, hub: "Hub") -> HubStats:
+    """Return the statistics of one hub."""
     loop: Any = hub.loop
     wanted = [] if loop.closed else [entry.wanted() for entry in loop.fds.all_entries()]
     return HubStats(
@@ -232,7 +237,8 @@ def _dns() -> DnsStats:
     return DnsStats(counters.asked, counters.given_up, dict(counters.errors), _durations(counters.latency))
 
 
-def _servers() -> tuple[ServerStats, ...]:
+def server_stats() -> tuple[ServerStats, ...]:
+    """Return the statistics of each server."""
     # A program without servers need not load them now.
     base: Any = sys.modules.get("greenrt.serve.base")
     if base is None:

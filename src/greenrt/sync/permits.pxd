@@ -12,7 +12,7 @@ cdef object CALLED
 cdef class Permits(Guarded):
     cdef Py_ssize_t _left
     cdef Py_ssize_t _vain
-    cdef WaitList _waiters
+    cdef readonly WaitList _waiters
     cdef WaitList _called
 
     @cython.locals(called=WaitList, started=double)

@@ -1,0 +1,73 @@
+"""Places in the program's code, and stacks of them."""
+
+import runpy
+from dataclasses import dataclass
+from types import CodeType, FrameType
+
+from greenrt._render import is_own_frame
+
+__all__ = ["Place", "Stacks"]
+
+# The files of runpy, which starts programs as `__main__`: it is frozen in some versions.
+_RUNPY = ("<frozen runpy>", runpy.__file__)
+# The modules of greenrt that start programs. Frames outside of theirs are of no interest either.
+_STARTERS = ("greenrt.monkey.runner", "greenrt.cli.")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of code. Attributes: `file`, `line` and `function`, the qualified name."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} in {self.function}"
+
+
+class Stacks:
+    """Makes stacks of places. Equal stacks are one object, since many greenlets have the same."""
+
+    def __init__(self) -> None:
+        # By the id of the code and the line. The code is kept, so that its id stays its own.
+        self._known: dict[tuple[int, int], _Known] = {}
+        self._stacks: dict[tuple[int, ...], tuple[Place, ...]] = {}
+
+    def of(self, frame: FrameType | None) -> tuple[Place, ...]:
+        """Return the places of the program's frames, the innermost first, without greenrt's own at either end."""
+        found: list[_Known] = []
+        while frame is not None:
+            code = frame.f_code
+            line = frame.f_lineno or code.co_firstlineno
+            known = self._known.get((id(code), line))
+            if known is None:
+                known = self._known[id(code), line] = _know(frame, code, line)
+            if known[3]:
+                break
+            found.append(known)
+            frame = frame.f_back
+        begin, end = 0, len(found)
+        while begin < end and found[begin][2]:
+            begin += 1
+        while begin < end and found[end - 1][2]:
+            end -= 1
+        key = tuple([id(place) for _, place, _, _ in found[begin:end]])
+        stack = self._stacks.get(key)
+        if stack is None:
+            stack = self._stacks[key] = tuple([place for _, place, _, _ in found[begin:end]])
+        return stack
+
+
+# The code, the place, whether a user looks for something else, and whether the program begins inside of it.
+_Known = tuple[CodeType, Place, bool, bool]
+
+
+def _know(frame: FrameType, code: CodeType, line: int) -> _Known:
+    own = is_own_frame(frame)
+    return (
+        code,
+        Place(code.co_filename, line, code.co_qualname),
+        own or code.co_filename in _RUNPY,
+        own and frame.f_globals["__name__"].startswith(_STARTERS),
+    )

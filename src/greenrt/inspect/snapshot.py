@@ -1,0 +1,119 @@
+"""What the process does at one moment: its greenlets, threads, hubs, fds, pools, queries and servers."""
+
+import os
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from greenlet import greenlet
+
+from greenrt import _original
+from greenrt._hub.current_hub import threads_with_hub
+from greenrt._hub.deadlock import idle_threads
+from greenrt._hub.report import instances_of
+from greenrt._typing import Any
+from greenrt.inspect.places import Place, Stacks
+from greenrt.inspect.records import Record, records_of
+from greenrt.inspect.safe_text import safe_text
+from greenrt.inspect.stats import HubStats, ServerStats, fds_by_kind, hub_stats, server_stats
+from greenrt.sync.group import Group
+from greenrt.sync.pool import Pool
+from greenrt.sync.threadpool import all_threadpools
+
+__all__ = ["PoolRecord", "Snapshot", "ThreadRecord", "take"]
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRecord:
+    """A native thread without a hub. `idle`: it is greenrt's own, and acts only on request."""
+
+    thread: int
+    idle: bool
+    stack: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRecord:
+    """A Pool or ThreadPool: `used` of `size` places, None for no limit; `waiting` greenlets want a place."""
+
+    pool: str
+    used: int
+    size: int | None
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of it.
+    `fds`: the number of file descriptors of each kind, at most `fd_limit`. `queries`: the name and the type of each
+    DNS query in flight.
+    query in flight.
+    """
+
+    pid: int
+    greenlets: list[Record]
+    threads: list[ThreadRecord]
+    hubs: list[HubStats]
+    fds: dict[str, int]
+    fd_limit: int
+    pools: list[PoolRecord]
+    queries: list[tuple[str, str]]
+    servers: tuple[ServerStats, ...]
+
+
+def take(check: Callable[[], object] = int) -> Snapshot:
+    """Return a snapshot. Any thread may call this; it runs no code of the program.
+
+    check: called between the steps; its exception ends the work.
+    """
+    found = instances_of(greenlet, Group)
+    targets = [each for each in found if issubclass(type(each), greenlet)]
+    groups = [each for each in found if issubclass(type(each), Group)]
+    records = []
+    for record in records_of(targets, groups):
+        records.append(record)
+        check()
+    return Snapshot(
+        pid=os.getpid(),
+        greenlets=records,
+        threads=_threads(),
+        hubs=[hub_stats(ident, hub) for ident, hub in list(threads_with_hub.items())],
+        fds=fds_by_kind(),
+        fd_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        pools=[
+            *(_pool(each) for each in groups if issubclass(type(each), Pool)),
+            *map(_thread_pool, all_threadpools()),
+        ],
+        queries=[query for hub in list(threads_with_hub.values()) for query in _queries(hub)],
+        servers=server_stats(),
+    )
+
+
+def _threads() -> list[ThreadRecord]:
+    me = _original.get_ident()
+    stacks = Stacks()
+    return [
+        ThreadRecord(ident, ident in idle_threads, stacks.of(frame))
+        for ident, frame in sys._current_frames().items()
+        if ident != me and ident not in threads_with_hub
+    ]
+
+
+def _pool(pool: Any) -> PoolRecord:
+    waiters = getattr(pool._room, "_waiters", None)
+    return PoolRecord(
+        safe_text(pool), len(pool.greenlets), pool.size, 0 if waiters is None else waiters.count
+    )
+
+
+def _thread_pool(pool: Any) -> PoolRecord:
+    waiters = pool._room._waiters
+    return PoolRecord(
+        safe_text(pool), len(pool._outstanding), pool.maxsize, 0 if waiters is None else waiters.count
+    )
+
+
+def _queries(hub: Any) -> list[tuple[str, str]]:
+    in_flight = getattr(type(hub._resolver), "in_flight", None)
+    return [] if in_flight is None else in_flight(hub._resolver)
