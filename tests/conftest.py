@@ -5,6 +5,7 @@ Warnings are errors (pyproject.toml). A test that needs more time than the limit
 """
 
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -79,13 +80,24 @@ def _plain_id(item: pytest.Item) -> str:
 
 
 def pytest_collection_finish() -> None:
-    # Objects that exist now do not come from a test, so the leak oracle does not have to check them after each test.
+    _freeze()
+
+
+def _freeze() -> None:
+    # Objects that exist now do not come from the next test, so the leak oracle does not have to look at them again.
     gc.collect()
     gc.freeze()
 
 
+# What the tests leave for good, such as imported modules and their reports, would make each test slower than the last.
+TESTS_PER_FREEZE = 50
+_counted = itertools.count(1)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    if next(_counted) % TESTS_PER_FREEZE == 0:
+        _freeze()
     marker = item.get_closest_marker("time_limit")
     stderr = item.config.stash[REAL_STDERR]
     time_limit.arm(marker.args[0] if marker else LIMIT, stderr)
