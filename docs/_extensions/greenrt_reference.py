@@ -336,8 +336,10 @@ def check_complete(app: Sphinx, env: Any) -> None:
 def plain_signature(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, arguments: str | None, result: str | None
 ) -> tuple[str | None, str | None]:
-    """Show type variables by their names."""
-    return tuple(text and text.replace("~typing.", "") for text in (arguments, result))  # type: ignore[return-value]
+    """Show type variables by their names, and defaults that are made for each object as dots."""
+    return tuple(
+        text and text.replace("~typing.", "").replace("<factory>", "...") for text in (arguments, result)
+    )  # type: ignore[return-value]
 
 
 def refuse_to_patch() -> None:
