@@ -1,6 +1,6 @@
 """Celery tasks in greenlets: hundreds of tasks wait for the network concurrently in one process.
 
-    pip install "celery[redis]"
+    pip install "greenrt[celery]" redis
     cd examples
     export CELERY_CUSTOM_WORKER_POOL=greenrt.adapters.celery:TaskPool
     celery -A celery_tasks worker -P custom -c 200            # more processes: start it again with another -n

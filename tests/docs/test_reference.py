@@ -22,3 +22,12 @@ def test_a_public_module_has_its_place(module: str) -> None:
 )
 def test_a_page_names_what_exists(module: str, names: str) -> None:
     assert set(names.split()) <= set(importlib.import_module(module).__all__)
+
+
+def test_each_example_is_on_the_page_of_examples() -> None:
+    page = (pages.DOCS / "examples.md").read_text()
+    shown = re.findall(r"`(\w+\.py) <\.\./examples/(\w+\.py)>`", page)
+    assert all(name == target for name, target in shown)
+    assert sorted(name for name, _ in shown) == sorted(
+        path.name for path in (pages.DOCS.parent / "examples").glob("*.py")
+    )
