@@ -89,7 +89,7 @@ def _freeze() -> None:
     gc.freeze()
 
 
-# What the tests leave for good, such as imported modules and their reports, would make each test slower than the last.
+# What the tests leave for good, such as imported modules and reports, would make each test slower than the last.
 TESTS_PER_FREEZE = 50
 _counted = itertools.count(1)
 
