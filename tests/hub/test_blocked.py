@@ -1,5 +1,8 @@
 """Deadlock reports: LoopExit if nothing can wake the program, and no report if a thread or a signal can."""
 
+import sys
+
+import pytest
 from support.child import run_script
 
 ALONE = """
@@ -182,5 +185,40 @@ except LoopExit:
     pass
 else:
     raise AssertionError("no LoopExit although that thread has ended")
+"""
+    )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks into /proc")
+def test_not_while_a_busy_machine_has_not_run_a_new_thread_yet() -> None:
+    """That takes longer there than the time after which a deadlock is confirmed."""
+    run_script(
+        ALONE
+        + """
+import greenrt.sync, os, signal, time
+queue = greenrt.sync.Queue()
+# New threads run on a busy processor, where other processes come first.
+processors = os.sched_getaffinity(0)
+busy = {min(processors)}
+os.sched_setaffinity(0, busy)
+spinners = []
+try:
+    for _ in range(8):
+        spinner = os.fork()
+        if not spinner:
+            end = time.monotonic() + 20
+            while time.monotonic() < end: pass
+            os._exit(0)
+        spinners.append(spinner)
+    os.nice(12)
+    for number in range(6):
+        os.sched_setaffinity(0, busy)
+        greenrt._original.start_new_thread(queue.put, (number,))
+        os.sched_setaffinity(0, processors - busy or processors)
+        assert queue.get() == number
+finally:
+    for spinner in spinners:
+        os.kill(spinner, signal.SIGKILL)
+        os.waitpid(spinner, 0)
 """
     )

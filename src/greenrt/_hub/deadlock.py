@@ -1,6 +1,7 @@
 """Other possible sources of a wake, for the detection of deadlocks: native threads and Python signal handlers."""
 
 import _signal
+import os
 import sys
 
 from greenrt import _original
@@ -8,7 +9,7 @@ from greenrt._hub import current_hub
 from greenrt._render import render
 from greenrt._typing import Any
 
-__all__ = ["calls_underway", "idle_threads", "possible_wakers"]
+__all__ = ["another_thread_runs", "calls_underway", "idle_threads", "possible_wakers"]
 
 # greenrt's own native threads that act only on request. They wake no greenlet by themselves.
 idle_threads: set[int] = set()
@@ -53,3 +54,26 @@ def possible_wakers() -> list[str]:
             if _is_user_handler(number)
         ]
     return wakers
+
+
+def another_thread_runs() -> bool:
+    """Return whether the kernel runs another thread of this process, or is about to (proc_pid_stat(5)).
+
+    False on systems without /proc.
+    """
+    me = str(_original.get_native_id())
+    try:
+        return any(_state_of(task) in "RD" for task in os.listdir("/proc/self/task") if task != me)
+    except OSError:
+        return False
+
+
+def _state_of(task: str) -> str:
+    try:
+        stat = _original.open(f"/proc/self/task/{task}/stat", "rb")
+    except FileNotFoundError:
+        # It has ended.
+        return "X"
+    with stat:
+        # The name before the state, in parentheses, may contain anything.
+        return stat.read().rpartition(b")")[2].split()[0].decode()

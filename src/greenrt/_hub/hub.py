@@ -12,7 +12,7 @@ from greenlet import greenlet
 
 from greenrt import _original, _providers
 from greenrt._hub import current_hub, fork
-from greenrt._hub.deadlock import possible_wakers
+from greenrt._hub.deadlock import another_thread_runs, possible_wakers
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.park import TIMED_OUT, HubCore, Park, admit, new_park, parked, run_fiber, wake_park
 from greenrt._hub.pending import raise_soon
@@ -242,6 +242,9 @@ class Hub(HubCore):
             return RECHECK
         if 0.0 <= quiet < CONFIRM_AFTER:
             return CONFIRM_AFTER - quiet
+        if another_thread_runs():
+            # On a busy machine, it takes a new thread longer to get to its Python frame.
+            return CONFIRM_AFTER
         self._quiet_since = None
         lines = render_parked(self)
         message = "\n    ".join(
