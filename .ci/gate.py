@@ -44,7 +44,7 @@ STDLIB = (
 )
 
 # What tests/real and the tests of Celery's pool talk to. Tests whose server is missing are skipped, with its name.
-SERVERS = "mariadb-server openssh-server postgresql rabbitmq-server redis-server"
+SERVERS = "mariadb-server nginx-light openssh-server postgresql rabbitmq-server redis-server systemd"
 # The checks of installing compile what the builds have compiled.
 PACKAGES = f"ccache {SERVERS}"
 INSTALL_PACKAGES = (
