@@ -53,8 +53,7 @@ class _Keeper:
             hub._thread_ended()
 
 
-# The hubs of all threads that have one, by the thread's identifier. (A compiled hub that polls has no Python frame,
-# so sys._current_frames() does not show its thread.)
+# The hubs of all threads that have one, by the thread's identifier.
 threads_with_hub: dict[int, Any] = {}
 
 

@@ -1,5 +1,5 @@
 from greenrt._native.thread cimport coarse, set_slot
-from greenrt._native.switch cimport Fiber, current, execute, greenlet as greenlet_t, hold, is_active, resume, resume_held, throw_into
+from greenrt._native.switch cimport Fiber, current, greenlet as greenlet_t, hold, is_active, resume, resume_held, throw_into
 from greenrt._hub.park cimport HubCore, Park, admit, run_fiber
 from greenrt._loop.callback cimport Entry
 from greenrt._native.ring cimport Ring

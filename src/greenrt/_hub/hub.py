@@ -18,11 +18,12 @@ from greenrt._hub.park import TIMED_OUT, HubCore, Park, admit, new_park, parked,
 from greenrt._hub.pending import raise_soon
 from greenrt._hub.report import ident_of, parks_of, render_parked
 from greenrt._hub.shutdown import end_greenlets
+from greenrt._hub.waiting_frame import hub_is_waiting_for_events
 from greenrt._loop.callback import Callback
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
 from greenrt._loop.watchers.base import Watcher
 from greenrt._native import framecache
-from greenrt._native.switch import Fiber, current, execute, hold, is_active, resume, resume_held, throw_into
+from greenrt._native.switch import Fiber, current, hold, is_active, resume, resume_held, throw_into
 from greenrt._native.thread import coarse, set_slot
 from greenrt._render import render
 from greenrt._signature import ConstructorSignature
@@ -115,7 +116,7 @@ class Hub(HubCore):
     def run(self) -> None:
         """Run the loop for as long as the thread lives. The first switch to the hub calls this."""
         self.loop.check_owner("hub.run")
-        execute(self)
+        hub_is_waiting_for_events(self)
 
     def _execute(self) -> None:
         while not self._ended:

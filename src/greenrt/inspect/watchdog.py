@@ -131,7 +131,7 @@ class Watch:
             if progress.reported:
                 self._note_end(age)
                 _log.warn("thread %s polls again after about %.1f s", describe_thread(ident), age)
-            elif self._kept >= self.limit:
+            elif self._kept >= self.limit and _has_waiters(hub):
                 # The thread has polled since the GIL is free. What kept it can't be seen any more.
                 self.stalls += 1
                 self._note_end(self._kept)
