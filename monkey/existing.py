@@ -65,7 +65,7 @@ def _locks_of_logging() -> list[Any]:
 
 def _other_threads() -> bool:
     """Return whether native threads of the program run besides the calling one."""
-    return len(set(sys._current_frames()) - idle_threads) > 1
+    return len(set(_original.current_frames()) - idle_threads) > 1
 
 
 def renew_queues(native: Any, green: type) -> None:

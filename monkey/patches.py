@@ -154,9 +154,10 @@ def patch_thread(
     """
     import _imp
     import _thread
+    import sys
     import threading as module
 
-    from greenrt.green import _import_lock, _interpreters, _threading_polls, thread
+    from greenrt.green import _import_lock, _interpreters, _thread_frames, _threading_polls, thread
     from greenrt.green import threading as green
 
     if is_module_patched("_thread"):
@@ -177,6 +178,7 @@ def patch_thread(
     if not is_module_patched("_imp"):
         replace(_imp, _import_lock.FUNCTIONS)
         _import_lock.wait_before_forks()
+    replace(sys, _thread_frames.FUNCTIONS)
     if _interpreters.FUNCTIONS:
         # An InterpreterPoolExecutor has a thread for each interpreter.
         replace(_original.interpreters, _interpreters.FUNCTIONS)

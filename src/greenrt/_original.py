@@ -42,6 +42,7 @@ __all__ = [
     "call_in_interpreter",
     "close",
     "create_interpreter",
+    "current_frames",
     "destroy_interpreter",
     "dup2",
     "epoll",
@@ -110,6 +111,7 @@ getcpuclockid: Any = getattr(time, "pthread_getcpuclockid", None)
 allocate_lock = _thread.allocate_lock
 RLock = _thread.RLock
 get_ident = _thread.get_ident
+current_frames = sys._current_frames
 get_native_id = _thread.get_native_id
 # Annotated as Any: typeshed demands a Signals, but an int works.
 interrupt_main: Any = _thread.interrupt_main

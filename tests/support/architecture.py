@@ -77,6 +77,7 @@ PATCHED_MODULES = {
     "threading",
 }
 PATCHED_FUNCTIONS = {
+    "sys": {"_current_frames"},
     "time": {"sleep"},
     "os": {
         "close",

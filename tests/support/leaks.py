@@ -10,13 +10,13 @@ Allowed, and nothing else:
 
 import gc
 import os
-import sys
 import time
 from typing import Any
 
 from greenlet import greenlet
 
 import greenrt
+from greenrt import _original
 from greenrt._hub import current_hub, deadlock
 from greenrt._hub.hub import Hub
 
@@ -81,7 +81,7 @@ def _fds(hub: Any) -> dict[int, str]:
 
 
 def _threads() -> set[int]:
-    return set(sys._current_frames()) - deadlock.idle_threads - deadlock._pycares_threads()
+    return set(_original.current_frames()) - deadlock.idle_threads - deadlock._pycares_threads()
 
 
 def _greenlets() -> dict[int, str]:

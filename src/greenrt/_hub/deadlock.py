@@ -44,7 +44,7 @@ def possible_wakers() -> list[str]:
     """
     me = _original.get_ident()
     idle = idle_threads | _pycares_threads()
-    threads = (set(sys._current_frames()) | set(current_hub.threads_with_hub)) - idle - {me}
+    threads = (set(_original.current_frames()) | set(current_hub.threads_with_hub)) - idle - {me}
     wakers = [f"native thread {ident:#x}" for ident in sorted(threads)]
     wakers += [f"a native thread with {render(call)}" for call in list(calls_underway)]
     if current_hub.on_main_thread():

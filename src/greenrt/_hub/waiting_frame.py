@@ -1,7 +1,7 @@
 """The Python frame by which other tools recognize a hub that waits.
 
-Compiled code has no Python frames. py-spy, faulthandler and `sys._current_frames` would show nothing for the thread of
-a hub that polls. So this module is never compiled. A greenlet that runs has frames of its own.
+Compiled code has no Python frames, so py-spy, faulthandler and `sys._current_frames` would show nothing for the
+thread of a hub that polls. This module is never compiled. A greenlet that runs has frames of its own.
 """
 
 from greenrt._native.switch import Fiber, execute

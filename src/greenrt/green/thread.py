@@ -198,9 +198,14 @@ class _GreenThread(Greenlet):
         self.gr_context = Context()
 
 
+def running_threads() -> list[Any]:
+    """Return the green threads that have been started and have not ended."""
+    return list(_running)
+
+
 def _thread_of(ident: int) -> Any:
     """Return the running green thread with this identity; None if there is none."""
-    for thread in list(_running):
+    for thread in running_threads():
         if id(thread) == ident:
             return thread
     return None
@@ -212,7 +217,7 @@ def native_ident(ident: Any) -> Any:
     For a native thread, return its own identity. Raise ProcessLookupError if no living thread has this identity: the
     C library uses it as an address, and would read the memory there.
     """
-    if not isinstance(ident, int) or ident in threads_with_hub or ident in sys._current_frames():
+    if not isinstance(ident, int) or ident in threads_with_hub or ident in _original.current_frames():
         return ident
     here = main_greenlet(getcurrent())
     found = here if ident == _ident_of(current_or_last()) else _greenlet_of(ident)

@@ -1,11 +1,11 @@
 """A record of each greenlet of the process."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from greenlet import greenlet
 
+from greenrt import _original
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, Park, parked
@@ -87,7 +87,7 @@ def _record(target: Any, thread: int, group: Any, context: bool, stacks: Stacks)
     state = run_state(target, park)
     own = isinstance(target, Greenlet)
     if state == "running":
-        frame = sys._current_frames().get(thread)
+        frame = _original.current_frames().get(thread)
     else:
         frame = target.gr_frame
     return Record(

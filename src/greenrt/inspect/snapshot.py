@@ -2,7 +2,6 @@
 
 import os
 import resource
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -95,7 +94,7 @@ def _threads() -> list[ThreadRecord]:
     stacks = Stacks()
     return [
         ThreadRecord(ident, ident in idle_threads, stacks.of(frame))
-        for ident, frame in sys._current_frames().items()
+        for ident, frame in _original.current_frames().items()
         if ident != me and ident not in threads_with_hub
     ]
 

@@ -1,8 +1,8 @@
 """The report of a stall: what holds a hub up at one moment."""
 
-import sys
 from types import FrameType
 
+from greenrt import _original
 from greenrt._loop.registry import describe_thread
 from greenrt.inspect.places import Place, Stacks
 from greenrt.inspect.records import Record, greenlets
@@ -26,7 +26,7 @@ class Stall:
         self.thread: int = thread
         self.seconds: float = seconds
         self.busy: bool = used >= seconds * BUSY
-        frame: FrameType | None = sys._current_frames().get(thread)
+        frame: FrameType | None = _original.current_frames().get(thread)
         self.stack: tuple[Place, ...] = Stacks().of(frame)
         self.remedy: str = "" if self.busy else remedy_for(frame)
         # The collector's list of objects may be long: the stack is taken first, while it is fresh.
