@@ -19,7 +19,7 @@ SHARED = "_native._shared"
 
 # Names relative to `greenrt`. The build prefers X.pyx to X.py; X.pxd declares the types of either.
 COMPILED = """
-_native.attributes _native.framecache _native.heap _native.helper _native.nowait _native.ping
+_native.attributes _native.dump_signal _native.framecache _native.heap _native.helper _native.nowait _native.ping
 _native.poller _native.ring _native.signalfd _native.sockio _native.stamp _native.switch _native.thread
 _native.try_lock _native.unbound
 _loop.backends.base _loop.backends.epoll _loop.turn _loop.clock _loop.callback _loop.fd_table _loop.loop _loop.wakeup

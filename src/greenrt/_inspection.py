@@ -1,12 +1,14 @@
 """The check of environment variables, and what they ask of `greenrt.inspect`, which is imported only then."""
 
+import _signal
 import os
+from contextlib import suppress
 
 from greenrt import _log, _providers
 from greenrt._typing import Any
 from greenrt.dns import choice
 
-__all__ = ["check_environment", "listen_by_default", "listening_path", "watchdog_limit"]
+__all__ = ["answer_by_default", "check_environment", "dump_signal", "listening_path", "watchdog_limit"]
 
 # The variables whose requests are under way.
 _begun: set[str] = set()
@@ -44,17 +46,46 @@ def listening_path() -> tuple[bool | None, str | None]:
     return True, text
 
 
+def dump_signal() -> int | None:
+    """Return the signal that ``GREENRT_DUMP_SIGNAL`` names, SIGUSR1 if it is not set, and None for 0: no signal.
+
+    Raises ValueError for an invalid value.
+    """
+    text = os.environ.get("GREENRT_DUMP_SIGNAL") or "USR1"
+    if text == "0":
+        return None
+    if text.isascii() and text.isdigit():
+        number = int(text)
+    else:
+        # SIG_IGN and the like are no signals.
+        name = "SIG" + text.removeprefix("SIG")
+        number = 0 if name.startswith("SIG_") else getattr(_signal, name, 0)
+    if not isinstance(number, int) or number not in _signal.valid_signals():
+        raise ValueError(f"GREENRT_DUMP_SIGNAL is {text!r}; use a signal such as USR1, or 0 for none")
+    return number
+
+
 def check_environment() -> None:
     """Raise ValueError if an environment variable has an invalid value."""
     choice.check_environment()
     watchdog_limit()
     listening_path()
+    dump_signal()
 
 
-def listen_by_default() -> None:
-    """Let `greenrt dump` ask this process, unless ``GREENRT_INSPECT`` says otherwise. Never fails."""
+def answer_by_default() -> None:
+    """Let `greenrt dump` and a signal ask this process, unless variables say otherwise. Never fails.
+
+    A signal that the program handles already is left alone.
+    """
     if listening_path()[0] is not False:
         _listen()
+    number = dump_signal()
+    if number is not None:
+        from greenrt.inspect.signal_source import dump_on_signal
+
+        with suppress(OSError, RuntimeError):
+            dump_on_signal(number)
 
 
 def _listen() -> None:

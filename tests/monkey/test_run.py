@@ -108,7 +108,7 @@ def test_an_option_without_its_argument(folder: Path, option: str) -> None:
         ("docter", "did you mean `greenrt doctor`?"),
         ("ok.py", "greenrt run ok.py"),
         ("app:main", "greenrt serve app:main"),
-        ("zzz", "run, resolve, serve, doctor, install-hook"),
+        ("zzz", "run, resolve, serve, dump, doctor, install-hook"),
         ("--verbose", "greenrt has no option --verbose"),
     ],
 )

@@ -6,6 +6,7 @@ import sys
 
 from greenrt import _original
 from greenrt._hub import current_hub
+from greenrt._native import dump_signal
 from greenrt._render import render
 from greenrt._typing import Any
 
@@ -17,7 +18,13 @@ idle_threads: set[int] = set()
 # The calls in flight that such threads have not answered yet.
 calls_underway: set[Any] = set()
 
-_DEFAULT_HANDLERS = (_signal.SIG_DFL, _signal.SIG_IGN, None, _signal.default_int_handler)
+_DEFAULT_HANDLERS = (
+    _signal.SIG_DFL,
+    _signal.SIG_IGN,
+    None,
+    _signal.default_int_handler,
+    *dump_signal.HANDLERS,
+)
 
 
 def _is_user_handler(number: int) -> bool:

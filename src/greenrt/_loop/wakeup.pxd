@@ -4,7 +4,7 @@ from greenrt._native.ping cimport ping
 cdef class Wakeup:
     cdef public int fd
     cdef readonly long sent
-    cdef int write_fd
+    cdef readonly int write_fd
     cdef list _senders
 
     cpdef send(self)

@@ -31,6 +31,8 @@ examples:
 
 exit codes: that of the program (run, doctor); 1: the command failed; 2: wrong arguments
 environment: GREENRT_RESOLVER=ares|thread|block|auto   how names are resolved [auto]
+             GREENRT_INSPECT=1|0|/PATH                 whether `greenrt dump` may ask the program
+             GREENRT_DUMP_SIGNAL=SIGNAL|0              what makes run and serve write a dump to stderr [USR1]
              GREENRT_WATCHDOG=SECONDS                  log what holds the hub up for longer
              GREENRT_PATCH=1                           see `greenrt install-hook --help`
 """
@@ -40,7 +42,7 @@ def _run(arguments: list[str]) -> None:
     from greenrt.monkey.runner import run
 
     if arguments[:1] not in ([], ["-h"], ["--help"]):
-        _inspection.listen_by_default()
+        _inspection.answer_by_default()
     run(arguments, "greenrt run")
 
 

@@ -102,7 +102,7 @@ def serve(arguments: list[str]) -> None:
     if options.patch:
         patch_all()
     cooperate()
-    _inspection.listen_by_default()
+    _inspection.answer_by_default()
     received = _Signals()
     if INHERITED in os.environ:
         # The process was restarted. Connections wait already, and must be answered before it ends.
@@ -146,11 +146,17 @@ class _Signals:
         """Record signals from now on, including those that were blocked."""
         for number in SIGNALS:
             signal.signal(number, self._note)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _caught())
 
     def _note(self, number: int, frame: Any) -> None:
         self.numbers.append(number)
         self.event.set()
+
+
+def _caught() -> set[int]:
+    """Return the signals that would end a process without handlers: those of `SIGNALS`, and that for a dump."""
+    number = _inspection.dump_signal()
+    return set(SIGNALS) if number is None else {*SIGNALS, number}
 
 
 class _Inherited:
@@ -174,9 +180,9 @@ class _Inherited:
 def _restart(arguments: list[str], inherited: list[_Inherited], received: _Signals) -> None:
     """Replace the process by a new one with the sockets `inherited`, unless a signal asked it to end meanwhile."""
     # The new program has no handlers yet, so a signal would kill it. A blocked signal waits for them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _caught())
     if any(number != signal.SIGHUP for number in received.numbers):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _caught())
         return
     for listener in inherited:
         os.set_inheritable(listener.fd, True)

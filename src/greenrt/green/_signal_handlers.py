@@ -27,6 +27,7 @@ from greenrt._hub.fd_wait import yield_if_due
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import yield_now
 from greenrt._loop.watchers.signal import on_arrival
+from greenrt._native.dump_signal import HANDLERS
 from greenrt._native.switch import current
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
@@ -91,8 +92,8 @@ def _call_next(hub: Any, calls: deque[Any]) -> None:
 
 
 def _wrapped(handler: Any) -> Any:
-    # greenrt's own handler never waits and raises nothing.
-    if not callable(handler) or handler is on_arrival:
+    # greenrt's own handlers never wait and raise nothing.
+    if not callable(handler) or any(handler is own for own in (on_arrival, *HANDLERS)):
         return handler
     return _Handler(handler)
 

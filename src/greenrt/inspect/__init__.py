@@ -8,6 +8,7 @@ from greenrt.inspect.listener import Listener, listen
 from greenrt.inspect.places import Place
 from greenrt.inspect.records import Record, greenlets
 from greenrt.inspect.report import dump
+from greenrt.inspect.signal_source import dump_on_signal
 from greenrt.inspect.stall import Stall
 from greenrt.inspect.stats import (
     DnsStats,
@@ -37,6 +38,7 @@ __all__ = [
     "WatchStats",
     "add_instrument",
     "dump",
+    "dump_on_signal",
     "greenlets",
     "listen",
     "remove_instrument",
