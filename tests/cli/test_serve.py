@@ -438,3 +438,21 @@ def test_limits_and_the_log(tmp_path: Path) -> None:
         assert '"GET / HTTP/1.1" 200' in process.stdout.readline()
         with pytest.raises(OSError, match="414"):
             get(line, "/" + "a" * 100)
+
+
+WATCHED = """
+from greenrt import inspect
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [repr([each.limit for each in inspect.stats().watches]).encode()]
+"""
+
+
+@pytest.mark.parametrize(("variable", "limits"), [("", "[5.0]"), ("0.5", "[0.5]"), ("0", "[]")])
+def test_a_watchdog_logs_stalls_unless_it_is_switched_off(
+    variable: str, limits: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENRT_WATCHDOG", variable)
+    with served(tmp_path, program=WATCHED) as (_, line):
+        assert get(line) == limits

@@ -76,7 +76,7 @@ class Pause:
             self._ended = False
         now = monotonic()
         late = now - began - seconds
-        stopped = ended or time.process_time() - used < late / 2
+        stopped = ended or time.process_time() - used < late / 10
         self.over_at = now if stopped else began + seconds
         return not ended
 

@@ -3,6 +3,7 @@
 Nothing here costs anything until it is called. Any native thread, greenlet and signal handler may call it.
 """
 
+from greenrt.inspect.growth import Growth, growth
 from greenrt.inspect.instruments import Instrument, add_instrument, remove_instrument
 from greenrt.inspect.listener import Listener, listen
 from greenrt.inspect.places import Place
@@ -25,6 +26,7 @@ from greenrt.inspect.watchdog import Watch, watch
 __all__ = [
     "DnsStats",
     "Durations",
+    "Growth",
     "HubStats",
     "Instrument",
     "Listener",
@@ -40,6 +42,7 @@ __all__ = [
     "dump",
     "dump_on_signal",
     "greenlets",
+    "growth",
     "listen",
     "remove_instrument",
     "stats",

@@ -1,0 +1,76 @@
+"""Growth: which greenlets have become more between two calls, by the place where they were spawned."""
+
+from dataclasses import dataclass
+from time import monotonic
+from weakref import WeakKeyDictionary
+
+from greenrt import _atfork, _original
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.report import all_greenlets
+from greenrt._typing import Any
+
+__all__ = ["Growth", "growth"]
+
+_lock = _original.RLock()
+# When a call first saw each greenlet, and how many there were of each place at the previous call.
+_first_seen: "WeakKeyDictionary[Any, float]" = WeakKeyDictionary()
+_counts: dict[str, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The greenlets of one place.
+
+    Attributes:
+    spawned_at: the place where they were made.
+    count: how many of them have not ended.
+    grown: how many more these are than at the previous call; negative if they are fewer.
+    stayed: how many of them were there at the previous call already.
+    oldest: for how many seconds the oldest of them has been there, as far as calls have seen it.
+    """
+
+    spawned_at: str
+    count: int
+    grown: int
+    stayed: int
+    oldest: float
+
+    def __str__(self) -> str:
+        return f"{self.grown:+d} to {self.count}, {self.stayed} stayed, oldest {self.oldest:.0f} s: {self.spawned_at}"
+
+
+def growth() -> list[Growth]:
+    """Return where greenlets were made that have not ended, compared with the previous call; what grew most is first.
+
+    A place whose greenlets become more from call to call, and stay, leaks greenlets. The first call has nothing to
+    compare with: everything has grown. Any thread may call this. It takes longer the more objects there are.
+    """
+    with _lock:
+        now = monotonic()
+        counts: dict[str, int] = {}
+        stayed: dict[str, int] = {}
+        oldest: dict[str, float] = {}
+        for target in all_greenlets():
+            if not isinstance(target, Greenlet) or target.dead:
+                continue
+            place = target.spawned_at
+            first = _first_seen.setdefault(target, now)
+            counts[place] = counts.get(place, 0) + 1
+            stayed[place] = stayed.get(place, 0) + (first < now)
+            oldest[place] = min(oldest.get(place, now), first)
+        found = [
+            Growth(
+                place,
+                counts.get(place, 0),
+                counts.get(place, 0) - _counts.get(place, 0),
+                stayed.get(place, 0),
+                now - oldest.get(place, now),
+            )
+            for place in counts.keys() | _counts.keys()
+        ]
+        _counts.clear()
+        _counts.update(counts)
+    return sorted(found, key=lambda each: (-each.grown, -each.count, each.spawned_at))
+
+
+_atfork.register(_atfork.LOCKS, lambda: _original.renew_lock(_lock))
