@@ -1,5 +1,7 @@
 """The dump of a process: each greenlet with its state, what it waits on and its stack."""
 
+import contextvars
+import dataclasses
 import io
 import json
 import threading
@@ -11,7 +13,9 @@ from support.child import run_script
 
 import greenrt
 from greenrt import inspect
+from greenrt.dns import resolvers
 from greenrt.green import socket
+from greenrt.inspect import Place, report, snapshot
 
 
 def records(*names: str) -> list[inspect.Record]:
@@ -173,6 +177,7 @@ def test_a_signal_asks_for_it() -> None:
 import os, signal, sys
 import greenrt
 from greenrt import inspect
+from greenrt.dns import resolvers
 def stuck():
     greenrt.Event().wait()
 greenrt.spawn(stuck)
@@ -198,6 +203,7 @@ import os, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
 import greenrt
 from greenrt import inspect
+from greenrt.dns import resolvers
 codes = []
 def forks():
     pid = os.fork()
@@ -212,3 +218,95 @@ thread.start()
 thread.join()
 assert codes == [0], codes
     """)
+
+
+# -- What is beside the stacks
+
+
+def test_arguments_parent_group_and_context(event: greenrt.Event) -> None:
+    variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
+    variable.set(5)
+    pool = greenrt.Pool(2)
+    named("member", pool.spawn(inner, event))
+    raw = greenlet(greenrt.getcurrent().switch)
+    raw.switch()
+    named("with a key", greenrt.spawn(lambda text, key: event.wait(), "text", key=event))
+    greenrt.sleep(0)
+    found = {record.name: record for record in inspect.greenlets(context=True)}
+    assert found["member"].arguments == (f"<Event at {id(event):#x} clear waiting=2>",)
+    assert found["member"].group.startswith("<Pool at 0x")
+    assert found["with a key"].arguments == ("'text'", f"key=<Event at {id(event):#x} clear waiting=2>")
+    assert (found["with a key"].parent, found["main"].parent) == ("hub", "")
+    assert found[f"raw at {id(raw):#x}"].parent == "main"
+    context = found["member"].context
+    assert context is not None
+    assert context["variable"] == "5"
+    assert records("member")[0].context is None
+    raw.switch()
+
+
+def test_a_dump_numbers_no_greenlets(event: greenrt.Event) -> None:
+    """A number would cost memory for each greenlet."""
+    target = greenrt.spawn(inner, event)
+    greenrt.sleep(0)
+    assert records(f"Greenlet at {id(target):#x}")
+    number = target.minimal_ident
+    assert records(f"Greenlet-{number}")
+
+
+def test_threads_pools_and_descriptors(event: greenrt.Event) -> None:
+    leave = threading.Event()
+
+    def native() -> None:
+        leave.wait()
+
+    thread = threading.Thread(target=native, name="beside")
+    thread.start()
+    pool = greenrt.Pool(1)
+    pool.spawn(inner, event)
+    waiting = greenrt.spawn(pool.spawn, inner, event)
+    greenrt.sleep(0)
+    text = io.StringIO()
+    inspect.dump(text)
+    lines = text.getvalue().splitlines()
+    (place,) = [number for number, line in enumerate(lines) if "('beside')" in line]
+    assert lines[place].startswith("1 native thread without greenlets: ")
+    assert any(line.endswith(" in native") or ".native" in line for line in lines[place : place + 6])
+    assert f"    <Pool at {id(pool):#x} 1 greenlets>: 1 of 1 in use, 1 greenlet waiting" in lines or any(
+        "1 of 1 in use, 1 greenlet waiting" in line for line in lines
+    )
+    assert any(line.startswith("fds: ") and " of at most " in line for line in lines)
+    assert any(line.startswith(f"hub of thread {threading.get_ident():#x}") for line in lines)
+    leave.set()
+    thread.join()
+    event.set()
+    waiting.join()
+    pool.join()
+
+
+def test_queries_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        host, port = silent.getsockname()
+        hub = greenrt.get_hub()
+        hub.resolver = resolvers.AresResolver(servers=[f"{host}:{port}"])
+        asking = greenrt.spawn(hub.resolver.gethostbyname, "slow.example.")
+        # The question arrives.
+        silent.settimeout(20)
+        silent.recv(1000)
+        text = io.StringIO()
+        inspect.dump(text)
+        asking.kill()
+        hub.resolver.close()
+        del hub.resolver
+    assert "    slow.example A" in text.getvalue().splitlines()
+
+
+def test_many_groups_are_counted() -> None:
+    places = tuple(Place("file.py", line, "function") for line in range(30))
+    record = inspect.greenlets()[0]
+    many = [dataclasses.replace(record, stack=places, function=f"f{number}") for number in range(500)]
+    lines = report.as_text(dataclasses.replace(snapshot.take(), greenlets=many)).splitlines()
+    assert len(lines) < 200
+    assert any(line.endswith(" groups; --json has each") for line in lines)
+    assert "      ... 20 more frames ..." in lines

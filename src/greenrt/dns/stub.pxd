@@ -30,7 +30,8 @@ cdef class Transport:
     cdef list _servers
     cdef Py_ssize_t _first
     cdef set _exchanging
-    cdef dict _channels, _awaited, in_flight
+    cdef dict _channels, _awaited
+    cdef readonly dict in_flight
     cdef bint retired
 
     cdef send(self, InFlight query)

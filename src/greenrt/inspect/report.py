@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from greenrt._loop.registry import describe_thread
 from greenrt._typing import TYPE_CHECKING, Any
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["as_json", "as_text", "dump"]
 
-# How many names, queries, pools and servers are shown.
+# How many names are shown, and how many hubs, queries, pools and servers.
 NAMES = 5
-MOST = 10
-# The text shows so many groups, those with the most greenlets, and counts the others.
-GROUPS = 20
+MOST = 8
+# The groups of greenlets take so many lines, and with those of threads so many; the others are counted. The whole
+# text has less than 200 lines.
+GREENLET_LINES = 100
+THREAD_LINES = 140
 # The innermost and the outermost frames of a stack that are shown.
 INNERMOST = 8
 OUTERMOST = 2
@@ -60,19 +62,30 @@ def as_text(snapshot: Snapshot) -> str:
     records = snapshot.greenlets
     groups = sorted(_grouped(records, _key), key=_rank)
     lines = [f"process {snapshot.pid}: {_count(len(records), 'greenlet')}"]
-    for members in groups[:GROUPS]:
-        lines += ["", *_group(members)]
-    left = groups[GROUPS:]
+    left = _show(lines, GREENLET_LINES, map(_group, groups), groups)
     if left:
         number = sum(map(len, left))
         lines += ["", f"{_count(number, 'greenlet')} more, in {_count(len(left), 'group')}; --json has each"]
-    for threads in _grouped(snapshot.threads, lambda each: (each.idle, each.stack)):
-        lines += ["", *_threads(threads)]
+    threads = _grouped(snapshot.threads, lambda each: (each.idle, each.stack))
+    left = _show(lines, THREAD_LINES, map(_threads, threads), threads)
+    if left:
+        lines += ["", f"{_count(sum(map(len, left)), 'native thread')} more"]
     lines += ["", *_hubs(snapshot), _fds(snapshot)]
     lines += _several("DNS query", "DNS queries", [f"{name} {kind}" for name, kind in snapshot.queries])
     lines += _several("pool", "pools", list(map(_pool, sorted(snapshot.pools, key=_room))))
     lines += _several("server", "servers", list(map(_server, snapshot.servers)))
     return "\n".join(lines)
+
+
+def _show(
+    lines: list[str], limit: int, texts: Iterator[list[str]], groups: list[list[Any]]
+) -> list[list[Any]]:
+    """Add the texts of `groups` as long as there are at most `limit` lines; return the groups that have no room."""
+    for place, text in enumerate(texts):
+        if place and len(lines) + len(text) >= limit:
+            return groups[place:]
+        lines += ["", *text]
+    return []
 
 
 def _grouped(members: Iterable[Any], key: Callable[[Any], Any]) -> list[list[Any]]:
@@ -141,11 +154,13 @@ def _threads(members: list[ThreadRecord]) -> list[str]:
 
 
 def _hubs(snapshot: Snapshot) -> list[str]:
-    return [
+    texts = [
         f"hub of thread {describe_thread(hub.thread)}: {_count(hub.timers, 'timer')}, "
         f"{hub.queued} in the run queue, {_count(hub.turns, 'turn')} so far"
-        for hub in snapshot.hubs
+        for hub in snapshot.hubs[:MOST]
     ]
+    left = len(snapshot.hubs) - MOST
+    return texts if left <= 0 else [*texts, f"{_count(left, 'hub')} more"]
 
 
 def _fds(snapshot: Snapshot) -> str:
