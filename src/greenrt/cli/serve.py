@@ -46,6 +46,7 @@ EPILOG = """examples:
 
 exit codes: 0: ended by a signal; 2: wrong arguments, or the application can't be loaded
 environment: LISTEN_FDS and LISTEN_PID, the sockets that systemd passes; GREENRT_RESOLVER, as for `greenrt run`;
+GREENRT_INSPECT=0, no answers to `greenrt dump`; GREENRT_DUMP_SIGNAL, the signal that writes a dump to stderr [USR1];
 GREENRT_WATCHDOG, after how many seconds the error log says what holds the server up [5], 0 for never"""
 
 
