@@ -4,7 +4,7 @@ import _signal
 import os
 from contextlib import suppress
 
-from greenrt import _log, _providers
+from greenrt import _providers
 from greenrt._typing import Any
 from greenrt.dns import choice
 
@@ -100,6 +100,9 @@ def _listen() -> None:
     except (OSError, RuntimeError) as error:
         # The program is worth more than the answers. Without the variable nobody has asked for them.
         if asked:
+            # Imported here because few programs need it.
+            from greenrt import _log
+
             _log.warn("GREENRT_INSPECT: `greenrt dump` can't ask this process: %s", error)
 
 
