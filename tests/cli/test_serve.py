@@ -40,7 +40,12 @@ def app(environ, start_response):
 
 @contextmanager
 def served(
-    folder: Path, *options: str, bind: str = "127.0.0.1:0", fds: Any = (), program: str = APPLICATION
+    folder: Path,
+    *options: str,
+    bind: str = "127.0.0.1:0",
+    fds: Any = (),
+    program: str = APPLICATION,
+    **variables: str,
 ) -> Iterator[tuple[Any, str]]:
     """Run the command; yield the process and its first line, which contains the address."""
     (folder / "program.py").write_text(program)
@@ -55,7 +60,12 @@ def served(
         "program:app",
     ]
     process = subprocess.Popen(
-        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True, pass_fds=fds
+        command,
+        cwd=folder,
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=fds,
     )
     assert process.stdout is not None
     try:
@@ -151,8 +161,11 @@ def test_the_file_of_a_unix_socket_is_removed_at_the_end(tmp_path: Path, restart
 
 
 @pytest.mark.parametrize("filled", [True, False], ids=["full before it starts", "filled by its lines"])
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_reader_that_does_not_read_holds_up_nothing(tmp_path: Path, stream: str, filled: bool) -> None:
+def test_a_reader_that_does_not_read_holds_up_nothing(
+    tmp_path: Path, stream: str, unbuffered: str, filled: bool
+) -> None:
     (tmp_path / "program.py").write_text("""
 import sys
 def app(environ, start_response):
@@ -174,7 +187,10 @@ def app(environ, start_response):
     command = [sys.executable, "-m", "greenrt.cli.main", "serve", "--access-log", "--graceful", "1"]
     outputs: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": None, stream: writer}
     process = subprocess.Popen(
-        [*command, "--bind", f"unix:{path}", "program:app"], cwd=tmp_path, env=environment(), **outputs
+        [*command, "--bind", f"unix:{path}", "program:app"],
+        cwd=tmp_path,
+        env=environment(PYTHONUNBUFFERED=unbuffered),
+        **outputs,
     )
     os.close(writer)
 
@@ -206,6 +222,18 @@ def app(environ, start_response):
                 wait_until(lambda: listens(path))
         assert process.wait(30) == 0
     os.close(reader)
+
+
+def test_unbuffered_streams_stay_unbuffered(tmp_path: Path) -> None:
+    program = """
+def app(environ, start_response):
+    print("printed")
+    start_response("200 OK", [])
+    return [b"fine"]
+"""
+    with served(tmp_path, program=program, PYTHONUNBUFFERED="1") as (process, line):
+        assert get(line) == "fine"
+        assert process.stdout.readline() == "printed\n"
 
 
 @pytest.mark.parametrize("output", ["closed pipe", "full disk", "none"])

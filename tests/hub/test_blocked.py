@@ -1,9 +1,14 @@
 """Deadlock reports: LoopExit if nothing can wake the program, and no report if a thread or a signal can."""
 
+import os
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from support.child import run_script
+
+from greenrt._hub import deadlock
 
 ALONE = """
 import greenrt, threading
@@ -222,3 +227,26 @@ finally:
         os.waitpid(spinner, 0)
 """
     )
+
+
+def test_a_thread_that_ends_meanwhile_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stat:
+        def __init__(self, path: str, mode: str) -> None:
+            self.task = path.split("/")[-2]
+
+        def __enter__(self) -> "Stat":
+            return self
+
+        def __exit__(self, *exc_info: object) -> None:
+            pass
+
+        def read(self) -> bytes:
+            # The kernel's errno for the open file of a thread that has ended is ESRCH.
+            if self.task == "2":
+                raise ProcessLookupError
+            return b"3 (a) b) R 1"
+
+    fake: Any = SimpleNamespace(open=Stat, get_native_id=lambda: 1)
+    monkeypatch.setattr(deadlock, "_original", fake)
+    monkeypatch.setattr(os, "listdir", lambda path: ["1", "2", "3"])
+    assert deadlock.another_thread_runs()

@@ -368,14 +368,20 @@ def test_no_cycle_keeps(make: Callable[..., object]) -> None:
         gc.enable()
 
 
-def test_what_a_killed_function_referred_to_is_free() -> None:
+@pytest.mark.parametrize("handles", [False, True], ids=["in a wait", "while it handles an error"])
+def test_what_a_killed_function_referred_to_is_free(handles: bool) -> None:
     class Thing:
         pass
 
     def waits() -> None:
         thing = Thing()
         references.append(weakref.ref(thing))
-        greenrt.sleep(1000)
+        if not handles:
+            greenrt.sleep(1000)
+        try:
+            raise ValueError
+        except ValueError:
+            greenrt.sleep(1000)
 
     references: list[Any] = []
     killed = greenrt.spawn(waits)

@@ -248,6 +248,58 @@ assert set(got) == {signal.SIGRTMIN}
 """)
 
 
+def test_its_handler_may_interrupt_its_close_at_the_lock() -> None:
+    """The native thread waits for that lock: a close by the handler would wait for it forever."""
+    run("""
+class Interrupted:
+    # A lock: the signal arrives when the main thread has it.
+    def __init__(self, lock):
+        self.lock, self.main, self._is_owned = lock, threading.get_ident(), lock._is_owned
+    def __enter__(self):
+        self.lock.acquire()
+        if threading.get_ident() == self.main: signal.raise_signal(signal.SIGRTMIN)
+    def __exit__(self, *exc_info):
+        self.lock.release()
+
+signal.signal(signal.SIGRTMIN, lambda number, frame: got.append(number))
+loop = Loop()
+watcher = SignalThread([signal.SIGRTMIN], got.append, loop.proxy())
+watcher._lock = Interrupted(watcher._lock)
+loop.close()
+with watcher.unblocked():
+    watcher.close()
+assert got == [signal.SIGRTMIN]
+""")
+
+
+def test_a_raising_handler_loses_no_signal_that_interrupted_the_close() -> None:
+    run("""
+class Interrupted:
+    # A lock: signals arrive when the main thread waits for it.
+    def __init__(self, lock):
+        self.lock, self.main, self.release = lock, threading.get_ident(), lock.release
+    def acquire(self):
+        for number in numbers: signal.raise_signal(number)
+        return self.lock.acquire()
+
+def handler(number, frame):
+    got.append(number)
+    raise ValueError(number)
+
+numbers = [signal.SIGRTMIN, signal.SIGRTMIN + 1]
+for number in numbers: signal.signal(number, handler)
+loop = Loop()
+watcher = SignalThread(numbers, got.append, loop.proxy())
+watcher._life = Interrupted(watcher._life)
+loop.close()
+for attempt in (watcher.close, greenrt.sleep):
+    try:
+        with watcher.unblocked(): attempt()
+    except ValueError: pass
+assert sorted(got) == numbers, got
+""")
+
+
 def test_in_a_forks_child_it_goes_on_if_its_loop_does() -> None:
     run("""
 def in_child(check):

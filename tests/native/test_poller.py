@@ -1,6 +1,7 @@
 """The epoll instance."""
 
 import errno
+import importlib.util
 import os
 import select
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from greenrt._native import gil
 from greenrt._native.poller import ADD, DELETE, MODIFY, Poller
 
 
@@ -109,3 +111,28 @@ def test_close_gives_the_fd_back_once() -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
     assert poller.control(ADD, 0, select.EPOLLIN, 0) == errno.EBADF
+
+
+def test_an_error_in_a_turn_at_the_gil_loses_no_event(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal handler raises it. Only the plain twin needs such turns."""
+    spec = importlib.util.spec_from_file_location("plain_poller", Path(gil.__file__).parent / "poller.py")
+    assert spec is not None
+    assert spec.loader is not None
+    plain = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(plain)
+    poller = plain.Poller()
+    one, other = pair
+    poller.control(ADD, one.fileno(), select.EPOLLIN | select.EPOLLONESHOT, 77)
+    other.send(b"x")
+
+    def interrupted(self: object, timeout: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gil.GilTurns, "give", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            poller.wait(0)
+    assert batch(poller, poller.wait(0)) == [(one.fileno(), 77, select.EPOLLIN)]
+    poller.close()

@@ -2,6 +2,7 @@
 
 import math
 import ssl
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -177,6 +178,27 @@ def test_methods_may_have_the_names_of_arguments() -> None:
             return {}
 
     assert not Sub(ADDRESS, hello).started
+
+
+def test_descriptors_may_have_the_names_of_arguments() -> None:
+    class Sub(WSGIServer):
+        @cached_property
+        def environ(self) -> dict[str, str]:
+            return {"own": "1"}
+
+    assert Sub(ADDRESS, hello).environ == {"own": "1"}
+
+
+def test_a_constructor_may_read_settings_from_its_class() -> None:
+    class Sub(StreamServer):
+        certfile = CERTIFICATE
+
+        def __init__(self) -> None:
+            super().__init__(ADDRESS, print, certfile=self.certfile)
+
+    assert Sub().ssl_context is not None
+    with pytest.raises(TypeError, match=r"^Sub\.fatal_errors has no effect; use "):
+        type("Sub", (Sub,), {"fatal_errors": ()})
 
 
 @pytest.mark.parametrize("kind", [BaseServer, StreamServer, DatagramServer, WSGIServer])

@@ -244,3 +244,23 @@ def test_lines_that_an_output_does_not_take_are_dropped_beyond_a_limit(
     # One line was being written.
     assert len(lines) == 11
     assert warnings == ["19 lines of the access log were dropped while a write waited"]
+
+
+def test_the_log_goes_on_after_the_end_of_a_greenlet_that_wrote() -> None:
+    may_end = greenrt.Event()
+    lines: list[str] = []
+
+    def write(text: str) -> None:
+        if not may_end.is_set():
+            may_end.wait()
+            raise greenrt.GreenletExit
+        lines.extend(text.splitlines())
+
+    with serving(log=write) as server:
+        for _ in range(2):
+            talk(server, request())
+        may_end.set()
+        greenrt.sleep(0.01)
+        talk(server, request())
+        greenrt.sleep(0.01)
+    assert len(lines) == 2

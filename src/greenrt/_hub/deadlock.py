@@ -77,10 +77,9 @@ def another_thread_runs() -> bool:
 
 def _state_of(task: str) -> str:
     try:
-        stat = _original.open(f"/proc/self/task/{task}/stat", "rb")
-    except FileNotFoundError:
-        # It has ended.
+        with _original.open(f"/proc/self/task/{task}/stat", "rb") as stat:
+            # The name before the state, in parentheses, may contain anything.
+            return stat.read().rpartition(b")")[2].split()[0].decode()
+    except (FileNotFoundError, ProcessLookupError):
+        # It has ended, before the file was opened or before it was read.
         return "X"
-    with stat:
-        # The name before the state, in parentheses, may contain anything.
-        return stat.read().rpartition(b")")[2].split()[0].decode()

@@ -286,6 +286,8 @@ class Greenlet(Fiber, Generic[T_co]):
         if error is not None and isinstance(error, GreenletExit):
             # What the function referred to must not live as long as the greenlet object.
             error.__traceback__ = None
+            # The error that the function was handling has a traceback of its own.
+            error.__context__ = None
             result = error
             error = None
         self._result = result

@@ -74,8 +74,8 @@ class SignalThread:
         # For each thread inside `unblocked`: the signals to block again, and the number of entries.
         self._open: dict[int, tuple[set[int], int]] = {}
         # Held while code uses `_ident` and while the thread ends, so that no signal is sent to a thread that is gone.
-        # It is re-entrant because a signal handler closes the object too.
-        self._lock = _original.RLock()
+        # An RLock knows its holder: the signals' handler must see whether it has interrupted `close`.
+        self._lock: Any = _original.RLock()
         self._ident = 0
         # The native thread holds this lock for as long as it lives.
         self._life = _original.allocate_lock()
@@ -174,9 +174,12 @@ class SignalThread:
             if _original.get_signal(number) is _pass_on and previous is not None:
                 _original.set_signal(number, previous)
             _holders.pop(number, None)
+        if self._late:
+            # They arrive together when they are unblocked. If a handler raises, Python still calls the others.
+            _original.pthread_sigmask(_signal.SIG_BLOCK, self._blocked)
+            while self._late:
+                _signal.raise_signal(self._late.pop(0))
         self.unblock()
-        while self._late:
-            _signal.raise_signal(self._late.pop())
 
     def unblock(self) -> None:
         """Unblock this object's signals in the calling thread: for the child of a fork, before it calls exec."""
@@ -281,8 +284,9 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
     try:
         holder._proxy.post(holder._function, _signal.struct_siginfo((number, 0, 0, 0, 0, 0, 0)))
     except LoopClosed:
-        if holder.closed:
-            # This handler has interrupted `close`, which passes the signal on.
+        if holder.closed or holder._lock._is_owned():
+            # This handler has interrupted `close`, which passes the signal on. If `close` holds the lock, the native
+            # thread waits for that lock, so a second `close` would wait for the native thread forever.
             holder._late.append(number)
             return
         holder.close()

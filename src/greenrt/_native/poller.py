@@ -54,6 +54,8 @@ class Poller:
 
     def wait(self, timeout: float) -> int:
         """Wait for at most `timeout` seconds (negative: forever); return how many events are in the batch."""
+        # Before the poll: a signal handler that raises during the turn must not lose one-shot events.
+        self._gil_turns.give(timeout)
         # PEP 475: an interrupted poll runs the Python signal handlers and continues to wait. It ends all the same,
         # since the loop's wakeup fd is registered.
         limit = min(timeout, 86400.0) if timeout >= 0 else None
@@ -66,7 +68,6 @@ class Poller:
             if not epoll.closed:
                 raise
             self._batch = []
-        self._gil_turns.give(timeout)
         return len(self._batch)
 
     def close(self) -> None:

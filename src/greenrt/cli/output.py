@@ -5,7 +5,7 @@ import os
 import sys
 from contextlib import suppress
 
-from greenrt import joinall, spawn
+from greenrt import joinall, spawn, wait_write
 from greenrt._typing import Any
 from greenrt.green import _fd_io, _file_objects
 
@@ -30,7 +30,9 @@ def cooperate() -> None:
 
 
 def _cooperative(stream: io.TextIOWrapper, fd: int) -> io.TextIOWrapper:
-    buffer = _file_objects.open(fd, "wb", closefd=False)
+    # With -u or PYTHONUNBUFFERED, there is no buffer between the text and the fd.
+    buffering = 0 if isinstance(stream.buffer, io.RawIOBase) else -1
+    buffer = _file_objects.open(fd, "wb", buffering, closefd=False)
     return io.TextIOWrapper(
         buffer,
         stream.encoding,
@@ -71,3 +73,5 @@ def finish() -> None:
 def _flush(stream: Any) -> None:
     with suppress(Exception):
         stream.flush()
+        # An unbuffered stream has nothing to flush, though greenlets may wait to write to it.
+        wait_write(stream.fileno())

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from math import isfinite
-from types import FunctionType
 
 from greenrt._typing import Any
 
@@ -10,8 +9,6 @@ __all__ = ["LONGEST", "check_callable", "check_class", "check_flag", "check_seco
 
 # The longest timeout of a socket, in seconds.
 LONGEST = 1e9
-
-METHODS = (FunctionType, property, classmethod, staticmethod)
 
 # Hooks and attributes of gevent's servers that greenrt's servers never call or read.
 UNCALLED = frozenset(
@@ -67,9 +64,13 @@ def check_class(kind: type, replaced: Mapping[str, str]) -> None:
     `replaced` maps names of settings that have no effect to what to use instead.
     """
     server = _server_of(kind)
-    # Other arguments are also attributes of the class.
-    only_given = {name for name in _arguments_of(server) if not hasattr(server, name)}
-    for base in kind.__mro__[: kind.__mro__.index(server)]:
+    bases = kind.__mro__[: kind.__mro__.index(server)]
+    only_given: set[str] = set()
+    # A constructor of the program may read any attribute.
+    if not any("__init__" in vars(base) for base in bases):
+        # Other arguments are also attributes of the class.
+        only_given = {name for name in _arguments_of(server) if not hasattr(server, name)}
+    for base in bases:
         for name, value in vars(base).items():
             if name in UNCALLED:
                 raise TypeError(
@@ -78,8 +79,8 @@ def check_class(kind: type, replaced: Mapping[str, str]) -> None:
                 )
             if name in replaced:
                 raise TypeError(f"{base.__name__}.{name} has no effect; use {replaced[name]}")
-            # A method of that name is the program's own.
-            if name in only_given and not isinstance(value, METHODS):
+            # A method or another descriptor of that name is the program's own.
+            if name in only_given and not hasattr(type(value), "__get__"):
                 raise TypeError(f"{base.__name__}.{name} has no effect; use the argument: {name}=...")
 
 

@@ -92,13 +92,13 @@ class AccessLog:
         if len(self._lines) >= MOST_LINES:
             self._dropped += 1
             return
-        if not self._lines and not self._writes:
-            # A greenlet writes, because the log file may be a cooperative one.
-            spawn_raw(self._write_on)
         self._lines.append(line)
+        if not self._writes:
+            # A greenlet writes, because the log file may be a cooperative one.
+            self._writes = True
+            spawn_raw(self._write_on)
 
     def _write_on(self) -> None:
-        self._writes = True
         try:
             while self._lines:
                 lines, self._lines = self._lines, []
