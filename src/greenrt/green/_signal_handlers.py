@@ -63,8 +63,8 @@ class _Handler:
         return repr(self.handler)
 
 
-# The code of an RLock's operations. In the plain build CPython may call a handler in their middle. A handler that takes
-# the same lock would wait for the operation that it interrupts. Compiled operations have no such moments.
+# The code of an RLock's operations. In the plain build CPython may call a handler in their middle. A handler that
+# takes the same lock would wait for the operation that it interrupts. Compiled operations have no such moments.
 _RLOCK_CODES = {thing.__code__ for thing in vars(RLock).values() if isinstance(thing, FunctionType)}
 # How long an operation may take until its handler is called again, in seconds.
 _SOON = 0.0005
