@@ -236,6 +236,17 @@ def app(environ, start_response):
         assert process.stdout.readline() == "printed\n"
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_reader_that_comes_back_at_the_end_gets_all_lines(tmp_path: Path, unbuffered: str) -> None:
+    with served(tmp_path, "--access-log", PYTHONUNBUFFERED=unbuffered) as (process, line):
+        # More than a pipe holds.
+        for number in range(100):
+            get(line, f"/{number}{'x' * 2000}")
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read().count('"GET /') == 100
+        assert process.wait(20) == 0
+
+
 @pytest.mark.parametrize("output", ["closed pipe", "full disk", "none"])
 def test_an_output_that_cannot_be_written_changes_nothing(tmp_path: Path, output: str) -> None:
     (tmp_path / "program.py").write_text(

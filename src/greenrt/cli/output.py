@@ -5,7 +5,7 @@ import os
 import sys
 from contextlib import suppress
 
-from greenrt import joinall, spawn, wait_write
+from greenrt import joinall, spawn
 from greenrt._typing import Any
 from greenrt.green import _fd_io, _file_objects
 
@@ -14,6 +14,15 @@ __all__ = ["cooperate", "finish", "say"]
 # How long, in seconds, a line about the server's life waits for a reader.
 PATIENCE = 1.0
 NAMES = ("stdout", "stderr")
+
+
+class _Unbuffered(_file_objects.BufferedWriter):
+    """Keeps nothing back. Unlike a raw file, it has a flush that waits for the greenlets that write."""
+
+    def write(self, data: Any, /) -> int:
+        count: int = super().write(data)
+        self.flush()
+        return count
 
 
 def cooperate() -> None:
@@ -30,11 +39,11 @@ def cooperate() -> None:
 
 
 def _cooperative(stream: io.TextIOWrapper, fd: int) -> io.TextIOWrapper:
+    raw = _file_objects.FileIO(fd, "w", closefd=False)
     # With -u or PYTHONUNBUFFERED, there is no buffer between the text and the fd.
-    buffering = 0 if isinstance(stream.buffer, io.RawIOBase) else -1
-    buffer = _file_objects.open(fd, "wb", buffering, closefd=False)
+    kind = _Unbuffered if isinstance(stream.buffer, io.RawIOBase) else _file_objects.BufferedWriter
     return io.TextIOWrapper(
-        buffer,
+        kind(raw),
         stream.encoding,
         stream.errors,
         line_buffering=stream.line_buffering,
@@ -73,5 +82,3 @@ def finish() -> None:
 def _flush(stream: Any) -> None:
     with suppress(Exception):
         stream.flush()
-        # An unbuffered stream has nothing to flush, though greenlets may wait to write to it.
-        wait_write(stream.fileno())
