@@ -247,6 +247,24 @@ def test_a_reader_that_comes_back_at_the_end_gets_all_lines(tmp_path: Path, unbu
         assert process.wait(20) == 0
 
 
+def test_the_end_waits_for_no_reader_of_a_stream_that_the_application_has_wrapped(tmp_path: Path) -> None:
+    program = """
+import sys
+class Wrapper:
+    def __init__(self, stream): self.write, self.flush = stream.write, stream.flush
+sys.stdout = Wrapper(sys.stdout)
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"fine"]
+"""
+    with served(tmp_path, "--access-log", program=program) as (process, line):
+        # More than a pipe holds.
+        for number in range(100):
+            get(line, f"/{number}{'x' * 2000}")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
 @pytest.mark.parametrize("output", ["closed pipe", "full disk", "none"])
 def test_an_output_that_cannot_be_written_changes_nothing(tmp_path: Path, output: str) -> None:
     (tmp_path / "program.py").write_text(

@@ -14,6 +14,8 @@ __all__ = ["cooperate", "finish", "say"]
 # How long, in seconds, a line about the server's life waits for a reader.
 PATIENCE = 1.0
 NAMES = ("stdout", "stderr")
+# The fds of the streams that `cooperate` has made. The application may put objects without one in their place.
+_fds: dict[str, int] = {}
 
 
 class _Unbuffered(_file_objects.BufferedWriter):
@@ -36,6 +38,7 @@ def cooperate() -> None:
             if _fd_io.may_wait(fd):
                 stream.flush()
                 setattr(sys, name, _cooperative(stream, fd))
+                _fds[name] = fd
 
 
 def _cooperative(stream: io.TextIOWrapper, fd: int) -> io.TextIOWrapper:
@@ -71,10 +74,10 @@ def finish() -> None:
     flushes = {name: spawn(_flush, getattr(sys, name)) for name in NAMES if getattr(sys, name) is not None}
     joinall(list(flushes.values()), PATIENCE)
     for name, flush in flushes.items():
-        if not flush.dead:
+        if not flush.dead and name in _fds:
             nowhere = open(os.devnull, "w")  # noqa: SIM115 (it stays open)
             # This also wakes the greenlets that wait to write.
-            _fd_io.dup2(nowhere.fileno(), getattr(sys, name).fileno())
+            _fd_io.dup2(nowhere.fileno(), _fds[name])
             # Python flushes the stream at exit, and the greenlets may never get to end their use of the old one.
             setattr(sys, name, nowhere)
 
