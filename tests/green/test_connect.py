@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.child import run_script
 
 import greenrt
 from greenrt import happy_eyeballs
@@ -235,18 +234,23 @@ def test_a_connected_socket_refuses_to_connect_again(timeout: float | None, host
     assert outcomes(green) == outcomes(socket)
 
 
-def test_an_audit_hook_that_refuses_a_second_call_does_not_fail_the_connect() -> None:
-    run_script("""
-import socket, sys
-from greenrt.green import socket as green
-
-seen = []
-def refuse_the_second(event, arguments):
-    if event == "socket.connect":
-        seen.append(event)
-        if len(seen) > 1: raise PermissionError("once is enough")
-sys.addaudithook(refuse_the_second)
-with socket.create_server(("127.0.0.1", 0)) as listener, green.socket() as sock:
-    sock.connect(listener.getsockname())
-    assert sock.getpeername() == listener.getsockname()
-""")
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+@pytest.mark.parametrize("way", ["close", "detach", "os.close"])
+def test_a_new_socket_with_the_number_of_a_connected_one_connects(
+    way: str, family: int, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(family) as other:
+        other.bind(os.fspath(tmp_path / "s") if family == socket.AF_UNIX else ("127.0.0.1", 0))
+        other.listen()
+        first = green.socket()
+        number = first.fileno()
+        first.connect(listener.getsockname())
+        if way == "close":
+            first.close()
+        else:
+            os.close(first.detach() if way == "detach" else number)
+        with green.socket(family) as second:
+            assert second.fileno() == number
+            second.connect(other.getsockname())
+            assert second.getpeername() == other.getsockname()
+        first.detach()

@@ -33,10 +33,12 @@ _INTERNET = (_socket.AF_INET, _socket.AF_INET6)
 # CPython 3.12 has the constant for MPTCP, which Linux has since 5.6.
 _TCP = (0, _socket.IPPROTO_TCP, getattr(_socket, "IPPROTO_MPTCP", 262))
 _TCP_INFO: int = getattr(_socket, "TCP_INFO", -1)
-# The first field of struct tcp_info, the state, of a connection that has ended.
-_TCP_CLOSE = b"\x07"
 # The offset of tcpi_bytes_acked in the kernel's struct tcp_info. Kernels before 4.1 return a shorter struct.
 _BYTES_ACKED = slice(120, 128)
+
+# The fds of TCP sockets that a blocking `connect` has connected. The kernel, which was called without blocking, will
+# tell the next connect of the success. Asking it now would take the error of a connection that was reset meanwhile.
+_established: set[int] = set()
 
 
 def connect(self: Any, address: Any, /) -> None:
@@ -66,6 +68,11 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
         limit = _socket_options.time_limit(sock, WRITE)
     deadline = monotonic() + limit if limit > 0.0 else -1.0
     error = _connect_now(sock, address)
+    if descriptor(sock) in _established:
+        _established.discard(descriptor(sock))
+        # The number may be that of another socket by now.
+        if error == 0 and _is_tcp(sock):
+            return errno.EISCONN
     pauses: Iterator[float] | None = None
     while error == errno.EAGAIN and family_of(sock) == _socket.AF_UNIX:
         # The backlog is full. There is no event to wait for.
@@ -94,42 +101,27 @@ def _connect(sock: Any, address: Any, limit: float) -> int:
             if error == errno.EINPROGRESS:
                 return late
             break
-    if late == _TIMED_OUT or not _is_tcp(sock):
-        return error
-    return _end_failed(sock, address, error) if error else _end_established(sock, address)
+    if late != _TIMED_OUT and _is_tcp(sock):
+        if error:
+            _end_attempt(sock, address)
+        else:
+            _established.add(descriptor(sock))
+    return error
 
 
 def _is_tcp(sock: Any) -> bool:
     return family_of(sock) in _INTERNET and sock.type == _socket.SOCK_STREAM and sock.proto in _TCP
 
 
-# A blocking connect(2) leaves the socket connected or unconnected. Without blocking, it is the next connect(2) that
-# learns the outcome of this one, and changes the state of the socket. That call is not one of the program's: if an
-# audit hook refuses it, nothing fails.
-
-
-def _end_failed(sock: Any, address: Any, error: int) -> int:
-    """Let the kernel forget a failed connect; return its error.
+def _end_attempt(sock: Any, address: Any) -> None:
+    """Let the kernel forget a failed connect, as it does at the end of a blocking connect(2) over TCP.
 
     Otherwise reads return the end of a stream instead of ENOTCONN, and the next connect reports ECONNABORTED.
     """
+    # This call does not connect: the kernel reports the failure of the previous attempt. An audit hook may refuse the
+    # call, which is not one of the program's.
     with suppress(Exception):
         _connect_now(sock, address)
-    return error
-
-
-def _end_established(sock: Any, address: Any) -> int:
-    """Let the kernel note that the socket is connected: otherwise the next connect succeeds instead of EISCONN.
-
-    Return 0, or the errno if the peer resets the connection during the call.
-    """
-    # The kernel would report a reset that has come by now, and forget it. Nothing before the call releases the GIL.
-    if _tcp_info(sock)[:1] in (b"", _TCP_CLOSE):
-        return 0
-    with suppress(Exception):
-        error = _native.connect_ex(sock, address)
-        return 0 if error == errno.EISCONN else error
-    return 0
 
 
 def _connect_now(sock: Any, address: Any) -> int:
@@ -157,17 +149,13 @@ def _outcome_of_connect(sock: Any) -> int:
 
 
 def _was_established(sock: Any) -> bool:
-    """Return whether this is TCP and the peer has acknowledged anything: at least the SYN."""
-    return any(_tcp_info(sock)[_BYTES_ACKED])
-
-
-def _tcp_info(sock: Any) -> bytes:
-    """Return struct tcp_info of tcp(7), or nothing for another protocol or system."""
+    """Return whether this is TCP and the peer has acknowledged anything: at least the SYN (tcp_info of tcp(7))."""
     try:
-        info: bytes = sock.getsockopt(_socket.IPPROTO_TCP, _TCP_INFO, _BYTES_ACKED.stop)
+        info = sock.getsockopt(_socket.IPPROTO_TCP, _TCP_INFO, _BYTES_ACKED.stop)
     except OSError:
-        return b""
-    return info
+        # Another protocol, without such a counter.
+        return False
+    return any(info[_BYTES_ACKED])
 
 
 def accept_fd(sock: Any) -> tuple[int, Any]:
@@ -191,6 +179,7 @@ def real_close(self: Any, _ss: Any = _socket.socket) -> None:
     """Wake up the waiters of the file descriptor, and close it. With SO_LINGER, wait as the kernel does."""
     fd = self.fileno()
     forget_fd(fd)
+    _established.discard(fd)
     if fd in _socket_options.special:
         # Other code may have closed the descriptor, and its number may be that of another file.
         is_socket = _socket_options.has_special(fd)
@@ -223,6 +212,7 @@ def detach(self: Any, /) -> int:
     """Release the fd without closing it, in the state that it has without greenrt. See `socket.socket.detach`."""
     fd = descriptor(self)
     forget_fd(fd)
+    _established.discard(fd)
     if fd >= 0 and timeout_of(self) < 0.0:
         _block_again(self, fd)
     self._closed = True
