@@ -1,8 +1,10 @@
 """What docs/howto/debugging.md says of debuggers and of coverage is so."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,84 @@ def test_coverage_misses_lines_without_sys_monitoring(script: Path, concurrency:
         assert missing_lines(script, "ctrace", concurrency) == set()
     else:
         assert missing_lines(script, "ctrace", concurrency) & AFTER
+
+
+# `waits` computes for 0.1 s of processor time, and for most of its wait `other` computes for 0.4 s.
+PROFILED = """\
+import threading, time
+def compute(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+def waits():
+    compute(0.05)
+    time.sleep(0.1)
+    compute(0.05)
+def other():
+    compute(0.4)
+threads = [threading.Thread(target=waits), threading.Thread(target=other)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def run(text: str, *options: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *options, "-c", "from greenrt import monkey\nmonkey.patch_all()\n" + text],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 15), reason="yappi has no wheel for 3.15 yet")
+@pytest.mark.parametrize("backend", ["greenlet", "native_thread"])
+def test_yappi_counts_each_green_threads_own_time_with_a_setting(backend: str) -> None:
+    output = run(f"""
+import yappi
+yappi.set_context_backend("{backend}")
+yappi.set_clock_type("cpu")
+yappi.start()
+{PROFILED}
+yappi.stop()
+print({{entry.name: entry.ttot for entry in yappi.get_func_stats()}}["waits"])
+""")
+    is_right = 0.09 < float(output) < 0.3
+    assert is_right == (backend == "greenlet"), output
+
+
+def test_cprofile_charges_a_wait_with_what_others_do() -> None:
+    """If this fails, the documentation can promise more."""
+    output = run(f"""
+import cProfile, time
+profile = cProfile.Profile(time.process_time)
+profile.enable()
+{PROFILED}
+profile.disable()
+entries = [entry for entry in profile.getstats() if hasattr(entry.code, "co_name")]
+print({{entry.code.co_name: entry.totaltime for entry in entries}}["waits"])
+""")
+    assert not 0.09 < float(output) < 0.3, output
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="profiling.sampling is new in 3.15")
+def test_profiling_sampling_fails_at_greenlets() -> None:
+    """If this fails, the documentation can promise more."""
+    program = f"""
+from greenrt import monkey
+monkey.patch_all()
+import time
+{PROFILED.replace("0.4", "20")}
+"""
+    with subprocess.Popen([sys.executable, "-c", program], env=environment()) as process:
+        time.sleep(1)
+        done = subprocess.run(
+            [sys.executable, "-m", "profiling.sampling", "attach", "-d", "1", str(process.pid)],
+            env={**os.environ},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        process.kill()
+    assert "Error rate: 100" in done.stdout + done.stderr
