@@ -111,15 +111,31 @@ def test_no_code_of_the_program_runs() -> None:
 
         __repr__ = Mine.__repr__
 
+    class Argument:
+        __repr__ = Mine.__repr__
+
     mine = Mine()
     target = greenrt.spawn(Function(), mine)
     joining = greenrt.spawn(target.join)
+    # Their own repr() has those of the objects in them.
+    queue: greenrt.Queue[object] = greenrt.Queue(maxsize=1, items=[Argument()])
+    putting = greenrt.spawn(queue.put, Argument())
+    result: greenrt.AsyncResult[object] = greenrt.AsyncResult()
+    result.set(Argument())
+    pool = greenrt.Pool(1)
+    pool.spawn(lambda _: mine.wait(), Argument())
+    lock = greenrt.RLock()
+    holding = greenrt.spawn(lambda _: lock.acquire() and mine.wait(), Argument())
+    greenrt.sleep(0)
+    more = [greenrt.spawn(lock.acquire), greenrt.spawn(lambda *_: mine.wait(), result, queue, pool, lock)]
     greenrt.sleep(0)
     inspect.dump(io.StringIO())
     inspect.dump(io.StringIO(), format="json")
     assert called == []
     mine.set()
     joining.join()
+    pool.join()
+    greenrt.killall([holding, putting, *more])
 
 
 def test_equal_stacks_form_one_group(event: greenrt.Event) -> None:
@@ -224,7 +240,7 @@ assert codes == [0], codes
 
 
 def test_arguments_parent_group_and_context(event: greenrt.Event) -> None:
-    variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
+    variable: contextvars.ContextVar[object] = contextvars.ContextVar("of this test")
     variable.set(5)
     pool = greenrt.Pool(2)
     named("member", pool.spawn(inner, event))
@@ -240,7 +256,7 @@ def test_arguments_parent_group_and_context(event: greenrt.Event) -> None:
     assert found[f"raw at {id(raw):#x}"].parent == "main"
     context = found["member"].context
     assert context is not None
-    assert context["variable"] == "5"
+    assert context["of this test"] == "5"
     assert records("member")[0].context is None
     raw.switch()
 
@@ -299,7 +315,8 @@ def test_queries_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
         asking.kill()
         hub.resolver.close()
         del hub.resolver
-    assert "    slow.example A" in text.getvalue().splitlines()
+    (line,) = [line for line in text.getvalue().splitlines() if line.startswith("    slow.example A, asked ")]
+    assert line.endswith(f" s ago, of {host}:{port}")
 
 
 def test_many_groups_are_counted() -> None:

@@ -4,7 +4,8 @@
   ``% invisible-code: python``.
 - A ``{code-block}`` with a ``:caption:`` is a file of that name.
 - A ``console`` block has commands after ``$ `` and their output, in which ``...`` stands for any text. A command that
-  ends with ``&`` goes on in the background once it has printed the output shown. ``kill %%`` ends the latest one.
+  ends with ``&`` goes on in the background once it has printed the output shown. ``kill %%`` ends the latest one, and
+  ``$!`` is its process. ``greenrt dump`` is repeated until it prints the output shown: a program may not be so far.
   A comment ``% not run: REASON`` before the block leaves its commands out.
 
 Ports from 7000 to 8999 are replaced by free ones, so that pages can run at the same time.
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +65,13 @@ class Shell:
                 more, _, expected = expected.partition("\n")
                 command += f"\n{more}"
             output = self.execute(command, expected)
+            until = time.monotonic() + PATIENCE / 4
+            while (
+                command.startswith("greenrt dump")
+                and not matches(output, expected)
+                and time.monotonic() < until
+            ):
+                output = self.execute(command, expected)
             if not matches(output, expected):
                 return f"$ {command}\nprinted:\n{output}\nbut the page shows:\n{expected}"
         return None
@@ -72,6 +81,8 @@ class Shell:
         if command.startswith("kill %"):
             self.end(self.background.pop())
             return ""
+        if self.background and "&" not in command:
+            command = command.replace("$!", str(self.background[-1].pid))
         started = subprocess.Popen(
             ["bash", "-c", f"exec env {command[:-1]}" if command.endswith("&") else command],
             stdin=subprocess.DEVNULL,

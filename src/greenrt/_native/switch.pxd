@@ -27,6 +27,7 @@ cdef class Fiber(greenlet):
 cpdef greenlet current()
 cpdef greenlet current_or_none()
 cpdef greenlet current_or_last()
+cpdef size_t current_id()
 cpdef bint is_finalizing() noexcept
 cpdef object execute(Fiber fiber)
 cpdef object execute_current()
@@ -38,4 +39,5 @@ cpdef object throw_into(greenlet target, object error)
 cpdef bint is_active(greenlet target)
 cpdef bint has_started(greenlet target)
 cpdef object code_of(object function)
+cpdef spawns_on_behalf(dict names)
 cpdef attach_to_hub(Fiber target, object hub)

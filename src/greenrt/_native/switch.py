@@ -17,6 +17,7 @@ __all__ = [
     "attach_to_hub",
     "code_of",
     "current",
+    "current_id",
     "current_or_last",
     "current_or_none",
     "execute",
@@ -28,6 +29,7 @@ __all__ = [
     "is_finalizing",
     "resume",
     "resume_held",
+    "spawns_on_behalf",
     "throw_into",
 ]
 
@@ -100,6 +102,11 @@ def current_or_last() -> greenlet:
     return _last if running is None else running
 
 
+def current_id() -> int:
+    """Return the id() of the greenlet that `current_or_last` returns. A reference would keep the greenlet alive."""
+    return id(current_or_last())
+
+
 def as_fiber(target: Any) -> Fiber | None:
     """Return `target` if it is a Fiber, else None."""
     return target if isinstance(target, Fiber) else None
@@ -143,6 +150,20 @@ def code_of(function: Any) -> Any:
     return function.__code__ if isinstance(function, FunctionType) else None
 
 
+# The globals of the modules that spawn on behalf of their callers.
+_on_behalf: list[dict[str, Any]] = []
+
+
+def spawns_on_behalf(names: dict[str, Any]) -> None:
+    """Let frames with these globals count as no place of spawning: their callers' lines are recorded instead."""
+    if not any(each is names for each in _on_behalf):
+        _on_behalf.append(names)
+
+
+def _is_on_behalf(frame: Any) -> bool:
+    return any(each is frame.f_globals for each in _on_behalf)
+
+
 def attach_to_hub(target: Fiber, hub: Any) -> None:
     """Make `hub` the parent of a new greenlet, copy the current context (contextvars), record the caller's line."""
     target.parent = hub
@@ -150,7 +171,9 @@ def attach_to_hub(target: Fiber, hub: Any) -> None:
     target.gr_context = copy_context()
     frame: Any = sys._getframe(1)
     # Skip greenrt's own frames: compiled modules have none.
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("greenrt._"):
+    while frame.f_back is not None and (
+        frame.f_globals.get("__name__", "").startswith("greenrt._") or _is_on_behalf(frame)
+    ):
         frame = frame.f_back
     target._site_code = frame.f_code
     target._site_offset = frame.f_lasti

@@ -53,6 +53,8 @@ cdef extern from "Python.h":
 
     PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
     int PyFrame_GetLasti(PyFrameObject *frame)
+    PyFrameObject *PyFrame_GetBack(PyFrameObject *frame)
+    PyObject *PyFrame_GetGlobals(PyFrameObject *frame)
     object PyContext_CopyCurrent()
 
 
@@ -131,6 +133,12 @@ cpdef greenlet current_or_last():
     return _last if running is None else running
 
 
+cpdef size_t current_id():
+    """Return the id() of the greenlet that `current_or_last` returns. A reference would keep the greenlet alive."""
+    cdef greenlet found = current_or_last()
+    return <size_t><PyObject *>found
+
+
 cpdef bint is_finalizing() noexcept:
     """Return whether the interpreter is being finalized: no other thread runs, and modules lose their names."""
     return Py_IsFinalizing()
@@ -188,16 +196,47 @@ cpdef object code_of(object function):
     return <object>PyFunction_GET_CODE(function) if PyFunction_Check(function) else None
 
 
+# The globals of the modules that spawn on behalf of their callers.
+cdef list _on_behalf = []
+
+
+cpdef spawns_on_behalf(dict names):
+    """Let frames with these globals count as no place of spawning: their callers' lines are recorded instead."""
+    cdef object each
+    for each in _on_behalf:
+        if each is names:
+            return
+    _on_behalf.append(names)
+
+
+cdef bint _is_on_behalf(PyFrameObject *frame):
+    cdef PyObject *names = PyFrame_GetGlobals(frame)
+    cdef object each
+    # The frame keeps them alive.
+    Py_XDECREF(names)
+    for each in _on_behalf:
+        if <PyObject *>each == names:
+            return True
+    return False
+
+
 cpdef attach_to_hub(Fiber target, object hub):
     """Make `hub` the parent of a new greenlet, copy the current context (contextvars), record the caller's line."""
     cdef PyThreadState *state = PyThreadState_Get()
     cdef PyFrameObject *frame = PyThreadState_GetFrame(state)
+    cdef PyFrameObject *outer
     cdef PyObject *code
     PyGreenlet_SetParent(target, hub)
     target.hub = hub
     # Without a context here, the greenlet makes its own when it needs one.
     if state.context != NULL:
         target.gr_context = PyContext_CopyCurrent()
+    while frame != NULL and _is_on_behalf(frame):
+        outer = PyFrame_GetBack(frame)
+        if outer == NULL:
+            break
+        Py_XDECREF(<PyObject *>frame)
+        frame = outer
     if frame != NULL:
         code = <PyObject *>PyFrame_GetCode(frame)
         target._site_code = <object>code

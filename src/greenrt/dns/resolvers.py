@@ -188,8 +188,8 @@ class AresResolver:
         rare = isinstance(flags, int) and flags & ~NI_KNOWN
         return (self._by_thread() if rare else self._for_name(None)).getnameinfo(sockaddr, flags)
 
-    def in_flight(self) -> list[tuple[str, str]]:
-        """Return the name and the type of each query that has no answer yet. Any thread may call this."""
+    def in_flight(self) -> list[tuple[str, str, float, tuple[str, ...]]]:
+        """Return each query that has no answer yet: name, type, age in seconds, and the servers. Any thread."""
         return self._stub.in_flight()
 
     def close(self) -> None:

@@ -111,6 +111,11 @@ class InFlight(ExchangeOwner):
         self.answer: Answer[Any] | None = None
         self.error: Failure | None = None
 
+    def state(self) -> tuple[str, str, float, tuple[str, ...]]:
+        """Return the name, the type, the age in seconds, and the servers."""
+        servers = tuple(self.transport.settings.servers)
+        return self.name, self.rtype, monotonic() - self.asked_at, servers
+
     def is_done(self) -> bool:
         """Return whether the question has an answer or has failed."""
         return self.answer is not None or self.error is not None
@@ -331,7 +336,7 @@ class Lookup:
         query = self._query
         transport = query.transport
         limit = transport.limit
-        park = new_park(("a name server:", query.rtype, query.name))
+        park = new_park(("a name server: {1} {0}", query.rtype, query.name))
         query.parks.append(park)
         try:
             late = park.wait(limit if timeout is None or timeout > limit else timeout) is TIMED_OUT
@@ -425,9 +430,13 @@ class Stub:
             raise
         return lookup
 
-    def in_flight(self) -> list[tuple[str, str]]:
-        """Return the name and the type of each query that has no answer yet. Any thread may call this."""
-        return [key for transport in list(self._transports.values()) for key in list(transport.in_flight)]
+    def in_flight(self) -> list[tuple[str, str, float, tuple[str, ...]]]:
+        """Return each query that has no answer yet: name, type, age in seconds, and the servers. Any thread."""
+        return [
+            query.state()
+            for transport in list(self._transports.values())
+            for query in list(transport.in_flight.values())
+        ]
 
     def _transport(self, servers: Any) -> Transport:
         if servers is None and self._current is not None:

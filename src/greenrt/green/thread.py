@@ -36,7 +36,7 @@ from greenrt._hub.fd_wait import yield_if_due
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.local import local
 from greenrt._hub.park import freeze, yield_now
-from greenrt._native.switch import current_or_last
+from greenrt._native.switch import current_or_last, spawns_on_behalf
 from greenrt._typing import Any, Self
 from greenrt.green._thread_end import Sentinel, at_native_end, poll_until_gone
 from greenrt.green._twin import public_names
@@ -639,6 +639,9 @@ FUNCTIONS: dict[str, Any] = {
     )
     if hasattr(_stdlib, name)
 }
+
+
+spawns_on_behalf(globals())
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ Its classes are not those of the public module. Patching makes the public module
 """
 
 from greenrt import _original
+from greenrt._native.switch import spawns_on_behalf
 from greenrt._typing import Any
 from greenrt.green import thread
 from greenrt.green._dummy_threads import forget_dummies
@@ -50,6 +51,7 @@ def renew_module(module: Any) -> None:
     _renew_threads(module)
     forget_dummies(module, thread.is_green_thread)
     yield_in_polls(module)
+    spawns_on_behalf(vars(module))
     if hasattr(module.Thread, "_wait_for_tstate_lock"):
         set_methods(module.Thread, {"_wait_for_tstate_lock": wait_for_tstate_lock})
 

@@ -10,6 +10,8 @@ __all__ = ["Place", "Stacks"]
 
 # The files of runpy, which starts programs as `__main__`: it is frozen in some versions.
 _RUNPY = ("<frozen runpy>", runpy.__file__)
+# The methods of threading.Thread in which each green thread begins.
+_BEGINNINGS = ("Thread._bootstrap", "Thread._bootstrap_inner", "Thread.run")
 # The modules of greenrt that start programs. Frames outside of theirs are of no interest either.
 _STARTERS = ("greenrt.monkey.runner", "greenrt.cli.")
 
@@ -68,6 +70,10 @@ def _know(frame: FrameType, code: CodeType, line: int) -> _Known:
     return (
         code,
         Place(code.co_filename, line, code.co_qualname),
-        own or code.co_filename in _RUNPY,
+        own or code.co_filename in _RUNPY or _begins_a_thread(frame, code),
         own and frame.f_globals["__name__"].startswith(_STARTERS),
     )
+
+
+def _begins_a_thread(frame: FrameType, code: CodeType) -> bool:
+    return code.co_qualname in _BEGINNINGS and frame.f_globals.get("__name__") == "threading"

@@ -13,7 +13,10 @@ from greenrt._hub.report import instances_of
 from greenrt._native.switch import Fiber, has_started
 from greenrt._typing import Any
 from greenrt.inspect.places import Place, Stacks
-from greenrt.inspect.safe_text import function_name, greenlet_name, safe_text, wait_text
+from greenrt.inspect.requests import request_of
+from greenrt.inspect.safe_text import function_name, safe_text
+from greenrt.inspect.threads import call_of_thread
+from greenrt.inspect.waits import Waits, shown_name
 from greenrt.sync.group import Group
 
 __all__ = ["Record", "greenlets", "records_of", "run_state"]
@@ -24,8 +27,8 @@ class Record:
     """What one greenlet did at one moment.
 
     Attributes:
-    name: its name; "main" for the main greenlet of a native thread.
-    function: the name of the function that it runs, or an empty text.
+    name: its name; "main" for the main greenlet of a native thread; for a green thread, the name of the thread.
+    function: the name of the function that it runs, or an empty text; for a green thread, the target of the thread.
     arguments: a text for each argument of the function.
     state: "running", "ready" (it will run soon), "parked" (it waits), "unstarted", or "suspended" (a raw greenlet
         that switched away by hand).
@@ -36,6 +39,7 @@ class Record:
     parent: the name of the greenlet in which its end continues, "hub" for the hub; empty for main greenlets.
     group: a text for the Group or Pool that it is a member of, or an empty text.
     thread: the identity of the native thread that it belongs to.
+    request: the HTTP request that it answers for a WSGIServer and the client's address, or an empty text.
     context: a text for each variable of its context, by name, if that was asked for; else None.
     """
 
@@ -50,6 +54,7 @@ class Record:
     parent: str
     group: str
     thread: int
+    request: str
     context: dict[str, str] | None
 
 
@@ -63,26 +68,33 @@ def greenlets(context: bool = False) -> list[Record]:
     """
     found = instances_of(greenlet, Group)
     groups = [each for each in found if issubclass(type(each), Group)]
-    return list(records_of([each for each in found if issubclass(type(each), greenlet)], groups, context))
+    targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
+    return list(records_of(targets, groups, Waits(targets, groups), context))
 
 
-def records_of(targets: list[Any], groups: list[Any], context: bool = False) -> Iterator[Record]:
-    """Yield a record of each greenlet among `targets` that has not ended, and of the main greenlets.
+def with_mains(targets: list[Any]) -> list[Any]:
+    """Return the main greenlets of the threads with a hub, which the collector may not know, and `targets`."""
+    return list(dict.fromkeys([*(hub.parent for hub in list(threads_with_hub.values())), *targets]))
+
+
+def records_of(
+    targets: list[Any], groups: list[Any], waits: Waits, context: bool = False
+) -> Iterator[Record]:
+    """Yield a record of each greenlet among `targets` that has not ended.
 
     groups: all groups and pools of the process.
     """
     mains = {hub.parent: ident for ident, hub in list(threads_with_hub.items())}
     group_of = {id(member): group for group in groups for member in list(group.greenlets)}
     stacks = Stacks()
-    # The collector may not know the main greenlets.
-    for target in {*mains, *targets}:
+    for target in targets:
         if not target.dead and not isinstance(target, HubCore):
             thread = mains.get(main_greenlet(target))
             if thread is not None:
-                yield _record(target, thread, group_of.get(id(target)), context, stacks)
+                yield _record(target, thread, group_of.get(id(target)), context, stacks, waits)
 
 
-def _record(target: Any, thread: int, group: Any, context: bool, stacks: Stacks) -> Record:
+def _record(target: Any, thread: int, group: Any, context: bool, stacks: Stacks, waits: Waits) -> Record:
     park = parked(target)
     state = run_state(target, park)
     own = isinstance(target, Greenlet)
@@ -90,35 +102,34 @@ def _record(target: Any, thread: int, group: Any, context: bool, stacks: Stacks)
         frame = _original.current_frames().get(thread)
     else:
         frame = target.gr_frame
+    function, args, kwargs = _call(target) if own else (None, (), {})
     return Record(
-        name=_name(target),
-        function=function_name(target._function) if own and target._function is not None else "",
-        arguments=tuple(_arguments(target)) if own else (),
+        name=shown_name(target),
+        function="" if function is None else function_name(function),
+        arguments=(
+            *map(safe_text, args),
+            *(f"{name}={safe_text(value)}" for name, value in kwargs.items()),
+        ),
         state=state,
-        waits_on=wait_text(park.what) if state == "parked" else "",
+        waits_on=waits.text(park, frame) if state == "parked" else "",
         left=_left(park) if state == "parked" else None,
         stack=stacks.of(frame),
         spawned_at=target.spawned_at if own else "",
-        parent="" if target.parent is None else _name(target.parent),
+        parent="" if target.parent is None else shown_name(target.parent),
         group="" if group is None else safe_text(group),
         thread=thread,
+        request=request_of(target, frame) if own else "",
         context=_context(target) if context else None,
     )
 
 
-def _name(target: Any) -> str:
-    if isinstance(target, Greenlet):
-        return greenlet_name(target)
-    if isinstance(target, HubCore):
-        return "hub"
-    return "main" if target.parent is None else f"raw at {id(target):#x}"
-
-
-def _arguments(target: Any) -> list[str]:
+def _call(target: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Return what a greenlet calls, and its arguments."""
+    called = call_of_thread(target)
+    if called is not None:
+        return called
     # A subclass may have properties of these names, which would run.
-    args = Greenlet.args.__get__(target)
-    kwargs = Greenlet.kwargs.__get__(target)
-    return [*map(safe_text, args), *(f"{name}={safe_text(value)}" for name, value in kwargs.items())]
+    return target._function, Greenlet.args.__get__(target), Greenlet.kwargs.__get__(target)
 
 
 def _context(target: Any) -> dict[str, str]:

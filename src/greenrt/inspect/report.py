@@ -8,7 +8,7 @@ from greenrt._loop.registry import describe_thread
 from greenrt._typing import TYPE_CHECKING, Any
 from greenrt.inspect.places import Place
 from greenrt.inspect.records import Record
-from greenrt.inspect.snapshot import PoolRecord, Snapshot, ThreadRecord, take
+from greenrt.inspect.snapshot import PoolRecord, QueryRecord, Snapshot, ThreadRecord, take
 from greenrt.inspect.stats import ServerStats
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ __all__ = ["as_json", "as_text", "dump"]
 # How many names are shown, and how many hubs, queries, pools and servers.
 NAMES = 5
 MOST = 8
+# How many deadlocks are shown.
+DEADLOCKS = 3
 # The groups of greenlets take so many lines, and with those of threads so many; the others are counted. The whole
 # text has less than 200 lines.
 GREENLET_LINES = 100
@@ -62,6 +64,8 @@ def as_text(snapshot: Snapshot) -> str:
     records = snapshot.greenlets
     groups = sorted(_grouped(records, _key), key=_rank)
     lines = [f"process {snapshot.pid}: {_count(len(records), 'greenlet')}"]
+    for circle in snapshot.deadlocks[:DEADLOCKS]:
+        lines += ["", *_deadlock(circle)]
     left = _show(lines, GREENLET_LINES, map(_group, groups), groups)
     if left:
         number = sum(map(len, left))
@@ -71,7 +75,7 @@ def as_text(snapshot: Snapshot) -> str:
     if left:
         lines += ["", f"{_count(sum(map(len, left)), 'native thread')} more"]
     lines += ["", *_hubs(snapshot), _fds(snapshot)]
-    lines += _several("DNS query", "DNS queries", [f"{name} {kind}" for name, kind in snapshot.queries])
+    lines += _several("DNS query", "DNS queries", list(map(_query, snapshot.queries)))
     lines += _several("pool", "pools", list(map(_pool, sorted(snapshot.pools, key=_room))))
     lines += _several("server", "servers", list(map(_server, snapshot.servers)))
     return "\n".join(lines)
@@ -93,6 +97,12 @@ def _grouped(members: Iterable[Any], key: Callable[[Any], Any]) -> list[list[Any
     for each in members:
         groups.setdefault(key(each), []).append(each)
     return list(groups.values())
+
+
+def _deadlock(circle: list[str]) -> list[str]:
+    left = len(circle) - NAMES
+    lines = [f"deadlock of {_count(len(circle), 'greenlet')}:", *(f"    {text}" for text in circle[:NAMES])]
+    return lines if left <= 0 else [*lines, f"    and {left} more"]
 
 
 def _key(record: Record) -> Key:
@@ -131,6 +141,10 @@ def _group(members: list[Record]) -> list[str]:
     if len(members) == 1 and one.arguments:
         call += f"({', '.join(one.arguments)})"
     lines = [head, f"    {shown}{more}" + (f": {call}" if call else "")]
+    requests = [each.request for each in members if each.request]
+    if requests:
+        others = f" and {len(requests) - NAMES} more" if len(requests) > NAMES else ""
+        lines.append(f"    answers {', '.join(requests[:NAMES])}{others}")
     if one.spawned_at:
         lines.append(f"    spawned at {one.spawned_at}")
     return lines + _stack(one.stack)
@@ -175,6 +189,10 @@ def _several(one: str, many: str, texts: list[str]) -> list[str]:
         return []
     lines = [f"{len(texts)} {one if len(texts) == 1 else many}:", *(f"    {text}" for text in texts[:MOST])]
     return lines + ([f"    and {len(texts) - MOST} more"] if len(texts) > MOST else [])
+
+
+def _query(query: QueryRecord) -> str:
+    return f"{query.name} {query.type}, asked {query.seconds:.1f} s ago, of {', '.join(query.servers)}"
 
 
 def _room(pool: PoolRecord) -> float:

@@ -1,18 +1,46 @@
 """Texts for objects of the program that run no code of the program."""
 
+from collections import deque
 from types import FunctionType, MethodType
 
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.report import known_ident_of
+from greenrt._loop.watchers.base import Watcher
+from greenrt._native.unbound import unbound
 from greenrt._typing import Any
+from greenrt.inspect.threads import name_of_thread
+from greenrt.sync.async_result import AsyncResult
+from greenrt.sync.condition import Condition
+from greenrt.sync.group import Group
+from greenrt.sync.lock import Mutex
+from greenrt.sync.queue import SimpleQueue
 
 __all__ = ["function_name", "greenlet_name", "safe_text", "wait_text"]
 
-# The longest text of a string, in characters.
+# The longest text of a string, in characters, and the longest tuple whose items are shown.
 LONGEST = 40
+ITEMS = 4
+# The modules of classes whose repr() has texts of no other objects. Those of others would call the program's.
+_HARMLESS = frozenset(
+    (
+        "greenrt._hub.hub",
+        "greenrt._loop.loop",
+        "greenrt._deadline",
+        "greenrt.serve.http.connection_socket",
+        "greenrt.sync.channel",
+        "greenrt.sync.event",
+        "greenrt.sync.semaphore",
+        "greenrt.sync.threadpool",
+        # These name the addresses of sockets.
+        "socket",
+        "ssl",
+    )
+)
 # Their repr() is C code, and short.
 _PLAIN = (bool, float, int, type(None))
 _STRINGS = (bytes, str)
+# The type of patched functions that are not bound when a class has them.
+_UNBOUND = type(unbound(known_ident_of))
 # The types of functions that are written in C or compiled by Cython.
 _IN_C = ("builtin_function_or_method", "cython_function_or_method", "method_descriptor")
 
@@ -28,21 +56,58 @@ def safe_text(value: Any) -> str:
         )
     if isinstance(value, Greenlet):
         return f"<{kind.__qualname__} {greenlet_name(value)}: {function_name(value._function)}>"
-    if _is_ours(kind):
-        try:
+    if kind is tuple and len(value) <= ITEMS and not any(type(each) is tuple for each in value):
+        # Such as the address of a socket.
+        return f"({', '.join(map(safe_text, value))}{',' if len(value) == 1 else ''})"
+    try:
+        if _has_harmless_repr(kind):
             return repr(value)
-        except Exception:
-            # A field of an object that is half made, or that another thread is changing.
-            pass
-    return f"<{kind.__module__}.{kind.__qualname__} at {id(value):#x}>"
+        text = _text_of_ours(value, kind)
+    except Exception:
+        # A field of an object that is half made, or that another thread is changing.
+        text = None
+    return f"<{kind.__module__}.{kind.__qualname__} at {id(value):#x}>" if text is None else text
 
 
-def _is_ours(kind: type) -> bool:
-    """Return whether the type's ``__repr__`` is greenrt's, or that of sockets, which names their addresses."""
+def _has_harmless_repr(kind: type) -> bool:
+    """Return whether the type's ``__repr__`` runs no code of the program."""
     for base in kind.__mro__:
         if "__repr__" in vars(base):
-            return base.__module__.partition(".")[0] in ("greenrt", "socket", "ssl")
+            return base.__module__ in _HARMLESS
     return False
+
+
+def _text_of_ours(value: Any, kind: type) -> str | None:
+    """Return a text for an object of greenrt whose repr() has texts of the program's objects; None for others."""
+    head = f"{kind.__name__} at {id(value):#x}"
+    if isinstance(value, SimpleQueue):
+        return f"<{head}{_queue_state(value)}>"
+    if isinstance(value, Mutex):
+        return f"<{'locked' if Mutex.locked(value) else 'unlocked'} {head}>"
+    if isinstance(value, Condition):
+        return f"<{head} waiting={len(value._waiters)}>"
+    if isinstance(value, AsyncResult):
+        state = "set" if value._set else f"unset waiting={AsyncResult.linkcount(value)}"
+        return f"<{head} {state}>"
+    if isinstance(value, Group):
+        return f"<{head}>"
+    if isinstance(value, Watcher) and kind.__module__.startswith("greenrt."):
+        words = [f" {name}={getattr(value, name)}" for name in ("fd", "pid", "signum") if hasattr(kind, name)]
+        return f"<{head}{''.join(words)}>"
+    return None
+
+
+def _queue_state(queue: Any) -> str:
+    items = queue.queue
+    words = [f"{len(items)} items"] if type(items) in (deque, list) else []
+    if queue._maxsize > 0:
+        words.append(f"maxsize={queue._maxsize}")
+    words += [
+        f"{name}={len(waiters)}"
+        for name, waiters in (("getters", queue.getters), ("putters", queue.putters))
+        if waiters
+    ]
+    return "".join(f" {word}" for word in words)
 
 
 def greenlet_name(target: Greenlet[Any]) -> str:
@@ -53,6 +118,9 @@ def greenlet_name(target: Greenlet[Any]) -> str:
     name = target._name
     if name is not None:
         return name if type(name) is str else safe_text(name)
+    name = name_of_thread(target)
+    if name is not None:
+        return name
     number = known_ident_of(target)
     kind = type(target).__name__
     return f"{kind} at {id(target):#x}" if number is None else f"{kind}-{number}"
@@ -87,8 +155,8 @@ class _Text:
 
 def function_name(function: Any) -> str:
     """Return the name of a function, method or class; for another callable, its type."""
-    while type(function) is MethodType:
-        function = function.__func__
+    while type(function) in (MethodType, _UNBOUND):
+        function = function.__func__ if type(function) is MethodType else function.__wrapped__
     if type(function) is FunctionType:
         return function.__code__.co_qualname
     # The names of others may be attributes that the program computes.

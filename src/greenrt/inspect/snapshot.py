@@ -13,14 +13,15 @@ from greenrt._hub.deadlock import idle_threads
 from greenrt._hub.report import instances_of
 from greenrt._typing import Any
 from greenrt.inspect.places import Place, Stacks
-from greenrt.inspect.records import Record, records_of
+from greenrt.inspect.records import Record, records_of, with_mains
 from greenrt.inspect.safe_text import safe_text
 from greenrt.inspect.stats import HubStats, ServerStats, fds_by_kind, hub_stats, server_stats
+from greenrt.inspect.waits import Waits, places_of
 from greenrt.sync.group import Group
 from greenrt.sync.pool import Pool
 from greenrt.sync.threadpool import all_threadpools
 
-__all__ = ["PoolRecord", "Snapshot", "ThreadRecord", "take"]
+__all__ = ["PoolRecord", "QueryRecord", "Snapshot", "ThreadRecord", "take"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +44,32 @@ class PoolRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryRecord:
+    """A DNS query in flight: `name` and `type`, asked `seconds` ago, of one of `servers`."""
+
+    name: str
+    type: str
+    seconds: float
+    servers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All of it.
-    `fds`: the number of file descriptors of each kind, at most `fd_limit`. `queries`: the name and the type of each
-    DNS query in flight.
-    query in flight.
+
+    `deadlocks`: the circles of greenlets that wait for each other, each as a text for each of its greenlets. `fds`:
+    the number of file descriptors of each kind, at most `fd_limit`. `queries`: the DNS queries in flight.
     """
 
     pid: int
+    deadlocks: list[list[str]]
     greenlets: list[Record]
     threads: list[ThreadRecord]
     hubs: list[HubStats]
     fds: dict[str, int]
     fd_limit: int
     pools: list[PoolRecord]
-    queries: list[tuple[str, str]]
+    queries: list[QueryRecord]
     servers: tuple[ServerStats, ...]
 
 
@@ -67,22 +79,24 @@ def take(check: Callable[[], object] = int) -> Snapshot:
     check: called between the steps; its exception ends the work.
     """
     found = instances_of(greenlet, Group)
-    targets = [each for each in found if issubclass(type(each), greenlet)]
+    targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
     groups = [each for each in found if issubclass(type(each), Group)]
+    waits = Waits(targets, groups)
     records = []
-    for record in records_of(targets, groups):
+    for record in records_of(targets, groups, waits):
         records.append(record)
         check()
     return Snapshot(
         pid=os.getpid(),
+        deadlocks=waits.deadlocks(),
         greenlets=records,
         threads=_threads(),
         hubs=[hub_stats(ident, hub) for ident, hub in list(threads_with_hub.items())],
         fds=fds_by_kind(),
         fd_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         pools=[
-            *(_pool(each) for each in groups if issubclass(type(each), Pool)),
-            *map(_thread_pool, all_threadpools()),
+            PoolRecord(safe_text(pool), *places_of(pool))
+            for pool in (*(each for each in groups if issubclass(type(each), Pool)), *all_threadpools())
         ],
         queries=[query for hub in list(threads_with_hub.values()) for query in _queries(hub)],
         servers=server_stats(),
@@ -99,20 +113,6 @@ def _threads() -> list[ThreadRecord]:
     ]
 
 
-def _pool(pool: Any) -> PoolRecord:
-    waiters = getattr(pool._room, "_waiters", None)
-    return PoolRecord(
-        safe_text(pool), len(pool.greenlets), pool.size, 0 if waiters is None else waiters.count
-    )
-
-
-def _thread_pool(pool: Any) -> PoolRecord:
-    waiters = pool._room._waiters
-    return PoolRecord(
-        safe_text(pool), len(pool._outstanding), pool.maxsize, 0 if waiters is None else waiters.count
-    )
-
-
-def _queries(hub: Any) -> list[tuple[str, str]]:
+def _queries(hub: Any) -> list[QueryRecord]:
     in_flight = getattr(type(hub._resolver), "in_flight", None)
-    return [] if in_flight is None else in_flight(hub._resolver)
+    return [] if in_flight is None else [QueryRecord(*each) for each in in_flight(hub._resolver)]

@@ -26,7 +26,7 @@ from greenrt.serve.stream import StreamServer
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = ["WSGIServer"]
+__all__ = ["WSGIServer", "shown_peer"]
 
 # How many unsent bytes of a response the kernel accepts (TCP_NOTSENT_LOWAT, tcp(7)). More is no faster, also for 1
 # MB. And with thousands of slow readers, the server would be busy filling the kernel's memory.
@@ -217,7 +217,7 @@ class WSGIServer(StreamServer):
         except OSError as error:
             # The client has left or reads nothing, so it can't be answered.
             connection.reset()
-            self.error_log.debug("a connection from %s broke: %s", _shown_peer(peer), error)
+            self.error_log.debug("a connection from %s broke: %s", shown_peer(peer), error)
         finally:
             self._connections.discard(connection)
             if connection.relay is not None:
@@ -276,7 +276,7 @@ class WSGIServer(StreamServer):
                     self.error_log.warning(
                         "%s from %s was given up: its greenlet was killed",
                         exchange.shown(),
-                        _shown_peer(peer),
+                        shown_peer(peer),
                     )
                 raise
             except BaseException as error:
@@ -304,7 +304,7 @@ class WSGIServer(StreamServer):
     def _refuse(self, connection: Connection, peer: Any, error: RequestError, refusal: Refusal) -> None:
         """Answer a request that is refused; neither the answer nor the error log contains any of its bytes."""
         self._reject(error.status)
-        self._refusals.warn("a request", _shown_peer(peer), error)
+        self._refusals.warn("a request", shown_peer(peer), error)
         body = error.status.encode() + b"\n"
         try:
             connection.send(
@@ -323,7 +323,7 @@ class WSGIServer(StreamServer):
             # WebSocket libraries raise StopIteration so that gunicorn or werkzeug sends no answer. A ConnectionError
             # means that the client has left.
             self.error_log.debug(
-                "%s from %s ended its connection: %r", exchange.shown(), _shown_peer(peer), error
+                "%s from %s ended its connection: %r", exchange.shown(), shown_peer(peer), error
             )
             return
         body = exchange.body
@@ -332,14 +332,14 @@ class WSGIServer(StreamServer):
             status = BAD_REQUEST
             if isinstance(error, RequestError):
                 status = error.status
-                self._refusals.warn(exchange.shown(), _shown_peer(peer), error)
+                self._refusals.warn(exchange.shown(), shown_peer(peer), error)
             else:
-                self.error_log.info("%s from %s was given up: %s", exchange.shown(), _shown_peer(peer), error)
+                self.error_log.info("%s from %s was given up: %s", exchange.shown(), shown_peer(peer), error)
             exchange.fail(status)
             return
         if isinstance(error, OSError) and error is exchange.connection.error:
             raise error
-        self.error_log.error("%s from %s failed", exchange.shown(), _shown_peer(peer), exc_info=error)
+        self.error_log.error("%s from %s failed", exchange.shown(), shown_peer(peer), exc_info=error)
         if self.on_error is not None:
             try:
                 self.on_error(exchange.environ, error)
@@ -352,7 +352,7 @@ class WSGIServer(StreamServer):
         exchange.fail("500 Internal Server Error")
 
 
-def _shown_peer(address: Any) -> str:
+def shown_peer(address: Any) -> str:
     """Return the address and port of a connection's peer for logs."""
     if not isinstance(address, tuple):
         return "a Unix socket"

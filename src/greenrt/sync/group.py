@@ -9,7 +9,7 @@ from greenrt._arguments import check_iterable
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.links import Notifier
 from greenrt._hub.wait_many import joinall, killall, wait
-from greenrt._native.switch import current
+from greenrt._native.switch import current, spawns_on_behalf
 from greenrt._typing import Any, ParamSpec, SupportsFloat, Throwable, TypeVar
 from greenrt.errors import GreenletExit
 from greenrt.sync.event import Event
@@ -193,3 +193,6 @@ class Group(Mapping):
                 greenlet.kill(exception, block=block, timeout=timeout)
             else:
                 kill(greenlet, exception)
+
+
+spawns_on_behalf(globals())

@@ -1,6 +1,6 @@
 from greenrt._hub.fd_wait cimport yield_if_due
 from greenrt._hub.pending cimport postpone
-from greenrt._native.switch cimport current_or_last
+from greenrt._native.switch cimport current_id, current_or_last
 from greenrt.sync.permits cimport Permits
 
 
@@ -17,7 +17,9 @@ cdef class Mutex(Permits):
 
 
 cdef class Lock(Mutex):
-    pass
+    cdef size_t _taker
+
+    cdef bint _seize(self, bint blocking, object timeout) except -1
 
 
 cdef class RLock(Mutex):

@@ -9,7 +9,7 @@ from greenrt import _original
 from greenrt._hub import current_hub
 from greenrt._hub.fd_wait import yield_if_due
 from greenrt._hub.pending import postpone
-from greenrt._native.switch import current_or_last
+from greenrt._native.switch import current_id, current_or_last
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, LoopExit
 from greenrt.sync.permits import Permits
@@ -101,6 +101,10 @@ class Mutex(Permits):
         """Return whether the lock is held."""
         return not self._left
 
+    def _owner_id(self) -> int:
+        """Return the id() of the greenlet that holds the mutex; 0 if it is free."""
+        raise NotImplementedError
+
     def _at_fork_reinit(self) -> None:
         # In the child the lock is free, no matter which greenlet held it.
         Permits._at_fork_reinit(self)
@@ -118,7 +122,24 @@ class Lock(Mutex):
     that polls a queue in a loop, or fills a queue without a limit, would never let others run.
     """
 
-    __slots__ = ()
+    __slots__ = ("_taker",)
+
+    def __init__(self) -> None:
+        Mutex.__init__(self)
+        # The id() of the greenlet that has taken the lock last, for dumps. A reference to the greenlet would keep an
+        # abandoned one alive, which could then not release the lock. The id may be that of a later greenlet, if the
+        # first has ended without a release.
+        self._taker = 0
+
+    def _seize(self, blocking: bool, timeout: Any) -> bool:
+        if not self._obtain(blocking, timeout):
+            return False
+        self._taker = current_id()
+        return True
+
+    def _owner_id(self) -> int:
+        """See `Mutex`."""
+        return 0 if self._left else self._taker
 
     def acquire(self, blocking: bool = True, timeout: float | None = FOREVER) -> bool:
         """Take the lock; return True, or False after `timeout` seconds (-1 or None: no limit).
@@ -128,11 +149,11 @@ class Lock(Mutex):
         """
         if timeout is FOREVER and blocking is True:
             yield_if_due()
-            return self._obtain(True, None)
+            return self._seize(True, None)
         limit = checked_timeout(blocking, timeout)
         if blocking and limit != 0:
-            return not _ends_meanwhile(limit) and self._obtain(True, limit)
-        if self._obtain(False, None):
+            return not _ends_meanwhile(limit) and self._seize(True, limit)
+        if self._seize(False, None):
             return True
         # A program may poll a lock, so a failed attempt yields. A free lock is taken without a yield, as promised.
         yield_if_due()
@@ -145,7 +166,7 @@ class Lock(Mutex):
 
     def __enter__(self) -> bool:
         yield_if_due()
-        return self._obtain(True, None)
+        return self._seize(True, None)
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
         if not self._yield_up():
@@ -158,6 +179,7 @@ class Lock(Mutex):
 
     def _acquire_restore(self, state: None) -> None:
         self._take_back()
+        self._taker = current_id()
 
     # Names from Python 2 that CPython still has.
     acquire_lock = acquire
@@ -255,6 +277,10 @@ class RLock(Mutex):
 
     def _owner(self) -> Any:
         return self._holder
+
+    def _owner_id(self) -> int:
+        """See `Mutex`."""
+        return 0 if self._holder is None else id(self._holder)
 
     def _depth(self) -> int:
         return self._count

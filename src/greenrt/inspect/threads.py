@@ -1,0 +1,53 @@
+"""Green threads: the `threading.Thread` that a greenlet represents, with its name and target."""
+
+import sys
+from types import MethodType
+
+from greenrt._typing import Any
+
+__all__ = ["call_of_thread", "name_of_thread"]
+
+
+def _is_green_thread(target: Any) -> bool:
+    # A program that is not patched need not load the module now.
+    module: Any = sys.modules.get("greenrt.green.thread")
+    return module is not None and module.is_green_thread(target)
+
+
+def _fields(target: Any) -> dict[str, Any] | None:
+    """Return the attributes of the Thread that the green thread `target` represents, or None.
+
+    A program that calls `_thread.start_new_thread` has no Thread.
+    """
+    begin = target.args[0] if target.args else None
+    if type(begin) is not MethodType:
+        return None
+    fields = object.__getattribute__(begin.__self__, "__dict__")
+    return fields if "_target" in fields or "_started" in fields else None
+
+
+def _method(kind: type, name: str) -> Any:
+    """Return a method of a class without the code that the class may have for lookups."""
+    return next(vars(base)[name] for base in kind.__mro__ if name in vars(base))
+
+
+def name_of_thread(target: Any) -> str | None:
+    """Return the name of the thread that `target` represents; None if it represents none, or one without a name."""
+    fields = _fields(target) if _is_green_thread(target) else None
+    name = None if fields is None else fields.get("_name")
+    return name if type(name) is str else None
+
+
+def call_of_thread(target: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
+    """Return what the thread that `target` represents calls, and its arguments; None if it represents none."""
+    if not _is_green_thread(target) or not target.args:
+        return None
+    function, args, kwargs = target.args
+    fields = _fields(target)
+    if fields is None:
+        return function, args, kwargs
+    called = fields.get("_target")
+    if called is None:
+        # A subclass defines `run`, or the target has ended.
+        return _method(type(function.__self__), "run"), (), {}
+    return called, tuple(fields.get("_args", ())), dict(fields.get("_kwargs", {}))

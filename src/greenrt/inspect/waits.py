@@ -1,0 +1,135 @@
+"""What parked greenlets wait for, and circles of greenlets that wait for each other."""
+
+import sys
+from collections.abc import Iterable
+from types import FrameType
+
+from greenlet import greenlet
+
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.park import HubCore, Park, parked
+from greenrt._render import is_own_frame
+from greenrt._typing import Any
+from greenrt.inspect.safe_text import greenlet_name, safe_text, wait_text
+from greenrt.sync.lock import Mutex
+from greenrt.sync.pool import Pool
+from greenrt.sync.threadpool import ThreadPool, all_threadpools
+
+__all__ = ["Waits", "places_of", "shown_name"]
+
+
+def shown_name(target: Any) -> str:
+    """Return the name of any greenlet."""
+    if isinstance(target, Greenlet):
+        return greenlet_name(target)
+    if isinstance(target, HubCore):
+        return "hub"
+    return "main" if target.parent is None else f"raw at {id(target):#x}"
+
+
+def places_of(pool: Pool | ThreadPool) -> tuple[int, int | None, int]:
+    """Return how many places of a pool are taken, of how many (None: no limit), and how many greenlets want one."""
+    waiters = getattr(pool._room, "_waiters", None)
+    waiting = 0 if waiters is None else waiters.count
+    if isinstance(pool, Pool):
+        return len(pool.greenlets), pool.size, waiting
+    return len(pool._outstanding), pool.maxsize, waiting
+
+
+class Waits:
+    """The waits of all greenlets. Arguments: `targets`, all greenlets; `groups`, all groups and pools."""
+
+    def __init__(self, targets: Iterable[greenlet], groups: Iterable[Any]) -> None:
+        self._by_id = {id(target): target for target in targets}
+        pools = [*(each for each in groups if issubclass(type(each), Pool)), *all_threadpools()]
+        self._pool_of_room = {id(pool._room): pool for pool in pools}
+        threading: Any = sys.modules.get("threading")
+        # The code of methods in which threads wait for others, with what such a wait is for.
+        self._condition_wait = _code(threading, "Condition")
+        self._event_wait = _code(threading, "Event")
+
+    def text(self, park: Park, frame: FrameType | None) -> str:
+        """Return a text for what `park` waits for. `frame` is the innermost of its greenlet."""
+        what = park.what
+        pool = self._pool_of_room.get(id(what))
+        if pool is not None:
+            used, size, _ = places_of(pool)
+            return (
+                f"room in <{type(pool).__name__} at {id(pool):#x}>, of whose {size} places {used} are taken"
+            )
+        if isinstance(what, Mutex):
+            return self._notification(frame) or f"{safe_text(what)}, {self._holder_text(what)}"
+        return wait_text(what)
+
+    def _holder_text(self, lock: Mutex) -> str:
+        number = lock._owner_id()
+        if not number:
+            return "free"
+        holder = self._by_id.get(number)
+        gone = holder is None or holder.dead
+        return f"held by {'a greenlet that has ended' if gone else shown_name(holder)}"
+
+    def _notification(self, frame: FrameType | None) -> str:
+        """Return a text for a wait for a notification of a `threading.Condition`; empty for another wait.
+
+        Such a wait is one for a lock that the notification releases.
+        """
+        while frame is not None and is_own_frame(frame):
+            frame = frame.f_back
+        if frame is None or frame.f_code is not self._condition_wait:
+            return ""
+        condition = frame.f_locals.get("self")
+        outer = frame.f_back
+        if outer is not None and outer.f_code is self._event_wait:
+            return f"<threading.Event at {id(outer.f_locals.get('self')):#x}> to be set"
+        fields = {} if condition is None else object.__getattribute__(condition, "__dict__")
+        lock = fields.get("_lock")
+        held = f"; its lock is {self._holder_text(lock)}" if isinstance(lock, Mutex) else ""
+        waiting = len(fields.get("_waiters", ()))
+        return f"a notification of <threading.Condition at {id(condition):#x} waiting={waiting}>{held}"
+
+    def _blocker(self, park: Park) -> Any:
+        """Return the greenlet that must go on before `park` can end, or None if that is not certain."""
+        what = park.what
+        if park.hub.loop.timers.contains(park):
+            return None
+        if isinstance(what, Mutex):
+            return self._by_id.get(what._owner_id())
+        return what if isinstance(what, Greenlet) else None
+
+    def deadlocks(self) -> list[list[str]]:
+        """Return, for each circle of greenlets that wait for each other, a text for each of them.
+
+        Only waits without a limit, for locks and for ends of greenlets, are certain to last.
+        """
+        blockers = {}
+        for target in self._by_id.values():
+            park = None if target.dead else parked(target)
+            if park is not None and park.waiting:
+                blocker = self._blocker(park)
+                if blocker is not None:
+                    blockers[target] = blocker, park
+        circles = []
+        seen: set[Any] = set()
+        for start in blockers:
+            path: dict[Any, None] = {}
+            here = start
+            while here in blockers and here not in seen:
+                seen.add(here)
+                path[here] = None
+                here = blockers[here][0]
+            if here in path:
+                members = list(path)
+                circle = members[members.index(here) :]
+                # A greenlet may wait for another one to release a lock that it has taken itself.
+                if len(circle) > 1:
+                    circles.append(circle)
+        return [
+            [f"{shown_name(each)} waits on {self.text(blockers[each][1], each.gr_frame)}" for each in circle]
+            for circle in circles
+        ]
+
+
+def _code(threading: Any, name: str) -> Any:
+    """Return the code of the method `wait` of a class of `threading`."""
+    return getattr(getattr(getattr(threading, name, None), "wait", None), "__code__", None)
