@@ -144,7 +144,8 @@ def test_equal_stacks_form_one_group(event: greenrt.Event) -> None:
     text = io.StringIO()
     inspect.dump(text)
     lines = text.getvalue().splitlines()
-    assert len(lines) < 50
+    # Not one line for each greenlet.
+    assert len(lines) < 200
     (head,) = [number for number, line in enumerate(lines) if line.startswith("1000 greenlets parked")]
     assert "on <Event" in lines[head]
     assert "and 995 more: outer" in lines[head + 1]

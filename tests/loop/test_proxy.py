@@ -98,8 +98,8 @@ def test_a_storm_of_posts_leaves_timers_their_turn(hub: greenrt.Hub) -> None:
         thread.start()
     try:
         turns = 0
-        end = time.monotonic() + 0.5
-        while time.monotonic() < end:
+        end = time.monotonic() + 20
+        while turns < 50 and time.monotonic() < end:
             greenrt.sleep(0.001)
             turns += 1
     finally:
@@ -109,7 +109,7 @@ def test_a_storm_of_posts_leaves_timers_their_turn(hub: greenrt.Hub) -> None:
     done = greenrt.Event()
     proxy.post(done.set)
     done.wait()
-    assert turns >= 3
+    assert turns == 50
 
 
 def test_what_is_wrong_is_said_at_the_post(other: LoopThread) -> None:

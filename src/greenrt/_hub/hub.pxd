@@ -16,6 +16,7 @@ cdef class Hub(HubCore):
     cdef public object main
     cdef Park _joiner
     cdef object _quiet_since
+    cdef bint _calm
     cdef object _threadpool
     cdef readonly object _resolver
     cdef bint _ended

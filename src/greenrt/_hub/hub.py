@@ -103,6 +103,7 @@ class Hub(HubCore):
         self.exception_stream: Any = False
         self._joiner: Any = None
         self._quiet_since: float | None = None
+        self._calm = False
         self._threadpool: Any = None
         self._resolver: Any = None
         self._ended = False
@@ -233,6 +234,7 @@ class Hub(HubCore):
         now = self.loop.clock.now()
         if self._quiet_since is None:
             self._quiet_since = now
+            self._calm = False
         quiet = now - self._quiet_since
         wakers = possible_wakers()
         # In the child of a fork, other green threads may outlive the one that forked.
@@ -241,10 +243,13 @@ class Hub(HubCore):
                 self._quiet_since = inf
                 self._say_quiet(wakers)
             return RECHECK
+        # On a busy machine, it takes a new thread longer to get to its Python frame: the kernel has not run it yet, or
+        # it waits for the GIL, which this thread has now. So two looks, between which this thread waits without the
+        # GIL, must find no thread that runs.
+        was_calm, self._calm = self._calm, not another_thread_runs()
         if 0.0 <= quiet < CONFIRM_AFTER:
             return CONFIRM_AFTER - quiet
-        if another_thread_runs():
-            # On a busy machine, it takes a new thread longer to get to its Python frame.
+        if not (was_calm and self._calm):
             return CONFIRM_AFTER
         self._quiet_since = None
         lines = render_parked(self)
