@@ -243,9 +243,9 @@ class Hub(HubCore):
                 self._quiet_since = inf
                 self._say_quiet(wakers)
             return RECHECK
-        # On a busy machine, it takes a new thread longer to get to its Python frame: the kernel has not run it yet, or
-        # it waits for the GIL, which this thread has now. So two looks, between which this thread waits without the
-        # GIL, must find no thread that runs.
+        # On a busy machine, it takes a new thread longer to get to its Python frame: the kernel has not run it yet,
+        # or it waits for the GIL, which this thread has now. So two looks, between which this thread waits without
+        # the GIL, must find no thread that runs.
         was_calm, self._calm = self._calm, not another_thread_runs()
         if 0.0 <= quiet < CONFIRM_AFTER:
             return CONFIRM_AFTER - quiet
