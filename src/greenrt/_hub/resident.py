@@ -19,10 +19,9 @@ from greenrt._typing import Any
 
 __all__ = ["Resident"]
 
-# How long (seconds) a fork and the end of the interpreter wait for the end of such a thread.
+# How long (seconds) a fork and the end of the interpreter wait for the end of such a thread, and then until the kernel
+# has removed the thread, which CPython counts.
 END_SECONDS = 5.0
-# How long they then wait until the kernel has removed the thread, which CPython counts.
-GONE_SECONDS = 0.5
 
 # CPython 3.13 and 3.14.0 count the threads after the hooks of the parent, and so see a thread that these start.
 COUNTS_LATE = sys.version_info[:2] == (3, 13) or sys.version_info[:3] == (3, 14, 0)
@@ -121,7 +120,7 @@ class Resident:
 def _wait_until_gone(native_id: int) -> None:
     """Wait until the kernel has removed a thread that has run its last line."""
     path = f"/proc/self/task/{native_id}"
-    deadline = Deadline(GONE_SECONDS)
+    deadline = Deadline(END_SECONDS)
     while os.path.exists(path) and deadline.left():
         _original.sleep(0.0001)
 
