@@ -45,13 +45,14 @@ SERVER = """
 @pytest.mark.parametrize("kind", ["wsgi", "stream"])
 def test_an_application_opens_files_whatever_clients_there_are(kind: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(SERVER), kind],
-        stdout=subprocess.PIPE,
-        stderr=log.open("w"),
-        text=True,
-        env=environment(),
-    )
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(SERVER), kind],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment(),
+        )
     assert process.stdout is not None
     try:
         with ExitStack() as stack:

@@ -19,8 +19,8 @@ from greenrt._typing import Any
 
 __all__ = ["Resident"]
 
-# How long (seconds) a fork and the end of the interpreter wait for the end of such a thread, and then until the kernel
-# has removed the thread, which CPython counts.
+# How long (seconds) a fork and the end of the interpreter wait for the end of such a thread, and then until the
+# kernel has removed the thread, which CPython counts.
 END_SECONDS = 5.0
 
 # CPython 3.13 and 3.14.0 count the threads after the hooks of the parent, and so see a thread that these start.
