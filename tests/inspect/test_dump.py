@@ -2,6 +2,7 @@
 
 import contextvars
 import dataclasses
+import gc
 import io
 import json
 import threading
@@ -328,3 +329,36 @@ def test_many_groups_are_counted() -> None:
     assert len(lines) < 200
     assert any(line.endswith(" groups; --json has each") for line in lines)
     assert "      ... 20 more frames ..." in lines
+
+
+def test_no_finalizer_of_the_program_runs_meanwhile(event: greenrt.Event) -> None:
+    ended = []
+    seen = []
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            ended.append(self)
+
+    def check() -> None:
+        seen.append(len(ended))
+        Cycle()
+
+    for _ in range(10):
+        greenrt.spawn(event.wait)
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        snapshot.take(check)
+    finally:
+        gc.set_threshold(*threshold)
+    assert len(seen) > 10
+    assert set(seen) == {0}
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError):
+        snapshot.take(lambda: 1 // 0)
+    assert gc.isenabled()
+    gc.collect()
+    assert ended

@@ -8,6 +8,7 @@ from greenrt import _atfork, _original
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.report import all_greenlets
 from greenrt._typing import Any
+from greenrt.inspect.places import Sites
 
 __all__ = ["Growth", "growth"]
 
@@ -47,13 +48,14 @@ def growth() -> list[Growth]:
     """
     with _lock:
         now = monotonic()
+        sites = Sites()
         counts: dict[str, int] = {}
         stayed: dict[str, int] = {}
         oldest: dict[str, float] = {}
         for target in all_greenlets():
             if not isinstance(target, Greenlet) or target.dead:
                 continue
-            place = target.spawned_at
+            place = sites.of(target)
             first = _first_seen.setdefault(target, now)
             counts[place] = counts.get(place, 0) + 1
             stayed[place] = stayed.get(place, 0) + (first < now)

@@ -4,9 +4,11 @@ import runpy
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
-from greenrt._render import is_own_frame
+from greenrt._hub.greenlet import Greenlet
+from greenrt._render import is_own_frame, render_site
+from greenrt._typing import Any
 
-__all__ = ["Place", "Stacks"]
+__all__ = ["Place", "Sites", "Stacks"]
 
 # The files of runpy, which starts programs as `__main__`: it is frozen in some versions.
 _RUNPY = ("<frozen runpy>", runpy.__file__)
@@ -59,6 +61,23 @@ class Stacks:
         if stack is None:
             stack = self._stacks[key] = tuple([place for _, place, _, _ in found[begin:end]])
         return stack
+
+
+class Sites:
+    """Makes the texts of the places where greenlets were made, each once: rendering one takes long."""
+
+    def __init__(self) -> None:
+        # By the id of the code, which is kept, and the offset.
+        self._known: dict[tuple[int, int], tuple[CodeType | None, str]] = {}
+
+    def of(self, target: Greenlet[Any]) -> str:
+        """Return the `spawned_at` of a greenlet."""
+        code = target._site_code
+        key = id(code), target._site_offset
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = code, render_site(code, target._site_offset)
+        return known[1]
 
 
 # The code, the place, whether a user looks for something else, and whether the program begins inside of it.

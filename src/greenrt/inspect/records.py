@@ -12,7 +12,7 @@ from greenrt._hub.park import HubCore, Park, parked
 from greenrt._hub.report import instances_of
 from greenrt._native.switch import Fiber, has_started
 from greenrt._typing import Any
-from greenrt.inspect.places import Place, Stacks
+from greenrt.inspect.places import Place, Sites, Stacks
 from greenrt.inspect.requests import request_of
 from greenrt.inspect.safe_text import function_name, safe_text
 from greenrt.inspect.threads import call_of_thread
@@ -22,7 +22,8 @@ from greenrt.sync.group import Group
 __all__ = ["Record", "greenlets", "records_of", "run_state"]
 
 
-@dataclass(frozen=True, slots=True)
+# A frozen one takes three times as long to make, and there may be very many.
+@dataclass(slots=True)
 class Record:
     """What one greenlet did at one moment.
 
@@ -87,14 +88,17 @@ def records_of(
     mains = {hub.parent: ident for ident, hub in list(threads_with_hub.items())}
     group_of = {id(member): group for group in groups for member in list(group.greenlets)}
     stacks = Stacks()
+    sites = Sites()
     for target in targets:
         if not target.dead and not isinstance(target, HubCore):
             thread = mains.get(main_greenlet(target))
             if thread is not None:
-                yield _record(target, thread, group_of.get(id(target)), context, stacks, waits)
+                yield _record(target, thread, group_of.get(id(target)), context, stacks, sites, waits)
 
 
-def _record(target: Any, thread: int, group: Any, context: bool, stacks: Stacks, waits: Waits) -> Record:
+def _record(
+    target: Any, thread: int, group: Any, context: bool, stacks: Stacks, sites: Sites, waits: Waits
+) -> Record:
     park = parked(target)
     state = run_state(target, park)
     own = isinstance(target, Greenlet)
@@ -114,7 +118,7 @@ def _record(target: Any, thread: int, group: Any, context: bool, stacks: Stacks,
         waits_on=waits.text(park, frame) if state == "parked" else "",
         left=_left(park) if state == "parked" else None,
         stack=stacks.of(frame),
-        spawned_at=target.spawned_at if own else "",
+        spawned_at=sites.of(target) if own else "",
         parent="" if target.parent is None else shown_name(target.parent),
         group="" if group is None else safe_text(group),
         thread=thread,

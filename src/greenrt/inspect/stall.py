@@ -38,7 +38,8 @@ class Stall:
     def __str__(self) -> str:
         who = self.greenlet
         name = "a callback in the hub" if who is None else who.name
-        if who is not None and who.function:
+        # The names of threads have those of their targets already.
+        if who is not None and who.function and not name.endswith(f"({who.function})"):
             name += f" ({who.function})"
         lines = [
             f"thread {describe_thread(self.thread)} has not polled for {self.seconds:.1f} s: {name} "

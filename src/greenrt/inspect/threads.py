@@ -3,12 +3,15 @@
 import sys
 from types import MethodType
 
+from greenrt._hub.greenlet import Greenlet
 from greenrt._typing import Any
 
 __all__ = ["call_of_thread", "name_of_thread"]
 
 
 def _is_green_thread(target: Any) -> bool:
+    if type(target) is Greenlet:
+        return False
     # A program that is not patched need not load the module now.
     module: Any = sys.modules.get("greenrt.green.thread")
     return module is not None and module.is_green_thread(target)

@@ -40,6 +40,7 @@ class Waits:
     """The waits of all greenlets. Arguments: `targets`, all greenlets; `groups`, all groups and pools."""
 
     def __init__(self, targets: Iterable[greenlet], groups: Iterable[Any]) -> None:
+        self._known: dict[int, tuple[Any, str]] = {}
         self._by_id = {id(target): target for target in targets}
         pools = [*(each for each in groups if issubclass(type(each), Pool)), *all_threadpools()]
         self._pool_of_room = {id(pool._room): pool for pool in pools}
@@ -59,7 +60,13 @@ class Waits:
             )
         if isinstance(what, Mutex):
             return self._notification(frame) or f"{safe_text(what)}, {self._holder_text(what)}"
-        return wait_text(what)
+        if type(what) is tuple:
+            return wait_text(what)
+        # Many greenlets may wait for the same object, which is kept so that its id stays its own.
+        known = self._known.get(id(what))
+        if known is None:
+            known = self._known[id(what)] = what, wait_text(what)
+        return known[1]
 
     def _holder_text(self, lock: Mutex) -> str:
         number = lock._owner_id()
