@@ -1,7 +1,9 @@
 """Statistics: what the runtime counts, and what is counted when it is asked for."""
 
 import dataclasses
+import io
 import json
+import queue
 import threading
 
 import pytest
@@ -113,6 +115,58 @@ def test_pools() -> None:
     for result in results:
         result.get()
     pool.kill()
+
+
+def test_greenlet_pools_and_queues() -> None:
+    class Mine(greenrt.Queue[int]):
+        pass
+
+    class Other(queue.Queue[int]):
+        pass
+
+    event = greenrt.Event()
+    pool = greenrt.Pool(2)
+    pool.spawn(event.wait)
+    pool.spawn(event.wait)
+    waiting = greenrt.spawn(pool.spawn, event.wait)
+    mine = Mine(maxsize=1)
+    mine.put(1)
+    putting = [greenrt.spawn(mine.put, 2) for _ in range(3)]
+    other = Other()
+    other.put(1)
+    greenrt.sleep(0)
+    found = inspect.stats()
+    assert inspect.GreenletPoolStats(used=2, size=2, waiting=1) in found.greenlet_pools
+    queues = {each.kind: each for each in found.queues}
+    assert queues["Mine"] == inspect.QueueStats("Mine", items=1, maxsize=1, getters=0, putters=3)
+    assert queues["Other"] == inspect.QueueStats("Other", items=1, maxsize=None, getters=0, putters=0)
+    event.set()
+    waiting.join()
+    pool.join()
+    greenrt.killall(putting)
+
+
+def test_pools_and_queues_that_are_half_made() -> None:
+    seen = []
+
+    class HalfPool(greenrt.Pool):
+        def __init__(self) -> None:
+            seen.append(len(inspect.stats().greenlet_pools))
+            inspect.dump(io.StringIO())
+            inspect.greenlets()
+            super().__init__(3)
+
+    class HalfQueue(greenrt.Queue[int]):
+        def __init__(self) -> None:
+            inspect.stats()
+            super().__init__()
+
+    pool = HalfPool()
+    kept = HalfQueue()
+    found = inspect.stats()
+    assert len(found.greenlet_pools) == seen[0] + 1
+    assert "HalfQueue" in {each.kind for each in found.queues}
+    del pool, kept
 
 
 def test_a_server_counts_requests_by_status_and_rejections_by_reason() -> None:

@@ -16,7 +16,7 @@ from greenrt.inspect.places import Place, Sites, Stacks
 from greenrt.inspect.requests import request_of
 from greenrt.inspect.safe_text import function_name, safe_text
 from greenrt.inspect.threads import call_of_thread
-from greenrt.inspect.waits import Waits, shown_name
+from greenrt.inspect.waits import Waits, groups_among, shown_name
 from greenrt.sync.group import Group
 
 __all__ = ["Record", "greenlets", "records_of", "run_state"]
@@ -68,7 +68,7 @@ def greenlets(context: bool = False) -> list[Record]:
     context: whether the records have the context variables of each greenlet.
     """
     found = instances_of(greenlet, Group)
-    groups = [each for each in found if issubclass(type(each), Group)]
+    groups = groups_among(found)
     targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
     return list(records_of(targets, groups, Waits(targets, groups), context))
 

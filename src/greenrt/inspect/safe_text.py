@@ -15,7 +15,7 @@ from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
 from greenrt.sync.queue import SimpleQueue
 
-__all__ = ["function_name", "greenlet_name", "safe_text", "wait_text"]
+__all__ = ["count_of", "function_name", "greenlet_name", "safe_text", "wait_text"]
 
 # The longest text of a string, in characters, and the longest tuple whose items are shown.
 LONGEST = 40
@@ -97,9 +97,14 @@ def _text_of_ours(value: Any, kind: type) -> str | None:
     return None
 
 
+def count_of(items: Any) -> int | None:
+    """Return the number of a queue's items; None if a subclass keeps them in an object of its own class."""
+    return len(items) if type(items) in (deque, list) else None
+
+
 def _queue_state(queue: Any) -> str:
-    items = queue.queue
-    words = [f"{len(items)} items"] if type(items) in (deque, list) else []
+    count = count_of(queue.queue)
+    words = [] if count is None else [f"{count} items"]
     if queue._maxsize > 0:
         words.append(f"maxsize={queue._maxsize}")
     words += [

@@ -18,9 +18,8 @@ from greenrt.inspect.places import Place, Stacks
 from greenrt.inspect.records import Record, records_of, with_mains
 from greenrt.inspect.safe_text import safe_text
 from greenrt.inspect.stats import HubStats, ServerStats, fds_by_kind, hub_stats, server_stats
-from greenrt.inspect.waits import Waits, places_of
+from greenrt.inspect.waits import Waits, groups_among, places_of, pools_among
 from greenrt.sync.group import Group
-from greenrt.sync.pool import Pool
 from greenrt.sync.threadpool import all_threadpools
 
 __all__ = ["PoolRecord", "QueryRecord", "Snapshot", "ThreadRecord", "take"]
@@ -102,7 +101,7 @@ def _no_collections() -> Iterator[None]:
 def _take(check: Callable[[], object]) -> Snapshot:
     found = instances_of(greenlet, Group)
     targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
-    groups = [each for each in found if issubclass(type(each), Group)]
+    groups = groups_among(found)
     waits = Waits(targets, groups)
     records = []
     for record in records_of(targets, groups, waits):
@@ -117,8 +116,8 @@ def _take(check: Callable[[], object]) -> Snapshot:
         fds=fds_by_kind(),
         fd_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         pools=[
-            PoolRecord(safe_text(pool), *places_of(pool))
-            for pool in (*(each for each in groups if issubclass(type(each), Pool)), *all_threadpools())
+            *(PoolRecord(safe_text(pool), *places_of(pool)) for pool in pools_among(groups)),
+            *(PoolRecord(safe_text(pool), *places_of(pool)) for pool in all_threadpools()),
         ],
         queries=[query for hub in list(threads_with_hub.values()) for query in _queries(hub)],
         servers=server_stats(),

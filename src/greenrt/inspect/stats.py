@@ -2,16 +2,24 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+
+from greenlet import greenlet
 
 from greenrt._events import READ, WRITE
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.park import HubCore, parked
-from greenrt._hub.report import all_greenlets
+from greenrt._hub.report import instances_of
 from greenrt._loop.histogram import BOUNDS, Histogram
 from greenrt._typing import TYPE_CHECKING, Any
 from greenrt.inspect.records import run_state
+from greenrt.inspect.safe_text import count_of
+from greenrt.inspect.waits import places_of, pools_among
 from greenrt.inspect.watchdog import watches
+from greenrt.sync.pool import Pool
+from greenrt.sync.queue import SimpleQueue
 from greenrt.sync.threadpool import all_threadpools
 
 if TYPE_CHECKING:
@@ -20,8 +28,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DnsStats",
     "Durations",
+    "GreenletPoolStats",
     "HubStats",
     "PoolStats",
+    "QueueStats",
     "ServerStats",
     "Stats",
     "WatchStats",
@@ -84,6 +94,33 @@ class PoolStats:
 
 
 @dataclass(frozen=True, slots=True)
+class GreenletPoolStats:
+    """One `Pool`: `used` of `size` places, None for no limit; `waiting` greenlets want a place."""
+
+    used: int
+    size: int | None
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """One queue of greenrt's, or one `queue.Queue` of a patched program.
+
+    Attributes:
+    kind: the name of its class.
+    items: how many items it has; None if a subclass keeps them in another way.
+    maxsize: the largest number of items, or None if there is no limit.
+    getters, putters: how many greenlets wait for an item, and for room.
+    """
+
+    kind: str
+    items: int | None
+    maxsize: int | None
+    getters: int
+    putters: int
+
+
+@dataclass(frozen=True, slots=True)
 class DnsStats:
     """The questions to name servers: how many were `asked`, how many were `given_up` because their last waiter left,
     the number of `errors` by their class, and the `latency` of those that ended.
@@ -137,7 +174,8 @@ class Stats:
     greenlets: the number of greenlets in each state; see `Record.state`.
     fds: the number of open file descriptors of each kind, such as "socket", "pipe", "file" and "eventpoll"; empty on
         systems without /proc.
-    hubs, pools, servers, watches: one entry for each.
+    hubs, pools, servers, watches: one entry for each; `pools` are those of native threads.
+    greenlet_pools, queues: one entry for each `Pool` of greenlets, and for each queue.
     dns: the questions to name servers.
     """
 
@@ -146,6 +184,8 @@ class Stats:
     fds: dict[str, int] = field(default_factory=dict)
     hubs: tuple[HubStats, ...] = ()
     pools: tuple[PoolStats, ...] = ()
+    greenlet_pools: tuple[GreenletPoolStats, ...] = ()
+    queues: tuple[QueueStats, ...] = ()
     servers: tuple[ServerStats, ...] = ()
     watches: tuple[WatchStats, ...] = ()
     dns: DnsStats | None = None
@@ -157,22 +197,48 @@ def stats() -> Stats:
     The numbers that the runtime does not count anyway are counted now: the call takes longer the more greenlets and
     file descriptors there are. It runs no code of the program.
     """
+    found = instances_of(greenlet, Pool, SimpleQueue, *_standard_queue())
     return Stats(
         os.getpid(),
-        _greenlets(),
+        _greenlets([each for each in found if issubclass(type(each), greenlet)]),
         fds_by_kind(),
         tuple(hub_stats(thread, hub) for thread, hub in list(threads_with_hub.items())),
         tuple(PoolStats(pool.size, pool.maxsize, len(pool), len(pool._jobs)) for pool in all_threadpools()),
+        tuple(GreenletPoolStats(*places_of(each)) for each in pools_among(found)),
+        tuple(_queues(found)),
         server_stats(),
         tuple(WatchStats(each.limit, each.stalls, each.stalled, each.longest) for each in watches()),
         _dns(),
     )
 
 
-def _greenlets() -> dict[str, int]:
+def _standard_queue() -> tuple[type, ...]:
+    """Return the class `queue.Queue` in a tuple, which is empty if the program has not imported it."""
+    return tuple(filter(None, [getattr(sys.modules.get("queue"), "Queue", None)]))
+
+
+def _queues(found: list[Any]) -> Iterator[QueueStats]:
+    standard = _standard_queue()
+    for each in found:
+        # An object that is half made lacks some attributes.
+        with suppress(AttributeError, KeyError):
+            if issubclass(type(each), SimpleQueue):
+                items, limit = each.queue, each._maxsize
+                waiting = each.getters.count, each.putters.count
+            elif issubclass(type(each), standard):
+                # A subclass may have properties of these names, which would run.
+                fields = object.__getattribute__(each, "__dict__")
+                items, limit = fields["queue"], fields["maxsize"]
+                waiting = len(fields["not_empty"]._waiters), len(fields["not_full"]._waiters)
+            else:
+                continue
+            yield QueueStats(type(each).__name__, count_of(items), limit if limit > 0 else None, *waiting)
+
+
+def _greenlets(targets: list[Any]) -> dict[str, int]:
     counts = dict.fromkeys(("running", "ready", "parked", "unstarted", "suspended"), 0)
     mains = {hub.parent for hub in list(threads_with_hub.values())}
-    for target in {*mains, *all_greenlets()}:
+    for target in {*mains, *targets}:
         if not target.dead and not isinstance(target, HubCore) and main_greenlet(target) in mains:
             counts[run_state(target, parked(target))] += 1
     return counts

@@ -11,11 +11,12 @@ from greenrt._hub.park import HubCore, Park, parked
 from greenrt._render import is_own_frame
 from greenrt._typing import Any
 from greenrt.inspect.safe_text import greenlet_name, safe_text, wait_text
+from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
 from greenrt.sync.pool import Pool
 from greenrt.sync.threadpool import ThreadPool, all_threadpools
 
-__all__ = ["Waits", "places_of", "shown_name"]
+__all__ = ["Waits", "groups_among", "places_of", "pools_among", "shown_name"]
 
 
 def shown_name(target: Any) -> str:
@@ -25,6 +26,20 @@ def shown_name(target: Any) -> str:
     if isinstance(target, HubCore):
         return "hub"
     return "main" if target.parent is None else f"raw at {id(target):#x}"
+
+
+def groups_among(found: Iterable[Any]) -> list[Group]:
+    """Return the groups and pools among `found`, without those that are half made."""
+    return [each for each in found if issubclass(type(each), Group) and _has(each, "greenlets")]
+
+
+def pools_among(found: Iterable[Any]) -> list[Pool]:
+    """Return the pools of greenlets among `found`, without those that are half made."""
+    return [each for each in found if issubclass(type(each), Pool) and _has(each, "_room")]
+
+
+def _has(thing: Any, name: str) -> bool:
+    return name in object.__getattribute__(thing, "__dict__")
 
 
 def places_of(pool: Pool | ThreadPool) -> tuple[int, int | None, int]:
@@ -42,7 +57,7 @@ class Waits:
     def __init__(self, targets: Iterable[greenlet], groups: Iterable[Any]) -> None:
         self._known: dict[int, tuple[Any, str]] = {}
         self._by_id = {id(target): target for target in targets}
-        pools = [*(each for each in groups if issubclass(type(each), Pool)), *all_threadpools()]
+        pools: list[Any] = [*pools_among(groups), *all_threadpools()]
         self._pool_of_room = {id(pool._room): pool for pool in pools}
         threading: Any = sys.modules.get("threading")
         # The code of methods in which threads wait for others, with what such a wait is for.
