@@ -9,7 +9,7 @@ from greenrt import _original
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, Park, parked
-from greenrt._hub.report import instances_of
+from greenrt._hub.report import all_greenlets, instances_of
 from greenrt._native.switch import Fiber, has_started
 from greenrt._typing import Any
 from greenrt.inspect.places import Place, Sites, Stacks
@@ -19,7 +19,7 @@ from greenrt.inspect.threads import call_of_thread
 from greenrt.inspect.waits import Waits, groups_among, shown_name
 from greenrt.sync.group import Group
 
-__all__ = ["Record", "greenlets", "records_of", "run_state"]
+__all__ = ["Record", "greenlets", "records_of", "run_state", "running_in", "with_mains"]
 
 
 # A frozen one takes three times as long to make, and there may be very many.
@@ -71,6 +71,30 @@ def greenlets(context: bool = False) -> list[Record]:
     groups = groups_among(found)
     targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
     return list(records_of(targets, groups, Waits(targets, groups), context))
+
+
+def running_in(thread: int) -> Record | None:
+    """Return a record of the greenlet that runs in a native thread; None if its hub runs, or if it has none."""
+    hub = threads_with_hub.get(thread)
+    if hub is None:
+        return None
+    main = hub.parent
+    for target in (main, *all_greenlets()):
+        if (
+            not target.dead
+            and not isinstance(target, HubCore)
+            and main_greenlet(target) is main
+            and run_state(target, parked(target)) == "running"
+        ):
+            break
+    else:
+        return None
+    # The greenlet may end at any moment, and its record would then have less: the group is looked up later.
+    record = _record(target, thread, None, False, Stacks(), Sites(), Waits((), ()))
+    for group in groups_among(instances_of(Group)):
+        if target in group.greenlets:
+            record.group = safe_text(group)
+    return record
 
 
 def with_mains(targets: list[Any]) -> list[Any]:

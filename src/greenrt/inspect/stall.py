@@ -5,7 +5,7 @@ from types import FrameType
 from greenrt import _original
 from greenrt._loop.registry import describe_thread
 from greenrt.inspect.places import Place, Stacks
-from greenrt.inspect.records import Record, greenlets
+from greenrt.inspect.records import Record, running_in
 from greenrt.inspect.remedies import THREADS, remedy_for
 
 __all__ = ["Stall"]
@@ -31,9 +31,7 @@ class Stall:
         self.remedy: str = "" if self.busy else remedy_for(frame)
         # The collector's list of objects may be long: the stack is taken first, while it is fresh.
         del frame
-        self.greenlet: Record | None = next(
-            (each for each in greenlets() if each.thread == thread and each.state == "running"), None
-        )
+        self.greenlet: Record | None = running_in(thread)
 
     def __str__(self) -> str:
         who = self.greenlet
