@@ -27,7 +27,7 @@ cdef class Fiber(greenlet):
 cpdef greenlet current()
 cpdef greenlet current_or_none()
 cpdef greenlet current_or_last()
-cpdef size_t current_id()
+cpdef size_t current_id() noexcept
 cpdef bint is_finalizing() noexcept
 cpdef object execute(Fiber fiber)
 cpdef object execute_current()

@@ -133,10 +133,15 @@ cpdef greenlet current_or_last():
     return _last if running is None else running
 
 
-cpdef size_t current_id():
+cpdef size_t current_id() noexcept:
     """Return the id() of the greenlet that `current_or_last` returns. A reference would keep the greenlet alive."""
-    cdef greenlet found = current_or_last()
-    return <size_t><PyObject *>found
+    # Each lock calls this, so it does without the references of `current_or_last`.
+    cdef PyObject *found = NULL if Py_IsFinalizing() else <PyObject *>try_current()
+    if found == NULL:
+        PyErr_Clear()
+        return <size_t><PyObject *>_last
+    Py_XDECREF(found)
+    return <size_t>found
 
 
 cpdef bint is_finalizing() noexcept:
