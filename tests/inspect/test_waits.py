@@ -206,6 +206,45 @@ def test_threads_have_their_names_targets_and_places() -> None:
     assert [rest[3] for rest in found.values()] == [["work"], ["work"], ["Mine.run"], ["work"]]
 
 
+def test_methods_of_any_object_as_threads() -> None:
+    run_script(
+        """
+        from greenrt import monkey
+        monkey.patch_all()
+        import _thread, threading, time
+        from greenrt import inspect
+
+        class Slotted:
+            __slots__ = ()
+            def run(self):
+                time.sleep(60)
+
+        class Like:
+            def __init__(self):
+                self._target = self._args = self._started = 5
+            run = Slotted.run
+
+        class Arguments:
+            def __iter__(self):
+                seen.append(self)
+                return iter(())
+
+        seen = []
+        _thread.start_new_thread(Slotted().run, ())
+        _thread.start_new_thread(Like().run, ())
+        thread = threading.Thread(target=Slotted().run, daemon=True)
+        thread._args = Arguments()
+        thread.start()
+        time.sleep(0)
+        once = len(seen)
+        inspect.dump(open("/dev/null", "w"))
+        functions = sorted(each.function for each in inspect.greenlets())
+        assert functions == ["", "Slotted.run", "Slotted.run", "Slotted.run"], functions
+        assert len(seen) == once == 1
+        """
+    )
+
+
 def test_a_wait_for_a_notification() -> None:
     run_script(
         """

@@ -25,8 +25,12 @@ def _fields(target: Any) -> dict[str, Any] | None:
     begin = target.args[0] if target.args else None
     if type(begin) is not MethodType:
         return None
-    fields = object.__getattribute__(begin.__self__, "__dict__")
-    return fields if "_target" in fields or "_started" in fields else None
+    # There may be two such classes: see `greenrt.green.threading`.
+    kinds = [(base.__module__, base.__name__) for base in type(begin.__self__).__mro__]
+    if ("threading", "Thread") not in kinds:
+        return None
+    fields: dict[str, Any] = object.__getattribute__(begin.__self__, "__dict__")
+    return fields
 
 
 def _method(kind: type, name: str) -> Any:
@@ -53,4 +57,6 @@ def call_of_thread(target: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]] |
     if called is None:
         # A subclass defines `run`, or the target has ended.
         return _method(type(function.__self__), "run"), (), {}
-    return called, tuple(fields.get("_args", ())), dict(fields.get("_kwargs", {}))
+    # The program may have passed objects of its own classes.
+    args, kwargs = fields.get("_args"), fields.get("_kwargs")
+    return called, args if type(args) is tuple else (), kwargs if type(kwargs) is dict else {}
