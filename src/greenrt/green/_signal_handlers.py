@@ -19,7 +19,7 @@ import _signal
 from collections import deque
 from collections.abc import Callable
 from math import inf
-from types import FrameType, FunctionType
+from types import FrameType
 
 from greenrt import _original
 from greenrt._hub.current_hub import get_hub_if_exists
@@ -28,12 +28,10 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import yield_now
 from greenrt._loop.watchers.signal import on_arrival
 from greenrt._native.dump_signal import HANDLERS
-from greenrt._native.helper import start_helper
 from greenrt._native.switch import current
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.green.thread import call_handler, counts_as_main, native_ident
-from greenrt.sync.lock import RLock
 
 __all__ = ["adopt_handlers", "getsignal", "pthread_kill", "raise_signal", "set_wakeup_fd", "signal"]
 
@@ -49,8 +47,6 @@ class _Handler:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if frame is not None and frame.f_code in _SENDERS:
             frame = frame.f_back
-        if _RLOCK_CODES and _is_in_rlock(frame) and _call_soon(number):
-            return
         hub = get_hub_if_exists()
         if hub is not None and current() is hub:
             _call_in_greenlet(hub, self.handler, number, frame)
@@ -61,45 +57,6 @@ class _Handler:
 
     def __repr__(self) -> str:
         return repr(self.handler)
-
-
-# The code of an RLock's operations. In the plain build CPython may call a handler in their middle. A handler that
-# takes the same lock would wait for the operation that it interrupts. Compiled operations have no such moments.
-_RLOCK_CODES = {thing.__code__ for thing in vars(RLock).values() if isinstance(thing, FunctionType)}
-# How long an operation may take until its handler is called again, in seconds.
-_SOON = 0.0005
-_called_soon: set[int] = set()
-
-
-def _call_soon(number: int) -> bool:
-    """Let CPython call the handler of a signal again in a moment; return False if no thread can do that."""
-    if number not in _called_soon:
-        _called_soon.add(number)
-        try:
-            start_helper(_interrupt_soon, (number,))
-        except RuntimeError:
-            _called_soon.discard(number)
-            return False
-    return True
-
-
-def _interrupt_soon(number: int) -> None:
-    _original.sleep(_SOON)
-    _called_soon.discard(number)
-    _original.interrupt_main(number)
-
-
-def _is_in_rlock(frame: FrameType | None) -> bool:
-    """Return whether the frame belongs to an operation of an RLock, or to what it has called in greenrt."""
-    while frame is not None:
-        if frame.f_code in _RLOCK_CODES:
-            return True
-        module = frame.f_globals.get("__name__", "")
-        # This module may be interrupted while it puts a call off.
-        if not module.startswith(("greenrt._", "greenrt.sync.")) and module != __name__:
-            return False
-        frame = frame.f_back
-    return False
 
 
 def _call_in_thread(hub: Any, handler: Any, number: int, frame: FrameType | None) -> None:
