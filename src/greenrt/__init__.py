@@ -10,8 +10,7 @@ from greenrt import _build, _interpreter
 _interpreter.prepare()
 _build.check_build()
 
-# This import registers the factory of `hub.resolver`.
-# This one registers what environment variables ask for.
+# These imports register what environment variables ask for, and the factory of `hub.resolver`.
 from greenrt import _inspection  # noqa: F401
 from greenrt import dns as _dns  # noqa: F401
 from greenrt._events import READ, WRITE

@@ -98,7 +98,7 @@ def _listen() -> None:
     try:
         listen(path)
     except (OSError, RuntimeError) as error:
-        # The program is worth more than the answers. Without the variable nobody has asked for them.
+        # The program is worth more than the answers, for which the user has not asked without the variable.
         if asked:
             # Imported here because few programs need it.
             from greenrt import _log

@@ -2,13 +2,11 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from support import pages
-from support.child import WARNINGS, environment
+from support.child import WARNINGS
 
 # The reasons for which commands on a page are not run.
 REASONS = {
@@ -28,23 +26,10 @@ def name(page: Path) -> str:
     return os.path.relpath(page, pages.DOCS)
 
 
-def run(page: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        [sys.executable, *WARNINGS, "-m", "support.pages", str(page)],
-        cwd=folder,
-        env=environment(PATH=path, HOME=str(folder), PYTHONSAFEPATH="", PYTHONUNBUFFERED="1"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 @pytest.mark.time_limit(150)
 @pytest.mark.parametrize("page", RUNNABLE, ids=name)
 def test_a_page_runs(page: Path, tmp_path: Path) -> None:
-    done = run(page, tmp_path)
+    done = pages.run_apart(page, tmp_path, *WARNINGS)
     assert done.returncode == 0, done.stdout
 
 
@@ -63,7 +48,7 @@ def test_a_broken_page_is_caught(block: str, tmp_path: Path) -> None:
     page.write_text(f"# Page\n\n{block}")
     folder = tmp_path / "folder"
     folder.mkdir()
-    assert run(page, folder).returncode != 0
+    assert pages.run_apart(page, folder, *WARNINGS).returncode != 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -133,7 +133,7 @@ def test_a_path(folder: Path) -> None:
     assert listener.path == ""
     assert list(folder.iterdir()) == []
     listener.close()
-    # A socket that nobody listens at any more is replaced, and a file is not.
+    # The file of a socket whose process has ended is replaced; an ordinary file is not.
     dead = socket.socket(socket.AF_UNIX)
     dead.bind(str(folder / "dead"))
     dead.close()

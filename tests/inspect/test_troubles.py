@@ -1,14 +1,10 @@
 """Ten troubles of programs: what the guide says to type shows the culprit, in a real process."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from support import pages
-from support.child import environment
 
 PAGE = pages.DOCS / "howto/troubles.md"
 ROW = re.compile(r"^\| \[(.+)\]\(#(.+)\) \| `(.+)` \| `(.+)` \|$", re.MULTILINE)
@@ -47,14 +43,5 @@ def test_the_culprit_is_named(trouble: tuple[str, ...], section: str, tmp_path: 
     page.write_text(section if CLIENT[0] in section else f"{CLIENT[0]}\n\n{section}")
     folder = tmp_path / "folder"
     folder.mkdir()
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "support.pages", str(page)],
-        cwd=folder,
-        env=environment(PATH=path, HOME=str(folder), PYTHONSAFEPATH="", PYTHONUNBUFFERED="1"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    done = pages.run_apart(page, folder)
     assert done.returncode == 0, done.stdout

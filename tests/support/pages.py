@@ -27,9 +27,10 @@ from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 from sybil.parsers.myst import CodeBlockParser
 from sybil.parsers.myst.lexers import DirectiveLexer
 
+from support.child import environment
 from support.ports import free_ports
 
-__all__ = ["DOCS", "examples", "pages", "run_page", "unrun"]
+__all__ = ["DOCS", "examples", "pages", "run_apart", "run_page", "unrun"]
 
 DOCS = Path(__file__).parents[2] / "docs"
 PORT = re.compile(r"(?<![\d.])[78]\d{3}(?!\d)")
@@ -170,6 +171,20 @@ def examples(page: Path, shell: Shell) -> list[Example]:
 def unrun(page: Path) -> list[str]:
     """Return the reasons for which blocks of commands are not run."""
     return [reason for _, reason in consoles(Document(page.read_text(), str(page))) if reason]
+
+
+def run_apart(page: Path, folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Run a page in a process of its own, in `folder`, with these options of the interpreter."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [sys.executable, *options, "-m", "support.pages", str(page)],
+        cwd=folder,
+        env=environment(PATH=path, HOME=str(folder), PYTHONSAFEPATH="", PYTHONUNBUFFERED="1"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def run_page(page: Path) -> None:

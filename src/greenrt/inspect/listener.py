@@ -52,7 +52,7 @@ class Listener:
         sock = _original.socket_type(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
         sock = _original.socket_type(fileno=move_high(sock.detach()))
         try:
-            # The file gets the mode of the socket, so nobody else can connect in between.
+            # The file gets the mode of the socket, so other users can't connect in between.
             os.fchmod(sock.fileno(), 0o600)
             sock.bind(path)
             sock.listen(BACKLOG)
