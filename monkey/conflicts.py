@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from greenrt.monkey.import_hooks import when_imported
 
+from greenrt import _alias
 from greenrt._typing import Any
 
 __all__ = ["guard_against_rivals", "refuse_call", "refuse_rivals"]
@@ -18,7 +19,8 @@ PATCHING = {"gevent.monkey": "patch_", "eventlet.patcher": "monkey_patch"}
 def refuse_rivals() -> None:
     """Raise RuntimeError if gevent or eventlet has patched.
 
-    greenrt would otherwise build on their replacements, and restore them.
+    greenrt would otherwise build on their replacements, and restore them. Packages that greenrt serves under their
+    names (`greenrt.compat`) are no rivals.
     """
     gevent: Any = sys.modules.get("gevent.monkey")
     eventlet: Any = sys.modules.get("eventlet.patcher")
@@ -26,7 +28,7 @@ def refuse_rivals() -> None:
         ("gevent", getattr(gevent, "saved", None)),
         ("eventlet", getattr(eventlet, "already_patched", None)),
     ):
-        if patched:
+        if patched and name not in _alias.installed():
             # gevent keeps its settings there too, under a name of its own.
             modules = sorted(str(module) for module in patched if not str(module).startswith("_gevent"))
             raise RuntimeError(
@@ -43,7 +45,10 @@ def guard_against_rivals() -> None:
 
 
 def _guard(name: str, module: ModuleType) -> None:
-    package = sys.modules.get(name.partition(".")[0])
+    rival = name.partition(".")[0]
+    if rival in _alias.installed():
+        return
+    package = sys.modules.get(rival)
     for attribute, function in list(vars(module).items()):
         if not attribute.startswith(PATCHING[name]) or not callable(function):
             continue

@@ -70,6 +70,23 @@ def test_a_program_under_the_hook(tmp_path: Path) -> None:
     assert python(tmp_path, str(program), code=5, GREENRT_PATCH="1") == "True\n"
 
 
+def test_the_hook_serves_gevent(tmp_path: Path) -> None:
+    venv.create(tmp_path, system_site_packages=True, with_pip=False, symlinks=True)
+    python(tmp_path, "-c", COMMAND, "install-hook")
+    ask = "import gevent; print(gevent.__name__)"
+    assert python(tmp_path, "-c", ask, GREENRT_AS="gevent,eventlet") == "greenrt.compat.gevent\n"
+    # It does not patch.
+    assert python(tmp_path, "-c", IS_PATCHED, GREENRT_AS="gevent") == "False\n"
+    assert python(tmp_path, "-c", f"{ask}; {IS_PATCHED}", GREENRT_AS="gevent", GREENRT_PATCH="1").endswith(
+        "True\n"
+    )
+    out = python(tmp_path, "-c", "print('ran')", GREENRT_AS="twisted")
+    assert out.startswith(
+        "greenrt: GREENRT_AS has no effect in this Python: ValueError: GREENRT_AS is 'twisted'"
+    ), out
+    assert out.endswith("ran\n")
+
+
 def _bare(folder: Path, *flags: str, path: Path | None = None, patch: str = "1") -> str:
     """Run a program in an environment without greenrt; return its stdout and stderr."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -93,7 +110,8 @@ def test_what_is_left_after_an_uninstall_does_nothing(tmp_path: Path) -> None:
     venv.create(tmp_path, with_pip=False, symlinks=True)
     hook = next(tmp_path.glob("lib/python3*/site-packages")) / "greenrt_patch.pth"
     hook.write_text(TEXT)
-    assert TEXT.count("\n") == 1
+    # A line for each variable.
+    assert TEXT.count("\n") == 2
     for patch in ("1", "0", ""):
         assert _bare(tmp_path, patch=patch) == "ran\n"
     for flags in (("-I",), ("-S",), ("-I", "-S"), ("-E",), ("-s",), ("-O", "-B")):

@@ -39,6 +39,7 @@ LAYERS = {
     "_render": 0,
     "_signature": 0,
     "_typing": 0,
+    "_alias": 1,
     "_log": 1,
     "_native": 1,
     "_loop": 2,
@@ -52,8 +53,9 @@ LAYERS = {
     "_inspection": 10,
     "monkey": 11,
     "adapters": 12,
-    "cli": 13,
-    "__main__": 14,
+    "compat": 13,
+    "cli": 14,
+    "__main__": 15,
 }
 MONKEY = LAYERS["monkey"]
 FACADE = MONKEY - 0.5

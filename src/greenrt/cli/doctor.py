@@ -7,9 +7,10 @@ import subprocess
 import sys
 import tempfile
 
-from greenrt import _original
+from greenrt import _alias, _original
 from greenrt._native.helper import start_helper
 from greenrt._typing import Any
+from greenrt.cli.stand_in import stand_in, take_option
 from greenrt.cli.versions import doctor_lines
 from greenrt.inspect.remedies import REMEDIES
 from greenrt.monkey import blocking_modules
@@ -19,12 +20,13 @@ from greenrt.monkey.state import report
 
 __all__ = ["diagnose", "doctor", "observe"]
 
-USAGE = """usage: greenrt doctor [--check] [-m MODULE | -c COMMAND | SCRIPT | -] [ARGUMENT ...]
+USAGE = """usage: greenrt doctor [--check] [--as NAMES] [-m MODULE | -c COMMAND | SCRIPT | -] [ARGUMENT ...]
 
 Runs the program as `greenrt run` does. When the program has ended, prints what could not be patched and which of its
 imported modules block. Without a program, prints which installed modules block. The last line is a verdict.
 
-  --check    exit with code 1 if there are findings and the program itself ended with 0
+  --check       exit with code 1 if there are findings and the program itself ended with 0
+  --as NAMES    serve gevent, eventlet or both by greenrt [GREENRT_AS]
 
 examples:
   greenrt doctor
@@ -42,7 +44,9 @@ SNAPSHOT = "snapshot"
 # The time between two checks for new imports, in seconds.
 INTERVAL = 0.1
 
-OBSERVE = "import sys; from greenrt.cli.doctor import observe; observe(sys.argv[1], sys.argv[2:])"
+OBSERVE = (
+    "import sys; from greenrt.cli.doctor import observe; observe(sys.argv[1], sys.argv[2], sys.argv[3:])"
+)
 
 
 def diagnose() -> list[str]:
@@ -75,6 +79,8 @@ def doctor(arguments: list[str]) -> int:
     if arguments[:1] in (["-h"], ["--help"]):
         print(USAGE, end="")
         return 0
+    given, arguments = take_option(arguments, "greenrt doctor")
+    stand_in(given, "greenrt doctor")
     if arguments:
         return _examine(arguments, check)
     patch_all()
@@ -93,7 +99,9 @@ def _examine(arguments: list[str], check: bool) -> int:
         # Ctrl-C must end the program, not its doctor. A handler is needed, because the child would inherit SIG_IGN.
         before = signal.signal(signal.SIGINT, lambda number, frame: None)
         try:
-            code = subprocess.call([sys.executable, "-c", OBSERVE, path, *arguments])
+            code = subprocess.call(
+                [sys.executable, "-c", OBSERVE, path, ",".join(_alias.installed()), *arguments]
+            )
         finally:
             signal.signal(signal.SIGINT, before)
         try:
@@ -178,8 +186,13 @@ class _Observer:
             self.write(SNAPSHOT)
 
 
-def observe(path: str, arguments: list[str]) -> None:
-    """Run the program and write the findings into the file at `path`, at the latest when the process ends."""
+def observe(path: str, names: str, arguments: list[str]) -> None:
+    """Run the program and write the findings into the file at `path`, at the latest when the process ends.
+
+    `names` are those of the packages that greenrt stands in for, with commas between them.
+    """
+    if names:
+        _alias.install(*names.split(","))
     observer = _Observer(path)
     # Registered before the program's handlers, so called after them.
     atexit.register(observer.write, COMPLETE)

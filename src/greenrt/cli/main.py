@@ -7,6 +7,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from greenrt import _inspection
+from greenrt.cli.stand_in import stand_in, take_option
 
 __all__ = ["main"]
 
@@ -25,6 +26,7 @@ HELP = """usage: greenrt COMMAND [ARGUMENT ...]
 examples:
   greenrt run script.py --its-option
   greenrt run -m package.module
+  greenrt run --as gevent script.py         a program written for gevent, on greenrt
   greenrt serve --bind 127.0.0.1:8080 module:app
   greenrt dump 4711
   greenrt doctor --check script.py
@@ -35,12 +37,15 @@ environment: GREENRT_RESOLVER=ares|thread|block|auto   how names are resolved [a
              GREENRT_DUMP_SIGNAL=SIGNAL|0              what makes run and serve write a dump to stderr [USR1]
              GREENRT_WATCHDOG=SECONDS                  log what holds the hub up for longer
              GREENRT_PATCH=1                           see `greenrt install-hook --help`
+             GREENRT_AS=gevent,eventlet                what greenrt stands in for, as by --as
 """
 
 
 def _run(arguments: list[str]) -> None:
     from greenrt.monkey.runner import run
 
+    given, arguments = take_option(arguments, "greenrt run")
+    stand_in(given, "greenrt run")
     if arguments[:1] not in ([], ["-h"], ["--help"]):
         _inspection.answer_by_default()
     run(arguments, "greenrt run")

@@ -13,6 +13,7 @@ from greenrt import _inspection
 from greenrt._typing import Any
 from greenrt.cli.output import PATIENCE, cooperate, finish, say
 from greenrt.cli.serve_log import LEVELS, log_to_stderr
+from greenrt.cli.stand_in import OPTION, stand_in
 from greenrt.monkey.patches import patch_all
 
 __all__ = ["serve"]
@@ -86,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
         help="the least level of the error log: to stderr, or where the application logs to [warning]",
     )
     parser.add_argument(
+        OPTION,
+        dest="stand_in",
+        metavar="NAMES",
+        help="serve gevent, eventlet or both by greenrt [GREENRT_AS]",
+    )
+    parser.add_argument(
         "--patch",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -100,6 +107,7 @@ def serve(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     if not options.graceful >= 0:
         parser.error("--graceful must be 0 or more seconds")
+    stand_in(options.stand_in, "greenrt serve")
     if options.patch:
         patch_all()
     cooperate()

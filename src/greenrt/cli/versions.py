@@ -4,6 +4,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import greenrt
+from greenrt import _alias
 from greenrt._build import PLAIN_BUILD
 
 __all__ = ["doctor_lines", "version_lines"]
@@ -21,7 +22,12 @@ def doctor_lines() -> list[str]:
     """Return the versions of greenrt, Python and greenrt's dependencies and, for the plain build, what it costs."""
     needs = [f"{name} {_version(name)}" for name in ("greenlet", "pycares")]
     python = f"{sys.implementation.name} {sys.version.split()[0]}"
-    return [", ".join([f"greenrt {greenrt.__version__} ({greenrt.__build__})", python, *needs]), *_build()]
+    served = [f"{name} {_alias.VERSIONS[name]} is served by greenrt" for name in _alias.installed()]
+    return [
+        ", ".join([f"greenrt {greenrt.__version__} ({greenrt.__build__})", python, *needs]),
+        *_build(),
+        *served,
+    ]
 
 
 def _build() -> list[str]:

@@ -1,0 +1,37 @@
+"""Names of gevent's and eventlet's that greenrt does not offer: the errors for them."""
+
+import sys
+from collections.abc import Callable, Mapping
+from opcode import opmap
+from types import FrameType, MappingProxyType
+from typing import NoReturn
+
+__all__ = ["missing_names"]
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+def missing_names(module: str, reasons: Mapping[str, str] = EMPTY) -> Callable[[str], NoReturn]:
+    """Return the `__getattr__` of a module of `greenrt.compat`.
+
+    `module` is its name, `reasons` says for names what to use in their place, or why they are missing. The function
+    raises AttributeError, and ImportError for ``from module import name``.
+    """
+    name_there = module.removeprefix("greenrt.compat.")
+    package = name_there.partition(".")[0]
+
+    def __getattr__(name: str) -> NoReturn:
+        reason = reasons.get(name)
+        message = f"greenrt stands in for {package} and has no {name_there}.{name}" + (
+            f": {reason}" if reason else ""
+        )
+        if _is_from_import(sys._getframe(1)):
+            raise ImportError(message, name=module)
+        raise AttributeError(message, name=name)
+
+    return __getattr__
+
+
+def _is_from_import(frame: FrameType) -> bool:
+    """Return whether `frame` executes ``from module import name``, which would replace an AttributeError."""
+    return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]
