@@ -1,5 +1,6 @@
 """How `.ci/run` treats stages that fail, that the machine cannot run, and that hang."""
 
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -94,3 +95,45 @@ def test_each_stage_can_start(gate: ModuleType, tmp_path: Path, monkeypatch: pyt
     found = results(gate, tmp_path, *stages)
     assert len(found) == len(stages)
     assert set(found.values()) == {"ok"}
+
+
+def unsteady_suite(gate: ModuleType, folder: Path, times: int, tests: int) -> Any:
+    """Return a stage with `tests` tests, each of which fails so many times before it passes."""
+    (folder / "test_it.py").write_text(
+        "from pathlib import Path\n"
+        "import pytest\n"
+        f"@pytest.mark.parametrize('number', range({tests}))\n"
+        "def test_it(number):\n"
+        "    seen = Path(__file__).with_name(str(number))\n"
+        "    seen.write_text(seen.read_text() + 'x' if seen.exists() else 'x')\n"
+        f"    assert len(seen.read_text()) > {times}\n"
+        "def test_once():\n"
+        "    Path(__file__).with_name('once').open('x')\n"
+    )
+    pytest_here = f"cd {folder} && {sys.executable} -m pytest -q"
+    return gate.Stage("suite", pytest_here, again=f"{pytest_here} --last-failed")
+
+
+@pytest.mark.parametrize(
+    ("times", "tests", "result"), [(1, 2, "UNSTEADY"), (2, 2, "FAILED"), (1, 3, "FAILED")]
+)
+def test_a_few_tests_have_a_second_chance(
+    gate: ModuleType, tmp_path: Path, times: int, tests: int, result: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = unsteady_suite(gate, tmp_path, times, tests)
+    run = gate.Gate([stage], tmp_path)
+    run.run()
+    assert stage.failed
+    unsteady = run.try_again()
+    assert stage.result.partition(":")[0] == result
+    names = [f"test_it.py::test_it[{number}]" for number in range(tests)]
+    assert unsteady == ([f"suite: {name}" for name in names] if result == "UNSTEADY" else [])
+    assert (tmp_path / "once").exists()
+
+
+def test_a_suite_that_ends_without_a_summary_has_no_second_chance(gate: ModuleType, tmp_path: Path) -> None:
+    stage = gate.Stage("suite", "kill -SEGV $$", again="true")
+    run = gate.Gate([stage], tmp_path)
+    run.run()
+    assert run.try_again() == []
+    assert stage.result == "FAILED"
