@@ -23,9 +23,12 @@ __all__ = [
     "one_sweep",
     "patch_methods",
     "patch_module",
+    "patched_modules",
+    "patched_names",
     "replace",
     "replace_together",
     "report",
+    "save",
 ]
 
 # The originals, by module name and name.
@@ -80,6 +83,21 @@ def is_object_patched(mod_name: str, item_name: str) -> bool:
 def is_anything_patched() -> bool:
     """Return whether anything was patched."""
     return bool(_saved)
+
+
+def patched_modules() -> list[str]:
+    """Return the names of the modules of which something was patched."""
+    return list(_saved)
+
+
+def patched_names(mod_name: str) -> list[str]:
+    """Return the names of the module that were patched."""
+    return list(_saved.get(mod_name, ()))
+
+
+def save(module: ModuleType, name: str) -> None:
+    """Keep the object that `module` has under `name` for `get_original`, unless one is kept already."""
+    _saved.setdefault(module.__name__, {}).setdefault(name, getattr(module, name))
 
 
 def get_original(mod_name: str, item_name: str | Iterable[str]) -> Any:

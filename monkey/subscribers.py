@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from greenrt._typing import Any
 
-__all__ = ["announcing", "subscribe"]
+__all__ = ["announcing", "some_package_has", "subscribe"]
 
 WHEN = ("will_patch", "did_patch")
 GROUPS = {when: f"greenrt.{when}" for when in WHEN}
@@ -79,7 +79,7 @@ def _announce(when: str, name: str) -> None:
 
 
 def _load_entry_points() -> None:
-    if not _some_package_has_any():
+    if not some_package_has(b"[greenrt."):
         return
     from importlib.metadata import entry_points
 
@@ -95,8 +95,8 @@ def _load_entry_points() -> None:
                 subscribe(when, callback, point.name)
 
 
-def _some_package_has_any() -> bool:
-    """Return whether any package has such entry points.
+def some_package_has(group: bytes) -> bool:
+    """Return whether any package has entry points in a group whose heading begins with `group`.
 
     importlib.metadata would answer too, but its import takes longer than all patching.
     """
@@ -110,7 +110,7 @@ def _some_package_has_any() -> bool:
             if name.endswith((".dist-info", ".egg-info")):
                 try:
                     with open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
-                        if b"[greenrt." in file.read():
+                        if group in file.read():
                             return True
                 except OSError:
                     continue

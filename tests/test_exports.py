@@ -15,8 +15,8 @@ from support.child import HOME
 import greenrt
 from greenrt import errors, sync
 
-# Layers whose modules are twins of the standard library's modules and repeat their names.
-TWINS = ("greenrt.green", "greenrt.monkey", "greenrt._original")
+# Layers whose modules repeat the names of other modules: twins of the standard library, and compatible packages.
+TWINS = ("greenrt.green", "greenrt.monkey", "greenrt.compat", "greenrt._original")
 # Importing these patches the process; tests/adapters does so in a process of its own.
 PATCHING = ("greenrt.adapters.celery",)
 MODULES = sorted(

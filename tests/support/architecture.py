@@ -101,8 +101,9 @@ PATCHED_FUNCTIONS = {
         "writev",
     },
 }
-# Modules and packages whose subject is the patchable modules: twins, patching, and commands that run programs.
-TWINS = {"_original", "cli", "green", "happy_eyeballs", "monkey"}
+# Modules and packages whose subject is the patchable modules: twins, patching, compatible packages, and commands that
+# run programs.
+TWINS = {"_original", "cli", "compat", "green", "happy_eyeballs", "monkey"}
 # (path, module): the reason.
 ALLOWED = {
     ("_hub/current_hub.py", "threading"): "main_thread() only, off Linux; patching does not touch it",

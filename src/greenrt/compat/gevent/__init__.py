@@ -1,0 +1,63 @@
+"""gevent's package, served by greenrt. `greenrt.compat.install("gevent")` lets programs import it as `gevent`."""
+
+from collections import namedtuple
+from sys import getswitchinterval, setswitchinterval
+
+import greenrt
+from greenrt._alias import VERSIONS
+from greenrt._hub.current_hub import get_hub
+from greenrt._hub.greenlet import Greenlet, kill, spawn, spawn_later
+from greenrt._hub.raw_greenlet import spawn_raw
+from greenrt._hub.signal_handler import signal_handler
+from greenrt._hub.sleep import idle, sleep
+from greenrt._hub.timeout import Timeout, with_timeout
+from greenrt._hub.wait_many import iwait, joinall, killall, wait
+from greenrt._native.switch import current as getcurrent
+from greenrt.compat._missing import missing_names
+from greenrt.compat.gevent._config import config
+from greenrt.compat.gevent.hub import reinit
+from greenrt.errors import GreenletExit
+
+__all__ = [
+    "Greenlet",
+    "GreenletExit",
+    "Timeout",
+    "config",
+    "fork",
+    "get_hub",
+    "getcurrent",
+    "getswitchinterval",
+    "idle",
+    "iwait",
+    "joinall",
+    "kill",
+    "killall",
+    "reinit",
+    "setswitchinterval",
+    "signal_handler",
+    "sleep",
+    "spawn",
+    "spawn_later",
+    "spawn_raw",
+    "wait",
+    "with_timeout",
+]
+
+_version_info = namedtuple("_version_info", ("major", "minor", "micro", "releaselevel", "serial"))
+
+# The version whose interface is offered.
+__version__ = VERSIONS["gevent"]
+version_info = _version_info(*map(int, __version__.split(".")), "final", 0)
+
+# The name and the version of what serves this package.
+__greenrt__ = f"greenrt {greenrt.__version__}"
+
+
+def fork() -> int:
+    """Fork the process; see `os.fork`. The child's loop is ready for use."""
+    import os
+
+    return os.fork()
+
+
+__getattr__ = missing_names(__name__, {})

@@ -1,0 +1,7 @@
+"""gevent.ares: names of c-ares. greenrt's resolver is `gevent.resolver.ares`."""
+
+from greenrt.compat._missing import missing_names
+
+__all__: list[str] = []
+
+__getattr__ = missing_names(__name__, {"channel": "greenrt.dns.query asks name servers for any record"})

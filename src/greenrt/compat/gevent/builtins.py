@@ -1,0 +1,5 @@
+"""gevent.builtins: the standard builtins, none of which has to be patched."""
+
+from builtins import *  # noqa: F403
+
+__implements__: list[str] = []

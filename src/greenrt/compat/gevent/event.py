@@ -1,0 +1,9 @@
+"""gevent.event: greenrt's Event and AsyncResult."""
+
+from greenrt._hub.latch import Latch as AbstractLinkable
+from greenrt.compat._missing import missing_names
+from greenrt.sync import AsyncResult, Event
+
+__all__ = ["AbstractLinkable", "AsyncResult", "Event"]
+
+__getattr__ = missing_names(__name__, {})

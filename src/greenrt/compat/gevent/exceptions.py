@@ -1,0 +1,24 @@
+"""gevent.exceptions: greenrt's exceptions under gevent's names."""
+
+from greenrt.compat._missing import missing_names
+from greenrt.errors import (
+    BlockingSwitchOutError,
+    ConcurrentObjectUseError,
+    GreenletExit,
+    HubDestroyed,
+    InvalidSwitchError,
+    InvalidThreadUseError,
+    LoopExit,
+)
+
+__all__ = [
+    "BlockingSwitchOutError",
+    "ConcurrentObjectUseError",
+    "GreenletExit",
+    "HubDestroyed",
+    "InvalidSwitchError",
+    "InvalidThreadUseError",
+    "LoopExit",
+]
+
+__getattr__ = missing_names(__name__, {})

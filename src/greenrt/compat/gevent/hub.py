@@ -1,0 +1,174 @@
+"""gevent.hub: the hub with gevent's settings, and what uses it."""
+
+import sys
+from functools import cached_property
+
+from greenrt import Hub as _Hub
+from greenrt._hub.current_hub import get_hub, get_hub_if_exists
+from greenrt._hub.greenlet import kill
+from greenrt._hub.raw_greenlet import RawGreenlet, spawn_raw
+from greenrt._hub.signal_handler import signal_handler as signal
+from greenrt._hub.sleep import idle, sleep
+from greenrt._hub.wait_many import iwait, wait
+from greenrt._hub.waiter import Waiter
+from greenrt._native.switch import current as getcurrent
+from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
+from greenrt.compat.gevent._cancel_wait import cancel_wait
+from greenrt.compat.gevent._config import config
+from greenrt.compat.gevent._hub_local import (
+    get_hub_class,
+    get_loop,
+    set_default_hub_class,
+    set_hub,
+    set_loop,
+)
+from greenrt.compat.gevent._ident import IdentRegistry
+from greenrt.errors import GreenletExit, HubDestroyed, LoopExit
+
+__all__ = [
+    "GreenletExit",
+    "Hub",
+    "HubDestroyed",
+    "IdentRegistry",
+    "LoopExit",
+    "RawGreenlet",
+    "Waiter",
+    "get_hub",
+    "get_hub_class",
+    "get_loop",
+    "getcurrent",
+    "idle",
+    "iwait",
+    "kill",
+    "reinit",
+    "set_default_hub_class",
+    "set_hub",
+    "set_loop",
+    "signal",
+    "sleep",
+    "spawn_raw",
+    "wait",
+]
+
+# gevent.testing imports this name.
+_get_hub = get_hub_if_exists
+
+
+class Hub(_Hub):
+    """greenrt's hub with gevent's settings.
+
+    Arguments: `loop`, a loop, or the names of its backend; `default`, see `gevent.core.loop`.
+
+    Class attributes: `threadpool_size`; and, from `gevent.config`, `resolver_class`, `threadpool_class` and
+    `loop_class`.
+    """
+
+    NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit)
+    threadpool_size = 10
+    periodic_monitoring_thread: Any = None
+
+    def __init__(self, loop: Any = None, default: bool | None = None) -> None:
+        if hasattr(loop, "run"):
+            if default is not None:
+                raise TypeError("default is for a loop that the hub makes; leave it out")
+        elif get_loop() is not None:
+            loop = get_loop()
+            set_loop(None)
+        else:
+            loop = self.loop_class(flags=config.libev_backend if loop is None else loop, default=default)
+        super().__init__(loop)
+        self.format_context = config.format_context
+
+    @property
+    def loop_class(self) -> Any:
+        """The class of the hub's loop."""
+        return config.loop
+
+    @property
+    def resolver_class(self) -> Any:
+        """The class of the hub's resolver."""
+        return config.resolver
+
+    @property
+    def threadpool_class(self) -> Any:
+        """The class of the hub's thread pool."""
+        return config.threadpool
+
+    @cached_property
+    def ident_registry(self) -> IdentRegistry:
+        """The small numbers of greenlets."""
+        return IdentRegistry()
+
+    @property
+    def resolver(self) -> Any:
+        """The hub's resolver of host names. The first access makes it. It can be set and deleted."""
+        if self._resolver is None:
+            _set_resolver(self, self.resolver_class(hub=self))
+        return self._resolver
+
+    @resolver.setter
+    def resolver(self, value: Any) -> None:
+        _set_resolver(self, value)
+
+    @resolver.deleter
+    def resolver(self) -> None:
+        _set_resolver(self, None)
+
+    @property
+    def threadpool(self) -> Any:
+        """The hub's pool of native threads. The first access makes it. It can be set and deleted."""
+        pool = self._pool
+        if pool is None:
+            pool = self.threadpool_class(
+                self.threadpool_size, hub=self, idle_task_timeout=config.threadpool_idle_task_timeout
+            )
+            self.threadpool = pool
+        return pool
+
+    @threadpool.setter
+    def threadpool(self, value: Any) -> None:
+        self._pool = value
+        _set_threadpool(self, value)
+
+    @threadpool.deleter
+    def threadpool(self) -> None:
+        self.threadpool = None
+
+    # The pool that the base class can't show without making one.
+    _pool: Any = None
+
+    def handle_error(self, context: object, type: Any, value: Any = None, tb: Any = None) -> None:
+        """Report an uncaught error; see `greenrt.Hub.handle_error`."""
+        kind, error, traceback = self._normalize_exception(type, value, tb)
+        super().handle_error(context, kind, error, traceback)
+
+    def _normalize_exception(self, t: Any, v: Any, tb: Any) -> tuple[Any, Any, Any]:
+        # gevent.testing calls this. Without arguments it is the error that is being handled.
+        if t is None and v is None and tb is None:
+            t, v, tb = sys.exc_info()
+        if isinstance(v, str):
+            v = t(v)
+        return t, v, tb
+
+    def cancel_wait(self, watcher: Any, error: Any, close_watcher: bool = False) -> None:
+        """Raise `error` in the greenlet that waits for `watcher`, soon; then close it, with `close_watcher`."""
+        cancel_wait(watcher, error)
+        if close_watcher:
+            self.loop.run_callback(watcher.close)
+
+
+_set_resolver: Any = _Hub.resolver.__set__  # type: ignore[attr-defined]
+_set_threadpool: Any = _Hub.threadpool.__set__  # type: ignore[attr-defined]
+
+set_default_hub_class(Hub)
+
+
+def reinit(hub: Any = None) -> None:
+    """Renew the loop of `hub` in the child of a fork. greenrt has done that already when `os.fork` returns."""
+    found = get_hub_if_exists() if hub is None else hub
+    if found is not None:
+        found.loop.reinit()
+
+
+__getattr__ = missing_names(__name__, {})

@@ -1,0 +1,19 @@
+"""gevent.selectors: the standard library's `selectors` module, cooperative."""
+
+import selectors as _standard
+
+from greenrt.compat._missing import missing_names
+from greenrt.compat.gevent._standard import mirror
+from greenrt.green import selectors as _twin
+
+__implements__ = ["DefaultSelector"]
+__extensions__ = ["GeventSelector"]
+
+__all__ = mirror(globals(), _standard, _twin, ("select",))
+__imports__ = [name for name in __all__ if name not in __implements__]
+__all__ += __extensions__
+
+# gevent's selector on watchers of its loop. greenrt's cooperative selector serves as many descriptors.
+GeventSelector = _twin.DefaultSelector
+
+__getattr__ = missing_names(__name__, {})

@@ -1,0 +1,15 @@
+"""gevent.subprocess: the standard library's `subprocess` module, cooperative."""
+
+import subprocess as _standard
+
+from greenrt.compat._missing import missing_names
+from greenrt.compat.gevent._standard import mirror
+from greenrt.green import subprocess as _twin
+
+__implements__ = ["Popen", "call", "check_call", "check_output", "run", "CompletedProcess"]
+
+__all__ = mirror(globals(), _standard, _twin, ("subprocess",))
+__imports__ = [name for name in __all__ if name not in __implements__]
+__extra__ = ["list2cmdline"]
+
+__getattr__ = missing_names(__name__, {})

@@ -1,0 +1,14 @@
+"""gevent.threading: the standard library's `threading` module over greenlets."""
+
+import threading as _standard
+
+from greenrt.compat._missing import missing_names
+from greenrt.compat.gevent._standard import mirror
+from greenrt.green import threading as _twin
+
+__implements__ = ["local", "Lock", "RLock", "Thread", "Timer", "get_ident"]
+
+__all__ = mirror(globals(), _standard, _twin, ("thread",))
+__imports__ = [name for name in __all__ if name not in __implements__]
+
+__getattr__ = missing_names(__name__, {})
