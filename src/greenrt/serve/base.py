@@ -24,7 +24,7 @@ from greenrt.sync.event import Event
 from greenrt.sync.group import Group
 from greenrt.sync.pool import Pool
 
-__all__ = ["BaseServer", "Spawn", "all_servers"]
+__all__ = ["BaseServer", "Spawn", "all_servers", "note_started"]
 
 # What the argument `spawn` of servers can be; see `BaseServer`.
 Spawn = Literal["default", "raw"] | int | Group | Callable[..., object] | None
@@ -50,12 +50,17 @@ TRANSIENT = frozenset(
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS))
 
 # All servers that were started and still exist.
-_started: "WeakSet[BaseServer]" = WeakSet()
+_started: "WeakSet[Any]" = WeakSet()
 
 
-def all_servers() -> "list[BaseServer]":
+def all_servers() -> "list[Any]":
     """Return all servers that were started and still exist. Any thread may call this."""
     return list(_started)
+
+
+def note_started(server: Any) -> None:
+    """Add a server to `all_servers`. It has the attributes of a `BaseServer` that statistics read."""
+    _started.add(server)
 
 
 class BaseServer:
@@ -259,7 +264,7 @@ class BaseServer:
                     # The file is missing if another program has removed it.
                     self.socket_file = SocketFile(self._given)
         self._stopped.clear()
-        _started.add(self)
+        note_started(self)
         self._accepting = Greenlet.spawn(self._accept_forever)
 
     def serve_forever(self, stop_timeout: float | None = None) -> None:

@@ -23,6 +23,7 @@ cdef class Exchange:
     @cython.locals(connection=Connection)
     cpdef bint run(self, object application) except -1
     cdef _answer(self, object application)
+    cpdef respond(self, object result)
     cdef _take_line(self, HeadParser heads)
     @cython.locals(body=bytes)
     cdef _send_list(self, object parts)

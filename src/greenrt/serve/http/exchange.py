@@ -138,18 +138,22 @@ class Exchange:
     def _answer(self, application: Any) -> None:
         result = application(self.environ, self.start_response)
         try:
-            if self.connection.state == HANDED_OVER:
-                return
-            kind = type(result)
-            if (kind is list or kind is tuple) and self.head is not None and not self.started:
-                self._send_list(result)
-            elif kind is FileWrapper and self.head is not None and not self.started:
-                self._send_file(result)
-            else:
-                self._send_parts(result)
+            self.respond(result)
         finally:
             if hasattr(result, "close"):
                 result.close()
+
+    def respond(self, result: Any) -> None:
+        """Send what an application has returned, and the end of the body; the caller calls the result's close()."""
+        if self.connection.state == HANDED_OVER:
+            return
+        kind = type(result)
+        if (kind is list or kind is tuple) and self.head is not None and not self.started:
+            self._send_list(result)
+        elif kind is FileWrapper and self.head is not None and not self.started:
+            self._send_file(result)
+        else:
+            self._send_parts(result)
 
     def fail(self, status: str) -> None:
         """Answer with `status` if no answer has begun; otherwise make the client notice that the rest is missing."""

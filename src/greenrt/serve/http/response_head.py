@@ -81,7 +81,7 @@ def _check_value(value: str) -> None:
         if (char < " " and char != "\t") or char == "\x7f":
             raise ValueError(f"{value!r} in a header has a control character; remove it")
         if char > "\xff":
-            raise ValueError(f"{char!r} in a header is not Latin-1; encode it in {value!r}")
+            raise UnicodeError(f"{char!r} in a header is not Latin-1; encode it in {value!r}")
 
 
 class ResponseHead:
