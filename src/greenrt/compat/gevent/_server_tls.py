@@ -19,7 +19,9 @@ def context_of(arguments: dict[str, Any]) -> Any:
     if "ssl_context" in arguments:
         unknown = set(arguments) - {"ssl_context"}
         if unknown:
-            raise TypeError(f"{', '.join(sorted(unknown))} can't be used beside ssl_context; set it in the context")
+            raise TypeError(
+                f"{', '.join(sorted(unknown))} can't be used beside ssl_context; set it in the context"
+            )
         return arguments["ssl_context"]
     unknown = set(arguments) - DESCRIBING
     if unknown:
@@ -48,7 +50,8 @@ def wrapper(context: Any, timeout: float | None) -> Callable[..., Any]:
     def wrap(sock: Any, **options: Any) -> Any:
         sock.settimeout(timeout)
         if context.sslsocket_class is standard:
-            secured: Any = ssl.SSLSocket._create(sock=sock, context=context, **options)
+            green: Any = ssl.SSLSocket
+            secured = green._create(sock=sock, context=context, **options)
         else:
             secured = context.wrap_socket(sock, **options)
         secured.settimeout(None)

@@ -6,7 +6,6 @@ order of gevent 26.9, so that a subclass may override them.
 
 import errno
 import io
-import sys
 import traceback
 from collections.abc import Callable
 from datetime import datetime
@@ -122,7 +121,7 @@ class WSGIHandler:
 
     @property
     def response_headers(self) -> Any:
-        """Return the headers of the response as pairs of bytes, or None. A hook may change the list before it is sent."""
+        """Return the headers of the response as pairs of bytes, or None; a hook may change them."""
         if self._response_headers is None and self._given_headers is not None:
             self._response_headers = [
                 (name.encode("latin-1"), value.encode("latin-1")) for name, value in self._given_headers
@@ -295,7 +294,9 @@ class WSGIHandler:
         """Give the application the connection in the places where it is with gevent."""
         # gevent's environ does not have these, and libraries would prefer them.
         del environ["gunicorn.socket"], environ["werkzeug.socket"]
-        asked = environ["HTTP_CONNECTION"].lower() == "upgrade" or environ["HTTP_UPGRADE"].lower() == "websocket"
+        asked = (
+            environ["HTTP_CONNECTION"].lower() == "upgrade" or environ["HTTP_UPGRADE"].lower() == "websocket"
+        )
         assert self._exchange is not None
         if asked and self._exchange.body is NO_BODY:
             environ["wsgi.input"] = self.rfile
@@ -375,7 +376,7 @@ class WSGIHandler:
                 exc_info = None
         headers = list(headers)
         if not exchange.started:
-            exchange.head = None  # type: ignore[assignment]
+            exchange.head = None
         exchange.start_response(status, headers)
         assert exchange.head is not None
         self._given_headers = headers
@@ -419,7 +420,9 @@ class WSGIHandler:
         self.finalize_headers()
         headers = self._given_headers
         if self._response_headers is not None:
-            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._response_headers]
+            headers = [
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._response_headers
+            ]
         assert exchange.head is not None
         if exchange.head.length < 0 and hasattr(self.result, "__len__") and self.code not in (101, *BODILESS):
             headers = [*headers, ("Content-Length", str(sum(map(len, self.result))))]
@@ -439,7 +442,7 @@ class WSGIHandler:
         """Do nothing: a hook before the head is sent. The engine adds Date and what frames the body."""
 
     def _upgrade(self) -> None:
-        """Hand over the connection after a 101: `socket` has no timeout, and `rfile` reads what follows the request."""
+        """Hand over the connection after a 101: `socket` has no timeout then, and `rfile` reads what follows."""
         self.connection_upgraded = True
         self.close_connection = True
         _, early = self._connection.hand_over()
@@ -516,7 +519,10 @@ class WSGIHandler:
 
     def _refusal(self, status: str) -> tuple[str, bytes]:
         body = status.encode() + b"\n"
-        head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
         self._orig_status = status
         return status.partition(" ")[0], head.encode() + body
 

@@ -1,4 +1,4 @@
-"""What handlers of gevent.pywsgi read from: the connection as a file, a request's body over a file, and its fields."""
+"""What handlers of gevent.pywsgi read: the connection as a file, a request's body over a file, and its fields."""
 
 import io
 from collections.abc import Iterator

@@ -57,7 +57,9 @@ class BaseServer:
     family: Any
     address: Any
 
-    def __init__(self, listener: Any, handle: Callable[..., Any] | None = None, spawn: Any = "default") -> None:
+    def __init__(
+        self, listener: Any, handle: Callable[..., Any] | None = None, spawn: Any = "default"
+    ) -> None:
         self._stop_event = Event()
         self._stop_event.set()
         self._watcher: Any = None
@@ -154,7 +156,9 @@ class BaseServer:
 
     def do_read(self) -> Any:
         """Return the arguments of `handle` for a connection or datagram that has arrived, or None. Never wait."""
-        raise NotImplementedError(f"{type(self).__name__} has no do_read; a subclass of BaseServer must define it")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no do_read; a subclass of BaseServer must define it"
+        )
 
     def _do_read(self) -> None:
         """Read what has arrived, at most `max_accept` times; called in the hub."""
@@ -201,7 +205,7 @@ class BaseServer:
         self._timer.start(self._start_accepting_if_started)
 
     def _wait_for_room(self) -> None:
-        """Read again when the pool has room. Without a pool, `full` belongs to the program, and so does the restart."""
+        """Read again when the pool has room. Without a pool, the program calls `start_accepting`."""
         self.stop_accepting()
         if hasattr(self.pool, "wait_available"):
             self._resuming = Greenlet.spawn(self._resume)
@@ -257,7 +261,7 @@ class BaseServer:
         return not hasattr(self, "socket")
 
     def start(self) -> None:
-        """Open the socket if necessary, start to accept, and return at once. Raise OSError if the address is taken."""
+        """Open the socket if necessary and start to accept. Raise OSError if the address can't be bound."""
         self.init_socket()
         self._stop_event.clear()
         note_started(self)

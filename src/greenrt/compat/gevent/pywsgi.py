@@ -14,8 +14,7 @@ from greenrt.serve.wsgi import UNSENT
 from ._wsgi_environ import Environ, SecureEnviron, WSGISecureEnviron
 from ._wsgi_handler import WSGIHandler
 from ._wsgi_input import Input
-from ._wsgi_logs import LoggingLogAdapter, as_stream
-from ._wsgi_logs import NoopLog as _NoopLog
+from ._wsgi_logs import LoggingLogAdapter, NoopLog, as_stream
 from .server import StreamServer
 
 __all__ = [
@@ -32,8 +31,18 @@ __getattr__ = missing_names(__name__, {})
 
 # The default of `WSGIServer.limits`: the longest request line in bytes.
 MAX_REQUEST_LINE = Limits().request_line
-# gevent.testing uses the name.
-_ = _NoopLog
+# The keys of all environs, without those that depend on the server.
+BASE_ENV: dict[str, Any] = {
+    "GATEWAY_INTERFACE": "CGI/1.1",
+    "SERVER_SOFTWARE": f"gevent/26.9 Python/{sys.version_info[0]}.{sys.version_info[1]}",
+    "SCRIPT_NAME": "",
+    "wsgi.version": (1, 0),
+    "wsgi.multithread": False,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+}
+# gevent's own tests use the name.
+_NoopLog = NoopLog
 
 
 class WSGIServer(StreamServer):
@@ -59,15 +68,7 @@ class WSGIServer(StreamServer):
     secure_environ_class: Any = WSGISecureEnviron
     limits: Limits = Limits()
     environ: Any
-    base_env: dict[str, Any] = {
-        "GATEWAY_INTERFACE": "CGI/1.1",
-        "SERVER_SOFTWARE": f"gevent/26.9 Python/{sys.version_info[0]}.{sys.version_info[1]}",
-        "SCRIPT_NAME": "",
-        "wsgi.version": (1, 0),
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
+    base_env: Any = BASE_ENV
 
     def __init__(
         self,

@@ -16,7 +16,9 @@ __getattr__ = missing_names(__name__, {})
 
 LOG = ErrorLog(None)
 # The arguments that `SSLContext.wrap_socket` takes; the others describe the context.
-WRAPPING = frozenset(("server_side", "do_handshake_on_connect", "suppress_ragged_eofs", "server_hostname", "session"))
+WRAPPING = frozenset(
+    ("server_side", "do_handshake_on_connect", "suppress_ragged_eofs", "server_hostname", "session")
+)
 
 
 class StreamServer(BaseServer):
@@ -36,7 +38,12 @@ class StreamServer(BaseServer):
     handshake_timeout: float | None = 10.0
 
     def __init__(
-        self, listener: Any, handle: Any = None, backlog: int | None = None, spawn: Any = "default", **ssl_args: Any
+        self,
+        listener: Any,
+        handle: Any = None,
+        backlog: int | None = None,
+        spawn: Any = "default",
+        **ssl_args: Any,
     ) -> None:
         super().__init__(listener, handle=handle, spawn=spawn)
         try:
