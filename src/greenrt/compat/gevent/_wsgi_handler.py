@@ -31,7 +31,7 @@ BODILESS = (204, 304)
 INTERNAL_ERROR = "Internal Server Error"
 # The hooks through which a subclass may see or change what is sent. Without them, the engine sends what an
 # application returns in one piece.
-SENDING = ("start_response", "write", "finalize_headers", "process_result")
+SENDING = ("write", "finalize_headers")
 
 
 class WSGIHandler:
@@ -137,10 +137,21 @@ class WSGIHandler:
         """Return whether the head of the response has been sent."""
         return self._exchange is not None and self._exchange.started
 
+    @headers_sent.setter
+    def headers_sent(self, sent: bool) -> None:
+        """Set to True by a program that has sent the head itself, with `socket`: the engine then sends none."""
+        if sent and self._exchange is not None and not self._exchange.started:
+            self._exchange.started = True
+            self._exchange.reusable = False
+
     @property
     def response_use_chunked(self) -> bool:
         """Return whether the response is sent in chunks."""
         return self._exchange is not None and self._exchange.chunked
+
+    @response_use_chunked.setter
+    def response_use_chunked(self, chunked: bool) -> None:
+        """Do nothing: the engine frames the body by the status, the headers and the client's version."""
 
     # -- The connection
 
@@ -348,7 +359,7 @@ class WSGIHandler:
         assert exchange is not None
         if self._connection.state == HANDED_OVER:
             return
-        if self._plain and self._response_headers is None and self.code not in BODILESS:
+        if self._plain and self.status and self._response_headers is None and self.code not in BODILESS:
             self._note_close()
             exchange.respond(self.result)
             return
@@ -513,8 +524,10 @@ class WSGIHandler:
         else:
             self._print_unexpected_exc()
         if self._exchange is None and self._heads is not None:
-            # The request line, as far as it was valid.
-            self.requestline = f"{self._heads.method} {self._heads.target}".strip()
+            # What is known, for the access log: the client, and the request line as far as it was valid.
+            self.command, self.path = self._heads.method, self._heads.target
+            self.requestline = f"{self.command} {self.path}".strip()
+            self.environ = {**self._base_environ(), "REQUEST_METHOD": self.command, "REQUEST_URI": self.path}
         return self._refusal(status)
 
     def _refusal(self, status: str) -> tuple[str, bytes]:
