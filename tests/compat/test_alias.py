@@ -236,3 +236,24 @@ class TestSwitches:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert "greenrt: the standard library is patched, gevent is served by greenrt" in done.stdout
+
+
+def test_entry_points_of_the_installed_gevent_are_not_called(real: Path) -> None:
+    """They are functions by which it patches. Those of other packages are called."""
+    for name, target in (("gevent", "gevent.monkey:_private"), ("other", "other:called")):
+        folder = real / f"{name}-1.0.dist-info"
+        folder.mkdir(exist_ok=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[gevent.plugins.monkey.will_patch_all]\nit = {target}\n")
+    (real / "other.py").write_text("def called(event): print(type(event).__name__)\n")
+    out, _ = run_script(
+        f"""
+        import sys
+        sys.path.insert(0, {str(real)!r})
+        from greenrt.compat import install
+        install("gevent")
+        from gevent import monkey
+        monkey.patch_all()
+        """
+    )
+    assert out == "GeventWillPatchAllEvent\n"
