@@ -296,17 +296,19 @@ class WSGIHandler:
         if not self.server._plain_environ():
             environ = self.server.get_environ()
             environ.update(self._exchange.environ)
-        if "greenrt.upgrade" in environ:
+        if "HTTP_CONNECTION" in environ or "HTTP_UPGRADE" in environ:
             self._prepare_upgrade(environ)
         self.wsgi_input = environ["wsgi.input"]
         return environ
 
     def _prepare_upgrade(self, environ: Any) -> None:
-        """Give the application the connection in the places where it is with gevent."""
+        """Give the application the connection where it is with gevent, if the client asks for another protocol."""
         # gevent's environ does not have these, and libraries would prefer them.
-        del environ["gunicorn.socket"], environ["werkzeug.socket"]
+        environ.pop("gunicorn.socket", None)
+        environ.pop("werkzeug.socket", None)
         asked = (
-            environ["HTTP_CONNECTION"].lower() == "upgrade" or environ["HTTP_UPGRADE"].lower() == "websocket"
+            environ.get("HTTP_CONNECTION", "").lower() == "upgrade"
+            or environ.get("HTTP_UPGRADE", "").lower() == "websocket"
         )
         assert self._exchange is not None
         if asked and self._exchange.body is NO_BODY:
@@ -405,10 +407,12 @@ class WSGIHandler:
         if exchange.head.wants_close:
             self.close_connection = True
         if self.code in BODILESS and self.provided_content_length not in (None, "0"):
-            raise self.ApplicationError(
+            message = (
                 f"Invalid Content-Length for {self.code} response: {self.provided_content_length!r} "
                 "(must be absent or zero)"
             )
+            # The argument is bytes, as in gevent, so that an application can answer with it.
+            raise self.ApplicationError(message.encode())
         return self.write
 
     def write(self, data: bytes) -> None:
