@@ -1,0 +1,81 @@
+"""eventlet's interface over greenrt: `greenrt.compat.install("eventlet")` makes ``import eventlet`` find it.
+
+The interface is that of eventlet 0.41.0. Greenthreads are greenrt's greenlets, and the hub is greenrt's.
+"""
+
+from greenlet import getcurrent
+
+from greenrt.compat._missing import missing_names
+
+from . import (
+    convenience,
+    event,
+    greenpool,
+    greenthread,
+    hubs,
+    patcher,
+    queue,
+    semaphore,
+    support,
+    timeout,
+)
+from .convenience import StopServe, connect, listen, serve, wrap_ssl
+from .event import Event
+from .greenpool import GreenPile, GreenPool
+from .greenthread import kill, sleep, spawn, spawn_after, spawn_n
+from .patcher import import_patched, monkey_patch
+from .queue import Queue
+from .semaphore import BoundedSemaphore, CappedSemaphore, Semaphore
+from .timeout import Timeout, is_timeout, with_timeout, wrap_is_timeout
+
+__all__ = [
+    "BoundedSemaphore",
+    "CappedSemaphore",
+    "Event",
+    "GreenPile",
+    "GreenPool",
+    "Queue",
+    "Semaphore",
+    "StopServe",
+    "Timeout",
+    "connect",
+    "convenience",
+    "event",
+    "getcurrent",
+    "greenpool",
+    "greenthread",
+    "hubs",
+    "import_patched",
+    "is_timeout",
+    "kill",
+    "listen",
+    "monkey_patch",
+    "patcher",
+    "queue",
+    "semaphore",
+    "serve",
+    "sleep",
+    "spawn",
+    "spawn_after",
+    "spawn_n",
+    "support",
+    "timeout",
+    "with_timeout",
+    "wrap_is_timeout",
+    "wrap_ssl",
+]
+
+__version__ = "0.41.0"
+__greenrt__ = "greenrt.compat.eventlet"
+
+# Eventlet's deprecated aliases.
+TimeoutError = Timeout
+exc_after = greenthread.exc_after
+call_after_global = greenthread.call_after_global
+
+
+class EventletDeprecationWarning(Warning):
+    """Eventlet's warning at its import. greenrt never gives it; programs name it in filters."""
+
+
+__getattr__ = missing_names(__name__)

@@ -1,0 +1,5 @@
+"""eventlet.green.Queue: the standard module `queue`, cooperative."""
+
+from ._served import served
+
+__all__, __getattr__ = served("queue")

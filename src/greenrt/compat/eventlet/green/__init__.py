@@ -1,0 +1,1 @@
+"""eventlet.green: standard modules whose blocking calls suspend only the greenthread."""

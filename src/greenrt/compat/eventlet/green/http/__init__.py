@@ -1,0 +1,5 @@
+"""eventlet.green.http: the standard package `http`, with cooperative modules."""
+
+from http import HTTPStatus
+
+__all__ = ["HTTPStatus"]

@@ -1,0 +1,5 @@
+"""eventlet.green.ssl: the standard module `ssl`, cooperative."""
+
+from ._served import served
+
+__all__, __getattr__ = served("ssl")

@@ -1,0 +1,5 @@
+"""eventlet.green.time: the standard module `time`, cooperative."""
+
+from ._served import served
+
+__all__, __getattr__ = served("time")

@@ -1,0 +1,1 @@
+"""eventlet.green.urllib: the standard package `urllib`, with cooperative modules."""
