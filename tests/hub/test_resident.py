@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import pytest
 from support.child import run_script
@@ -99,3 +100,31 @@ def test_the_child_of_a_fork_has_its_own() -> None:
         """
     )
     assert out == "1 2\n"
+
+
+def test_a_thread_that_does_not_end_in_time_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be in a call of C. A fork must not wait for it for ever."""
+    monkeypatch.setattr(resident, "END_SECONDS", 0.05)
+    released = threading.Event()
+    inside = threading.Event()
+    seen: list[bool] = []
+
+    def body() -> None:
+        inside.set()
+        released.wait()
+        seen.append(thread.halting)
+
+    thread = Resident(body, lambda: None, lambda: None)
+    thread.start()
+    assert inside.wait(10)
+    thread.stop()
+    inside.clear()
+    thread.start()
+    assert inside.wait(10)
+    released.set()
+    deadline = time.monotonic() + 20
+    while len(seen) < 2 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    # The first shall end, and the second not.
+    assert sorted(seen) == [False, True]
+    thread.stop()

@@ -42,7 +42,8 @@ class Resident:
     Arguments: `body`, a function that returns soon after ``interrupt()`` was called; `renew`, a function that the
     child of a fork calls before it starts its thread.
 
-    Attribute: `halting`, whether the thread shall end. `interrupt` may be called before `body` has begun.
+    `interrupt` may be called before `body` has begun. A thread that does not end in time, for example because of a
+    call in C, is replaced all the same.
     """
 
     def __init__(
@@ -51,11 +52,16 @@ class Resident:
         self._body = body
         self._interrupt = interrupt
         self._renew = renew
-        # The thread holds this lock for as long as it lives.
+        # The thread holds this lock for as long as it lives. Each thread has another one.
         self._life = _original.allocate_lock()
         self._thread = 0
         self._native_id = 0
-        self.halting: bool = True
+        self._halted = True
+
+    @property
+    def halting(self) -> bool:
+        """Whether the calling thread, which runs `body`, shall end."""
+        return self._halted or self._thread != _original.get_ident()
 
     def start(self) -> None:
         """Start the thread. Raises RuntimeError if the system has no more threads."""
@@ -74,22 +80,24 @@ class Resident:
                 self._halt()
 
     def _launch(self) -> None:
-        if not self.halting:
+        if not self._halted:
             # It lives.
             return
         started = _original.allocate_lock()
         started.acquire()
-        self._life.acquire()
-        self.halting = False
+        life = self._life = _original.allocate_lock()
+        life.acquire()
+        self._thread = 0
+        self._halted = False
         try:
-            start_helper(self._run, (started,))
+            start_helper(self._run, (started, life))
         except BaseException:
-            self.halting = True
-            self._life.release()
+            self._halted = True
+            life.release()
             raise
         started.acquire()
 
-    def _run(self, started: Any) -> None:
+    def _run(self, started: Any, life: Any) -> None:
         ident = self._thread = _original.get_ident()
         self._native_id = _original.get_native_id()
         idle_threads.add(ident)
@@ -98,13 +106,13 @@ class Resident:
             self._body()
         finally:
             idle_threads.discard(ident)
-            self._life.release()
+            life.release()
 
     def _halt(self) -> None:
-        if self.halting:
+        if self._halted:
             # The thread has not been started again since a fork.
             return
-        self.halting = True
+        self._halted = True
         self._interrupt()
         # The thread itself may stop, and can't wait for its own end.
         if self._thread != _original.get_ident() and self._life.acquire(timeout=END_SECONDS):
@@ -112,7 +120,6 @@ class Resident:
             _wait_until_gone(self._native_id)
 
     def _begin_in_child(self) -> None:
-        self._life = _original.allocate_lock()
         self._renew()
         self._launch()
 
