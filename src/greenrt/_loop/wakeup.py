@@ -29,12 +29,14 @@ def _pipe() -> tuple[int, int]:
 class Wakeup:
     """An eventfd(2), or a pipe on systems without it. Any thread and signal handler may call `send`.
 
+    Argument: `pipe`, whether to use a pipe in any case. By fstat(2), pipes can be told apart; eventfds are all alike.
+
     `fd` is the descriptor to poll; -1 once it is closed. `sent` counts the calls of `send`.
     """
 
     __slots__ = ("_senders", "fd", "sent", "write_fd")
 
-    def __init__(self) -> None:
+    def __init__(self, pipe: bool = False) -> None:
         # One additional item for each thread in `send`. `close` waits for these threads: the number of a closed fd
         # may belong to another file by the time of their write. The list is made with spare room, and never empty,
         # since `send` must not need memory.
@@ -43,7 +45,7 @@ class Wakeup:
         self.sent: int = 0
         self.fd: int = -1
         self.write_fd: int = -1
-        if hasattr(os, "eventfd"):
+        if hasattr(os, "eventfd") and not pipe:
             self.fd = self.write_fd = move_high(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
         else:
             self.fd, self.write_fd = _pipe()
