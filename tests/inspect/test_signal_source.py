@@ -3,13 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
-from support.child import environment, run_script
+from support.asking import program
+from support.child import run_script
 
 import greenrt
 
@@ -18,24 +18,10 @@ compiled_only = pytest.mark.skipif(
 )
 
 
-@contextmanager
-def running(text: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a program under `greenrt run`; it prints a line when it is ready."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "greenrt", "run", "-c", f"import greenrt\n{text}"],
-        env=environment(GREENRT_INSPECT="0", **variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline() == "ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+def running(text: str, **options: Any) -> "AbstractContextManager[subprocess.Popen[str]]":
+    """Run a program by `greenrt run`."""
+    command = ("-m", "greenrt", "run", "-c")
+    return program(f"import greenrt\n{text}", listens=False, command=command, GREENRT_INSPECT="0", **options)
 
 
 def lines_until(process: "subprocess.Popen[str]", end: str) -> list[str]:
@@ -100,7 +86,7 @@ keeps()
         process.send_signal(signal.SIGUSR1)
         time.sleep(2.1)
         process.send_signal(signal.SIGUSR1)
-        lines = lines_until(process, '  File "<string>", line 4 in keeps')
+        lines = lines_until(process, '  File "<string>", line 5 in keeps')
         assert not any(line.startswith("process ") for line in lines)
 
 
@@ -148,6 +134,55 @@ signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 assert not inspect.dump_on_signal()
 assert inspect.dump_on_signal(signal.SIGUSR2)
     """)
+
+
+@compiled_only
+def test_a_handler_in_c_is_left_alone() -> None:
+    _, errors = run_script("""
+import faulthandler, os, signal
+from greenrt import inspect
+faulthandler.register(signal.SIGUSR1)
+assert not inspect.dump_on_signal()
+assert inspect.dump_on_signal(signal.SIGUSR2)
+assert inspect.dump_on_signal(signal.SIGUSR2)
+os.kill(os.getpid(), signal.SIGUSR1)
+    """)
+    assert "most recent call first" in errors
+    run_script("""
+from greenrt import inspect
+for number in (0, 1000):
+    try:
+        inspect.dump_on_signal(number)
+    except ValueError:
+        continue
+    raise AssertionError(number)
+    """)
+
+
+def test_a_fork_in_the_middle_of_the_answer_only_delays_it() -> None:
+    text = """
+import os, signal, time
+event = greenrt.Event()
+many = [greenrt.spawn(event.wait) for _ in range(3000)]
+greenrt.sleep(0)
+print("ready", flush=True)
+for pause in (0, 0.01, 0.02, 0.04):
+    os.kill(os.getpid(), signal.SIGUSR1)
+    end = time.monotonic() + pause
+    while time.monotonic() < end:
+        pass
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+    greenrt.sleep(0)
+    input()
+    """
+    with running(text, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        for _ in range(4):
+            lines_until(process, "fds: ")
+            process.stdin.write("\n")
+            process.stdin.flush()
 
 
 def test_it_wakes_no_greenlet_and_a_child_has_its_own() -> None:

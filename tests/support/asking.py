@@ -32,22 +32,27 @@ def runtime_folder() -> Iterator[Path]:
 
 @contextmanager
 def program(
-    text: str, folder: Path, *, listens: bool = True, **variables: str
+    text: str,
+    folder: Path | None = None,
+    *,
+    listens: bool = True,
+    command: tuple[str, ...] = ("-c",),
+    stdin: int = subprocess.DEVNULL,
+    **variables: str,
 ) -> Iterator["subprocess.Popen[str]"]:
     """Run a program that prints a line when it is ready, and kill it at the end.
 
-    listens: whether it runs with GREENRT_INSPECT=1 and imports greenrt.
+    folder: its XDG_RUNTIME_DIR. listens: whether it runs with GREENRT_INSPECT=1 and imports greenrt. command: the
+    arguments of Python before the program's text.
     """
     first = f"import signal; signal.alarm({LIFE})\n" + ("import greenrt\n" if listens else "")
-    variables = {
-        "XDG_RUNTIME_DIR": str(folder),
-        "GREENRT_INSPECT": "1" if listens else "",
-        **variables,
-    }
+    variables = {"GREENRT_INSPECT": "1" if listens else "", **variables}
+    if folder is not None:
+        variables["XDG_RUNTIME_DIR"] = str(folder)
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", first + textwrap.dedent(text)],
+        [sys.executable, "-W", "error", *command, first + textwrap.dedent(text)],
         env=environment(**variables),
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

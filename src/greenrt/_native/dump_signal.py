@@ -3,14 +3,14 @@
 A handler in C needs a compiler. This one is called as soon as the main thread reaches Python code.
 """
 
-from _signal import SIG_IGN
+from _signal import SIG_DFL, SIG_IGN
 from types import FrameType
 
 from greenrt import _original
 from greenrt._native.ping import ping
 from greenrt._typing import Any
 
-__all__ = ["HANDLERS", "begin_answer", "catch", "end", "end_answer", "set_fd", "show_stacks_in"]
+__all__ = ["HANDLERS", "begin_answer", "catch", "end", "end_answer", "is_free", "set_fd", "show_stacks_in"]
 
 _fds = [-1]
 _caught: list[int] = []
@@ -23,6 +23,14 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 # The handlers that `signal.getsignal` shows. They wake up no greenlet.
 HANDLERS: tuple[Any, ...] = (_on_signal,)
+
+
+def is_free(number: int) -> bool:
+    """Return whether signal `number` has its default action, or has had `catch` already.
+
+    Handlers that C code has set, such as faulthandler's, are not seen.
+    """
+    return _original.get_signal(number) in (SIG_DFL, _on_signal)
 
 
 def catch(number: int) -> None:

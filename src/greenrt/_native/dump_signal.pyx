@@ -54,6 +54,15 @@ cdef extern from *:
         errno = saved;
     }
 
+    static int greenrt_is_free(int number)
+    {
+        struct sigaction action;
+        if (sigaction(number, NULL, &action) < 0)
+            return -1;
+        return !(action.sa_flags & SA_SIGINFO)
+            && (action.sa_handler == SIG_DFL || action.sa_handler == greenrt_on_signal);
+    }
+
     static int greenrt_catch(int number)
     {
         struct sigaction action;
@@ -88,6 +97,7 @@ cdef extern from *:
         sigaction(number, &greenrt_before, NULL);
     }
     """
+    int greenrt_is_free(int number)
     int greenrt_catch(int number)
     void greenrt_set_fd(int fd)
     void greenrt_set_answering(int value)
@@ -99,6 +109,14 @@ HANDLERS = ()
 # faulthandler has one handler for all numbers, and prints for those that are registered. The real signal of this
 # number keeps its action.
 cdef int _BORROWED = getattr(_signal, "SIGRTMAX", 0) - 1
+
+
+def is_free(int number):
+    """Return whether signal `number` has its default action, or has had `catch` already; raises ValueError."""
+    cdef int found = greenrt_is_free(number)
+    if found < 0:
+        raise ValueError("signal number out of range")
+    return found == 1
 
 
 def catch(int number):

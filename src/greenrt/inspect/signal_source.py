@@ -2,11 +2,10 @@
 
 import _signal
 
-from greenrt import _original
 from greenrt._loop.wakeup import Wakeup
 from greenrt._native import dump_signal
 from greenrt._native.thread import monotonic
-from greenrt.inspect.answering import answering
+from greenrt.inspect.answering import Interrupted, answering
 from greenrt.inspect.report import as_text
 from greenrt.inspect.snapshot import take
 
@@ -21,46 +20,63 @@ class _Signals:
     """The source of questions of all signals."""
 
     def __init__(self) -> None:
-        self._wakeup = Wakeup()
-        dump_signal.set_fd(self._wakeup.write_fd)
+        self._wakeup: Wakeup | None = None
+        self.start_again()
 
     def fileno(self) -> int:
         """See `Source.fileno`."""
-        return self._wakeup.fd
+        return -1 if self._wakeup is None else self._wakeup.fd
 
     def answer(self) -> None:
         """See `Source.answer`."""
+        wakeup = self._wakeup
+        if wakeup is None:
+            return
         # Signals that arrive from here on get a dump of their own.
-        self._wakeup.drain()
+        wakeup.drain()
         dump_signal.begin_answer()
         try:
             text = as_text(take(answering.check))
             # The program's sys.stderr may be anything, and may switch greenlets.
             answering.write(STDERR, f"{text}\n".encode(errors="backslashreplace"), monotonic() + READING)
+        except Interrupted:
+            # The process forks. The thread that follows this one answers.
+            wakeup.send()
+            raise
         finally:
             dump_signal.end_answer()
 
     def renew(self) -> None:
         """See `Source.renew`: the child must not wake up its parent."""
         dump_signal.set_fd(-1)
-        self._wakeup.close(await_senders=False)
-        self._wakeup = Wakeup()
-        dump_signal.set_fd(self._wakeup.write_fd)
+        if self._wakeup is not None:
+            self._wakeup.close(await_senders=False)
+        self._wakeup = None
+        self.start_again()
+
+    def lose(self) -> None:
+        """See `Source.lose`."""
+        dump_signal.set_fd(-1)
+        self._wakeup = None
 
     def start_again(self) -> None:
         """See `Source.start_again`."""
+        if self._wakeup is None:
+            self._wakeup = Wakeup(pipe=True)
+            dump_signal.set_fd(self._wakeup.write_fd)
 
     def end(self) -> None:
         """See `Source.end`."""
         dump_signal.end()
-        self._wakeup.close()
+        if self._wakeup is not None:
+            self._wakeup.close()
 
 
 _sources: list[_Signals] = []
 
 
 def dump_on_signal(number: int = _signal.SIGUSR1) -> bool:
-    """Write a dump to stderr whenever signal `number` arrives; return False if the program handles it already.
+    """Write a dump to stderr whenever signal `number` arrives; return False if it has a handler or is ignored.
 
     A native thread writes, so it works while the hub computes, or is in a call of C that has released the GIL. If a
     call of C keeps the GIL, nothing is written before it ends; a second signal, a second later or more, prints the
@@ -69,7 +85,7 @@ def dump_on_signal(number: int = _signal.SIGUSR1) -> bool:
     A handler that the program sets later replaces this. Only the main thread may call this. Raises OSError or
     RuntimeError if the system has no fd or no thread left, and ValueError in other threads.
     """
-    if _original.get_signal(number) != _signal.SIG_DFL:
+    if not dump_signal.is_free(number):
         return False
     if not _sources:
         source = _Signals()
