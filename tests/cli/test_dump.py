@@ -55,6 +55,57 @@ def test_text_and_json(folder: Path) -> None:
         assert dump(socket_of(folder, process)).stdout.startswith(f"process {process.pid}")
 
 
+@pytest.mark.parametrize("name", ["socket", "."])
+def test_the_variable_with_a_path(folder: Path, name: str) -> None:
+    text = f"import os\nif os.fork(): os.wait()\n{IDLE}"
+    with program(text, folder, GREENRT_INSPECT=str(folder / name)) as process:
+        (child,) = map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+        assert dump(child).stdout.startswith(f"process {child}: 2 greenlets")
+        os.kill(child, signal.SIGKILL)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        assert dump(process.pid).stdout.startswith(f"process {process.pid}: 2 greenlets")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_process_that_has_given_up_its_privileges(folder: Path) -> None:
+    text = "import os\ngreenrt.sleep(0)\nos.setgid(65534); os.setuid(65534)" + IDLE
+    for XDG_RUNTIME_DIR in ("", str(folder)):
+        with program(text, folder, XDG_RUNTIME_DIR=XDG_RUNTIME_DIR) as process:
+            done = dump(process.pid)
+            assert done.stdout.startswith(f"process {process.pid}: 2 greenlets"), done
+    Path(f"/tmp/greenrt-0/{process.pid}.sock").unlink(missing_ok=True)
+
+
+def test_a_process_in_a_container() -> None:
+    """It has other numbers of processes, and another /tmp."""
+    unshare = ["unshare", "--pid", "--mount", "--fork", "--mount-proc"]
+    if subprocess.run([*unshare, "true"], capture_output=True).returncode:
+        pytest.skip("the system makes no namespaces for this user")
+    command = 'mkdir -p -m 700 "$2"; mount -t tmpfs -o mode=700 none "$2" && exec "$0" -c "$1"'
+    with subprocess.Popen(
+        [
+            *unshare,
+            "sh",
+            "-c",
+            command,
+            sys.executable,
+            f"import greenrt\n{IDLE}",
+            folders(os.geteuid(), None)[0],
+        ],
+        env=environment(GREENRT_INSPECT="1", XDG_RUNTIME_DIR=""),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as outer:
+        assert outer.stdout is not None
+        assert outer.stdout.readline() == "ready\n"
+        (inner,) = map(int, Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split())
+        done = dump(inner)
+        os.kill(inner, signal.SIGKILL)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ": 2 greenlets" in done.stdout
+
+
 def test_watch_goes_on_until_the_process_ends(folder: Path) -> None:
     with program(IDLE, folder) as process:
         command = [sys.executable, "-m", "greenrt", "dump", "--watch", "0.05", str(process.pid)]
@@ -106,8 +157,8 @@ def test_run_and_serve_listen(folder: Path) -> None:
 # -- Bad input
 
 
-@pytest.mark.parametrize("pid", [0, (1 << 22) - 1, 1 << 22, 10**30])
-def test_no_such_process(pid: int) -> None:
+@pytest.mark.parametrize("pid", ["0", str((1 << 22) - 1), str(1 << 22), "1" + "0" * 30, "9" * 5000])
+def test_no_such_process(pid: str) -> None:
     assert refused(pid) == f"there is no process {pid}"
 
 
@@ -120,6 +171,16 @@ def test_a_process_that_has_ended() -> None:
     with subprocess.Popen(["/bin/true"]) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert "has ended" in refused(process.pid)
+
+
+def test_a_thread() -> None:
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    line = refused(thread.native_id)
+    ended.set()
+    thread.join()
+    assert line == f"{thread.native_id} is a thread of process {os.getpid()}; ask that"
 
 
 def test_not_python() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.asking import ask, program, read_all, runtime_folder, socket_of
+from support.asking import ask, dump, program, read_all, runtime_folder, socket_of
 from support.child import run_script
 
 from greenrt import inspect
@@ -101,6 +101,73 @@ def test_a_folder_that_others_may_change_is_refused(folder: Path) -> None:
         other = Path(f"/tmp/greenrt-{os.geteuid()}/{process.pid}.sock")
         assert ask(other).startswith(b"greenrt 1 ok")
     other.unlink()
+
+
+@pytest.mark.parametrize("name", ["x" * 100, "none/there", "file"])
+def test_a_runtime_folder_that_cant_be_used(folder: Path, name: str) -> None:
+    (folder / "file").write_text("")
+    (folder / ("x" * 100)).mkdir()
+    with program(IDLE, folder / name) as process:
+        done = dump(process.pid)
+        assert done.stdout.startswith(f"process {process.pid}: ")
+    Path(f"/tmp/greenrt-{os.geteuid()}/{process.pid}.sock").unlink()
+
+
+def test_a_link_to_another_folder_is_refused(folder: Path) -> None:
+    (folder / "other").mkdir(mode=0o700)
+    (folder / "greenrt").symlink_to("other")
+    with program(IDLE, folder) as process:
+        assert list((folder / "other").iterdir()) == []
+    Path(f"/tmp/greenrt-{os.geteuid()}/{process.pid}.sock").unlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can use the folder of another user")
+def test_the_runtime_folder_of_another_user_stays_clean(folder: Path) -> None:
+    """`sudo -E` keeps the variable."""
+    os.chown(folder, 65534, -1)
+    with program(IDLE, folder) as process:
+        assert list(folder.iterdir()) == []
+        assert dump(process.pid).returncode == 0
+    Path(f"/tmp/greenrt-0/{process.pid}.sock").unlink()
+
+
+def test_two_listeners_at_one_place() -> None:
+    run_script("""
+import errno
+from greenrt import inspect
+with inspect.listen():
+    try:
+        inspect.listen()
+    except OSError as error:
+        assert error.errno == errno.EADDRINUSE
+    else:
+        raise AssertionError
+with inspect.listen():
+    pass
+    """)
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_a_daemon_that_closes_all_files_answers_again(folder: Path, forks: bool) -> None:
+    text = f"""
+import os, sys
+greenrt.sleep(0)
+if {forks} and os.fork():
+    os._exit(0)
+os.closerange(3, 4096)
+print(f"ready\\n{{os.getpid()}}", flush=True)
+greenrt.sleep(40)
+    """
+    with program(text, folder) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        deadline = time.monotonic() + 30
+        while (done := dump(pid)).returncode and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert done.stdout.startswith(f"process {pid}: ")
+        os.kill(pid, signal.SIGKILL)
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
 
 
 def test_the_end_removes_the_file(folder: Path) -> None:

@@ -31,6 +31,8 @@ exit codes: 0: the process has answered; 1: it has not, and a line on stderr say
 
 # How long to wait before another try, if the process has ended the connection, in seconds.
 PAUSE = 0.05
+# The most digits of the number of a process that are read.
+LONGEST = 30
 UCRED = struct.Struct("=iII")
 PIECE = 1 << 16
 
@@ -101,14 +103,31 @@ def _print(process: str, format: str, timeout: float) -> None:
 def _ask_process(text: str, format: str, deadline: float) -> bytes:
     if not text.isascii() or not text.isdigit():
         raise Refusal(f"{text!r} is no process number, and no path of a socket")
+    if len(text) > LONGEST:
+        # int() refuses very long ones.
+        raise Refusal(f"there is no process {text}")
     process = OtherProcess(int(text))
-    for folder in folders(process.uid, process.runtime_folder()):
-        path = os.path.join(folder, f"{process.pid}.sock")
+    for path in _paths(process):
         answer = _ask_socket(path, process, format, deadline)
         if answer is not None:
             return answer
     process.check_runs_greenrt()
     return remote_dump.ask(process, format, deadline)
+
+
+def _paths(process: OtherProcess) -> list[str]:
+    """Return the paths at which the process may listen, the likeliest first."""
+    name = f"{process.own_pid}.sock"
+    given = process.variable("GREENRT_INSPECT")
+    paths = []
+    if given and os.path.isabs(given):
+        # A file, that of a child of a fork, or a folder.
+        paths = [given, f"{given}.{process.own_pid}", os.path.join(given, name)]
+    known = folders(process.uid, process.variable("XDG_RUNTIME_DIR"))
+    if os.geteuid() == 0:
+        # The process may have been root's when it began to listen.
+        known += [folder for folder in folders(0, None) if folder not in known]
+    return [process.root() + path for path in (*paths, *(os.path.join(folder, name) for folder in known))]
 
 
 def _ask_socket(path: str, process: OtherProcess | None, format: str, deadline: float) -> bytes | None:
@@ -123,7 +142,7 @@ def _ask_socket(path: str, process: OtherProcess | None, format: str, deadline: 
                 sock.connect(path)
                 pid, uid, _ = UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size))
                 # The file may be one that a process of the same number has left, or that another user has put there.
-                if process is not None and (pid, uid) != (process.pid, process.uid):
+                if process is not None and (pid != process.pid or uid not in (0, process.uid)):
                     return None
                 sock.sendall(question(format))
                 return _read_answer(sock, deadline)

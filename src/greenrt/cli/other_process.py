@@ -20,25 +20,27 @@ class Refusal(Exception):
 class OtherProcess:
     """A process. Raise Refusal if it is not there, or is another user's.
 
-    Attributes: `pid`; `uid`, its effective user.
+    Attributes: `pid`; `own_pid`, its number in its own PID namespace, such as a container's; `uid`, its effective
+    user.
     """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.check_is_there()
         try:
-            self.uid = self._user()
+            status = self._status()
         except (FileNotFoundError, ProcessLookupError):
             raise Refusal(f"there is no process {pid}") from None
+        if int(status[b"Tgid"]) != pid:
+            raise Refusal(f"{pid} is a thread of process {int(status[b'Tgid'])}; ask that")
+        self.own_pid = int(status.get(b"NSpid", status[b"Tgid"]).split()[-1])
+        self.uid = int(status[b"Uid"].split()[1])
         if os.geteuid() not in (0, self.uid):
             raise Refusal(f"process {pid} belongs to {_user_name(self.uid)}; ask as that user, or as root")
 
-    def _user(self) -> int:
+    def _status(self) -> dict[bytes, bytes]:
         with open(f"/proc/{self.pid}/status", "rb") as status:
-            for line in status:
-                if line.startswith(b"Uid:"):
-                    return int(line.split()[2])
-        raise ProcessLookupError
+            return {name: value for name, _, value in (line.partition(b":") for line in status)}
 
     def check_is_there(self) -> None:
         """Raise Refusal if the process has ended."""
@@ -52,18 +54,26 @@ class OtherProcess:
         if state in (b"Z", b"X"):
             raise Refusal(f"process {self.pid} has ended; its parent has not noticed yet")
 
-    def runtime_folder(self) -> str | None:
-        """Return the XDG_RUNTIME_DIR with which the process was started."""
+    def variable(self, name: str) -> str | None:
+        """Return the value of an environment variable with which the process was started, or None."""
         try:
             with open(f"/proc/{self.pid}/environ", "rb") as environ:
                 for setting in environ.read().split(b"\0"):
-                    name, _, value = setting.partition(b"=")
-                    if name == b"XDG_RUNTIME_DIR":
+                    found, _, value = setting.partition(b"=")
+                    if found == name.encode():
                         return os.fsdecode(value)
         except OSError:
             # The process has ended, or it is protected from others (prctl PR_SET_DUMPABLE).
             pass
         return None
+
+    def root(self) -> str:
+        """Return what comes before the path of a file that the process sees, for example in a container."""
+        try:
+            namespaces = {os.readlink(f"/proc/{pid}/ns/mnt") for pid in ("self", self.pid)}
+        except OSError:
+            return ""
+        return "" if len(namespaces) == 1 else f"/proc/{self.pid}/root"
 
     def check_runs_greenrt(self) -> None:
         """Raise Refusal if the process does not run Python, or Python without greenrt."""

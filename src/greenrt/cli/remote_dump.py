@@ -61,14 +61,8 @@ def ask(process: OtherProcess, format: str, deadline: float) -> bytes:
         raise Refusal(f"process {process.pid} has no socket to ask; start it with GREENRT_INSPECT=1")
     # mkdtemp makes a folder of mode 0700: others must not put another script in its place.
     folder = tempfile.mkdtemp(prefix="greenrt-dump-")
-    question = os.path.join(folder, "question")
     try:
-        _write(os.path.join(folder, "script.py"), SCRIPT.format(folder=folder, format=format))
-        _write(question, "")
-        if os.geteuid() == 0:
-            # The process must be able to read the script, and to write beside it.
-            for path in (folder, *(os.path.join(folder, name) for name in os.listdir(folder))):
-                os.chown(path, process.uid, -1)
+        _prepare(folder, process, format)
         try:
             remote_exec(process.pid, os.path.join(folder, "script.py"))
         except (OSError, RuntimeError) as error:
@@ -76,25 +70,46 @@ def ask(process: OtherProcess, format: str, deadline: float) -> bytes:
                 f"process {process.pid} has no socket to ask, and does not let sys.remote_exec in: {error}; "
                 "start it with GREENRT_INSPECT=1"
             ) from None
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    try:
         kind, _, text = _await(process, os.path.join(folder, "answer"), deadline).partition(b"\n")
-    except _TooLate:
-        try:
-            os.unlink(question)
-        except FileNotFoundError:
-            # It is answering now, too late.
-            shutil.rmtree(folder, ignore_errors=True)
-        # Otherwise the script removes the folder: without its file, CPython would print an error in the process.
+    except Refusal:
+        # The process has ended.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except BaseException as error:
+        _leave(folder)
+        if not isinstance(error, _TooLate):
+            # For example, the user has given up (KeyboardInterrupt).
+            raise
         raise Refusal(
             f"process {process.pid} has no socket to ask, and its main thread has not reached Python code in time: "
             "it waits in a call of C; start it with GREENRT_INSPECT=1"
         ) from None
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     shutil.rmtree(folder, ignore_errors=True)
     if kind != b"ok":
         raise Refusal(f"process {process.pid}: {text.decode(errors='replace').strip()}")
     return text
+
+
+def _prepare(folder: str, process: OtherProcess, format: str) -> None:
+    _write(os.path.join(folder, "script.py"), SCRIPT.format(folder=folder, format=format))
+    _write(os.path.join(folder, "question"), "")
+    if os.geteuid() == 0:
+        # The process must be able to read the script, and to write beside it.
+        for path in (folder, *(os.path.join(folder, name) for name in os.listdir(folder))):
+            os.chown(path, process.uid, -1)
+
+
+def _leave(folder: str) -> None:
+    """Leave the folder to the script, which removes it: without its file, CPython would print an error later."""
+    try:
+        os.unlink(os.path.join(folder, "question"))
+    except FileNotFoundError:
+        # It is answering now, too late.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _TooLate(Exception):

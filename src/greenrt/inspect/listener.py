@@ -5,14 +5,14 @@ import stat
 import struct
 from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET
 from contextlib import suppress
-from errno import ECONNREFUSED, EMFILE, ENFILE
+from errno import EADDRINUSE, ECONNREFUSED, EMFILE, ENFILE
 
 from greenrt import _original
 from greenrt._native.high_fds import move_high, release
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any, Self
 from greenrt.inspect.answering import Interrupted, answering
-from greenrt.inspect.protocol import answer_head, own_folder, read_question
+from greenrt.inspect.protocol import answer_head, folders, make_own, read_question
 from greenrt.inspect.report import as_json, as_text
 from greenrt.inspect.snapshot import take
 
@@ -47,7 +47,26 @@ class Listener:
         self._open()
 
     def _open(self, suffix: str = "") -> None:
-        path = _path(self._given, suffix)
+        if self._given is not None:
+            is_folder = os.path.isdir(self._given)
+            self._open_at(_path_in(self._given, suffix) if is_folder else self._given + suffix)
+            return
+        problem: OSError | None = None
+        for folder in folders(os.geteuid(), os.environ.get("XDG_RUNTIME_DIR")):
+            try:
+                make_own(folder)
+                self._open_at(_path_in(folder, suffix))
+                return
+            except OSError as error:
+                if error.errno == EADDRINUSE:
+                    # This process listens there already.
+                    raise
+                # XDG_RUNTIME_DIR may name a folder that is not there, is read-only, or has a path that is too long.
+                problem = error
+        assert problem is not None
+        raise problem
+
+    def _open_at(self, path: str) -> None:
         _make_room(path)
         sock = _original.socket_type(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
         sock = _original.socket_type(fileno=move_high(sock.detach()))
@@ -129,6 +148,13 @@ class Listener:
             self._sock.close()
         self._sock, self.path = None, ""
 
+    def lose(self) -> None:
+        """See `Source.lose`."""
+        if self._sock is not None:
+            self._sock.detach()
+        self._sock = None
+        self._reserve.clear()
+
     def start_again(self) -> None:
         """See `Source.start_again`."""
         if self._sock is None:
@@ -184,10 +210,7 @@ def listen(path: str | os.PathLike[str] | None = None) -> Listener:
     return listener
 
 
-def _path(given: str | None, suffix: str) -> str:
-    if given is not None and not os.path.isdir(given):
-        return given + suffix
-    folder = own_folder() if given is None else given
+def _path_in(folder: str, suffix: str) -> str:
     if not suffix:
         _sweep(folder)
     return os.path.join(folder, f"{os.getpid()}.sock")

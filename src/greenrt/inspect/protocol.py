@@ -6,13 +6,14 @@ newline, then LENGTH bytes, so an answer that was cut off is recognized.
 
 import os
 import stat
+from contextlib import suppress
 
 __all__ = [
     "FORMATS",
     "VERSION",
     "answer_head",
     "folders",
-    "own_folder",
+    "make_own",
     "question",
     "read_head",
     "read_question",
@@ -32,25 +33,17 @@ def folders(uid: int, runtime: str | None) -> list[str]:
     return [*found, f"/tmp/greenrt-{uid}"]
 
 
-def own_folder() -> str:
-    """Return the folder for this process's socket; make it if needed. Raise OSError if others may change it."""
+def make_own(folder: str) -> None:
+    """Make the folder for the sockets of this user, if it is not there. Raise OSError if others may change it."""
     uid = os.geteuid()
-    problem: OSError | None = None
-    for folder in folders(uid, os.environ.get("XDG_RUNTIME_DIR")):
-        try:
-            os.mkdir(folder, 0o700)
-        except FileExistsError:
-            pass
-        except OSError as error:
-            # XDG_RUNTIME_DIR may name a folder that is not there, for example in a container.
-            problem = error
-            continue
-        found = os.lstat(folder)
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not stat.S_IMODE(found.st_mode) & 0o077:
-            return folder
-        problem = PermissionError(f"{folder} must be a folder of user {uid} with the mode 0700; remove it")
-    assert problem is not None
-    raise problem
+    # For example, `sudo` may keep the XDG_RUNTIME_DIR of the user who calls it.
+    if os.stat(os.path.dirname(folder)).st_uid not in (0, uid):
+        raise PermissionError(f"{os.path.dirname(folder)} belongs to another user")
+    with suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or stat.S_IMODE(found.st_mode) & 0o077:
+        raise PermissionError(f"{folder} must be a folder of user {uid} with the mode 0700; remove it")
 
 
 def question(format: str) -> bytes:
