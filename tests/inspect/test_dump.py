@@ -5,8 +5,11 @@ import dataclasses
 import gc
 import io
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from greenlet import greenlet
@@ -137,6 +140,94 @@ def test_no_code_of_the_program_runs() -> None:
     joining.join()
     pool.join()
     greenrt.killall([holding, putting, *more])
+
+
+def test_no_code_of_proxies_and_metaclasses_runs(event: greenrt.Event) -> None:
+    called = []
+
+    class Proxy:
+        @property
+        def __class__(self) -> type:  # type: ignore[override]
+            called.append("class")
+            return int
+
+    class Meta(type):
+        @property
+        def __module__(cls) -> str:  # type: ignore[override]
+            called.append("module")
+            return "module"
+
+        def __getattribute__(cls, name: str) -> object:
+            called.append(name)
+            return type.__getattribute__(cls, name)
+
+    class Made(metaclass=Meta):
+        def __call__(self, *arguments: object) -> None:
+            event.wait()
+
+    made = Made()
+    for function in (made, lambda *_: event.wait()):
+        named("one of them", greenrt.spawn(function, Proxy(), made, Made))
+    greenrt.sleep(0)
+    called.clear()
+    inspect.dump(io.StringIO())
+    found = [each for each in inspect.greenlets() if each.name == "one of them"]
+    inspect.stats()
+    assert called == []
+    assert [each.function.rpartition(".")[2] for each in found] == ["Made", "<lambda>"]
+    assert [" at 0x" in argument for each in found for argument in each.arguments] == [True] * 6
+
+
+def test_greenlets_that_are_equal_or_not_hashable(event: greenrt.Event) -> None:
+    @dataclasses.dataclass
+    class Job(greenrt.Greenlet[object]):
+        number: int = 0
+
+        def __init__(self, *arguments: Any) -> None:
+            greenrt.Greenlet.__init__(self, *arguments)
+
+    inspect.growth()
+    lock = greenrt.Lock()
+    lock.acquire()
+    jobs = [Job(inner, event), Job(inner, event), Job(lock.acquire)]
+    for job in jobs:
+        job.start()
+    greenrt.sleep(0)
+    assert len([each for each in inspect.greenlets() if each.name.startswith("Job at")]) == 3
+    assert inspect.stats().greenlets["parked"] >= 3
+    inspect.dump(io.StringIO())
+    assert sum(each.grown for each in inspect.growth() if __file__ in each.spawned_at) == 3
+    lock.release()
+    event.set()
+    for job in jobs:
+        job.join()
+
+
+def test_waits_that_last_for_ever_are_valid_json(event: greenrt.Event) -> None:
+    for seconds in (float("inf"), 1e300, 1e5):
+        named(f"{seconds:g}", greenrt.spawn(event.wait, seconds))
+    greenrt.sleep(0)
+    text = io.StringIO()
+    inspect.dump(text, format="json")
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    found = {
+        each["name"]: each["left"] for each in json.loads(text.getvalue(), parse_constant=refuse)["greenlets"]
+    }
+    assert found["inf"] is None
+    assert found["1e+300"] is None
+    assert 0 < found["100000"] <= 1e5
+
+
+def test_control_characters_are_escaped(event: greenrt.Event) -> None:
+    """The name may be a client's."""
+    named("a\n\x1b[2J\x9b\ud800b\xe9", greenrt.spawn(event.wait))
+    greenrt.sleep(0)
+    text = io.StringIO()
+    inspect.dump(text)
+    assert "    a\\n\\x1b[2J\\x9b\\ud800b\xe9: Event.wait" in text.getvalue().splitlines()
 
 
 def test_equal_stacks_form_one_group(event: greenrt.Event) -> None:
@@ -362,3 +453,25 @@ def test_no_finalizer_of_the_program_runs_meanwhile(event: greenrt.Event) -> Non
     assert gc.isenabled()
     gc.collect()
     assert ended
+
+
+def test_the_collector_goes_on_whoever_ends_last() -> None:
+    inner_ended = threading.Event()
+
+    def check() -> None:
+        inner_ended.wait(20)
+
+    thread = threading.Thread(target=snapshot.take, args=(check,))
+    thread.start()
+    while gc.isenabled():
+        time.sleep(0.001)
+    snapshot.take()
+    # The other thread still needs it.
+    assert not gc.isenabled()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if gc.isenabled() else 1)
+    inner_ended.set()
+    thread.join()
+    assert gc.isenabled()
+    assert os.waitpid(pid, 0)[1] == 0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from time import monotonic
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from greenrt import _atfork, _original
 from greenrt._hub.greenlet import Greenlet
@@ -13,8 +13,9 @@ from greenrt.inspect.places import Sites
 __all__ = ["Growth", "growth"]
 
 _lock = _original.RLock()
-# When a call first saw each greenlet, and how many there were of each place at the previous call.
-_first_seen: "WeakKeyDictionary[Any, float]" = WeakKeyDictionary()
+# The greenlets of the previous call by id, and when a call first saw each: they may have an `__eq__` and a
+# `__hash__` of their own. And how many there were of each place.
+_first_seen: dict[int, tuple[ref[Any], float]] = {}
 _counts: dict[str, int] = {}
 
 
@@ -52,11 +53,15 @@ def growth() -> list[Growth]:
         counts: dict[str, int] = {}
         stayed: dict[str, int] = {}
         oldest: dict[str, float] = {}
+        seen = _first_seen.copy()
+        _first_seen.clear()
         for target in all_greenlets():
             if not isinstance(target, Greenlet) or target.dead:
                 continue
             place = sites.of(target)
-            first = _first_seen.setdefault(target, now)
+            known = seen.get(id(target))
+            first = known[1] if known is not None and known[0]() is target else now
+            _first_seen[id(target)] = ref(target), first
             counts[place] = counts.get(place, 0) + 1
             stayed[place] = stayed.get(place, 0) + (first < now)
             oldest[place] = min(oldest.get(place, now), first)

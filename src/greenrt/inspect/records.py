@@ -16,7 +16,7 @@ from greenrt.inspect.places import Place, Sites, Stacks
 from greenrt.inspect.requests import request_of
 from greenrt.inspect.safe_text import function_name, safe_text
 from greenrt.inspect.threads import call_of_thread
-from greenrt.inspect.waits import Waits, groups_among, shown_name
+from greenrt.inspect.waits import Waits, groups_among, seconds_left, shown_name
 from greenrt.sync.group import Group
 
 __all__ = ["Record", "greenlets", "records_of", "run_state", "running_in", "with_mains"]
@@ -92,14 +92,16 @@ def running_in(thread: int) -> Record | None:
     # The greenlet may end at any moment, and its record would then have less: the group is looked up later.
     record = _record(target, thread, None, False, Stacks(), Sites(), Waits((), ()))
     for group in groups_among(instances_of(Group)):
-        if target in group.greenlets:
+        if any(each is target for each in list(group.greenlets)):
             record.group = safe_text(group)
     return record
 
 
 def with_mains(targets: list[Any]) -> list[Any]:
     """Return the main greenlets of the threads with a hub, which the collector may not know, and `targets`."""
-    return list(dict.fromkeys([*(hub.parent for hub in list(threads_with_hub.values())), *targets]))
+    mains = [hub.parent for hub in list(threads_with_hub.values())]
+    # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
+    return list({id(target): target for target in (*mains, *targets)}.values())
 
 
 def records_of(
@@ -140,7 +142,7 @@ def _record(
         ),
         state=state,
         waits_on=waits.text(park, frame) if state == "parked" else "",
-        left=_left(park) if state == "parked" else None,
+        left=seconds_left(park) if state == "parked" else None,
         stack=stacks.of(frame),
         spawned_at=sites.of(target) if own else "",
         parent="" if target.parent is None else shown_name(target.parent),
@@ -183,8 +185,3 @@ def run_state(target: Any, park: Park | None) -> str:
     # A greenlet that runs has no frame to show: its frames are those of its thread. (Nor has a raw greenlet that runs
     # only C code and switched away by hand: it passes for one that runs.)
     return "running" if target.gr_frame is None else "suspended"
-
-
-def _left(park: Park) -> float | None:
-    loop = park.hub.loop
-    return max(0.0, park.deadline - loop.clock.now()) if loop.timers.contains(park) else None

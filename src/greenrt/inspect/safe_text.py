@@ -1,6 +1,7 @@
 """Texts for objects of the program that run no code of the program."""
 
 from collections import deque
+from collections.abc import Callable, Mapping
 from types import FunctionType, MethodType
 
 from greenrt._hub.greenlet import Greenlet
@@ -41,6 +42,12 @@ _PLAIN = (bool, float, int, type(None))
 _STRINGS = (bytes, str)
 # The type of patched functions that are not bound when a class has them.
 _UNBOUND = type(unbound(known_ident_of))
+# The attributes of classes, without the code that a metaclass may have in their place.
+_mro: Callable[[type], tuple[type, ...]] = vars(type)["__mro__"].__get__
+_fields: Callable[[type], Mapping[str, Any]] = vars(type)["__dict__"].__get__
+_name: Callable[[type], str] = vars(type)["__name__"].__get__
+_qualname: Callable[[type], str] = vars(type)["__qualname__"].__get__
+_module: Callable[[type], Any] = vars(type)["__module__"].__get__
 # The types of functions that are written in C or compiled by Cython.
 _IN_C = ("builtin_function_or_method", "cython_function_or_method", "method_descriptor")
 
@@ -54,8 +61,9 @@ def safe_text(value: Any) -> str:
         return repr(value if len(value) <= LONGEST else value[:LONGEST]) + (
             "" if len(value) <= LONGEST else "..."
         )
-    if isinstance(value, Greenlet):
-        return f"<{kind.__qualname__} {greenlet_name(value)}: {function_name(value._function)}>"
+    # isinstance would read the attribute `__class__`, which is code of the program in a proxy.
+    if issubclass(kind, Greenlet):
+        return f"<{_qualname(kind)} {greenlet_name(value)}: {function_name(value._function)}>"
     if kind is tuple and len(value) <= ITEMS and not any(type(each) is tuple for each in value):
         # Such as the address of a socket.
         return f"({', '.join(map(safe_text, value))}{',' if len(value) == 1 else ''})"
@@ -66,32 +74,36 @@ def safe_text(value: Any) -> str:
     except Exception:
         # A field of an object that is half made, or that another thread is changing.
         text = None
-    return f"<{kind.__module__}.{kind.__qualname__} at {id(value):#x}>" if text is None else text
+    if text is not None:
+        return text
+    module = _module(kind)
+    return f"<{module if type(module) is str else '?'}.{_qualname(kind)} at {id(value):#x}>"
 
 
 def _has_harmless_repr(kind: type) -> bool:
     """Return whether the type's ``__repr__`` runs no code of the program."""
-    for base in kind.__mro__:
-        if "__repr__" in vars(base):
-            return base.__module__ in _HARMLESS
+    for base in _mro(kind):
+        if "__repr__" in _fields(base):
+            module = _module(base)
+            return type(module) is str and module in _HARMLESS
     return False
 
 
 def _text_of_ours(value: Any, kind: type) -> str | None:
     """Return a text for an object of greenrt whose repr() has texts of the program's objects; None for others."""
-    head = f"{kind.__name__} at {id(value):#x}"
-    if isinstance(value, SimpleQueue):
+    head = f"{_name(kind)} at {id(value):#x}"
+    if issubclass(kind, SimpleQueue):
         return f"<{head}{_queue_state(value)}>"
-    if isinstance(value, Mutex):
+    if issubclass(kind, Mutex):
         return f"<{'locked' if Mutex.locked(value) else 'unlocked'} {head}>"
-    if isinstance(value, Condition):
+    if issubclass(kind, Condition):
         return f"<{head} waiting={len(value._waiters)}>"
-    if isinstance(value, AsyncResult):
+    if issubclass(kind, AsyncResult):
         state = "set" if value._set else f"unset waiting={AsyncResult.linkcount(value)}"
         return f"<{head} {state}>"
-    if isinstance(value, Group):
+    if issubclass(kind, Group):
         return f"<{head}>"
-    if isinstance(value, Watcher) and kind.__module__.startswith("greenrt."):
+    if issubclass(kind, Watcher) and _module(kind).startswith("greenrt."):
         words = [f" {name}={getattr(value, name)}" for name in ("fd", "pid", "signum") if hasattr(kind, name)]
         return f"<{head}{''.join(words)}>"
     return None
@@ -127,13 +139,13 @@ def greenlet_name(target: Greenlet[Any]) -> str:
     if name is not None:
         return name
     number = known_ident_of(target)
-    kind = type(target).__name__
+    kind = _name(type(target))
     return f"{kind} at {id(target):#x}" if number is None else f"{kind}-{number}"
 
 
 def wait_text(what: Any) -> str:
     """Return a text for what a park waits on: an object, or a tuple of a format and its objects."""
-    if isinstance(what, str):
+    if type(what) is str:
         return what
     if type(what) is tuple and what and type(what[0]) is str:
         return what[0].format(*(_Text(value) for value in what[1:]))
@@ -165,6 +177,9 @@ def function_name(function: Any) -> str:
     if type(function) is FunctionType:
         return function.__code__.co_qualname
     # The names of others may be attributes that the program computes.
-    if type(function) is type or type(function).__name__ in _IN_C:
+    kind = type(function)
+    if issubclass(kind, type):
+        return _qualname(function)
+    if _name(kind) in _IN_C:
         return str(function.__qualname__)
-    return f"a {type(function).__qualname__}"
+    return f"a {_qualname(kind)}"

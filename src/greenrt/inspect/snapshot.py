@@ -3,13 +3,12 @@
 import gc
 import os
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from greenlet import greenlet
 
-from greenrt import _original
+from greenrt import _atfork, _original
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.deadlock import idle_threads
 from greenrt._hub.report import instances_of
@@ -79,23 +78,46 @@ def take(check: Callable[[], object] = int) -> Snapshot:
 
     check: called between the steps; its exception ends the work.
     """
-    with _no_collections():
+    with _collector:
         return _take(check)
 
 
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """Suspend the garbage collector, which would run finalizers of the program in the calling thread.
+class _Collector:
+    """Suspends the garbage collector, which would run finalizers of the program in the calling thread.
 
-    It would also take a quarter of the time of a dump with very many greenlets.
+    It would also take a quarter of the time of a dump with very many greenlets. Any number of threads may do this at
+    the same time.
     """
-    suspended = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if suspended:
+
+    def __init__(self) -> None:
+        # Re-entrant, since a signal handler may use it too.
+        self._lock = _original.RLock()
+        self._users = 0
+        self._was_enabled = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._was_enabled = gc.isenabled()
+                gc.disable()
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._lock:
+            if self._users == 1 and self._was_enabled:
+                gc.enable()
+            self._users -= 1
+
+    def renew(self) -> None:
+        """In the child of a fork, resume what another thread has suspended in the parent."""
+        _original.renew_lock(self._lock)
+        if self._users and self._was_enabled:
             gc.enable()
+        self._users = 0
+
+
+_collector = _Collector()
+_atfork.register(_atfork.LOCKS, _collector.renew)
 
 
 def _take(check: Callable[[], object]) -> Snapshot:

@@ -14,7 +14,7 @@ from greenrt._hub.park import HubCore, parked
 from greenrt._hub.report import instances_of
 from greenrt._loop.histogram import BOUNDS, Histogram
 from greenrt._typing import TYPE_CHECKING, Any
-from greenrt.inspect.records import run_state
+from greenrt.inspect.records import run_state, with_mains
 from greenrt.inspect.safe_text import count_of
 from greenrt.inspect.waits import places_of, pools_among
 from greenrt.inspect.watchdog import watches
@@ -238,7 +238,7 @@ def _queues(found: list[Any]) -> Iterator[QueueStats]:
 def _greenlets(targets: list[Any]) -> dict[str, int]:
     counts = dict.fromkeys(("running", "ready", "parked", "unstarted", "suspended"), 0)
     mains = {hub.parent for hub in list(threads_with_hub.values())}
-    for target in {*mains, *targets}:
+    for target in with_mains(targets):
         if not target.dead and not isinstance(target, HubCore) and main_greenlet(target) in mains:
             counts[run_state(target, parked(target))] += 1
     return counts

@@ -8,6 +8,7 @@ from greenlet import greenlet
 
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, Park, parked
+from greenrt._original import TIMEOUT_MAX
 from greenrt._render import is_own_frame
 from greenrt._typing import Any
 from greenrt.inspect.safe_text import greenlet_name, safe_text, wait_text
@@ -16,7 +17,7 @@ from greenrt.sync.lock import Mutex
 from greenrt.sync.pool import Pool
 from greenrt.sync.threadpool import ThreadPool, all_threadpools
 
-__all__ = ["Waits", "groups_among", "places_of", "pools_among", "shown_name"]
+__all__ = ["Waits", "groups_among", "places_of", "pools_among", "seconds_left", "shown_name"]
 
 
 def shown_name(target: Any) -> str:
@@ -26,6 +27,13 @@ def shown_name(target: Any) -> str:
     if isinstance(target, HubCore):
         return "hub"
     return "main" if target.parent is None else f"raw at {id(target):#x}"
+
+
+def seconds_left(park: Park) -> float | None:
+    """Return how many seconds are left until a wait ends by itself; None if it has no limit, or one in centuries."""
+    loop = park.hub.loop
+    left = park.deadline - loop.clock.now() if loop.timers.contains(park) else TIMEOUT_MAX
+    return max(0.0, left) if left < TIMEOUT_MAX else None
 
 
 def groups_among(found: Iterable[Any]) -> list[Group]:
@@ -73,7 +81,7 @@ class Waits:
             return (
                 f"room in <{type(pool).__name__} at {id(pool):#x}>, of whose {size} places {used} are taken"
             )
-        if isinstance(what, Mutex):
+        if issubclass(type(what), Mutex):
             return self._notification(frame) or f"{safe_text(what)}, {self._holder_text(what)}"
         if type(what) is tuple:
             return wait_text(what)
@@ -105,49 +113,48 @@ class Waits:
         if outer is not None and outer.f_code is self._event_wait:
             return f"<threading.Event at {id(outer.f_locals.get('self')):#x}> to be set"
         fields = {} if condition is None else object.__getattribute__(condition, "__dict__")
-        lock = fields.get("_lock")
-        held = f"; its lock is {self._holder_text(lock)}" if isinstance(lock, Mutex) else ""
+        lock: Any = fields.get("_lock")
+        held = f"; its lock is {self._holder_text(lock)}" if issubclass(type(lock), Mutex) else ""
         waiting = len(fields.get("_waiters", ()))
         return f"a notification of <threading.Condition at {id(condition):#x} waiting={waiting}>{held}"
 
     def _blocker(self, park: Park) -> Any:
         """Return the greenlet that must go on before `park` can end, or None if that is not certain."""
         what = park.what
-        if park.hub.loop.timers.contains(park):
+        if seconds_left(park) is not None:
             return None
-        if isinstance(what, Mutex):
+        if issubclass(type(what), Mutex):
             return self._by_id.get(what._owner_id())
-        return what if isinstance(what, Greenlet) else None
+        return what if issubclass(type(what), Greenlet) else None
 
     def deadlocks(self) -> list[list[str]]:
         """Return, for each circle of greenlets that wait for each other, a text for each of them.
 
         Only waits without a limit, for locks and for ends of greenlets, are certain to last.
         """
-        blockers = {}
-        for target in self._by_id.values():
+        # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
+        blockers: dict[int, tuple[int, Park]] = {}
+        for number, target in self._by_id.items():
             park = None if target.dead else parked(target)
             if park is not None and park.waiting:
                 blocker = self._blocker(park)
                 if blocker is not None:
-                    blockers[target] = blocker, park
+                    blockers[number] = id(blocker), park
         circles = []
-        seen: set[Any] = set()
+        seen: set[int] = set()
         for start in blockers:
-            path: dict[Any, None] = {}
+            path: list[int] = []
             here = start
             while here in blockers and here not in seen:
                 seen.add(here)
-                path[here] = None
+                path.append(here)
                 here = blockers[here][0]
-            if here in path:
-                members = list(path)
-                circle = members[members.index(here) :]
-                # A greenlet may wait for another one to release a lock that it has taken itself.
-                if len(circle) > 1:
-                    circles.append(circle)
+            circle = path[path.index(here) :] if here in path else []
+            # A greenlet may wait for another one to release a lock that it has taken itself.
+            if len(circle) > 1:
+                circles.append([(self._by_id[each], blockers[each][1]) for each in circle])
         return [
-            [f"{shown_name(each)} waits on {self.text(blockers[each][1], each.gr_frame)}" for each in circle]
+            [f"{shown_name(each)} waits on {self.text(park, each.gr_frame)}" for each, park in circle]
             for circle in circles
         ]
 
