@@ -20,7 +20,7 @@ import pytest
 
 from support.ports import free_ports
 
-__all__ = ["Ssh", "mariadb", "postgres", "rabbitmq", "redis", "ssh"]
+__all__ = ["Ssh", "mariadb", "postgres", "rabbitmq", "redis", "ssh", "zookeeper"]
 
 HOST = "127.0.0.1"
 # How long a server may take until it answers (seconds).
@@ -152,6 +152,23 @@ def redis() -> Iterator[int]:
     with folder() as home:
         command = [serve, "--port", str(port), "--bind", HOST, "--save", "", "--dir", str(home)]
         with serving(command, home, lambda: accepts(port)):
+            yield port
+
+
+@contextmanager
+def zookeeper() -> Iterator[int]:
+    """Run ZooKeeper; yield its port."""
+    java = program("java", "default-jre-headless")
+    if not Path("/usr/share/java/zookeeper.jar").exists():
+        pytest.skip("needs zookeeper.jar: apt-get install zookeeper")
+    (port,) = free_ports(1)
+    with folder() as home:
+        settings = home / "settings"
+        settings.write_text(
+            f"tickTime=2000\ndataDir={home}\nclientPort={port}\nclientPortAddress={HOST}\nadmin.enableServer=false\n"
+        )
+        server = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+        with serving([java, "-cp", "/usr/share/java/*", server, str(settings)], home, lambda: accepts(port)):
             yield port
 
 
