@@ -32,6 +32,7 @@ cdef class Greenlet(Fiber):
     cdef object _traceback
     cdef readonly object _name
     cdef object _sole
+    cdef object _origin
     cdef int _state
 
     @cython.locals(hub=HubCore, loop=Loop)

@@ -42,7 +42,7 @@ from greenrt._typing import (
 )
 from greenrt.errors import GreenletExit, HubDestroyed, as_exception
 
-__all__ = ["Greenlet", "Start", "kill", "spawn", "spawn_later", "throw_soon"]
+__all__ = ["Greenlet", "Start", "kill", "record_spawns", "spawn", "spawn_later", "throw_soon"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +56,15 @@ RUNNING = 2
 FINISHED = 3
 
 _spawn_callbacks: list[Callable[[Any], object]] = []
+
+# Returns what each new greenlet remembers about its spawning; see `spawn_tree`. None: they remember nothing.
+_make_origin: Any = None
+
+
+def record_spawns(make_origin: Callable[[], Any] | None) -> None:
+    """Let each new greenlet keep the result of `make_origin` as its origin; with None, nothing."""
+    global _make_origin
+    _make_origin = make_origin
 
 
 class Start(Entry):
@@ -135,6 +144,7 @@ class Greenlet(Fiber, Generic[T_co]):
             raise TypeError(f"{type(self).__name__}._run must be callable, not {self._run!r}")
         hub = get_slot()
         attach_to_hub(self, hub if hub is not None else current_hub.get_hub())
+        self._origin = None if _make_origin is None else _make_origin()
 
     # -- Starting
 
@@ -457,6 +467,21 @@ class Greenlet(Fiber, Generic[T_co]):
     def spawned_at(self) -> str:
         """The place where the greenlet was made: ``file:line in function``."""
         return render_site(self._site_code, self._site_offset)
+
+    @property
+    def spawning_greenlet(self) -> Any:
+        """A weak reference to the greenlet that made this one. None unless `spawn_tree` records it (as in gevent)."""
+        return None if self._origin is None else self._origin.greenlet
+
+    @property
+    def spawning_stack(self) -> Any:
+        """The calls that made the greenlet, as a frame. None unless `spawn_tree` records them (as in gevent)."""
+        return None if self._origin is None else self._origin.stack
+
+    @property
+    def spawn_tree_locals(self) -> dict[Any, Any] | None:
+        """A dict that is shared by a greenlet and those that it spawns. None unless `spawn_tree` records spawning."""
+        return None if self._origin is None else self._origin.locals
 
     # -- Waiting for the end
 

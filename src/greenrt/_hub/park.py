@@ -470,8 +470,8 @@ class Park(Entry):
         if self.abandon():
             self.failed = True
             self.outcome = InvalidSwitchError(
-                f"{self.greenlet!r} is parked on {self.what!r} and was switched to by hand; wake it through "
-                "what it waits on, or kill() it"
+                f"Invalid switch: {self.greenlet!r} is parked on {self.what!r} and was switched to by hand; wake it "
+                "through what it waits on, or kill() it"
             )
 
     @property

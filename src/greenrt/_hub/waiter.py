@@ -17,7 +17,8 @@ class Waiter:
 
     The calls may happen in either order. Any thread may call `switch` and `throw`.
 
-    Argument and attribute: `hub`, the hub of the waiter; None means the calling thread's hub.
+    Argument and attribute: `hub`, the hub of the waiter; None means the calling thread's hub. `greenlet` is the greenlet
+    that waits.
     """
 
     __slots__ = ("_error", "_park", "_value", "hub")
@@ -107,7 +108,14 @@ class Waiter:
                 error = None
         return self._value
 
+    @property
+    def greenlet(self) -> Any:
+        """The greenlet that waits in `get`, or None."""
+        park = self._park
+        return None if park is None else park.greenlet
+
     def __repr__(self) -> str:
-        if self.ready():
-            return f"<Waiter at {id(self):#x} value={self.value!r} error={self._error!r}>"
-        return f"<Waiter at {id(self):#x} waiting>"
+        text = f"<{type(self).__name__} greenlet={self.greenlet!r}"
+        if self._error is not None:
+            return f"{text} exc_info={self.exc_info!r}>"
+        return f"{text} value={self._value!r}>" if self.ready() else f"{text}>"

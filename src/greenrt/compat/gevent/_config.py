@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Callable
 
+from greenrt._hub.spawn_tree import track
 from greenrt._typing import Any
 
 __all__ = ["Config", "config", "validate_anything", "validate_bool"]
@@ -208,6 +209,8 @@ class Config:
         checked = setting.validate(value)
         _warn_if_without_effect(setting, f"the setting {name!r} of gevent.config")
         vars(self)["_values"][name] = checked
+        if name == "track_greenlet_tree":
+            track(checked)
 
     def _setting(self, name: str) -> _Setting:
         settings: dict[str, _Setting] = vars(self)["settings"]
@@ -231,3 +234,4 @@ def _warn_if_without_effect(setting: _Setting, what: str) -> None:
 
 
 config = Config()
+track(config.track_greenlet_tree)

@@ -10,7 +10,7 @@ __all__ = ["Tracer"]
 
 
 class Tracer:
-    """Watches the switches of the process's greenlets from its construction until `kill`.
+    """Watches the switches of the calling thread's greenlets from its construction until `kill`.
 
     hub: only switches to this hub count; None: all count.
 
@@ -28,7 +28,7 @@ class Tracer:
         self.previous_trace_function: Any = greenlet.settrace(self)
 
     def kill(self) -> None:
-        """Stop watching; the previous trace function is in place again. Idempotent."""
+        """Stop watching, in the thread that made the tracer; the previous trace function is in place again."""
         if greenlet.gettrace() is self:
             greenlet.settrace(self.previous_trace_function)
         self._note()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from greenrt._typing import Any
 
-__all__ = ["Attribute", "Interface", "implementer", "subscribers"]
+__all__ = ["Attribute", "Interface", "implementer", "notify", "subscribers"]
 
 Attribute: Any
 Interface: Any
@@ -12,9 +12,17 @@ implementer: Any
 subscribers: list[Callable[[Any], object]]
 
 try:
-    from zope.event import subscribers  # type: ignore[import-untyped,import-not-found,no-redef,unused-ignore]
+    from zope.event import (  # type: ignore[import-untyped,import-not-found,no-redef,unused-ignore]
+        notify,
+        subscribers,
+    )
 except ImportError:
     subscribers = []
+
+    def notify(event: Any) -> None:
+        """Pass `event` to each subscriber."""
+        for subscriber in list(subscribers):
+            subscriber(event)
 
 try:
     from zope.interface import (  # type: ignore[import-untyped,import-not-found,no-redef,unused-ignore]

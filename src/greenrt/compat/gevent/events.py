@@ -7,7 +7,7 @@ entry points of other packages in the group that the event's class names.
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._plugins import entry_points_of
-from greenrt.compat.gevent._zope import Attribute, Interface, implementer, subscribers
+from greenrt.compat.gevent._zope import Attribute, Interface, implementer, notify, subscribers
 
 __all__ = [
     "DoNotPatch",
@@ -42,12 +42,6 @@ __all__ = [
 ]
 
 
-def notify(event: Any) -> None:
-    """Pass `event` to each subscriber."""
-    for subscriber in list(subscribers):
-        subscriber(event)
-
-
 def notify_and_call_entry_points(event: Any) -> None:
     """Pass `event` to each subscriber, then to the entry points of its class's group."""
     notify(event)
@@ -61,7 +55,7 @@ def notify_and_call_entry_points(event: Any) -> None:
 class IPeriodicMonitorThread(Interface):  # type: ignore[misc]
     """The native thread that checks the hub from time to time."""
 
-    def add_monitoring_function(function: Any, period: Any) -> None:  # noqa: N805
+    def add_monitoring_function(function: Any, period: Any) -> None:
         """Call ``function(hub)`` in the monitor every `period` seconds; None removes the function."""
 
 
@@ -228,7 +222,7 @@ class IGeventWillPatchAllEvent(IGeventWillPatchEvent):
     patch_all_arguments = Attribute("the arguments of patch_all by name, with defaults")
     patch_all_kwargs = Attribute("further arguments of patch_all by name")
 
-    def will_patch_module(module_name: Any) -> Any:  # noqa: N805
+    def will_patch_module(module_name: Any) -> Any:
         """Return whether the module is to be patched."""
 
 

@@ -68,6 +68,10 @@ class Hub(_Hub):
     threadpool_size = 10
     periodic_monitoring_thread: Any = None
 
+    # Subclasses of programs have these attributes, as gevent's hub.
+    _resolver: Any = None
+    _threadpool: Any = None
+
     def __init__(self, loop: Any = None, default: bool | None = None) -> None:
         if hasattr(loop, "run"):
             if default is not None:
@@ -104,39 +108,35 @@ class Hub(_Hub):
     def resolver(self) -> Any:
         """The hub's resolver of host names. The first access makes it. It can be set and deleted."""
         if self._resolver is None:
-            _set_resolver(self, self.resolver_class(hub=self))
+            self.resolver = self.resolver_class(hub=self)
         return self._resolver
 
     @resolver.setter
     def resolver(self, value: Any) -> None:
         _set_resolver(self, value)
+        self._resolver = value
 
     @resolver.deleter
     def resolver(self) -> None:
-        _set_resolver(self, None)
+        self.resolver = None
 
     @property
     def threadpool(self) -> Any:
         """The hub's pool of native threads. The first access makes it. It can be set and deleted."""
-        pool = self._pool
-        if pool is None:
-            pool = self.threadpool_class(
+        if self._threadpool is None:
+            self.threadpool = self.threadpool_class(
                 self.threadpool_size, hub=self, idle_task_timeout=config.threadpool_idle_task_timeout
             )
-            self.threadpool = pool
-        return pool
+        return self._threadpool
 
     @threadpool.setter
     def threadpool(self, value: Any) -> None:
-        self._pool = value
         _set_threadpool(self, value)
+        self._threadpool = value
 
     @threadpool.deleter
     def threadpool(self) -> None:
         self.threadpool = None
-
-    # The pool that the base class can't show without making one.
-    _pool: Any = None
 
     def handle_error(self, context: object, type: Any, value: Any = None, tb: Any = None) -> None:
         """Report an uncaught error; see `greenrt.Hub.handle_error`."""
@@ -150,6 +150,33 @@ class Hub(_Hub):
         if isinstance(v, str):
             v = t(v)
         return t, v, tb
+
+    def run(self) -> None:
+        """Run the loop; the first switch to the hub calls this. With `gevent.config.monitor_thread`, start the monitor."""
+        if config.monitor_thread:
+            self.start_periodic_monitoring_thread()
+        super().run()
+
+    def start_periodic_monitoring_thread(self) -> Any:
+        """Start the monitor of the hub, unless it runs; return it."""
+        if self.periodic_monitoring_thread is None:
+            # Imported here because few programs need it.
+            from greenrt.compat.gevent import events
+            from greenrt.compat.gevent._monitor import PeriodicMonitoringThread
+
+            monitor = self.periodic_monitoring_thread = PeriodicMonitoringThread(self)
+            if config.max_memory_usage:
+                monitor.install_monitor_memory_usage()
+            events.notify_and_call_entry_points(events.PeriodicMonitorThreadStartedEvent(monitor))
+        return self.periodic_monitoring_thread
+
+    def destroy(self, destroy_loop: bool | None = None) -> None:
+        """End the hub, its monitor and its loop; see `greenrt.Hub.destroy`."""
+        monitor, self.periodic_monitoring_thread = self.periodic_monitoring_thread, None
+        if monitor is not None:
+            monitor.kill()
+        super().destroy(destroy_loop)
+        self._threadpool = self._resolver = None
 
     def cancel_wait(self, watcher: Any, error: Any, close_watcher: bool = False) -> None:
         """Raise `error` in the greenlet that waits for `watcher`, soon; then close it, with `close_watcher`."""

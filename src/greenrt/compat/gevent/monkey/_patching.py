@@ -211,8 +211,20 @@ def patch_sys(stdin: bool = True, stdout: bool = True, stderr: bool = True) -> N
     """Do nothing: `patch_os` makes `sys.stdin` cooperative."""
 
 
-# The arguments of the first call of `patch_all`, while it lasts and after it.
-_first: dict[str, bool] = {}
+# What the calls of `patch_all` have patched, and left alone, by the names of its arguments.
+_done: dict[str, bool] = {}
+
+
+def _to_patch(asked: dict[str, bool]) -> dict[str, bool]:
+    """Return what is left to patch: all of `asked` for the first call, then what no call has patched before."""
+    if not _done:
+        left = dict(asked)
+    else:
+        if asked != _done:
+            _warn("patch_all was called before with other arguments; what any call asks for is patched")
+        left = {name: wanted for name, wanted in asked.items() if wanted and not _done[name]}
+    _done.update({name: wanted or _done.get(name, False) for name, wanted in asked.items()})
+    return left
 
 
 def patch_all(
@@ -235,38 +247,39 @@ def patch_all(
 ) -> bool | None:
     """Patch time, thread, socket, dns, ssl, select, queue, os, subprocess and signal. Idempotent.
 
-    Each argument switches one part on or off. Return True; None if a subscriber of the event raises DoNotPatch. A call
-    with other arguments than the first one warns.
+    Each argument switches one part on or off. Return True; False if a subscriber raises DoNotPatch; None if earlier
+    calls have patched all of it. A call with other arguments than an earlier one warns.
     """
-    arguments = {name: value for name, value in locals().items() if name != "kwargs"}
-    if _first and _first != arguments:
-        _warn("patch_all was called before with other arguments; what either call names is patched")
-    _first.update(arguments)
-    if signal and not os:
-        _warn("signal is patched and os is not: a handler of SIGCHLD may miss children that os.fork made")
-    try:
-        events.notify_and_call_entry_points(events.GeventWillPatchAllEvent(arguments, kwargs))
-    except events.DoNotPatch:
+    asked = {name: bool(value) for name, value in locals().items() if name != "kwargs"}
+    left = _to_patch(asked)
+    if not left:
         return None
+    if left.get("signal") and not asked["os"]:
+        _warn("Patching signal but not os: a handler of SIGCHLD may miss children that os.fork made")
+    try:
+        events.notify_and_call_entry_points(events.GeventWillPatchAllEvent(left, kwargs))
+    except events.DoNotPatch:
+        return False
     with one_sweep():
-        for wanted, patch in (
-            (os, patch_os),
-            (time, patch_time),
-            (thread, lambda: patch_thread(Event=Event)),
-            (sys, patch_sys),
-            (socket, lambda: patch_socket(dns=dns, aggressive=aggressive)),
-            (dns and not socket, patch_dns),
-            (select, lambda: patch_select(aggressive=aggressive)),
-            (ssl, patch_ssl),
-            (subprocess, patch_subprocess),
-            (builtins, patch_builtins),
-            (signal, patch_signal),
-            (queue, patch_queue),
-            (contextvars, patch_contextvars),
+        for name, patch in (
+            ("os", patch_os),
+            ("thread", lambda: patch_thread(Event=Event)),
+            ("time", patch_time),
+            ("sys", patch_sys),
+            ("socket", lambda: patch_socket(dns=dns, aggressive=aggressive)),
+            ("dns", patch_dns),
+            ("select", lambda: patch_select(aggressive=aggressive)),
+            ("ssl", patch_ssl),
+            ("subprocess", patch_subprocess),
+            ("builtins", patch_builtins),
+            ("signal", patch_signal),
+            ("queue", patch_queue),
+            ("contextvars", patch_contextvars),
         ):
-            if wanted:
+            # patch_socket has patched the name functions too.
+            if left.get(name) and not (name == "dns" and left.get("socket")):
                 patch()
         _patches.patch_multiprocessing()
-    events.notify_and_call_entry_points(events.GeventDidPatchBuiltinModulesEvent(arguments, kwargs))
-    events.notify_and_call_entry_points(events.GeventDidPatchAllEvent(arguments, kwargs))
+    events.notify_and_call_entry_points(events.GeventDidPatchBuiltinModulesEvent(left, kwargs))
+    events.notify_and_call_entry_points(events.GeventDidPatchAllEvent(left, kwargs))
     return True
