@@ -17,8 +17,8 @@ class Waiter:
 
     The calls may happen in either order. Any thread may call `switch` and `throw`.
 
-    Argument and attribute: `hub`, the hub of the waiter; None means the calling thread's hub. `greenlet` is the greenlet
-    that waits.
+    Argument and attribute: `hub`, the hub of the waiter; None means the calling thread's hub. Attribute: `greenlet`,
+    the greenlet that waits.
     """
 
     __slots__ = ("_error", "_park", "_value", "hub")

@@ -2,8 +2,8 @@
 
     python child.py MODULE LOG WANTED
 
-GEVENT_SUITE in the environment says whether `gevent` is the real one or greenrt (`site/sitecustomize.py`). A file that
-does not call `unittest.main` is one test by itself.
+GEVENT_SUITE in the environment says whether `gevent` is the real one or greenrt (`site/sitecustomize.py`). A file
+that does not call `unittest.main` is one test by itself.
 """
 
 import json
@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-from support.unittest_log import Log, chosen  # noqa: E402
+from support.unittest_log import Log, chosen
 
 
 class FileLog(Log):

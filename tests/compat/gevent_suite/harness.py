@@ -4,8 +4,9 @@ import os
 import sys
 from pathlib import Path
 
-import greenrt
 from support.suite_run import HANG, PASSED, SKIPPED, Run, Suite
+
+import greenrt
 
 __all__ = ["differences", "home", "modules", "suite"]
 
@@ -23,7 +24,9 @@ def home() -> Path | None:
 def modules() -> list[str]:
     """Return the names of gevent's files of tests."""
     folder = home()
-    return [] if folder is None else sorted(path.stem for path in (folder / "gevent/tests").glob("test__*.py"))
+    return (
+        [] if folder is None else sorted(path.stem for path in (folder / "gevent/tests").glob("test__*.py"))
+    )
 
 
 def suite(

@@ -47,7 +47,7 @@ _version_info = namedtuple("_version_info", ("major", "minor", "micro", "release
 
 # The version whose interface is offered.
 __version__ = VERSIONS["gevent"]
-version_info = _version_info(*map(int, __version__.split(".")), "final", 0)
+version_info = _version_info._make((*map(int, VERSIONS["gevent"].split(".")), "final", 0))
 
 # The name and the version of what serves this package.
 __greenrt__ = f"greenrt {greenrt.__version__}"

@@ -15,7 +15,7 @@ class cancel_wait_ex(OSError):
 
 
 def cancel_wait(watcher: Any, error: Any = cancel_wait_ex) -> None:
-    """Raise `error`, a class or an instance, in the greenlet that waits for `watcher` in the hub; if none, do nothing."""
+    """Raise `error`, a class or an instance, in the greenlet that waits for `watcher` in the hub, if there is one."""
     waiter = watcher.waiter
     if waiter is not None:
         watcher.loop.run_callback(_fail, watcher, waiter, error)

@@ -93,7 +93,9 @@ class _Importable:
         path = self.short.get(path, path)
         module, _, name = path.rpartition(".")
         if not module or "/" in path:
-            raise ImportError(f"can't import {path!r}; use package.module.name, or one of {', '.join(self.short)}")
+            raise ImportError(
+                f"can't import {path!r}; use package.module.name, or one of {', '.join(self.short)}"
+            )
         # gevent's own objects are those of this package, under whatever name the program imports it.
         package, _, rest = module.partition(".")
         if package == "gevent":
@@ -157,7 +159,10 @@ _SETTINGS = {
         ),
     ),
     "disable_watch_children": _Setting(
-        "GEVENT_NOWAITPID", False, validate_bool, "greenrt waits for each child by its pidfd, and never reaps others"
+        "GEVENT_NOWAITPID",
+        False,
+        validate_bool,
+        "greenrt waits for each child by its pidfd, and never reaps others",
     ),
     "trace_malloc": _Setting("PYTHONTRACEMALLOC", False, _integer),
     "track_greenlet_tree": _Setting("GEVENT_TRACK_GREENLET_TREE", True, validate_bool),
@@ -204,7 +209,7 @@ class Config:
         self.set(name, value)
 
     def set(self, name: str, value: Any) -> None:
-        """Set a setting by its name. Raise AttributeError if there is none, ValueError or ImportError for the value."""
+        """Set a setting. Raise AttributeError for an unknown name, ValueError or ImportError for a wrong value."""
         setting = self._setting(name)
         checked = setting.validate(value)
         _warn_if_without_effect(setting, f"the setting {name!r} of gevent.config")
@@ -224,7 +229,10 @@ class Config:
     def print_help(self) -> None:
         """Print each setting with its variable."""
         for name, setting in vars(self)["settings"].items():
-            print(f"{name}: {setting.variable}" + (f" (no effect: {setting.meaning})" if setting.meaning else ""))
+            print(
+                f"{name}: {setting.variable}"
+                + (f" (no effect: {setting.meaning})" if setting.meaning else "")
+            )
 
 
 def _warn_if_without_effect(setting: _Setting, what: str) -> None:

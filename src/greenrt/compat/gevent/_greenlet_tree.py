@@ -98,7 +98,9 @@ class GreenletTree:
         details: whether greenlets have parents, stacks, locals and spawn tree locals too. A dict chooses: its keys
         are running_stacks, running_stack_limit, spawning_stacks and locals.
         """
-        chosen: dict[str, Any] = {**_DETAILS, **details} if isinstance(details, dict) else _DETAILS if details else {}
+        chosen: dict[str, Any] = (
+            {**_DETAILS, **details} if isinstance(details, dict) else _DETAILS if details else {}
+        )
         return [text for _, text in self._render(chosen, 0)]
 
     def _render(self, details: dict[str, Any], depth: int) -> list[_Line]:

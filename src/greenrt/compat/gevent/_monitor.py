@@ -43,8 +43,8 @@ class PeriodicMonitoringThread:
 
     The first function finds out whether the loop was blocked for `gevent.config.max_blocking_time`: it announces
     EventLoopBlocked, and prints a report to the exception stream of the hub. With psutil and
-    `gevent.config.max_memory_usage`, another one announces the use of more memory. `greenrt.inspect.watch` finds stalls
-    for less.
+    `gevent.config.max_memory_usage`, another one announces the use of more memory. `greenrt.inspect.watch` finds
+    stalls at a lower price.
 
     Argument: `hub`, the hub of the calling thread. Attribute: `should_run`, whether it runs.
     """
@@ -107,7 +107,7 @@ class PeriodicMonitoringThread:
         return max(shortest, SHORTEST_PAUSE)
 
     def kill(self) -> None:
-        """End the monitor, in the thread of the hub. A second call does nothing. A monitoring function may call it."""
+        """End the monitor. The thread of the hub or a monitoring function calls it. A second call does nothing."""
         self.should_run = False
         if self._ident != _original.get_ident():
             self._tracer.kill()
@@ -142,7 +142,7 @@ class PeriodicMonitoringThread:
         self._ignored = None
 
     def monitor_blocking(self, hub: Any) -> Any:
-        """Announce EventLoopBlocked, and report, if no greenlet was switched since the last look; return the event."""
+        """Announce EventLoopBlocked, and report, if there was no switch since the last look; return the event."""
         seen, self._seen = self._seen, self._tracer.switches
         active = self._tracer.active_greenlet
         if active is None or active is hub or active is self._ignored or seen != self._seen:
@@ -182,7 +182,9 @@ class PeriodicMonitoringThread:
     def install_monitor_memory_usage(self) -> None:
         """Check the memory from now on; without psutil, warn."""
         if not self.can_monitor_memory_usage():
-            warnings.warn("the check of memory needs psutil, which is not installed", MonitorWarning, stacklevel=2)
+            warnings.warn(
+                "the check of memory needs psutil, which is not installed", MonitorWarning, stacklevel=2
+            )
             return
         period = max(config.memory_monitor_period or 0, SHORTEST_MEMORY_PERIOD)
         self.add_monitoring_function(self.monitor_memory_usage, period)

@@ -28,7 +28,7 @@ class _Router:
 
 @contextmanager
 def output_to(stream: Any) -> Iterator[None]:
-    """Send what the running greenlet prints to `stream` meanwhile; other greenlets go on with the streams of `sys`."""
+    """Send what the running greenlet prints in the block to `stream`; other greenlets keep the streams of `sys`."""
     routers = [_enter(name) for name in ("stdout", "stderr")]
     token = _stream.set(stream)
     try:

@@ -29,7 +29,8 @@ class Tracer:
 
     def kill(self) -> None:
         """Stop watching, in the thread that made the tracer; the previous trace function is in place again."""
-        if greenlet.gettrace() is self:
+        current: Any = greenlet.gettrace()
+        if current is self:
             greenlet.settrace(self.previous_trace_function)
         self._note()
 

@@ -21,8 +21,9 @@ except ImportError:
 
     def notify(event: Any) -> None:
         """Pass `event` to each subscriber."""
-        for subscriber in list(subscribers):
+        for subscriber in subscribers:
             subscriber(event)
+
 
 try:
     from zope.interface import (  # type: ignore[import-untyped,import-not-found,no-redef,unused-ignore]

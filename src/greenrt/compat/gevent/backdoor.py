@@ -25,7 +25,11 @@ class BackdoorServer(StreamServer):
     """
 
     def __init__(
-        self, listener: Any, locals: dict[str, Any] | None = None, banner: str | None = None, **server_args: Any
+        self,
+        listener: Any,
+        locals: dict[str, Any] | None = None,
+        banner: str | None = None,
+        **server_args: Any,
     ) -> None:
         super().__init__(listener, **server_args)
         self.locals: dict[str, Any] = {"__doc__": None, "__name__": "__console__", **(locals or {})}

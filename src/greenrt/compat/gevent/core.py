@@ -53,7 +53,16 @@ _FLAGS = {
     "kqueue": BACKEND_KQUEUE,
 }
 # libev's further backends and flags. greenrt has none of them, and needs none.
-_WITHOUT_EFFECT = {"linux_aio", "linux_iouring", "devpoll", "port", "noenv", "forkcheck", "signalfd", "nosigmask"}
+_WITHOUT_EFFECT = {
+    "linux_aio",
+    "linux_iouring",
+    "devpoll",
+    "port",
+    "noenv",
+    "forkcheck",
+    "signalfd",
+    "nosigmask",
+}
 
 watcher = Watcher
 
@@ -86,7 +95,9 @@ def _backend(flags: Any) -> str | None:
     if isinstance(flags, int):
         wanted: Iterable[str] = [name for name in available if flags & _FLAGS[name]]
     else:
-        wanted = [str(name).strip().lower() for name in (flags.split(",") if isinstance(flags, str) else flags)]
+        wanted = [
+            str(name).strip().lower() for name in (flags.split(",") if isinstance(flags, str) else flags)
+        ]
         for name in wanted:
             if name not in _FLAGS and name not in _WITHOUT_EFFECT:
                 raise ValueError(f"Invalid backend or flag: {name}; use one of {', '.join(sorted(_FLAGS))}")

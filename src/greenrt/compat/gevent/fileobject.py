@@ -25,8 +25,8 @@ class FileObjectBase:
     """A file object over a path, a descriptor, or an object with ``fileno()``.
 
     Arguments: `fobj`, the path, the descriptor or the object. `mode`, `encoding`, `errors` and `newline` are as for
-    `open`. `buffering`, or its former name `bufsize`, the size of the buffer; -1 is the default size, 0 none. `closefd`,
-    or its former name `close`: whether `close` closes `fobj` too. TypeError if both names are given.
+    `open`. `buffering`, or its former name `bufsize`, the size of the buffer; -1 is the default size, 0 none.
+    `closefd`, or its former name `close`: whether `close` closes `fobj` too. TypeError if both names are given.
 
     Attributes and methods are those of the file object that `open` returns for the mode, which is `io`.
     """

@@ -152,7 +152,7 @@ class Hub(_Hub):
         return t, v, tb
 
     def run(self) -> None:
-        """Run the loop; the first switch to the hub calls this. With `gevent.config.monitor_thread`, start the monitor."""
+        """Run the loop; the first switch to the hub calls this. Start the monitor, if `gevent.config` wants it."""
         if config.monitor_thread:
             self.start_periodic_monitoring_thread()
         super().run()

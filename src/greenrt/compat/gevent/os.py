@@ -77,9 +77,7 @@ def forkpty_gevent() -> tuple[int, int]:
     return _standard.forkpty()
 
 
-def fork_and_watch(
-    callback: Any = None, loop: Any = None, ref: bool = False, fork: Any = fork_gevent
-) -> int:
+def fork_and_watch(callback: Any = None, loop: Any = None, ref: bool = False, fork: Any = fork_gevent) -> int:
     """Fork the process; in the parent, call ``callback(watcher)`` in the hub after the end of the child.
 
     Without `callback` this is `fork`: `waitpid` waits cooperatively for any child. With one, the watcher has reaped

@@ -3,11 +3,11 @@
 import socket as _standard
 
 from greenrt._hub.current_hub import get_hub
-from greenrt._hub.fd_wait import wait_read, wait_readwrite, wait_write
+from greenrt._hub.fd_wait import wait_read, wait_readwrite, wait_write  # noqa: F401
 from greenrt._hub.timeout import Timeout
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
-from greenrt.compat.gevent._cancel_wait import cancel_wait, cancel_wait_ex
+from greenrt.compat.gevent._cancel_wait import cancel_wait, cancel_wait_ex  # noqa: F401
 from greenrt.compat.gevent._standard import mirror
 from greenrt.green import socket as _twin
 

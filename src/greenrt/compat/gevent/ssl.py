@@ -7,7 +7,9 @@ from greenrt.compat.gevent._standard import mirror
 from greenrt.green import ssl as _twin
 
 __implements__ = [
-    name for name in ("SSLContext", "SSLSocket", "get_server_certificate", "wrap_socket") if hasattr(_standard, name)
+    name
+    for name in ("SSLContext", "SSLSocket", "get_server_certificate", "wrap_socket")
+    if hasattr(_standard, name)
 ]
 
 __all__ = mirror(globals(), _standard, _twin, ("ssl",))

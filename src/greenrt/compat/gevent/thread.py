@@ -7,7 +7,15 @@ from greenrt.compat.gevent._standard import mirror
 from greenrt.green import thread as _twin
 
 __target__ = "_thread"
-__implements__ = ["allocate_lock", "get_ident", "exit", "LockType", "stack_size", "start_new_thread", "_local"]
+__implements__ = [
+    "allocate_lock",
+    "get_ident",
+    "exit",
+    "LockType",
+    "stack_size",
+    "start_new_thread",
+    "_local",
+]
 
 __all__ = mirror(globals(), _standard, _twin, ("thread",))
 __imports__ = [name for name in __all__ if name not in __implements__]

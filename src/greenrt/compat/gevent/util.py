@@ -99,7 +99,9 @@ def _greenlets(stacks: bool, limit: int | None) -> Iterator[str]:
     yield _BAR
     yield "* Greenlets"
     yield _BAR
-    for tree in sorted(GreenletTree.forest(), key=lambda tree: "" if tree.is_current_tree else repr(tree.greenlet)):
+    for tree in sorted(
+        GreenletTree.forest(), key=lambda tree: "" if tree.is_current_tree else repr(tree.greenlet)
+    ):
         yield "---- Thread boundary"
         # The frame of a greenlet that runs in another thread is that of this thread.
         details = {"running_stacks": stacks and tree.is_current_tree, "running_stack_limit": limit}

@@ -78,8 +78,8 @@ def patch_module(
     """Replace names of `target_module` by those of `source_module`: `items`, or its ``__implements__``.
 
     Return True; False if a subscriber or the source module's hook raises DoNotPatch. The hooks are
-    ``_gevent_will_monkey_patch(target_module, items, warn)`` and ``_gevent_did_monkey_patch``. Raise AttributeError if
-    there are no names.
+    ``_gevent_will_monkey_patch(target_module, items, warn)`` and ``_gevent_did_monkey_patch``. Raise AttributeError
+    if there are no names.
     """
     if items is None:
         items = getattr(source_module, "__implements__", None)

@@ -27,7 +27,9 @@ class AbstractResolver:
         """Resolve a host to its first address; see `socket.gethostbyname`."""
         return self.gethostbyname_ex(hostname, family)[-1][0]
 
-    def gethostbyname_ex(self, hostname: Any, family: int = socket.AF_INET) -> tuple[str, list[str], list[str]]:
+    def gethostbyname_ex(
+        self, hostname: Any, family: int = socket.AF_INET
+    ) -> tuple[str, list[str], list[str]]:
         """Resolve a host to its addresses; see `socket.gethostbyname_ex`."""
         found = self.getaddrinfo(hostname, None, family, socket.SOCK_DGRAM)
         name = hostname.decode("ascii") if isinstance(hostname, bytes) else hostname
