@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from types import TracebackType
+from weakref import ref
 
 from greenlet import greenlet
 
@@ -469,12 +470,12 @@ class Greenlet(Fiber, Generic[T_co]):
         return render_site(self._site_code, self._site_offset)
 
     @property
-    def spawning_greenlet(self) -> Any:
+    def spawning_greenlet(self) -> "ref[greenlet] | None":
         """A weak reference to the greenlet that made this one. None unless `spawn_tree` records it (as in gevent)."""
         return None if self._origin is None else self._origin.greenlet
 
     @property
-    def spawning_stack(self) -> Any:
+    def spawning_stack(self) -> object:
         """The calls that made the greenlet, as a frame. None unless `spawn_tree` records them (as in gevent)."""
         return None if self._origin is None else self._origin.stack
 
