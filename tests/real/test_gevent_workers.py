@@ -100,12 +100,15 @@ def test_celery(redis: int, tmp_path: Path) -> None:
 
 @needs("huey", "huey redis")
 def test_huey(redis: int, tmp_path: Path) -> None:
-    """``huey_consumer -k greenlet``."""
+    """``huey_consumer -k greenlet``, which leaves the patching to the program."""
     broker = f"redis://127.0.0.1:{redis}/2"
     program(
         tmp_path,
         """
-        import os, time
+        import os, sys, time
+        if "huey.bin.huey_consumer" in sys.orig_argv:
+            from gevent import monkey
+            monkey.patch_all()
         from huey import RedisHuey
         huey = RedisHuey("program", url=os.environ["BROKER"])
         @huey.task()
