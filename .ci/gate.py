@@ -38,6 +38,8 @@ PLAIN = ["3.14"]
 LAYERS_ONLY = ["3.12", "3.13"]
 # The same layers, with the interpreter's JIT.
 WITH_JIT = ["3.15"]
+# The environment of real programs and of the benchmarks' rivals.
+PROGRAMS = "programs"
 LAYERS = "tests/native tests/loop tests/hub tests/sync tests/green"
 # Those that Debian's unstable suite has.
 DOWNLOADABLE = {"3.14", "3.15"}
@@ -49,7 +51,10 @@ STDLIB = (
 )
 
 # What tests/real and the tests of Celery's pool talk to. Tests whose server is missing are skipped, with its name.
-SERVERS = "mariadb-server nginx-light openssh-server postgresql rabbitmq-server redis-server systemd"
+SERVERS = (
+    "default-jre-headless mariadb-server nginx-light openssh-server postgresql rabbitmq-server redis-server systemd"
+    " zookeeper"
+)
 # The checks of installing compile what the builds have compiled.
 PACKAGES = f"ccache {SERVERS}"
 INSTALL_PACKAGES = (
@@ -118,6 +123,8 @@ def stages() -> Iterator[Stage]:
         version: f"PYTHON={path} VENV=.venv-{version} PURE=.venv-pure-{version} JOBS={JOBS}"
         for version, path in python.items()
     }
+    # These programs bring gevent and other packages, which the other suites must not see.
+    settings[PROGRAMS] = f"PYTHON={python[main]} VENV=.venv-{PROGRAMS}"
     # One after the other: they share the C sources and the folder of the wheel. Environments are made beside.
     builds = ["Debian's packages"]
     for version in [*COMPILED, *LAYERS_ONLY]:
@@ -128,6 +135,9 @@ def stages() -> Iterator[Stage]:
         make = f"make build {'build-pure' if version in PLAIN else ''} {settings[version]}"
         yield Stage(f"build {version}", make, [f"environment {version}"], builds[-1:], load=PROCESSORS - 0.5)
         builds.append(f"build {version}")
+    make = f"make .venv-{PROGRAMS}/real {settings[PROGRAMS]}"
+    yield Stage(f"build {PROGRAMS}", make, [f"build {main}"], builds[-1:], load=PROCESSORS - 0.5)
+    builds.append(f"build {PROGRAMS}")
 
     def built(name: str, version: str, target: str, load: float = 1.0) -> Stage:
         command = f"make {target} {settings[version]}"
@@ -158,9 +168,9 @@ def stages() -> Iterator[Stage]:
     for version in WITH_JIT:
         yield suite(f"layers {version} with the JIT", version, "test", LAYERS, "PYTHON_JIT=1")
     yield built("demo", main, "demo ARGS=--quick")
-    yield suite("real programs", main, "test-real")
-    # It installs into the environment of the others.
-    bench = built("benchmarks, smoke", main, "bench ARGS='--smoke --rivals greenrt,gevent,c'")
+    yield suite("real programs", PROGRAMS, "test-real")
+    # It installs into the environment of the programs.
+    bench = built("benchmarks, smoke", PROGRAMS, "bench ARGS='--smoke --rivals greenrt,gevent,c'")
     bench.after = ["real programs"]
     yield bench
 

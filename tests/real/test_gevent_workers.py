@@ -1,4 +1,4 @@
-"""Workers of task queues in their modes for gevent, unedited, on greenrt: many slow tasks at once, and a clean end."""
+"""Workers of task queues in their modes for gevent, unedited, on greenrt: slow tasks at once, and a clean end."""
 
 import signal
 import subprocess

@@ -56,5 +56,6 @@ def _run(variables: dict[str, str], path: Path, *arguments: object) -> tuple[str
         cwd=path.parent,
     )
     found = re.fullmatch(r"(.*)^rate ([\d.]+)\n", done.stdout, re.DOTALL | re.MULTILINE)
-    assert done.returncode == 0 and found, f"{done.returncode}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{done.returncode}\n{done.stdout}{done.stderr}"
+    assert found, f"no rate in {done.stdout!r}"
     return found[1], float(found[2])
