@@ -5,7 +5,7 @@ from types import CodeType, FrameType
 
 from greenrt._typing import Any
 
-__all__ = ["is_own_frame", "render", "render_call", "render_site"]
+__all__ = ["is_own_frame", "printable", "render", "render_call", "render_site"]
 
 # The longest text of one argument, in characters.
 LONGEST_ARGUMENT = 50
@@ -52,6 +52,13 @@ def render_site(code: CodeType | None, offset: int) -> str:
             line = number
             break
     return f"{code.co_filename}:{line} in {code.co_qualname}"
+
+
+def printable(line: str) -> str:
+    """Return a line with escapes for the characters that would begin another one, or command a terminal."""
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
 
 
 def is_own_frame(frame: FrameType) -> bool:

@@ -261,7 +261,33 @@ def test_other_answers(folder: Path, answer: bytes, line: str) -> None:
         thread.join()
 
 
+def test_a_closed_and_a_full_stdout_and_a_reader_that_leaves(folder: Path) -> None:
+    with program(f"many = [greenrt.spawn(greenrt.sleep, 60) for _ in range(500)]\n{IDLE}", folder) as process:
+        command = [sys.executable, "-m", "greenrt", "dump", "--json", str(process.pid)]
+        for redirection, code, line in (
+            (">&-", 1, "greenrt: stdout is closed\n"),
+            (">/dev/full", 1, "greenrt: [Errno 28] No space left on device\n"),
+        ):
+            for unbuffered in ("", "1"):
+                done = subprocess.run(
+                    ["sh", "-c", f'exec "$@" {redirection}', "sh", *command],
+                    env=environment(PYTHONUNBUFFERED=unbuffered),
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+                assert (done.returncode, done.stderr) == (code, line)
+        for unbuffered in ("", "1"):
+            with subprocess.Popen(
+                command, env=environment(PYTHONUNBUFFERED=unbuffered), stdout=subprocess.PIPE
+            ) as leaves:
+                assert leaves.stdout is not None
+                leaves.stdout.read(1)
+                leaves.stdout.close()
+                assert leaves.wait(30) == 128 + signal.SIGPIPE
+
+
 def test_a_path_without_a_listener(folder: Path) -> None:
+    assert refused("./a\n\x1b") == "no process listens at ./a\\n\\x1b"
     assert refused(folder / "none").startswith("no process listens at")
     (folder / "file").write_text("")
     assert refused(folder / "file").startswith("no process listens at")

@@ -7,6 +7,7 @@ import struct
 import sys
 import time
 
+from greenrt._render import printable
 from greenrt._typing import Any
 from greenrt.cli import remote_dump
 from greenrt.cli.other_process import OtherProcess, Refusal
@@ -80,7 +81,7 @@ def dump(arguments: list[str]) -> int:
                 print(f"\n{'-' * 20} {time.strftime('%H:%M:%S')}\n")
             _print(options.process, format, options.timeout)
     except Refusal as refusal:
-        print(f"greenrt: {refusal}", file=sys.stderr)
+        print(f"greenrt: {printable(str(refusal))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         # It is the way to end --watch.
@@ -96,7 +97,12 @@ def _print(process: str, format: str, timeout: float) -> None:
             raise Refusal(f"no process listens at {process}")
     else:
         answer = _ask_process(process, format, deadline)
-    sys.stdout.buffer.write(answer)
+    if sys.stdout is None:
+        raise Refusal("stdout is closed")
+    view = memoryview(answer)
+    while view:
+        # Without a buffer (PYTHONUNBUFFERED), a write may take a part only.
+        view = view[sys.stdout.buffer.write(view) :]
     sys.stdout.flush()
 
 

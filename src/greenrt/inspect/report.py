@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from greenrt._loop.registry import describe_thread
+from greenrt._render import printable
 from greenrt._typing import TYPE_CHECKING, Any
 from greenrt.inspect.places import Place
 from greenrt.inspect.records import Record
@@ -78,14 +79,7 @@ def as_text(snapshot: Snapshot) -> str:
     lines += _several("DNS query", "DNS queries", list(map(_query, snapshot.queries)))
     lines += _several("pool", "pools", list(map(_pool, sorted(snapshot.pools, key=_room))))
     lines += _several("server", "servers", list(map(_server, snapshot.servers)))
-    return "\n".join(map(_printable, lines))
-
-
-def _printable(line: str) -> str:
-    """Return the line with escapes for the characters that would change others, or a terminal."""
-    if line.isprintable():
-        return line
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    return "\n".join(map(printable, lines))
 
 
 def _show(
