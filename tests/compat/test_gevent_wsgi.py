@@ -318,6 +318,27 @@ def test_the_engine_refuses_what_it_refuses_elsewhere(sent: bytes, status: str, 
     assert server._rejected == {status: 1}
 
 
+def test_a_handler_logs_a_refused_request_with_its_environ() -> None:
+    logged: list[Any] = []
+
+    class Handler(WSGIHandler):
+        def get_environ(self) -> Any:
+            return {**super().get_environ(), "RAW_URI": self.path}
+
+        def log_request(self) -> None:
+            keys = ("REMOTE_ADDR", "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "RAW_URI")
+            logged.append((self.status, self.requestline, [self.environ[key] for key in keys]))
+
+    with serving(handler_class=Handler, error_log=None) as server:
+        talk(server, request(close=False) + b"GET /a?b HTTP/1.1\r\n\r\n")
+        talk(server, b"nonsense\r\n\r\n")
+    assert logged == [
+        (b"200 OK", "GET / HTTP/1.1", ["127.0.0.1", "GET", "/", "", "/"]),
+        ("400", "GET /a?b", ["127.0.0.1", "GET", "/a", "b", "/a?b"]),
+        ("400", "", ["127.0.0.1", "", "", "", ""]),
+    ]
+
+
 def test_a_body_that_breaks_the_grammar_is_the_clients_fault(capsys: pytest.CaptureFixture[str]) -> None:
     errors = io.StringIO()
     with serving(echo, error_log=errors) as server:

@@ -20,13 +20,20 @@ WORKER = "greenrt.adapters.gunicorn.Worker"
 
 @contextmanager
 def gunicorn(
-    folder: Path, program: str, *options: str, worker: str = WORKER, bind: str = "127.0.0.1:0"
+    folder: Path,
+    program: str,
+    *options: str,
+    worker: str = WORKER,
+    bind: str = "127.0.0.1:0",
+    env: dict[str, str] | None = None,
 ) -> Iterator[tuple[Any, str]]:
-    """Run gunicorn; yield its process and its address once it serves."""
+    """Run gunicorn; yield its process and its address once it serves. `env` is its environment."""
     (folder / "program.py").write_text(program)
     basic = ["-k", worker, "-b", bind, "--no-control-socket"]
     command = [sys.executable, "-m", "gunicorn", *basic, *options, "program:app"]
-    process = subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=folder, env=env or environment(), stderr=subprocess.PIPE, text=True
+    )
     lines: list[str] = []
     assert process.stderr is not None
     for line in process.stderr:

@@ -90,6 +90,8 @@ class WSGIHandler:
         self._rfile = rfile
         self._heads: HeadParser | None = None
         self._exchange: Exchange | None = None
+        # The environ of the request, as the engine has made it.
+        self._parsed: dict[str, Any] = {}
         self._fields: Fields | None = None
         self._given_headers: Any = None
         self._response_headers: Any = None
@@ -112,7 +114,7 @@ class WSGIHandler:
     def headers(self) -> Fields:
         """Return the header fields of the request; see `Fields`."""
         if self._fields is None:
-            self._fields = fields_of({} if self._exchange is None else self._exchange.environ)
+            self._fields = fields_of(self._parsed)
         return self._fields
 
     @headers.setter
@@ -187,8 +189,26 @@ class WSGIHandler:
             self._connection.send(response)
         finally:
             self.time_finish = self.time_finish or time()
+            if self._exchange is None:
+                self._note_refused()
             self.log_request()
         self._connection.linger()
+
+    def _note_refused(self) -> None:
+        """Set the attributes for the access log to what is known: the client, and the request line if it is valid."""
+        method, target = ("", "") if self._heads is None else (self._heads.method, self._heads.target)
+        self.command, self.path, self.requestline = method, target, f"{method} {target}".strip()
+        path, _, query = target.partition("?")
+        self._parsed = {
+            **self._base_environ(),
+            "REQUEST_METHOD": method,
+            "REQUEST_URI": target,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "wsgi.input": NO_BODY,
+        }
+        self.environ = self.get_environ()
 
     def handle_one_request(self) -> Any:
         """Read and answer one request.
@@ -197,6 +217,7 @@ class WSGIHandler:
         response to a refused request.
         """
         self._exchange = self._fields = None
+        self._parsed = {}
         try:
             line = self.read_requestline()
         except RequestError as error:
@@ -244,8 +265,11 @@ class WSGIHandler:
     def _receive(self) -> Exchange | None:
         if self._heads is None:
             self._heads = HeadParser(self._base_environ())
-        self._exchange = read_request(self._connection, self._heads)
-        return self._exchange
+        exchange = read_request(self._connection, self._heads)
+        if exchange is not None:
+            self._exchange = exchange
+            self._parsed = exchange.environ
+        return exchange
 
     def read_request(self, raw_requestline: str) -> bool:
         """Set the attributes for the request that begins with a line; return True.
@@ -291,11 +315,10 @@ class WSGIHandler:
 
     def get_environ(self) -> Any:
         """Return the environ for the request: what `WSGIServer.get_environ` returns, and the request's own keys."""
-        assert self._exchange is not None
-        environ: Any = self._exchange.environ
+        environ: Any = self._parsed
         if not self.server._plain_environ():
             environ = self.server.get_environ()
-            environ.update(self._exchange.environ)
+            environ.update(self._parsed)
         if "HTTP_CONNECTION" in environ or "HTTP_UPGRADE" in environ:
             self._prepare_upgrade(environ)
         self.wsgi_input = environ["wsgi.input"]
@@ -310,8 +333,7 @@ class WSGIHandler:
             environ.get("HTTP_CONNECTION", "").lower() == "upgrade"
             or environ.get("HTTP_UPGRADE", "").lower() == "websocket"
         )
-        assert self._exchange is not None
-        if asked and self._exchange.body is NO_BODY:
+        if asked and self._exchange is not None and self._exchange.body is NO_BODY:
             environ["wsgi.input"] = self.rfile
             environ["wsgi.input_terminated"] = False
 
@@ -527,21 +549,16 @@ class WSGIHandler:
             self.log_error("Invalid request (from %s): %s", self.client_address, str(ex) or type(ex).__name__)
         else:
             self._print_unexpected_exc()
-        if self._exchange is None and self._heads is not None:
-            # What is known, for the access log: the client, and the request line as far as it was valid.
-            self.command, self.path = self._heads.method, self._heads.target
-            self.requestline = f"{self.command} {self.path}".strip()
-            self.environ = {**self._base_environ(), "REQUEST_METHOD": self.command, "REQUEST_URI": self.path}
         return self._refusal(status)
 
     def _refusal(self, status: str) -> tuple[str, bytes]:
         body = status.encode() + b"\n"
-        head = (
-            f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
+        headers = [("Content-Type", "text/plain"), ("Connection", "close"), ("Content-Length", str(len(body)))]
+        lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers)]
         self._orig_status = status
-        return status.partition(" ")[0], head.encode() + body
+        self._given_headers = headers
+        self._response_headers = None
+        return status.partition(" ")[0], "\r\n".join([*lines, "\r\n"]).encode() + body
 
     # -- Logs
 
