@@ -1,13 +1,17 @@
 """The body of a request as eventlet's applications see it: ``wsgi.input``, over greenrt's HTTP engine."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from greenrt._typing import Any
 from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.connection_socket import ConnectionSocket
-from greenrt.serve.http.request_body import NO_BODY
+from greenrt.serve.http.request_body import NO_BODY, ChunkedBody
 
-__all__ = ["Input"]
+__all__ = ["ChunkReadError", "Input", "capitalized"]
+
+
+class ChunkReadError(ValueError):
+    """A body in chunks is malformed or ends early. Its cause is the engine's error."""
 
 
 class Input:
@@ -29,18 +33,25 @@ class Input:
 
     def read(self, length: int | None = None) -> bytes:
         """Return at most `length` bytes, or the rest of the body for None. Waits for the client."""
-        self._announce()
-        return self._reader.read(-1 if length is None else length)  # type: ignore[no-any-return]
+        return self._call(self._reader.read, length)  # type: ignore[no-any-return]
 
     def readline(self, size: int | None = None) -> bytes:
         """Return a line, or at most `size` bytes of it."""
-        self._announce()
-        return self._reader.readline(-1 if size is None else size)  # type: ignore[no-any-return]
+        return self._call(self._reader.readline, size)  # type: ignore[no-any-return]
 
     def readlines(self, hint: int | None = None) -> list[bytes]:
         """Return the other lines; about `hint` bytes at most."""
-        self._announce()
-        return self._reader.readlines(-1 if hint is None else hint)  # type: ignore[no-any-return]
+        return self._call(self._reader.readlines, hint)  # type: ignore[no-any-return]
+
+    def _call(self, method: Callable[[int], Any], size: int | None) -> Any:
+        if self._continue_headers and self.should_send_hundred_continue:
+            self.send_hundred_continue_response()
+        try:
+            return method(-1 if size is None else size)
+        except OSError as error:
+            if self.chunked_input:
+                raise ChunkReadError(str(error)) from error
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.read, b"")
@@ -51,6 +62,11 @@ class Input:
             self._body.drain()
 
     # -- 100 Continue
+
+    @property
+    def chunked_input(self) -> bool:
+        """Whether the body is in chunks."""
+        return isinstance(self._body, ChunkedBody)
 
     @property
     def should_send_hundred_continue(self) -> bool:
@@ -79,10 +95,6 @@ class Input:
         self._connection.send("\r\n".join(lines).encode("latin-1"))
         if self._body is not NO_BODY:
             self._body.expected = False
-
-    def _announce(self) -> None:
-        if self._continue_headers and self.should_send_hundred_continue:
-            self.send_hundred_continue_response()
 
     # -- Another protocol
 

@@ -152,6 +152,8 @@ class _Alarm:
         self.watchers[1].start(self.arm)
         self.signal = monkey.get_original("signal", "signal")
         self.previous = self.signal(signal.SIGALRM, self.ring)
+        # The hub may be between two turns.
+        self.arm()
 
     def arm(self) -> None:
         signal.setitimer(signal.ITIMER_REAL, self.seconds)

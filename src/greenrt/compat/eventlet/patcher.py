@@ -149,8 +149,13 @@ def inject(
     copy = sys.modules.get(key)
     if copy is None:
         chosen = list(additional_modules) or green_modules()
+        parent, _, child = module_name.rpartition(".")
+        public = getattr(importlib.import_module(parent), child, None) if parent else None
         with _standing_in(chosen, without=module_name):
             copy = importlib.import_module(module_name)
+        if public is not None:
+            # The import has stored the copy in its package.
+            setattr(sys.modules[parent], child, public)
         sys.modules[key] = copy
     if new_globals is not None:
         own = ("__builtins__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__")

@@ -17,10 +17,7 @@ QUIET = True
 
 def _configured() -> int:
     text = os.environ.get("EVENTLET_THREADPOOL_SIZE", "20")
-    count = int(text)
-    if count < 0:
-        raise ValueError(f"EVENTLET_THREADPOOL_SIZE is {text!r}; it must be 0 or more")
-    return count
+    return int(text)
 
 
 _nthreads = _configured()
@@ -30,9 +27,10 @@ _pool: ThreadPool | None = None
 def _threads() -> ThreadPool | None:
     """Return the pool, made at the first call; None if calls run in the caller's thread."""
     global _pool
+    assert _nthreads >= 0, f"the pool can't have {_nthreads} threads (EVENTLET_THREADPOOL_SIZE)"
     if _nthreads == 0:
         warnings.warn(
-            "the thread pool has no threads (EVENTLET_THREADPOOL_SIZE): tpool.execute blocks all greenthreads",
+            "Zero threads in tpool (EVENTLET_THREADPOOL_SIZE): tpool.execute blocks all greenthreads",
             RuntimeWarning,
             stacklevel=3,
         )

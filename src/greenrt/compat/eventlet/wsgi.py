@@ -4,8 +4,9 @@ The engine receives, checks and frames, as in `greenrt.serve.WSGIServer`; reques
 understand differently are refused. This module has eventlet's arguments, environ, log and life.
 """
 
+import errno
 import os
-import socket as standard
+import ssl
 import sys
 import time
 import traceback
@@ -17,7 +18,7 @@ from greenlet import GreenletExit
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.serve.http.connection import Connection
-from greenrt.serve.http.connection_state import HANDED_OVER, IDLE
+from greenrt.serve.http.connection_state import HANDED_OVER
 from greenrt.serve.http.exchange import Exchange, FileWrapper
 from greenrt.serve.http.limits import Limits
 from greenrt.serve.http.protocol import RequestError
@@ -26,12 +27,12 @@ from greenrt.serve.http.request_body import NO_BODY
 from greenrt.serve.http.request_head import HeadParser
 
 from . import greenio
-from ._wsgi_input import Input, capitalized
+from ._wsgi_input import ChunkReadError, Input, capitalized
 from .corolocal import local
 from .greenpool import GreenPool
 from .timeout import Timeout
 
-__all__ = ["format_date_time", "server"]
+__all__ = ["ChunkReadError", "Input", "format_date_time", "server"]
 
 DEFAULT_MAX_SIMULTANEOUS_REQUESTS = 1024
 DEFAULT_MAX_HTTP_VERSION = "HTTP/1.1"
@@ -46,6 +47,11 @@ DEFAULT_LOG_FORMAT = (
 
 # Whether servers accept connections. A program sets it to False to let its servers end after the next connection.
 is_accepting = True
+
+# The states of a connection in the lists that programs pass to `Server.process_request`.
+STATE_IDLE = "idle"
+STATE_REQUEST = "request"
+STATE_CLOSE = "close"
 
 # An application that has sent its response by the socket itself sets `already_handled`.
 WSGI_LOCAL = local()
@@ -111,31 +117,53 @@ class HttpProtocol:
     A subclass may set `minimum_chunk_size` and `capitalize_response_headers`; its methods are not called.
     """
 
-    minimum_chunk_size: int | None = None
+    minimum_chunk_size = MINIMUM_CHUNK_SIZE
     capitalize_response_headers = True
 
 
 class Server:
     """What the connections of one `server` share. `server_event` receives it; the attributes are its arguments."""
 
-    def __init__(self, sock: Any, site: Any, log: Any, environ: Any, limits: Limits, **options: Any) -> None:
-        self.socket = sock
-        self.address = sock.getsockname()
-        self.app = site
+    def __init__(
+        self,
+        socket: Any,
+        address: Any,
+        app: Any,
+        log: Any = None,
+        environ: dict[str, Any] | None = None,
+        max_http_version: str | None = None,
+        protocol: Any = HttpProtocol,
+        minimum_chunk_size: int | None = None,
+        log_x_forwarded_for: bool = True,
+        keepalive: Any = True,
+        log_output: bool = True,
+        log_format: str = DEFAULT_LOG_FORMAT,
+        url_length_limit: int = MAX_REQUEST_LINE,
+        debug: bool = True,
+        socket_timeout: float | None = None,
+        capitalize_response_headers: bool = True,
+    ) -> None:
+        self.socket = socket
+        self.address = address
+        self.app = app
         self.environ: dict[str, Any] = dict(environ or {})
-        self.limits = limits
         self.pid = os.getpid()
-        self.max_http_version: str = options["max_http_version"]
-        self.minimum_chunk_size: int | None = options["minimum_chunk_size"]
-        self.log_x_forwarded_for: bool = options["log_x_forwarded_for"]
-        self.keepalive: Any = options["keepalive"]
-        self.log_output: bool = options["log_output"]
-        self.log_format: str = options["log_format"]
-        self.url_length_limit: int = options["url_length_limit"]
-        self.debug: bool = options["debug"]
-        self.socket_timeout: float | None = options["socket_timeout"]
-        self.capitalize_response_headers: bool = options["capitalize_response_headers"]
-        self.log = get_logger(log, self.debug)
+        self.max_http_version = max_http_version or DEFAULT_MAX_HTTP_VERSION
+        self.minimum_chunk_size: int = (
+            minimum_chunk_size if minimum_chunk_size is not None else protocol.minimum_chunk_size
+        )
+        self.log_x_forwarded_for = log_x_forwarded_for
+        self.keepalive = keepalive
+        self.log_output = log_output
+        self.log_format = log_format
+        self.url_length_limit = url_length_limit
+        self.debug = debug
+        self.socket_timeout = socket_timeout
+        self.capitalize_response_headers = (
+            capitalize_response_headers and protocol.capitalize_response_headers
+        )
+        self.log = get_logger(log, debug) if log_output else LoggerNull()
+        self.limits = _limits(url_length_limit, keepalive, socket_timeout)
         # The engine's count of answers by status.
         self.answered = [0] * 1000
         self.connections: dict[Any, _Conversation] = {}
@@ -181,6 +209,8 @@ class _Conversation:
         self.address = address
         self.connection = Connection(sock, server.limits, server.answered)
         self.connection.last = not server.keepalive
+        # Whether the last response was sent, and the client has not closed the connection.
+        self.lingers = False
         # Whether a WebSocket that waits for a message may be closed when the server ends.
         self.idle = False
 
@@ -201,7 +231,7 @@ class _Conversation:
     def finish(self) -> None:
         """Make the next response the last one; without a request in flight, close the connection."""
         self.connection.finish()
-        if self.connection.state == HANDED_OVER and self.idle:
+        if self.lingers or (self.connection.state == HANDED_OVER and self.idle):
             greenio.shutdown_safe(self.connection.sock)
 
     def _base_environ(self) -> dict[str, Any]:
@@ -226,10 +256,8 @@ class _Conversation:
                     connection.relay.drain(self.server.limits.write_timeout)
                 return
             body = exchange.body
-            if body is not NO_BODY and not body.discard():
-                connection.linger()
-                return
-            if not exchange.reusable or connection.last:
+            if (body is not NO_BODY and not body.discard()) or not exchange.reusable or connection.last:
+                self.lingers = True
                 connection.linger()
                 return
 
@@ -325,6 +353,7 @@ class _Response:
                     result.close()
         except (Exception, Timeout) as error:
             if isinstance(error, OSError) and error is exchange.connection.error:
+                # The client has left.
                 raise
             self._fail(error)
 
@@ -343,9 +372,10 @@ class _Response:
         exchange = self._exchange
         text = "".join(traceback.format_exception(error))
         self._server.log.info(text)
-        if isinstance(error, RequestError) and not exchange.started:
+        cause = error.__cause__ if isinstance(error, ChunkReadError) else error
+        if isinstance(cause, RequestError) and not exchange.started:
             # The client's fault: the body can't be read.
-            exchange.fail(error.status)
+            exchange.fail(cause.status)
             return
         exchange.reusable = False
         if exchange.started or exchange.connection.state == HANDED_OVER:
@@ -432,8 +462,8 @@ def server(
     max_http_version: "HTTP/1.0" lets the server speak only that.
     protocol: HttpProtocol or a subclass; only its two attributes count.
     server_event: an event to which a `Server` is sent; deprecated.
-    minimum_chunk_size: the bytes to which small parts of a response are joined. None and 0: each part is sent at
-    once. ``environ["eventlet.minimum_write_chunk_size"]`` is that of one request.
+    minimum_chunk_size: the bytes to which small parts of a response are joined (default 4096). 0: each part is sent
+    at once. ``environ["eventlet.minimum_write_chunk_size"]`` is that of one request.
     log_x_forwarded_for: whether the log shows X-Forwarded-For before the client's address.
     custom_pool: the GreenPool for the connections, in place of `max_size`.
     keepalive: False for one request in each connection; a number of seconds to wait for the next one.
@@ -443,27 +473,23 @@ def server(
     socket_timeout: the seconds that a client may send or read nothing. None: the defaults of `greenrt.serve.Limits`.
     capitalize_response_headers: whether names of headers are sent as Content-Type.
     """
-    if protocol is not HttpProtocol:
-        minimum_chunk_size = minimum_chunk_size or getattr(protocol, "minimum_chunk_size", None)
-        capitalize_response_headers = capitalize_response_headers and getattr(
-            protocol, "capitalize_response_headers", True
-        )
     served = Server(
         sock,
+        sock.getsockname(),
         site,
         log,
         environ,
-        _limits(url_length_limit, keepalive, socket_timeout),
-        max_http_version=max_http_version,
-        minimum_chunk_size=minimum_chunk_size,
-        log_x_forwarded_for=log_x_forwarded_for,
-        keepalive=keepalive,
-        log_output=log_output,
-        log_format=log_format,
-        url_length_limit=url_length_limit,
-        debug=debug,
-        socket_timeout=socket_timeout,
-        capitalize_response_headers=capitalize_response_headers,
+        max_http_version,
+        protocol,
+        minimum_chunk_size,
+        log_x_forwarded_for,
+        keepalive,
+        log_output,
+        log_format,
+        url_length_limit,
+        debug,
+        socket_timeout,
+        capitalize_response_headers,
     )
     if server_event is not None:
         warnings.warn("the argument server_event is deprecated", DeprecationWarning, stacklevel=2)
@@ -494,18 +520,17 @@ def _accept(served: Server, sock: Any, pool: Any) -> None:
         except (KeyboardInterrupt, SystemExit):
             served.log.info("wsgi exiting")
             return
-        except ConnectionError:
-            # A client that left during its TLS handshake.
+        except (ConnectionError, ssl.SSLError) as error:
+            # A client that left, or whose TLS handshake failed.
+            served.log.debug(f"({served.pid}) a client was not accepted: {error}")
             continue
         except OSError as error:
-            if sock.fileno() < 0 or error.errno == 9:
+            if sock.fileno() < 0 or error.errno == errno.EBADF:
+                # The socket was closed.
                 return
-            if hasattr(sock, "do_handshake") and isinstance(error, standard.error) and error.errno == 1:
-                # A client without TLS, or whose handshake failed.
-                continue
             raise
         served.log.debug(f"({served.pid}) accepted {address!r}")
-        pool.spawn(served.process_request, [address, connection, IDLE])
+        pool.spawn(served.process_request, [address, connection, STATE_IDLE])
 
 
 def socket_repr(sock: Any) -> str:
