@@ -385,7 +385,7 @@ class RFC6455WebSocket(WebSocket):
     # -- Sending
 
     def send(self, message: str | bytes, **kw: Any) -> None:
-        """Send a message: a str as text, bytes as binary. Raises ConnectionResetError once the WebSocket is closed."""
+        """Send a message: a str as text, bytes as binary. Raises ConnectionResetError if it is closed."""
         if self.websocket_closed:
             raise ConnectionResetError(errno.ECONNRESET, "the WebSocket is closed")
         kind, data = (TEXT, message.encode()) if isinstance(message, str) else (BINARY, bytes(message))

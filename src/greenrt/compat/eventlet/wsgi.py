@@ -349,8 +349,9 @@ class _Response:
                 else:
                     exchange.respond(self._prepared(result))
             finally:
-                if hasattr(result, "close"):
-                    result.close()
+                close = getattr(result, "close", None)
+                if close is not None:
+                    close()
         except (Exception, Timeout) as error:
             if isinstance(error, OSError) and error is exchange.connection.error:
                 # The client has left.

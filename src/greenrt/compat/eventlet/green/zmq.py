@@ -4,6 +4,9 @@ A socket of ZeroMQ has a file descriptor that is readable when its state has cha
 (zmq_getsockopt(3), ZMQ_FD). So each operation is tried without waiting, and tried again after a change.
 """
 
+# The classes of pyzmq have no types where it is not installed.
+# mypy: disable-error-code="misc,no-any-return"
+
 import zmq as _zmq
 from zmq import *  # noqa: F403
 
@@ -21,8 +24,8 @@ __all__ = ["Context", "Poller", "Socket"]
 _LOOK_AGAIN = 0.1
 
 
-class Socket(_zmq.Socket):  # type: ignore[type-arg]
-    """A socket of ZeroMQ, whose `send`, `recv` and `poll`, and the methods over them, suspend only the greenthread."""
+class Socket(_zmq.Socket):
+    """A socket of ZeroMQ. `send`, `recv`, `poll` and the methods over them suspend only the greenthread."""
 
     # pyzmq accepts only attributes that the class has.
     _senders: Waiters | None = None
@@ -108,7 +111,7 @@ class Socket(_zmq.Socket):  # type: ignore[type-arg]
                 pass
 
 
-class Context(_zmq.Context):  # type: ignore[type-arg]
+class Context(_zmq.Context):
     """A context of ZeroMQ whose sockets are green."""
 
     _socket_class = Socket
