@@ -16,7 +16,9 @@ pytestmark = [pytest.mark.real, pytest.mark.time_limit(150)]
 def run(name: str, text: str, folder: Path, *arguments: object, **variables: str) -> str:
     """Run a program on both; return its output on greenrt."""
     path = folder / f"with_{name}.py"
-    path.write_text("from gevent import monkey; monkey.patch_all()\nimport time, gevent\n" + textwrap.dedent(text))
+    path.write_text(
+        "from gevent import monkey; monkey.patch_all()\nimport time, gevent\n" + textwrap.dedent(text)
+    )
     return run_as("gevent", path, *arguments, **variables)
 
 

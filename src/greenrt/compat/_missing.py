@@ -2,16 +2,16 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from opcode import opmap
 from types import FrameType, MappingProxyType
-from typing import NoReturn
+
+from greenrt._typing import Any
 
 __all__ = ["missing_names"]
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-def missing_names(module: str, reasons: Mapping[str, str] = EMPTY) -> Callable[[str], NoReturn]:
+def missing_names(module: str, reasons: Mapping[str, str] = EMPTY) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module of `greenrt.compat`.
 
     `module` is its name, `reasons` says for names what to use in their place, or why they are missing. The function
@@ -20,12 +20,13 @@ def missing_names(module: str, reasons: Mapping[str, str] = EMPTY) -> Callable[[
     name_there = module.removeprefix("greenrt.compat.")
     package = name_there.partition(".")[0]
 
-    def __getattr__(name: str) -> NoReturn:
+    def __getattr__(name: str) -> Any:
         reason = reasons.get(name)
         message = f"greenrt stands in for {package} and has no {name_there}.{name}" + (
             f": {reason}" if reason else ""
         )
-        if _is_from_import(sys._getframe(1)):
+        # The import system asks for __path__ of every module.
+        if not name.startswith("__") and _is_from_import(sys._getframe(1)):
             raise ImportError(message, name=module)
         raise AttributeError(message, name=name)
 
@@ -34,4 +35,10 @@ def missing_names(module: str, reasons: Mapping[str, str] = EMPTY) -> Callable[[
 
 def _is_from_import(frame: FrameType) -> bool:
     """Return whether `frame` executes ``from module import name``, which would replace an AttributeError."""
+    if frame.f_code.co_filename.startswith("<frozen importlib"):
+        # The import system asks for submodules that are not imported yet.
+        return False
+    # Imported here because few programs come here.
+    from opcode import opmap
+
     return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]
