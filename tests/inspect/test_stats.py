@@ -5,13 +5,14 @@ import io
 import json
 import queue
 import threading
+from collections.abc import Callable
 
 import pytest
 from support.child import run_script
 from support.wsgi import answering, request, serving, talk
 
 import greenrt
-from greenrt import inspect
+from greenrt import _original, inspect
 from greenrt.green import socket
 
 
@@ -217,6 +218,54 @@ def test_questions_to_name_servers() -> None:
     assert after.given_up - before.given_up == 1
     assert after.errors.get("NxDomain", 0) - before.errors.get("NxDomain", 0) == 1
     assert sum(after.latency.up_to.values()) - sum(before.latency.up_to.values()) == 2
+
+
+@pytest.mark.parametrize("name", ["thread", "block"])
+def test_lookups_by_the_c_library(name: str) -> None:
+    hub = greenrt.get_hub()
+    hub.resolver = name
+    before = inspect.stats().library
+    assert before is not None
+    hub.resolver.getaddrinfo("127.0.0.1", 80)
+    assert hub.resolver.gethostbyname("127.0.0.1") == "127.0.0.1"
+    with pytest.raises(OSError):
+        hub.resolver.getaddrinfo("127.0.0.1.invalid.", 80)
+    after = inspect.stats().library
+    del hub.resolver
+    assert after is not None
+    assert after.asked - before.asked == 3
+    assert after.errors["gaierror"] - before.errors.get("gaierror", 0) == 1
+    assert sum(after.latency.up_to.values()) - sum(before.latency.up_to.values()) == 3
+
+
+def test_lookups_in_a_thread_are_in_the_dump(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave = threading.Event()
+    monkeypatch.setattr(_original, "gethostbyname", named_gethostbyname(leave))
+    hub = greenrt.get_hub()
+    hub.resolver = "thread"
+    before = inspect.stats().library
+    assert before is not None
+    asking = greenrt.spawn(hub.resolver.gethostbyname, "slow.example")
+    greenrt.sleep(0.01)
+    text = io.StringIO()
+    inspect.dump(text)
+    (line,) = [line for line in text.getvalue().splitlines() if line.startswith("    slow.example")]
+    assert line.startswith("    slow.example gethostbyname, asked ")
+    assert line.endswith(" s ago, of the C library")
+    asking.kill()
+    leave.set()
+    after = inspect.stats().library
+    assert after is not None
+    assert after.given_up - before.given_up == 1
+    hub.resolver.close()
+    del hub.resolver
+
+
+def named_gethostbyname(leave: threading.Event) -> Callable[[str], bool]:
+    def gethostbyname(host: str) -> bool:
+        return leave.wait(20)
+
+    return gethostbyname
 
 
 def test_watches_and_json() -> None:

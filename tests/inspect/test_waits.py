@@ -158,8 +158,16 @@ def test_waits_that_may_end_are_no_deadlock() -> None:
     ]
     greenrt.sleep(0)
     greenrt.sleep(0)
-    assert circles() == []
+    found = snapshot.take()
+    assert found.deadlocks == []
+    (circle,) = found.circles
+    assert 0 < circle.seconds <= 30
+    assert len(circle.greenlets) == 2
+    text = io.StringIO()
+    inspect.dump(text)
+    assert "\n2 greenlets that wait for each other, for at most " in text.getvalue()
     greenrt.killall(targets)
+    assert snapshot.take().circles == []
 
 
 # -- Patched
@@ -241,6 +249,42 @@ def test_methods_of_any_object_as_threads() -> None:
         functions = sorted(each.function for each in inspect.greenlets())
         assert functions == ["", "Slotted.run", "Slotted.run", "Slotted.run"], functions
         assert len(seen) == once == 1
+        """
+    )
+
+
+def test_a_circle_with_a_join() -> None:
+    run_script(
+        """
+        from greenrt import monkey
+        monkey.patch_all()
+        import threading, time
+        from greenrt.inspect import snapshot
+        lock = threading.Lock()
+        started = threading.Event()
+
+        def holds():
+            with lock:
+                started.wait()
+                threads[1].join()
+
+        def waits():
+            started.set()
+            with lock:
+                pass
+
+        threads = [threading.Thread(target=each, name=each.__name__, daemon=True) for each in (holds, waits)]
+        for thread in threads:
+            thread.start()
+        joining = threading.Thread(target=threads[0].join, args=(30,), name="joins", daemon=True)
+        joining.start()
+        time.sleep(0.01)
+        found = snapshot.take()
+        (circle,) = found.deadlocks
+        assert found.circles == []
+        assert "holds waits on the end of thread waits" in circle, circle
+        assert any(each.startswith("waits waits on <locked ") and each.endswith(", held by holds") for each in circle)
+        assert {each.name: each.waits_on for each in found.greenlets}["joins"] == "the end of thread holds"
         """
     )
 

@@ -14,8 +14,10 @@ import os
 from collections.abc import Iterable
 
 from greenrt import _original
+from greenrt._native.thread import monotonic
 from greenrt._typing import Any, Protocol
 from greenrt.dns.choice import check_environment
+from greenrt.dns.counters import LibraryCall
 from greenrt.dns.etc.nsswitch import nsswitch
 from greenrt.dns.glibc import GlibcResolver
 from greenrt.dns.hostname import encode
@@ -63,29 +65,65 @@ class Resolver(Protocol):
         """Close the resolver's sockets, and end its threads."""
 
 
-class BlockResolver:
+class _LibraryCalls:
+    """The calls of the C library that a resolver makes."""
+
+    def __init__(self) -> None:
+        self._calls: set[LibraryCall] = set()
+
+    def in_flight(self) -> list[tuple[Any, str, float, tuple[str, ...]]]:
+        """Return each call that has not ended. Any thread may call this.
+
+        A call has the host or address, the name of the function, its age in seconds, and the text "the C library".
+        """
+        now = monotonic()
+        return [
+            (call.subject, call.function, now - call.began, ("the C library",)) for call in self._calls.copy()
+        ]
+
+
+class BlockResolver(_LibraryCalls):
     """The C library, in the calling thread. `hub` is ignored."""
 
     def __init__(self, hub: Any = None) -> None:
-        pass
+        super().__init__()
 
-    getaddrinfo: Any = staticmethod(_original.getaddrinfo)
-    gethostbyname: Any = staticmethod(_original.gethostbyname)
-    gethostbyname_ex: Any = staticmethod(_original.gethostbyname_ex)
-    gethostbyaddr: Any = staticmethod(_original.gethostbyaddr)
-    getnameinfo: Any = staticmethod(_original.getnameinfo)
+    def getaddrinfo(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """See `Resolver`."""
+        return self._call(_original.getaddrinfo, *args, **kwargs)  # type: ignore[no-any-return]
+
+    def gethostbyname(self, *args: Any) -> str:
+        """See `Resolver`."""
+        return self._call(_original.gethostbyname, *args)  # type: ignore[no-any-return]
+
+    def gethostbyname_ex(self, *args: Any) -> tuple[str, list[str], list[str]]:
+        """See `Resolver`."""
+        return self._call(_original.gethostbyname_ex, *args)  # type: ignore[no-any-return]
+
+    def gethostbyaddr(self, *args: Any) -> tuple[str, list[str], list[str]]:
+        """See `Resolver`."""
+        return self._call(_original.gethostbyaddr, *args)  # type: ignore[no-any-return]
+
+    def getnameinfo(self, *args: Any) -> tuple[str, str]:
+        """See `Resolver`."""
+        return self._call(_original.getnameinfo, *args)  # type: ignore[no-any-return]
+
+    def _call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        with LibraryCall(self._calls, function.__name__, args[0] if args else None):
+            return function(*args, **kwargs)
 
     def close(self) -> None:
         """See `Resolver`."""
 
 
-class ThreadResolver:
+class ThreadResolver(_LibraryCalls):
     """The C library, in up to `MAX_THREADS` native threads, which are separate from ``hub.threadpool``.
 
     hub: hub whose greenlets call the resolver; None for the calling thread's hub.
     """
 
     def __init__(self, hub: Any = None) -> None:
+        super().__init__()
         self._pool = ThreadPool(MAX_THREADS, hub)
 
     def getaddrinfo(
@@ -114,7 +152,8 @@ class ThreadResolver:
         return self._call(_original.getnameinfo, sockaddr, flags)  # type: ignore[no-any-return]
 
     def _call(self, function: Any, *args: Any) -> Any:
-        return self._pool.apply(function, args)
+        with LibraryCall(self._calls, function.__name__, args[0]):
+            return self._pool.apply(function, args)
 
     def close(self) -> None:
         """See `Resolver`."""
@@ -188,9 +227,12 @@ class AresResolver:
         rare = isinstance(flags, int) and flags & ~NI_KNOWN
         return (self._by_thread() if rare else self._for_name(None)).getnameinfo(sockaddr, flags)
 
-    def in_flight(self) -> list[tuple[str, str, float, tuple[str, ...]]]:
-        """Return each query that has no answer yet: name, type, age in seconds, and the servers. Any thread."""
-        return self._stub.in_flight()
+    def in_flight(self) -> list[tuple[Any, str, float, tuple[str, ...]]]:
+        """Return each lookup in flight. Any thread may call this.
+
+        Queries have their name, type, age in seconds and servers; for calls of the C library, see `ThreadResolver`.
+        """
+        return [*self._stub.in_flight(), *([] if self._threads is None else self._threads.in_flight())]
 
     def close(self) -> None:
         """See `Resolver`."""

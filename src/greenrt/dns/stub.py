@@ -14,16 +14,16 @@ from dataclasses import replace
 from greenrt import _atfork, _log
 from greenrt._hub.current_hub import get_hub, get_hub_if_exists
 from greenrt._hub.park import TIMED_OUT, new_park
-from greenrt._loop.histogram import Histogram
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.dns.answer import Answer, Malformed, NoData, NxDomain, ResolverError, ServFail, TimedOut
 from greenrt.dns.cares import TYPES, Channel, Settings
+from greenrt.dns.counters import questions
 from greenrt.dns.message import Question, Record
 from greenrt.dns.records import check_name, read_answer
 from greenrt.dns.udp import Exchange, ExchangeOwner, Failure, Server, checked_servers, parse_server
 
-__all__ = ["Lookup", "Stub", "counters"]
+__all__ = ["Lookup", "Stub"]
 
 # The record types that an `Exchange` can query.
 BY_UDP = frozenset(("A", "AAAA", "PTR"))
@@ -49,31 +49,6 @@ _CLOSED = "the resolver was closed"
 _DETAILS = {11: "no name server could be reached", 24: _CLOSED}
 
 _stubs: "weakref.WeakSet[Stub]" = weakref.WeakSet()
-
-
-class Counters:
-    """What the questions of this process to name servers came to.
-
-    Attributes: `asked`, the number of questions that were sent; `given_up`, how many of them lost their last waiter
-    before an answer came; `errors`, how many ended with each class of ResolverError; `latency`, a Histogram of the
-    times until they ended.
-    """
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.given_up = 0
-        self.errors: dict[str, int] = {}
-        self.latency = Histogram()
-
-    def note_end(self, seconds: float, error: Failure | None) -> None:
-        """Count a question that has an answer, or has failed, after `seconds`."""
-        self.latency.record(seconds)
-        if error is not None:
-            name = error[0].__name__
-            self.errors[name] = self.errors.get(name, 0) + 1
-
-
-counters = Counters()
 
 
 class InFlight(ExchangeOwner):
@@ -165,7 +140,7 @@ class Transport:
 
     def send(self, query: InFlight) -> None:
         """Send the query."""
-        counters.asked += 1
+        questions.asked += 1
         settings = self.settings
         if settings.use_vc or settings.cache or query.rtype not in BY_UDP:
             self._send_by_channel(query, settings.use_vc)
@@ -221,7 +196,7 @@ class Transport:
             self._exchanging.discard(query)
         channel = query.channel
         if not query.is_done():
-            counters.given_up += 1
+            questions.given_up += 1
         if query.is_done() or channel is None or channel not in self._awaited:
             return
         self._awaited[channel] -= 1
@@ -300,7 +275,7 @@ class Transport:
                 answer = read_answer(query.name, query.rtype, records)
             except ResolverError as problem:
                 failure = type(problem), problem.detail
-        counters.note_end(monotonic() - query.asked_at, failure)
+        questions.note_end(monotonic() - query.asked_at, None if failure is None else failure[0])
         query.finish(answer, failure)
 
 

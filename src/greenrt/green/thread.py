@@ -203,6 +203,18 @@ def running_threads() -> list[Any]:
     return list(_running)
 
 
+def ends_of_threads() -> list[tuple[Any, Any]]:
+    """Return, for each running green thread, the object that its joins wait on, and the thread. Any thread."""
+    found = []
+    for thread in running_threads():
+        sentinel, handle = thread.sentinel, thread.handle
+        if sentinel is not None:
+            found.append((sentinel._ended, thread))
+        if handle is not None:
+            found.append((handle._done, thread))
+    return found
+
+
 def _thread_of(ident: int) -> Any:
     """Return the running green thread with this identity; None if there is none."""
     for thread in running_threads():

@@ -20,7 +20,7 @@ __all__ = ["as_json", "as_text", "dump"]
 # How many names are shown, and how many hubs, queries, pools and servers.
 NAMES = 5
 MOST = 8
-# How many deadlocks are shown.
+# How many deadlocks are shown, and how many circles that end.
 DEADLOCKS = 3
 # The groups of greenlets take so many lines, and with those of threads so many; the others are counted. The whole
 # text has less than 200 lines.
@@ -66,7 +66,11 @@ def as_text(snapshot: Snapshot) -> str:
     groups = sorted(_grouped(records, _key), key=_rank)
     lines = [f"process {snapshot.pid}: {_count(len(records), 'greenlet')}"]
     for circle in snapshot.deadlocks[:DEADLOCKS]:
-        lines += ["", *_deadlock(circle)]
+        lines += ["", *_circle(f"deadlock of {_count(len(circle), 'greenlet')}:", circle)]
+    for each in snapshot.circles[:DEADLOCKS]:
+        members = _count(len(each.greenlets), "greenlet")
+        head = f"{members} that wait for each other, for at most {each.seconds:.1f} s:"
+        lines += ["", *_circle(head, each.greenlets)]
     left = _show(lines, GREENLET_LINES, map(_group, groups), groups)
     if left:
         number = sum(map(len, left))
@@ -100,9 +104,9 @@ def _grouped(members: Iterable[Any], key: Callable[[Any], Any]) -> list[list[Any
     return list(groups.values())
 
 
-def _deadlock(circle: list[str]) -> list[str]:
+def _circle(head: str, circle: list[str]) -> list[str]:
     left = len(circle) - NAMES
-    lines = [f"deadlock of {_count(len(circle), 'greenlet')}:", *(f"    {text}" for text in circle[:NAMES])]
+    lines = [head, *(f"    {text}" for text in circle[:NAMES])]
     return lines if left <= 0 else [*lines, f"    and {left} more"]
 
 

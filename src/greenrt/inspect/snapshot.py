@@ -21,7 +21,7 @@ from greenrt.inspect.waits import Waits, groups_among, places_of, pools_among
 from greenrt.sync.group import Group
 from greenrt.sync.threadpool import all_threadpools
 
-__all__ = ["PoolRecord", "QueryRecord", "Snapshot", "ThreadRecord", "take"]
+__all__ = ["CircleRecord", "PoolRecord", "QueryRecord", "Snapshot", "ThreadRecord", "take"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,14 @@ class ThreadRecord:
     thread: int
     idle: bool
     stack: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CircleRecord:
+    """Greenlets that wait for each other until one gives up, in at most `seconds`. `greenlets`: a text for each."""
+
+    seconds: float
+    greenlets: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,10 @@ class PoolRecord:
 
 @dataclass(frozen=True, slots=True)
 class QueryRecord:
-    """A DNS query in flight: `name` and `type`, asked `seconds` ago, of one of `servers`."""
+    """A DNS query in flight: `name` and `type`, asked `seconds` ago, of one of `servers`.
+
+    For a call of the C library, in a thread, `type` is the name of the function.
+    """
 
     name: str
     type: str
@@ -57,12 +68,14 @@ class QueryRecord:
 class Snapshot:
     """All of it.
 
-    `deadlocks`: the circles of greenlets that wait for each other, each as a text for each of its greenlets. `fds`:
-    the number of file descriptors of each kind, at most `fd_limit`. `queries`: the DNS queries in flight.
+    `deadlocks`: the circles of greenlets that wait for each other for ever, each as a text for each of its greenlets.
+    `circles`: those that end. `fds`: the number of file descriptors of each kind, at most `fd_limit`. `queries`: the
+    DNS queries in flight.
     """
 
     pid: int
     deadlocks: list[list[str]]
+    circles: list[CircleRecord]
     greenlets: list[Record]
     threads: list[ThreadRecord]
     hubs: list[HubStats]
@@ -129,9 +142,11 @@ def _take(check: Callable[[], object]) -> Snapshot:
     for record in records_of(targets, groups, waits):
         records.append(record)
         check()
+    circles = waits.circles()
     return Snapshot(
         pid=os.getpid(),
-        deadlocks=waits.deadlocks(),
+        deadlocks=[texts for left, texts in circles if left is None],
+        circles=[CircleRecord(left, texts) for left, texts in circles if left is not None],
         greenlets=records,
         threads=_threads(),
         hubs=[hub_stats(ident, hub) for ident, hub in list(threads_with_hub.items())],
@@ -158,4 +173,7 @@ def _threads() -> list[ThreadRecord]:
 
 def _queries(hub: Any) -> list[QueryRecord]:
     in_flight = getattr(type(hub._resolver), "in_flight", None)
-    return [] if in_flight is None else [QueryRecord(*each) for each in in_flight(hub._resolver)]
+    return [
+        QueryRecord(name if type(name) is str else safe_text(name), *rest)
+        for name, *rest in (() if in_flight is None else in_flight(hub._resolver))
+    ]

@@ -122,8 +122,8 @@ class QueueStats:
 
 @dataclass(frozen=True, slots=True)
 class DnsStats:
-    """The questions to name servers: how many were `asked`, how many were `given_up` because their last waiter left,
-    the number of `errors` by their class, and the `latency` of those that ended.
+    """Questions to name servers, or lookups by the C library: how many were `asked`, how many were `given_up` because
+    their last waiter left, the number of `errors` by their class, and the `latency` of those that ended.
     """
 
     asked: int
@@ -177,6 +177,7 @@ class Stats:
     hubs, pools, servers, watches: one entry for each; `pools` are those of native threads.
     greenlet_pools, queues: one entry for each `Pool` of greenlets, and for each queue.
     dns: the questions to name servers.
+    library: the lookups by the C library, which the resolvers "thread" and "block" make, and sometimes the others.
     """
 
     pid: int
@@ -189,6 +190,7 @@ class Stats:
     servers: tuple[ServerStats, ...] = ()
     watches: tuple[WatchStats, ...] = ()
     dns: DnsStats | None = None
+    library: DnsStats | None = None
 
 
 def stats() -> Stats:
@@ -208,7 +210,8 @@ def stats() -> Stats:
         tuple(_queues(found)),
         server_stats(),
         tuple(WatchStats(each.limit, each.stalls, each.stalled, each.longest) for each in watches()),
-        _dns(),
+        _dns("questions"),
+        _dns("library"),
     )
 
 
@@ -294,12 +297,12 @@ def _durations(histogram: Histogram) -> Durations:
     return Durations(dict(zip(BOUNDS, histogram.counts, strict=True)), histogram.total, histogram.longest)
 
 
-def _dns() -> DnsStats:
-    # A program that has asked no name server need not load the resolver now.
-    stub: Any = sys.modules.get("greenrt.dns.stub")
-    if stub is None:
+def _dns(kind: str) -> DnsStats:
+    # A program that has looked up no name need not load the module now.
+    module: Any = sys.modules.get("greenrt.dns.counters")
+    if module is None:
         return DnsStats(0, 0, {}, _durations(Histogram()))
-    counters = stub.counters
+    counters = getattr(module, kind)
     return DnsStats(counters.asked, counters.given_up, dict(counters.errors), _durations(counters.latency))
 
 

@@ -12,6 +12,7 @@ from greenrt._original import TIMEOUT_MAX
 from greenrt._render import is_own_frame
 from greenrt._typing import Any
 from greenrt.inspect.safe_text import greenlet_name, safe_text, wait_text
+from greenrt.inspect.threads import ends_of_threads
 from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
 from greenrt.sync.pool import Pool
@@ -67,6 +68,9 @@ class Waits:
         self._by_id = {id(target): target for target in targets}
         pools: list[Any] = [*pools_among(groups), *all_threadpools()]
         self._pool_of_room = {id(pool._room): pool for pool in pools}
+        # The objects are kept, so that their ids stay their own.
+        self._ends = ends_of_threads()
+        self._thread_of_end = {id(end): thread for end, thread in self._ends}
         threading: Any = sys.modules.get("threading")
         # The code of methods in which threads wait for others, with what such a wait is for.
         self._condition_wait = _code(threading, "Condition")
@@ -81,6 +85,9 @@ class Waits:
             return (
                 f"room in <{type(pool).__name__} at {id(pool):#x}>, of whose {size} places {used} are taken"
             )
+        thread = self._thread_of_end.get(id(what))
+        if thread is not None:
+            return f"the end of thread {shown_name(thread)}"
         if issubclass(type(what), Mutex):
             return self._notification(frame) or f"{safe_text(what)}, {self._holder_text(what)}"
         if type(what) is tuple:
@@ -121,16 +128,17 @@ class Waits:
     def _blocker(self, park: Park) -> Any:
         """Return the greenlet that must go on before `park` can end, or None if that is not certain."""
         what = park.what
-        if seconds_left(park) is not None:
-            return None
         if issubclass(type(what), Mutex):
             return self._by_id.get(what._owner_id())
-        return what if issubclass(type(what), Greenlet) else None
+        if issubclass(type(what), Greenlet):
+            return what
+        return self._thread_of_end.get(id(what))
 
-    def deadlocks(self) -> list[list[str]]:
-        """Return, for each circle of greenlets that wait for each other, a text for each of them.
+    def circles(self) -> list[tuple[float | None, list[str]]]:
+        """Return the circles of greenlets that wait for locks of each other, and for each other's ends.
 
-        Only waits without a limit, for locks and for ends of greenlets, are certain to last.
+        A circle has the seconds until the first of its waits ends by itself, None if none does; and a text for each
+        of its greenlets.
         """
         # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
         blockers: dict[int, tuple[int, Park]] = {}
@@ -154,7 +162,10 @@ class Waits:
             if len(circle) > 1:
                 circles.append([(self._by_id[each], blockers[each][1]) for each in circle])
         return [
-            [f"{shown_name(each)} waits on {self.text(park, each.gr_frame)}" for each, park in circle]
+            (
+                min([left for _, park in circle if (left := seconds_left(park)) is not None], default=None),
+                [f"{shown_name(each)} waits on {self.text(park, each.gr_frame)}" for each, park in circle],
+            )
             for circle in circles
         ]
 
