@@ -189,7 +189,8 @@ def test_the_import_of_gevent_needs_no_large_module() -> None:
         from greenrt.compat import install
         install("gevent")
         import gevent
-        print(sorted({"typing", "re", "opcode", "logging", "importlib.metadata", "ssl", "subprocess"} & set(sys.modules)))
+        large = {"typing", "re", "opcode", "logging", "importlib.metadata", "ssl", "subprocess"}
+        print(sorted(large & set(sys.modules)))
         """
     )
     assert out == "[]\n"
