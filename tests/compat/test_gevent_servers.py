@@ -43,7 +43,9 @@ def ask(server: Any, data: bytes = b"question") -> bytes:
 
 
 @pytest.mark.parametrize(
-    "spawn", ["default", 5, greenrt.spawn_raw, greenrt.spawn, greenrt.Pool(5), greenrt.Group()], ids=str
+    "spawn",
+    ["default", 5, greenrt.spawn_raw, greenrt.spawn, greenrt.Pool(5), greenrt.Group()],
+    ids=["default", "5", "spawn_raw", "spawn", "Pool", "Group"],
 )
 def test_a_connection_is_handled_wherever_spawn_says(spawn: Any) -> None:
     with started(StreamServer(("127.0.0.1", 0), echo, spawn=spawn)) as server:

@@ -553,7 +553,11 @@ class WSGIHandler:
 
     def _refusal(self, status: str) -> tuple[str, bytes]:
         body = status.encode() + b"\n"
-        headers = [("Content-Type", "text/plain"), ("Connection", "close"), ("Content-Length", str(len(body)))]
+        headers = [
+            ("Content-Type", "text/plain"),
+            ("Connection", "close"),
+            ("Content-Length", str(len(body))),
+        ]
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers)]
         self._orig_status = status
         self._given_headers = headers
