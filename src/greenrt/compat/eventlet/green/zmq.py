@@ -7,7 +7,7 @@ A socket of ZeroMQ has a file descriptor that is readable when its state has cha
 # The classes of pyzmq have no types where it is not installed.
 # mypy: disable-error-code="misc,no-any-return"
 
-import zmq as _zmq
+import zmq as _zmq  # type: ignore[import-not-found]
 from zmq import *  # noqa: F403
 
 import greenrt

@@ -1,0 +1,249 @@
+"""Programs written for eventlet, unedited, on greenrt: a task queue, a web framework, servers and clients."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from support.child import environment
+from support.program import needs
+from support.stand_in import hooked, run_as
+
+pytestmark = [pytest.mark.real, pytest.mark.time_limit(150)]
+
+LIMIT = 60.0
+TASKS = 40
+# Tasks of half a second, twenty at a time, in turn would take twenty seconds.
+ENOUGH = 12.0
+
+
+@needs("celery", "celery[redis]")
+def test_celery(redis: int, tmp_path: Path) -> None:
+    """``celery worker -P eventlet``: slow tasks at once, and a clean end."""
+    broker = f"redis://127.0.0.1:{redis}/5"
+    (tmp_path / "program.py").write_text(
+        textwrap.dedent(
+            """
+            import os, time
+            from celery import Celery
+            app = Celery("program", broker=os.environ["BROKER"], backend=os.environ["BROKER"])
+            app.conf.broker_connection_retry_on_startup = True
+            @app.task
+            def slow(n):
+                time.sleep(0.5)
+                return n * 2
+            @app.task
+            def who():
+                import eventlet
+                return eventlet.__name__
+            """
+        )
+    )
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "celery", "-A", "program", "worker", "-P", "eventlet", "-c", "20"]
+    with log.open("w") as out:
+        worker = subprocess.Popen(
+            command, cwd=tmp_path, env=hooked(tmp_path, "eventlet", BROKER=broker), stdout=out, stderr=out
+        )
+    try:
+        client = f"TASKS, ENOUGH = {TASKS}, {ENOUGH}\n" + textwrap.dedent(
+            """
+            import time
+            from program import slow, who
+            assert who.delay().get(timeout=40) == "greenrt.compat.eventlet"
+            began = time.monotonic()
+            results = [slow.delay(n) for n in range(TASKS)]
+            assert [result.get(timeout=40) for result in results] == [n * 2 for n in range(TASKS)]
+            assert time.monotonic() - began < ENOUGH
+            """
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", client],
+            cwd=tmp_path,
+            env=environment(BROKER=broker),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr + log.read_text()
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(LIMIT) == 0, log.read_text()
+    finally:
+        worker.kill()
+        worker.wait()
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+# -- Flask-SocketIO
+
+SOCKETIO = """
+import warnings; warnings.simplefilter("ignore")
+import eventlet; eventlet.monkey_patch()
+import os, subprocess, sys
+from flask import Flask, request
+from flask_socketio import SocketIO, emit
+
+app = Flask("program")
+socketio = SocketIO(app, async_mode="eventlet", logger=False)
+left = []
+
+@app.route("/")
+def root():
+    return "plain"
+
+@socketio.on("question")
+def question(data):
+    emit("answer", data * 2)
+    return "acknowledged"
+
+@socketio.on("background")
+def background():
+    sid = request.sid
+    def work():
+        socketio.sleep(0.05)
+        socketio.emit("done", "from a task", to=sid)
+    socketio.start_background_task(work)
+
+@socketio.on("disconnect")
+def gone(reason=None):
+    left.append(reason)
+
+listener = eventlet.listen(("127.0.0.1", 0))
+port = listener.getsockname()[1]
+listener.close()
+server = eventlet.spawn(socketio.run, app, host="127.0.0.1", port=port, log_output=False)
+with eventlet.Timeout(30):
+    while True:
+        try:
+            eventlet.connect(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            eventlet.sleep(0.01)
+variables = {name: value for name, value in os.environ.items() if name != "GREENRT_AS"}
+done = subprocess.run([sys.executable, sys.argv[1], str(port)], env=variables, capture_output=True, text=True)
+assert done.returncode == 0, done.stdout + done.stderr
+with eventlet.Timeout(30):
+    while len(left) < 3:
+        eventlet.sleep(0.01)
+print(done.stdout, end="", flush=True)
+os._exit(0)
+"""
+
+CLIENT = """
+import queue, sys, time, urllib.request
+import socketio
+address = f"http://127.0.0.1:{sys.argv[1]}"
+assert urllib.request.urlopen(address).read() == b"plain"
+for transports, used in ((["polling"], "polling"), (["websocket"], "websocket"), (None, "websocket")):
+    client = socketio.Client()
+    answers = queue.Queue()
+    client.on("answer", answers.put)
+    client.on("done", answers.put)
+    client.connect(address, transports=transports)
+    if transports is None:
+        # The client begins with polling, and upgrades.
+        ends = time.monotonic() + 30
+        while client.transport() != used and time.monotonic() < ends:
+            time.sleep(0.01)
+    assert client.transport() == used, client.transport()
+    assert client.call("question", "ab", timeout=30) == "acknowledged"
+    assert answers.get(timeout=30) == "abab"
+    client.emit("background")
+    assert answers.get(timeout=30) == "from a task"
+    client.emit("question", "x" * 100_000)
+    assert answers.get(timeout=30) == "x" * 200_000
+    began = time.perf_counter()
+    for n in range(200):
+        client.emit("question", n)
+        assert answers.get(timeout=30) == 2 * n
+    took = time.perf_counter() - began
+    client.disconnect()
+print("rate", 200 / took)
+"""
+
+
+@needs("flask_socketio", "Flask-SocketIO")
+@needs("socketio", "python-socketio[client]")
+def test_flask_socketio(tmp_path: Path) -> None:
+    """``async_mode="eventlet"`` with eventlet's own server: polling, WebSocket and the upgrade."""
+    path = tmp_path / "with_flask_socketio.py"
+    path.write_text(SOCKETIO)
+    client = tmp_path / "client.py"
+    client.write_text(CLIENT)
+    run_as("eventlet", path, client)
+
+
+# -- Programs of eventlet's documentation
+
+WSGI = """
+import warnings; warnings.simplefilter("ignore")
+import io, time
+import eventlet
+from eventlet import wsgi
+from eventlet.green.http import client
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        eventlet.sleep(0.5)
+    start_response("200 OK", [("content-type", "text/plain")])
+    return [b"hello\\r\\n"]
+
+log = io.StringIO()
+listener = eventlet.listen(("127.0.0.1", 0))
+port = listener.getsockname()[1]
+server = eventlet.spawn(wsgi.server, listener, app, log=log)
+
+def fetch(path, times=1):
+    connection = client.HTTPConnection("127.0.0.1", port)
+    for _ in range(times):
+        connection.request("GET", path)
+        assert connection.getresponse().read() == b"hello\\r\\n"
+    connection.close()
+
+began = time.monotonic()
+pile = eventlet.GreenPile(40)
+for _ in range(40):
+    pile.spawn(fetch, "/slow")
+list(pile)
+assert time.monotonic() - began < 10
+began = time.perf_counter()
+pile = eventlet.GreenPile(10)
+for _ in range(10):
+    pile.spawn(fetch, "/fast", 200)
+list(pile)
+rate = 2000 / (time.perf_counter() - began)
+server.kill()
+lines = [line for line in log.getvalue().splitlines() if '"GET /fast HTTP/1.1" 200' in line]
+assert len(lines) == 2000, len(lines)
+print("rate", rate)
+"""
+
+CRAWLER = """
+import warnings; warnings.simplefilter("ignore")
+import time
+import eventlet
+from eventlet.green.urllib.request import urlopen
+
+def serve(sock, address):
+    sock.recv(4096)
+    eventlet.sleep(0.01)
+    sock.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nhello")
+
+listener = eventlet.listen(("127.0.0.1", 0))
+server = eventlet.spawn(eventlet.serve, listener, serve)
+url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+pool = eventlet.GreenPool(50)
+began = time.perf_counter()
+assert list(pool.imap(lambda _: urlopen(url).read(), range(500))) == [b"hello"] * 500
+print("rate", 500 / (time.perf_counter() - began))
+"""
+
+
+@pytest.mark.parametrize("text", [WSGI, CRAWLER], ids=["wsgi", "crawler"])
+def test_programs_of_the_documentation(text: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A WSGI server and its clients; a crawler with a pool, against a server of `eventlet.serve`."""
+    path = tmp_path / f"with_{request.node.callspec.id}.py"
+    path.write_text(text)
+    run_as("eventlet", path)
