@@ -1,7 +1,8 @@
 """Names of gevent's and eventlet's that greenrt does not offer: the errors for them."""
 
+import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import FrameType, MappingProxyType
 
 from greenrt._typing import Any
@@ -11,16 +12,21 @@ __all__ = ["missing_names"]
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-def missing_names(module: str, reasons: Mapping[str, str] = EMPTY) -> Callable[[str], Any]:
+def missing_names(
+    module: str, reasons: Mapping[str, str] = EMPTY, submodules: Collection[str] = ()
+) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module of `greenrt.compat`.
 
     `module` is its name, `reasons` says for names what to use in their place, or why they are missing. The function
-    raises AttributeError, and ImportError for ``from module import name``.
+    raises AttributeError, and ImportError for ``from module import name``. It imports the `submodules` of a package
+    when the program asks for one as an attribute.
     """
     name_there = module.removeprefix("greenrt.compat.")
     package = name_there.partition(".")[0]
 
     def __getattr__(name: str) -> Any:
+        if name in submodules:
+            return importlib.import_module(f"{module}.{name}")
         reason = reasons.get(name)
         message = f"greenrt stands in for {package} and has no {name_there}.{name}" + (
             f": {reason}" if reason else ""

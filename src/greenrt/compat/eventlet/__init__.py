@@ -78,4 +78,7 @@ class EventletDeprecationWarning(Warning):
     """Eventlet's warning at its import. greenrt never gives it; programs name it in filters."""
 
 
-__getattr__ = missing_names(__name__)
+# Modules that eventlet itself imports, and that are imported here at their first use as attributes.
+_MODULES = frozenset(("backdoor", "corolocal", "debug", "green", "greenio", "pools", "tpool", "wsgi"))
+
+__getattr__ = missing_names(__name__, submodules=_MODULES)

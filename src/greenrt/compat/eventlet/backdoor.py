@@ -8,6 +8,7 @@ from greenlet import getcurrent
 
 import greenrt
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 __all__ = ["backdoor", "backdoor_server"]
 
@@ -131,3 +132,6 @@ def backdoor(conn_info: Any, locals: Any = None) -> None:
     print(f"backdoor{_shown(' to', address) or ' opened'}")
     console = SocketConsole(connection.makefile("rw"), address, locals)
     greenrt.spawn(console.run)
+
+
+__getattr__ = missing_names(__name__)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from greenlet import GreenletExit, getcurrent
 
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 from greenrt.green import socket as green_socket
 
 from . import greenpool, greenthread
@@ -119,3 +120,6 @@ def wrap_ssl(sock: Any, *a: Any, **kw: Any) -> Any:
     from .green.ssl import wrap_socket
 
     return wrap_socket(sock, *a, **kw)
+
+
+__getattr__ = missing_names(__name__)

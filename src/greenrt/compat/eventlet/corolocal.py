@@ -3,6 +3,7 @@
 from greenlet import getcurrent
 
 import greenrt
+from greenrt.compat._missing import missing_names
 
 __all__ = ["get_ident", "local"]
 
@@ -12,3 +13,6 @@ local = greenrt.local
 def get_ident() -> int:
     """Return the `id` of the current greenthread."""
     return id(getcurrent())
+
+
+__getattr__ = missing_names(__name__)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from . import greenthread
 from .event import Event
@@ -204,3 +205,6 @@ def _value(value: Any) -> Any:
     if isinstance(value, PropagateError):
         raise value
     return value
+
+
+__getattr__ = missing_names(__name__)

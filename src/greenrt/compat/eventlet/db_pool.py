@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from greenrt import _log
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from . import greenthread, hubs, tpool
 from .pools import Pool
@@ -319,3 +320,6 @@ class DatabaseConnector:
             kwargs = dict(self._kwargs, db=dbname, host=host, **(self.credentials_for(host) or {}))
             self.databases[key] = self._conn_pool_class(self._module, *self._args, **kwargs)
         return self.databases[key]
+
+
+__getattr__ = missing_names(__name__)

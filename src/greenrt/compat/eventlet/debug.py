@@ -13,6 +13,7 @@ from types import FrameType
 import greenrt
 from greenrt import monkey
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from . import greenpool, hubs, tpool
 
@@ -191,3 +192,6 @@ def hub_blocking_detection(state: bool = False, resolution: float = 1) -> None:
     hub.debug_blocking_resolution = resolution
     if state:
         _alarm = _Alarm(resolution)
+
+
+__getattr__ = missing_names(__name__)

@@ -1,6 +1,7 @@
 """eventlet.event: an event that carries a result or an exception."""
 
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from ._waiters import TIMED_OUT, Waiters
 from .greenthread import thrown
@@ -102,3 +103,6 @@ class Event:
     def send_exception(self, *args: Any) -> None:
         """Send an exception; the arguments are those of `greenlet.throw`."""
         self.send(None, args)
+
+
+__getattr__ = missing_names(__name__)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from greenlet import getcurrent
 
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from .event import Event
 from .greenthread import GreenThread, spawn
@@ -201,3 +202,6 @@ class GreenMap(GreenPile):
         return found.wait()
 
     __next__ = next
+
+
+__getattr__ = missing_names(__name__)

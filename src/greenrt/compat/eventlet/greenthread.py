@@ -10,6 +10,7 @@ import greenrt
 from greenrt._hub.park import in_hub, yield_now
 from greenrt._hub.sleep import sleep as _sleep
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 from greenrt.errors import GreenletExit, as_exception
 
 __all__ = [
@@ -206,10 +207,6 @@ def _scheduler() -> Any:
     return get_hub()
 
 
-def __getattr__(name: str) -> Any:
-    # Eventlet's deprecated aliases.
-    if name in ("TimeoutError", "with_timeout"):
-        from . import timeout
-
-        return timeout.Timeout if name == "TimeoutError" else timeout.with_timeout
-    raise AttributeError(f"greenrt's eventlet.greenthread does not offer {name!r}")
+__getattr__ = missing_names(
+    __name__, {"TimeoutError": "use eventlet.Timeout", "with_timeout": "use eventlet.with_timeout"}
+)

@@ -1,6 +1,7 @@
 """eventlet.lock: a lock that counts, for code that expects the interface of `_thread.lock`."""
 
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from .semaphore import Semaphore
 
@@ -18,3 +19,6 @@ class Lock(Semaphore):
 
     def _at_fork_reinit(self) -> Any:
         self.__init__()  # type: ignore[misc]
+
+
+__getattr__ = missing_names(__name__)

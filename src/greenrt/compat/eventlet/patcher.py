@@ -9,6 +9,7 @@ from types import ModuleType
 
 from greenrt import _original, monkey
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from . import hubs
 
@@ -186,3 +187,6 @@ def slurp_properties(source: Any, destination: dict[str, Any], ignore: Any = (),
     destination.update(
         {name: getattr(source, name) for name in names if not (name.startswith("__") or name in ignore)}
     )
+
+
+__getattr__ = missing_names(__name__)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from . import queue
 
@@ -108,3 +109,6 @@ class TokenPool(Pool):
     def create(self) -> Token:
         """Make a token."""
         return Token()
+
+
+__getattr__ = missing_names(__name__)

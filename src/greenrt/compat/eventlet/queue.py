@@ -7,6 +7,7 @@ from queue import Empty, Full
 from greenrt._hub.current_hub import get_hub_if_exists
 from greenrt._hub.park import in_hub, yield_now
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from ._waiters import TIMED_OUT, Waiters
 from .event import Event
@@ -248,3 +249,6 @@ class LifoQueue(Queue):
 
     def _get(self) -> Any:
         return self.queue.pop()
+
+
+__getattr__ = missing_names(__name__)

@@ -1,6 +1,7 @@
 """eventlet.semaphore: semaphores without and with bounds."""
 
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from ._waiters import TIMED_OUT, Waiters
 
@@ -149,3 +150,6 @@ class CappedSemaphore:
     def balance(self) -> int:
         """The number of `acquire` calls that would not wait; if negative, of `release` calls."""
         return self.lower_bound.balance - self.upper_bound.balance
+
+
+__getattr__ = missing_names(__name__)

@@ -8,6 +8,7 @@ import greenrt
 from greenrt._hub.greenlet import throw_soon
 from greenrt._hub.pending import take_back
 from greenrt._typing import Any, Self
+from greenrt.compat._missing import missing_names
 
 __all__ = ["Timeout", "is_timeout", "with_timeout", "wrap_is_timeout"]
 
@@ -122,3 +123,6 @@ def wrap_is_timeout(base: type | BaseException) -> Any:
 def is_timeout(obj: object) -> bool:
     """Return whether an exception is a timeout: a `Timeout`, a `TimeoutError`, or one with a true `is_timeout`."""
     return bool(getattr(obj, "is_timeout", False)) or isinstance(obj, TimeoutError | greenrt.Timeout)
+
+
+__getattr__ = missing_names(__name__)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from greenrt import _original
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 from greenrt.sync.threadpool import ThreadPool
 
 __all__ = ["Proxy", "execute", "killall", "set_num_threads"]
@@ -187,3 +188,6 @@ class Proxy:
 
 
 _END: Any = object()
+
+
+__getattr__ = missing_names(__name__)

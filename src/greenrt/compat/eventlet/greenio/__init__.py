@@ -6,6 +6,7 @@ from errno import EAGAIN, EALREADY, ECONNRESET, EINPROGRESS, EISCONN, ENOTCONN, 
 
 from greenrt import monkey
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 from greenrt.green import _open, _socket_life
 from greenrt.green import socket as green
 
@@ -108,3 +109,6 @@ def shutdown_safe(sock: Any) -> None:
         # EBADF: a closed socket.
         if error.errno not in {9, *SOCKET_CLOSED}:
             raise
+
+
+__getattr__ = missing_names(__name__)

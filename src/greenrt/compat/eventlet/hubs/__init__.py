@@ -7,6 +7,7 @@ import greenrt
 from greenrt._hub.fd_wait import park_on_fd
 from greenrt._hub.park import in_hub
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from ..greenthread import thrown
 from ..timeout import Timeout
@@ -116,3 +117,6 @@ def notify_close(fd: int) -> None:
 def notify_opened(fd: int) -> None:
     """Note that a file descriptor is a new one: waits for an earlier file with its number end with IOClosed."""
     get_hub().mark_as_reopened(fd)
+
+
+__getattr__ = missing_names(__name__)

@@ -8,6 +8,7 @@ from greenlet import getcurrent
 import greenrt
 from greenrt._hub.fd_wait import forget_fd
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 from ..greenthread import sleep
 from .timer import LocalTimer, Timer
@@ -222,3 +223,6 @@ class Hub:
 
 # What eventlet calls the base of its hubs; `isinstance` works with it.
 BaseHub = Hub
+
+
+__getattr__ = missing_names(__name__)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from greenlet import getcurrent
 
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 __all__ = ["LocalTimer", "Timer"]
 
@@ -113,3 +114,6 @@ class LocalTimer(Timer):
         """Prevent the call. No-op if it was made."""
         self.greenlet = None
         super().cancel()
+
+
+__getattr__ = missing_names(__name__)

@@ -1,6 +1,7 @@
 """eventlet.support: small helpers that programs import from here."""
 
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 __all__ = ["bytes_to_str", "get_errno"]
 
@@ -18,3 +19,6 @@ def get_errno(exc: BaseException) -> Any:
 def bytes_to_str(b: bytes | str, encoding: str = "ascii") -> str:
     """Return bytes as a text; a text is returned unchanged."""
     return b.decode(encoding) if isinstance(b, bytes) else b
+
+
+__getattr__ = missing_names(__name__)
