@@ -23,7 +23,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 TREE = rm -rf $(1) && mkdir -p $(1) && cp -rs $(CURDIR)/src/greenrt $(1)/ && cp -rs $(CURDIR)/monkey $(1)/greenrt/
 PYTEST := -m pytest -n $(JOBS) --dist worksteal
 
-.PHONY: help demo test build build-pure pure coverage lint types docs diagrams bench stress stress-full test-stdlib test-real test-thirdparty install-check wheels clean
+.PHONY: help demo test build build-pure pure coverage lint types docs diagrams bench stress stress-full test-stdlib test-compat test-real test-thirdparty install-check wheels clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,15 @@ stress-full: build  ## campaigns in full counts
 MODULES ?=
 test-stdlib: build  ## CPython's own tests, patched (MODULES="test_ssl test_socket")
 	$(VENV)/bin/python $(PYTEST) -m stdlib $(MODULES:%='tests/stdlib/test_stdlib.py::test_module[%]') $(ARGS)
+
+# gevent's own tests, which its wheel has, over greenrt; and over gevent what does not pass.
+COMPAT := build/compat-gevent
+test-compat: build $(COMPAT)/made  ## gevent's own tests over greenrt (FILES="test__event test__queue")
+	GEVENT_HOME=$(CURDIR)/$(COMPAT) $(VENV)/bin/python $(PYTEST) -m compat $(FILES:%='tests/compat/gevent_suite/test_gevent_suite.py::test_file[%]') $(ARGS)
+
+$(COMPAT)/made: $(VENV)/built
+	$(VENV)/bin/python $(PIP) --no-deps --target $(COMPAT) gevent==26.9.0 zope.event zope.interface dnspython psutil
+	touch $@
 
 # Real programs, patched, against the servers that are installed here.
 test-real: $(VENV)/real  ## real programs, patched, against real servers

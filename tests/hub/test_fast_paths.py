@@ -129,7 +129,7 @@ def test_a_socket_stays_registered_with_the_kernel_between_waits() -> None:
 def _registration(fd: int) -> int:
     """Return the events that this thread's epoll object has for `fd`."""
     loop = get_hub().loop
-    with open(f"/proc/self/fdinfo/{loop.backend.fileno()}") as file:
+    with open(f"/proc/self/fdinfo/{loop.fileno()}") as file:
         for line in file:
             words = line.split()
             if words[0] == "tfd:" and int(words[1]) == fd:

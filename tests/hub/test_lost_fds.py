@@ -6,7 +6,7 @@ from support.child import run_script
 import greenrt
 
 pytestmark = pytest.mark.skipif(
-    greenrt.get_hub().loop.backend_name != "epoll", reason="only the loop on epoll notices"
+    greenrt.get_hub().loop.backend != "epoll", reason="only the loop on epoll notices"
 )
 
 SCRIPT = """

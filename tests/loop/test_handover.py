@@ -11,7 +11,7 @@ from greenrt.green import socket
 
 def watched(hub: Hub) -> set[int]:
     """Return the fds that the kernel watches for the loop of a hub."""
-    if hub.loop.backend_name != "epoll":
+    if hub.loop.backend != "epoll":
         return {entry.fd for entry in hub.loop.fds.all_entries()}
     with open(f"/proc/self/fdinfo/{hub.loop.fileno()}") as file:
         return {int(fd) for fd in re.findall(r"tfd:\s+(\d+)", file.read())}

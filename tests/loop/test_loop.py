@@ -447,5 +447,5 @@ def test_the_backend_can_be_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> N
     assert backends.available[0] == "epoll"
     monkeypatch.setenv("GREENRT_BACKEND", "poll")
     loop = Loop()
-    assert loop.backend_name == "poll"
+    assert loop.backend == "poll"
     loop.close()

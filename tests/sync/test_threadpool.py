@@ -104,10 +104,46 @@ def test_maxsize_can_be_set(pool: greenrt.ThreadPool) -> None:
     while pool.size > 1:
         greenrt.sleep(0.001)
     assert pool.map(abs, range(3)) == [0, 1, 2]
-    with pytest.raises(ValueError, match="maxsize must be at least 1"):
-        pool.maxsize = 0
-    with pytest.raises(ValueError, match="maxsize must be at least 1"):
-        greenrt.ThreadPool(0)
+    with pytest.raises(ValueError, match="maxsize must be at least 0"):
+        pool.maxsize = -1
+    with pytest.raises(ValueError, match="maxsize must be at least 0"):
+        greenrt.ThreadPool(-1)
+
+
+def test_calls_wait_while_maxsize_is_0(pool: greenrt.ThreadPool) -> None:
+    assert pool.apply(abs, (-1,)) == 1
+    pool.maxsize = 0
+    waiting = greenrt.spawn(pool.apply, abs, (-2,))
+    greenrt.sleep(0.01)
+    assert not waiting.ready()
+    pool.maxsize = 2
+    assert waiting.get(timeout=30) == 2
+
+
+def test_a_smaller_maxsize_counts_outstanding_calls() -> None:
+    pool = greenrt.ThreadPool(2)
+    gates = [greenrt.Event(), greenrt.Event()]
+    calls = [pool.spawn(gate.wait, 30) for gate in gates]
+    pool.maxsize = 1
+    third = greenrt.spawn(pool.apply, abs, (-3,))
+    gates[0].set()
+    assert calls[0].get(timeout=30)
+    # One call is still outstanding, and there is room for one.
+    greenrt.sleep(0.01)
+    assert not third.ready()
+    gates[1].set()
+    assert third.get(timeout=30) == 3
+
+
+def test_size_can_be_set() -> None:
+    pool = greenrt.ThreadPool(3)
+    for size in (2, 3, 1, 0):
+        pool.size = size
+        assert pool.size == size
+    for wrong in (-1, 4):
+        with pytest.raises(ValueError, match="size must be at"):
+            pool.size = wrong
+    assert pool.apply(abs, (-1,)) == 1
 
 
 def test_idle_threads_end_in_time() -> None:

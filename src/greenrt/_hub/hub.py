@@ -504,7 +504,7 @@ class Hub(HubCore):
     @property
     def backend(self) -> str:
         """The name of the loop's backend."""
-        return self.loop.backend_name
+        return self.loop.backend
 
     @property
     def minimal_ident(self) -> int:
@@ -513,7 +513,8 @@ class Hub(HubCore):
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
-        return f"<{type(self).__name__}{name} at {id(self):#x} {self.loop!r} thread={self.thread_ident:#x}>"
+        state = " destroyed" if self._ended else ""
+        return f"<{type(self).__name__}{name} at {id(self):#x}{state} {self.loop!r} thread={self.thread_ident:#x}>"
 
 
 def _render_error(context: Any, type: Any, value: Any, tb: TracebackType | None) -> str:

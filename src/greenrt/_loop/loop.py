@@ -40,6 +40,9 @@ Ts = TypeVarTuple("Ts")
 BATCH_SECONDS = 0.008
 BATCH_CALLBACKS = 1000
 
+# epoll_wait(2) counts milliseconds.
+TIMER_RESOLUTION = 0.001
+
 # How many times finalizers may queue further finalizers while a loop closes.
 CLOSING_ROUNDS = 100
 
@@ -363,13 +366,24 @@ class Loop(LoopBase):
         return self.wakeup.sent
 
     @property
-    def backend_name(self) -> str:
+    def backend(self) -> str:
         """The name of the backend."""
-        return self.backend.name
+        return self._backend.name
+
+    @property
+    def approx_timer_resolution(self) -> float:
+        """About how late a timer of an idle loop may be, in seconds."""
+        return TIMER_RESOLUTION
+
+    def install_sigchld(self) -> None:
+        """Do nothing: child watchers use no signal. gevent's loop has this method."""
+
+    def reset_sigchld(self) -> None:
+        """Do nothing, see `install_sigchld`."""
 
     def fileno(self) -> int:
         """Return the fd of the kernel object of the backend, or -1 if it has none."""
-        return self.backend.fileno()
+        return self._backend.fileno()
 
     def reinit(self) -> None:
         """Replace the kernel objects of the loop, in the child of a fork. greenrt does so for the forking thread.
@@ -390,7 +404,7 @@ class Loop(LoopBase):
         waiting = [entry for entry in self.fds.all_entries() if entry.fd not in own]
         self._detach(False)
         self.armed = False
-        self._attach(self.backend.fresh())
+        self._attach(self._backend.fresh())
         for entry in waiting:
             self.fds.adopt(entry)
         # There may be posts that have woken up the old objects. And if a signal handler has forked, the poll that
@@ -405,7 +419,7 @@ class Loop(LoopBase):
 
     def _recover(self) -> bool:
         # A daemon closes all fds that it does not know.
-        for fd in (self.backend.fileno(), *self._own_fds()):
+        for fd in (self._backend.fileno(), *self._own_fds()):
             try:
                 if fd >= 0:
                     os.fstat(fd)
@@ -431,7 +445,7 @@ class Loop(LoopBase):
         self.closed = True
         self.ended = True
         # The backend is closed first: the steps below must not change the epoll instance, which the parent shares.
-        self.backend.close()
+        self._backend.close()
         for holder in list(self.holders):
             holder._quiesce()
         self._detach(False)
@@ -584,4 +598,4 @@ class Loop(LoopBase):
         state = (
             "closed" if self.closed else f"refs={self.refs} ready={len(self.ready)} timers={len(self.timers)}"
         )
-        return f"<Loop at {id(self):#x}{where} {self.backend.name} {state}>"
+        return f"<Loop at {id(self):#x}{where} {self._backend.name} {state}>"

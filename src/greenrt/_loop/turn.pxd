@@ -25,7 +25,7 @@ cdef class Drain(Entry):
 
 cdef class LoopBase:
     cdef public Clock clock
-    cdef public Backend backend
+    cdef public Backend _backend
     cdef public FdTable fds
     cdef public TimerHeap timers
     cdef public Ring ready

@@ -119,7 +119,7 @@ class LoopBase:
         self._attach(backend)
 
     def _attach(self, backend: Backend) -> None:
-        self.backend = backend
+        self._backend = backend
         self.fds: FdTable = FdTable(backend)
         # Made now and not on demand: a post must never fail because no fd is free.
         self.wakeup: Wakeup = Wakeup()
@@ -135,7 +135,7 @@ class LoopBase:
 
     def _detach(self, await_senders: bool) -> None:
         """Close the kernel objects."""
-        self.backend.close()
+        self._backend.close()
         self.wakeup.close(await_senders)
         if self.signal_wakeup is not None:
             self.signal_wakeup.close()
@@ -278,12 +278,12 @@ class LoopBase:
     def _dispatch(self, count: int) -> None:
         # If the backend differs, a signal handler has closed the loop, or has forked and this is the child. The
         # events belong to the old backend.
-        if self.backend is self._polled:
+        if self._backend is self._polled:
             fds = self.fds
             fds.dispatch(count)
 
     def _wait(self, limit: float) -> int:
-        backend = self._polled = self.backend
+        backend = self._polled = self._backend
         begin = self.clock.now()
         if self.lag is not None:
             self.lag.record(begin - self._now)
@@ -293,12 +293,12 @@ class LoopBase:
             count = self._sleep(backend, timeout)
         else:
             count = self._sleep(backend, NAP)
-            if not count and backend is self.backend:
+            if not count and backend is self._backend:
                 wakeup.arm()
                 try:
                     # A signal that arrived before arming would go unnoticed until the poll ends.
                     check_signals()
-                    if backend is self.backend:
+                    if backend is self._backend:
                         begin = self.clock.now()
                         timeout = self._timeout(limit, begin)
                         count = self._sleep(backend, timeout)
@@ -306,7 +306,7 @@ class LoopBase:
                     wakeup.disarm()
         self._note_poll(begin, timeout, count)
         # If the backend differs, a signal handler has forked and this is the child: the events belong to the parent.
-        return count if backend is self.backend else 0
+        return count if backend is self._backend else 0
 
     def _sleep(self, backend: Backend, timeout: float) -> int:
         self.polling = True

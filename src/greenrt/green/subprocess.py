@@ -15,11 +15,14 @@ from types import FunctionType
 
 from greenrt._deadline import Deadline
 from greenrt._hub.fd_wait import yield_if_due
+from greenrt._hub.raw_greenlet import spawn_raw
+from greenrt._hub.relay import Relay
 from greenrt._typing import Any
 from greenrt.green import _file_objects, os, selectors, time  # noqa: F401
 from greenrt.green._children import park_until_exit
 from greenrt.green._threading_polls import yielding
 from greenrt.green._twin import public_names, rebound, supported
+from greenrt.sync.event import Event
 
 __all__ = public_names(_stdlib)
 
@@ -77,15 +80,42 @@ def poll(self: Any) -> int | None:
     return self._internal_poll()  # type: ignore[no-any-return]
 
 
+def rawlink(self: Any, callback: Any) -> None:
+    """Call ``callback(popen)`` in the hub once the child has ended; `greenrt.wait` calls this."""
+    end = vars(self).get("_end")
+    if end is None:
+        end = self._end = Event()
+        spawn_raw(_announce_end, self, end)
+    end.rawlink(Relay(callback, self))
+
+
+def unlink(self: Any, callback: Any) -> None:
+    """Remove a link that `rawlink` has added. No-op if there is none."""
+    end = vars(self).get("_end")
+    if end is not None:
+        end.unlink(callback)
+
+
+def _announce_end(popen: Any, end: Event) -> None:
+    while popen.poll() is None:
+        _park_until_exit(popen, None)
+    end.set()
+
+
 # Patching sets these methods on the standard class; the class below has them too. `communicate` calls the last one
 # before it raises TimeoutExpired, which with a timeout of 0 is all it does.
-METHODS: dict[str, Any] = supported(
-    _stdlib.Popen,
-    _wait=_wait,
-    _wait_pidfd=_wait_pidfd,
-    poll=poll,
-    _check_timeout=yielding(_stdlib.Popen._check_timeout),  # type: ignore[attr-defined]
-)
+METHODS: dict[str, Any] = {
+    **supported(
+        _stdlib.Popen,
+        _wait=_wait,
+        _wait_pidfd=_wait_pidfd,
+        poll=poll,
+        _check_timeout=yielding(_stdlib.Popen._check_timeout),  # type: ignore[attr-defined]
+    ),
+    # gevent's names.
+    "rawlink": rawlink,
+    "unlink": unlink,
+}
 
 # Names that patching binds in the standard module only.
 NAMES: dict[str, Any] = {"io": io}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from greenrt import _original
 from greenrt._arguments import as_integer
+from greenrt._hub.relay import Relay
 from greenrt._typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.event import Event
@@ -64,7 +65,7 @@ class _Future(_StdlibFuture[T]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._settled = Event()
+        self._settled: Any = Event()
 
     def _take_over(self, source: AsyncResult[T]) -> None:
         if source.exception is not None:
@@ -73,6 +74,14 @@ class _Future(_StdlibFuture[T]):
             value: Any = source.value
             self.set_result(value)
         self._settled.set()
+
+    def rawlink(self, callback: Callable[["_Future[T]"], object]) -> None:
+        """Call ``callback(future)`` in the hub once the future is done; `greenrt.wait` calls this."""
+        self._settled.rawlink(Relay(callback, self))
+
+    def unlink(self, callback: Callable[["_Future[T]"], object]) -> None:
+        """Remove a link that `rawlink` has added. No-op if there is none."""
+        self._settled.unlink(callback)
 
     def result(self, timeout: float | None = None) -> T:
         """Return the call's result or raise its error. Raises TimeoutError after `timeout` seconds (None: never)."""

@@ -116,6 +116,11 @@ class _Results(Generic[R]):
 
     _error: BaseException | None = None
 
+    @property
+    def queue(self) -> SimpleQueue[Any]:
+        """The queue of the results that have not been taken. gevent has this attribute; leave the queue alone."""
+        return self._arrived
+
     def kill(self) -> None:
         """Stop the feeder, so that no further calls start."""
         self._feeder.kill()

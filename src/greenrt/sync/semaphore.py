@@ -87,8 +87,14 @@ class Semaphore(Permits):
         self._submit(UNLINK, callback)
 
     def linkcount(self) -> int:
-        """Return the number of linked callbacks."""
-        return 0 if self._links is None else len(self._links.waiting)
+        """Return the number of waiters and linked callbacks."""
+        waiters = 0 if self._waiters is None else self._waiters.count
+        return waiters + (0 if self._links is None else len(self._links.waiting))
+
+    @property
+    def hub(self) -> None:
+        """None: a semaphore belongs to no thread. gevent has this attribute."""
+        return None
 
     def __enter__(self) -> None:
         self._obtain(True, None)

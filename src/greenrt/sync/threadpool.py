@@ -127,13 +127,14 @@ class ThreadPool(Mapping):
     the call keeps running and its result is dropped. The threads don't delay the end of the process. The child of a
     fork starts threads of its own; a waiter in the child for a job of the parent's threads gets Cancelled.
 
-    Arguments: `maxsize`, the largest number of threads (1 or more); `hub`, the value of the attribute (default: the
-    calling thread's hub); `idle_task_timeout`, after how many seconds without a job a thread ends (-1: never). Raises
-    TypeError or ValueError for other values. Attributes: `maxsize`, `size`, `hub` and `idle_task_timeout`.
+    Arguments: `maxsize`, the largest number of threads (0 or more; with 0, calls wait until it is set to more);
+    `hub`, the value of the attribute (default: the calling thread's hub); `idle_task_timeout`, after how many seconds
+    without a job a thread ends (-1: never). Raises TypeError or ValueError for other values. Attributes: `maxsize`,
+    `size`, `hub` and `idle_task_timeout`.
     """
 
     def __init__(self, maxsize: int = DEFAULT_SIZE, hub: Any = None, idle_task_timeout: float = -1) -> None:
-        maxsize = as_integer(maxsize, "maxsize", 1)
+        maxsize = as_integer(maxsize, "maxsize", 0)
         checked_seconds(idle_task_timeout, "idle_task_timeout")
         self.hub: Any = hub if hub is not None else hub_for_waiting()
         self.idle_task_timeout = idle_task_timeout
@@ -145,6 +146,8 @@ class ThreadPool(Mapping):
 
     def _begin(self) -> None:
         self._room = Semaphore(self._maxsize)
+        # How many outstanding calls are above `maxsize`, because it became smaller.
+        self._surplus = 0
         # A None in this queue ends a thread.
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         # How many threads serve the queue, without the threads for which a None is queued. The pool does not rely on
@@ -169,16 +172,43 @@ class ThreadPool(Mapping):
 
     @maxsize.setter
     def maxsize(self, value: int) -> None:
-        value = as_integer(value, "maxsize", 1)
-        for _ in range(value - self._maxsize):
-            self._room.release()
-        self._maxsize = value
+        value = as_integer(value, "maxsize", 0)
+        with self._counting:
+            change = value - self._maxsize
+            self._maxsize = value
+            for _ in range(-change):
+                if not self._room.acquire(blocking=False):
+                    self._surplus += 1
+        for _ in range(change):
+            self._give_room()
         self.adjust()
 
     @property
     def size(self) -> int:
-        """The number of living threads."""
-        return len(self._threads)
+        """The number of threads that serve the pool.
+
+        Setting it starts threads, or ends some after the calls that are queued. Raises ValueError for a number below
+        0 or above `maxsize`.
+        """
+        return self._serving
+
+    @size.setter
+    def size(self, value: int) -> None:
+        value = as_integer(value, "size", 0)
+        if value > self._maxsize:
+            raise ValueError(f"size must be at most maxsize, which is {self._maxsize}, not {value!r}")
+        with self._counting:
+            while self._serving < value:
+                self._start_thread()
+            self._end_threads(self._serving - value)
+
+    def _give_room(self) -> None:
+        """Let one more call in, unless `maxsize` has become smaller meanwhile."""
+        with self._counting:
+            if self._surplus > 0:
+                self._surplus -= 1
+                return
+        self._room.release()
 
     def __len__(self) -> int:
         return len(self._outstanding)
@@ -248,7 +278,7 @@ class ThreadPool(Mapping):
             self._outstanding.discard(job)
             if not self._outstanding:
                 self._all_done.set()
-        self._room.release()
+        self._give_room()
 
     def _start_thread(self) -> None:
         self._threads.append(None)

@@ -12,9 +12,33 @@ import runpy
 import sys
 import tempfile
 import unittest
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 from support.unittest_log import Log, chosen
+
+# How long a test may take. Classes with a limit of their own keep it.
+SECONDS = 20
+
+
+class Patience:
+    """Sets the time limit of gevent's tests: its two seconds are few on a busy machine."""
+
+    def find_spec(self, name: str, path: Any = None, target: object = None) -> ModuleSpec | None:
+        if not name.endswith("gevent.testing.params"):
+            return None
+        spec = PathFinder.find_spec(name, path)
+        assert spec is not None
+        loader: Any = spec.loader
+        execute = loader.exec_module
+
+        def execute_and_set(module: Any) -> None:
+            execute(module)
+            module.LOCAL_TIMEOUT = SECONDS
+
+        loader.exec_module = execute_and_set
+        return spec
 
 
 class FileLog(Log):
@@ -32,6 +56,8 @@ def main() -> None:
         wanted = json.load(file)
     only = None if wanted["only"] is None else set(wanted["only"])
     os.chdir(tempfile.mkdtemp(prefix="gevent-"))
+    # As for a script in this folder: some files import their neighbours.
+    sys.path.insert(0, os.path.join(os.environ["GEVENT_HOME"], "gevent", "tests"))
     sys.argv[:] = [name]
     log = FileLog(path)
     log.file_name = name
@@ -44,6 +70,7 @@ def main() -> None:
         local = {each.replace(name, "__main__", 1) for each in only} if only is not None else None
         chosen(suite, local, {each.replace(name, "__main__", 1) for each in wanted["skip"]}).run(log)
 
+    sys.meta_path.insert(0, Patience())
     unittest.main = run_tests  # type: ignore[misc,assignment]
     if name in wanted["skip"]:
         log.write(outcome="done")

@@ -22,9 +22,12 @@ __all__ = [
     "get_clock_info",
     "get_this_psutil_process",
     "perf_counter",
+    "reraise",
+    "thread_mod_name",
 ]
 
 PYPY = False
+thread_mod_name = "_thread"
 WIN = sys.platform.startswith("win")
 LINUX = sys.platform.startswith("linux")
 MAC = OSX = sys.platform == "darwin"
@@ -43,3 +46,8 @@ def get_this_psutil_process() -> Any:
     except ImportError:
         return None
     return psutil.Process()
+
+
+def reraise(kind: Any, value: Any, tb: Any = None) -> None:
+    """Raise `value`, or ``kind()`` if it is None, with the traceback `tb`."""
+    raise (kind() if value is None else value).with_traceback(tb)

@@ -126,10 +126,8 @@ class GreenletTree:
         if target:
             return label
         ready = getattr(target, "ready", None)
-        if ready is not None and not ready():
+        if ready is None or not ready():
             return f"{label}; not running"
-        if ready is None:
-            return f"{label}; {'finished' if target.dead else 'not running'}"
         label += "; finished"
         if target.value is not None:
             label += f" with value {repr(target.value)[:30]}"
@@ -172,7 +170,8 @@ def _rank(tree: GreenletTree) -> Any:
     # Raw greenlets first, then those that run.
     target = tree.greenlet
     ready = getattr(target, "ready", None)
-    return getattr(target, "minimal_ident", -1), ready is None or ready(), id(target.parent)
+    number = -1 if ready is None else target.minimal_ident
+    return number, ready is None or ready(), id(target.parent)
 
 
 def _root_of(target: Any) -> Any:

@@ -35,7 +35,7 @@ class _Entry:
     def __init__(self, function: Callable[[Any], object], period: float) -> None:
         self.function = function
         self.period = period
-        self.last = time.monotonic()
+        self.last = 0.0
 
 
 class PeriodicMonitoringThread:
@@ -61,6 +61,8 @@ class PeriodicMonitoringThread:
         self._tracer = Tracer()
         if config.max_blocking_time:
             self._entries.append(_Entry(self.monitor_blocking, config.max_blocking_time))
+        if self.can_monitor_memory_usage():
+            self.install_monitor_memory_usage()
         self._pause = Pause()
         # The native thread, while it runs.
         self._ident = 0

@@ -165,8 +165,6 @@ class Hub(_Hub):
             from greenrt.compat.gevent._monitor import PeriodicMonitoringThread
 
             monitor = self.periodic_monitoring_thread = PeriodicMonitoringThread(self)
-            if config.max_memory_usage:
-                monitor.install_monitor_memory_usage()
             events.notify_and_call_entry_points(events.PeriodicMonitorThreadStartedEvent(monitor))
         return self.periodic_monitoring_thread
 

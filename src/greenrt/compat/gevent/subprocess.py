@@ -4,6 +4,7 @@ import subprocess as _standard
 
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._standard import mirror
+from greenrt.compat.gevent.fileobject import FileObject  # noqa: F401
 from greenrt.green import subprocess as _twin
 
 __implements__ = ["Popen", "call", "check_call", "check_output", "run", "CompletedProcess"]

@@ -10,5 +10,12 @@ __implements__ = ["local", "Lock", "RLock", "Thread", "Timer", "get_ident"]
 
 __all__ = mirror(globals(), _standard, _twin, ("thread",))
 __imports__ = [name for name in __all__ if name not in __implements__]
+__all__ += ["main_native_thread"]
+
+
+def main_native_thread() -> _standard.Thread:
+    """Return the object of the main thread."""
+    return _standard.main_thread()
+
 
 __getattr__ = missing_names(__name__, {})

@@ -137,7 +137,8 @@ class assert_switches:
         if kind is not None:
             return
         limit = self.max_blocking_time
-        if tracer.longest > limit if limit else not tracer.switches:
+        too_slow = tracer.longest > limit if limit else False
+        if too_slow or (not tracer.switches and (self.hub_only or not limit)):
             seconds = perf_counter() - self._begun
             allowed = f" (max allowed {limit:.4f} seconds)" if limit else ""
             where = "To the hub" if self.hub_only else "To any greenlet"

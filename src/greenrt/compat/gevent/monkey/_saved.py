@@ -26,6 +26,10 @@ class _Names(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(state.patched_names(self._module))
 
+    def copy(self) -> dict[str, Any]:
+        """Return the originals as a dict."""
+        return dict(self)
+
     def __repr__(self) -> str:
         return repr(dict(self))
 
@@ -43,6 +47,10 @@ class _Modules(Mapping[str, _Names]):
 
     def __len__(self) -> int:
         return len(state.patched_modules())
+
+    def copy(self) -> dict[str, _Names]:
+        """Return the modules as a dict."""
+        return dict(self)
 
     def __repr__(self) -> str:
         return repr(dict(self))
