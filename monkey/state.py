@@ -115,7 +115,10 @@ def _get_one(mod_name: str, name: str) -> Any:
     saved = _saved.get(mod_name, {})
     if name in saved:
         if saved[name] is _IN_PLACE:
-            return getattr(_original.private_module(mod_name), name)
+            module = import_module(mod_name)
+            # The modules of a package can't be loaded twice. The class that is patched in place is the only one.
+            in_package = hasattr(module, "__path__") or "." in mod_name
+            return getattr(module if in_package else _original.private_module(mod_name), name)
         return saved[name]
     return getattr(import_module(mod_name), name)
 
@@ -178,6 +181,9 @@ def _put(module: ModuleType, items: Mapping[str, Any]) -> Pairs:
 
 _UNBOUND = type(unbound(_put))
 
+# The objects that stand for functions that are not to become methods, by the function.
+_wrappers: dict[Any, Any] = {}
+
 
 def _as_found(new: Any, old: Any, module: str) -> Any:
     """Return `new` in a form that can be used like `old`: pickled by its name, and as an attribute of a class.
@@ -189,7 +195,8 @@ def _as_found(new: Any, old: Any, module: str) -> Any:
             new.__module__ = module
     binds = hasattr(type(new), "__get__") and not isinstance(new, type | staticmethod)
     if binds and isinstance(old, BuiltinFunctionType):
-        new = unbound(new)
+        # One object for the names of several modules: `threading` has copies of names of `_thread`.
+        new = _wrappers.setdefault(new, unbound(new))
     if isinstance(new, _UNBOUND):
         new.__module__ = module
     return new

@@ -2,26 +2,24 @@
 
 from collections.abc import Callable
 
-from greenrt._hub.links import Notifier, as_link
+from greenrt._arguments import check_callable
+from greenrt._hub.links import Link
 from greenrt._typing import Any
 
 __all__ = ["Relay"]
 
 
-class Relay(Notifier):
-    """Notify a link of `source`, whatever object the relay itself is linked to.
+class Relay(Link):
+    """A link whose callback gets `source`, whatever object the link belongs to.
 
-    Arguments: `callback`, the link, a callable or a Notifier; `source`, the object that it gets.
+    Arguments: `callback`, the callable; `source`, its argument. Raises TypeError if `callback` is not callable.
     """
 
     def __init__(self, callback: Callable[[Any], object], source: object) -> None:
-        self._link: Any = as_link(callback)
+        check_callable(callback, "callback")
+        super().__init__(callback)
         self._source = source
 
     def notify(self, source: Any) -> None:
         """See `Notifier.notify`."""
-        self._link.notify(self._source)
-
-    def is_of(self, callback: Any) -> bool:
-        """See `Notifier.is_of`."""
-        return bool(self._link.is_of(callback))
+        super().notify(self._source)

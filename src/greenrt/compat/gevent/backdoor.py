@@ -40,8 +40,10 @@ class BackdoorServer(StreamServer):
 
     def handle(self, conn: Any, _address: Any) -> None:
         """Run an interpreter on the connection until its end of file, or until `quit()`."""
-        with conn.makefile("rw", encoding="utf-8", errors="replace", newline="\n") as stream:
-            console = _Console(self._create_interactive_locals(), stream)
+        text = {"encoding": "utf-8", "errors": "replace", "newline": "\n"}
+        # Two files: a write to one for both directions would drop the lines that it has read ahead.
+        with conn.makefile("r", **text) as source, conn.makefile("w", **text) as target:
+            console = _Console(self._create_interactive_locals(), source, target)
             try:
                 console.interact(self.banner, exitmsg="")
             except (SystemExit, ConnectionError):
@@ -62,26 +64,27 @@ def _quit(code: object = None) -> NoReturn:
 class _Console(InteractiveConsole):
     """An interpreter that reads from and writes to a connection."""
 
-    def __init__(self, names: dict[str, Any], stream: Any) -> None:
+    def __init__(self, names: dict[str, Any], source: Any, target: Any) -> None:
         super().__init__(names)
-        self._stream = stream
+        self._source = source
+        self._target = target
 
     def write(self, data: str) -> None:
         """Write to the connection."""
-        self._stream.write(data)
-        self._stream.flush()
+        self._target.write(data)
+        self._target.flush()
 
     def raw_input(self, prompt: str = "") -> str:
         """Return the next line of the connection. Raise EOFError at its end."""
         self.write(prompt)
-        line: str = self._stream.readline()
+        line: str = self._source.readline()
         if not line:
             raise EOFError
         return line.rstrip("\r\n")
 
     def runcode(self, code: CodeType) -> None:
         """Run code whose output goes to the connection."""
-        with output_to(self._stream):
+        with output_to(self._target):
             super().runcode(code)
 
 

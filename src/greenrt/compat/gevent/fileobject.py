@@ -71,7 +71,11 @@ class FileObjectBase:
             self._io.reconfigure(write_through=True)
         self.fileio: Any = _raw_below(self._io)
         if self._fobj is not None:
-            self.fileio.name = getattr(fobj, "name", fobj)
+            # As the object: `name` raises AttributeError if that has none.
+            if hasattr(fobj, "name"):
+                self.fileio.name = fobj.name
+            else:
+                del self.fileio.name
 
     def _open(self, *args: Any) -> Any:
         file, mode, buffering, encoding, errors, newline, closefd = args

@@ -61,7 +61,7 @@ options: --verbose {options}"""
 
 
 def _describe(wanted: dict[str, bool]) -> None:
-    print(f"gevent._patching.patch_all({', '.join(f'{name}={value}' for name, value in wanted.items())})")
+    print(f"gevent.monkey.patch_all({', '.join(f'{name}={value}' for name, value in wanted.items())})")
     print("sys.version=" + sys.version.replace("\n", " "))
     print("sys.path=" + pprint.pformat(sys.path))
     print("sys.modules=" + pprint.pformat(sorted(sys.modules)))

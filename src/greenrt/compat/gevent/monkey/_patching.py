@@ -1,12 +1,13 @@
 """greenrt's patching with gevent's names, events and results."""
 
 import importlib
+import queue as _queue
 import warnings
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
 from greenrt._typing import Any
-from greenrt.compat.gevent import events
+from greenrt.compat.gevent import events, queue
 from greenrt.compat.gevent.monkey._saved import save
 from greenrt.monkey import MonkeyPatchWarning, is_module_patched
 from greenrt.monkey import get_original as _get_original
@@ -136,8 +137,14 @@ def patch_os() -> None:
 
 
 def patch_queue() -> None:
-    """Patch `queue`; see `greenrt.monkey.patch_queue`."""
-    _announced("queue", _patches.patch_queue)
+    """Patch `queue`, as `greenrt.monkey.patch_queue` does, and give it gevent's classes of queues."""
+
+    def patch() -> None:
+        _patches.patch_queue()
+        for name in queue.__implements__:
+            patch_item(_queue, name, getattr(queue, name))
+
+    _announced("queue", patch)
 
 
 def patch_time() -> None:
