@@ -50,6 +50,13 @@ STDLIB = (
     " test_socket test_ssl test_subprocess test_thread test_threading test_threading_local test_time test_timeout"
 )
 
+# gevent's own tests over greenrt. `make test-compat` runs all files, for a quarter of an hour.
+GEVENT = (
+    "test__event test__events test__greenlet test__greenletset test__hub_join test__iwait test__joinall test__local"
+    " test__lock test__monkey_queue test__order test__os test__pool test__queue test__select test__semaphore"
+    " test__timeout"
+)
+
 # What tests/real and the tests of Celery's pool talk to. Tests whose server is missing are skipped, with its name.
 SERVERS = (
     "default-jre-headless mariadb-server nginx-light openssh-server postgresql rabbitmq-server redis-server systemd"
@@ -158,6 +165,7 @@ def stages() -> Iterator[Stage]:
         yield built(f"installs {version}", version, "install-check")
     for version in COMPILED:
         yield built(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'", load=0.5)
+    yield built("gevent's tests", main, f"test-compat FILES='{GEVENT}'", load=0.5)
     yield built("stress, boxed", main, "stress STRESS_SECONDS=4", load=0.5)
     for version in PLAIN:
         yield suite(f"suite {version} plain, coverage", version, "coverage")

@@ -43,7 +43,16 @@ from greenrt._typing import (
 )
 from greenrt.errors import GreenletExit, HubDestroyed, as_exception
 
-__all__ = ["Greenlet", "Start", "kill", "record_spawns", "spawn", "spawn_later", "throw_soon"]
+__all__ = [
+    "Greenlet",
+    "Start",
+    "accept_any_kill",
+    "kill",
+    "record_spawns",
+    "spawn",
+    "spawn_later",
+    "throw_soon",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,6 +69,26 @@ _spawn_callbacks: list[Callable[[Any], object]] = []
 
 # Returns what each new greenlet remembers about its spawning; see `spawn_tree`. None: they remember nothing.
 _make_origin: Any = None
+
+
+# Makes the error that a kill raises in its target from what the caller gives; see `accept_any_kill`.
+_as_thrown: Any = as_exception
+
+
+def accept_any_kill() -> None:
+    """Let a kill with an object that is not an exception raise the TypeError in its target, not in the caller.
+
+    The greenlet ends in any case. That is what gevent does, and `greenrt.compat.gevent` asks for it.
+    """
+    global _as_thrown
+    _as_thrown = _as_error
+
+
+def _as_error(given: object) -> BaseException:
+    try:
+        return as_exception(given)
+    except TypeError as error:
+        return error
 
 
 def record_spawns(make_origin: Callable[[], Any] | None) -> None:
@@ -636,7 +665,7 @@ class Greenlet(Fiber, Generic[T_co]):
         """
         if self._state == FINISHED:
             return
-        error: Any = as_exception(exception)
+        error: Any = _as_thrown(exception)
         loop = self.hub.loop
         if loop.on_owner_thread():
             if self._cancel_start():
@@ -754,7 +783,7 @@ def kill(target: greenlet, exception: Throwable = GreenletExit) -> None:
     if not isinstance(target, greenlet):
         raise TypeError(f"target must be a greenlet, not {target!r}")
     hub = current_hub.get_hub()
-    entry = _Throw(target, as_exception(exception))
+    entry = _Throw(target, _as_thrown(exception))
     if isinstance(target, Fiber) and not target._begun:
         # Its start is queued before the throw: cancel the start.
         target._queued = False

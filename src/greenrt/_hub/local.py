@@ -76,7 +76,9 @@ class local(Attributes):
     def __cinit__(self, *args: Any, **kwargs: Any) -> None:
         kind = type(self)
         if (args or kwargs) and kind.__init__ is object.__init__:
-            raise TypeError(f"{kind.__name__}() takes no arguments: it defines no __init__ that would")
+            raise TypeError(
+                f"Initialization arguments are not supported: {kind.__name__} defines no __init__ that takes them"
+            )
         self._local_args = args
         self._local_kwargs = kwargs
         # The keys are the `key` attributes of the greenlets' holders.

@@ -371,6 +371,11 @@ class Loop(LoopBase):
         return self._backend.name
 
     @property
+    def ptr(self) -> int:
+        """A number that no other living loop has; 0 once the loop is closed. gevent has this attribute."""
+        return 0 if self.closed else id(self)
+
+    @property
     def approx_timer_resolution(self) -> float:
         """About how late a timer of an idle loop may be, in seconds."""
         return TIMER_RESOLUTION
@@ -520,6 +525,8 @@ class Loop(LoopBase):
         self.ready.clear()
         self._detach(True)
         self._released = True
+        # A closed loop runs no signal handlers.
+        self.default = False
         self._finish_closings()
         if failure is not None:
             raise failure

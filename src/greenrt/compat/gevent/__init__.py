@@ -6,7 +6,7 @@ from sys import getswitchinterval, setswitchinterval
 import greenrt
 from greenrt._alias import VERSIONS
 from greenrt._hub.current_hub import get_hub
-from greenrt._hub.greenlet import Greenlet, kill, spawn, spawn_later
+from greenrt._hub.greenlet import kill, spawn, spawn_later
 from greenrt._hub.raw_greenlet import spawn_raw
 from greenrt._hub.signal_handler import signal_handler
 from greenrt._hub.sleep import idle, sleep
@@ -15,6 +15,7 @@ from greenrt._hub.wait_many import iwait, joinall, killall, wait
 from greenrt._native.switch import current as getcurrent
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._config import config
+from greenrt.compat.gevent.greenlet import Greenlet
 from greenrt.compat.gevent.hub import reinit
 from greenrt.errors import GreenletExit
 
