@@ -396,3 +396,33 @@ def test_signal_handlers() -> None:
     finally:
         handler.cancel()
     assert seen == [5]
+
+
+def test_without_the_alias_greenrt_stays_as_it_is() -> None:
+    out, _ = run_script(
+        """
+        import greenrt
+        import greenrt.compat.gevent, greenrt.compat.gevent.hub
+        print(type(greenrt.get_hub()) is greenrt.Hub, greenrt.spawn(int).spawning_greenlet)
+        try:
+            greenrt.spawn(int).kill("x")
+        except TypeError:
+            print("refused")
+        """
+    )
+    assert out == "True None\nrefused\n"
+
+
+def test_a_kill_with_what_is_no_exception_ends_its_greenlet() -> None:
+    out, errors = run_script(
+        f"""
+        {INSTALL}
+        import gevent
+        waiting = gevent.spawn(gevent.sleep, 60)
+        gevent.sleep(0.001)
+        waiting.kill("x")
+        print(waiting.dead, type(waiting.exception).__name__)
+        """
+    )
+    assert out == "True TypeError\n"
+    assert "only an exception can be thrown into a greenlet, not 'x'" in errors

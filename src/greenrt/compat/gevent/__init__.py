@@ -4,9 +4,9 @@ from collections import namedtuple
 from sys import getswitchinterval, setswitchinterval
 
 import greenrt
-from greenrt._alias import VERSIONS
+from greenrt._alias import VERSIONS, installed
 from greenrt._hub.current_hub import get_hub
-from greenrt._hub.greenlet import kill, spawn, spawn_later
+from greenrt._hub.greenlet import Greenlet, kill, spawn, spawn_later
 from greenrt._hub.raw_greenlet import spawn_raw
 from greenrt._hub.signal_handler import signal_handler
 from greenrt._hub.sleep import idle, sleep
@@ -15,7 +15,7 @@ from greenrt._hub.wait_many import iwait, joinall, killall, wait
 from greenrt._native.switch import current as getcurrent
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._config import config
-from greenrt.compat.gevent.greenlet import Greenlet
+from greenrt.compat.gevent._habits import adopt
 from greenrt.compat.gevent.hub import reinit
 from greenrt.errors import GreenletExit
 
@@ -52,6 +52,10 @@ version_info = _version_info._make((*map(int, VERSIONS["gevent"].split(".")), "f
 
 # The name and the version of what serves this package.
 __greenrt__ = f"greenrt {greenrt.__version__}"
+
+
+if "gevent" in installed():
+    adopt()
 
 
 def fork() -> int:

@@ -242,4 +242,3 @@ def _warn_if_without_effect(setting: _Setting, what: str) -> None:
 
 
 config = Config()
-track(config.track_greenlet_tree)

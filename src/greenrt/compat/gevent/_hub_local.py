@@ -10,6 +10,7 @@ __all__ = [
     "get_hub_if_exists",
     "get_hub_noargs",
     "get_loop",
+    "offer_hub_class",
     "set_default_hub_class",
     "set_hub",
     "set_loop",
@@ -17,14 +18,20 @@ __all__ = [
 
 get_hub_noargs = get_hub
 
+# One element: the class of new hubs.
 _classes: list[Any] = []
 _loops = _original.thread_local()
 
 
 def set_default_hub_class(kind: Any) -> None:
     """Make `kind` the class of the hubs that threads get from now on."""
-    _classes[:] = [kind]
+    offer_hub_class(kind)
     _providers.make_hub = _make
+
+
+def offer_hub_class(kind: Any) -> None:
+    """Make `kind` the result of `get_hub_class`, without any change for new hubs."""
+    _classes[:] = [kind]
 
 
 def _make() -> Any:

@@ -19,6 +19,7 @@ from greenrt.compat.gevent._config import config
 from greenrt.compat.gevent._hub_local import (
     get_hub_class,
     get_loop,
+    offer_hub_class,
     set_default_hub_class,
     set_hub,
     set_loop,
@@ -186,7 +187,7 @@ class Hub(_Hub):
 _set_resolver: Any = _Hub.resolver.__set__  # type: ignore[attr-defined]
 _set_threadpool: Any = _Hub.threadpool.__set__  # type: ignore[attr-defined]
 
-set_default_hub_class(Hub)
+offer_hub_class(Hub)
 
 
 def reinit(hub: Any = None) -> None:
