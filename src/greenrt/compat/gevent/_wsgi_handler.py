@@ -49,7 +49,7 @@ class WSGIHandler:
     A subclass may override each method whose name has no underscore.
     """
 
-    protocol_version = "HTTP/1.1"
+    protocol_version: str = "HTTP/1.1"
     ApplicationError: type[BaseException] = AssertionError
     # Errors of sends that mean that the client has left. They are not reported.
     ignored_socket_errors: tuple[int, ...] = (errno.EPIPE, errno.ECONNRESET)
@@ -82,9 +82,9 @@ class WSGIHandler:
         cls._plain = all(getattr(cls, name) is getattr(WSGIHandler, name) for name in SENDING)
 
     def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None:
-        self.socket = sock
-        self.client_address = address
-        self.server = server
+        self.socket: Any = sock
+        self.client_address: Any = address
+        self.server: Any = server
         self._connection = Connection(sock, server.limits, server._answered)
         self._reader: ConnectionReader | None = None
         self._rfile = rfile

@@ -67,10 +67,10 @@ class Input:
     def __init__(
         self, rfile: Any, content_length: int | None, socket: Any = None, chunked_input: bool = False
     ) -> None:
-        self.rfile = rfile
-        self.content_length = content_length
-        self.socket = socket
-        self.chunked_input = chunked_input
+        self.rfile: Any = rfile
+        self.content_length: int | None = content_length
+        self.socket: Any = socket
+        self.chunked_input: bool = chunked_input
         raw: io.RawIOBase = _Chunks(self) if chunked_input else _Counted(self)
         self._reader = io.BufferedReader(raw)
 

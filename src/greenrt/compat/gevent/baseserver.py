@@ -56,6 +56,8 @@ class BaseServer:
     socket: Any
     family: Any
     address: Any
+    delay: float
+    loop: Any
 
     def __init__(
         self, listener: Any, handle: Callable[..., Any] | None = None, spawn: Any = "default"

@@ -1,6 +1,7 @@
 """gevent.server: gevent's StreamServer and DatagramServer."""
 
 import errno
+from collections.abc import Callable
 
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
@@ -14,7 +15,7 @@ __all__ = ["DatagramServer", "StreamServer"]
 
 __getattr__ = missing_names(__name__, {})
 
-LOG = ErrorLog(None)
+LOG: ErrorLog = ErrorLog(None)
 # The arguments that `SSLContext.wrap_socket` takes; the others describe the context.
 WRAPPING = frozenset(
     ("server_side", "do_handshake_on_connect", "suppress_ragged_eofs", "server_hostname", "session")
@@ -36,6 +37,7 @@ class StreamServer(BaseServer):
     backlog: int = 1024
     reuse_addr: int | None = 1
     handshake_timeout: float | None = 10.0
+    wrap_socket: Callable[..., Any]
 
     def __init__(
         self,
@@ -84,8 +86,8 @@ class StreamServer(BaseServer):
     def init_socket(self) -> None:
         """Open the socket if the server has an address only, and choose the handler for TLS or for plain sockets."""
         if self.closed:
-            self.socket = self.get_listener(self.address, self.backlog, self.family)
-            self.address = self.socket.getsockname()
+            self.socket: Any = self.get_listener(self.address, self.backlog, self.family)
+            self.address: Any = self.socket.getsockname()
         # Another process that shares the socket may take a connection first; `do_read` must not wait then.
         self.socket.settimeout(0)
         self._handle = self.wrap_socket_and_handle if self.ssl_args else self.handle
@@ -135,8 +137,8 @@ class DatagramServer(BaseServer):
     def init_socket(self) -> None:
         """Open the socket if the server has an address only."""
         if self.closed:
-            self.socket = self.get_listener(self.address, self.family)
-            self.address = self.socket.getsockname()
+            self.socket: Any = self.get_listener(self.address, self.family)
+            self.address: Any = self.socket.getsockname()
 
     def do_read(self) -> Any:
         """Return a datagram and its sender's address, or None if there is none."""
