@@ -3,8 +3,11 @@
 The interface is that of eventlet 0.41.0. Greenthreads are greenrt's greenlets, and the hub is greenrt's.
 """
 
+from collections.abc import Callable
+
 from greenlet import getcurrent
 
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 
 from . import (
@@ -70,8 +73,8 @@ __greenrt__ = "greenrt.compat.eventlet"
 
 # Eventlet's deprecated aliases.
 TimeoutError = Timeout
-exc_after = greenthread.exc_after
-call_after_global = greenthread.call_after_global
+exc_after: Callable[..., Any] = greenthread.exc_after
+call_after_global: Callable[..., Any] = greenthread.call_after_global
 
 
 class EventletDeprecationWarning(Warning):
@@ -81,4 +84,4 @@ class EventletDeprecationWarning(Warning):
 # Modules that eventlet itself imports, and that are imported here at their first use as attributes.
 _MODULES = frozenset(("backdoor", "corolocal", "debug", "green", "greenio", "pools", "tpool", "wsgi"))
 
-__getattr__ = missing_names(__name__, submodules=_MODULES)
+__getattr__: Callable[[str], Any] = missing_names(__name__, submodules=_MODULES)

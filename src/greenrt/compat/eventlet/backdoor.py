@@ -2,6 +2,7 @@
 
 import code
 import sys
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from greenlet import getcurrent
@@ -134,4 +135,4 @@ def backdoor(conn_info: Any, locals: Any = None) -> None:
     greenrt.spawn(console.run)
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

@@ -122,4 +122,4 @@ def wrap_ssl(sock: Any, *a: Any, **kw: Any) -> Any:
     return wrap_socket(sock, *a, **kw)
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

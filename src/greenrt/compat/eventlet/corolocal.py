@@ -1,8 +1,11 @@
 """eventlet.corolocal: attributes that each greenthread has of its own."""
 
+from collections.abc import Callable
+
 from greenlet import getcurrent
 
 import greenrt
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 
 __all__ = ["get_ident", "local"]
@@ -15,4 +18,4 @@ def get_ident() -> int:
     return id(getcurrent())
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

@@ -28,7 +28,7 @@ class PropagateError(Exception):
         super().__init__(key, exc)
         self.key = key
         self.exc = exc
-        self.msg = f"PropagateError({key}): {type(exc).__name__}: {exc}"
+        self.msg: str = f"PropagateError({key}): {type(exc).__name__}: {exc}"
 
     def __str__(self) -> str:
         return self.msg
@@ -52,7 +52,7 @@ class DAGPool:
         self.values: dict[Any, Any] = dict(preload)
         self.coros: dict[Any, _Coro] = {}
         # Sent and replaced whenever a key gets a value.
-        self.event = Event()
+        self.event: Event = Event()
 
     def _keys(self, keys: Any) -> set[Any]:
         return set(keys) if keys is not _MISSING else {*self.coros, *self.values}
@@ -207,4 +207,4 @@ def _value(value: Any) -> Any:
     return value
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

@@ -1,7 +1,6 @@
 """eventlet.db_pool: pools of connections to databases (DB-API 2)."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -186,7 +185,8 @@ class BaseConnectionPool(Pool):
         """Close all free connections."""
         if self._expiration_timer is not None:
             self._expiration_timer.cancel()
-        items, self.free_items = self.free_items, deque()
+        items = list(self.free_items)
+        self.free_items.clear()
         for item in items:
             self._safe_close(item[2] if isinstance(item, tuple) else item, quiet=True)
             self.current_size -= 1
@@ -232,7 +232,7 @@ class RawConnectionPool(BaseConnectionPool):
             timeout.cancel()
 
 
-ConnectionPool = TpooledConnectionPool
+ConnectionPool: type[TpooledConnectionPool] = TpooledConnectionPool
 
 
 class GenericConnectionWrapper:
@@ -322,4 +322,4 @@ class DatabaseConnector:
         return self.databases[key]
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from types import FrameType
 
 import greenrt
@@ -194,4 +195,4 @@ def hub_blocking_detection(state: bool = False, resolution: float = 1) -> None:
         _alarm = _Alarm(resolution)
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

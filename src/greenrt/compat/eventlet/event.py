@@ -1,5 +1,7 @@
 """eventlet.event: an event that carries a result or an exception."""
 
+from collections.abc import Callable
+
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 
@@ -105,4 +107,4 @@ class Event:
         self.send(None, args)
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

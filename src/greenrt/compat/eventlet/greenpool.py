@@ -32,10 +32,10 @@ class GreenPool:
             raise TypeError(f"GreenPool needs a number, not {size!r}") from error
         if count < 0:
             raise ValueError(f"GreenPool needs a number of 0 or more, not {size!r}")
-        self.size = count
+        self.size: int = count
         self.coroutines_running: set[Any] = set()
-        self.sem = Semaphore(count)
-        self.no_coros_running = Event()
+        self.sem: Semaphore = Semaphore(count)
+        self.no_coros_running: Event = Event()
 
     def resize(self, new_size: int) -> None:
         """Change the number of places. Greenthreads beyond it run to their end."""
@@ -146,9 +146,11 @@ class GreenPile:
     """
 
     def __init__(self, size_or_pool: Any = 1000) -> None:
-        self.pool = size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
-        self.waiters = LightQueue()
-        self.counter = 0
+        self.pool: GreenPool = (
+            size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
+        )
+        self.waiters: LightQueue = LightQueue()
+        self.counter: int = 0
 
     def spawn(self, func: Callable[..., Any], *args: Any, **kw: Any) -> None:
         """Run ``func(*args, **kw)`` in the pool; the iteration returns its result."""
@@ -183,7 +185,7 @@ class GreenMap(GreenPile):
 
     def __init__(self, size_or_pool: Any) -> None:
         super().__init__(size_or_pool)
-        self.waiters = LightQueue(maxsize=self.pool.size)
+        self.waiters: LightQueue = LightQueue(maxsize=self.pool.size)
         self._done = False
 
     def done_spawning(self) -> None:
@@ -204,4 +206,4 @@ class GreenMap(GreenPile):
     __next__ = next
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

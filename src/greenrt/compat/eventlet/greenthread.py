@@ -207,6 +207,6 @@ def _scheduler() -> Any:
     return get_hub()
 
 
-__getattr__ = missing_names(
+__getattr__: Callable[[str], Any] = missing_names(
     __name__, {"TimeoutError": "use eventlet.Timeout", "with_timeout": "use eventlet.with_timeout"}
 )

@@ -1,5 +1,7 @@
 """eventlet.lock: a lock that counts, for code that expects the interface of `_thread.lock`."""
 
+from collections.abc import Callable
+
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 
@@ -21,4 +23,4 @@ class Lock(Semaphore):
         self.__init__()  # type: ignore[misc]
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

@@ -189,4 +189,4 @@ def slurp_properties(source: Any, destination: dict[str, Any], ignore: Any = (),
     )
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

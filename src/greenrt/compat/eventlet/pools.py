@@ -31,10 +31,10 @@ class Pool:
         create: Callable[[], Any] | None = None,
     ) -> None:
         self.min_size = min_size
-        self.max_size = max_size
+        self.max_size: int = max_size
         self.order_as_stack = order_as_stack
-        self.current_size = 0
-        self.channel = queue.LightQueue(0)
+        self.current_size: int = 0
+        self.channel: queue.LightQueue = queue.LightQueue(0)
         self.free_items: deque[Any] = deque()
         if create is not None:
             self.create = create  # type: ignore[method-assign]
@@ -111,4 +111,4 @@ class TokenPool(Pool):
         return Token()
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

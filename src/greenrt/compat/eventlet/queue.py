@@ -2,6 +2,7 @@
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from queue import Empty, Full
 
 from greenrt._hub.current_hub import get_hub_if_exists
@@ -28,8 +29,8 @@ class LightQueue:
         if maxsize is None or maxsize < 0:
             maxsize = None
         self.maxsize = maxsize
-        self.getters = Waiters()
-        self.putters = Waiters()
+        self.getters: Waiters = Waiters()
+        self.putters: Waiters = Waiters()
         self._serving = False
         self._init(maxsize)
 
@@ -191,7 +192,7 @@ class Queue(LightQueue):
 
     def __init__(self, maxsize: int | None = None) -> None:
         super().__init__(maxsize)
-        self.unfinished_tasks = 0
+        self.unfinished_tasks: int = 0
         self._cond = Event()
 
     def _format(self) -> str:
@@ -227,7 +228,7 @@ class PriorityQueue(Queue):
     """A queue whose `get` returns the smallest item, usually a tuple ``(priority, data)``."""
 
     def _init(self, maxsize: int | None) -> None:
-        self.queue = []
+        self.queue: Any = []
 
     def _put(self, item: Any, heappush: Any = heapq.heappush) -> None:
         heappush(self.queue, item)
@@ -241,7 +242,7 @@ class LifoQueue(Queue):
     """A queue whose `get` returns the item that was put last."""
 
     def _init(self, maxsize: int | None) -> None:
-        self.queue = []
+        self.queue: Any = []
 
     def _put(self, item: Any) -> None:
         self.queue.append(item)
@@ -251,4 +252,4 @@ class LifoQueue(Queue):
         return self.queue.pop()
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

@@ -1,5 +1,7 @@
 """eventlet.semaphore: semaphores without and with bounds."""
 
+from collections.abc import Callable
+
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 
@@ -22,7 +24,7 @@ class Semaphore:
             raise TypeError(f"{type(self).__name__} needs a number, not {value!r}") from error
         if count < 0:
             raise ValueError(f"{type(self).__name__} needs a number of 0 or more, not {value!r}")
-        self.counter = count
+        self.counter: int = count
         self._waiters = Waiters()
 
     def __repr__(self) -> str:
@@ -82,7 +84,7 @@ class BoundedSemaphore(Semaphore):
 
     def __init__(self, value: Any = 1) -> None:
         super().__init__(value)
-        self.original_counter = value
+        self.original_counter: int = value
 
     def release(self, blocking: bool = True) -> bool:
         """Give a unit back; return True. Raises ValueError if all units are free."""
@@ -103,8 +105,8 @@ class CappedSemaphore:
             raise ValueError(f"CappedSemaphore must be initialized with a positive number, got {count}")
         if count > limit:
             raise ValueError("'count' cannot be more than 'limit'")
-        self.lower_bound = Semaphore(count)
-        self.upper_bound = Semaphore(limit - count)
+        self.lower_bound: Semaphore = Semaphore(count)
+        self.upper_bound: Semaphore = Semaphore(limit - count)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} b={self.balance} l={self.lower_bound} u={self.upper_bound}>"
@@ -152,4 +154,4 @@ class CappedSemaphore:
         return self.lower_bound.balance - self.upper_bound.balance
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

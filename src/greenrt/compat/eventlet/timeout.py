@@ -125,4 +125,4 @@ def is_timeout(obj: object) -> bool:
     return bool(getattr(obj, "is_timeout", False)) or isinstance(obj, TimeoutError | greenrt.Timeout)
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

@@ -190,4 +190,4 @@ class Proxy:
 _END: Any = object()
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

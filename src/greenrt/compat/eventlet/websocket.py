@@ -203,10 +203,10 @@ class WebSocket:
         self.socket = sock
         self.environ = environ
         self.version = version
-        self.origin = environ.get("HTTP_ORIGIN")
-        self.protocol = environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL")
-        self.path = environ.get("PATH_INFO")
-        self.websocket_closed = False
+        self.origin: str | None = environ.get("HTTP_ORIGIN")
+        self.protocol: str | None = environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL")
+        self.path: str | None = environ.get("PATH_INFO")
+        self.websocket_closed: bool = False
         self._buf = b""
         self._sending = RLock()
 
@@ -232,7 +232,7 @@ class RFC6455WebSocket(WebSocket):
         super().__init__(sock, environ, version)
         self.protocol = protocol
         self.client = client
-        self.extensions = extensions or {}
+        self.extensions: dict[str, Any] = extensions or {}
         self.max_frame_length = max_frame_length
         self._remote_close_data: bytes | None = None
         self.close_code: int | None = None
@@ -447,4 +447,4 @@ def _masked(data: bytes, mask: bytes) -> bytes:
     return (int.from_bytes(data, "big") ^ whole).to_bytes(size, "big")
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

@@ -147,8 +147,8 @@ class Server:
         self.address = address
         self.app = app
         self.environ: dict[str, Any] = dict(environ or {})
-        self.pid = os.getpid()
-        self.max_http_version = max_http_version or DEFAULT_MAX_HTTP_VERSION
+        self.pid: int = os.getpid()
+        self.max_http_version: str = max_http_version or DEFAULT_MAX_HTTP_VERSION
         self.minimum_chunk_size: int = (
             minimum_chunk_size if minimum_chunk_size is not None else protocol.minimum_chunk_size
         )
@@ -162,10 +162,10 @@ class Server:
         self.capitalize_response_headers = (
             capitalize_response_headers and protocol.capitalize_response_headers
         )
-        self.log = get_logger(log, debug) if log_output else LoggerNull()
-        self.limits = _limits(url_length_limit, keepalive, socket_timeout)
+        self.log: Any = get_logger(log, debug) if log_output else LoggerNull()
+        self.limits: Limits = _limits(url_length_limit, keepalive, socket_timeout)
         # The engine's count of answers by status.
-        self.answered = [0] * 1000
+        self.answered: list[int] = [0] * 1000
         self.connections: dict[Any, _Conversation] = {}
 
     def get_environ(self) -> dict[str, Any]:
@@ -544,6 +544,6 @@ def socket_repr(sock: Any) -> str:
     return f"{scheme}://{host}:{name[1]}"
 
 
-__getattr__ = missing_names(
+__getattr__: Callable[[str], Any] = missing_names(
     __name__, {"ALREADY_HANDLED": "set wsgi.WSGI_LOCAL.already_handled and return an empty list"}
 )

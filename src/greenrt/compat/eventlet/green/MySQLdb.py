@@ -8,7 +8,7 @@ from greenrt._typing import Any
 from .. import tpool
 
 __all__ = tuple(name for name in dir(_driver) if not name.startswith("_"))
-__patched__ = ["connect", "Connect", "Connection", "connections"]
+__patched__: list[str] = ["connect", "Connect", "Connection", "connections"]
 
 connections: Any = _driver.connections
 
@@ -19,7 +19,8 @@ def Connection(*args: Any, **kw: Any) -> Any:
     return tpool.Proxy(made, autowrap_names=("cursor",))
 
 
-connect = Connect = Connection
+connect: Any = Connection
+Connect: Any = Connection
 
 
 def __getattr__(name: str) -> Any:

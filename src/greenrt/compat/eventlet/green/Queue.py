@@ -1,5 +1,11 @@
 """eventlet.green.Queue: the standard module `queue`, cooperative."""
 
+from collections.abc import Callable
+
+from greenrt._typing import Any
+
 from ._served import served
 
+__all__: list[str]
+__getattr__: Callable[[str], Any]
 __all__, __getattr__ = served("queue")

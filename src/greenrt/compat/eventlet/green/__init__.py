@@ -3,6 +3,9 @@
 Its modules are imported at their first use, also as attributes of the package.
 """
 
+from collections.abc import Callable
+
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 
 _MODULES = frozenset(
@@ -12,4 +15,6 @@ _MODULES = frozenset(
     """.split()
 )
 
-__getattr__ = missing_names(__name__, {"OpenSSL": "use ssl, which is cooperative"}, submodules=_MODULES)
+__getattr__: Callable[[str], Any] = missing_names(
+    __name__, {"OpenSSL": "use ssl, which is cooperative"}, submodules=_MODULES
+)

@@ -6,7 +6,7 @@ from greenrt._typing import Any
 from greenrt.green import _open
 
 __all__ = [name for name in dir(builtins) if not name.startswith("_")]
-__patched__ = ["open"]
+__patched__: list[str] = ["open"]
 
 open: Any = _open.FUNCTIONS["open"]
 

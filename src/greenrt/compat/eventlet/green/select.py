@@ -1,9 +1,13 @@
 """eventlet.green.select: the standard module `select`, cooperative."""
 
+from collections.abc import Callable
+
 from greenrt._typing import Any
 
 from ._served import served
 
+__all__: list[str]
+__getattr__: Callable[[str], Any]
 __all__, __getattr__ = served("select")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import socket as standard
+from collections.abc import Callable
 from errno import EAGAIN, EALREADY, ECONNRESET, EINPROGRESS, EISCONN, ENOTCONN, EPIPE
 
 from greenrt import monkey
@@ -111,4 +112,4 @@ def shutdown_safe(sock: Any) -> None:
             raise
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

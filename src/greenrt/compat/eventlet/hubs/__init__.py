@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Callable
 
 import greenrt
 from greenrt._hub.fd_wait import park_on_fd
@@ -119,4 +120,4 @@ def notify_opened(fd: int) -> None:
     get_hub().mark_as_reopened(fd)
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

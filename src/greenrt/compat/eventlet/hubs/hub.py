@@ -34,7 +34,7 @@ class FdListener:
         self.tb = tb
         self.mark_as_closed = mark_as_closed
         self.spent = False
-        self.greenlet = getcurrent()
+        self.greenlet: Any = getcurrent()
         self.watcher: Any = None
 
     def __repr__(self) -> str:
@@ -56,10 +56,10 @@ class Hub:
 
     def __init__(self, runtime: greenrt.Hub) -> None:
         self.greenlet = runtime
-        self.clock = time.monotonic
+        self.clock: Callable[[], float] = time.monotonic
         self._aborted = False
         self._main_waits = False
-        self.debug_exceptions = True
+        self.debug_exceptions: bool = True
         self.debug_blocking = False
         self.debug_blocking_resolution: float = 1
         self.timers_canceled = 0
@@ -222,7 +222,7 @@ class Hub:
 
 
 # What eventlet calls the base of its hubs; `isinstance` works with it.
-BaseHub = Hub
+BaseHub: type[Hub] = Hub
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

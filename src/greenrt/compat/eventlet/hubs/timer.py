@@ -20,7 +20,7 @@ class Timer:
     def __init__(self, seconds: float, cb: Callable[..., Any], *args: Any, **kw: Any) -> None:
         self.seconds = seconds
         self.tpl: Any = (cb, args, kw)
-        self.called = False
+        self.called: bool = False
         self._watcher: Any = None
         self._hub: Any = None
 
@@ -116,4 +116,4 @@ class LocalTimer(Timer):
         super().cancel()
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

@@ -1,5 +1,7 @@
 """eventlet.support: small helpers that programs import from here."""
 
+from collections.abc import Callable
+
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 
@@ -21,4 +23,4 @@ def bytes_to_str(b: bytes | str, encoding: str = "ascii") -> str:
     return b.decode(encoding) if isinstance(b, bytes) else b
 
 
-__getattr__ = missing_names(__name__)
+__getattr__: Callable[[str], Any] = missing_names(__name__)

@@ -4,9 +4,11 @@ Which names are asked where is greenrt's affair: see `hub.resolver`. Its classes
 """
 
 import ipaddress
+from collections.abc import Callable
 
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
-from greenrt.green.socket import getaddrinfo, gethostbyname, gethostbyname_ex, getnameinfo
+from greenrt.green import socket
 
 __all__ = [
     "getaddrinfo",
@@ -17,6 +19,12 @@ __all__ = [
     "is_ipv4_addr",
     "is_ipv6_addr",
 ]
+
+
+getaddrinfo: Callable[..., Any] = socket.getaddrinfo
+gethostbyname: Callable[..., Any] = socket.gethostbyname
+gethostbyname_ex: Callable[..., Any] = socket.gethostbyname_ex
+getnameinfo: Callable[..., Any] = socket.getnameinfo
 
 
 def is_ipv4_addr(host: str) -> bool:
@@ -44,7 +52,7 @@ def _is(kind: type[ipaddress.IPv4Address] | type[ipaddress.IPv6Address], host: s
 
 _OWN = "greenrt has a resolver of its own: see greenrt.get_hub().resolver"
 
-__getattr__ = missing_names(
+__getattr__: Callable[[str], Any] = missing_names(
     __name__,
     dict.fromkeys(
         ("HostsAnswer", "HostsResolver", "ResolverProxy", "resolve", "resolver", "reset", "tcp", "udp"), _OWN
