@@ -15,7 +15,7 @@ from greenrt.errors import WrongThread
 ANY_THREAD = set(
     """
     abandon break_ close destroy finalize_all on_owner_thread post proxy run_callback_threadsafe stop wake
-    check_owner fileno now
+    check_owner fileno install_sigchld now reset_sigchld
     """.split()
 )
 

@@ -97,7 +97,7 @@ CALLS: list[tuple[str, object, Callable[[], object]]] = [
     ("timeout", "x", lambda: Pool(0).add(greenrt.Greenlet(int), timeout="x")),  # type: ignore[arg-type]
     ("timeout", "x", lambda: Pool(0).wait_available("x")),  # type: ignore[arg-type]
     ("maxsize", "x", lambda: ThreadPool("x")),  # type: ignore[arg-type]
-    ("maxsize", 0, lambda: ThreadPool(0)),
+    ("maxsize", -1, lambda: ThreadPool(-1)),
     ("idle_task_timeout", "x", lambda: ThreadPool(1, idle_task_timeout="x")),  # type: ignore[arg-type]
     ("maxsize", "x", lambda: with_pool(lambda pool: setattr(pool, "maxsize", "x"))),
     ("function", 5, lambda: with_pool(lambda pool: pool.spawn(5))),  # type: ignore[arg-type]
