@@ -66,9 +66,12 @@ def test_names_that_patching_left_alone_stay_cooperative() -> None:
         print(gevent.socket.socket is socket.socket, gevent.socket.getaddrinfo is socket.getaddrinfo)
         monkey.patch_dns()
         print(gevent.socket.getaddrinfo is socket.getaddrinfo)
+        print(monkey.is_object_patched("threading", "Event"), monkey.is_object_patched("socket", "getaddrinfo"))
+        monkey.patch_thread()
+        print(monkey.is_object_patched("threading", "Event"), monkey.is_object_patched("threading", "settrace"))
         """
     )
-    assert out == "True False\nTrue\n"
+    assert out == "True False\nTrue\nFalse True\nTrue False\n"
 
 
 def test_saved_shows_the_originals() -> None:

@@ -35,6 +35,23 @@ def test_settings_are_read_from_the_environment() -> None:
     ]
 
 
+def test_the_text_of_a_context() -> None:
+    _, errors = run_script(
+        f"""
+        {INSTALL}
+        import gevent
+        gevent.config.format_context = "math.sqrt"
+        gevent.spawn(int, "x").join()
+        gevent.get_hub().format_context = lambda context: f"the one called {{context.name}}"
+        gevent.spawn(int, "y").join()
+        gevent.get_hub().handle_error("a text", ValueError, ValueError("z"), None)
+        """
+    )
+    assert "TypeError: must be real number, not " in errors
+    assert "the one called Greenlet-" in errors
+    assert "a text failed with ValueError" in errors
+
+
 def test_a_setting_without_effect_warns_once() -> None:
     out, _ = run_script(
         f"""

@@ -56,6 +56,16 @@ __all__ = [
 _get_hub = get_hub_if_exists
 
 
+class _Text:
+    """An object whose repr is a text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
 class Hub(_Hub):
     """greenrt's hub with gevent's settings.
 
@@ -83,7 +93,6 @@ class Hub(_Hub):
         else:
             loop = self.loop_class(flags=config.libev_backend if loop is None else loop, default=default)
         super().__init__(loop)
-        self.format_context = config.format_context
 
     @property
     def loop_class(self) -> Any:
@@ -99,6 +108,11 @@ class Hub(_Hub):
     def threadpool_class(self) -> Any:
         """The class of the hub's thread pool."""
         return config.threadpool
+
+    @cached_property
+    def format_context(self) -> Any:
+        """The function that returns the text of an error's context. It can be set."""
+        return config.format_context
 
     @cached_property
     def ident_registry(self) -> IdentRegistry:
@@ -143,6 +157,30 @@ class Hub(_Hub):
         """Report an uncaught error; see `greenrt.Hub.handle_error`."""
         kind, error, traceback = self._normalize_exception(type, value, tb)
         super().handle_error(context, kind, error, traceback)
+
+    def print_exception(self, context: object, t: Any, v: Any = None, tb: Any = None) -> None:
+        """Print an error; see `greenrt.Hub.print_exception`. The context's text is that of `format_context`."""
+        kind, error, traceback = self._normalize_exception(t, v, tb)
+        super().print_exception(self._shown(context), kind, error, traceback)
+
+    def _shown(self, context: object) -> object:
+        """Return an object whose repr is the text of `context`."""
+        if isinstance(context, str):
+            return _Text(context)
+        if context is None:
+            return None
+        # Imported here because few programs need it.
+        import pprint
+
+        format_context = self.format_context
+        # The hub's own text of an object is like that of saferepr, and never fails.
+        if format_context is pprint.saferepr:
+            return context
+        try:
+            return _Text(format_context(context))
+        except Exception as error:
+            super().print_exception(format_context, type(error), error, error.__traceback__)
+            return context
 
     def _normalize_exception(self, t: Any, v: Any, tb: Any) -> tuple[Any, Any, Any]:
         # gevent.testing calls this. Without arguments it is the error that is being handled.

@@ -4,6 +4,7 @@ from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent.monkey._main import main
 from greenrt.compat.gevent.monkey._patching import (
     get_original,
+    is_object_patched,
     patch_all,
     patch_builtins,
     patch_contextvars,
@@ -24,7 +25,7 @@ from greenrt.compat.gevent.monkey._patching import (
     remove_item,
 )
 from greenrt.compat.gevent.monkey._saved import saved
-from greenrt.monkey import MonkeyPatchWarning, is_anything_patched, is_module_patched, is_object_patched
+from greenrt.monkey import MonkeyPatchWarning, is_anything_patched, is_module_patched
 
 __all__ = [
     "MonkeyPatchWarning",

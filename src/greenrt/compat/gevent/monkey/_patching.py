@@ -11,11 +11,13 @@ from greenrt.compat.gevent import events, queue
 from greenrt.compat.gevent.monkey._saved import save
 from greenrt.monkey import MonkeyPatchWarning, is_module_patched
 from greenrt.monkey import get_original as _get_original
+from greenrt.monkey import is_object_patched as _is_object_patched
 from greenrt.monkey import patches as _patches
 from greenrt.monkey.state import one_sweep
 
 __all__ = [
     "get_original",
+    "is_object_patched",
     "patch_all",
     "patch_builtins",
     "patch_contextvars",
@@ -51,6 +53,21 @@ def get_original(mod_name: str | Iterable[str], item_name: str | Iterable[str]) 
         except ImportError as failure:
             error = failure
     raise error if error is not None else ImportError("no module is given")
+
+
+# Names that patching leaves alone, as their objects cooperate over what it replaces.
+_COOPERATIVE = {
+    "threading": frozenset(
+        ("BoundedSemaphore", "Condition", "Event", "Semaphore", "Thread", "Timer", "_DummyThread")
+    )
+}
+
+
+def is_object_patched(mod_name: str, item_name: str) -> bool:
+    """Return whether the object of this name cooperates by patching."""
+    return _is_object_patched(mod_name, item_name) or (
+        is_module_patched(mod_name) and item_name in _COOPERATIVE.get(mod_name, ())
+    )
 
 
 def patch_item(module: ModuleType, attr: str, newitem: object) -> None:
