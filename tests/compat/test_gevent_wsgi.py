@@ -15,7 +15,9 @@ from support.wsgi import answering, echo, hello, limits, request, split, talk, u
 import greenrt
 from greenrt.compat.gevent import pywsgi
 from greenrt.compat.gevent.pywsgi import WSGIHandler, WSGIServer
+from greenrt.compat.gevent.server import StreamServer
 from greenrt.green import socket, ssl
+from greenrt.inspect import dump
 
 
 @contextmanager
@@ -608,6 +610,35 @@ def test_close_lets_requests_finish_and_ends_idle_connections() -> None:
             assert (fields["connection"], body) == ("close", b"hello")
             server.pool.join(timeout=30)
             assert not server._connections
+
+
+def test_another_server_serves_the_connections() -> None:
+    server = WSGIServer(("127.0.0.1", 0), hello, log=None)
+    server.set_environ({"SERVER_NAME": "other", "SERVER_PORT": "0"})
+    other = StreamServer(("127.0.0.1", 0), server.handle)
+    other.start()
+    try:
+        assert talk(other, request(close=False) + request()).count(b"hello") == 2
+    finally:
+        other.stop()
+
+
+def test_a_dump_names_the_request_that_a_greenlet_answers() -> None:
+    entered, release = greenrt.Event(), greenrt.Event()
+
+    def application(environ: Any, start_response: Any) -> Any:
+        entered.set()
+        release.wait()
+        return hello(environ, start_response)
+
+    with serving(application) as server:
+        client = greenrt.spawn(talk, server, request(line="GET /slow?secret HTTP/1.1"))
+        entered.wait()
+        text = io.StringIO()
+        dump(text)
+        release.set()
+        client.get(timeout=30)
+    assert re.search(r"GET /slow from 127\.0\.0\.1:\d+", text.getvalue())
 
 
 def test_tls() -> None:

@@ -190,6 +190,49 @@ print("rate", 1000 / took)
     run_as("gevent", path)
 
 
+@needs("flask_sock", "flask-sock")
+@needs("websocket", "websocket-client")
+def test_flask_sock(tmp_path: Path) -> None:
+    """simple-websocket takes the connection from the input of pywsgi."""
+    path = tmp_path / "with_flask_sock.py"
+    path.write_text(
+        """
+import gevent.monkey; gevent.monkey.patch_all()
+import time, urllib.request, gevent, websocket
+from flask import Flask
+from flask_sock import Sock
+from gevent import pywsgi
+app = Flask("program")
+sock = Sock(app)
+
+@app.route("/")
+def root():
+    return "plain"
+
+@sock.route("/echo")
+def echo(ws):
+    while True:
+        ws.send(ws.receive())
+
+server = pywsgi.WSGIServer(("127.0.0.1", 0), app, log=None)
+server.start()
+assert urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/").read() == b"plain"
+client = websocket.create_connection(f"ws://127.0.0.1:{server.server_port}/echo", timeout=30)
+client.send_binary(b"x" * 300_000)
+assert client.recv() == b"x" * 300_000
+began = time.perf_counter()
+for n in range(500):
+    client.send(str(n))
+    assert client.recv() == str(n)
+took = time.perf_counter() - began
+client.close()
+server.stop()
+print("rate", 500 / took)
+"""
+    )
+    run_as("gevent", path)
+
+
 SOCKETIO = """
 import sys
 if sys.argv[1] == "without":

@@ -9,7 +9,7 @@ __all__ = ["request_of"]
 
 
 def request_of(target: Any, frame: FrameType | None) -> str:
-    """Return the request that `target`, whose innermost frame is `frame`, answers for a WSGIServer.
+    """Return the request that `target`, whose innermost frame is `frame`, answers for a server of WSGI applications.
 
     The text has the client's address too. It is empty if there is no request. It has no query, which may be secret.
     """
@@ -17,17 +17,21 @@ def request_of(target: Any, frame: FrameType | None) -> str:
     module: Any = sys.modules.get("greenrt.serve.wsgi")
     if module is None:
         return ""
-    server = module.WSGIServer
     function = target._function
-    if type(function) is not MethodType or function.__func__ is not server._run_handler:
+    if type(function) is not MethodType:
         return ""
-    while frame is not None and frame.f_code is not server._converse.__code__:
+    # Not a dict: the program may have written the hash of its function.
+    for handler, code, parts_of in module.HANDLERS:
+        if function.__func__ is handler:
+            break
+    else:
+        return ""
+    while frame is not None and frame.f_code is not code:
         frame = frame.f_back
     if frame is None:
         return ""
-    names = frame.f_locals
-    exchange, connection = names.get("exchange"), names.get("connection")
+    exchange, connection, peer = parts_of(frame.f_locals)
     if exchange is None or connection is None or connection.state <= module.IDLE:
         # The server waits for a request.
         return ""
-    return f"{exchange.shown()} from {module.shown_peer(names.get('peer'))}"
+    return f"{exchange.shown()} from {module.shown_peer(peer)}"

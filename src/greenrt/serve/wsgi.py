@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from types import CodeType
 
 from greenrt._hub.sleep import sleep
 from greenrt._native.thread import monotonic
@@ -26,7 +27,7 @@ from greenrt.serve.stream import StreamServer
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = ["WSGIServer", "shown_peer"]
+__all__ = ["HANDLERS", "WSGIServer", "shown_peer"]
 
 # How many unsent bytes of a response the kernel accepts (TCP_NOTSENT_LOWAT, tcp(7)). More is no faster, also for 1
 # MB. And with thousands of slow readers, the server would be busy filling the kernel's memory.
@@ -350,6 +351,18 @@ class WSGIServer(StreamServer):
                     raise
                 self.error_log.exception("on_error raised an exception")
         exchange.fail("500 Internal Server Error")
+
+
+def _parts_of(names: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Return the exchange, the connection and the peer among the local variables of `WSGIServer._converse`."""
+    return names.get("exchange"), names.get("connection"), names.get("peer")
+
+
+# For dumps. Each entry has the method that a handler's greenlet runs, the code of the frame that answers a
+# connection, and a function that finds the exchange, the connection and the peer in that frame's local variables.
+HANDLERS: list[tuple[Any, CodeType, Callable[[Mapping[str, Any]], tuple[Any, Any, Any]]]] = [
+    (WSGIServer._run_handler, WSGIServer._converse.__code__, _parts_of)
+]
 
 
 def shown_peer(address: Any) -> str:

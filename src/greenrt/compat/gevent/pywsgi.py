@@ -3,18 +3,20 @@
 import logging
 import sys
 import warnings
+from collections.abc import Mapping
 
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.green import socket
 from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.limits import Limits
-from greenrt.serve.wsgi import UNSENT
+from greenrt.serve.wsgi import HANDLERS, UNSENT
 
 from ._wsgi_environ import Environ, SecureEnviron, WSGISecureEnviron
 from ._wsgi_handler import WSGIHandler
 from ._wsgi_input import Input
 from ._wsgi_logs import LoggingLogAdapter, NoopLog, as_stream
+from .baseserver import BaseServer
 from .server import StreamServer
 
 __all__ = [
@@ -90,6 +92,8 @@ class WSGIServer(StreamServer):
                 stacklevel=2,
             )
         self._connections: set[Connection] = set()
+        # Whether `close` was called since the last start.
+        self._ended = False
         super().__init__(listener, handle, backlog=backlog, spawn=spawn, **ssl_args)
         if application is not None:
             self.application = application
@@ -141,6 +145,7 @@ class WSGIServer(StreamServer):
 
     def init_socket(self) -> None:
         """Open the socket; see `StreamServer.init_socket`."""
+        self._ended = False
         super().init_socket()
         if self.family != socket.AF_UNIX:
             # Accepted sockets inherit these from the listener; see `greenrt.serve.WSGIServer`.
@@ -155,12 +160,13 @@ class WSGIServer(StreamServer):
     def close(self) -> None:
         """Accept nothing more, and close the connections that wait for a request; the others get one more answer."""
         super().close()
+        self._ended = True
         for connection in list(self._connections):
             connection.finish()
 
     def _enter(self, connection: Connection) -> None:
         self._connections.add(connection)
-        if not self.started:
+        if self._ended:
             # The connection was accepted while the server stopped.
             connection.last = True
 
@@ -170,6 +176,15 @@ class WSGIServer(StreamServer):
     def _reject(self, reason: str) -> None:
         """Count a request that is refused."""
         self._rejected[reason] = self._rejected.get(reason, 0) + 1
+
+
+def _parts_of(names: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Return the exchange, the connection and the peer of the handler whose method `handle` has these variables."""
+    handler = object.__getattribute__(names["self"], "__dict__")
+    return handler["_exchange"], handler["_connection"], handler["client_address"]
+
+
+HANDLERS.append((BaseServer._handle_and_close, WSGIHandler.handle.__code__, _parts_of))
 
 
 def _main() -> None:
