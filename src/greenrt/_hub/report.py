@@ -91,7 +91,7 @@ def _render(hub: Any, park: Park) -> str:
 def known_ident_of(thing: Any) -> int | None:
     """Return the number of `thing`, or None if it has none yet."""
     # Most programs ask for none, and each look-up makes a weak reference.
-    return _numbers.get(thing) if _numbers else None
+    return _numbers.get(thing) if _watched else None
 
 
 def ident_of(thing: Any) -> int:

@@ -130,7 +130,7 @@ class Listener:
         try:
             format = read_question(_read_line(fd))
             snapshot = take(answering.check)
-            text = as_text(snapshot) if format == "text" else as_json(snapshot)
+            text = as_text(snapshot) if format == "text" else as_json(snapshot, answering.check)
             body, kind = f"{text}\n".encode(errors="backslashreplace"), "ok"
         except ValueError as error:
             body, kind = str(error).encode(), "error"

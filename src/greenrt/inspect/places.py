@@ -34,8 +34,10 @@ class Stacks:
     """Makes stacks of places. Equal stacks are one object, since many greenlets have the same."""
 
     def __init__(self) -> None:
-        # By the id of the code and the line. The code is kept, so that its id stays its own.
+        # By the id of the code and the offset: to find the line takes longer. The code is kept, so that its id stays
+        # its own.
         self._known: dict[tuple[int, int], _Known] = {}
+        self._places: dict[Place, Place] = {}
         self._stacks: dict[tuple[int, ...], tuple[Place, ...]] = {}
 
     def of(self, frame: FrameType | None) -> tuple[Place, ...]:
@@ -43,10 +45,10 @@ class Stacks:
         found: list[_Known] = []
         while frame is not None:
             code = frame.f_code
-            line = frame.f_lineno or code.co_firstlineno
-            known = self._known.get((id(code), line))
+            key = id(code), frame.f_lasti
+            known = self._known.get(key)
             if known is None:
-                known = self._known[id(code), line] = _know(frame, code, line)
+                known = self._known[key] = self._know(frame, code)
             if known[3]:
                 break
             found.append(known)
@@ -56,11 +58,21 @@ class Stacks:
             begin += 1
         while begin < end and found[end - 1][2]:
             end -= 1
-        key = tuple([id(place) for _, place, _, _ in found[begin:end]])
-        stack = self._stacks.get(key)
+        ids = tuple([id(place) for _, place, _, _ in found[begin:end]])
+        stack = self._stacks.get(ids)
         if stack is None:
-            stack = self._stacks[key] = tuple([place for _, place, _, _ in found[begin:end]])
+            stack = self._stacks[ids] = tuple([place for _, place, _, _ in found[begin:end]])
         return stack
+
+    def _know(self, frame: FrameType, code: CodeType) -> "_Known":
+        own = is_own_frame(frame)
+        place = Place(code.co_filename, frame.f_lineno or code.co_firstlineno, code.co_qualname)
+        return (
+            code,
+            self._places.setdefault(place, place),
+            own or code.co_filename in _RUNPY or _begins_a_thread(frame, code),
+            own and frame.f_globals["__name__"].startswith(_STARTERS),
+        )
 
 
 class Sites:
@@ -82,16 +94,6 @@ class Sites:
 
 # The code, the place, whether a user looks for something else, and whether the program begins inside of it.
 _Known = tuple[CodeType, Place, bool, bool]
-
-
-def _know(frame: FrameType, code: CodeType, line: int) -> _Known:
-    own = is_own_frame(frame)
-    return (
-        code,
-        Place(code.co_filename, line, code.co_qualname),
-        own or code.co_filename in _RUNPY or _begins_a_thread(frame, code),
-        own and frame.f_globals["__name__"].startswith(_STARTERS),
-    )
 
 
 def _begins_a_thread(frame: FrameType, code: CodeType) -> bool:

@@ -90,7 +90,7 @@ def running_in(thread: int) -> Record | None:
     else:
         return None
     # The greenlet may end at any moment, and its record would then have less: the group is looked up later.
-    record = _record(target, thread, None, False, Stacks(), Sites(), Waits((), ()))
+    record = _Recorder(Waits((), ()), context=False).record(target, thread, None)
     for group in groups_among(instances_of(Group)):
         if any(each is target for each in list(group.greenlets)):
             record.group = safe_text(group)
@@ -113,44 +113,63 @@ def records_of(
     """
     mains = {hub.parent: ident for ident, hub in list(threads_with_hub.items())}
     group_of = {id(member): group for group in groups for member in list(group.greenlets)}
-    stacks = Stacks()
-    sites = Sites()
+    recorder = _Recorder(waits, context)
     for target in targets:
         if not target.dead and not isinstance(target, HubCore):
             thread = mains.get(main_greenlet(target))
             if thread is not None:
-                yield _record(target, thread, group_of.get(id(target)), context, stacks, sites, waits)
+                yield recorder.record(target, thread, group_of.get(id(target)))
 
 
-def _record(
-    target: Any, thread: int, group: Any, context: bool, stacks: Stacks, sites: Sites, waits: Waits
-) -> Record:
-    park = parked(target)
-    state = run_state(target, park)
-    own = isinstance(target, Greenlet)
-    if state == "running":
-        frame = _original.current_frames().get(thread)
-    else:
-        frame = target.gr_frame
-    function, args, kwargs = _call(target) if own else (None, (), {})
-    return Record(
-        name=shown_name(target),
-        function="" if function is None else function_name(function),
-        arguments=(
-            *map(safe_text, args),
-            *(f"{name}={safe_text(value)}" for name, value in kwargs.items()),
-        ),
-        state=state,
-        waits_on=waits.text(park, frame) if state == "parked" else "",
-        left=seconds_left(park) if state == "parked" else None,
-        stack=stacks.of(frame),
-        spawned_at=sites.of(target) if own else "",
-        parent="" if target.parent is None else shown_name(target.parent),
-        group="" if group is None else safe_text(group),
-        thread=thread,
-        request=request_of(target, frame) if own else "",
-        context=_context(target) if context else None,
-    )
+class _Recorder:
+    """Makes records. Equal texts and stacks of several are one object."""
+
+    def __init__(self, waits: Waits, context: bool) -> None:
+        self._waits = waits
+        self._context = context
+        self._stacks = Stacks()
+        self._sites = Sites()
+        # By the id of the greenlet, which is kept, so that its id stays its own.
+        self._parents: dict[int, tuple[Any, str]] = {}
+
+    def record(self, target: Any, thread: int, group: Any) -> Record:
+        """Return the record of one greenlet, which belongs to a native thread, and to a group or None."""
+        park = parked(target)
+        state = run_state(target, park)
+        own = isinstance(target, Greenlet)
+        if state == "running":
+            frame = _original.current_frames().get(thread)
+        else:
+            frame = target.gr_frame
+        function, args, kwargs = _call(target) if own else (None, (), {})
+        return Record(
+            name=shown_name(target),
+            function="" if function is None else function_name(function),
+            arguments=_arguments(args, kwargs),
+            state=state,
+            waits_on=self._waits.text(park, frame) if state == "parked" else "",
+            left=seconds_left(park) if state == "parked" else None,
+            stack=self._stacks.of(frame),
+            spawned_at=self._sites.of(target) if own else "",
+            parent=self._parent(target.parent),
+            group="" if group is None else safe_text(group),
+            thread=thread,
+            request=request_of(target, frame) if own else "",
+            context=_context(target) if self._context else None,
+        )
+
+    def _parent(self, parent: Any) -> str:
+        if parent is None:
+            return ""
+        known = self._parents.get(id(parent))
+        if known is None:
+            known = self._parents[id(parent)] = parent, shown_name(parent)
+        return known[1]
+
+
+def _arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:
+    texts = tuple([safe_text(value) for value in args])
+    return (*texts, *[f"{name}={safe_text(value)}" for name, value in kwargs.items()]) if kwargs else texts
 
 
 def _call(target: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
