@@ -11,6 +11,7 @@ from weakref import ref
 from greenlet import getcurrent
 
 from greenrt._hub.greenlet import record_spawns
+from greenrt._render import is_own_frame
 from greenrt._typing import Any
 
 __all__ = ["Caller", "Origin", "track"]
@@ -53,6 +54,9 @@ class Origin:
                 spawner.spawn_tree_locals = shared
         self.locals: dict[Any, Any] = shared
         frame: FrameType | None = sys._getframe(1)
+        # In the plain build, `Greenlet` has frames.
+        while frame is not None and is_own_frame(frame):
+            frame = frame.f_back
         calls = []
         for _ in range(STACK_LIMIT):
             if frame is None:
