@@ -33,6 +33,7 @@ SIZE = "a pool takes as many calls as it has threads, not one more"
 NATIVE_WAIT = "without patching, concurrent.futures.wait blocks the thread, and with it the loop"
 NOT_EXC = "only an exception can be thrown"
 LAYOUT = "it goes through the modules of gevent's package as it is laid out"
+NETWORK = "it asks name servers of the Internet"
 DRIVER = "it runs CPython's own tests, as tests/stdlib does"
 
 # These would hang, and are not even tried.
@@ -48,7 +49,10 @@ FILES = {
     "test__compat": INSIDE,
     "test__core": LIBEV,
     "test__doctests": LAYOUT,
+    "test__examples": "it runs gevent's examples, which its wheel does not have",
     "test__execmodules": LAYOUT,
+    "test__socket_dns": NETWORK,
+    "test__socket_dns6": NETWORK,
 }
 
 # Test id: the reason.
@@ -172,7 +176,6 @@ DIFFERENCES = {
     "test__local.TestGeventLocal.test_copy": LOCAL,
     "test__local.TestGeventLocal.test_copy_no_subclass": LOCAL,
     "test__monkey.TestMonkey.test_os": PATCHING,
-    "test__monkey.TestMonkey.test_thread": PATCHING,
     "test__monkey_module_run.TestRun.test_issue_302": PATCHING,
     "test__monkey_module_run.TestRun.test_threadpool_in_patched_after_patch": PATCHING,
     "test__monkey_module_run.TestRun.test_threadpool_in_patched_after_patch_module": PATCHING,
