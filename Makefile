@@ -83,13 +83,21 @@ MODULES ?=
 test-stdlib: build  ## CPython's own tests, patched (MODULES="test_ssl test_socket")
 	$(VENV)/bin/python $(PYTEST) -m stdlib $(MODULES:%='tests/stdlib/test_stdlib.py::test_module[%]') $(ARGS)
 
-# gevent's own tests, which its wheel has, over greenrt; and over gevent what does not pass.
+# gevent's own tests, which its wheel has, over greenrt; and over gevent what does not pass. eventlet's, over greenrt.
 COMPAT := build/compat-gevent
-test-compat: build $(COMPAT)/made  ## gevent's own tests over greenrt (FILES="test__event test__queue")
-	GEVENT_HOME=$(CURDIR)/$(COMPAT) $(VENV)/bin/python $(PYTEST) -m compat $(FILES:%='tests/compat/gevent_suite/test_gevent_suite.py::test_file[%]') $(ARGS)
+EVENTLET := build/compat-eventlet
+test-compat: build $(COMPAT)/made $(EVENTLET)/made  ## gevent's and eventlet's own tests over greenrt (FILES="test__event test__queue")
+	GEVENT_HOME=$(CURDIR)/$(COMPAT) EVENTLET_HOME=$(CURDIR)/$(EVENTLET) $(VENV)/bin/python $(PYTEST) -m compat $(FILES:%='tests/compat/gevent_suite/test_gevent_suite.py::test_file[%]') $(ARGS)
 
 $(COMPAT)/made: $(VENV)/built
 	$(VENV)/bin/python $(PIP) --no-deps --target $(COMPAT) gevent==26.9.0 zope.event zope.interface dnspython psutil
+	touch $@
+
+# eventlet's tests are in its source distribution only. Its package is left out, so that `import eventlet` finds greenrt.
+$(EVENTLET)/made:
+	mkdir -p $(EVENTLET)
+	$(PYTHON) -m pip --disable-pip-version-check download --quiet --no-deps --no-binary :all: -d $(EVENTLET) eventlet==0.41.3
+	tar -xzf $(EVENTLET)/eventlet-0.41.3.tar.gz -C $(EVENTLET) --strip-components=1 eventlet-0.41.3/tests
 	touch $@
 
 # Real programs, patched, against the servers that are installed here.

@@ -48,7 +48,7 @@ def _undivide(name: str) -> None:
 class SocketConsole(code.InteractiveConsole):
     """A console that reads from and writes to a connection.
 
-    Arguments: `desc`, the connection's file; `hostport`, the client's address; `locals`, the names at the prompt.
+    Arguments: `desc`, the connection as a text file; `hostport`, the client's address; `locals`, the names at the prompt.
     """
 
     def __init__(self, desc: Any, hostport: Any, locals: Any) -> None:
@@ -67,12 +67,11 @@ class SocketConsole(code.InteractiveConsole):
     def write(self, data: str) -> None:
         """Send a text to the client."""
         self.desc.write(data)
-        self.desc.flush()
 
     def run(self) -> None:
         """Serve the client until it leaves."""
         for name in ("stdout", "stderr"):
-            _divide(name, _Flushing(self.desc))
+            _divide(name, self.desc)
         try:
             self.interact(f"Python {sys.version} on {sys.platform}\n{_HELP}\n(InteractiveConsole)")
         except (OSError, SystemExit):
@@ -93,18 +92,28 @@ class SocketConsole(code.InteractiveConsole):
         print(f"backdoor closed{_shown(' to', self.hostport)}")
 
 
-class _Flushing:
-    """A file whose writes reach the client at once."""
+class _Conversation:
+    """A connection as a text file. One `makefile("rw")` would drop what was read ahead at each write."""
 
-    def __init__(self, file: Any) -> None:
-        self._file = file
+    def __init__(self, connection: Any) -> None:
+        self._reader = connection.makefile("r")
+        self._writer = connection.makefile("w")
+
+    def readline(self) -> str:
+        return self._reader.readline()  # type: ignore[no-any-return]
 
     def write(self, data: str) -> None:
-        self._file.write(data)
-        self._file.flush()
+        """Send a text at once."""
+        self._writer.write(data)
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+        # What else a stream has, such as `encoding` and `flush`.
+        return getattr(self._writer, name)
 
 
 def _shown(before: str, address: Any) -> str:
@@ -131,7 +140,7 @@ def backdoor(conn_info: Any, locals: Any = None) -> None:
     """Serve a prompt to a client in a new greenthread. `conn_info` is what `accept` returns."""
     connection, address = conn_info
     print(f"backdoor{_shown(' to', address) or ' opened'}")
-    console = SocketConsole(connection.makefile("rw"), address, locals)
+    console = SocketConsole(_Conversation(connection), address, locals)
     greenrt.spawn(console.run)
 
 

@@ -107,6 +107,9 @@ class LightQueue:
             raise Full
 
     def _put_into_channel(self, item: Any, block: bool, timeout: float | None) -> None:
+        if not block and self.getters and not in_hub():
+            # A getter may be about to be killed.
+            yield_now()
         if self.getters.hand_over_from(lambda: self._pass(item)):
             if block and not in_hub():
                 # The getter runs first.
