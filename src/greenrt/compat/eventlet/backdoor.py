@@ -48,7 +48,8 @@ def _undivide(name: str) -> None:
 class SocketConsole(code.InteractiveConsole):
     """A console that reads from and writes to a connection.
 
-    Arguments: `desc`, the connection as a text file; `hostport`, the client's address; `locals`, the names at the prompt.
+    Arguments: `desc`, the connection as a text file; `hostport`, the client's address; `locals`, the names at the
+    prompt.
     """
 
     def __init__(self, desc: Any, hostport: Any, locals: Any) -> None:
