@@ -82,11 +82,10 @@ DIFFERENCES = {
     "socket_test::test_recv_type": CPYTHON,
     "ssl_test::SSLTest::test_no_handshake_block_accept_loop": TURN,
     "ssl_test::SSLTest::test_regression_gh_17": CPYTHON,
-    "test__event::TestEvent::test_send": UNKNOWN,
     "thread_test::Locals::test_no_leaking": LOCALS,
     "websocket_new_test::TestWebSocketWithCompression::test_client_compress_no_context_takeover_13": PRIVATE,
     "websocket_new_test::TestWebSocketWithCompression::test_client_compress_with_context_takeover_13": PRIVATE,
-    "websocket_new_test::TestWebSocketWithCompression::test_send_uncompressed_msg_13": UNKNOWN,
+    "websocket_new_test::TestWebSocketWithCompression::test_send_uncompressed_msg_13": PRIVATE,
     "websocket_new_test::TestWebSocketWithCompression::test_server_compress_no_context_takeover_13": PRIVATE,
     "websocket_new_test::TestWebSocketWithCompression::test_server_compress_with_context_takeover_13": PRIVATE,
     "websocket_test::TestWebSocket::test_app_socket_errors_75": DRAFTS,
@@ -145,5 +144,4 @@ DIFFERENCES = {
     "zmq_test::TestQueueLock::test_errors": PRIVATE,
     "zmq_test::TestQueueLock::test_nested_acquire": PRIVATE,
     "zmq_test::TestQueueLock::test_queue_lock_order": PRIVATE,
-    "zmq_test::TestUpstreamDownStream::test_send_1k_req_rep": UNKNOWN,
 }
