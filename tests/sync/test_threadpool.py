@@ -1,5 +1,6 @@
 """ThreadPool: native threads that make calls for greenlets."""
 
+import concurrent.futures
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 from support.child import run_script
 
 import greenrt
-from greenrt.errors import Cancelled
+from greenrt.errors import Cancelled, WouldDeadlock
 from greenrt.sync.executor import ThreadPoolExecutor
 
 
@@ -420,3 +421,27 @@ def test_a_thread_that_cannot_be_started(
     assert [pool.spawn(abs, -n).get(timeout=20) for n in range(2 * pool.maxsize)] == list(
         range(2 * pool.maxsize)
     )
+
+
+def test_a_native_wait_for_futures_is_refused() -> None:
+    gate = greenrt.Event()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(gate.wait, 30)
+        with pytest.raises(WouldDeadlock, match=r"call greenrt\.wait, or patch"):
+            concurrent.futures.wait([future])
+        with pytest.raises(AttributeError):
+            next(concurrent.futures.as_completed([future]))
+        gate.set()
+        assert greenrt.wait([future], timeout=30) == [future]
+        assert concurrent.futures.wait([future]).done == {future}
+        assert list(concurrent.futures.as_completed([future])) == [future]
+
+
+def test_a_thread_without_a_hub_may_wait_for_futures() -> None:
+    gate = greenrt.Event()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(gate.wait, 30)
+        waiting = greenrt.get_hub().threadpool.spawn(concurrent.futures.wait, [future], 30)
+        greenrt.sleep(0.01)
+        gate.set()
+        assert waiting.get(timeout=30).done == {future}

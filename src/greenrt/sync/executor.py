@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from greenrt import _original
 from greenrt._arguments import as_integer
+from greenrt._hub.current_hub import get_hub_if_exists
 from greenrt._hub.relay import Relay
 from greenrt._typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from greenrt.errors import WouldDeadlock
 from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.event import Event
 from greenrt.sync.threadpool import DEFAULT_SIZE, ThreadPool
@@ -14,6 +16,8 @@ __all__ = ["ThreadPoolExecutor"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_NATIVE_LOCK = type(_original.allocate_lock())
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor as _Executor
@@ -60,14 +64,39 @@ class ThreadPoolExecutor(_Executor):
     kill = shutdown
 
 
+class NativeWait(WouldDeadlock, AttributeError):
+    """The wait would block the loop that brings the result. In gevent it is an AttributeError."""
+
+
+class _Waiters(list[Any]):
+    """The waiters of a future. `concurrent.futures.wait` and `as_completed` add one.
+
+    Attribute: `done`, whether the future has a result or an error.
+    """
+
+    done = False
+
+    def append(self, waiter: Any) -> None:
+        """Add a waiter. Raise NativeWait if it is not green, and the calling thread has a hub: it would never end."""
+        native = isinstance(waiter.event._cond._lock, _NATIVE_LOCK)
+        if native and not self.done and get_hub_if_exists() is not None:
+            raise NativeWait(
+                "concurrent.futures.wait and as_completed would block this thread and its loop, which brings the "
+                "results; call greenrt.wait, or patch"
+            )
+        super().append(waiter)
+
+
 class _Future(_StdlibFuture[T]):
     """A future for which a greenlet can wait."""
 
     def __init__(self) -> None:
         super().__init__()
         self._settled: Any = Event()
+        self._waiters: _Waiters = _Waiters()
 
     def _take_over(self, source: AsyncResult[T]) -> None:
+        self._waiters.done = True
         if source.exception is not None:
             self.set_exception(source.exception)
         else:

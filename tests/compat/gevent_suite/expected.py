@@ -4,7 +4,7 @@ Each entry passes over gevent and does not pass over greenrt. An entry that pass
 the table can only shrink.
 """
 
-__all__ = ["DIFFERENCES", "FILES", "UNSTEADY", "UNTRIED"]
+__all__ = ["DIFFERENCES", "FILES"]
 
 INSIDE = "it tests the inside of gevent: private names, or classes that stand in for them"
 HUB_LOOP = "it replaces the loop of a hub by an object of its own"
@@ -30,14 +30,10 @@ WATCHERS = "a socket has no watchers, and its methods have the arguments of the 
 THREADS = "any thread may do this here"
 COMPILED = "compiled locks have no lines to trace"
 SIZE = "a pool takes as many calls as it has threads, not one more"
-NATIVE_WAIT = "without patching, concurrent.futures.wait blocks the thread, and with it the loop"
 NOT_EXC = "only an exception can be thrown"
 LAYOUT = "it goes through the modules of gevent's package as it is laid out"
 NETWORK = "it asks name servers of the Internet"
 DRIVER = "it runs CPython's own tests, as tests/stdlib does"
-
-# These would hang, and are not even tried.
-UNTRIED = {NATIVE_WAIT}
 
 # Files that are not run: the reason.
 FILES = {
@@ -213,9 +209,5 @@ DIFFERENCES = {
     "test__threading_vs_settrace.TestTrace.test_untraceable_lock_uses_different_lock": COMPILED,
     "test__threading_vs_settrace.TestTrace.test_untraceable_lock_uses_same_lock": COMPILED,
     "test__threadpool.TestSpawn.test_basics": SIZE,
-    "test__threadpool.TestTPE.test_future_wait_module_function": NATIVE_WAIT,
     "test__timeout.Test.test_expires_non_exception": NOT_EXC,
 }
-
-# Of these, some pass at times: they depend on how fast the machine is.
-UNSTEADY: set[str] = set()

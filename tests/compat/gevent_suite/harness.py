@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from support.suite_run import HANG, PASSED, SKIPPED, Run, Suite
+from support.suite_run import HANG, PASSED, PATIENCE, SKIPPED, Run, Suite
 
 import greenrt
 
@@ -29,9 +29,7 @@ def modules() -> list[str]:
     )
 
 
-def suite(
-    module: str, *, real: bool, left_out: frozenset[str] = frozenset(), patience: float = 60.0
-) -> Suite:
+def suite(module: str, *, real: bool, patience: float = PATIENCE) -> Suite:
     """Return the suite of the file `module`, over gevent or over greenrt."""
     folder = home()
     assert folder is not None
@@ -48,20 +46,18 @@ def suite(
         "GEVENTTEST_USE_RESOURCES": "all,-network",
         "PYTHONDONTWRITEBYTECODE": "",
     }
-    return Suite(module, command, variables=variables, left_out=left_out, patience=patience)
+    return Suite(module, command, variables=variables, patience=patience)
 
 
-def differences(
-    module: str, left_out: frozenset[str] = frozenset(), patience: float = 60.0
-) -> tuple[Run, dict[str, str]]:
+def differences(module: str) -> tuple[Run, dict[str, str]]:
     """Run `module` over greenrt, and over gevent what failed or was skipped; return what differs, with the detail."""
-    ours = suite(module, real=False, left_out=left_out, patience=patience).run()
+    ours = suite(module, real=False).run()
     suspects = ours.bad()
     if not suspects:
         return ours, {}
     # A test that has ended the process, and the file itself, have no test of that name to choose.
     known = all("." in name and "(" not in name for name in suspects)
-    theirs = suite(module, real=True, left_out=left_out, patience=patience).run(suspects if known else None)
+    theirs = suite(module, real=True).run(suspects if known else None)
     found = {}
     for name in sorted(suspects):
         mine, real = ours.tests[name], theirs.tests.get(name)

@@ -13,12 +13,9 @@ def test_file(module: str) -> None:
     reason = expected.FILES.get(module)
     if reason is not None:
         pytest.skip(reason)
-    untried = frozenset(name for name, reason in expected.DIFFERENCES.items() if reason in expected.UNTRIED)
-    ours, found = harness.differences(module, untried)
+    ours, found = harness.differences(module)
     known = {name for name in expected.DIFFERENCES if name.split(".")[0] == module}
     report = [f"{name}\n{detail}" for name, detail in found.items() if name not in known]
     good = ours.good()
-    report += [
-        f"{name} passes: take it out of the table" for name in sorted(known & good - expected.UNSTEADY)
-    ]
+    report += [f"{name} passes: take it out of the table" for name in sorted(known & good)]
     assert not report, "\n\n".join([f"{len(good)} of {len(ours.tests)} passed", *report])
