@@ -366,6 +366,45 @@ def test_limits() -> None:
     assert line == "HTTP/1.1 413 Content Too Large"
 
 
+def test_the_number_of_requests_on_a_connection_is_limited() -> None:
+    class Server(WSGIServer):
+        limits = limits(requests=2)
+
+    with serving(kind=Server) as server:
+        assert talk(server, request(close=False) * 3).count(b"hello") == 2
+
+
+def test_the_number_of_connections_is_limited() -> None:
+    class Server(WSGIServer):
+        limits = limits(connections=1)
+
+    with serving(kind=Server) as server:
+        with socket.create_connection(server.address, 30) as sock:
+            sock.sendall(request(close=False))
+            assert sock.recv(1000).endswith(b"hello")
+            others = [greenrt.spawn(talk, server, request()) for _ in range(3)]
+            greenrt.joinall(others, timeout=0.05)
+            assert server.connections == 1
+            assert not any(other.ready() for other in others)
+        assert all(other.get(timeout=30).endswith(b"hello") for other in others)
+
+
+def test_the_number_of_connections_of_a_client_is_limited() -> None:
+    class Server(WSGIServer):
+        limits = limits(connections_per_peer=1)
+
+    with serving(kind=Server) as server:
+        with socket.create_connection(server.address, 30) as sock:
+            sock.sendall(request(close=False))
+            assert sock.recv(1000).endswith(b"hello")
+            with socket.create_connection(server.address, 30) as other:
+                assert until_end(other) == b""
+        while server.connections:
+            greenrt.sleep(0.01)
+        assert talk(server, request()).endswith(b"hello")
+        assert server._rejected == {"its client has too many connections": 1}
+
+
 # -- Logs
 
 

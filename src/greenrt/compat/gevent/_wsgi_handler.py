@@ -86,6 +86,8 @@ class WSGIHandler:
         self.client_address: Any = address
         self.server: Any = server
         self._connection = Connection(sock, server.limits, server._answered)
+        # How many requests the connection has carried.
+        self._requests = 0
         self._reader: ConnectionReader | None = None
         self._rfile = rfile
         self._heads: HeadParser | None = None
@@ -269,6 +271,10 @@ class WSGIHandler:
         if exchange is not None:
             self._exchange = exchange
             self._parsed = exchange.environ
+            self._requests += 1
+            most = self._connection.limits.requests
+            if most is not None and self._requests >= most:
+                self._connection.last = True
         return exchange
 
     def read_request(self, raw_requestline: str) -> bool:

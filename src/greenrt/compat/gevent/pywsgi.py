@@ -10,6 +10,7 @@ from greenrt.compat._missing import missing_names
 from greenrt.green import socket
 from greenrt.serve.http.connection import Connection
 from greenrt.serve.http.limits import Limits
+from greenrt.serve.stream import peer_of
 from greenrt.serve.wsgi import HANDLERS, UNSENT
 
 from ._wsgi_environ import Environ, SecureEnviron, WSGISecureEnviron
@@ -92,6 +93,10 @@ class WSGIServer(StreamServer):
                 stacklevel=2,
             )
         self._connections: set[Connection] = set()
+        # The number of connections of each client, if that is limited.
+        self._peers: dict[Any, int] = {}
+        # Whether the server accepts nothing because it has too many connections.
+        self._crowded = False
         # Whether `close` was called since the last start.
         self._ended = False
         super().__init__(listener, handle, backlog=backlog, spawn=spawn, **ssl_args)
@@ -153,9 +158,34 @@ class WSGIServer(StreamServer):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         self.update_environ()
 
+    def full(self) -> bool:
+        """Return whether the server must not accept now; without a pool, `limits.connections` says so."""
+        most = self.limits.connections
+        return most is not None and len(self._connections) >= most
+
+    def _wait_for_room(self) -> None:
+        super()._wait_for_room()
+        # Without a pool, a connection that ends makes room.
+        self._crowded = self.pool is None
+
     def handle(self, sock: Any, address: Any) -> None:
         """Answer the requests of one connection with an object of `handler_class`."""
-        self.handler_class(sock, address, self).handle()
+        most = self.limits.connections_per_peer
+        peer = None if most is None else peer_of(address)
+        if most is None or peer is None:
+            self.handler_class(sock, address, self).handle()
+            return
+        count = self._peers.get(peer, 0)
+        if count >= most:
+            self._reject("its client has too many connections")
+            return
+        self._peers[peer] = count + 1
+        try:
+            self.handler_class(sock, address, self).handle()
+        finally:
+            self._peers[peer] -= 1
+            if not self._peers[peer]:
+                del self._peers[peer]
 
     def close(self) -> None:
         """Accept nothing more, and close the connections that wait for a request; the others get one more answer."""
@@ -163,6 +193,11 @@ class WSGIServer(StreamServer):
         self._ended = True
         for connection in list(self._connections):
             connection.finish()
+
+    @property
+    def connections(self) -> int:
+        """Return the number of open connections, including those that wait for a request."""
+        return len(self._connections)
 
     def _enter(self, connection: Connection) -> None:
         self._connections.add(connection)
@@ -172,9 +207,12 @@ class WSGIServer(StreamServer):
 
     def _leave(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        if self._crowded:
+            self._crowded = False
+            self._start_accepting_if_started()
 
     def _reject(self, reason: str) -> None:
-        """Count a request that is refused."""
+        """Count a connection or a request that is refused."""
         self._rejected[reason] = self._rejected.get(reason, 0) + 1
 
 
