@@ -18,6 +18,13 @@ HOME = "EVENTLET_HOME"
 # How long a file of tests may take, in seconds.
 LIMIT = 600.0
 
+# A plugin of pytest that sets the time limit of eventlet's tests: its two seconds are few on a busy machine.
+PATIENCE = """
+def pytest_collection_finish(session):
+    import tests
+    tests.LimitedTestCase.TEST_TIMEOUT = 60
+"""
+
 # The tests that pass over eventlet 0.41.3 on CPython 3.11, as file::class::test.
 PASSING = frozenset(
     line for line in (HERE / "passing.txt").read_text().splitlines() if not line.startswith("#")
@@ -43,6 +50,7 @@ def run(file: str, folder: Path) -> dict[str, str]:
     source = home()
     assert source is not None
     report = folder / f"{file}.xml"
+    (folder / "patience_of_pytest.py").write_text(PATIENCE)
     installed = str(Path(greenrt.__file__).absolute().parents[1])
     variables = hooked(folder, "eventlet", EVENTLET_TESTS="1")
     variables["PYTHONPATH"] += f"{os.pathsep}{source}{os.pathsep}{installed}"
