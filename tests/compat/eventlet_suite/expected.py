@@ -3,6 +3,9 @@
 Each entry passes over eventlet and does not pass over greenrt. An entry that passes after all is reported too.
 """
 
+# Names of tests are long.
+# ruff: noqa: E501
+
 __all__ = ["DIFFERENCES", "FILES", "INSIDE", "UNSTEADY"]
 
 PRIVATE = "it tests private names, or objects that stand in for them"

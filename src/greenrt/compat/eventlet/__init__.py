@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from greenlet import getcurrent
 
+import greenrt
+from greenrt._alias import VERSIONS
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 
@@ -68,8 +70,10 @@ __all__ = [
     "wrap_ssl",
 ]
 
-__version__ = "0.41.0"
-__greenrt__ = "greenrt.compat.eventlet"
+__version__ = VERSIONS["eventlet"]
+
+# The name and the version of what serves this package.
+__greenrt__ = f"greenrt {greenrt.__version__}"
 
 # Eventlet's deprecated aliases.
 TimeoutError = Timeout
