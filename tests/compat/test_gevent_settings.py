@@ -106,3 +106,18 @@ def test_values() -> None:
     assert "resolver" in dir(config)
     with pytest.raises(AttributeError):
         config.missing  # noqa: B018
+
+
+def test_a_resolver_has_greenrts_name() -> None:
+    """As in a program without the alias."""
+    out, _ = run_script(
+        """
+        import greenrt, greenrt.compat
+        greenrt.compat.install("gevent")
+        import gevent, gevent.hub, gevent.socket
+        for name in "thread", "block", "ares":
+            gevent.get_hub().resolver = name
+            print(type(gevent.get_hub().resolver).__name__, gevent.socket.gethostbyname("127.0.0.1"))
+        """
+    )
+    assert out.splitlines() == ["ThreadResolver 127.0.0.1", "BlockResolver 127.0.0.1", "AresResolver 127.0.0.1"]

@@ -475,3 +475,17 @@ def test_the_collector_goes_on_whoever_ends_last() -> None:
     thread.join()
     assert gc.isenabled()
     assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_greenlets_come_in_the_order_of_their_creation() -> None:
+    """Also if the garbage collector has seen some of them, and not the others."""
+    gate = greenrt.Event()
+    made = []
+    for _ in range(3):
+        made += [greenrt.spawn(gate.wait) for _ in range(3)]
+        gc.collect(len(made) // 3 % 2)
+    greenrt.sleep(0)
+    names = [greenlet.name for greenlet in made]
+    assert [record.name for record in inspect.greenlets() if record.name in names] == names
+    gate.set()
+    greenrt.joinall(made)

@@ -30,13 +30,18 @@ _lock = _original.RLock()
 
 
 def instances_of(*kinds: type) -> list[Any]:
-    """Return all objects of these classes that the garbage collector knows.
+    """Return all objects of these classes that the garbage collector knows, about in the order of their creation.
 
     So the objects need no registration, which would cost time.
     """
-    # isinstance would read the attribute `__class__` of each object. A proxy would run its own code then, and each
-    # thread-local would make a dictionary for this thread.
-    return [thing for thing in gc.get_objects() if issubclass(type(thing), kinds)]
+    found: dict[int, Any] = {}
+    # The youngest generation comes first, since an object that a collection moves meanwhile becomes older.
+    generations = [gc.get_objects(generation) for generation in range(3)]
+    for things in reversed(generations):
+        # isinstance would read the attribute `__class__` of each object. A proxy would run its own code then, and each
+        # thread-local would make a dictionary for this thread.
+        found.update((id(thing), thing) for thing in things if issubclass(type(thing), kinds))
+    return list(found.values())
 
 
 def all_greenlets() -> list[greenlet]:

@@ -129,7 +129,8 @@ class Hub(_Hub):
     @resolver.setter
     def resolver(self, value: Any) -> None:
         _set_resolver(self, value)
-        self._resolver = value
+        # Of the program's own resolver greenrt's hub makes another; the program finds the one that it has set.
+        self._resolver = _get_resolver(self) if isinstance(value, str) else value
 
     @resolver.deleter
     def resolver(self) -> None:
@@ -222,6 +223,7 @@ class Hub(_Hub):
             self.loop.run_callback(watcher.close)
 
 
+_get_resolver: Any = _Hub.resolver.__get__  # type: ignore[attr-defined]
 _set_resolver: Any = _Hub.resolver.__set__  # type: ignore[attr-defined]
 _set_threadpool: Any = _Hub.threadpool.__set__  # type: ignore[attr-defined]
 
