@@ -54,18 +54,9 @@ def run(file: str, folder: Path) -> dict[str, str]:
     installed = str(Path(greenrt.__file__).absolute().parents[1])
     variables = hooked(folder, "eventlet", EVENTLET_TESTS="1")
     variables["PYTHONPATH"] += f"{os.pathsep}{source}{os.pathsep}{installed}"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:randomly",
-    ]
+    plugins = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "patience_of_pytest"]
+    # The settings of this repository are not for eventlet's tests.
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, *plugins]
     done = subprocess.run(
         [*command, "--rootdir", str(source), f"--junitxml={report}", f"tests/{file}.py"],
         cwd=source,

@@ -1,6 +1,6 @@
 """eventlet.websocket: WebSockets (RFC 6455) with permessage-deflate (RFC 7692), for `eventlet.wsgi`.
 
-The drafts that came before RFC 6455 (Hixie-75, Hixie-76) are not offered: browsers have not spoken them since 2012.
+An application made by ``WebSocketWSGI(handler)`` also accepts the drafts before the RFC, as in eventlet.
 """
 
 import errno
@@ -15,7 +15,7 @@ from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.sync.lock import RLock
 
-from . import wsgi
+from . import _websocket_drafts, wsgi
 
 __all__ = ["WebSocket", "WebSocketWSGI"]
 
@@ -61,7 +61,8 @@ class WebSocketWSGI:
     """A WSGI application for WebSockets: it calls ``handler(websocket)`` for each, and closes it afterwards.
 
     Arguments and attributes: `handler`; `max_frame_length`, the most bytes of an incoming frame and of a message.
-    Further attributes: `supported_protocols`, the subprotocols in the order of preference; `origin_checker`, a
+    Further attributes: `supported_protocols`, the subprotocols in the order of preference;
+    `support_legacy_versions`, whether the drafts before RFC 6455 are accepted; `origin_checker`, a
     function of (host, origin) that returns whether the request is accepted.
     """
 
@@ -70,7 +71,8 @@ class WebSocketWSGI:
     ) -> None:
         self.handler = handler
         self.protocol_version: int | None = None
-        self.support_legacy_versions = False
+        # As in eventlet: `configured` has the other default.
+        self.support_legacy_versions = True
         self.supported_protocols: list[str] = []
         self.origin_checker: Any = None
         self.max_frame_length = max_frame_length
@@ -87,6 +89,7 @@ class WebSocketWSGI:
 
         def decorate(function: Any) -> "WebSocketWSGI":
             made = cls(function)
+            made.support_legacy_versions = support_legacy_versions
             made.supported_protocols = list(supported_protocols or ())
             made.origin_checker = origin_checker
             return made
@@ -98,7 +101,7 @@ class WebSocketWSGI:
         try:
             if "upgrade" not in options or environ.get("HTTP_UPGRADE", "").lower() != "websocket":
                 raise BadRequest
-            websocket = self._accept(environ)
+            websocket = self._accept(environ) if self._is_of_the_rfc(environ) else self._accept_draft(environ)
         except BadRequest as error:
             start_response(error.status, [("Connection", "close"), *(error.headers or [])])
             return [error.body or b""]
@@ -112,6 +115,16 @@ class WebSocketWSGI:
         websocket._send_closing_frame(True)
         wsgi.WSGI_LOCAL.already_handled = True
         return []
+
+    def _is_of_the_rfc(self, environ: dict[str, Any]) -> bool:
+        return "HTTP_SEC_WEBSOCKET_VERSION" in environ or not self.support_legacy_versions
+
+    def _accept_draft(self, environ: dict[str, Any]) -> Any:
+        websocket = _websocket_drafts.accept(_socket_of(environ), environ)
+        if websocket is None:
+            raise BadRequest
+        self.protocol_version = websocket.version
+        return websocket
 
     def _accept(self, environ: dict[str, Any]) -> "RFC6455WebSocket":
         """Check the handshake, answer it and return the WebSocket. Raises BadRequest."""
@@ -192,26 +205,11 @@ def _shown(parameters: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
-class WebSocket:
-    """What `RFC6455WebSocket` and others have in common.
-
-    Arguments and attributes: `sock` (attribute `socket`), `environ` and `version`. Further attributes: `origin`,
-    `path`, `protocol` and `websocket_closed`.
-    """
-
-    def __init__(self, sock: Any, environ: dict[str, Any], version: int = 13) -> None:
-        self.socket = sock
-        self.environ = environ
-        self.version = version
-        self.origin: str | None = environ.get("HTTP_ORIGIN")
-        self.protocol: str | None = environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL")
-        self.path: str | None = environ.get("PATH_INFO")
-        self.websocket_closed: bool = False
-        self._buf = b""
-        self._sending = RLock()
+# Eventlet's class of this name is that of the drafts.
+WebSocket = _websocket_drafts.DraftWebSocket
 
 
-class RFC6455WebSocket(WebSocket):
+class RFC6455WebSocket:
     """A WebSocket by RFC 6455.
 
     Arguments: `sock`, `environ`, `version`; `protocol`, the subprotocol; `client`, whether this is the client's side;
@@ -229,8 +227,15 @@ class RFC6455WebSocket(WebSocket):
         extensions: Any = None,
         max_frame_length: int = DEFAULT_MAX_FRAME_LENGTH,
     ) -> None:
-        super().__init__(sock, environ, version)
-        self.protocol = protocol
+        self.socket: Any = sock
+        self.environ: dict[str, Any] = environ
+        self.version: int = version
+        self.origin: str | None = environ.get("HTTP_ORIGIN")
+        self.path: str | None = environ.get("PATH_INFO")
+        self.websocket_closed: bool = False
+        self._buf = b""
+        self._sending = RLock()
+        self.protocol: str | None = protocol
         self.client = client
         self.extensions: dict[str, Any] = extensions or {}
         self.max_frame_length = max_frame_length
