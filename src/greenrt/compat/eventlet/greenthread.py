@@ -175,16 +175,16 @@ def cancel(g: greenlet, *throw_args: Any) -> None:
         kill(g, *throw_args)
 
 
-def call_after_global(seconds: float, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call ``func(*args, **kwargs)`` in a raw greenlet in `seconds`; return a timer. Use `spawn_after` instead."""
+def call_after_global(seconds: float, func: Callable[..., Any], *args: Any, **kwargs: Any) -> GreenThread:
+    """Do the same as `spawn_after`, which replaces it."""
     warnings.warn("call_after_global is deprecated; use spawn_after", DeprecationWarning, stacklevel=2)
-    return _scheduler().schedule_call_global(seconds, spawn_n, func, *args, **kwargs)
+    return spawn_after(seconds, func, *args, **kwargs)
 
 
-def call_after_local(seconds: float, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Like `call_after_global`, unless the calling greenthread has ended. Use `spawn_after_local` instead."""
+def call_after_local(seconds: float, function: Callable[..., Any], *args: Any, **kwargs: Any) -> GreenThread:
+    """Do the same as `spawn_after_local`, which replaces it."""
     warnings.warn("call_after_local is deprecated; use spawn_after_local", DeprecationWarning, stacklevel=2)
-    return _scheduler().schedule_call_local(seconds, spawn_n, function, *args, **kwargs)
+    return spawn_after_local(seconds, function, *args, **kwargs)
 
 
 call_after = call_after_local
@@ -198,13 +198,6 @@ def exc_after(seconds: float | None, *throw_args: Any) -> Any:
     from .timeout import Timeout
 
     return Timeout(seconds, thrown(throw_args))
-
-
-def _scheduler() -> Any:
-    # `hubs` needs this module.
-    from .hubs import get_hub
-
-    return get_hub()
 
 
 __getattr__: Callable[[str], Any] = missing_names(

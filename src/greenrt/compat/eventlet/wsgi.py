@@ -122,7 +122,24 @@ class HttpProtocol:
 
 
 class Server:
-    """What the connections of one `server` share. `server_event` receives it; the attributes are its arguments."""
+    """What the connections of one `server` share. The attributes are the arguments.
+
+    Arguments:
+    socket: the listening socket, also one of `wrap_ssl`; `address`, its address; `app`, the application.
+    log: a logger, or an object with a method `write`; None: stderr.
+    environ: keys and values for each request's environ.
+    max_http_version: "HTTP/1.0" lets the server speak only that.
+    protocol: HttpProtocol or a subclass; only its two attributes count.
+    minimum_chunk_size: the bytes to which small parts of a response are joined (default 4096). 0: each part is sent
+    at once. ``environ["eventlet.minimum_write_chunk_size"]`` is that of one request.
+    log_x_forwarded_for: whether the log shows X-Forwarded-For before the client's address.
+    keepalive: False for one request in each connection; a number of seconds to wait for the next one.
+    log_output: whether requests are logged, and log_format, the template of a line.
+    url_length_limit: the longest request line; a longer one is answered with 414.
+    debug: whether a failure of the application is shown to the client, and connections are logged.
+    socket_timeout: the seconds that a client may send or read nothing. None: the defaults of `greenrt.serve.Limits`.
+    capitalize_response_headers: whether names of headers are sent as Content-Type.
+    """
 
     def __init__(
         self,
@@ -452,27 +469,8 @@ def server(
 ) -> None:
     """Serve a WSGI application on a listening socket. Returns when the socket is closed, or by a kill.
 
-    At the end it waits for requests in flight, and closes the socket.
-
-    Arguments:
-    sock: the listening socket, also one of `wrap_ssl`.
-    site: the application.
-    log: a logger, or an object with a method `write`; None: stderr.
-    environ: keys and values for each request's environ.
-    max_size: the most connections at once (default 1024). More wait in the kernel's queue.
-    max_http_version: "HTTP/1.0" lets the server speak only that.
-    protocol: HttpProtocol or a subclass; only its two attributes count.
-    server_event: an event to which a `Server` is sent; deprecated.
-    minimum_chunk_size: the bytes to which small parts of a response are joined (default 4096). 0: each part is sent
-    at once. ``environ["eventlet.minimum_write_chunk_size"]`` is that of one request.
-    log_x_forwarded_for: whether the log shows X-Forwarded-For before the client's address.
-    custom_pool: the GreenPool for the connections, in place of `max_size`.
-    keepalive: False for one request in each connection; a number of seconds to wait for the next one.
-    log_output: whether requests are logged, and log_format, the template of a line.
-    url_length_limit: the longest request line; a longer one is answered with 414.
-    debug: whether a failure of the application is shown to the client, and connections are logged.
-    socket_timeout: the seconds that a client may send or read nothing. None: the defaults of `greenrt.serve.Limits`.
-    capitalize_response_headers: whether names of headers are sent as Content-Type.
+    At the end it waits for requests in flight, and closes the socket. `max_size` is the most connections at once;
+    `custom_pool`, a GreenPool, replaces it. `server_event` gets the Server. See `Server` for the other arguments.
     """
     served = Server(
         sock,
@@ -498,10 +496,7 @@ def server(
     pool = (
         custom_pool if custom_pool is not None else GreenPool(max_size or DEFAULT_MAX_SIMULTANEOUS_REQUESTS)
     )
-    if not (hasattr(pool, "spawn") and hasattr(pool, "waitall")):
-        raise AttributeError(
-            f"custom_pool must have the methods spawn and waitall, as a GreenPool; not {pool!r}"
-        )
+    _check_pool(pool)
     try:
         served.log.info(f"({served.pid}) wsgi starting up on {socket_repr(sock)}")
         _accept(served, sock, pool)
@@ -511,6 +506,13 @@ def server(
         pool.waitall()
         served.log.info(f"({served.pid}) wsgi exited, is_accepting={is_accepting}")
         sock.close()
+
+
+def _check_pool(pool: Any) -> None:
+    if not (hasattr(pool, "spawn") and hasattr(pool, "waitall")):
+        raise AttributeError(
+            f"custom_pool must have the methods spawn and waitall, as a GreenPool; not {pool!r}"
+        )
 
 
 def _accept(served: Server, sock: Any, pool: Any) -> None:

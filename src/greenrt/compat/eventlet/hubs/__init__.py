@@ -12,7 +12,8 @@ from greenrt.compat._missing import missing_names
 
 from ..greenthread import thrown
 from ..timeout import Timeout
-from .hub import Hub
+from . import timer
+from .hub import Hub, IOClosed
 
 __all__ = [
     "HubError",
@@ -35,10 +36,6 @@ class HubError(Exception):
     """Eventlet raises this if no hub is available. greenrt has one always."""
 
 
-class IOClosed(OSError):
-    """The file of a descriptor that a greenthread waits for was closed."""
-
-
 def get_hub() -> Hub:
     """Return eventlet's view of the hub of this thread."""
     runtime: Any = greenrt.get_hub()
@@ -47,6 +44,9 @@ def get_hub() -> Hub:
         _check_environment()
         view = runtime.__dict__["_eventlet_view"] = Hub(runtime)
     return view  # type: ignore[no-any-return]
+
+
+timer.find_hub = get_hub
 
 
 def _check_environment() -> None:

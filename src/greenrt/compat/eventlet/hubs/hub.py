@@ -13,12 +13,16 @@ from greenrt.compat._missing import missing_names
 from ..greenthread import sleep
 from .timer import LocalTimer, Timer
 
-__all__ = ["READ", "WRITE", "FdListener", "Hub"]
+__all__ = ["READ", "WRITE", "FdListener", "Hub", "IOClosed"]
 
 READ = "read"
 WRITE = "write"
 
 _EVENTS = {READ: greenrt.READ, WRITE: greenrt.WRITE}
+
+
+class IOClosed(OSError):
+    """The file of a descriptor that a greenthread waits for was closed."""
 
 
 class FdListener:
@@ -178,8 +182,6 @@ class Hub:
 
     def mark_as_reopened(self, fileno: int) -> None:
         """End the listeners and waits of a file descriptor whose number belongs to another file now."""
-        from . import IOClosed
-
         for listener in self._of(fileno):
             self.remove(listener)
             if listener.mark_as_closed is not None:
@@ -204,18 +206,6 @@ class Hub:
 
     def set_debug_listeners(self, value: bool) -> None:
         """Accept eventlet's switch: greenrt's dump shows the stack of each waiting greenlet without it."""
-
-    def block_detect_pre(self) -> None:
-        """Start greenrt's watchdog: see `debug.hub_blocking_detection`."""
-        from ..debug import hub_blocking_detection
-
-        hub_blocking_detection(True, self.debug_blocking_resolution)
-
-    def block_detect_post(self) -> None:
-        """Stop greenrt's watchdog."""
-        from ..debug import hub_blocking_detection
-
-        hub_blocking_detection(False)
 
     def __repr__(self) -> str:
         return f"<eventlet's view of {self.greenlet!r}>"

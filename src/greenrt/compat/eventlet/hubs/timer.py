@@ -10,6 +10,10 @@ from greenrt.compat._missing import missing_names
 __all__ = ["LocalTimer", "Timer"]
 
 
+# The function that returns the hub. The package sets it, because it imports this module.
+find_hub: Any = None
+
+
 class Timer:
     """A call of ``cb(*args, **kw)`` in `seconds`, once it is scheduled.
 
@@ -42,10 +46,8 @@ class Timer:
 
     def schedule(self) -> "Timer":
         """Have the hub of this thread make the call; return the timer."""
-        from . import get_hub
-
         self.called = False
-        get_hub().add_timer(self)
+        find_hub().add_timer(self)
         return self
 
     def start(self, hub: Any, loop: Any) -> None:
