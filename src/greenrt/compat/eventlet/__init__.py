@@ -73,7 +73,7 @@ __all__ = [
 __version__ = VERSIONS["eventlet"]
 
 # The name and the version of what serves this package.
-__greenrt__ = f"greenrt {greenrt.__version__}"
+__greenrt__: str = f"greenrt {greenrt.__version__}"
 
 # Eventlet's deprecated aliases.
 TimeoutError = Timeout

@@ -105,7 +105,7 @@ class BaseConnectionPool(Pool):
         expired = [item for item in self.free_items if self._is_expired(now, item[0], item[1])]
         for item in expired:
             self.free_items.remove(item)
-            self.current_size -= 1
+            self._forget()
         for item in expired:
             self._safe_close(item[2], quiet=True)
 
@@ -142,7 +142,7 @@ class BaseConnectionPool(Pool):
             try:
                 item = self.create()
             except BaseException:
-                self.current_size -= 1
+                self._forget()
                 raise
         made = time.time()
         if isinstance(item, tuple):
@@ -169,7 +169,7 @@ class BaseConnectionPool(Pool):
             # The waiter makes a connection of its own.
             super().put(None)
         else:
-            self.current_size -= 1
+            self._forget()
         self._schedule_expiration()
 
     @contextmanager
@@ -189,7 +189,7 @@ class BaseConnectionPool(Pool):
         self.free_items.clear()
         for item in items:
             self._safe_close(item[2] if isinstance(item, tuple) else item, quiet=True)
-            self.current_size -= 1
+            self._forget()
 
     def __del__(self) -> None:
         self.clear()
@@ -285,7 +285,7 @@ class PooledConnectionWrapper(GenericConnectionWrapper):
         base, pool = self._base, self._pool
         if base is not None and pool is not None:
             self._destroy()
-            pool.current_size -= 1
+            pool._forget()
             pool._safe_close(base, quiet=True)
 
 

@@ -177,7 +177,11 @@ class GreenPile:
         try:
             return self.waiters.get().wait()
         finally:
-            self.counter -= 1
+            self._taken()
+
+    def _taken(self) -> None:
+        """Count a result that was taken."""
+        self.counter -= 1
 
 
 class GreenMap(GreenPile):
@@ -200,7 +204,7 @@ class GreenMap(GreenPile):
         if found is StopIteration:
             self._done = True
             raise StopIteration
-        self.counter -= 1
+        self._taken()
         return found.wait()
 
     __next__ = next

@@ -82,6 +82,10 @@ class Pool:
         else:
             self.free_items.append(item)
 
+    def _forget(self) -> None:
+        """Count an object that was dropped."""
+        self.current_size -= 1
+
     def resize(self, new_size: int) -> None:
         """Change `max_size`. Objects beyond it are dropped when they come back."""
         self.max_size = new_size
