@@ -1,9 +1,6 @@
 """The command ``python -m gevent.monkey``."""
 
-import inspect
 import os
-import pprint
-import runpy
 import sys
 
 from greenrt._typing import Any
@@ -14,6 +11,10 @@ __all__ = ["main"]
 
 def main() -> Any:
     """Patch what the options say, and run the script, or with ``--module`` the module, as `__main__`."""
+    # Imported here because each program imports this module, and few run the command.
+    import inspect
+    import runpy
+
     names = list(inspect.signature(_patching.patch_all).parameters)[:-1]
     parts = [name for name in names if hasattr(_patching, f"patch_{name}")]
     wanted: dict[str, bool] = {}
@@ -61,6 +62,8 @@ options: --verbose {options}"""
 
 
 def _describe(wanted: dict[str, bool]) -> None:
+    import pprint
+
     print(f"gevent.monkey.patch_all({', '.join(f'{name}={value}' for name, value in wanted.items())})")
     print("sys.version=" + sys.version.replace("\n", " "))
     print("sys.path=" + pprint.pformat(sys.path))
