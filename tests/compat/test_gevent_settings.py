@@ -120,4 +120,8 @@ def test_a_resolver_has_greenrts_name() -> None:
             print(type(gevent.get_hub().resolver).__name__, gevent.socket.gethostbyname("127.0.0.1"))
         """
     )
-    assert out.splitlines() == ["ThreadResolver 127.0.0.1", "BlockResolver 127.0.0.1", "AresResolver 127.0.0.1"]
+    assert out.splitlines() == [
+        "ThreadResolver 127.0.0.1",
+        "BlockResolver 127.0.0.1",
+        "AresResolver 127.0.0.1",
+    ]
