@@ -38,8 +38,8 @@ def instances_of(*kinds: type) -> list[Any]:
     # The youngest generation comes first, since an object that a collection moves meanwhile becomes older.
     generations = [gc.get_objects(generation) for generation in range(3)]
     for things in reversed(generations):
-        # isinstance would read the attribute `__class__` of each object. A proxy would run its own code then, and each
-        # thread-local would make a dictionary for this thread.
+        # isinstance would read the attribute `__class__` of each object. A proxy would run its own code then, and
+        # each thread-local would make a dictionary for this thread.
         found.update((id(thing), thing) for thing in things if issubclass(type(thing), kinds))
     return list(found.values())
 

@@ -21,11 +21,10 @@ def request_of(target: Any, frame: FrameType | None) -> str:
     if type(function) is not MethodType:
         return ""
     # Not a dict: the program may have written the hash of its function.
-    for handler, code, parts_of in module.HANDLERS:
-        if function.__func__ is handler:
-            break
-    else:
+    kept = next((kept for kept in module.HANDLERS if function.__func__ is kept[0]), None)
+    if kept is None:
         return ""
+    _, code, parts_of = kept
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back
     if frame is None:

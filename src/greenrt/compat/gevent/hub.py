@@ -223,7 +223,7 @@ class Hub(_Hub):
             self.loop.run_callback(watcher.close)
 
 
-_get_resolver: Any = _Hub.resolver.__get__  # type: ignore[attr-defined]
+_get_resolver: Any = _Hub.resolver.__get__
 _set_resolver: Any = _Hub.resolver.__set__  # type: ignore[attr-defined]
 _set_threadpool: Any = _Hub.threadpool.__set__  # type: ignore[attr-defined]
 
