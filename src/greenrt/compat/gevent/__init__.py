@@ -1,6 +1,7 @@
 """gevent's package, served by greenrt. `greenrt.compat.install("gevent")` lets programs import it as `gevent`."""
 
 from collections import namedtuple
+from collections.abc import Callable
 from sys import getswitchinterval, setswitchinterval
 
 import greenrt
@@ -13,6 +14,7 @@ from greenrt._hub.sleep import idle, sleep
 from greenrt._hub.timeout import Timeout, with_timeout
 from greenrt._hub.wait_many import iwait, joinall, killall, wait
 from greenrt._native.switch import current as getcurrent
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._config import config
 from greenrt.compat.gevent._habits import adopt
@@ -51,7 +53,7 @@ __version__ = VERSIONS["gevent"]
 version_info = _version_info._make((*map(int, VERSIONS["gevent"].split(".")), "final", 0))
 
 # The name and the version of what serves this package.
-__greenrt__ = f"greenrt {greenrt.__version__}"
+__greenrt__: str = f"greenrt {greenrt.__version__}"
 
 
 if "gevent" in installed():
@@ -65,4 +67,4 @@ def fork() -> int:
     return os.fork()
 
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

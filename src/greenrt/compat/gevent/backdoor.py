@@ -3,6 +3,7 @@
 import builtins
 import socket
 from code import InteractiveConsole
+from collections.abc import Callable
 from types import CodeType
 from typing import NoReturn
 
@@ -88,4 +89,4 @@ class _Console(InteractiveConsole):
             super().runcode(code)
 
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

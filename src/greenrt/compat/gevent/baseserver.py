@@ -21,7 +21,7 @@ from greenrt.sync.pool import Pool
 
 __all__ = ["BaseServer", "parse_address"]
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})
 
 
 class BaseServer:

@@ -1,6 +1,6 @@
 """gevent.core: greenrt's loop and watchers under the names of libev's."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from greenrt._events import READ, WRITE
 from greenrt._hub.current_hub import on_main_thread
@@ -138,7 +138,7 @@ def time() -> float:
     return _time.time()
 
 
-__getattr__ = missing_names(
+__getattr__: Callable[[str], Any] = missing_names(
     __name__,
     {
         name: f"the method loop.{name.rstrip('_')}() of get_hub().loop makes such a watcher"

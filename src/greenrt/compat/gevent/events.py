@@ -4,6 +4,8 @@ An event is passed to each callable in `subscribers`, which is the list of zope.
 entry points of other packages in the group that the event's class names.
 """
 
+from collections.abc import Callable
+
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._plugins import entry_points_of
@@ -62,7 +64,7 @@ class IPeriodicMonitorThread(Interface):  # type: ignore[misc]
 class IPeriodicMonitorThreadStartedEvent(Interface):  # type: ignore[misc]
     """The monitor has started."""
 
-    monitor = Attribute("the monitor")
+    monitor: Any = Attribute("the monitor")
 
 
 @implementer(IPeriodicMonitorThreadStartedEvent)
@@ -78,10 +80,10 @@ class PeriodicMonitorThreadStartedEvent:
 class IEventLoopBlocked(Interface):  # type: ignore[misc]
     """A greenlet has kept the loop from polling for too long."""
 
-    greenlet = Attribute("the greenlet that ran")
-    blocking_time = Attribute("the limit in seconds")
-    info = Attribute("the lines of the report, which subscribers may change")
-    hub = Attribute("the hub, or None")
+    greenlet: Any = Attribute("the greenlet that ran")
+    blocking_time: Any = Attribute("the limit in seconds")
+    info: Any = Attribute("the lines of the report, which subscribers may change")
+    hub: Any = Attribute("the hub, or None")
 
 
 @implementer(IEventLoopBlocked)
@@ -98,9 +100,9 @@ class EventLoopBlocked:
 class IMemoryUsageThresholdExceeded(Interface):  # type: ignore[misc]
     """The process uses more memory than allowed."""
 
-    mem_usage = Attribute("the memory of the process, in bytes")
-    max_allowed = Attribute("the limit, in bytes")
-    memory_info = Attribute("what psutil says about the memory of the process")
+    mem_usage: Any = Attribute("the memory of the process, in bytes")
+    max_allowed: Any = Attribute("the limit, in bytes")
+    memory_info: Any = Attribute("what psutil says about the memory of the process")
 
 
 class _MemoryEvent:
@@ -121,10 +123,10 @@ class MemoryUsageThresholdExceeded(_MemoryEvent):
 class IMemoryUsageUnderThreshold(Interface):  # type: ignore[misc]
     """The process uses less memory than allowed again."""
 
-    mem_usage = Attribute("the memory of the process, in bytes")
-    max_allowed = Attribute("the limit, in bytes")
-    max_memory_usage = Attribute("the memory in bytes that the last event of the other kind had")
-    memory_info = Attribute("what psutil says about the memory of the process")
+    mem_usage: Any = Attribute("the memory of the process, in bytes")
+    max_allowed: Any = Attribute("the limit, in bytes")
+    max_memory_usage: Any = Attribute("the memory in bytes that the last event of the other kind had")
+    memory_info: Any = Attribute("what psutil says about the memory of the process")
 
 
 @implementer(IMemoryUsageUnderThreshold)
@@ -146,8 +148,8 @@ class DoNotPatch(BaseException):
 class IGeventPatchEvent(Interface):  # type: ignore[misc]
     """An event of patching."""
 
-    source = Attribute("what has the new objects")
-    target = Attribute("what gets them")
+    source: Any = Attribute("what has the new objects")
+    target: Any = Attribute("what gets them")
 
 
 @implementer(IGeventPatchEvent)
@@ -183,8 +185,8 @@ class GeventDidPatchEvent(GeventPatchEvent):
 class IGeventWillPatchModuleEvent(IGeventWillPatchEvent):
     """A module will be patched."""
 
-    module_name = Attribute("the name of the module")
-    target_item_names = Attribute("the list of the names to patch, which subscribers may change")
+    module_name: Any = Attribute("the name of the module")
+    target_item_names: Any = Attribute("the list of the names to patch, which subscribers may change")
 
 
 @implementer(IGeventWillPatchModuleEvent)
@@ -202,7 +204,7 @@ class GeventWillPatchModuleEvent(GeventWillPatchEvent):
 class IGeventDidPatchModuleEvent(IGeventDidPatchEvent):
     """A module was patched."""
 
-    module_name = Attribute("the name of the module")
+    module_name: Any = Attribute("the name of the module")
 
 
 @implementer(IGeventDidPatchModuleEvent)
@@ -219,8 +221,8 @@ class GeventDidPatchModuleEvent(GeventDidPatchEvent):
 class IGeventWillPatchAllEvent(IGeventWillPatchEvent):
     """`patch_all` begins."""
 
-    patch_all_arguments = Attribute("the arguments of patch_all by name, with defaults")
-    patch_all_kwargs = Attribute("further arguments of patch_all by name")
+    patch_all_arguments: Any = Attribute("the arguments of patch_all by name, with defaults")
+    patch_all_kwargs: Any = Attribute("further arguments of patch_all by name")
 
     def will_patch_module(module_name: Any) -> Any:
         """Return whether the module is to be patched."""
@@ -260,8 +262,8 @@ class GeventWillPatchAllEvent(_PatchAll, GeventWillPatchEvent):
 class IGeventDidPatchBuiltinModulesEvent(IGeventDidPatchEvent):
     """`patch_all` has patched the modules."""
 
-    patch_all_arguments = Attribute("the arguments of patch_all by name, with defaults")
-    patch_all_kwargs = Attribute("further arguments of patch_all by name")
+    patch_all_arguments: Any = Attribute("the arguments of patch_all by name, with defaults")
+    patch_all_kwargs: Any = Attribute("further arguments of patch_all by name")
 
 
 @implementer(IGeventDidPatchBuiltinModulesEvent)
@@ -282,4 +284,4 @@ class GeventDidPatchAllEvent(_PatchAll, GeventDidPatchEvent):
     ENTRY_POINT_NAME = "gevent.plugins.monkey.did_patch_all"
 
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

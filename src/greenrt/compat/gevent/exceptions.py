@@ -1,5 +1,8 @@
 """gevent.exceptions: greenrt's exceptions under gevent's names."""
 
+from collections.abc import Callable
+
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.errors import (
     BlockingSwitchOutError,
@@ -21,4 +24,4 @@ __all__ = [
     "LoopExit",
 ]
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

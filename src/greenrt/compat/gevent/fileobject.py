@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Callable
 from errno import EBADF
 
 from greenrt import _original
@@ -176,4 +177,4 @@ def _raw_below(made: Any) -> Any:
 
 FileObject: Any = config.fileobject
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

@@ -1,6 +1,7 @@
 """gevent.hub: the hub with gevent's settings, and what uses it."""
 
 import sys
+from collections.abc import Callable
 from functools import cached_property
 
 from greenrt import Hub as _Hub
@@ -237,4 +238,4 @@ def reinit(hub: Any = None) -> None:
         found.loop.reinit()
 
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

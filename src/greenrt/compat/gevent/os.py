@@ -2,6 +2,7 @@
 
 import fcntl
 import os as _standard
+from collections.abc import Callable
 
 from greenrt import _original
 from greenrt._events import READ, WRITE
@@ -107,4 +108,4 @@ def forkpty_and_watch(
     return made[0]
 
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

@@ -3,7 +3,7 @@
 import logging
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
@@ -30,7 +30,7 @@ __all__ = [
     "WSGIServer",
 ]
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})
 
 # The default of `WSGIServer.limits`: the longest request line in bytes.
 MAX_REQUEST_LINE = Limits().request_line

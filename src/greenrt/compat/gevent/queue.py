@@ -1,5 +1,8 @@
 """gevent.queue: greenrt's queues."""
 
+from collections.abc import Callable
+
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.sync import (
     Channel,
@@ -32,4 +35,4 @@ __extensions__ = ["Channel", "JoinableQueue", "ShutDown", "UnboundQueue"]
 # gevent's faster queue without a limit; greenrt's queue is as fast.
 UnboundQueue = Queue
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

@@ -1,7 +1,9 @@
 """gevent.selectors: the standard library's `selectors` module, cooperative."""
 
 import selectors as _standard
+from collections.abc import Callable
 
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._standard import mirror
 from greenrt.green import selectors as _twin
@@ -25,4 +27,4 @@ def _follow(_: str) -> None:
 
 subscribe("did_patch", _follow, "select")
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

@@ -13,7 +13,7 @@ from .baseserver import BaseServer
 
 __all__ = ["DatagramServer", "StreamServer"]
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})
 
 LOG: ErrorLog = ErrorLog(None)
 # The arguments that `SSLContext.wrap_socket` takes; the others describe the context.

@@ -1,6 +1,7 @@
 """gevent.socket: the standard library's `socket` module, cooperative, and waits for file descriptors."""
 
 import socket as _standard
+from collections.abc import Callable
 
 from greenrt._hub.current_hub import get_hub
 from greenrt._hub.fd_wait import wait_read, wait_readwrite, wait_write  # noqa: F401
@@ -41,4 +42,4 @@ def wait(io: Any, timeout: float | None = None, timeout_exc: Any = None) -> None
         get_hub().wait(io)
 
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

@@ -1,7 +1,9 @@
 """gevent.threading: the standard library's `threading` module over greenlets."""
 
 import threading as _standard
+from collections.abc import Callable
 
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._standard import mirror
 from greenrt.green import threading as _twin
@@ -18,4 +20,4 @@ def main_native_thread() -> _standard.Thread:
     return _standard.main_thread()
 
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

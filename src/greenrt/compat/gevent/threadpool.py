@@ -79,4 +79,4 @@ class ThreadResult:
         self.hub = self.receiver = None
 
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

@@ -1,7 +1,9 @@
 """gevent.time: the standard library's `time` module with a cooperative `sleep`."""
 
 import time as _standard
+from collections.abc import Callable
 
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._standard import mirror
 from greenrt.green import time as _twin
@@ -11,4 +13,4 @@ __implements__ = ["sleep"]
 __all__ = mirror(globals(), _standard, _twin, ("time",))
 __imports__ = [name for name in __all__ if name not in __implements__]
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

@@ -157,4 +157,4 @@ def clear_stack_frames(frame: FrameType | None) -> None:
         frame = frame.f_back
 
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

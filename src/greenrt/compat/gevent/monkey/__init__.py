@@ -1,5 +1,8 @@
 """gevent.monkey: greenrt's patching with gevent's names, events and results."""
 
+from collections.abc import Callable
+
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent.monkey._main import main
 from greenrt.compat.gevent.monkey._patching import (
@@ -55,4 +58,4 @@ __all__ = [
     "saved",
 ]
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})

@@ -1,5 +1,7 @@
 """gevent.resolver.ares: greenrt's own resolver, which gives the answers of the C library without threads."""
 
+from collections.abc import Callable
+
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._config import config
@@ -21,4 +23,6 @@ class Resolver(AresResolver):
         super().__init__(hub, servers=servers.split(",") if isinstance(servers, str) else servers)
 
 
-__getattr__ = missing_names(__name__, {"channel": "greenrt.dns.query asks name servers for any record"})
+__getattr__: Callable[[str], Any] = missing_names(
+    __name__, {"channel": "greenrt.dns.query asks name servers for any record"}
+)

@@ -1,8 +1,11 @@
 """gevent.resolver.dnspython: greenrt's own resolver, which takes the place of dnspython's."""
 
+from collections.abc import Callable
+
+from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent.resolver.ares import Resolver
 
 __all__ = ["Resolver"]
 
-__getattr__ = missing_names(__name__, {})
+__getattr__: Callable[[str], Any] = missing_names(__name__, {})
