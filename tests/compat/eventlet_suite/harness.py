@@ -22,7 +22,7 @@ LIMIT = 600.0
 PATIENCE = """
 def pytest_collection_finish(session):
     import tests
-    tests.LimitedTestCase.TEST_TIMEOUT = 60
+    tests.LimitedTestCase.TEST_TIMEOUT = 15
 """
 
 # The tests that pass over eventlet 0.41.3 on CPython 3.11, as file::class::test.
