@@ -84,10 +84,14 @@ test-stdlib: build  ## CPython's own tests, patched (MODULES="test_ssl test_sock
 	$(VENV)/bin/python $(PYTEST) -m stdlib $(MODULES:%='tests/stdlib/test_stdlib.py::test_module[%]') $(ARGS)
 
 # gevent's own tests, which its wheel has, over greenrt; and over gevent what does not pass. eventlet's, over greenrt.
+# Files of gevent's are called test__X, files of eventlet's X_test.
+FILES ?=
+GEVENT_FILES = $(patsubst %,'tests/compat/gevent_suite/test_gevent_suite.py::test_file[%]',$(filter test__%,$(FILES)))
+EVENTLET_FILES = $(patsubst %,'tests/compat/eventlet_suite/test_eventlet_suite.py::test_file[%]',$(filter %_test,$(FILES)))
 COMPAT := build/compat-gevent
 EVENTLET := build/compat-eventlet
-test-compat: build $(COMPAT)/made $(EVENTLET)/made  ## gevent's and eventlet's own tests over greenrt (FILES="test__event test__queue")
-	GEVENT_HOME=$(CURDIR)/$(COMPAT) EVENTLET_HOME=$(CURDIR)/$(EVENTLET) $(VENV)/bin/python $(PYTEST) -m compat $(FILES:%='tests/compat/gevent_suite/test_gevent_suite.py::test_file[%]') $(ARGS)
+test-compat: build $(COMPAT)/made $(EVENTLET)/made  ## gevent's and eventlet's own tests over greenrt (FILES="test__event queue_test")
+	GEVENT_HOME=$(CURDIR)/$(COMPAT) EVENTLET_HOME=$(CURDIR)/$(EVENTLET) $(VENV)/bin/python $(PYTEST) -m compat $(GEVENT_FILES) $(EVENTLET_FILES) $(ARGS)
 
 $(COMPAT)/made: $(VENV)/built
 	$(VENV)/bin/python $(PIP) --no-deps --target $(COMPAT) gevent==26.9.0 zope.event zope.interface dnspython psutil

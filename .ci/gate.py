@@ -11,6 +11,7 @@ The budget is 45 minutes on two processors.
 """
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -55,6 +56,11 @@ GEVENT = (
     "test__event test__events test__greenlet test__greenletset test__hub_join test__iwait test__joinall test__local"
     " test__lock test__monkey_queue test__order test__os test__pool test__queue test__select test__semaphore"
     " test__timeout"
+)
+# The same of eventlet's.
+EVENTLET = (
+    "db_pool_test event_test greenpool_test greenthread_test pools_test queue_test semaphore_test thread_test"
+    " timeout_test"
 )
 
 # What tests/real and the tests of Celery's pool talk to. Tests whose server is missing are skipped, with its name.
@@ -150,9 +156,12 @@ def stages() -> Iterator[Stage]:
         command = f"make {target} {settings[version]}"
         return Stage(name, command, needs=[f"build {version}"], after=builds, load=load)
 
-    def suite(name: str, version: str, target: str, args: str = "", variables: str = "") -> Stage:
-        cache = f"-o cache_dir={os.getcwd()}/build/cache/{name.replace(' ', '-').replace(',', '')}"
-        stage = built(name, version, f"{target} ARGS='{args} {cache}'", load=0.7)
+    def suite(
+        name: str, version: str, target: str, args: str = "", variables: str = "", load: float = 0.7
+    ) -> Stage:
+        folder = re.sub("[^a-z0-9.]+", "-", name.lower())
+        cache = f"-o cache_dir={os.getcwd()}/build/cache/{folder}"
+        stage = built(name, version, f"{target} ARGS='{args} {cache}'", load)
         stage.command = f"{variables} {stage.command}".lstrip()
         only = f"--last-failed --last-failed-no-failures=none {cache}"
         again = f"make {target} ARGS='{only}' {settings[version]} JOBS=0"
@@ -164,8 +173,8 @@ def stages() -> Iterator[Stage]:
         # These compile too.
         yield built(f"installs {version}", version, "install-check")
     for version in COMPILED:
-        yield built(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'", load=0.5)
-    yield built("gevent's tests", main, f"test-compat FILES='{GEVENT}'", load=0.5)
+        yield suite(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'", load=0.5)
+    yield suite("gevent's, eventlet's tests", main, f"test-compat FILES='{GEVENT} {EVENTLET}'", load=0.5)
     yield built("stress, boxed", main, "stress STRESS_SECONDS=4", load=0.5)
     for version in PLAIN:
         yield suite(f"suite {version} plain, coverage", version, "coverage")
