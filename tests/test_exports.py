@@ -20,7 +20,9 @@ TWINS = ("greenrt.green", "greenrt.monkey", "greenrt.compat", "greenrt._original
 # Importing these patches the process; tests/adapters does so in a process of its own.
 PATCHING = ("greenrt.adapters.celery",)
 # They wrap packages that need not be there, and modules that CPython 3.11 deprecates and 3.12 removed.
-WRAPPERS = tuple(f"greenrt.compat.eventlet.green.{name}" for name in ("MySQLdb", "asynchat", "asyncore", "zmq"))
+WRAPPERS = tuple(
+    f"greenrt.compat.eventlet.green.{name}" for name in ("MySQLdb", "asynchat", "asyncore", "zmq")
+)
 MODULES = sorted(
     info.name
     for info in pkgutil.walk_packages(greenrt.__path__, "greenrt.")

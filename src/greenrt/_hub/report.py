@@ -35,9 +35,9 @@ def instances_of(*kinds: type) -> list[Any]:
     So the objects need no registration, which would cost time.
     """
     # isinstance would read the attribute `__class__` of each object. A proxy would run its own code then, and each
-    # thread-local would make a dictionary for this thread. The youngest generation comes first, since an object that a
-    # collection moves meanwhile becomes older. The collector's lists are not kept: they may contain what would refer to
-    # them, which would be cycles.
+    # thread-local would make a dictionary for this thread. The youngest generation comes first, since an object that
+    # a collection moves meanwhile becomes older. The collector's lists are not kept: they may contain what would
+    # refer to them, which would be cycles.
     parts = [
         [thing for thing in gc.get_objects(generation) if issubclass(type(thing), kinds)]
         for generation in range(3)
