@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 from importlib.machinery import ModuleSpec
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
 
 from greenrt._typing import Any
 
@@ -30,7 +30,11 @@ class _Finder:
         self.names: list[str] = []
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """Return the spec of a module of an alias. Raises ModuleNotFoundError if the package does not offer it."""
+        """Return the spec of a module of an alias.
+
+        If the package does not offer it, an import statement raises ModuleNotFoundError with the reason, and
+        `importlib.util.find_spec` returns None.
+        """
         package = fullname.partition(".")[0]
         if package not in self.names:
             return None
@@ -39,6 +43,8 @@ class _Finder:
 
         found = find_spec(f"{HOME}.{fullname}")
         if found is None:
+            if not _is_import(sys._getframe(1)):
+                return None
             reason = (
                 f"modules that are private to {package} are not offered"
                 if "._" in fullname
@@ -66,6 +72,12 @@ class _Finder:
         return (_distribution(name),)
 
 
+def _is_import(frame: FrameType) -> bool:
+    """Return whether `frame` looks for a module in order to import it, rather than to say whether it exists."""
+    caller = frame.f_back
+    return caller is not None and caller.f_code.co_filename == "<frozen importlib._bootstrap>"
+
+
 class _Loader:
     """Loads the module of `greenrt.compat`, which then has two names."""
 
@@ -80,7 +92,9 @@ class _Loader:
         module.__spec__ = self.target
 
     def __getattr__(self, name: str) -> Any:
-        # What else a loader has, such as resources.
+        # What else a loader has, such as resources. A copy that is being made has no target yet.
+        if name == "target":
+            raise AttributeError(name)
         return getattr(self.target.loader, name)
 
     def get_code(self, fullname: str) -> CodeType | None:
@@ -129,10 +143,8 @@ def install(*names: str) -> None:
                 f"greenrt.compat.install({name!r}) before the first import of {name}"
             )
     _finder.names += [name for name in names if name not in _finder.names]
-    # At the front, also if another finder has come before it meanwhile.
-    if _finder in sys.meta_path:
-        sys.meta_path.remove(_finder)
-    sys.meta_path.insert(0, _finder)
+    # At the front, also if another finder has come before it meanwhile; in one step, as other threads may import.
+    sys.meta_path[:] = [_finder, *(finder for finder in sys.meta_path if finder is not _finder)]
 
 
 def installed() -> tuple[str, ...]:
