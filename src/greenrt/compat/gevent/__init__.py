@@ -67,4 +67,28 @@ def fork() -> int:
     return os.fork()
 
 
-__getattr__: Callable[[str], Any] = missing_names(__name__, {})
+# Modules that gevent's import and its `patch_all` import. Here they are imported at their first use as attributes.
+_MODULES = frozenset(
+    (
+        "event",
+        "events",
+        "exceptions",
+        "greenlet",
+        "local",
+        "lock",
+        "os",
+        "queue",
+        "select",
+        "selectors",
+        "signal",
+        "socket",
+        "ssl",
+        "subprocess",
+        "thread",
+        "threading",
+        "time",
+        "timeout",
+    )
+)
+
+__getattr__: Callable[[str], Any] = missing_names(__name__, submodules=_MODULES)
