@@ -164,6 +164,68 @@ def test_what_is_missing_is_named(statement: str, complaint: str) -> None:
     assert complaint in out
 
 
+def test_every_module_names_what_is_missing() -> None:
+    out, _ = run_script(
+        """
+        import importlib, pkgutil
+        from greenrt.compat import install
+        install("gevent", "eventlet")
+        import gevent, eventlet
+        for package in (gevent, eventlet):
+            own = package.__name__.rpartition(".")[2]
+            for module in pkgutil.walk_packages(package.__path__, f"{own}."):
+                # Modules of eventlet.green have the names of standard modules.
+                if "._" in module.name or module.name.startswith("eventlet.green."):
+                    continue
+                try:
+                    exec(f"from {module.name} import nothing")
+                except ImportError as error:
+                    if f"greenrt stands in for {own} and has no {module.name}.nothing" not in str(error):
+                        print(error)
+        """
+    )
+    assert out == ""
+
+
+def test_a_probe_for_a_missing_module_finds_none() -> None:
+    out, _ = run_script(
+        """
+        from greenrt.compat import install
+        install("gevent")
+        import importlib.util
+        print([importlib.util.find_spec(f"gevent.{name}") for name in ("_nothing", "nothing", "resolver.nothing")])
+        """,
+    )
+    assert out == "[None, None, None]\n"
+
+
+def test_modules_that_gevent_imports_are_attributes() -> None:
+    """Programs that import only gevent use its modules."""
+    out, _ = run_script(
+        """
+        from greenrt.compat import install
+        install("gevent")
+        import gevent
+        print(gevent.event.Event().wait(0), gevent.timeout.Timeout is gevent.Timeout, gevent.lock.RLock.__name__)
+        import gevent.event
+        print(gevent.exceptions.LoopExit is gevent.hub.LoopExit, gevent.socket.socket.__name__)
+        """
+    )
+    assert out == "False True RLock\nTrue socket\n"
+
+
+def test_a_spec_can_be_copied() -> None:
+    out, _ = run_script(
+        """
+        import copy, importlib.util
+        from greenrt.compat import install
+        install("gevent")
+        print(copy.deepcopy(importlib.util.find_spec("gevent")).loader.get_code("gevent").co_name)
+        """
+    )
+    assert out == "<module>\n"
+
+
 def test_an_unused_alias_imports_nothing() -> None:
     out, _ = run_script(
         """

@@ -9,17 +9,21 @@ from greenrt._typing import Any
 
 __all__ = ["missing_names"]
 
-EMPTY: Mapping[str, str] = MappingProxyType({})
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 def missing_names(
-    module: str, reasons: Mapping[str, str] = EMPTY, submodules: Collection[str] = ()
+    module: str,
+    reasons: Mapping[str, str] = EMPTY,
+    submodules: Collection[str] = (),
+    elsewhere: Mapping[str, tuple[str, str]] = EMPTY,
 ) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module of `greenrt.compat`.
 
     `module` is its name, `reasons` says for names what to use in their place, or why they are missing. The function
-    raises AttributeError, and ImportError for ``from module import name``. It imports the `submodules` of a package
-    when the program asks for one as an attribute.
+    raises AttributeError, and ImportError for ``from module import name``. When the program asks for them as
+    attributes, it imports the `submodules` of a package, and the modules of names that are `elsewhere`: their values
+    are a module and a name in it.
     """
     name_there = module.removeprefix("greenrt.compat.")
     package = name_there.partition(".")[0]
@@ -27,6 +31,9 @@ def missing_names(
     def __getattr__(name: str) -> Any:
         if name in submodules:
             return importlib.import_module(f"{module}.{name}")
+        if name in elsewhere:
+            place, its_name = elsewhere[name]
+            return getattr(importlib.import_module(place), its_name)
         reason = reasons.get(name)
         message = f"greenrt stands in for {package} and has no {name_there}.{name}" + (
             f": {reason}" if reason else ""

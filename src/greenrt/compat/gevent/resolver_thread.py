@@ -1,5 +1,11 @@
 """gevent.resolver_thread: the former name of `gevent.resolver.thread`."""
 
+from collections.abc import Callable
+
+from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent.resolver.thread import Resolver
 
 __all__ = ["Resolver"]
+
+__getattr__: Callable[[str], Any] = missing_names(__name__)

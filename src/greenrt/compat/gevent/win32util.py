@@ -1,6 +1,9 @@
 """gevent.win32util: texts of Windows errors. gevent has this module on all systems."""
 
+from collections.abc import Callable
+
 from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 __all__ = ["formatError"]
 
@@ -13,3 +16,6 @@ def formatError(e: object) -> str:
     describe: Any = getattr(ctypes, "FormatError", str)
     text: str = describe(number)
     return text
+
+
+__getattr__: Callable[[str], Any] = missing_names(__name__)

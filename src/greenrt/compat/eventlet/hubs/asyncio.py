@@ -1,6 +1,10 @@
 """eventlet.hubs.asyncio: the name of eventlet's hub over asyncio, for `isinstance`."""
 
+from collections.abc import Callable
 from typing import NoReturn
+
+from greenrt._typing import Any
+from greenrt.compat._missing import missing_names
 
 __all__ = ["Hub", "is_available"]
 
@@ -21,3 +25,6 @@ def _refuse() -> NoReturn:
 def is_available() -> bool:
     """Return False."""
     return False
+
+
+__getattr__: Callable[[str], Any] = missing_names(__name__)
