@@ -106,7 +106,7 @@ $(EVENTLET)/made:
 
 # Real programs, patched, against the servers that are installed here.
 test-real: $(VENV)/real  ## real programs, patched, against real servers
-	$(VENV)/bin/python -m pytest -m real -rs $(ARGS)
+	$(VENV)/bin/python -m pytest -m real -rfEs $(ARGS)
 
 # Libraries' own tests, unpatched and patched: all, or some (LIBRARIES="redis urllib3"). It needs PyPI and Debian.
 LIBRARIES ?=

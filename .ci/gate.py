@@ -85,6 +85,12 @@ def use_ccache() -> None:
     os.environ["CCACHE_NOHASHDIR"] = "1"
 
 
+# Lines of pytest's summary. Tests' logs have lines with ERROR and several blanks.
+SUMMARY = re.compile(r"^(?:FAILED|ERROR) (?P<test>\S+\.py\b\S*).*$", re.MULTILINE)
+# What pytest prints if it ends before its last test.
+INTERRUPTED = re.compile("^(?:!!!!|INTERNALERROR)", re.MULTILINE)
+
+
 @dataclass
 class Stage:
     name: str
@@ -108,9 +114,9 @@ class Stage:
         return self.result.startswith("FAILED")
 
     def failed_tests(self) -> list[str]:
-        """Return the tests that pytest's summary names."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        return [line.split()[1] for line in lines if line.startswith(("FAILED ", "ERROR "))]
+        """Return the tests that pytest's summary names; none if pytest did not run all tests."""
+        text = self.log.read_text(errors="replace")
+        return [] if INTERRUPTED.search(text) else [found["test"] for found in SUMMARY.finditer(text)]
 
 
 def stages() -> Iterator[Stage]:
@@ -282,7 +288,7 @@ class Gate:
             return unsteady
         for stage in failed:
             names = tests[stage.name]
-            # Without a name, the suite itself did not end.
+            # Without a name, the suite itself did not end, or not all of it has run.
             if not names:
                 continue
             again = Stage(f"{stage.name}, again", stage.again)
@@ -312,10 +318,10 @@ def main() -> int:
         failed = [stage for stage in gate.stages.values() if stage.failed]
         # A log may be read from its end: what failed comes last.
         for stage in failed:
-            lines = [line[:300] for line in stage.log.read_text(errors="replace").splitlines()]
+            text = stage.log.read_text(errors="replace")
             print(f"\n=== the end of what failed: {stage.name}")
-            print("\n".join(lines[-60:]))
-            print("\n".join(line for line in lines if line.startswith(("FAILED ", "ERROR "))))
+            print("\n".join(line[:300] for line in text.splitlines()[-60:]))
+            print("\n".join(found[0][:300] for found in SUMMARY.finditer(text)))
     return 1 if failed else 0
 
 

@@ -137,3 +137,35 @@ def test_a_suite_that_ends_without_a_summary_has_no_second_chance(gate: ModuleTy
     run.run()
     assert run.try_again() == []
     assert stage.result == "FAILED"
+
+
+SUMMARY = """\
+------------------------------ Captured log call -------------------------------
+ERROR    asyncio:base_events.py:1744 Task was destroyed but it is pending!
+FAILED (failures=1)
+=========================== short test summary info ============================
+FAILED tests/hub/test_fork.py::test_it[a] - AssertionError
+ERROR tests/test_log.py - ImportError
+1 failed, 1 passed, 1 error in 1.09s
+"""
+
+
+def test_failed_tests_are_those_of_the_summary(gate: ModuleType, tmp_path: Path) -> None:
+    stage = gate.Stage("suite", "false", log=tmp_path / "log")
+    stage.log.write_text(SUMMARY)
+    assert stage.failed_tests() == ["tests/hub/test_fork.py::test_it[a]", "tests/test_log.py"]
+
+
+@pytest.mark.parametrize(
+    "line", ["!!!!!!!! Interrupted: 1 error during collection !!!!!!!!", "INTERNALERROR> Error"]
+)
+def test_a_suite_that_is_interrupted_has_no_second_chance(
+    gate: ModuleType, tmp_path: Path, line: str
+) -> None:
+    """Tests have not run, and the second try runs only those that have failed."""
+    (tmp_path / "output").write_text(f"{line}\n{SUMMARY}")
+    stage = gate.Stage("suite", f"cat {tmp_path / 'output'}; false", again="true")
+    run = gate.Gate([stage], tmp_path)
+    run.run()
+    assert run.try_again() == []
+    assert stage.result == "FAILED"
