@@ -11,10 +11,13 @@ from types import CodeType, FrameType, ModuleType
 
 from greenrt._typing import Any
 
-__all__ = ["VERSIONS", "install", "installed", "names_in", "requested"]
+__all__ = ["VARIABLE", "VERSIONS", "install", "installed", "names_in", "requested"]
 
 # The packages that greenrt can stand in for, and the version whose interface it offers.
 VERSIONS = {"gevent": "26.9.0", "eventlet": "0.41.0"}
+
+# The environment variable that names packages to serve.
+VARIABLE = "GREENRT_AS"
 
 # Where the packages are.
 HOME = "greenrt.compat"
@@ -168,5 +171,5 @@ def names_in(text: str, origin: str) -> list[str]:
 
 def requested() -> list[str]:
     """Return the names in the environment variable ``GREENRT_AS``. Raises ValueError for an invalid value."""
-    text = os.environ.get("GREENRT_AS")
-    return names_in(text, "GREENRT_AS") if text else []
+    text = os.environ.get(VARIABLE)
+    return names_in(text, VARIABLE) if text else []

@@ -9,6 +9,7 @@ import pytest
 from support.child import environment, run_script
 
 from greenrt import _alias
+from greenrt.cli.install_hook import TEXT
 
 # A package that calls itself gevent, for programs that have the real one installed.
 REAL = "__version__ = 'the real one'\n"
@@ -274,6 +275,28 @@ class TestSwitches:
             command("run", "--as", "eventlet", "-c", ask, GREENRT_AS="gevent", folder=real)[0]
             == "the real one\n"
         )
+
+    def test_children_inherit_the_option(self, tmp_path: Path) -> None:
+        """Those of multiprocessing, which import the program anew, are served by the hook."""
+        program = """
+import multiprocessing, os, sys
+
+def served():
+    from greenrt._alias import installed
+    return os.environ["GREENRT_AS"], installed()
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.apply(served))
+"""
+        (tmp_path / "program.py").write_text(program)
+        # Python reads .pth files of site-packages only.
+        (tmp_path / "hook.pth").write_text(TEXT)
+        (tmp_path / "sitecustomize.py").write_text(f"import site; site.addsitedir({str(tmp_path)!r})\n")
+        out, _ = command(
+            "run", "--as", "eventlet", str(tmp_path / "program.py"), GREENRT_AS="gevent", folder=tmp_path
+        )
+        assert out == "('eventlet', ('eventlet',))\n"
 
     @pytest.mark.parametrize("command_name", ["run", "serve", "doctor"])
     def test_wrong_names(self, command_name: str) -> None:

@@ -1,5 +1,6 @@
 """The option ``--as gevent,eventlet`` of commands that run a program, and ``GREENRT_AS``, which it overrides."""
 
+import os
 import sys
 
 from greenrt import _alias
@@ -27,12 +28,15 @@ def take_option(arguments: list[str], command: str) -> tuple[str | None, list[st
 def stand_in(given: str | None, command: str) -> None:
     """Serve by greenrt what the value of the option names, or else ``GREENRT_AS``.
 
+    Child processes inherit the option as ``GREENRT_AS``, which `greenrt install-hook` lets them read.
+
     Raises SystemExit with 2 if that is wrong.
     """
     try:
         names = _alias.requested() if given is None else _alias.names_in(given, OPTION)
         if names:
             _alias.install(*names)
+            os.environ[_alias.VARIABLE] = ",".join(names)
     except (ValueError, RuntimeError) as error:
         _refuse(command, str(error))
 
