@@ -282,22 +282,118 @@ def test_handle_error_is_a_hook() -> None:
     assert errors == [(ZeroDivisionError, "/", True)]
 
 
+def failing(environ: Any, start_response: Any) -> Iterator[bytes]:
+    start_response("200 OK", [])
+    yield b"begun"
+    raise ZeroDivisionError("in the middle")
+
+
 def test_an_error_after_the_head_resets_the_connection(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(failing) as server:
+        with pytest.raises(ConnectionResetError):
+            talk(server, request(line="GET / HTTP/1.0"))
+    assert "ZeroDivisionError: in the middle" in capsys.readouterr().err
+
+
+def test_an_error_after_a_chunk_leaves_the_last_chunk_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(failing) as server:
+        _, fields, body = split(talk(server, request(close=False)))
+    assert (fields["transfer-encoding"], body) == ("chunked", b"5\r\nbegun\r\n")
+    assert "ZeroDivisionError: in the middle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "error"),
+    [
+        ("200 OK\r\nX: y", ("X", "y"), ValueError("carriage return or newline in status")),
+        ("200 OK", ("X\n", "y"), ValueError("carriage return or newline in header name")),
+        ("200 OK", ("X", "y\rZ: z"), ValueError("carriage return or newline in header value")),
+        (
+            "200 OK",
+            ("X", "\u1f4a"),
+            UnicodeError("'\u1f4a' in a header is not Latin-1; encode it in '\u1f4a'"),
+        ),
+        ("200 OK", ("X", b"y"), UnicodeError("the header value must be a str, not b'y'")),
+        ("200 OK", ("X", "\0"), ValueError("'\\x00' in a header has a control character; remove it")),
+    ],
+    ids=["status", "name", "value", "Latin-1", "bytes", "control"],
+)
+def test_an_application_catches_the_refusal_of_its_headers(
+    status: str, header: Any, error: Exception
+) -> None:
+    caught: list[Exception] = []
+    errors = io.StringIO()
+
     def application(environ: Any, start_response: Any) -> Any:
-        start_response("200 OK", [])
-        yield b"begun"
-        raise ZeroDivisionError("in the middle")
+        try:
+            start_response(status, [header])
+        except ValueError as refusal:
+            caught.append(refusal)
+        return ()
+
+    with serving(application, error_log=errors) as server:
+        line, fields, _ = split(talk(server, request(close=False)))
+    assert [(type(each), str(each)) for each in caught] == [(type(error), str(error))]
+    assert (line, fields["connection"]) == ("HTTP/1.1 500 Internal Server Error", "close")
+    assert "start_response had refused" in errors.getvalue()
+
+
+def test_a_host_is_not_needed() -> None:
+    hosts: list[Any] = []
+
+    def application(environ: Any, start_response: Any) -> Any:
+        hosts.append(environ.get("HTTP_HOST"))
+        return hello(environ, start_response)
 
     with serving(application) as server:
-        with pytest.raises(ConnectionResetError):
-            talk(server, request())
-    assert "ZeroDivisionError: in the middle" in capsys.readouterr().err
+        answers = talk(
+            server,
+            b"GET / HTTP/1.1\r\n\r\n" * 3,
+            b"GET http://there/ HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: here\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        )
+    assert hosts == [None, None, None, "there", "here"]
+    assert answers.count(b"HTTP/1.1 200 OK") == 5
+    assert answers.count(b"HTTP/1.1 400 Bad Request") == 1
+
+
+def test_fields_for_cookies_are_joined_as_cookies() -> None:
+    joined: list[str] = []
+
+    def application(environ: Any, start_response: Any) -> Any:
+        joined.extend(environ[key] for key in ("HTTP_COOKIE", "HTTP_COOKIE2", "HTTP_X"))
+        return hello(environ, start_response)
+
+    with serving(application) as server:
+        talk(server, request("cookie2: a", "X: 1", "Cookie: c", "Cookie2:b", "X: 2", "cookie: d"))
+    assert joined == ["c; d", "a; b", "1, 2"]
+
+
+def test_a_body_that_came_without_waiting_for_continue_is_dropped() -> None:
+    expecting = ("Expect: 100-continue", "Content-Length: 3")
+    with serving() as server:
+        answers = talk(
+            server,
+            request(*expecting, line="PUT / HTTP/1.1", body=b"abc", close=False),
+            request(*expecting, line="PUT / HTTP/1.1", close=False),
+        )
+    # The second client would wait, so the connection ends: a body may follow or not.
+    assert (answers.count(b"HTTP/1.1 200 OK"), answers.count(b"Connection: close")) == (2, 1)
+
+
+def test_the_body_of_a_client_that_does_not_wait_is_read_after_continue() -> None:
+    with serving(echo) as server:
+        sent = request("Expect: 100-continue", "Content-Length: 3", line="PUT / HTTP/1.1", body=b"abc")
+        answers = talk(server, sent)
+    assert answers.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+    assert answers.endswith(b"PUT / abc")
 
 
 @pytest.mark.parametrize(
     ("sent", "status", "why"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", "400 Bad Request", "missing Host"),
+        (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "400 Bad Request", "invalid Host"),
         (b"GET /%s HTTP %\r\n\r\n", "400 Bad Request", ""),
         (request("Content-Length: +5"), "400 Bad Request", "invalid Content-Length"),
         (
@@ -332,7 +428,7 @@ def test_a_handler_logs_a_refused_request_with_its_environ() -> None:
             logged.append((self.status, self.requestline, [self.environ[key] for key in keys]))
 
     with serving(handler_class=Handler, error_log=None) as server:
-        talk(server, request(close=False) + b"GET /a?b HTTP/1.1\r\n\r\n")
+        talk(server, request(close=False) + b"GET /a?b HTTP/1.1\r\nHost: a b\r\n\r\n")
         talk(server, b"nonsense\r\n\r\n")
     assert logged == [
         (b"200 OK", "GET / HTTP/1.1", ["127.0.0.1", "GET", "/", "", "/"]),

@@ -20,8 +20,8 @@ from greenrt.serve.http.exchange import Exchange, FileWrapper
 from greenrt.serve.http.protocol import RequestError
 from greenrt.serve.http.request import read_request
 from greenrt.serve.http.request_body import NO_BODY
-from greenrt.serve.http.request_head import HeadParser
 
+from ._wsgi_head import Heads, refuse_as_gevent
 from ._wsgi_input import ConnectionReader, Fields, fields_of
 
 __all__ = ["WSGIHandler"]
@@ -90,8 +90,12 @@ class WSGIHandler:
         self._requests = 0
         self._reader: ConnectionReader | None = None
         self._rfile = rfile
-        self._heads: HeadParser | None = None
+        self._heads: Heads | None = None
         self._exchange: Exchange | None = None
+        # Whether the last call of `start_response` was refused.
+        self._refused = False
+        # Whether the client has sent some of the body with the head.
+        self._early_body = False
         # The environ of the request, as the engine has made it.
         self._parsed: dict[str, Any] = {}
         self._fields: Fields | None = None
@@ -266,11 +270,12 @@ class WSGIHandler:
 
     def _receive(self) -> Exchange | None:
         if self._heads is None:
-            self._heads = HeadParser(self._base_environ())
+            self._heads = Heads(self._base_environ())
         exchange = read_request(self._connection, self._heads)
         if exchange is not None:
             self._exchange = exchange
             self._parsed = exchange.environ
+            self._early_body = bool(self._connection.buffer)
             self._requests += 1
             most = self._connection.limits.requests
             if most is not None and self._requests >= most:
@@ -350,7 +355,7 @@ class WSGIHandler:
         self.time_start = time()
         self.status = self.code = self._orig_status = self.result = None
         self.response_length = 0
-        self.connection_upgraded = False
+        self.connection_upgraded = self._refused = False
         self._given_headers = self._response_headers = None
         try:
             self.run_application()
@@ -389,6 +394,11 @@ class WSGIHandler:
         assert exchange is not None
         if self._connection.state == HANDED_OVER:
             return
+        if self._refused and not self.status:
+            # The application has caught the error, and has nothing else to send.
+            self.log_error("The application returned after start_response had refused its status or headers")
+            self._send_error_response_if_possible(500)
+            return
         if self._plain and self.status and self._response_headers is None and self.code not in BODILESS:
             self._note_close()
             exchange.respond(self.result)
@@ -404,8 +414,8 @@ class WSGIHandler:
     def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], None]:
         """Set the status and the headers, and return `write`; see PEP 3333.
 
-        A second call replaces them until the head is sent. Raise TypeError or ValueError for a status or headers that
-        can't be sent, and `ApplicationError` for a Content-Length of a response without a body.
+        A second call replaces them until the head is sent. Raise ValueError for a status or headers that can't be
+        sent (see `refuse_as_gevent`), and `ApplicationError` for a Content-Length of a response without a body.
         """
         exchange = self._exchange
         assert exchange is not None
@@ -418,8 +428,17 @@ class WSGIHandler:
         headers = list(headers)
         if not exchange.started:
             exchange.head = None
-        exchange.start_response(status, headers)
+        try:
+            exchange.start_response(status, headers)
+        except (TypeError, ValueError):
+            self._refused = True
+            refuse_as_gevent(status, headers)
+            raise
+        self._refused = False
         assert exchange.head is not None
+        if self._early_body and exchange.body is not NO_BODY:
+            # The client did not wait for "100 Continue": what follows the head is the body, which can be dropped.
+            exchange.body.expected = False
         self._given_headers = headers
         self._response_headers = None
         self._orig_status = status
@@ -533,6 +552,10 @@ class WSGIHandler:
             return
         reason = INTERNAL_ERROR if code == 500 else "Bad Request"
         if exchange.started:
+            if exchange.chunked:
+                # The client notices that the last chunk is missing, and gets all that was sent.
+                exchange.reusable = False
+                return
             # The client must notice that the rest is missing.
             exchange.fail(f"{code} {reason}")
             return
