@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from support.child import run_script
@@ -19,12 +20,15 @@ from greenrt.compat.gevent import (
     events,
     fileobject,
     hub,
+    queue,
+    selectors,
     subprocess,
     threadpool,
     util,
 )
 from greenrt.compat.gevent import os as gevent_os
 from greenrt.compat.gevent.resolver import AbstractResolver
+from greenrt.errors import Cancelled, InvalidThreadUseError
 
 INSTALL = "from greenrt.compat import install; install('gevent'); "
 LONG = 30
@@ -125,6 +129,26 @@ class TestSpawnTree:
             "['root']",
         ]
 
+    def test_raw_greenlets(self) -> None:
+        out, _ = run_script(
+            f"""
+            {INSTALL}
+            import gevent, gevent.hub
+
+            def root():
+                child = gevent.Greenlet(int)
+                me = gevent.getcurrent()
+                print(child.spawn_tree_locals is me.spawn_tree_locals, child.spawning_greenlet() is me)
+
+            raw = gevent.spawn_raw(root)
+            print(raw.spawning_greenlet() is gevent.getcurrent(), gevent.hub.spawn_raw is gevent.spawn_raw)
+            gevent.sleep(0.001)
+            gevent.config.track_greenlet_tree = False
+            print(hasattr(gevent.spawn_raw(int), "spawning_greenlet"))
+            """
+        )
+        assert out.splitlines() == ["True True", "True True", "False"]
+
     def test_greenrt_itself_records_nothing(self) -> None:
         out, _ = run_script(
             "import greenrt; g = greenrt.spawn(int); "
@@ -217,6 +241,118 @@ class TestWaitables:
         assert results == [made]
         assert made.value == 5
         assert made.successful()
+
+
+class TestThreadPool:
+    def test_it_takes_one_call_more_than_it_has_threads(self) -> None:
+        pool = threadpool.ThreadPool(1)
+        free = threading.Event()
+        results = [pool.spawn(free.wait, LONG), pool.spawn(int)]
+        third = greenrt.spawn(pool.spawn, abs, -1)
+        greenrt.sleep(0.001)
+        assert (len(pool), pool.size, third.ready()) == (2, 1, False)
+        free.set()
+        assert [result.get(timeout=LONG) for result in results] == [True, 0]
+        assert third.get(timeout=LONG).get(timeout=LONG) == 1
+        pool.kill()
+
+    def test_the_call_that_waits_is_made_after_a_kill(self) -> None:
+        pool = threadpool.ThreadPool(1)
+        free = threading.Event()
+        results = [pool.spawn(free.wait, LONG), pool.spawn(int)]
+        pool.kill()
+        free.set()
+        assert [result.get(timeout=LONG) for result in results] == [True, 0]
+        assert (pool.apply(abs, (-1,)), pool.size) == (1, 1)
+        pool.maxsize = 0
+        unserved = pool.spawn(int)
+        pool.kill()
+        with pytest.raises(Cancelled):
+            unserved.get(timeout=LONG)
+
+    def test_a_thread_is_started_for_the_call_that_waits(self) -> None:
+        pool = threadpool.ThreadPool(0)
+        result = pool.spawn(abs, -1)
+        assert (len(pool), pool.size, result.ready()) == (1, 0, False)
+        pool.maxsize = 1
+        assert result.get(timeout=LONG) == 1
+        pool.kill()
+
+    def test_only_the_thread_of_its_hub_may_spawn(self) -> None:
+        pool, other = threadpool.ThreadPool(1), threadpool.ThreadPool(1)
+        with pytest.raises(InvalidThreadUseError, match=r"greenrt\.ThreadPool in several threads"):
+            pool.spawn(other.spawn, int).get(timeout=LONG)
+        assert other.apply(int) == 0
+        pool.kill()
+        other.kill()
+
+
+class TestChannel:
+    def test_the_getter_runs_before_put_returns(self) -> None:
+        channel: queue.Channel[int] = queue.Channel()
+        order: list[object] = []
+
+        def read() -> None:
+            while len(order) < 7:
+                order.append(channel.get())
+
+        reader = greenrt.spawn(read)
+        for item in range(3):
+            channel.put(item)
+            order.append(f"put {item}")
+        # This never switches.
+        channel.put_nowait(3)
+        assert order == [0, "put 0", 1, "put 1", 2, "put 2"]
+        reader.join(LONG)
+        assert order[6:] == [3]
+
+    def test_a_thread_without_a_hub(self) -> None:
+        channel: queue.Channel[int] = queue.Channel()
+        reader = greenrt.spawn(channel.get)
+        greenrt.sleep(0.001)
+        hubs: list[object] = []
+
+        def send() -> None:
+            channel.put(1)
+            hubs.append(hub.get_hub_if_exists())
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        assert reader.get(timeout=LONG) == 1
+        sender.join(LONG)
+        assert hubs == [None]
+
+
+def test_a_selector_refuses_a_closed_descriptor() -> None:
+    ours, theirs = socket.socketpair()
+    with selectors.GeventSelector() as selector:
+        selector.register(ours, selectors.EVENT_READ)
+        theirs.send(b"x")
+        assert [key.fileobj for key, _ in selector.select(LONG)] == [ours]
+        os.close(theirs.fileno())
+        with pytest.raises(ValueError, match="Invalid file"):
+            selector.register(theirs, selectors.EVENT_READ)
+    theirs.detach()
+    ours.close()
+
+
+def test_thread_locals_of_a_patched_program_can_be_copied() -> None:
+    program = """
+        import threading
+        from copy import copy
+        made = threading.local()
+        made.name = "a"
+        try:
+            other = copy(made)
+            other.name = "b"
+            print(made.name, other.name)
+        except TypeError:
+            print("refused")
+        """
+    out, _ = run_script(f"{INSTALL}from gevent import monkey; monkey.patch_all()\n{dedent(program)}")
+    assert out == "a b\n"
+    out, _ = run_script(f"from greenrt import monkey; monkey.patch_all()\n{dedent(program)}")
+    assert out == "refused\n"
 
 
 class TestFileObjects:

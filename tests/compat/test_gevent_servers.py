@@ -64,6 +64,14 @@ def test_without_a_greenlet_the_handler_runs_in_the_hub() -> None:
     assert where == [greenrt.get_hub()]
 
 
+def test_a_handler_in_the_hub_can_t_block(capsys: pytest.CaptureFixture[str]) -> None:
+    with started(StreamServer(("127.0.0.1", 0), lambda *_: greenrt.sleep(0.001), spawn=None)) as server:
+        assert ask(server, b"") == b""
+    errors = capsys.readouterr().err
+    assert "BlockingInHub: Impossible to call blocking function in the event loop callback" in errors
+    assert "spawn a greenlet for it" in errors
+
+
 def test_an_empty_host_means_both_families() -> None:
     with started(StreamServer(("", 0), echo)) as server:
         assert server.server_host in ("::", "0.0.0.0")

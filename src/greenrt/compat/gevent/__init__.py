@@ -8,7 +8,6 @@ import greenrt
 from greenrt._alias import VERSIONS, installed
 from greenrt._hub.current_hub import get_hub
 from greenrt._hub.greenlet import Greenlet, kill, spawn, spawn_later
-from greenrt._hub.raw_greenlet import spawn_raw
 from greenrt._hub.signal_handler import signal_handler
 from greenrt._hub.sleep import idle, sleep
 from greenrt._hub.timeout import Timeout, with_timeout
@@ -18,6 +17,7 @@ from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
 from greenrt.compat.gevent._config import config
 from greenrt.compat.gevent._habits import adopt
+from greenrt.compat.gevent._spawn_raw import spawn_raw
 from greenrt.compat.gevent.hub import reinit
 from greenrt.errors import GreenletExit
 

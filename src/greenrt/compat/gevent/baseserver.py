@@ -13,6 +13,7 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._loop.loop import READ
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
+from greenrt.errors import BlockingInHub
 from greenrt.green import socket
 from greenrt.serve.base import TRANSIENT, note_started
 from greenrt.serve.listeners import adopt
@@ -229,12 +230,18 @@ class BaseServer:
         """Run the handler where `spawn` says, and `do_close` afterwards."""
         try:
             if self._spawn is None:
-                self._handle_and_close(self._handle, *args)
+                self._handle_in_hub(*args)
             else:
                 self._spawn(self._handle_and_close, self._handle, *args)
         except BaseException:
             self.do_close(*args)
             raise
+
+    def _handle_in_hub(self, *args: Any) -> None:
+        try:
+            self._handle_and_close(self._handle, *args)
+        except BlockingInHub as error:
+            raise BlockingInHub("Impossible to call blocking function in the event loop callback") from error
 
     def _handle_and_close(self, handle: Any, *args: Any) -> Any:
         self._running += 1

@@ -7,7 +7,7 @@ from functools import cached_property
 from greenrt import Hub as _Hub
 from greenrt._hub.current_hub import get_hub, get_hub_if_exists
 from greenrt._hub.greenlet import kill
-from greenrt._hub.raw_greenlet import RawGreenlet, spawn_raw
+from greenrt._hub.raw_greenlet import RawGreenlet
 from greenrt._hub.signal_handler import signal_handler as signal
 from greenrt._hub.sleep import idle, sleep
 from greenrt._hub.wait_many import iwait, wait
@@ -26,6 +26,7 @@ from greenrt.compat.gevent._hub_local import (
     set_loop,
 )
 from greenrt.compat.gevent._ident import IdentRegistry
+from greenrt.compat.gevent._spawn_raw import spawn_raw
 from greenrt.errors import GreenletExit, HubDestroyed, LoopExit
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 import selectors as _standard
 from collections.abc import Callable
+from os import fstat
 
 from greenrt._typing import Any
 from greenrt.compat._missing import missing_names
@@ -16,8 +17,23 @@ __all__ = mirror(globals(), _standard, _twin, ("select",))
 __imports__ = [name for name in __all__ if name not in __implements__]
 __all__ += __extensions__
 
-# gevent's selector on watchers of its loop. The cooperative default selector serves as many descriptors.
-GeventSelector = _twin.DefaultSelector
+
+class _Selector(_twin.PollSelector):
+    """gevent's selector on watchers of its loop: like that, it has no descriptor of its own."""
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> Any:
+        """Watch a file; see `selectors.BaseSelector.register`. Raises ValueError for a closed descriptor too."""
+        key = super().register(fileobj, events, data)
+        try:
+            fstat(key.fd)
+        except OSError as error:
+            self.unregister(fileobj)
+            raise ValueError(f"Invalid file object: {fileobj!r}") from error
+        return key
+
+
+_Selector.__name__ = _Selector.__qualname__ = "GeventSelector"
+GeventSelector: Any = _Selector
 
 
 def _follow(_: str) -> None:

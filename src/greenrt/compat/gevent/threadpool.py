@@ -2,12 +2,57 @@
 
 from collections.abc import Callable
 
+from greenrt._hub.current_hub import get_hub_if_exists
 from greenrt._loop.loop import Loop
-from greenrt._typing import Any
+from greenrt._typing import Any, ParamSpec, TypeVar
 from greenrt.compat._missing import missing_names
-from greenrt.sync import ThreadPool, ThreadPoolExecutor
+from greenrt.errors import InvalidThreadUseError
+from greenrt.sync import AsyncResult, Semaphore, SimpleQueue, ThreadPoolExecutor
+from greenrt.sync import ThreadPool as _ThreadPool
 
 __all__ = ["ThreadPool", "ThreadPoolExecutor", "ThreadResult"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class ThreadPool(_ThreadPool):
+    """greenrt's ThreadPool with two habits of gevent's; see `greenrt.ThreadPool`.
+
+    It takes one call more than it has threads. Only the thread of its hub may spawn.
+    """
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._room = Semaphore(self._maxsize + 1)
+
+    def spawn(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Call ``function(*args, **kwargs)`` in a thread of the pool; see `greenrt.ThreadPool.spawn`.
+
+        Raises InvalidThreadUseError in a thread with another hub, or with none.
+        """
+        if self.hub is not None and self.hub is not get_hub_if_exists():
+            raise InvalidThreadUseError(
+                f"{self!r} belongs to another thread; use greenrt.ThreadPool in several threads"
+            )
+        return super().spawn(function, *args, **kwargs)
+
+    def adjust(self) -> None:
+        """End the threads beyond `maxsize`, and start those that calls wait for. Never waits."""
+        super().adjust()
+        with self._counting:
+            while self._serving < min(self._maxsize, len(self)):
+                self._start_thread()
+
+    def kill(self) -> None:
+        """End the threads after the calls that are queued. Never waits. Later calls of `spawn` use new threads."""
+        with self._counting:
+            if self._serving:
+                self._end_threads(self._serving)
+                # The old threads have this queue to themselves.
+                self._jobs = SimpleQueue()
+                return
+        super().kill()
 
 
 class ThreadResult:
