@@ -18,14 +18,23 @@ __all__ = ["pytest_plugin_registered", "pytest_report_header"]
 # Once in a process: a test may remove or change the patches.
 @cache
 def _patch() -> None:
-    names = _alias.requested()
-    if names:
-        _alias.install(*names)
+    try:
+        names = _alias.requested()
+        if names:
+            _alias.install(*names)
+    except (ValueError, RuntimeError) as error:
+        # Imported here because the documentation is built without pytest.
+        import pytest  # type: ignore[import-not-found,unused-ignore]
+
+        raise pytest.UsageError(str(error)) from None
     patch_all()
 
 
 def pytest_plugin_registered() -> None:
-    """Patch. pytest calls this for each plugin, and for this one as soon as it is imported."""
+    """Patch. pytest calls this for each plugin, and for this one as soon as it is imported.
+
+    Raises UsageError, which pytest prints, if ``GREENRT_AS`` is wrong.
+    """
     _patch()
 
 

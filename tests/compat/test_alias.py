@@ -319,26 +319,25 @@ if __name__ == "__main__":
         out, _ = command("doctor", "--as", "gevent", "-c", WHO.replace(", eventlet", "").partition(";")[0])
         assert f"gevent {_alias.VERSIONS['gevent']} is served by greenrt" in out.splitlines()
 
-    def test_the_pytest_plugin(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("names", "code", "said"),
+        [
+            ("gevent", 0, "greenrt: the standard library is patched, gevent is served by greenrt"),
+            ("Gevent", 4, "ERROR: GREENRT_AS is 'Gevent'; use gevent, eventlet, or both with a comma"),
+        ],
+    )
+    def test_the_pytest_plugin(self, tmp_path: Path, names: str, code: int, said: str) -> None:
         (tmp_path / "test_it.py").write_text("import gevent\ndef test_it(): assert gevent.__greenrt__\n")
+        plugin = ["-p", "greenrt.monkey.pytest_plugin"]
         done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-p",
-                "greenrt.monkey.pytest_plugin",
-                "--rootdir",
-                tmp_path,
-                tmp_path,
-            ],
-            env=environment(GREENRT_AS="gevent"),
+            [sys.executable, "-m", "pytest", *plugin, "--rootdir", tmp_path, tmp_path],
+            env=environment(GREENRT_AS=names),
             capture_output=True,
             text=True,
             timeout=60,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "greenrt: the standard library is patched, gevent is served by greenrt" in done.stdout
+        assert done.returncode == code, done.stdout + done.stderr
+        assert said in done.stdout + done.stderr
 
 
 def test_entry_points_of_the_installed_gevent_are_not_called(real: Path) -> None:
