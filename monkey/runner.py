@@ -18,7 +18,7 @@ USAGE = """usage: {0} [--] SCRIPT [ARGUMENT ...]
        {0} - [ARGUMENT ...]        the program on standard input
 
 Patches the standard library, then runs the program as Python would. SCRIPT may be a folder or a zip file.
-
+{1}
 examples:
   {0} script.py --its-option
   {0} -m package.module
@@ -30,11 +30,14 @@ environment: GREENRT_RESOLVER=ares|thread|block|auto   how names are resolved [a
 """
 
 
-def run(arguments: list[str], command: str) -> None:
-    """Run ``[-m module | -c command | - | script] args...``; `command` is this command's name for messages."""
+def run(arguments: list[str], command: str, options: str = "") -> None:
+    """Run ``[-m module | -c command | - | script] args...``; `command` is this command's name for messages.
+
+    `options` are lines for the help: what the caller has taken from the arguments before.
+    """
     first, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if not arguments or first in ("-h", "--help"):
-        print(USAGE.format(command), end="", file=sys.stdout if arguments else sys.stderr)
+        print(USAGE.format(command, options), end="", file=sys.stdout if arguments else sys.stderr)
         raise SystemExit(0 if arguments else 2)
     if first == "--":
         if not rest:
@@ -63,7 +66,7 @@ def run(arguments: list[str], command: str) -> None:
 
 
 def _refuse(command: str, problem: str) -> None:
-    print(f"{problem}\n" + USAGE.format(command), end="", file=sys.stderr)
+    print(f"{problem}\n" + USAGE.format(command, ""), end="", file=sys.stderr)
     raise SystemExit(2)
 
 

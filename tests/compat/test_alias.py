@@ -266,6 +266,9 @@ class TestSwitches:
         assert command("run", "--as", "gevent,eventlet", path, "--as", "x")[0] == "True True\n['--as', 'x']\n"
         assert command("run", "--as=eventlet,gevent", path)[0] == "True True\n[]\n"
 
+    def test_the_help_of_run_has_the_option(self) -> None:
+        assert "\n  --as NAMES " in command("run", "--help")[0]
+
     def test_the_variable(self, real: Path) -> None:
         ask = "import gevent; print(gevent.__version__)"
         ours = f"{_alias.VERSIONS['gevent']}\n"

@@ -48,7 +48,11 @@ def _run(arguments: list[str]) -> None:
     stand_in(given, "greenrt run")
     if arguments[:1] not in ([], ["-h"], ["--help"]):
         _inspection.answer_by_default()
-    run(arguments, "greenrt run")
+    run(
+        arguments,
+        "greenrt run",
+        "\n  --as NAMES    comes first: serve gevent, eventlet or both by greenrt [GREENRT_AS]\n",
+    )
 
 
 def _resolve(arguments: list[str]) -> int:
