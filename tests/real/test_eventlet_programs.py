@@ -1,80 +1,13 @@
-"""Programs written for eventlet, unedited, on greenrt: a task queue, a web framework, servers and clients."""
+"""Programs written for eventlet, unedited, on greenrt: a web framework, servers, clients. Celery: test_workers.py."""
 
-import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
-from support.child import environment
 from support.program import needs
-from support.stand_in import hooked, run_as
+from support.socketio_client import SOCKETIO_CLIENT
+from support.stand_in import run_as
 
 pytestmark = [pytest.mark.real, pytest.mark.time_limit(150)]
-
-LIMIT = 60.0
-TASKS = 40
-# Tasks of half a second, twenty at a time, in turn would take twenty seconds.
-ENOUGH = 12.0
-
-
-@needs("celery", "celery[redis]")
-def test_celery(redis: int, tmp_path: Path) -> None:
-    """``celery worker -P eventlet``: slow tasks at once, and a clean end."""
-    broker = f"redis://127.0.0.1:{redis}/5"
-    (tmp_path / "program.py").write_text(
-        textwrap.dedent(
-            """
-            import os, time
-            from celery import Celery
-            app = Celery("program", broker=os.environ["BROKER"], backend=os.environ["BROKER"])
-            app.conf.broker_connection_retry_on_startup = True
-            @app.task
-            def slow(n):
-                time.sleep(0.5)
-                return n * 2
-            @app.task
-            def who():
-                import eventlet
-                return eventlet.__name__
-            """
-        )
-    )
-    log = tmp_path / "log"
-    command = [sys.executable, "-m", "celery", "-A", "program", "worker", "-P", "eventlet", "-c", "20"]
-    with log.open("w") as out:
-        worker = subprocess.Popen(
-            command, cwd=tmp_path, env=hooked(tmp_path, "eventlet", BROKER=broker), stdout=out, stderr=out
-        )
-    try:
-        client = f"TASKS, ENOUGH = {TASKS}, {ENOUGH}\n" + textwrap.dedent(
-            """
-            import time
-            from program import slow, who
-            assert who.delay().get(timeout=40) == "greenrt.compat.eventlet"
-            began = time.monotonic()
-            results = [slow.delay(n) for n in range(TASKS)]
-            assert [result.get(timeout=40) for result in results] == [n * 2 for n in range(TASKS)]
-            assert time.monotonic() - began < ENOUGH
-            """
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", client],
-            cwd=tmp_path,
-            env=environment(BROKER=broker),
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr + log.read_text()
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(LIMIT) == 0, log.read_text()
-    finally:
-        worker.kill()
-        worker.wait()
-    assert "Traceback" not in log.read_text(), log.read_text()
-
 
 # -- Flask-SocketIO
 
@@ -131,38 +64,6 @@ print(done.stdout, end="", flush=True)
 os._exit(0)
 """
 
-CLIENT = """
-import queue, sys, time, urllib.request
-import socketio
-address = f"http://127.0.0.1:{sys.argv[1]}"
-assert urllib.request.urlopen(address).read() == b"plain"
-for transports, used in ((["polling"], "polling"), (["websocket"], "websocket"), (None, "websocket")):
-    client = socketio.Client()
-    answers = queue.Queue()
-    client.on("answer", answers.put)
-    client.on("done", answers.put)
-    client.connect(address, transports=transports)
-    if transports is None:
-        # The client begins with polling, and upgrades.
-        ends = time.monotonic() + 30
-        while client.transport() != used and time.monotonic() < ends:
-            time.sleep(0.01)
-    assert client.transport() == used, client.transport()
-    assert client.call("question", "ab", timeout=30) == "acknowledged"
-    assert answers.get(timeout=30) == "abab"
-    client.emit("background")
-    assert answers.get(timeout=30) == "from a task"
-    client.emit("question", "x" * 100_000)
-    assert answers.get(timeout=30) == "x" * 200_000
-    began = time.perf_counter()
-    for n in range(200):
-        client.emit("question", n)
-        assert answers.get(timeout=30) == 2 * n
-    took = time.perf_counter() - began
-    client.disconnect()
-print("rate", 200 / took)
-"""
-
 
 @needs("flask_socketio", "Flask-SocketIO")
 @needs("socketio", "python-socketio[client]")
@@ -171,7 +72,7 @@ def test_flask_socketio(tmp_path: Path) -> None:
     path = tmp_path / "with_flask_socketio.py"
     path.write_text(SOCKETIO)
     client = tmp_path / "client.py"
-    client.write_text(CLIENT)
+    client.write_text(SOCKETIO_CLIENT)
     run_as("eventlet", path, client)
 
 

@@ -16,6 +16,7 @@ import pytest
 from support.child import environment
 from support.gunicorn import gunicorn, until
 from support.program import needs
+from support.socketio_client import SOCKETIO_CLIENT
 from support.stand_in import hooked, rates_beside_the_real, run_as
 
 pytestmark = [pytest.mark.real, pytest.mark.time_limit(150)]
@@ -295,38 +296,6 @@ server.kill()
 print(done.stdout, end="")
 """
 
-CLIENT = """
-import queue, sys, time, urllib.request
-import socketio
-address = f"http://127.0.0.1:{sys.argv[1]}"
-assert urllib.request.urlopen(address).read() == b"plain"
-for transports, used in ((["polling"], "polling"), (["websocket"], "websocket"), (None, "websocket")):
-    client = socketio.Client()
-    answers = queue.Queue()
-    client.on("answer", answers.put)
-    client.on("done", answers.put)
-    client.connect(address, transports=transports)
-    if transports is None:
-        # The client begins with polling, and upgrades.
-        ends = time.monotonic() + 30
-        while client.transport() != used and time.monotonic() < ends:
-            time.sleep(0.01)
-    assert client.transport() == used, client.transport()
-    assert client.call("question", "ab", timeout=30) == "acknowledged"
-    assert answers.get(timeout=30) == "abab"
-    client.emit("background")
-    assert answers.get(timeout=30) == "from a task"
-    client.emit("question", "x" * 100_000)
-    assert answers.get(timeout=30) == "x" * 200_000
-    began = time.perf_counter()
-    for n in range(200):
-        client.emit("question", n)
-        assert answers.get(timeout=30) == 2 * n
-    took = time.perf_counter() - began
-    client.disconnect()
-print("rate", 200 / took)
-"""
-
 
 @needs("flask_socketio", "Flask-SocketIO")
 @needs("socketio", "python-socketio[client]")
@@ -338,7 +307,7 @@ def test_flask_socketio(library: str, tmp_path: Path) -> None:
     path = tmp_path / f"with_flask_socketio_{library}_gevent_websocket.py"
     path.write_text(SOCKETIO)
     client = tmp_path / "client.py"
-    client.write_text(CLIENT)
+    client.write_text(SOCKETIO_CLIENT)
     run_as("gevent", path, library, client)
 
 

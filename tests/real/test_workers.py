@@ -1,4 +1,4 @@
-"""Workers of task queues in their modes for gevent, unedited, on greenrt: slow tasks at once, and a clean end."""
+"""Workers of task queues in their modes for gevent and eventlet, on greenrt: slow tasks at once, and a clean end."""
 
 import signal
 import subprocess
@@ -22,14 +22,14 @@ ENOUGH = 12.0
 
 
 @contextmanager
-def worker(folder: Path, broker: str, *command: str) -> Iterator[Path]:
-    """Run a worker as gevent's users start it; yield the file with its output. It must end after SIGTERM, with 0."""
+def worker(folder: Path, broker: str, *command: str, name: str = "gevent") -> Iterator[Path]:
+    """Run a worker as users of `name` start it; yield the file with its output. It must end after SIGTERM, with 0."""
     log = folder / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=folder,
-            env=hooked(folder, "gevent", BROKER=broker),
+            env=hooked(folder, name, BROKER=broker),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -62,8 +62,9 @@ def program(folder: Path, text: str) -> None:
 
 
 @needs("celery", "celery[redis]")
-def test_celery(redis: int, tmp_path: Path) -> None:
-    """``celery worker -P gevent``."""
+@pytest.mark.parametrize("name", ["gevent", "eventlet"])
+def test_celery(redis: int, tmp_path: Path, name: str) -> None:
+    """``celery worker -P gevent`` and ``-P eventlet``."""
     broker = f"redis://127.0.0.1:{redis}/1"
     program(
         tmp_path,
@@ -77,19 +78,20 @@ def test_celery(redis: int, tmp_path: Path) -> None:
             time.sleep(0.5)
             return n * 2
         @app.task
-        def who():
-            import gevent
-            return gevent.__name__
+        def who(name):
+            import importlib
+            return importlib.import_module(name).__name__
         """,
     )
-    with worker(tmp_path, broker, "-m", "celery", "-A", "program", "worker", "-P", "gevent", "-c", "20"):
+    command = ("-m", "celery", "-A", "program", "worker", "-P", name, "-c", "20")
+    with worker(tmp_path, broker, *command, name=name):
         client(
             tmp_path,
             broker,
-            """
+            f"""
             import time
             from program import slow, who
-            assert who.delay().get(timeout=40) == "greenrt.compat.gevent"
+            assert who.delay({name!r}).get(timeout=40) == "greenrt.compat.{name}"
             began = time.monotonic()
             results = [slow.delay(n) for n in range(TASKS)]
             assert [result.get(timeout=40) for result in results] == [n * 2 for n in range(TASKS)]
