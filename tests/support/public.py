@@ -11,6 +11,7 @@ __all__ = ["MODULES", "exported"]
 # Other modules are parts of these packages: their names may move.
 MODULES = [
     "greenrt",
+    "greenrt.compat",
     "greenrt.dns",
     "greenrt.errors",
     "greenrt.happy_eyeballs",
