@@ -4,7 +4,7 @@ Each entry passes over gevent and does not pass over greenrt. An entry that pass
 the table can only shrink.
 """
 
-__all__ = ["DIFFERENCES", "FILES"]
+__all__ = ["DIFFERENCES", "FILES", "UNSTABLE"]
 
 INSIDE = "it tests the inside of gevent: private names, or classes that stand in for them"
 HUB_LOOP = "it replaces the loop of a hub by an object of its own"
@@ -186,4 +186,10 @@ DIFFERENCES = {
     "test__threading_vs_settrace.TestTrace.test_untraceable_lock_uses_different_lock": COMPILED,
     "test__threading_vs_settrace.TestTrace.test_untraceable_lock_uses_same_lock": COMPILED,
     "test__timeout.Test.test_expires_non_exception": NOT_EXC,
+}
+
+# Test id: why it passes or fails as the machine is busy or not. Either outcome is accepted.
+UNSTABLE = {
+    "test__core_timer.TestTimerResolution.test_resolution": "it wants a timer of 1 ms to run in one of 150 turns of "
+    "the loop, which do not sleep and mostly take less",
 }
