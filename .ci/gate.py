@@ -181,7 +181,7 @@ def stages() -> Iterator[Stage]:
     for version in COMPILED:
         yield suite(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'", load=0.5)
     yield suite("gevent's, eventlet's tests", main, f"test-compat FILES='{GEVENT} {EVENTLET}'", load=0.5)
-    yield built("stress, boxed", main, "stress STRESS_SECONDS=4", load=0.5)
+    yield suite("stress, boxed", main, "stress STRESS_SECONDS=4", load=0.5)
     for version in PLAIN:
         yield suite(f"suite {version} plain, coverage", version, "coverage")
     for version in COMPILED:

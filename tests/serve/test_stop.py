@@ -1,5 +1,6 @@
 """Stopping a server: received requests are answered, slow handlers are killed."""
 
+import socket as blocking
 from typing import Any
 
 import pytest
@@ -168,3 +169,40 @@ def test_a_server_starts_again() -> None:
         clients = [connect(server)]
         server.stop(30)
         assert answers(clients) == [b"again"]
+
+
+def test_who_connects_before_the_socket_closes_is_answered() -> None:
+    """No other greenlet runs between the last look into the kernel's queue and the close, which resets the rest."""
+
+    def greet(sock: Any, address: Any) -> None:
+        sock.sendall(sock.recv(1))
+
+    server = StreamServer(("127.0.0.1", 0), greet)
+    server.start()
+    connected: list[Any] = []
+
+    def connect() -> None:
+        while True:
+            # The kernel completes a connection to this machine at once, without the server.
+            sock = blocking.socket()
+            try:
+                sock.connect(server.address)
+            except (ConnectionRefusedError, TypeError):
+                # The server has no address any more.
+                sock.close()
+                return
+            sock.sendall(b"x")
+            connected.append(sock)
+            greenrt.sleep(0)
+
+    clients = [greenrt.spawn(connect) for _ in range(5)]
+    greenrt.sleep(0)
+    server.stop(30)
+    greenrt.joinall(clients, raise_error=True)
+    answers = []
+    for sock in connected:
+        sock.settimeout(30)
+        answers.append(sock.recv(1))
+        sock.close()
+    assert answers == [b"x"] * len(connected)
+    assert len(connected) >= len(clients)

@@ -415,7 +415,9 @@ class BaseServer:
             except OSError as error:
                 if error.errno in TRANSIENT:
                     continue
-                # On EAGAIN the queue is empty. Without free descriptors, nothing can be done for waiting clients.
+                # On EAGAIN the queue is empty: the socket closes before another client connects. Without free
+                # descriptors, nothing can be done for waiting clients.
+                self.close()
                 return
             self._dispatch(taken, address)
             if monotonic() >= deadline:
