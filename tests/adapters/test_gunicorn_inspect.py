@@ -11,12 +11,11 @@ from support.asking import dump, runtime_folder
 from support.gunicorn import gunicorn, until
 
 PROGRAM = """
-import threading
-waiting = threading.Event()
+import os, time
 
 def app(environ, start_response):
-    if environ["PATH_INFO"] == "/wait":
-        waiting.wait(60)
+    while environ["PATH_INFO"] == "/wait" and not os.path.exists("end"):
+        time.sleep(0.05)
     start_response("200 OK", [])
     return [b"hello"]
 """
@@ -31,7 +30,7 @@ def test_workers_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options
     with runtime_folder() as folder:
         monkeypatch.setenv("GREENRT_INSPECT", "1")
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-        with gunicorn(tmp_path, PROGRAM, "-w", "2", "--graceful-timeout", "1", *options) as (
+        with gunicorn(tmp_path, PROGRAM, "-w", "2", "--graceful-timeout", "30", *options) as (
             process,
             address,
         ):
@@ -54,6 +53,8 @@ def test_workers_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options
             (new,) = set(children(process.pid)) - set(workers)
             until(lambda: dump(new).returncode == 0)
             assert not (folder / "greenrt" / f"{workers[0]}.sock").exists()
+            # A worker that does not end in time is killed, and leaves its socket.
+            (tmp_path / "end").touch()
         assert list(folder.glob("greenrt/*.sock")) == []
 
 

@@ -31,6 +31,8 @@ MISSING = {
         "RESPONSE_414"
     ),
 }
+if sys.version_info >= (3, 14):
+    MISSING["eventlet.green.urllib.request", "CPython 3.14 removed them"] = "FancyURLopener URLopener"
 
 LOOK = """
 import importlib, sys

@@ -2,7 +2,7 @@
 
 import gc
 import heapq
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 from greenlet import greenlet
 
@@ -22,7 +22,8 @@ __all__ = [
     "render_wait",
 ]
 
-_numbers: "WeakKeyDictionary[Any, int]" = WeakKeyDictionary()
+# By id: the program's objects may not be hashable, or may be equal.
+_numbers: dict[int, int] = {}
 _free: list[int] = []
 # Keeps the weak references alive whose callbacks free the numbers.
 _watched: dict[int, Any] = {}
@@ -96,20 +97,21 @@ def _render(hub: Any, park: Park) -> str:
 
 def known_ident_of(thing: Any) -> int | None:
     """Return the number of `thing`, or None if it has none yet."""
-    # Most programs ask for none, and each look-up makes a weak reference.
-    return _numbers.get(thing) if _watched else None
+    return _numbers.get(id(thing))
 
 
 def ident_of(thing: Any) -> int:
     """Return the number of `thing`: the smallest that no other living object has. It stays until the object dies."""
+    key = id(thing)
     with _lock:
-        number = _numbers.get(thing)
+        number = _numbers.get(key)
         if number is None:
             number = heapq.heappop(_free) if _free else len(_numbers)
-            _numbers[thing] = number
+            _numbers[key] = number
 
-            def give_back(_: Any, number: int = number) -> None:
+            def give_back(_: Any, key: int = key, number: int = number) -> None:
                 with _lock:
+                    del _numbers[key]
                     _watched.pop(number, None)
                     heapq.heappush(_free, number)
 
