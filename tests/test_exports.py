@@ -19,9 +19,9 @@ from greenrt import errors, sync
 TWINS = ("greenrt.green", "greenrt.monkey", "greenrt.compat", "greenrt._original")
 # Importing these patches the process; tests/adapters does so in a process of its own.
 PATCHING = ("greenrt.adapters.celery",)
-# They wrap packages that need not be there, and modules that CPython 3.11 deprecates and 3.12 removed.
+# They wrap packages that need not be there, and modules that some CPython deprecates or has removed.
 WRAPPERS = tuple(
-    f"greenrt.compat.eventlet.green.{name}" for name in ("MySQLdb", "asynchat", "asyncore", "zmq")
+    f"greenrt.compat.eventlet.green.{name}" for name in ("MySQLdb", "asynchat", "asyncore", "profile", "zmq")
 )
 MODULES = sorted(
     info.name

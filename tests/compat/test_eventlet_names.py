@@ -33,6 +33,8 @@ MISSING = {
 }
 if sys.version_info >= (3, 14):
     MISSING["eventlet.green.urllib.request", "CPython 3.14 removed them"] = "FancyURLopener URLopener"
+if sys.version_info >= (3, 15):
+    MISSING["eventlet.green.BaseHTTPServer", "CPython 3.15 removed it"] = "CGIHTTPRequestHandler"
 
 LOOK = """
 import importlib, sys
