@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 from support.program import needs
-from support.socketio_client import SOCKETIO_CLIENT
+from support.socketio_programs import SOCKETIO_CLIENT, SOCKETIO_HANDLERS
 from support.stand_in import run_as
 
 pytestmark = [pytest.mark.real, pytest.mark.time_limit(150)]
 
 # -- Flask-SocketIO
 
-SOCKETIO = """
+SOCKETIO = (
+    """
 import warnings; warnings.simplefilter("ignore")
 import eventlet; eventlet.monkey_patch()
 import os, subprocess, sys
@@ -22,27 +23,9 @@ app = Flask("program")
 socketio = SocketIO(app, async_mode="eventlet", logger=False)
 left = []
 
-@app.route("/")
-def root():
-    return "plain"
-
-@socketio.on("question")
-def question(data):
-    emit("answer", data * 2)
-    return "acknowledged"
-
-@socketio.on("background")
-def background():
-    sid = request.sid
-    def work():
-        socketio.sleep(0.05)
-        socketio.emit("done", "from a task", to=sid)
-    socketio.start_background_task(work)
-
-@socketio.on("disconnect")
-def gone(reason=None):
-    left.append(reason)
-
+"""
+    + SOCKETIO_HANDLERS
+    + """
 listener = eventlet.listen(("127.0.0.1", 0))
 port = listener.getsockname()[1]
 listener.close()
@@ -63,6 +46,7 @@ with eventlet.Timeout(30):
 print(done.stdout, end="", flush=True)
 os._exit(0)
 """
+)
 
 
 @needs("flask_socketio", "Flask-SocketIO")

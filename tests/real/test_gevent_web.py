@@ -16,7 +16,7 @@ import pytest
 from support.child import environment
 from support.gunicorn import gunicorn, until
 from support.program import needs
-from support.socketio_client import SOCKETIO_CLIENT
+from support.socketio_programs import SOCKETIO_CLIENT, SOCKETIO_HANDLERS
 from support.stand_in import hooked, rates_beside_the_real, run_as
 
 pytestmark = [pytest.mark.real, pytest.mark.time_limit(150)]
@@ -238,7 +238,8 @@ print("rate", 500 / took)
     run_as("gevent", path)
 
 
-SOCKETIO = """
+SOCKETIO = (
+    """
 import sys
 if sys.argv[1] == "without":
     # Flask-SocketIO uses simple-websocket then.
@@ -252,27 +253,9 @@ app = Flask("program")
 socketio = SocketIO(app, async_mode="gevent", logger=False)
 left = []
 
-@app.route("/")
-def root():
-    return "plain"
-
-@socketio.on("question")
-def question(data):
-    emit("answer", data * 2)
-    return "acknowledged"
-
-@socketio.on("background")
-def background():
-    sid = request.sid
-    def work():
-        socketio.sleep(0.05)
-        socketio.emit("done", "from a task", to=sid)
-    socketio.start_background_task(work)
-
-@socketio.on("disconnect")
-def gone(reason=None):
-    left.append(reason)
-
+"""
+    + SOCKETIO_HANDLERS
+    + """
 import gevent.socket
 with gevent.socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
@@ -295,6 +278,7 @@ with gevent.Timeout(30):
 server.kill()
 print(done.stdout, end="")
 """
+)
 
 
 @needs("flask_socketio", "Flask-SocketIO")

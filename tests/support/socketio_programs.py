@@ -1,6 +1,29 @@
-"""A program with the real Socket.IO client, for servers of Flask-SocketIO in several modes."""
+"""The parts of programs that the modes of Flask-SocketIO share: what a server handles, and a real client."""
 
-__all__ = ["SOCKETIO_CLIENT"]
+__all__ = ["SOCKETIO_CLIENT", "SOCKETIO_HANDLERS"]
+
+# They need `app`, `socketio` and the list `left`.
+SOCKETIO_HANDLERS = """@app.route("/")
+def root():
+    return "plain"
+
+@socketio.on("question")
+def question(data):
+    emit("answer", data * 2)
+    return "acknowledged"
+
+@socketio.on("background")
+def background():
+    sid = request.sid
+    def work():
+        socketio.sleep(0.05)
+        socketio.emit("done", "from a task", to=sid)
+    socketio.start_background_task(work)
+
+@socketio.on("disconnect")
+def gone(reason=None):
+    left.append(reason)
+"""
 
 # Its argument is the port. It uses polling, WebSocket and the upgrade, and prints the rate of questions and answers.
 SOCKETIO_CLIENT = """
