@@ -63,7 +63,7 @@ class _Finder:
     def find_distributions(self, context: Any = None) -> Any:
         """Answer `importlib.metadata` if it asks for an alias by name, as ``metadata.version("gevent")`` does.
 
-        Whoever lists what is installed, in all folders or in given ones, and whoever installs, sees what is there.
+        Programs that list what is installed, in all folders or in given ones, and installers see what is there.
         """
         name = str(getattr(context, "name", None)).lower()
         if (

@@ -124,7 +124,8 @@ def _shown(before: str, address: Any) -> str:
 def backdoor_server(sock: Any, locals: Any = None) -> None:
     """Serve a prompt to each client of a listening socket; `locals` are the names at the prompt. Does not return.
 
-    There is no password: whoever connects runs code in this process. Listen on a Unix socket or on 127.0.0.1.
+    The server asks for no password: every client that connects can run code in this process. Listen on a Unix socket
+    or on 127.0.0.1.
     """
     address = sock.getsockname()
     print(f"backdoor server listening on{_shown('', address) or f' {address}'}")

@@ -140,7 +140,7 @@ class DAGPool:
             self.spawn(key, needed, function, *args, **kwds)
 
     def kill(self, key: Any) -> None:
-        """Kill the greenthread of `key`. Raises KeyError if there is none."""
+        """Kill the greenthread of `key`. Raises KeyError if the pool has no such key."""
         self.coros[key].greenthread.kill()
         self.coros.pop(key, None)
 

@@ -314,7 +314,7 @@ class DatabaseConnector:
         return self.credentials.get("default", None)
 
     def get(self, host: str, dbname: str) -> Any:
-        """Return the pool for a database of a host; make it if there is none."""
+        """Return the pool for a database of a host; the first call for them makes it."""
         key = (host, dbname)
         if key not in self.databases:
             kwargs = dict(self._kwargs, db=dbname, host=host, **(self.credentials_for(host) or {}))

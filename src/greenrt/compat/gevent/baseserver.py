@@ -122,7 +122,7 @@ class BaseServer:
                 self.full = self.pool.full  # type: ignore[method-assign]
 
     def set_handle(self, handle: Callable[..., Any] | None) -> None:
-        """Set the handler; None leaves the method of the class. Raise TypeError if there is none."""
+        """Set the handler; None leaves the method of the class. Raise TypeError if the class has none."""
         if handle is not None:
             self.handle = handle
         if not hasattr(self, "handle"):

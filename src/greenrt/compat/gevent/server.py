@@ -93,7 +93,7 @@ class StreamServer(BaseServer):
         self._handle = self.wrap_socket_and_handle if self.ssl_args else self.handle
 
     def do_read(self) -> Any:
-        """Accept a connection; return its socket and the peer's address, or None if there is none."""
+        """Accept a connection; return its socket and the peer's address, or None if no client waits."""
         try:
             return self.socket.accept()
         except BlockingIOError:
@@ -141,7 +141,7 @@ class DatagramServer(BaseServer):
             self.address: Any = self.socket.getsockname()
 
     def do_read(self) -> Any:
-        """Return a datagram and its sender's address, or None if there is none."""
+        """Return a datagram and its sender's address, or None if no datagram waits."""
         try:
             return self.socket.recvfrom(self.max_datagram, socket.MSG_DONTWAIT)
         except BlockingIOError:
