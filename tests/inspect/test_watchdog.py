@@ -10,7 +10,8 @@ import pytest
 from support.child import run_script
 
 import greenrt
-from greenrt import _log, inspect
+from greenrt import _log, _original, inspect
+from greenrt.inspect import stall
 from greenrt.inspect.remedies import REMEDIES, remedy_for
 
 LIMIT = 0.1
@@ -161,6 +162,45 @@ def test_a_call_that_holds_the_gil_is_noticed() -> None:
     assert found is not None, errors
     # The time without the GIL counts.
     assert float(found[1]) > float(out) / 2
+
+
+def test_a_stall_that_ends_while_it_is_looked_at_is_put_down_to_no_other_greenlet(monkeypatch: Any) -> None:
+    ended = threading.Event()
+    running_in = stall.running_in
+
+    def late(thread: int) -> Any:
+        ended.set()
+        # The hub has time to end the stall, and the main greenlet to run.
+        while not resumed:
+            _original.sleep(0.001)
+        return running_in(thread)
+
+    def holds() -> None:
+        while not ended.is_set():
+            pass
+
+    resumed: list[bool] = []
+    seen: list[inspect.Stall] = []
+
+    class Listener(inspect.Instrument):
+        def stalled(self, stall: inspect.Stall) -> None:
+            seen.append(stall)
+
+    monkeypatch.setattr(stall, "running_in", late)
+    listener = Listener()
+    inspect.add_instrument(listener)
+    try:
+        with inspect.watch(LIMIT):
+            greenrt.spawn(holds).join()
+            resumed.append(True)
+            while not seen:
+                greenrt.sleep(0.01)
+    finally:
+        inspect.remove_instrument(listener)
+    assert seen[0].over
+    assert seen[0].greenlet is None
+    assert "what ran until a moment ago computed" in str(seen[0])
+    assert "holds\n" in str(seen[0])
 
 
 def test_forks_and_the_exit_see_no_thread() -> None:

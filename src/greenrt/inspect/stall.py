@@ -18,8 +18,9 @@ class Stall:
     """A hub that has not polled for too long, at one moment during that.
 
     Attributes: `thread`, the identifier of the native thread; `seconds`, how long the stall has lasted; `busy`,
-    whether the thread computes, else it waits in C; `greenlet`, the Record of the greenlet that runs, or None for a
-    callback in the hub; `stack`, its places; `remedy`, a text.
+    whether the thread computes, else it waits in C; `stack`, its places; `over`, whether another
+    greenlet runs since the stack was taken; `greenlet`, the Record of the greenlet that runs, or None for a callback
+    in the hub, and if the stall is over; `remedy`, a text.
     """
 
     def __init__(self, thread: int, seconds: float, used: float) -> None:
@@ -29,20 +30,33 @@ class Stall:
         frame: FrameType | None = _original.current_frames().get(thread)
         self.stack: tuple[Place, ...] = Stacks().of(frame)
         self.remedy: str = "" if self.busy else remedy_for(frame)
-        # The collector's list of objects may be long: the stack is taken first, while it is fresh.
+        bottom = _bottom(frame)
         del frame
-        self.greenlet: Record | None = running_in(thread)
+        # The collector's list of objects may be long: the stack is taken first, while it is fresh.
+        running = running_in(thread)
+        # The thread may get the GIL at any moment, and another greenlet of it may run by now.
+        self.over: bool = _bottom(_original.current_frames().get(thread)) is not bottom
+        self.greenlet: Record | None = None if self.over else running
 
     def __str__(self) -> str:
         who = self.greenlet
-        name = "a callback in the hub" if who is None else who.name
-        # The names of threads have those of their targets already.
-        if who is not None and who.function and not name.endswith(f"({who.function})"):
-            name += f" ({who.function})"
+        if self.over:
+            name = "what ran until a moment ago"
+        elif who is None:
+            name = "a callback in the hub"
+        else:
+            name = who.name
+            # The names of threads have those of their targets already.
+            if who.function and not name.endswith(f"({who.function})"):
+                name += f" ({who.function})"
+        does = "computes" if self.busy else "waits in C"
+        wait = "wait"
+        if self.over:
+            does = "computed" if self.busy else "waited in C"
+            wait = "waited"
         lines = [
-            f"thread {describe_thread(self.thread)} has not polled for {self.seconds:.1f} s: {name} "
-            + ("computes" if self.busy else "waits in C")
-            + ", and all other greenlets of the thread wait for it"
+            f"thread {describe_thread(self.thread)} has not polled for {self.seconds:.1f} s: {name} {does}, "
+            f"and all other greenlets of the thread {wait} for it"
         ]
         if who is not None and who.spawned_at:
             lines.append(f"  spawned at {who.spawned_at}")
@@ -52,3 +66,10 @@ class Stall:
         else:
             lines.append(f"  remedy: {self.remedy or THREADS}")
         return "\n".join(lines)
+
+
+def _bottom(frame: FrameType | None) -> FrameType | None:
+    """Return the outermost frame of a stack. Each greenlet has another one."""
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    return frame

@@ -142,11 +142,12 @@ class Watch:
                 )
             progress.restart(hub, self._clock)
         elif age >= self.limit and age >= progress.reported * GROWTH:
+            stall = Stall(ident, age, progress.used(ident))
+            _log.warn("%s", stall)
+            # A program that waits for this number finds the report in the log.
             if not progress.reported:
                 self.stalls += 1
-            stall = Stall(ident, age, progress.used(ident))
             progress.reported = age
-            _log.warn("%s", stall)
             call("stalled", stall)
 
     def _note_end(self, seconds: float) -> None:
