@@ -436,3 +436,37 @@ wait_for(lambda: seen == [greenrt._original.get_ident()] * 10)
 """,
     )
     assert errors == ""
+
+
+@pytest.mark.parametrize("kind", ["RLock", "Condition", "log"])
+def test_a_handler_may_take_the_reentrant_lock_whose_operation_it_interrupts(kind: str) -> None:
+    run_script(
+        """
+        from greenrt import monkey
+        monkey.patch_all()
+        import logging, signal, sys, threading, time
+        kind = sys.argv[1]
+        logger = logging.Logger("test")
+        class Handler(logging.Handler):
+            def emit(self, record): pass
+        logger.addHandler(Handler())
+        lock = threading.Condition() if kind == "Condition" else threading.RLock()
+        def use():
+            if kind == "log":
+                logger.warning("x")
+            else:
+                with lock: pass
+        count = 0
+        def handle(number, frame):
+            global count
+            count += 1
+            use()
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        end = time.monotonic() + 2
+        while time.monotonic() < end: use()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert count > 10, count
+        """,
+        kind,
+    )

@@ -150,6 +150,41 @@ check(outcomes)
     )
 
 
+def test_in_signal_handlers_that_wait() -> None:
+    """The handler interrupts a wait, or any other operation, and waits itself, in the same greenlet."""
+    run_script(
+        COMMON
+        + """
+# The hub can't wait, and the handlers of one greenlet would pile up.
+greenrt.sleep(0)
+hub, waiting = greenrt.get_hub(), set()
+waits = 0
+
+def handle(number, frame):
+    global waits
+    me = greenrt.getcurrent()
+    if me is hub or me in waiting:
+        return
+    waiting.add(me)
+    try:
+        tool.use()
+        greenrt.sleep(0.0002 if tool.runs % 3 else 0)
+        waits += 1
+    finally:
+        waiting.discard(me)
+
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+"""
+        + WORKERS["greenlets"]
+        + """
+signal.setitimer(signal.ITIMER_REAL, 0)
+check(outcomes)
+assert waits > 20, waits
+"""
+    )
+
+
 @pytest.mark.parametrize("workers", WORKERS)
 def test_in_finalizers(workers: str) -> None:
     run_script(

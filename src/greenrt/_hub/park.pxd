@@ -12,7 +12,8 @@ from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
 
 cdef int TIMER
 cdef object _LONGEST, _allocate_lock
-cdef bint _forked
+cdef bint _forked, _interruptible
+cdef dict _interrupted
 cdef set _native_parks
 
 
@@ -44,7 +45,7 @@ cdef class HubCore(Fiber):
     cdef public Py_ssize_t _spawned
     cdef public object _swap
 
-    @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t, held=size_t)
+    @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t, held=size_t, is_park=bint, due=bint)
     cdef _hand_off(self, greenlet_t running)
 
 
@@ -103,8 +104,12 @@ cpdef Park new_park(object what)
 cpdef bint in_hub()
 @cython.locals(hub=HubCore, running=greenlet_t, fiber=Fiber, ready=Ring)
 cpdef object yield_now()
-@cython.locals(park=Park)
+@cython.locals(park=Park, fiber=Fiber, ready=Ring)
 cdef _yield_slowly(HubCore hub, greenlet_t running)
+@cython.locals(outer=Park)
+cdef _set_aside(Park park, object holder)
+@cython.locals(outer=Park, target=Fiber)
+cdef _put_back(Park park)
 @cython.locals(target=greenlet_t)
 cpdef object admit(Park park)
 cpdef object run_fiber(Fiber fiber)

@@ -21,6 +21,7 @@ from greenrt._loop.callback import Entry
 from greenrt._loop.loop import Loop
 from greenrt._native.heap import HeapNode
 from greenrt._native.switch import (
+    INTERRUPTIBLE,
     Fiber,
     as_fiber,
     current_or_none,
@@ -74,9 +75,14 @@ _TEXTS = (str, bytes, bytearray)
 # These are C variables, if compiled: at the very end of the interpreter, modules lose their names.
 _allocate_lock = _original.allocate_lock
 _LONGEST = _original.TIMEOUT_MAX  # The longest timeout of a lock: about 292 years.
+_interruptible = INTERRUPTIBLE
 
 # Whether this process is the child of a fork. If so, parks of threads that only the parent has may exist.
 _forked = False
+
+# The waits that signal handlers have interrupted, by the park of the handler: the outer park or None, and whether the
+# greenlet itself was queued. Only the plain build has any.
+_interrupted: dict[Any, tuple[Any, bool]] = {}
 
 # The parks in which native threads without a hub are waiting.
 _native_parks: set["NativePark"] = set()
@@ -156,12 +162,16 @@ class HubCore(Fiber):
         ready = self.loop.ready
         while self._budget > 0:
             entry = ready.peek()
-            if type(entry) is Park:
+            # In the plain build a signal handler may run in each call, and may switch. So from the tests of an entry
+            # to its mark nothing is called, and `drop` leaves other entries alone.
+            is_park = type(entry) is Park
+            due = coarse() >= self._poll_due
+            if is_park:
                 park: Any = entry
                 if park.done:
-                    ready.popleft()
+                    ready.drop(entry)
                     continue
-                if coarse() >= self._poll_due:
+                if due:
                     break
                 # A switch to a dead greenlet would land in its parent. This one is alive: its end would have set
                 # `done`.
@@ -173,14 +183,14 @@ class HubCore(Fiber):
                 if fiber is None:
                     break
                 if not fiber._queued:
-                    ready.popleft()
+                    ready.drop(entry)
                     continue
-                if not fiber._begun or coarse() >= self._poll_due:
+                if not fiber._begun or due:
                     break
                 fiber._queued = False
                 target = fiber
                 fiber = None
-            ready.popleft()
+            ready.drop(entry)
             # This frame exists for as long as `running` is parked. It must keep neither other greenlets nor the
             # objects that they waited for.
             entry = None
@@ -310,8 +320,8 @@ class Park(Entry):
     def _end(self, outcome: Any) -> None:
         self.outcome: Any = outcome
         self.ended: bool = True
-        # The waiter sets `suspended` and then reads `ended`. The waker sets `ended` and then reads `suspended`. So at
-        # least one of them sees the other's flag. If both do, the entry that is queued here finds `done` set.
+        # The waiter sets `suspended` and then reads `ended` again. The waker sets `ended` and then reads `suspended`.
+        # So at least one of them sees the other's flag. If both do, the entry that is queued here finds `done` set.
         if self.suspended:
             self._enqueue()
 
@@ -348,7 +358,6 @@ class Park(Entry):
         Returns TIMED_OUT after `timeout` seconds (None: no limit), or when `timeout` is a greenrt.Timeout that
         expires. If `ref` is false, the timeout does not keep the loop alive.
         """
-        self.suspended: bool = True
         if not self.ended:
             self._suspend(timeout, ref)
         self.done = True
@@ -384,7 +393,10 @@ class Park(Entry):
         if self._begin(timeout, ref):
             hub = self.hub
             try:
-                hub._hand_off(self.greenlet)
+                if self.ended:
+                    self.done = True
+                else:
+                    hub._hand_off(self.greenlet)
             finally:
                 self._settle()
 
@@ -407,11 +419,14 @@ class Park(Entry):
         if self.counted:
             loop = hub.loop
             loop.refs += 1
+        if _interruptible:
+            _set_aside(self, holder)
         if fiber is not None:
             fiber._park = self
             fiber._queued = False
         else:
             holder._park = self
+        self.suspended: bool = True
         return True
 
     def _start_time(self, timeout: Any, ref: bool) -> bool:
@@ -444,6 +459,8 @@ class Park(Entry):
         else:
             holder = shadow(target)
             holder._park = None
+        if _interruptible:
+            _put_back(self)
         hub = self.hub
         hub._parked -= 1
         if self.counted:
@@ -501,8 +518,10 @@ class NativePark(Park):
 
     def _suspend(self, timeout: Any, ref: bool) -> None:
         _native_parks.add(self)
+        self.suspended = True
         try:
-            self._block(timeout)
+            if not self.ended:
+                self._block(timeout)
         finally:
             _native_parks.discard(self)
 
@@ -630,7 +649,12 @@ def yield_now() -> None:
     if running is None:
         return
     fiber = as_fiber(running)
-    if fiber is None or fiber._pending or fiber is hub:
+    if (
+        fiber is None
+        or fiber._pending
+        or fiber is hub
+        or (_interruptible and (fiber._queued or fiber._park is not None))
+    ):
         _yield_slowly(hub, running)
         return
     # The fiber itself is the entry. It needs no `try`: if other code resumes it, the entry stays in the queue. Then
@@ -642,7 +666,7 @@ def yield_now() -> None:
 
 
 def _yield_slowly(hub: HubCore, running: greenlet) -> None:
-    """Yield like `yield_now`, for a raw greenlet and for a greenlet with a pending error.
+    """Yield like `yield_now`: for raw greenlets, with a pending error, and in a handler that interrupts a wait.
 
     Raises BlockingInHub if the hub itself calls.
     """
@@ -655,18 +679,61 @@ def _yield_slowly(hub: HubCore, running: greenlet) -> None:
         raise state._pending.pop(0)
     park = _fresh(Park.__new__(Park), hub, running, "sleep(0)")
     park.claim()
+    if _interruptible:
+        _set_aside(park, state)
+    fiber = as_fiber(running)
+    if fiber is not None:
+        fiber._queued = False
     park.ended = park.suspended = True
-    hub.loop.ready.append(park)
     state._park = park
+    ready = hub.loop.ready
+    ready.append(park)
     try:
         hub._hand_off(running)
     finally:
         state._park = None
         park.done = True
+        if _interruptible:
+            _put_back(park)
     if state._pending:
         # The main greenlet may have got a KeyboardInterrupt meanwhile. Raising it here loses nothing: a yield is
         # given no item or lock.
         raise state._pending.pop(0)
+
+
+def _set_aside(park: Park, holder: Any) -> None:
+    """Before `park` begins: keep its greenlet's outer wait from being resumed meanwhile, if there is one.
+
+    In the plain build CPython may call a signal handler in the middle of this module. If the handler waits, both
+    waits are of one greenlet, and what ends the outer one must not resume the inner one.
+    """
+    outer = holder._park
+    queued = isinstance(holder, Fiber) and holder._queued
+    # One that is done goes on as soon as the handler returns.
+    if outer is not None and outer.done:
+        outer = None
+    if outer is not None:
+        outer.suspended = False
+        # It may be queued: `done` makes that void. A wake from now on does not queue it.
+        if outer.ended:
+            outer.done = True
+    if outer is not None or queued:
+        _interrupted[park] = (outer, queued)
+
+
+def _put_back(park: Park) -> None:
+    """After the end of `park`: let its greenlet's outer wait go on; if that has ended meanwhile, queue it."""
+    outer, queued = _interrupted.pop(park, (None, False))
+    target = park.greenlet
+    if outer is not None:
+        state_of(target)._park = outer
+        outer.done = False
+        outer.suspended = True
+        if outer.ended:
+            outer._enqueue()
+    if queued:
+        target._queued = True
+        park.hub.loop.ready.append(target)
 
 
 def admit(park: Park) -> Any:
@@ -683,8 +750,9 @@ def run_fiber(fiber: Fiber) -> None:
     if not fiber._queued:
         return
     fiber._queued = False
-    # A switch to a greenlet that died unstarted would return at once with a meaningless value.
-    if fiber._begun or not has_started(fiber):
+    # A switch to a greenlet that died unstarted would return at once with a meaningless value. One that is active
+    # without having begun waits in a signal handler that came before its first line (plain build).
+    if fiber._begun or not has_started(fiber) or is_active(fiber):
         resume(fiber)
 
 

@@ -32,7 +32,7 @@ class SeededRing(Ring):
     def append(self, item: Any) -> None:
         """Add `item` at the end, or in the place of a random item, which then moves to the end.
 
-        The first item stays: a signal handler may call this between a `peek` and its `popleft`.
+        The first item stays: a signal handler may call this between a `peek` and its `drop`.
         """
         items = self._items
         place = 1 + int(self._dice.random() * len(items))
@@ -56,6 +56,12 @@ class SeededRing(Ring):
     def peek(self) -> Any:
         """Return the first item without removing it, or None if the queue is empty."""
         return self._items[0] if self._items else None
+
+    def drop(self, item: Any) -> None:
+        """Remove `item` if it is the first one."""
+        items = self._items
+        if items and items[0] is item:
+            items.pop(0)
 
     def clear(self) -> None:
         """Drop all items."""

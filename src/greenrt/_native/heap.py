@@ -72,9 +72,16 @@ class TimerHeap:
         del self._nodes[node.order]
         node.order = 0
         if len(self._heap) > 64 and len(self._nodes) * 2 < len(self._heap):
-            self._heap = [item for item in self._heap if item[1] in self._nodes]
-            heapify(self._heap)
+            self._compact()
         return True
+
+    def _compact(self) -> None:
+        counter = self._counter
+        left = [item for item in self._heap if item[1] in self._nodes]
+        heapify(left)
+        # A signal handler that has added a node meanwhile has added it to the old list.
+        if self._counter == counter:
+            self._heap = left
 
     def _skip_removed(self) -> None:
         heap = self._heap
@@ -88,12 +95,13 @@ class TimerHeap:
 
     def pop_due(self, now: float) -> HeapNode | None:
         """Remove and return the first node if its deadline is not after `now`, else return None."""
-        self._skip_removed()
-        if not self._heap or self._heap[0][0] > now:
-            return None
-        node = self._nodes.pop(heappop(self._heap)[1])
-        node.order = 0
-        return node
+        while self._heap and self._heap[0][0] <= now:
+            # The node may have been removed, also by a signal handler that runs now.
+            node = self._nodes.pop(heappop(self._heap)[1], None)
+            if node is not None:
+                node.order = 0
+                return node
+        return None
 
     def drain(self) -> list[HeapNode]:
         """Remove and return all nodes, in no order."""

@@ -26,7 +26,7 @@ cdef class Ring:
         self.count += 1
 
     cpdef appendleft(self, object item):
-        """Add `item` before the first one. Must not be called between a `peek` and its `popleft`."""
+        """Add `item` before the first one."""
         if self.count > self.mask - (self.mask >> 2):
             self._grow()
         self.head = (self.head - 1) & self.mask
@@ -46,6 +46,11 @@ cdef class Ring:
     cpdef object peek(self):
         """Return the first item without removing it; None if the queue is empty."""
         return self.slots[self.head] if self.count else None
+
+    cpdef drop(self, object item):
+        """Remove `item` if it is the first one."""
+        if self.count and self.slots[self.head] is item:
+            self.popleft()
 
     cpdef clear(self):
         """Drop all items."""

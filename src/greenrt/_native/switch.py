@@ -11,6 +11,7 @@ from greenlet import greenlet
 from greenrt._typing import Any
 
 __all__ = [
+    "INTERRUPTIBLE",
     "SURVIVES_FINALIZATION",
     "Fiber",
     "as_fiber",
@@ -33,6 +34,9 @@ __all__ = [
     "throw_into",
 ]
 
+
+# Whether CPython calls signal handlers in the midst of greenrt's own code.
+INTERRUPTIBLE = True
 
 # Until CPython 3.13, a thread that asks for the GIL while the interpreter is being finalized is unwound, which
 # crashes in a greenlet. The compiled build stops the unwinding.

@@ -63,6 +63,9 @@ PyGreenlet_Import()
 # See the plain twin, with which the hubs of other threads must stop before finalization.
 SURVIVES_FINALIZATION = True
 
+# See the plain twin. Compiled code runs no handlers.
+INTERRUPTIBLE = False
+
 # The greenlet that runs while the interpreter is being finalized, when greenlet no longer reports it.
 cdef greenlet _last = getcurrent()
 

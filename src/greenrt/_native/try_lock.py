@@ -25,10 +25,12 @@ _atfork.register(_atfork.PRIMITIVES, _after_fork_in_child)
 class TryLock:
     """A lock that threads try but never wait for, and a list of operations for its holder. For any thread."""
 
-    __slots__ = ("_age", "_deferred", "_lock")
+    __slots__ = ("_age", "_deferred", "_inside", "_lock")
 
     _deferred: list[tuple[int, Any]]
     _lock: Any
+    # Whether anything holds the lock. Only code that has just taken the lock, or holds it, changes this.
+    _inside: bool
     _age: int
 
     # As in the compiled twin, __new__ initializes the object completely: a subclass's __init__ need not call ours.
@@ -39,6 +41,7 @@ class TryLock:
         # signal handler that runs between the two steps would see a taken lock without owner, and wait for it.
         self._lock = RLock()
         self._deferred = []
+        self._inside = False
         self._age = _age
         return self
 
@@ -47,7 +50,14 @@ class TryLock:
         if self._age != _age:
             self._renew()
         lock = self._lock
-        return not lock._is_owned() and lock.acquire(False)
+        if lock._is_owned() or not lock.acquire(False):
+            return False
+        # A signal handler may have let another greenlet of this thread in, between the two calls.
+        if self._inside:
+            lock.release()
+            return False
+        self._inside = True
+        return True
 
     def _renew(self) -> None:
         """Free the lock if a thread holds it that exists only in the parent of a fork."""
@@ -56,15 +66,18 @@ class TryLock:
                 # If the thread that forked holds the lock, it still does. (If another thread of the child calls this
                 # first, it frees a lock that was held across the fork: only the compiled twin detects that.)
                 renew_lock(self._lock)
+                self._inside = self._lock._is_owned()
                 self._age = _age
 
     def _leave(self) -> None:
         """Release the lock."""
+        self._inside = False
         self._lock.release()
 
     def _reopen(self) -> None:
         """Free the lock, whichever thread holds it: that thread does not exist in the child of a fork."""
         self._lock._at_fork_reinit()
+        self._inside = False
 
     def _held_here(self) -> bool:
         """Return whether this thread holds the lock, further down its stack or in another greenlet."""

@@ -192,6 +192,10 @@ class WatchedRing(Ring):
         """Return the first item without removing it, or None if the queue is empty."""
         return self.ring.peek()
 
+    def drop(self, item: Any) -> None:
+        """Remove `item` if it is the first one."""
+        self.ring.drop(item)
+
     def clear(self) -> None:
         """Drop all items."""
         self.ring.clear()

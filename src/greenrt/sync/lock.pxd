@@ -5,6 +5,7 @@ from greenrt.sync.permits cimport Permits
 
 
 cdef int UNINTERRUPTED
+cdef bint _interruptible
 
 cpdef object checked_timeout(object blocking, object timeout)
 cdef bint _ends_meanwhile(object limit) except -1

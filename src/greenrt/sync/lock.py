@@ -9,7 +9,7 @@ from greenrt import _original
 from greenrt._hub import current_hub
 from greenrt._hub.fd_wait import yield_if_due
 from greenrt._hub.pending import postpone
-from greenrt._native.switch import current_id, current_or_last
+from greenrt._native.switch import INTERRUPTIBLE, current_id, current_or_last
 from greenrt._typing import Any
 from greenrt.errors import BlockingInHub, LoopExit
 from greenrt.sync.permits import Permits
@@ -20,6 +20,8 @@ __all__ = ["Lock", "RLock", "checked_timeout"]
 FOREVER = -1
 # How often an RLock is taken without a yield. A loop takes it more often.
 UNINTERRUPTED = 100
+
+_interruptible = INTERRUPTIBLE
 
 
 def checked_timeout(blocking: Any, timeout: Any) -> Any:
@@ -199,6 +201,10 @@ class RLock(Mutex):
 
     Taking a free lock only yields to other greenlets in a loop: each hundredth time, if none has run for some
     milliseconds. The standard library takes RLocks where a yield does harm, as in finalizers and in fork hooks.
+
+    In the plain build CPython may call a signal handler in the middle of an operation, and the handler may take the
+    same lock, as `logging` does. So the operations on a lock for which nothing waits are a single step there: they
+    make no call. (A handler that interrupts another operation, and waits for the lock, waits for itself.)
     """
 
     __slots__ = ("_count", "_holder", "_uninterrupted")
@@ -220,6 +226,16 @@ class RLock(Mutex):
             self._uninterrupted = 0
             if _ends_meanwhile(timeout):
                 return False
+        if (
+            _interruptible
+            and self._left
+            and not self._inside
+            and (self._called is None or not self._called.count)
+        ):
+            self._left = 0
+            self._holder = me
+            self._count = 1
+            return True
         if not self._obtain(blocking, timeout):
             if not blocking:
                 yield_if_due()
@@ -234,7 +250,10 @@ class RLock(Mutex):
         self._count -= 1
         if self._count == 0:
             self._holder = None
-            self._yield_up()
+            if _interruptible and not self._inside and (self._waiters is None or not self._waiters.count):
+                self._left = 1
+            else:
+                self._yield_up()
 
     def acquire(self, blocking: bool = True, timeout: float | None = FOREVER) -> bool:
         """Take the lock; return True, or False after `timeout` seconds (-1 or None: no limit).

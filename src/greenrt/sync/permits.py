@@ -173,8 +173,10 @@ class Permits(Guarded):
             # The list exists: it was made before the park.
             called: Any = self._called
             if self._left > called.count:
-                if park.wake(True):
-                    self._left -= 1
+                # Taken first: in the plain build a signal handler may let the waiter run before `wake` returns.
+                self._left -= 1
+                if not park.wake(True):
+                    self._left += 1
             else:
                 self._line_up(park)
         elif code == RELEASE:
