@@ -50,7 +50,9 @@ cdef class Ring:
     cpdef drop(self, object item):
         """Remove `item` if it is the first one."""
         if self.count and self.slots[self.head] is item:
-            self.popleft()
+            self.slots[self.head] = None
+            self.head = (self.head + 1) & self.mask
+            self.count -= 1
 
     cpdef clear(self):
         """Drop all items."""
