@@ -174,6 +174,8 @@ def translate(modules: list[Extension]) -> None:
             compiler_directives=DIRECTIVES,
             nthreads=os.cpu_count() or 1,
             force=interrupted or None,
+            # The checks of installing translate the same sources in one new folder after another.
+            cache="CYTHON_CACHE_DIR" in os.environ,
         )
     for module, one in zip(modules, translated, strict=True):
         assert module.name == one.name

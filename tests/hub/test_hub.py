@@ -196,6 +196,13 @@ def still_works(hub: greenrt.Hub) -> None:
         greenrt.sleep(1000)
 
 
+def let_run() -> None:
+    """Let what is scheduled run, and what that schedules in turn."""
+    greenrt.sleep(0.001)
+    for _ in range(5):
+        greenrt.sleep(0)
+
+
 def ways_to_fail_in_the_hub(hub: greenrt.Hub) -> dict[str, Callable[[], object]]:
     """Return functions that spawn, or schedule in the hub, a callable that raises."""
     timer = hub.loop.timer(0)
@@ -242,7 +249,7 @@ def test_streams_that_raise_do_not_end_the_hub(
     for error in ERRORS:
         monkeypatch.setattr(hub, "exception_stream", Broken(error, *how))
         ways_to_fail_in_the_hub(hub)[way]()
-        greenrt.sleep(0.001)
+        let_run()
         monkeypatch.setattr(hub, "exception_stream", None)
         still_works(hub)
 
@@ -272,7 +279,7 @@ def test_error_hooks_that_raise_do_not_end_the_hub(
             patch.setattr(hub, hook, lambda *args, error=error: fail_with(error)(), raising=False)
             ways_to_fail_in_the_hub(hub)[way]()
             # The error is not raised in the main greenlet.
-            greenrt.sleep(0.001)
+            let_run()
         still_works(hub)
         if hook == "handle_error" and "shown" not in way:
             assert type(error).__name__ in stream.getvalue()
@@ -299,7 +306,7 @@ def test_a_system_error_of_a_hook_reaches_the_main_greenlet(
         Named.spawn(lambda: 1 / 0)
         if (kind, where) in ((SystemExit, "repr"), (SystemExit, "write")):
             # The hub ignores any error of a repr or a stream except KeyboardInterrupt.
-            greenrt.sleep(0.001)
+            let_run()
         else:
             with pytest.raises(kind, match="planned"):
                 greenrt.sleep(1000)
