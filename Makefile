@@ -69,7 +69,7 @@ diagrams: $(patsubst %.dot,%.svg,$(wildcard docs/diagrams/*.dot))  ## the diagra
 docs/diagrams/%.svg: docs/diagrams/%.dot
 	dot -Tsvg $< -o $@
 
-bench: $(VENV)/bench  ## benchmarks beside gevent and others
+bench: build $(VENV)/bench  ## benchmarks beside gevent and others
 	$(VENV)/bin/python -m benchmarks --json build/bench.json --plot build/bench.png $(ARGS)
 
 stress: build  ## campaigns, STRESS_SECONDS each
@@ -105,7 +105,7 @@ $(EVENTLET)/made:
 	touch $@
 
 # Real programs, patched, against the servers that are installed here.
-test-real: $(VENV)/real  ## real programs, patched, against real servers
+test-real: build $(VENV)/real  ## real programs, patched, against real servers
 	$(VENV)/bin/python -m pytest -m real -rfEs $(ARGS)
 
 # Libraries' own tests, unpatched and patched: all, or some (LIBRARIES="redis urllib3"). It needs PyPI and Debian.
@@ -154,10 +154,10 @@ $(PURE)/built: $(PURE)/made-$(VERSION) $(SOURCES)
 	GREENRT_PURE=1 $(PURE)/bin/python $(PIP) --no-build-isolation .
 	touch $@
 
-$(VENV)/bench: $(VENV)/built
+$(VENV)/bench: $(VENV)/made-$(VERSION)
 	$(NEEDS) bench | $(VENV)/bin/python $(PIP) -r /dev/stdin
 	touch $@
 
-$(VENV)/real: $(VENV)/built
+$(VENV)/real: $(VENV)/made-$(VERSION)
 	$(NEEDS) real | $(VENV)/bin/python $(PIP) -r /dev/stdin
 	touch $@

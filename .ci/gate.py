@@ -77,8 +77,9 @@ INSTALL_PACKAGES = (
 )
 
 
-def use_ccache() -> None:
-    """Let compilers be ccache's, where there are any, with a cache of this checkout's own."""
+def use_caches() -> None:
+    """Let compilers be ccache's, where there are any, and Cython keep its translations, both in this checkout."""
+    os.environ["CYTHON_CACHE_DIR"] = f"{os.getcwd()}/build/cython-cache"
     os.environ["PATH"] = f"/usr/lib/ccache:{os.environ['PATH']}"
     os.environ["CCACHE_DIR"] = f"{os.getcwd()}/build/ccache"
     # A build in a temporary folder is the same build.
@@ -150,12 +151,14 @@ def stages() -> Iterator[Stage]:
         pure = f".venv-pure-{version}/made-{version}" if version in PLAIN else ""
         make = f"make .venv-{version}/made-{version} {pure} {settings[version]}"
         yield Stage(f"environment {version}", make, needs=[f"CPython {version}"], load=0.5)
+    make = f"make .venv-{PROGRAMS}/real .venv-{PROGRAMS}/bench {settings[PROGRAMS]}"
+    yield Stage(f"environment {PROGRAMS}", make, needs=[f"CPython {main}"], load=0.5)
     for version in [*COMPILED, *LAYERS_ONLY]:
         make = f"make build {'build-pure' if version in PLAIN else ''} {settings[version]}"
         yield Stage(f"build {version}", make, [f"environment {version}"], builds[-1:], load=PROCESSORS - 0.5)
         builds.append(f"build {version}")
-    make = f"make .venv-{PROGRAMS}/real {settings[PROGRAMS]}"
-    yield Stage(f"build {PROGRAMS}", make, [f"build {main}"], builds[-1:], load=PROCESSORS - 0.5)
+    make = f"make build {settings[PROGRAMS]}"
+    yield Stage(f"build {PROGRAMS}", make, [f"environment {PROGRAMS}"], builds[-1:], load=PROCESSORS - 0.5)
     builds.append(f"build {PROGRAMS}")
 
     def built(name: str, version: str, target: str, load: float = 1.0) -> Stage:
@@ -174,14 +177,15 @@ def stages() -> Iterator[Stage]:
         stage.again = f"{variables} {again}".lstrip()
         return stage
 
-    # What takes longest starts first.
-    for version in LAYERS_ONLY:
-        # These compile too.
-        yield built(f"installs {version}", version, "install-check")
+    # What takes longest starts first. These compile too.
+    yield built(f"installs {LAYERS_ONLY[-1]}", LAYERS_ONLY[-1], "install-check")
+    for version in LAYERS_ONLY[:-1]:
+        # The rest is the same with every interpreter.
+        yield built(f"installs {version}", version, "install-check ARGS=tests/install/test_install.py")
     for version in COMPILED:
         yield suite(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'", load=0.5)
     yield suite("gevent's, eventlet's tests", main, f"test-compat FILES='{GEVENT} {EVENTLET}'", load=0.5)
-    yield suite("stress, boxed", main, "stress STRESS_SECONDS=4", load=0.5)
+    yield suite("stress, boxed", main, "stress STRESS_SECONDS=2", load=0.5)
     for version in PLAIN:
         yield suite(f"suite {version} plain, coverage", version, "coverage")
     for version in COMPILED:
@@ -192,10 +196,7 @@ def stages() -> Iterator[Stage]:
         yield suite(f"layers {version} with the JIT", version, "test", LAYERS, "PYTHON_JIT=1")
     yield built("demo", main, "demo ARGS=--quick")
     yield suite("real programs", PROGRAMS, "test-real")
-    # It installs into the environment of the programs.
-    bench = built("benchmarks, smoke", PROGRAMS, "bench ARGS='--smoke --rivals greenrt,gevent,c'")
-    bench.after = ["real programs"]
-    yield bench
+    yield built("benchmarks, smoke", PROGRAMS, "bench ARGS='--smoke --rivals greenrt,gevent,c'")
 
 
 def run(stage: Stage, logs: Path) -> None:
@@ -302,7 +303,7 @@ class Gate:
 
 def main() -> int:
     os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-    use_ccache()
+    use_caches()
     with tempfile.TemporaryDirectory() as logs:
         gate = Gate(list(stages()), Path(logs))
         gate.run()
