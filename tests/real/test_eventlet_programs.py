@@ -132,3 +132,98 @@ def test_programs_of_the_documentation(text: str, tmp_path: Path, request: pytes
     path = tmp_path / f"with_{request.node.callspec.id}.py"
     path.write_text(text)
     run_as("eventlet", path)
+
+
+# -- nameko
+
+NAMEKO = """
+import warnings; warnings.simplefilter("ignore")
+import eventlet; eventlet.monkey_patch()
+import json, sys, time
+from urllib.request import urlopen
+import eventlet.green.socket
+from nameko.events import EventDispatcher, event_handler
+from nameko.rpc import RpcProxy, rpc
+from nameko.runners import ServiceRunner
+from nameko.standalone.rpc import ClusterRpcProxy
+from nameko.timer import timer
+from nameko.web.handlers import http
+
+listener = eventlet.listen(("127.0.0.1", 0))
+port = listener.getsockname()[1]
+listener.close()
+config = {
+    "AMQP_URI": f"amqp://guest:guest@127.0.0.1:{sys.argv[1]}",
+    "WEB_SERVER_ADDRESS": f"127.0.0.1:{port}",
+    "max_workers": 50,
+}
+ticks, heard = [], []
+
+class Greeter:
+    name = "greeter"
+    dispatch = EventDispatcher()
+
+    @rpc
+    def greet(self, name):
+        eventlet.sleep(0.5 if name == "slow" else 0)
+        self.dispatch("greeted", name)
+        return f"hello {name}"
+
+    @rpc
+    def fail(self):
+        raise ValueError("planned")
+
+    @timer(interval=0.05)
+    def tick(self):
+        ticks.append(time.monotonic())
+
+class Front:
+    name = "front"
+    greeter = RpcProxy("greeter")
+
+    @http("GET", "/greet/<string:name>")
+    def page(self, request, name):
+        return json.dumps(self.greeter.greet(name))
+
+    @event_handler("greeter", "greeted")
+    def note(self, name):
+        heard.append(name)
+
+runner = ServiceRunner(config)
+runner.add_service(Greeter)
+runner.add_service(Front)
+runner.start()
+
+def get(name):
+    return json.loads(urlopen(f"http://127.0.0.1:{port}/greet/{name}").read())
+
+with eventlet.Timeout(40):
+    began = time.monotonic()
+    assert list(eventlet.GreenPool(20).imap(get, ["slow"] * 20)) == ["hello slow"] * 20
+    assert time.monotonic() - began < 8
+    with ClusterRpcProxy(config) as cluster:
+        assert cluster.greeter.greet("you") == "hello you"
+        try:
+            cluster.greeter.fail()
+        except Exception as error:
+            assert "planned" in str(error), error
+        else:
+            raise AssertionError("no error")
+        began = time.perf_counter()
+        for result in [cluster.greeter.greet.call_async("n") for _ in range(300)]:
+            assert result.result() == "hello n"
+        rate = 300 / (time.perf_counter() - began)
+    while len(heard) < 321 or len(ticks) < 3:
+        eventlet.sleep(0.01)
+    runner.stop()
+    runner.wait()
+print("rate", rate)
+"""
+
+
+@needs("nameko", "nameko")
+def test_nameko(rabbitmq: int, tmp_path: Path) -> None:
+    """Services over RabbitMQ: calls, failing ones too, events, a timer, a page; a client outside of the services."""
+    path = tmp_path / "with_nameko.py"
+    path.write_text(NAMEKO)
+    run_as("eventlet", path, rabbitmq)

@@ -29,10 +29,11 @@ from greenrt.serve.http.request_head import HeadParser
 from . import greenio
 from ._wsgi_input import ChunkReadError, Input, capitalized
 from .corolocal import local
+from .green import BaseHTTPServer
 from .greenpool import GreenPool
 from .timeout import Timeout
 
-__all__ = ["ChunkReadError", "Input", "format_date_time", "server"]
+__all__ = ["BaseHTTPServer", "ChunkReadError", "Input", "format_date_time", "server"]
 
 DEFAULT_MAX_SIMULTANEOUS_REQUESTS = 1024
 DEFAULT_MAX_HTTP_VERSION = "HTTP/1.1"
@@ -44,6 +45,10 @@ MINIMUM_CHUNK_SIZE = 4096
 DEFAULT_LOG_FORMAT = (
     '%(client_ip)s - - [%(date_time)s] "%(request_line)s" %(status_code)s %(body_length)s %(wall_seconds).6f'
 )
+
+# What subclasses of HttpProtocol use: the errors of a connection that this side, or the client, has closed.
+BAD_SOCK = {errno.EBADF}
+BROKEN_SOCK = {errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN}
 
 # Whether servers accept connections. A program sets it to False to let its servers end after the next connection.
 is_accepting = True
