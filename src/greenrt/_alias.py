@@ -53,6 +53,9 @@ class _Finder:
                 if "._" in fullname
                 else f"it offers the public modules of {package} {VERSIONS[package]}"
             )
+            instead = importlib.import_module(f"{HOME}._replacements").replacement_for(fullname)
+            if instead is not None:
+                reason += f"; use {instead}"
             raise ModuleNotFoundError(
                 f"greenrt stands in for {package} and has no {fullname}: {reason}", name=fullname
             )

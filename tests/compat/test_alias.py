@@ -146,6 +146,10 @@ def test_metadata_answers_by_name_only(real: Path) -> None:
             "import gevent.nothing",
             "greenrt stands in for gevent and has no gevent.nothing: it offers the public",
         ),
+        ("import gevent.libev.corecext", "has no gevent.libev: it offers the public modules of gevent "),
+        ("import gevent.libev", "; use gevent.core, and get_hub().loop"),
+        ("from gevent._semaphore import Semaphore", "are not offered; use gevent.lock"),
+        ("from eventlet.green.OpenSSL import SSL", "use eventlet.green.ssl, or eventlet.tpool"),
         ("from gevent import nothing", "greenrt stands in for gevent and has no gevent.nothing"),
         ("from gevent.hub import nothing", "greenrt stands in for gevent and has no gevent.hub.nothing"),
         ("import eventlet; eventlet.nothing", "greenrt stands in for eventlet and has no eventlet.nothing"),
@@ -163,6 +167,25 @@ def test_what_is_missing_is_named(statement: str, complaint: str) -> None:
         """
     )
     assert complaint in out
+
+
+def test_replacements_of_modules_exist() -> None:
+    """A module that is offered has no replacement, and a replacement that is a name of the package is offered."""
+    run_script(
+        """
+        import importlib.util, re
+        from greenrt.compat import _replacements, install
+        install("gevent", "eventlet")
+        for module, text in _replacements._REPLACEMENTS.items():
+            assert importlib.util.find_spec(module.rpartition(".")[0]) is None or (
+                importlib.util.find_spec(module) is None
+            ), module
+            for name in re.findall(r"\\b(?:gevent|eventlet)\\.[\\w.]*\\w", text):
+                owner, _, last = name.rpartition(".")
+                found = importlib.import_module(owner)
+                assert hasattr(found, last) or importlib.util.find_spec(name), name
+        """
+    )
 
 
 def test_every_module_names_what_is_missing() -> None:

@@ -27,8 +27,7 @@ MISSING = {
     ("eventlet.tpool", INSIDE): "EXC_CLASSES SYS_EXCS tpool_trampoline tworker",
     ("eventlet.websocket", INSIDE): "utf8validator",
     ("eventlet.wsgi", INSIDE): (
-        "ACCEPT_ERRNO ACCEPT_EXCEPTIONS FileObjectForHeaders HeaderLineTooLong HeadersTooLarge "
-        "RESPONSE_414"
+        "ACCEPT_ERRNO ACCEPT_EXCEPTIONS FileObjectForHeaders HeaderLineTooLong HeadersTooLarge RESPONSE_414"
     ),
 }
 if sys.version_info >= (3, 14):
