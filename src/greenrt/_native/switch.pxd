@@ -1,5 +1,3 @@
-from cpython.object cimport PyObject
-
 
 cdef extern from "greenlet.h":
     ctypedef class greenlet.greenlet [object PyGreenlet]:
