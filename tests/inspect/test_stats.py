@@ -175,13 +175,19 @@ def test_a_server_counts_requests_by_status_and_rejections_by_reason() -> None:
         for _ in range(3):
             talk(server, request())
         talk(server, b"nonsense\r\n\r\n")
-        (found,) = [each for each in inspect.stats().servers if each.address == repr(server.address)]
+        (found,) = [
+            each for each in inspect.stats().servers if each.started and each.address == repr(server.address)
+        ]
         assert (found.kind, found.started, found.accepted) == ("WSGIServer", True, 4)
         assert found.answered == {404: 3}
         assert found.rejected == {"400 Bad Request": 1}
         with socket.create_connection(server.address):
             greenrt.sleep(0.01)
-            (found,) = [each for each in inspect.stats().servers if each.address == repr(server.address)]
+            (found,) = [
+                each
+                for each in inspect.stats().servers
+                if each.started and each.address == repr(server.address)
+            ]
             assert found.connections == 1
 
 
@@ -191,7 +197,9 @@ def test_a_client_with_too_many_connections_is_counted() -> None:
     with StreamServer(("127.0.0.1", 0), lambda sock, _: sock.recv(1), max_per_peer=1) as server:
         with socket.create_connection(server.address), socket.create_connection(server.address) as second:
             assert second.recv(1) == b""
-        (found,) = [each for each in inspect.stats().servers if each.address == repr(server.address)]
+        (found,) = [
+            each for each in inspect.stats().servers if each.started and each.address == repr(server.address)
+        ]
         assert found.rejected == {"its client has too many connections": 1}
         assert found.accepted == 2
 

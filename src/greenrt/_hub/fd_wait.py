@@ -78,7 +78,7 @@ def _raise_closed(what: Any) -> None:
 def _share(what: Any, fd: int, event: int, park: Any, occupant: Any) -> None:
     """Register `park` though `occupant` already waits for the same, or raise ConcurrentObjectUseError."""
     fds = park.hub.loop.fds
-    if not occupant.waiting:
+    if occupant.over:
         # The occupant was killed or timed out, and has not run yet to remove its park.
         fds.park(fd, event, park)
     elif what.type & 0xF != _socket.SOCK_STREAM or what.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):

@@ -285,7 +285,8 @@ class Greenlet(Fiber, Generic[T_co]):
 
     def _cancel_start(self) -> bool:
         """Ensure that a greenlet that has not run never runs; return whether it has not run."""
-        if self._state >= RUNNING:
+        # It is active before it runs if a signal handler waits before its first line (plain build).
+        if self._state >= RUNNING or is_active(self):
             return False
         self._queued = False
         start = self._start

@@ -13,6 +13,7 @@ from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
 cdef int TIMER
 cdef object _LONGEST, _allocate_lock
 cdef bint _forked, _interruptible
+cdef int _python_queues
 cdef dict _interrupted
 cdef set _native_parks
 
@@ -45,7 +46,7 @@ cdef class HubCore(Fiber):
     cdef public Py_ssize_t _spawned
     cdef public object _swap
 
-    @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t, held=size_t, is_park=bint, due=bint)
+    @cython.locals(ready=Ring, park=Park, fiber=Fiber, target=greenlet_t, held=size_t)
     cdef _hand_off(self, greenlet_t running)
 
 
@@ -104,11 +105,12 @@ cpdef Park new_park(object what)
 cpdef bint in_hub()
 @cython.locals(hub=HubCore, running=greenlet_t, fiber=Fiber, ready=Ring)
 cpdef object yield_now()
-@cython.locals(park=Park, fiber=Fiber, ready=Ring)
+@cython.locals(park=Park, ready=Ring)
 cdef _yield_slowly(HubCore hub, greenlet_t running)
+cpdef expect_handlers(int more)
 @cython.locals(outer=Park)
 cdef _set_aside(Park park, object holder)
-@cython.locals(outer=Park, target=Fiber)
+@cython.locals(outer=Park)
 cdef _put_back(Park park)
 @cython.locals(target=greenlet_t)
 cpdef object admit(Park park)

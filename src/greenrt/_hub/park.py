@@ -38,6 +38,7 @@ from greenrt.errors import BlockingInHub, InvalidSwitchError, LoopClosed
 
 __all__ = [
     "TIMED_OUT",
+    "YIELD",
     "HubCore",
     "NativePark",
     "Park",
@@ -45,6 +46,7 @@ __all__ = [
     "admit",
     "as_seconds",
     "checked_seconds",
+    "expect_handlers",
     "freeze",
     "in_hub",
     "new_park",
@@ -71,18 +73,22 @@ class _TimedOut:
 # The result of `Park.wait` after its timeout.
 TIMED_OUT: Any = _TimedOut()
 
+# What a yield waits on, for the report.
+YIELD = "sleep(0)"
+
 _TEXTS = (str, bytes, bytearray)
 # These are C variables, if compiled: at the very end of the interpreter, modules lose their names.
 _allocate_lock = _original.allocate_lock
 _LONGEST = _original.TIMEOUT_MAX  # The longest timeout of a lock: about 292 years.
+# Whether signal handlers may run in the middle of this module, which then has to expect that they wait.
 _interruptible = INTERRUPTIBLE
+_python_queues = 0
 
 # Whether this process is the child of a fork. If so, parks of threads that only the parent has may exist.
 _forked = False
 
-# The waits that signal handlers have interrupted, by the park of the handler: the outer park or None, and whether the
-# greenlet itself was queued. Only the plain build has any.
-_interrupted: dict[Any, tuple[Any, bool]] = {}
+# The parks of waits that signal handlers have interrupted, by the park of the handler's own wait.
+_interrupted: dict[Any, Any] = {}
 
 # The parks in which native threads without a hub are waiting.
 _native_parks: set["NativePark"] = set()
@@ -160,18 +166,16 @@ class HubCore(Fiber):
         must run in the hub.
         """
         ready = self.loop.ready
-        while self._budget > 0:
+        # A signal handler that ran between the choice of a greenlet and the switch to it might wait, and the chosen
+        # greenlet with it. In the hub nothing can wait.
+        while self._budget > 0 and not _interruptible:
             entry = ready.peek()
-            # In the plain build a signal handler may run in each call, and may switch. So from the tests of an entry
-            # to its mark nothing is called, and `drop` leaves other entries alone.
-            is_park = type(entry) is Park
-            due = coarse() >= self._poll_due
-            if is_park:
+            if type(entry) is Park:
                 park: Any = entry
                 if park.done:
-                    ready.drop(entry)
+                    ready.popleft()
                     continue
-                if due:
+                if coarse() >= self._poll_due:
                     break
                 # A switch to a dead greenlet would land in its parent. This one is alive: its end would have set
                 # `done`.
@@ -183,14 +187,14 @@ class HubCore(Fiber):
                 if fiber is None:
                     break
                 if not fiber._queued:
-                    ready.drop(entry)
+                    ready.popleft()
                     continue
-                if not fiber._begun or due:
+                if not fiber._begun or coarse() >= self._poll_due:
                     break
                 fiber._queued = False
                 target = fiber
                 fiber = None
-            ready.drop(entry)
+            ready.popleft()
             # This frame exists for as long as `running` is parked. It must keep neither other greenlets nor the
             # objects that they waited for.
             entry = None
@@ -390,14 +394,19 @@ class Park(Entry):
 
     def _suspend(self, timeout: Any, ref: bool) -> None:
         # Each switch copies the C stack, so this function has few locals and two others do the work.
-        if self._begin(timeout, ref):
-            hub = self.hub
-            try:
+        try:
+            if self._begin(timeout, ref):
                 if self.ended:
                     self.done = True
                 else:
+                    hub = self.hub
                     hub._hand_off(self.greenlet)
-            finally:
+        except BaseException:
+            # Something has thrown an error into the greenlet, perhaps after its wake.
+            self._leave_guard()
+            raise
+        finally:
+            if self.suspended:
                 self._settle()
 
     def _begin(self, timeout: Any, ref: bool) -> bool:
@@ -414,13 +423,14 @@ class Park(Entry):
             return False
         if timeout is not None and not self._start_time(timeout, ref):
             return False
+        if _interruptible:
+            _set_aside(self, holder)
+        # From here on nothing is called that a signal handler could interrupt.
         hub = self.hub
         hub._parked += 1
         if self.counted:
             loop = hub.loop
             loop.refs += 1
-        if _interruptible:
-            _set_aside(self, holder)
         if fiber is not None:
             fiber._park = self
             fiber._queued = False
@@ -451,6 +461,9 @@ class Park(Entry):
 
     def _settle(self) -> None:
         """Undo `_begin` after the greenlet was resumed."""
+        if not self.done:
+            self._stranger()
+            self._leave_guard()
         target = self.greenlet
         fiber = as_fiber(target)
         holder = None
@@ -459,7 +472,7 @@ class Park(Entry):
         else:
             holder = shadow(target)
             holder._park = None
-        if _interruptible:
+        if _interrupted:
             _put_back(self)
         hub = self.hub
         hub._parked -= 1
@@ -470,9 +483,6 @@ class Park(Entry):
             loop = self.hub.loop
             timers = loop.timers
             timers.remove(self)
-        if not self.done:
-            self._stranger()
-            self._leave_guard()
         # This is the last step because without compiling, `run_soon` calls the function at once.
         if holder is not None and holder.due is not None:
             due, holder.due = holder.due, None
@@ -495,6 +505,11 @@ class Park(Entry):
     def waiting(self) -> bool:
         """Whether the waiter is suspended and nothing has ended the wait."""
         return self.suspended and not self.ended and not self.done
+
+    @property
+    def over(self) -> bool:
+        """Whether something has ended the wait, or its greenlet goes on otherwise."""
+        return self.ended or self.done
 
     @property
     def woken(self) -> bool:
@@ -575,18 +590,18 @@ def freeze(target: greenlet) -> None:
     if fiber is not None:
         fiber._queued = False
     park: Any = parked(target)
-    if park is None:
-        return
-    park.abandon()
-    park._leave_guard()
-    loop = park.hub.loop
-    if park.counted:
-        park.counted = False
-        loop.refs -= 1
-    if park.timed:
-        park.timed = False
-        timers = loop.timers
-        timers.remove(park)
+    while park is not None:
+        park.abandon()
+        park._leave_guard()
+        loop = park.hub.loop
+        if park.counted:
+            park.counted = False
+            loop.refs -= 1
+        if park.timed:
+            park.timed = False
+            timers = loop.timers
+            timers.remove(park)
+        park = _interrupted.pop(park, None)
 
 
 def _fresh(park: Park, hub: Any, running: Any, what: Any) -> Park:
@@ -649,12 +664,7 @@ def yield_now() -> None:
     if running is None:
         return
     fiber = as_fiber(running)
-    if (
-        fiber is None
-        or fiber._pending
-        or fiber is hub
-        or (_interruptible and (fiber._queued or fiber._park is not None))
-    ):
+    if fiber is None or fiber._pending or fiber is hub or _interruptible:
         _yield_slowly(hub, running)
         return
     # The fiber itself is the entry. It needs no `try`: if other code resumes it, the entry stays in the queue. Then
@@ -666,7 +676,7 @@ def yield_now() -> None:
 
 
 def _yield_slowly(hub: HubCore, running: greenlet) -> None:
-    """Yield like `yield_now`: for raw greenlets, with a pending error, and in a handler that interrupts a wait.
+    """Yield like `yield_now`: for raw greenlets, with a pending error, and where handlers may interrupt this module.
 
     Raises BlockingInHub if the hub itself calls.
     """
@@ -677,23 +687,20 @@ def _yield_slowly(hub: HubCore, running: greenlet) -> None:
     state = state_of(running)
     if state._pending:
         raise state._pending.pop(0)
-    park = _fresh(Park.__new__(Park), hub, running, "sleep(0)")
+    park = _fresh(Park.__new__(Park), hub, running, YIELD)
     park.claim()
-    if _interruptible:
-        _set_aside(park, state)
-    fiber = as_fiber(running)
-    if fiber is not None:
-        fiber._queued = False
-    park.ended = park.suspended = True
-    state._park = park
     ready = hub.loop.ready
-    ready.append(park)
     try:
+        if _interruptible:
+            _set_aside(park, state)
+        park.ended = park.suspended = True
+        state._park = park
+        ready.append(park)
         hub._hand_off(running)
     finally:
-        state._park = None
         park.done = True
-        if _interruptible:
+        state._park = None
+        if _interrupted:
             _put_back(park)
     if state._pending:
         # The main greenlet may have got a KeyboardInterrupt meanwhile. Raising it here loses nothing: a yield is
@@ -701,39 +708,42 @@ def _yield_slowly(hub: HubCore, running: greenlet) -> None:
         raise state._pending.pop(0)
 
 
+def expect_handlers(more: int) -> None:
+    """Expect signal handlers in the middle of this module, also in the compiled build: a run queue is Python code.
+
+    `more` is 1 for each such queue that comes, and -1 for each that goes.
+    """
+    global _interruptible, _python_queues
+    _python_queues += more
+    _interruptible = INTERRUPTIBLE or _python_queues > 0
+
+
 def _set_aside(park: Park, holder: Any) -> None:
     """Before `park` begins: keep its greenlet's outer wait from being resumed meanwhile, if there is one.
 
-    In the plain build CPython may call a signal handler in the middle of this module. If the handler waits, both
-    waits are of one greenlet, and what ends the outer one must not resume the inner one.
+    In the plain build, and beside a run queue in Python, CPython may call a signal handler in the middle of this
+    module. If the handler waits, both waits are of one greenlet, and what ends the outer one must not resume the
+    inner one.
     """
     outer = holder._park
-    queued = isinstance(holder, Fiber) and holder._queued
     # One that is done goes on as soon as the handler returns.
-    if outer is not None and outer.done:
-        outer = None
-    if outer is not None:
+    if outer is not None and not outer.done:
+        _interrupted[park] = outer
         outer.suspended = False
         # It may be queued: `done` makes that void. A wake from now on does not queue it.
         if outer.ended:
             outer.done = True
-    if outer is not None or queued:
-        _interrupted[park] = (outer, queued)
 
 
 def _put_back(park: Park) -> None:
     """After the end of `park`: let its greenlet's outer wait go on; if that has ended meanwhile, queue it."""
-    outer, queued = _interrupted.pop(park, (None, False))
-    target = park.greenlet
+    outer = _interrupted.pop(park, None)
     if outer is not None:
-        state_of(target)._park = outer
+        state_of(park.greenlet)._park = outer
         outer.done = False
         outer.suspended = True
         if outer.ended:
             outer._enqueue()
-    if queued:
-        target._queued = True
-        park.hub.loop.ready.append(target)
 
 
 def admit(park: Park) -> Any:
@@ -750,9 +760,8 @@ def run_fiber(fiber: Fiber) -> None:
     if not fiber._queued:
         return
     fiber._queued = False
-    # A switch to a greenlet that died unstarted would return at once with a meaningless value. One that is active
-    # without having begun waits in a signal handler that came before its first line (plain build).
-    if fiber._begun or not has_started(fiber) or is_active(fiber):
+    # A switch to a greenlet that died unstarted would return at once with a meaningless value.
+    if fiber._begun or not has_started(fiber):
         resume(fiber)
 
 

@@ -7,7 +7,7 @@ promise the order in which greenlets start and callbacks run, so that order stay
 import os
 from random import Random
 
-from greenrt._hub.park import Park
+from greenrt._hub.park import Park, expect_handlers
 from greenrt._loop.loop import Loop
 from greenrt._native.ring import Ring
 from greenrt._native.switch import Fiber, is_active
@@ -32,7 +32,7 @@ class SeededRing(Ring):
     def append(self, item: Any) -> None:
         """Add `item` at the end, or in the place of a random item, which then moves to the end.
 
-        The first item stays: a signal handler may call this between a `peek` and its `drop`.
+        The first item stays: a signal handler may call this between a `peek` and its `popleft`.
         """
         items = self._items
         place = 1 + int(self._dice.random() * len(items))
@@ -57,12 +57,6 @@ class SeededRing(Ring):
         """Return the first item without removing it, or None if the queue is empty."""
         return self._items[0] if self._items else None
 
-    def drop(self, item: Any) -> None:
-        """Remove `item` if it is the first one."""
-        items = self._items
-        if items and items[0] is item:
-            items.pop(0)
-
     def clear(self) -> None:
         """Drop all items."""
         self._items = []
@@ -76,4 +70,5 @@ def seed_run_queue(loop: Loop) -> None:
     """Replace the run queue of `loop`, a new loop, by a SeededRing if ``GREENRT_SEED`` is set."""
     seed = os.environ.get("GREENRT_SEED")
     if seed:
+        expect_handlers(1)
         loop.ready = SeededRing(seed)

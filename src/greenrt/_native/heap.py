@@ -67,9 +67,9 @@ class TimerHeap:
 
     def remove(self, node: HeapNode) -> bool:
         """Remove `node`; return whether it was in the heap."""
-        if not node.order:
+        # A signal handler may come after `pop_due` has taken the node.
+        if not node.order or self._nodes.pop(node.order, None) is None:
             return False
-        del self._nodes[node.order]
         node.order = 0
         if len(self._heap) > 64 and len(self._nodes) * 2 < len(self._heap):
             self._compact()
@@ -77,9 +77,10 @@ class TimerHeap:
 
     def _compact(self) -> None:
         counter = self._counter
-        left = [item for item in self._heap if item[1] in self._nodes]
+        left = [item for item in tuple(self._heap) if item[1] in self._nodes]
         heapify(left)
-        # A signal handler that has added a node meanwhile has added it to the old list.
+        # A signal handler that has added a node meanwhile has added it to the old list. One that has removed nodes
+        # does no harm.
         if self._counter == counter:
             self._heap = left
 

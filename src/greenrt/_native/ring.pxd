@@ -8,6 +8,5 @@ cdef class Ring:
     cpdef appendleft(self, object item)
     cpdef object popleft(self)
     cpdef object peek(self)
-    cpdef drop(self, object item)
     cpdef clear(self)
     cdef _grow(self)

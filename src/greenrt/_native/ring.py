@@ -15,9 +15,3 @@ class Ring(deque[Any]):
     def peek(self) -> Any:
         """Return the first item without removing it; None if the queue is empty."""
         return self[0] if self else None
-
-    def drop(self, item: Any) -> None:
-        """Remove `item` if it is the first one."""
-        # A signal handler may change the queue before the test, but not between the test and the removal.
-        if self and self[0] is item:
-            self.popleft()

@@ -26,7 +26,7 @@ cdef class Ring:
         self.count += 1
 
     cpdef appendleft(self, object item):
-        """Add `item` before the first one."""
+        """Add `item` before the first one. Must not be called between a `peek` and its `popleft`."""
         if self.count > self.mask - (self.mask >> 2):
             self._grow()
         self.head = (self.head - 1) & self.mask
@@ -46,13 +46,6 @@ cdef class Ring:
     cpdef object peek(self):
         """Return the first item without removing it; None if the queue is empty."""
         return self.slots[self.head] if self.count else None
-
-    cpdef drop(self, object item):
-        """Remove `item` if it is the first one."""
-        if self.count and self.slots[self.head] is item:
-            self.slots[self.head] = None
-            self.head = (self.head + 1) & self.mask
-            self.count -= 1
 
     cpdef clear(self):
         """Drop all items."""

@@ -66,7 +66,8 @@ class TryLock:
                 # If the thread that forked holds the lock, it still does. (If another thread of the child calls this
                 # first, it frees a lock that was held across the fork: only the compiled twin detects that.)
                 renew_lock(self._lock)
-                self._inside = self._lock._is_owned()
+                if not self._lock._is_owned():
+                    self._inside = False
                 self._age = _age
 
     def _leave(self) -> None:

@@ -11,7 +11,7 @@ from greenlet import gettrace, greenlet, settrace
 from greenrt import _log, _original, _providers
 from greenrt._hub.current_hub import get_hub_if_exists, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.park import HubCore, Park, parked
+from greenrt._hub.park import YIELD, HubCore, Park, expect_handlers, parked
 from greenrt._native.ring import Ring
 from greenrt._render import render
 from greenrt._typing import TYPE_CHECKING, Any
@@ -132,9 +132,11 @@ def _adapt(hub: "Hub") -> None:
             settrace(previous)
     ready = hub.loop.ready
     if _methods["woken"] and not isinstance(ready, WatchedRing):
+        expect_handlers(1)
         hub.loop.ready = WatchedRing(ready)
     elif not _methods["woken"] and isinstance(ready, WatchedRing):
         hub.loop.ready = ready.ring
+        expect_handlers(-1)
 
 
 def _adapt_new(hub: "Hub") -> None:
@@ -192,18 +194,14 @@ class WatchedRing(Ring):
         """Return the first item without removing it, or None if the queue is empty."""
         return self.ring.peek()
 
-    def drop(self, item: Any) -> None:
-        """Remove `item` if it is the first one."""
-        self.ring.drop(item)
-
     def clear(self) -> None:
         """Drop all items."""
         self.ring.clear()
 
 
 def _note(item: Any) -> None:
-    if isinstance(item, Park) and item.woken:
-        # Not a yield of a raw greenlet, whose park was never waiting.
+    # A greenlet that only yields was never waiting.
+    if isinstance(item, Park) and item.woken and item.what is not YIELD:
         call("woken", item.greenlet)
 
 

@@ -1,6 +1,6 @@
 """The report of a stall: what holds a hub up at one moment."""
 
-from types import FrameType
+from types import CodeType, FrameType
 
 from greenrt import _original
 from greenrt._loop.registry import describe_thread
@@ -35,7 +35,7 @@ class Stall:
         # The collector's list of objects may be long: the stack is taken first, while it is fresh.
         running = running_in(thread)
         # The thread may get the GIL at any moment, and another greenlet of it may run by now.
-        self.over: bool = _bottom(_original.current_frames().get(thread)) is not bottom
+        self.over: bool = _bottom(_original.current_frames().get(thread)) != bottom
         self.greenlet: Record | None = None if self.over else running
 
     def __str__(self) -> str:
@@ -68,8 +68,11 @@ class Stall:
         return "\n".join(lines)
 
 
-def _bottom(frame: FrameType | None) -> FrameType | None:
-    """Return the outermost frame of a stack. Each greenlet has another one."""
+def _bottom(frame: FrameType | None) -> tuple[int, CodeType] | None:
+    """Return what tells the outermost frame of a stack from others: each greenlet has another one.
+
+    Not the frame itself: this thread would then destroy the program's objects in it.
+    """
     while frame is not None and frame.f_back is not None:
         frame = frame.f_back
-    return frame
+    return None if frame is None else (id(frame), frame.f_code)

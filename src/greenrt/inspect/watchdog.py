@@ -144,7 +144,7 @@ class Watch:
         elif age >= self.limit and age >= progress.reported * GROWTH:
             stall = Stall(ident, age, progress.used(ident))
             _log.warn("%s", stall)
-            # A program that waits for this number finds the report in the log.
+            # A program that waits for this number finds the report queued, and in the log after `_log.flush`.
             if not progress.reported:
                 self.stalls += 1
             progress.reported = age

@@ -29,4 +29,6 @@ cdef class RLock(Mutex):
     cdef int _uninterrupted
 
     cdef bint _seize_again(self, bint blocking, object timeout) except -1
+    cdef bint _take_free(self, object me, Py_ssize_t count) except -1
     cdef _let_go(self)
+    cdef _free(self)

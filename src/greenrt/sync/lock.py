@@ -226,15 +226,7 @@ class RLock(Mutex):
             self._uninterrupted = 0
             if _ends_meanwhile(timeout):
                 return False
-        if (
-            _interruptible
-            and self._left
-            and not self._inside
-            and (self._called is None or not self._called.count)
-        ):
-            self._left = 0
-            self._holder = me
-            self._count = 1
+        if _interruptible and self._take_free(me, 1):
             return True
         if not self._obtain(blocking, timeout):
             if not blocking:
@@ -244,16 +236,31 @@ class RLock(Mutex):
         self._count = 1
         return True
 
+    def _take_free(self, me: greenlet, count: int) -> bool:
+        """Take the lock in one step if it is free, nothing waits for it, and no other operation is under way."""
+        if self._left and not self._inside and (self._called is None or not self._called.count):
+            self._left = 0
+            self._holder = me
+            self._count = count
+            return True
+        return False
+
     def _let_go(self) -> None:
         if self._holder is not current_or_last():
             raise RuntimeError("cannot release un-acquired lock")
-        self._count -= 1
-        if self._count == 0:
-            self._holder = None
-            if _interruptible and not self._inside and (self._waiters is None or not self._waiters.count):
-                self._left = 1
-            else:
-                self._yield_up()
+        if self._count > 1:
+            self._count -= 1
+        else:
+            self._free()
+
+    def _free(self) -> None:
+        self._count = 0
+        self._holder = None
+        if _interruptible and not self._inside and (self._waiters is None or not self._waiters.count):
+            # In one step, see `_take_free`.
+            self._left = 1
+        else:
+            self._yield_up()
 
     def acquire(self, blocking: bool = True, timeout: float | None = FOREVER) -> bool:
         """Take the lock; return True, or False after `timeout` seconds (-1 or None: no limit).
@@ -285,14 +292,15 @@ class RLock(Mutex):
         if self._holder is None:
             raise RuntimeError("cannot release un-acquired lock")
         state = (self._count, self._holder)
-        self._count = 0
-        self._holder = None
-        self._yield_up()
+        self._free()
         return state
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
-        self._take_back()
-        self._count, self._holder = state
+        count, holder = state
+        if not _interruptible or not self._take_free(holder, count):
+            self._take_back()
+            self._count = count
+            self._holder = holder
 
     def _owner(self) -> Any:
         return self._holder
