@@ -285,8 +285,7 @@ class Greenlet(Fiber, Generic[T_co]):
 
     def _cancel_start(self) -> bool:
         """Ensure that a greenlet that has not run never runs; return whether it has not run."""
-        # It is active before it runs if a signal handler waits before its first line (plain build).
-        if self._state >= RUNNING or is_active(self):
+        if self._state >= RUNNING:
             return False
         self._queued = False
         start = self._start
@@ -303,6 +302,9 @@ class Greenlet(Fiber, Generic[T_co]):
     run = staticmethod(execute_current)
 
     def _execute(self) -> None:
+        # Killed while a signal handler waited before this line (plain build).
+        if self._state == FINISHED:
+            return
         self._state = RUNNING
         self._begun = True
         begin_frames()
