@@ -82,6 +82,7 @@ _allocate_lock = _original.allocate_lock
 _LONGEST = _original.TIMEOUT_MAX  # The longest timeout of a lock: about 292 years.
 # Whether signal handlers may run in the middle of this module, which then has to expect that they wait.
 _interruptible = INTERRUPTIBLE
+# How many run queues are Python code.
 _python_queues = 0
 
 # Whether this process is the child of a fork. If so, parks of threads that only the parent has may exist.

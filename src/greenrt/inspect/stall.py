@@ -18,9 +18,9 @@ class Stall:
     """A hub that has not polled for too long, at one moment during that.
 
     Attributes: `thread`, the identifier of the native thread; `seconds`, how long the stall has lasted; `busy`,
-    whether the thread computes, else it waits in C; `stack`, its places; `over`, whether another
-    greenlet runs since the stack was taken; `greenlet`, the Record of the greenlet that runs, or None for a callback
-    in the hub, and if the stall is over; `remedy`, a text.
+    whether the thread computes, else it waits in C; `stack`, its places; `over`, whether another greenlet
+    runs since the stack was taken; `greenlet`, the Record of the greenlet that runs, or None for a callback in the
+    hub, and if the stall is over; `remedy`, a text.
     """
 
     def __init__(self, thread: int, seconds: float, used: float) -> None:
