@@ -19,6 +19,14 @@ SOURCES := $(shell find src monkey -name '*.py' -o -name '*.pyx' -o -name '*.pxd
 # Prints what pyproject.toml requires: for "build", to "run", or in a dependency group. pip reads groups itself from 25.1 only.
 NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); g = {'build': p['build-system']['requires'], 'run': p['project']['dependencies'], **p['dependency-groups']}; print(*g[sys.argv[1]], sep='\n')"
 PIP := -m pip --disable-pip-version-check install --quiet
+# uv, where it is in PATH, fills environments in a tenth of pip's time.
+ifneq ($(shell command -v uv 2>/dev/null),)
+ENVIRONMENT := uv venv --quiet --clear --seed --python $(PYTHON)
+INSTALL_INTO = uv pip install --quiet --python $(1)/bin/python -r /dev/stdin
+else
+ENVIRONMENT := $(PYTHON) -m venv --clear
+INSTALL_INTO = $(1)/bin/python $(PIP) -r /dev/stdin
+endif
 # A tree of links in which monkey/ is greenrt.monkey, for tools that read the sources where they are.
 TREE = rm -rf $(1) && mkdir -p $(1) && cp -rs $(CURDIR)/src/greenrt $(1)/ && cp -rs $(CURDIR)/monkey $(1)/greenrt/
 PYTEST := -m pytest -n $(JOBS) --dist worksteal
@@ -131,18 +139,18 @@ clean:  ## remove everything that was built
 
 $(VENV)/made-$(VERSION) $(PURE)/made-$(VERSION) $(TOOLS)/made-$(VERSION): pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'greenrt needs Python 3.11 or newer; make PYTHON=...')"
-	$(PYTHON) -m venv --clear $(@D)
-	for group in $(if $(findstring $(TOOLS),$@),lint,build test); do $(NEEDS) $$group; done | $(@D)/bin/python $(PIP) -r /dev/stdin
+	$(ENVIRONMENT) $(@D)
+	for group in $(if $(findstring $(TOOLS),$@),lint,build test); do $(NEEDS) $$group; done | $(call INSTALL_INTO,$(@D))
 	touch $@
 
 $(RELEASE)/made-$(VERSION): pyproject.toml
-	$(PYTHON) -m venv --clear $(@D)
-	$(NEEDS) release | $(@D)/bin/python $(PIP) -r /dev/stdin
+	$(ENVIRONMENT) $(@D)
+	$(NEEDS) release | $(call INSTALL_INTO,$(@D))
 	touch $@
 
 $(DOCS)/made-$(VERSION): pyproject.toml
-	$(PYTHON) -m venv --clear $(@D)
-	for group in run docs; do $(NEEDS) $$group; done | $(@D)/bin/python $(PIP) -r /dev/stdin
+	$(ENVIRONMENT) $(@D)
+	for group in run docs; do $(NEEDS) $$group; done | $(call INSTALL_INTO,$(@D))
 	touch $@
 
 $(VENV)/built: $(VENV)/made-$(VERSION) $(SOURCES)
@@ -155,9 +163,9 @@ $(PURE)/built: $(PURE)/made-$(VERSION) $(SOURCES)
 	touch $@
 
 $(VENV)/bench: $(VENV)/made-$(VERSION)
-	$(NEEDS) bench | $(VENV)/bin/python $(PIP) -r /dev/stdin
+	$(NEEDS) bench | $(call INSTALL_INTO,$(VENV))
 	touch $@
 
 $(VENV)/real: $(VENV)/made-$(VERSION)
-	$(NEEDS) real | $(VENV)/bin/python $(PIP) -r /dev/stdin
+	$(NEEDS) real | $(call INSTALL_INTO,$(VENV))
 	touch $@

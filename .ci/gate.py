@@ -86,6 +86,18 @@ def use_caches() -> None:
     os.environ["CCACHE_NOHASHDIR"] = "1"
 
 
+def use_uv() -> None:
+    """Let uv fill the environments (see the Makefile), if pip can fetch it and it reaches the package index."""
+    home = Path.cwd() / "build/uv"
+    os.environ["UV_CACHE_DIR"] = f"{home}/cache"
+    fetch = [sys.executable, "-m", "pip", "install", "--quiet", "--target", home, "uv"]
+    attempt = [home / "bin/uv", "pip", "install", "--quiet", "--target", home / "attempt", "iniconfig"]
+    if all(subprocess.run(command, stdin=subprocess.DEVNULL).returncode == 0 for command in (fetch, attempt)):
+        os.environ["PATH"] = f"{home}/bin:{os.environ['PATH']}"
+    else:
+        print("uv cannot be used here: pip fills the environments, for ten times as long", flush=True)
+
+
 # Lines of pytest's summary. Tests' logs have lines with ERROR and several blanks.
 SUMMARY = re.compile(r"^(?:FAILED|ERROR) (?P<test>\S+\.py\b\S*).*$", re.MULTILINE)
 # What pytest prints if it ends before its last test.
@@ -304,6 +316,7 @@ class Gate:
 def main() -> int:
     os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     use_caches()
+    use_uv()
     with tempfile.TemporaryDirectory() as logs:
         gate = Gate(list(stages()), Path(logs))
         gate.run()
