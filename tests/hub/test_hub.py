@@ -453,7 +453,7 @@ def test_the_end_of_a_thread_gives_back_what_its_hub_holds() -> None:
     assert all(loop.closed for loop in loops)
 
 
-@pytest.mark.parametrize("name", ["destroy", "join", "run", "switch"])
+@pytest.mark.parametrize("name", ["destroy", "join", "switch"])
 def test_another_thread_is_refused(hub: greenrt.Hub, name: str) -> None:
     parked = greenrt.spawn(greenrt.sleep, 1000)
     greenrt.sleep(0)
@@ -462,6 +462,12 @@ def test_another_thread_is_refused(hub: greenrt.Hub, name: str) -> None:
     assert not parked.ready()
     parked.kill()
     greenrt.sleep(0.001)
+
+
+@pytest.mark.parametrize("call", [lambda run: run(), in_thread, lambda run: greenrt.spawn(run).get()])
+def test_run_is_for_the_hub_alone(hub: greenrt.Hub, call: Callable[[Callable[[], None]], None]) -> None:
+    with pytest.raises(RuntimeError, match=r"hub\.join\(\)"):
+        call(hub.run)
 
 
 def test_destroy_by_another_thread_after_the_end() -> None:

@@ -114,10 +114,8 @@ class Hub(HubCore):
 
     # -- Running
 
-    def run(self) -> None:
-        """Run the loop for as long as the thread lives. The first switch to the hub calls this."""
-        self.loop.check_owner("hub.run")
-        hub_is_waiting_for_events(self)
+    # The first switch to the hub calls this. It runs the loop for as long as the thread lives.
+    run = staticmethod(hub_is_waiting_for_events)
 
     def _execute(self) -> None:
         while not self._ended:

@@ -76,7 +76,7 @@ cdef class Park(Entry):
     @cython.locals(loop=Loop)
     cdef _enqueue(self)
     cpdef object wait(self, object timeout=*, bint ref=*)
-    @cython.locals(hub=HubCore)
+    @cython.locals(hub=HubCore, completed=bint)
     cdef _suspend(self, object timeout, bint ref)
     @cython.locals(target=greenlet_t, fiber=Fiber, hub=HubCore, loop=Loop)
     cdef bint _begin(self, object timeout, bint ref) except -1

@@ -394,7 +394,9 @@ class Park(Entry):
             guard._withdraw(self)
 
     def _suspend(self, timeout: Any, ref: bool) -> None:
-        # Each switch copies the C stack, so this function has few locals and two others do the work.
+        # Each switch copies the C stack, so this function has few locals and two others do the work. `except` would
+        # save the error that is being handled, and copy it too.
+        completed = False
         try:
             if self._begin(timeout, ref):
                 if self.ended:
@@ -402,13 +404,15 @@ class Park(Entry):
                 else:
                     hub = self.hub
                     hub._hand_off(self.greenlet)
-        except BaseException:
-            # Something has thrown an error into the greenlet, perhaps after its wake.
-            self._leave_guard()
-            raise
+            completed = True
         finally:
-            if self.suspended:
-                self._settle()
+            try:
+                if not completed:
+                    # Something has thrown an error into the greenlet, perhaps after its wake.
+                    self._leave_guard()
+            finally:
+                if self.suspended:
+                    self._settle()
 
     def _begin(self, timeout: Any, ref: bool) -> bool:
         """Prepare to suspend: start the timer and return True; or end the park and return False.

@@ -27,7 +27,6 @@ cpdef greenlet current_or_none()
 cpdef greenlet current_or_last()
 cpdef size_t current_id() noexcept
 cpdef bint is_finalizing() noexcept
-cpdef object execute(Fiber fiber)
 cpdef object execute_current()
 cpdef Fiber as_fiber(object target)
 cpdef object resume(greenlet target)

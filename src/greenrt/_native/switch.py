@@ -21,7 +21,6 @@ __all__ = [
     "current_id",
     "current_or_last",
     "current_or_none",
-    "execute",
     "execute_current",
     "greenlet",
     "has_started",
@@ -72,13 +71,8 @@ class Fiber(greenlet):
         raise NotImplementedError(f"{type(self).__name__} has nothing to run")
 
 
-def execute(fiber: Fiber) -> Any:
-    """Run the body of `fiber`, which is the running greenlet. The first switch to it calls this."""
-    return fiber._execute()
-
-
 def execute_current() -> Any:
-    """Run the body of the running greenlet.
+    """Run the body of the running greenlet. The first switch to it calls this.
 
     This is not a method: a started greenlet would keep a reference to a bound method until it ends.
     """

@@ -88,20 +88,14 @@ cdef object _execute(object fiber):
     return (<Fiber>fiber)._execute()
 
 
-cpdef object execute(Fiber fiber):
-    """Run the body of `fiber`, which is the running greenlet. The first switch to it calls this.
+cpdef object execute_current():
+    """Run the body of the running greenlet. The first switch to it calls this.
+
+    This is not a method: a started greenlet would keep a reference to a bound method until it ends.
 
     Until CPython 3.13, pthread_exit(3) ends a native thread that asks for the GIL while the interpreter is being
     finalized, and unwinds its C stack. The unwinding stops in this frame, since the frames above it belong to other
     greenlets, and the thread sleeps forever.
-    """
-    return greenrt_run_guarded(_execute, fiber)
-
-
-cpdef object execute_current():
-    """Run the body of the running greenlet.
-
-    This is not a method: a started greenlet would keep a reference to a bound method until it ends.
     """
     cdef Fiber fiber = PyGreenlet_GetCurrent()
     return greenrt_run_guarded(_execute, fiber)
