@@ -57,6 +57,10 @@ class AllOrNothing(build_ext):
     def finalize_options(self) -> None:
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
+        # A virtual environment's own folder holds no header that greenrt includes. Without it the command is the same
+        # in every environment, and a compiler's cache finds what an earlier build has compiled without preprocessing.
+        unused = str(Path(sys.exec_prefix, "include"))
+        self.include_dirs = [folder for folder in self.include_dirs if folder != unused]
 
     def run(self) -> None:
         try:

@@ -1,70 +1,28 @@
-"""Every way of installing, each from a copy of the checkout into a fresh environment."""
+"""Every way of installing, each from a copy of the checkout or from the sdist into a fresh environment.
 
-import os
-import shutil
-import subprocess
-import sys
-import zipfile
+`test_compiled_from_the_sdist_as_users_do` builds in isolation, with packages from the package index. The other tests
+save processor time where these are not their subject: they build without isolation, or take packages from a folder.
+"""
+
 from pathlib import Path
 
 import pytest
+from support.environments import Environment, pip
 
 from greenrt._build import REMEDY
 
 pytestmark = [pytest.mark.install, pytest.mark.time_limit(600)]
 
-ASK = """
-import sys, greenrt, greenrt.monkey
-assert "monkey" not in sys.modules
-print(greenrt.__build__, greenrt.__file__, greenrt.monkey.__file__)
-"""
+# Prints the paths of the installed files.
+FILES = "import importlib.metadata as m; print(*(str(path) for path in m.files('greenrt')), sep='\\n')"
 
 
-class Environment:
-    """A virtual environment with nothing but pip in it."""
-
-    def __init__(self, path: Path) -> None:
-        subprocess.run([sys.executable, "-m", "venv", path], check=True)
-        self.python = path / "bin" / "python"
-
-    def run(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [self.python, *arguments],
-            cwd=self.python.parent,
-            env={**os.environ, "GREENRT_PURE": "", **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def pip(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        return self.run("-m", "pip", "--disable-pip-version-check", *arguments, **variables)
-
-    def ask(self) -> tuple[str, Path, Path]:
-        """Return the build, and where greenrt and greenrt.monkey come from."""
-        done = self.run("-c", ASK)
-        assert done.returncode == 0, done.stdout
-        build, package, monkey = done.stdout.split()
-        return build, Path(package), Path(monkey)
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> Environment:
-    return Environment(tmp_path / "environment")
-
-
-def without_compiler(folder: Path) -> dict[str, str]:
-    """Return the variables under which a process finds no C compiler, but all other programs that a build calls."""
-    folder.mkdir()
-    for name in ("sh", "uname", "ldd", "id", "env"):
-        if found := shutil.which(name):
-            (folder / name).symlink_to(found)
-    return {"PATH": str(folder)}
-
-
-@pytest.fixture
-def no_compiler(tmp_path: Path) -> dict[str, str]:
-    return without_compiler(tmp_path / "bin")
+def wheel(checkout: Path, folder: Path, *options: str, **variables: str) -> tuple[Path, str]:
+    """Build a wheel of the checkout without isolation; return its path and pip's output."""
+    done = pip("wheel", *options, "--no-build-isolation", "--no-deps", "-w", folder, checkout, **variables)
+    assert done.returncode == 0, done.stdout
+    (path,) = folder.glob("*.whl")
+    return path, done.stdout
 
 
 @pytest.mark.parametrize("compiler", ["missing", "failing"])
@@ -73,14 +31,12 @@ def test_without_a_compiler(
 ) -> None:
     """The install succeeds, the wheel's tag is that of plain Python, and a warning names the remedy."""
     variables = no_compiler if compiler == "missing" else {"CC": "/bin/false"}
-    done = environment.pip("wheel", "-v", "--no-deps", "-w", tmp_path / "wheels", checkout, **variables)
-    assert done.returncode == 0, done.stdout
-    warning = done.stdout.partition("WARNING: there is no C compiler that works")[2]
+    path, output = wheel(checkout, tmp_path / "wheels", "-v", **variables)
+    warning = output.partition("WARNING: there is no C compiler that works")[2]
     assert REMEDY in warning
     assert "WARNING: there is no" not in warning, "it was printed twice"
-    (wheel,) = (tmp_path / "wheels").glob("*.whl")
-    assert wheel.name.endswith("-py3-none-any.whl")
-    done = environment.pip("install", wheel)
+    assert path.name.endswith("-py3-none-any.whl")
+    done = environment.pip("install", path)
     assert done.returncode == 0, done.stdout
     build, package, monkey = environment.ask()
     assert build == "pure"
@@ -93,47 +49,50 @@ def test_without_a_compiler(
 
 
 def test_without_a_compiler_when_compiled_is_demanded(
-    checkout: Path, environment: Environment, no_compiler: dict[str, str]
+    checkout: Path, tmp_path: Path, no_compiler: dict[str, str]
 ) -> None:
-    done = environment.pip("install", checkout, GREENRT_PURE="0", **no_compiler)
+    target = tmp_path / "target"
+    done = pip(
+        "install",
+        "--no-build-isolation",
+        "--no-deps",
+        "--target",
+        target,
+        checkout,
+        GREENRT_PURE="0",
+        **no_compiler,
+    )
     assert done.returncode != 0
     assert "there is no C compiler that works" in done.stdout
+    assert not target.exists()
 
 
 def test_pure_on_demand(checkout: Path, environment: Environment, tmp_path: Path) -> None:
-    done = environment.pip("wheel", "--no-deps", "-w", tmp_path, checkout, GREENRT_PURE="1")
-    assert done.returncode == 0, done.stdout
-    (wheel,) = tmp_path.glob("*.whl")
-    assert wheel.name.endswith("-py3-none-any.whl")
-    done = environment.pip("install", wheel)
+    path, _ = wheel(checkout, tmp_path / "wheels", GREENRT_PURE="1")
+    assert path.name.endswith("-py3-none-any.whl")
+    done = environment.pip("install", path)
     assert done.returncode == 0, done.stdout
     assert environment.ask()[0] == "pure"
 
 
-def test_wheel_from_an_sdist(checkout: Path, environment: Environment, tmp_path: Path) -> None:
-    script = "from setuptools import build_meta; import sys; build_meta.build_sdist(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", script, tmp_path], cwd=checkout, check=True, capture_output=True)
-    (sdist,) = tmp_path.glob("*.tar.gz")
-    done = environment.pip("wheel", "--no-deps", "-w", tmp_path, sdist, GREENRT_PURE="0")
+def test_compiled_from_the_sdist_as_users_do(
+    sdist: Path, users_environment: Environment, tmp_path: Path
+) -> None:
+    # pip's usual cache might hold a wheel that an earlier run has built from an sdist at the same path.
+    cache = {"PIP_CACHE_DIR": str(tmp_path / "cache")}
+    done = users_environment.pip("install", sdist, GREENRT_PURE="0", **cache)
     assert done.returncode == 0, done.stdout
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
+    assert users_environment.ask()[0] == "compiled"
+    names = users_environment.run("-c", FILES).stdout.splitlines()
     assert "greenrt/py.typed" in names
     assert "greenrt/monkey/__init__.py" in names
     assert not [name for name in names if name.endswith((".pyx", ".pxd", ".c", ".h"))]
-    done = environment.pip("install", wheel)
-    assert done.returncode == 0, done.stdout
-    assert environment.ask()[0] == "compiled"
 
 
 def test_the_remedy_passes_by_the_plain_build_in_pips_cache(
-    checkout: Path, environment: Environment, tmp_path: Path, no_compiler: dict[str, str]
+    sdist: Path, environment: Environment, tmp_path: Path, no_compiler: dict[str, str]
 ) -> None:
     """pip caches what it builds from an sdist: the wheel's tag is that of a plain one; the remedy avoids it."""
-    script = "from setuptools import build_meta; import sys; build_meta.build_sdist(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", script, tmp_path], cwd=checkout, check=True, capture_output=True)
-    (sdist,) = tmp_path.glob("*.tar.gz")
     cache = {"PIP_CACHE_DIR": str(tmp_path / "cache")}
     done = environment.pip("install", sdist, **no_compiler, **cache)
     assert done.returncode == 0, done.stdout

@@ -7,7 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-__all__ = ["FAILS", "IS_KILLED", "build", "built", "compiler"]
+__all__ = ["FAILS", "IS_KILLED", "build", "built", "compiler", "last_wheel"]
 
 # It compiles and links the probe of setup.py as usual. For every other file it only writes the word "whole".
 COMPILER = """#!/bin/sh
@@ -37,6 +37,11 @@ def built(checkout: Path, **variables: str) -> zipfile.ZipFile:
     shutil.rmtree(checkout / "wheels", ignore_errors=True)
     done = build(checkout, **variables)
     assert done.returncode == 0, done.stdout
+    return last_wheel(checkout)
+
+
+def last_wheel(checkout: Path) -> zipfile.ZipFile:
+    """Return the wheel that the last build in this tree has made."""
     (wheel,) = (checkout / "wheels").iterdir()
     return zipfile.ZipFile(wheel)
 
