@@ -14,8 +14,8 @@ from greenrt._hub.park import HubCore, parked
 from greenrt._hub.report import instances_of
 from greenrt._loop.histogram import BOUNDS, Histogram
 from greenrt._typing import TYPE_CHECKING, Any
-from greenrt.inspect.records import run_state, with_mains
 from greenrt.inspect.safe_text import count_of
+from greenrt.inspect.sightings import run_state, with_mains
 from greenrt.inspect.waits import places_of, pools_among
 from greenrt.inspect.watchdog import watches
 from greenrt.sync.pool import Pool

@@ -79,6 +79,10 @@ class Waits:
     def text(self, park: Park, frame: FrameType | None) -> str:
         """Return a text for what `park` waits for. `frame` is the innermost of its greenlet."""
         what = park.what
+        # Many greenlets may wait for the same object, which is kept so that its id stays its own.
+        known = self._known.get(id(what))
+        if known is not None:
+            return known[1]
         pool = self._pool_of_room.get(id(what))
         if pool is not None:
             used, size, _ = places_of(pool)
@@ -92,11 +96,9 @@ class Waits:
             return self._notification(frame) or f"{safe_text(what)}, {self._holder_text(what)}"
         if type(what) is tuple:
             return wait_text(what)
-        # Many greenlets may wait for the same object, which is kept so that its id stays its own.
-        known = self._known.get(id(what))
-        if known is None:
-            known = self._known[id(what)] = what, wait_text(what)
-        return known[1]
+        text = wait_text(what)
+        self._known[id(what)] = what, text
+        return text
 
     def _holder_text(self, lock: Mutex) -> str:
         number = lock._owner_id()
@@ -143,10 +145,10 @@ class Waits:
         # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
         blockers: dict[int, tuple[int, Park]] = {}
         for number, target in self._by_id.items():
-            park = None if target.dead else parked(target)
-            if park is not None and park.waiting:
+            park = parked(target)
+            if park is not None:
                 blocker = self._blocker(park)
-                if blocker is not None:
+                if blocker is not None and park.waiting and not target.dead:
                     blockers[number] = id(blocker), park
         circles = []
         seen: set[int] = set()
