@@ -164,6 +164,14 @@ def test_no_code_of_proxies_and_metaclasses_runs(event: greenrt.Event) -> None:
             called.append(name)
             return type.__getattribute__(cls, name)
 
+        def __eq__(cls, other: object) -> bool:
+            called.append("eq")
+            return cls is other
+
+        def __hash__(cls) -> int:
+            called.append("hash")
+            return 1
+
     class Made(metaclass=Meta):
         def __call__(self, *arguments: object) -> None:
             event.wait()

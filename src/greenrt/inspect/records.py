@@ -1,5 +1,6 @@
 """A record of each greenlet of the process."""
 
+import gc
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,8 +13,9 @@ from greenrt._hub.report import all_greenlets, instances_of
 from greenrt._typing import Any
 from greenrt.inspect.collector import collector
 from greenrt.inspect.places import Place
+from greenrt.inspect.population import find, frozen_instances
 from greenrt.inspect.safe_text import safe_text
-from greenrt.inspect.sightings import Sighting, Sightings, run_state, with_mains
+from greenrt.inspect.sightings import Sighting, Sightings, run_state
 from greenrt.inspect.threads import call_of_thread
 from greenrt.inspect.waits import Waits, groups_among, shown_name
 from greenrt.sync.group import Group
@@ -64,12 +66,14 @@ def greenlets(context: bool = False) -> list[Record]:
     The program goes on meanwhile in other threads, so the records need not be of one moment. The texts in them run no
     code of the program, such as its ``__repr__`` methods.
 
+    After `gc.freeze`, the call searches the whole heap for the greenlets that are frozen. It does not find those to
+    which only local variables refer; a dump says how many parked greenlets are missing.
+
     context: whether the records have the context variables of each greenlet.
     """
     with collector:
-        found = instances_of(greenlet, Group)
-        groups = groups_among(found)
-        targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
+        population = find()
+        targets, groups = population.targets, population.groups
         recorder = Recorder(groups, context)
         return [recorder.record(each) for each in Sightings(Waits(targets, groups)).all(targets)]
 
@@ -80,15 +84,10 @@ def running_in(thread: int) -> Record | None:
     if hub is None:
         return None
     main = hub.parent
-    for target in (main, *all_greenlets()):
-        if (
-            not target.dead
-            and not isinstance(target, HubCore)
-            and main_greenlet(target) is main
-            and run_state(target, parked(target)) == "running"
-        ):
-            break
-    else:
+    target = _running_among((main, *all_greenlets()), main)
+    if target is None and gc.get_freeze_count():
+        target = _running_among(frozen_instances((greenlet,)), main)
+    if target is None:
         return None
     # The greenlet may end at any moment, and its record would then have less: the group is looked up later.
     record = Recorder(()).record(Sightings(Waits((), ())).of(target, thread))
@@ -96,6 +95,21 @@ def running_in(thread: int) -> Record | None:
         if any(each is target for each in list(group.greenlets)):
             record.group = safe_text(group)
     return record
+
+
+def _running_among(targets: Iterable[Any], main: greenlet) -> Any:
+    """Return the greenlet that runs in the thread with this main greenlet, if it is among `targets`, else None."""
+    return next(
+        (
+            target
+            for target in targets
+            if not target.dead
+            and not isinstance(target, HubCore)
+            and main_greenlet(target) is main
+            and run_state(target, parked(target)) == "running"
+        ),
+        None,
+    )
 
 
 class Recorder:

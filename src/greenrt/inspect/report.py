@@ -57,7 +57,7 @@ def render(format: str, check: Callable[[], object] = int) -> list[str]:
 def as_text(snapshot: Snapshot[list[GreenletGroup]]) -> str:
     """Return the snapshot as text."""
     groups = sorted(snapshot.greenlets, key=_rank)
-    lines = [f"process {snapshot.pid}: {_count(_members(groups), 'greenlet')}"]
+    lines = [f"process {snapshot.pid}: {_count(_members(groups), 'greenlet')}", *_frozen(snapshot)]
     for circle in snapshot.deadlocks[:DEADLOCKS]:
         lines += ["", *_circle(f"deadlock of {_count(len(circle), 'greenlet')}:", circle)]
     for each in snapshot.circles[:DEADLOCKS]:
@@ -77,6 +77,19 @@ def as_text(snapshot: Snapshot[list[GreenletGroup]]) -> str:
     lines += _several("pool", "pools", list(map(_pool, sorted(snapshot.pools, key=_room))))
     lines += _several("server", "servers", list(map(_server, snapshot.servers)))
     return "\n".join(map(printable, lines))
+
+
+def _frozen(snapshot: Snapshot[Any]) -> list[str]:
+    if not snapshot.frozen:
+        return []
+    if not snapshot.missing:
+        found = "a search along references has found all parked greenlets"
+    else:
+        found = (
+            f"about {_count(snapshot.missing, 'parked greenlet')}, to which only local variables lead, "
+            f"{'is' if snapshot.missing == 1 else 'are'} not shown"
+        )
+    return [f"gc.freeze() hides {_count(snapshot.frozen, 'object')}: {found}"]
 
 
 def _show(lines: list[str], limit: int, texts: Iterator[list[str]], groups: list[Any]) -> list[Any]:

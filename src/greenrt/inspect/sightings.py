@@ -20,7 +20,7 @@ from greenrt.inspect.safe_text import function_name
 from greenrt.inspect.threads import call_of_thread
 from greenrt.inspect.waits import Waits, seconds_left
 
-__all__ = ["Sighting", "Sightings", "run_state", "with_mains"]
+__all__ = ["Sighting", "Sightings", "run_state"]
 
 
 # A frozen one takes three times as long to make.
@@ -101,13 +101,6 @@ def _called(target: Any) -> Any:
     """Return what a greenlet calls, or None if it calls its method `_run`."""
     call = None if type(target) is Greenlet else call_of_thread(target)
     return target._function if call is None else call[0]
-
-
-def with_mains(targets: list[Any]) -> list[Any]:
-    """Return the main greenlets of the threads with a hub, which the collector may not know, and `targets`."""
-    mains = [hub.parent for hub in list(threads_with_hub.values())]
-    # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
-    return list({id(target): target for target in (*mains, *targets)}.values())
 
 
 def run_state(target: Any, park: Park | None) -> str:

@@ -5,21 +5,18 @@ import resource
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from greenlet import greenlet
-
 from greenrt import _original
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.deadlock import idle_threads
-from greenrt._hub.report import instances_of
 from greenrt._typing import Any, Generic, TypeVar
 from greenrt.inspect.collector import collector
 from greenrt.inspect.places import Place, Stacks
+from greenrt.inspect.population import find
 from greenrt.inspect.records import Recorder
 from greenrt.inspect.safe_text import safe_text
-from greenrt.inspect.sightings import Sighting, Sightings, with_mains
+from greenrt.inspect.sightings import Sighting, Sightings
 from greenrt.inspect.stats import HubStats, ServerStats, fds_by_kind, hub_stats, server_stats
-from greenrt.inspect.waits import Waits, groups_among, places_of, pools_among
-from greenrt.sync.group import Group
+from greenrt.inspect.waits import Waits, places_of, pools_among
 from greenrt.sync.threadpool import all_threadpools
 
 __all__ = ["CircleRecord", "PoolRecord", "QueryRecord", "Snapshot", "ThreadRecord", "take"]
@@ -71,7 +68,8 @@ class QueryRecord:
 class Snapshot(Generic[T]):
     """All of it.
 
-    `greenlets`: what `take` has collected of them.
+    `greenlets`: what `take` has collected of them. `frozen`: how many objects gc.freeze() hides, and `missing`: about
+    how many parked greenlets among them were not found.
 
     `deadlocks`: the circles of greenlets that wait for each other for ever, each as a text for each of its greenlets.
     `circles`: those that end. `fds`: the number of file descriptors of each kind, at most `fd_limit`. `queries`: the
@@ -82,6 +80,8 @@ class Snapshot(Generic[T]):
     deadlocks: list[list[str]]
     circles: list[CircleRecord]
     greenlets: T
+    frozen: int
+    missing: int
     threads: list[ThreadRecord]
     hubs: list[HubStats]
     fds: dict[str, int]
@@ -105,17 +105,18 @@ def take(
 
 
 def _take(collect: Callable[[Iterable[Sighting], Recorder], T], check: Callable[[], object]) -> Snapshot[T]:
-    found = instances_of(greenlet, Group)
-    targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
-    groups = groups_among(found)
-    waits = Waits(targets, groups)
-    greenlets = collect(Sightings(waits).all(targets, check), Recorder(groups))
+    population = find(check)
+    groups = population.groups
+    waits = Waits(population.targets, groups)
+    greenlets = collect(Sightings(waits).all(population.targets, check), Recorder(groups))
     circles = waits.circles()
     return Snapshot(
         pid=os.getpid(),
         deadlocks=[texts for left, texts in circles if left is None],
         circles=[CircleRecord(left, texts) for left, texts in circles if left is not None],
         greenlets=greenlets,
+        frozen=population.frozen,
+        missing=population.missing,
         threads=_threads(),
         hubs=[hub_stats(ident, hub) for ident, hub in list(threads_with_hub.items())],
         fds=fds_by_kind(),
