@@ -4,6 +4,7 @@ import contextvars
 import dataclasses
 import gc
 import io
+import itertools
 import json
 import os
 import threading
@@ -19,7 +20,7 @@ import greenrt
 from greenrt import inspect
 from greenrt.dns import resolvers
 from greenrt.green import socket
-from greenrt.inspect import Place, groups, places, report, snapshot
+from greenrt.inspect import Place, groups, places, report, snapshot, waits
 from greenrt.inspect import records as records_module
 from greenrt.inspect.groups import GreenletGroup, grouped
 from greenrt.inspect.json_text import RECORDS
@@ -294,10 +295,11 @@ def test_json_records_are_those_of_greenlets(event: greenrt.Event) -> None:
     greenrt.killall(many)
 
 
+@pytest.mark.parametrize("wait", ["an event", "sockets", "a sleep"])
 def test_a_group_costs_the_same_texts_however_large_it_is(
-    event: greenrt.Event, monkeypatch: pytest.MonkeyPatch
+    event: greenrt.Event, monkeypatch: pytest.MonkeyPatch, wait: str
 ) -> None:
-    """Names, arguments and places are rendered for a few greenlets of a group only."""
+    """Names, arguments, waits and places are rendered for a few greenlets of a group only."""
 
     class Counted:
         def __init__(self, function: Callable[..., Any]) -> None:
@@ -313,25 +315,50 @@ def test_a_group_costs_the_same_texts_however_large_it_is(
         (records_module, "safe_text"),
         (records_module, "shown_name"),
         (groups, "shown_name"),
+        (waits, "wait_text"),
         (places, "Place"),
         (places, "render_site"),
     ):
         counted.append(Counted(getattr(module, name)))
         monkeypatch.setattr(module, name, counted[-1])
 
+    def begin(number: int) -> "greenrt.Greenlet[object]":
+        if wait == "an event":
+            return greenrt.spawn(outer, event)
+        if wait == "a sleep":
+            return greenrt.spawn(greenrt.sleep, 60 + number % 2)
+        return greenrt.spawn(pairs[number][0].recv, 1)
+
+    pairs = [socket.socketpair() for _ in range(100)]
+
     def calls(number: int) -> list[int]:
-        many = [greenrt.spawn(outer, event) for _ in range(number)]
-        greenrt.sleep(0)
+        many = [begin(each) for each in range(number)]
+        # The first poll of a new fd may wake its greenlet for nothing.
+        greenrt.idle()
+        greenrt.idle()
         before = [each.calls for each in counted]
         text = io.StringIO()
         inspect.dump(text)
-        assert f"{number} greenlets parked" in text.getvalue()
+        if wait != "a sleep":
+            assert f"{number} greenlets parked" in text.getvalue()
         greenrt.killall(many)
         return [each.calls - known for each, known in zip(counted, before, strict=True)]
 
-    few = calls(10)
-    assert min(few) > 0
-    assert calls(500) == few
+    try:
+        few = calls(10)
+        assert min(few) > 0
+        assert calls(100) == few
+    finally:
+        for each in itertools.chain(*pairs):
+            each.close()
+
+
+def test_sleeps_of_equal_numbers_have_their_own_texts() -> None:
+    many = [greenrt.spawn(greenrt.sleep, seconds) for seconds in (60, 60.0, 60, 60.0)]
+    greenrt.sleep(0)
+    found = [each.waits_on for each in inspect.greenlets() if each.waits_on.startswith("sleep(60")]
+    assert found == ["sleep(60 s)", "sleep(60.0 s)"] * 2
+    greenrt.killall(many)
 
 
 def test_from_another_thread_and_with_several_hubs(event: greenrt.Event) -> None:
@@ -494,7 +521,7 @@ def test_many_groups_are_counted() -> None:
     record = inspect.greenlets()[0]
     many = [
         GreenletGroup(
-            dataclasses.replace(record, stack=stack, function=f"f{number}"), [record.name], [], size=1
+            dataclasses.replace(record, stack=stack, function=f"f{number}"), None, [record.name], [], size=1
         )
         for number in range(500)
     ]

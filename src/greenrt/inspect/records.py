@@ -74,8 +74,8 @@ def greenlets(context: bool = False) -> list[Record]:
     with collector:
         population = find()
         targets, groups = population.targets, population.groups
-        recorder = Recorder(groups, context)
-        return [recorder.record(each) for each in Sightings(Waits(targets, groups)).all(targets)]
+        recorder = Recorder(groups, Waits(targets, groups), context)
+        return [recorder.record(each) for each in Sightings().all(targets)]
 
 
 def running_in(thread: int) -> Record | None:
@@ -90,7 +90,7 @@ def running_in(thread: int) -> Record | None:
     if target is None:
         return None
     # The greenlet may end at any moment, and its record would then have less: the group is looked up later.
-    record = Recorder(()).record(Sightings(Waits((), ())).of(target, thread))
+    record = Recorder((), Waits((), ())).record(Sightings().of(target, thread))
     for group in groups_among(instances_of(Group)):
         if any(each is target for each in list(group.greenlets)):
             record.group = safe_text(group)
@@ -116,9 +116,11 @@ class Recorder:
     """Makes records of what was sighted. Equal texts of several are one object.
 
     Arguments: `groups`, all groups and pools of the process; `context`, whether the records have context variables.
+    Attribute: `waits`, which knows what greenlets wait for.
     """
 
-    def __init__(self, groups: Iterable[Any], context: bool = False) -> None:
+    def __init__(self, groups: Iterable[Any], waits: Waits, context: bool = False) -> None:
+        self.waits = waits
         self._context = context
         self._groups = {id(member): group for group in groups for member in list(group.greenlets)}
         # By the id of the greenlet, which is kept, so that its id stays its own.
@@ -134,7 +136,7 @@ class Recorder:
             seen.function,
             _arguments(target) if isinstance(target, Greenlet) else (),
             seen.state,
-            seen.waits_on,
+            "" if seen.wait is None else self.waits.text(seen.wait, seen.frame),
             seen.left,
             seen.stack,
             seen.spawned_at,

@@ -16,7 +16,7 @@ from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
 from greenrt.sync.queue import SimpleQueue
 
-__all__ = ["count_of", "function_name", "greenlet_name", "safe_text", "wait_text"]
+__all__ = ["count_of", "function_name", "greenlet_name", "safe_text", "type_name", "wait_text"]
 
 # The longest text of a string, in characters, and the longest tuple whose items are shown.
 LONGEST = 40
@@ -77,8 +77,13 @@ def safe_text(value: Any) -> str:
         text = None
     if text is not None:
         return text
+    return f"<{type_name(kind)} at {id(value):#x}>"
+
+
+def type_name(kind: type) -> str:
+    """Return the qualified name of a type, with its module."""
     module = _module(kind)
-    return f"<{module if type(module) is str else '?'}.{_qualname(kind)} at {id(value):#x}>"
+    return f"{module if type(module) is str else '?'}.{_qualname(kind)}"
 
 
 def _has_harmless_repr(kind: type) -> bool:

@@ -5,6 +5,7 @@ There may be very many greenlets, so this reads only what most of them share. A 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 
 from greenlet import greenlet
 
@@ -18,7 +19,7 @@ from greenrt.inspect.places import Place, Sites, Stacks
 from greenrt.inspect.requests import request_of
 from greenrt.inspect.safe_text import function_name
 from greenrt.inspect.threads import call_of_thread
-from greenrt.inspect.waits import Waits, seconds_left
+from greenrt.inspect.waits import seconds_left
 
 __all__ = ["Sighting", "Sightings", "run_state"]
 
@@ -28,14 +29,16 @@ __all__ = ["Sighting", "Sightings", "run_state"]
 class Sighting:
     """One greenlet at one moment: `target`, and the fields of its `Record` of the other names.
 
-    `stack`: equal stacks of the same `Sightings` are one object.
+    `wait`: if it is parked, its park, else None; `frame`: its innermost frame. `Waits` makes texts of them. `stack`:
+    equal stacks of the same `Sightings` are one object.
     """
 
     target: Any
     thread: int
     function: str
     state: str
-    waits_on: str
+    wait: Park | None
+    frame: FrameType | None
     left: float | None
     stack: tuple[Place, ...]
     spawned_at: str
@@ -43,10 +46,9 @@ class Sighting:
 
 
 class Sightings:
-    """Looks at greenlets. `waits` knows what they wait for."""
+    """Looks at greenlets."""
 
-    def __init__(self, waits: Waits) -> None:
-        self._waits = waits
+    def __init__(self) -> None:
         self._stacks = Stacks()
         self._sites = Sites()
 
@@ -87,13 +89,11 @@ class Sightings:
             function = "" if called is None else function_name(called)
             spawned_at = self._sites.of(target)
             request = request_of(target, frame)
-        waits_on, left = "", None
-        if state == "parked":
-            waits_on = self._waits.text(park, frame)
-            left = seconds_left(park)
+        wait = park if state == "parked" else None
+        left = None if wait is None else seconds_left(wait)
         # By place: names of arguments take a tenth of the time.
         return Sighting(
-            target, thread, function, state, waits_on, left, self._stacks.of(frame), spawned_at, request
+            target, thread, function, state, wait, frame, left, self._stacks.of(frame), spawned_at, request
         )
 
 

@@ -108,7 +108,7 @@ def _take(collect: Callable[[Iterable[Sighting], Recorder], T], check: Callable[
     population = find(check)
     groups = population.groups
     waits = Waits(population.targets, groups)
-    greenlets = collect(Sightings(waits).all(population.targets, check), Recorder(groups))
+    greenlets = collect(Sightings().all(population.targets, check), Recorder(groups, waits))
     circles = waits.circles()
     return Snapshot(
         pid=os.getpid(),
