@@ -4,11 +4,12 @@ import contextvars
 import dataclasses
 import gc
 import io
+import itertools
 import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,7 +20,10 @@ import greenrt
 from greenrt import inspect
 from greenrt.dns import resolvers
 from greenrt.green import socket
-from greenrt.inspect import Place, report, snapshot
+from greenrt.inspect import Place, groups, places, report, snapshot, waits
+from greenrt.inspect import records as records_module
+from greenrt.inspect.groups import GreenletGroup, grouped
+from greenrt.inspect.json_text import RECORDS
 
 
 def records(*names: str) -> list[inspect.Record]:
@@ -161,6 +165,14 @@ def test_no_code_of_proxies_and_metaclasses_runs(event: greenrt.Event) -> None:
             called.append(name)
             return type.__getattribute__(cls, name)
 
+        def __eq__(cls, other: object) -> bool:
+            called.append("eq")
+            return cls is other
+
+        def __hash__(cls) -> int:
+            called.append("hash")
+            return 1
+
     class Made(metaclass=Meta):
         def __call__(self, *arguments: object) -> None:
             event.wait()
@@ -258,6 +270,95 @@ def test_json_has_each_greenlet(event: greenrt.Event) -> None:
     assert found["stack"][0]["function"] == "inner"
     with pytest.raises(ValueError, match='format must be "text" or "json"'):
         inspect.dump(text, format="xml")
+
+
+def test_json_records_are_those_of_greenlets(event: greenrt.Event) -> None:
+    """Also of more greenlets than one piece of the text has, and with texts that JSON must escape."""
+    named('a "name"\n\ud800\xe9', greenrt.spawn(event.wait, 60))
+    many = [greenrt.spawn(outer, event) for _ in range(2 * RECORDS + 1)]
+    greenrt.sleep(0)
+    pool = greenrt.Pool(1)
+    pool.spawn(lambda *_, **__: event.wait(), 'a "text"', event, key=None)
+    greenrt.sleep(0)
+    text = io.StringIO()
+    inspect.dump(text, format="json")
+    found = json.loads(text.getvalue())["greenlets"]
+    expected = [json.loads(json.dumps(each, default=dataclasses.asdict)) for each in inspect.greenlets()]
+    assert len(found) == len(expected) > len(many)
+    for one, other in zip(found, expected, strict=True):
+        # These differ from moment to moment: the first has the line of this test.
+        for each in (one, other):
+            each["left"] = each["left"] is not None
+            if each["name"] == "main":
+                each["stack"] = None
+        assert one == other
+    greenrt.killall(many)
+
+
+@pytest.mark.parametrize("wait", ["an event", "sockets", "a sleep"])
+def test_a_group_costs_the_same_texts_however_large_it_is(
+    event: greenrt.Event, monkeypatch: pytest.MonkeyPatch, wait: str
+) -> None:
+    """Names, arguments, waits and places are rendered for a few greenlets of a group only."""
+
+    class Counted:
+        def __init__(self, function: Callable[..., Any]) -> None:
+            self.function = function
+            self.calls = 0
+
+        def __call__(self, *args: Any) -> Any:
+            self.calls += 1
+            return self.function(*args)
+
+    counted = []
+    for module, name in (
+        (records_module, "safe_text"),
+        (records_module, "shown_name"),
+        (groups, "shown_name"),
+        (waits, "wait_text"),
+        (places, "Place"),
+        (places, "render_site"),
+    ):
+        counted.append(Counted(getattr(module, name)))
+        monkeypatch.setattr(module, name, counted[-1])
+
+    def begin(number: int) -> "greenrt.Greenlet[object]":
+        if wait == "an event":
+            return greenrt.spawn(outer, event)
+        if wait == "a sleep":
+            return greenrt.spawn(greenrt.sleep, 60 + number % 2)
+        return greenrt.spawn(pairs[number][0].recv, 1)
+
+    pairs = [socket.socketpair() for _ in range(100)]
+
+    def calls(number: int) -> list[int]:
+        many = [begin(each) for each in range(number)]
+        # The first poll of a new fd may wake its greenlet for nothing.
+        greenrt.idle()
+        greenrt.idle()
+        before = [each.calls for each in counted]
+        text = io.StringIO()
+        inspect.dump(text)
+        if wait != "a sleep":
+            assert f"{number} greenlets parked" in text.getvalue()
+        greenrt.killall(many)
+        return [each.calls - known for each, known in zip(counted, before, strict=True)]
+
+    try:
+        few = calls(10)
+        assert min(few) > 0
+        assert calls(100) == few
+    finally:
+        for each in itertools.chain(*pairs):
+            each.close()
+
+
+def test_sleeps_of_equal_numbers_have_their_own_texts() -> None:
+    many = [greenrt.spawn(greenrt.sleep, seconds) for seconds in (60, 60.0, 60, 60.0)]
+    greenrt.sleep(0)
+    found = [each.waits_on for each in inspect.greenlets() if each.waits_on.startswith("sleep(60")]
+    assert found == ["sleep(60 s)", "sleep(60.0 s)"] * 2
+    greenrt.killall(many)
 
 
 def test_from_another_thread_and_with_several_hubs(event: greenrt.Event) -> None:
@@ -416,10 +517,15 @@ def test_queries_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_groups_are_counted() -> None:
-    places = tuple(Place("file.py", line, "function") for line in range(30))
+    stack = tuple(Place("file.py", line, "function") for line in range(30))
     record = inspect.greenlets()[0]
-    many = [dataclasses.replace(record, stack=places, function=f"f{number}") for number in range(500)]
-    lines = report.as_text(dataclasses.replace(snapshot.take(), greenlets=many)).splitlines()
+    many = [
+        GreenletGroup(
+            dataclasses.replace(record, stack=stack, function=f"f{number}"), None, [record.name], [], size=1
+        )
+        for number in range(500)
+    ]
+    lines = report.as_text(dataclasses.replace(snapshot.take(grouped), greenlets=many)).splitlines()
     assert len(lines) < 200
     assert any(line.endswith(" groups; --json has each") for line in lines)
     assert "      ... 20 more frames ..." in lines
@@ -445,14 +551,14 @@ def test_no_finalizer_of_the_program_runs_meanwhile(event: greenrt.Event) -> Non
     threshold = gc.get_threshold()
     gc.set_threshold(1)
     try:
-        snapshot.take(check)
+        snapshot.take(grouped, check)
     finally:
         gc.set_threshold(*threshold)
     assert len(seen) > 10
     assert set(seen) == {0}
     assert gc.isenabled()
     with pytest.raises(ZeroDivisionError):
-        snapshot.take(lambda: 1 // 0)
+        snapshot.take(grouped, lambda: 1 // 0)
     assert gc.isenabled()
     gc.collect()
     assert ended
@@ -464,11 +570,11 @@ def test_the_collector_goes_on_whoever_ends_last() -> None:
     def check() -> None:
         inner_ended.wait(20)
 
-    thread = threading.Thread(target=snapshot.take, args=(check,))
+    thread = threading.Thread(target=snapshot.take, args=(grouped, check))
     thread.start()
     while gc.isenabled():
         time.sleep(0.001)
-    snapshot.take()
+    snapshot.take(grouped)
     # The other thread still needs it.
     assert not gc.isenabled()
     pid = os.fork()

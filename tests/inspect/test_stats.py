@@ -254,10 +254,14 @@ def test_lookups_in_a_thread_are_in_the_dump(monkeypatch: pytest.MonkeyPatch) ->
     before = inspect.stats().library
     assert before is not None
     asking = greenrt.spawn(hub.resolver.gethostbyname, "slow.example")
-    greenrt.sleep(0.01)
-    text = io.StringIO()
-    inspect.dump(text)
-    (line,) = [line for line in text.getvalue().splitlines() if line.startswith("    slow.example")]
+    found: list[str] = []
+    # The thread takes a while to begin.
+    while not found:
+        greenrt.sleep(0.01)
+        text = io.StringIO()
+        inspect.dump(text)
+        found = [line for line in text.getvalue().splitlines() if line.startswith("    slow.example")]
+    (line,) = found
     assert line.startswith("    slow.example gethostbyname, asked ")
     assert line.endswith(" s ago, of the C library")
     asking.kill()

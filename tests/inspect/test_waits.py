@@ -10,6 +10,7 @@ from support.child import run_script
 import greenrt
 from greenrt import inspect
 from greenrt.inspect import snapshot
+from greenrt.inspect.groups import grouped
 
 
 def wait_of(target: "greenrt.Greenlet[object]") -> str:
@@ -104,7 +105,7 @@ def test_a_queue_has_its_numbers() -> None:
 
 
 def circles() -> list[list[str]]:
-    return snapshot.take().deadlocks
+    return snapshot.take(grouped).deadlocks
 
 
 def test_a_circle_of_locks_and_joins() -> None:
@@ -158,7 +159,7 @@ def test_waits_that_may_end_are_no_deadlock() -> None:
     ]
     greenrt.sleep(0)
     greenrt.sleep(0)
-    found = snapshot.take()
+    found = snapshot.take(grouped)
     assert found.deadlocks == []
     (circle,) = found.circles
     assert 0 < circle.seconds <= 30
@@ -167,7 +168,7 @@ def test_waits_that_may_end_are_no_deadlock() -> None:
     inspect.dump(text)
     assert "\n2 greenlets that wait for each other, for at most " in text.getvalue()
     greenrt.killall(targets)
-    assert snapshot.take().circles == []
+    assert snapshot.take(grouped).circles == []
 
 
 # -- Patched
@@ -259,7 +260,8 @@ def test_a_circle_with_a_join() -> None:
         from greenrt import monkey
         monkey.patch_all()
         import threading, time
-        from greenrt.inspect import snapshot
+        from greenrt.inspect import greenlets, snapshot
+        from greenrt.inspect.groups import grouped
         lock = threading.Lock()
         started = threading.Event()
 
@@ -279,12 +281,12 @@ def test_a_circle_with_a_join() -> None:
         joining = threading.Thread(target=threads[0].join, args=(30,), name="joins", daemon=True)
         joining.start()
         time.sleep(0.01)
-        found = snapshot.take()
+        found = snapshot.take(grouped)
         (circle,) = found.deadlocks
         assert found.circles == []
         assert "holds waits on the end of thread waits" in circle, circle
         assert any(each.startswith("waits waits on <locked ") and each.endswith(", held by holds") for each in circle)
-        assert {each.name: each.waits_on for each in found.greenlets}["joins"] == "the end of thread holds"
+        assert {each.name: each.waits_on for each in greenlets()}["joins"] == "the end of thread holds"
         """
     )
 

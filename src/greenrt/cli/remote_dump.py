@@ -36,9 +36,8 @@ def _greenrt_dump(folder, format):
         else:
             # The program's own open may be patched, and then switches to other greenlets.
             from greenrt._original import open as write
-            from greenrt.inspect.report import as_json, as_text
-            from greenrt.inspect.snapshot import take
-            text = (as_json if format == "json" else as_text)(take())
+            from greenrt.inspect.report import render
+            text = "".join(render(format))
     except Exception as error:
         kind, text = "error", f"the dump has failed: {{type(error).__name__}}: {{error}}"
     try:

@@ -176,12 +176,12 @@ class AnsweringThread:
         self._wait(fd, POLLIN, deadline)
         return bytes(_original.read(fd, size))
 
-    def write(self, fd: int, data: bytes, deadline: float) -> None:
-        """Write all of `data`. Raise as `read` does."""
+    def write(self, fd: int, data: bytes, deadline: float, piece: int = PIECE) -> None:
+        """Write all of `data`, at most `piece` bytes by one write(2). Raise as `read` does."""
         view = memoryview(data)
         while view:
             self._wait(fd, POLLOUT, deadline)
-            view = view[_original.write(fd, view[:PIECE]) :]
+            view = view[_original.write(fd, view[:piece]) :]
 
     # -- The program closes all files that it does not know, as a daemon does
 

@@ -45,7 +45,8 @@ def growth() -> list[Growth]:
     """Return where greenlets were made that have not ended, compared with the previous call; what grew most is first.
 
     A place whose greenlets become more from call to call, and stay, leaks greenlets. The first call has nothing to
-    compare with: everything has grown. Any thread may call this. It takes longer the more objects there are.
+    compare with: everything has grown. Greenlets that `gc.freeze` hides are left out. Any thread may call this. It
+    takes longer the more objects there are.
     """
     with _lock:
         now = monotonic()

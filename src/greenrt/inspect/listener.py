@@ -13,8 +13,7 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any, Self
 from greenrt.inspect.answering import Interrupted, answering
 from greenrt.inspect.protocol import answer_head, folders, make_own, read_question
-from greenrt.inspect.report import as_json, as_text
-from greenrt.inspect.snapshot import take
+from greenrt.inspect.report import render
 
 __all__ = ["Listener", "listen"]
 
@@ -26,6 +25,8 @@ LONGEST = 100
 BACKLOG = 16
 # How many files of a folder are looked at for sockets of processes that were killed.
 SWEEP = 100
+# The most bytes of one write(2). The socket does not block, so they may be more than it has room for.
+PIECE = 1 << 16
 # struct ucred of unix(7): pid, uid, gid.
 UCRED = struct.Struct("=iII")
 
@@ -129,16 +130,18 @@ class Listener:
     def _answer(self, fd: int) -> None:
         try:
             format = read_question(_read_line(fd))
-            snapshot = take(answering.check)
-            text = as_text(snapshot) if format == "text" else as_json(snapshot, answering.check)
-            body, kind = f"{text}\n".encode(errors="backslashreplace"), "ok"
+            pieces = [*render(format, answering.check), "\n"]
+            body, kind = [piece.encode(errors="backslashreplace") for piece in pieces], "ok"
         except ValueError as error:
-            body, kind = str(error).encode(), "error"
+            body, kind = [str(error).encode()], "error"
         except (Interrupted, OSError):
             raise
         except Exception as error:
-            body, kind = f"the dump has failed: {type(error).__name__}: {error}".encode(), "error"
-        answering.write(fd, answer_head(kind, len(body)) + body, monotonic() + READING)
+            body, kind = [f"the dump has failed: {type(error).__name__}: {error}".encode()], "error"
+        deadline = monotonic() + READING
+        answering.write(fd, answer_head(kind, sum(map(len, body))), deadline)
+        for data in body:
+            answering.write(fd, data, deadline, PIECE)
 
     # -- The end
 

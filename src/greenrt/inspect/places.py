@@ -38,30 +38,47 @@ class Stacks:
         # its own.
         self._known: dict[tuple[int, int], _Known] = {}
         self._places: dict[Place, Place] = {}
+        # By the ids of the places.
         self._stacks: dict[tuple[int, ...], tuple[Place, ...]] = {}
+        # By the ids and offsets of all code, which `_known` keeps.
+        self._of_code: dict[tuple[int, ...], tuple[Place, ...]] = {}
 
     def of(self, frame: FrameType | None) -> tuple[Place, ...]:
         """Return the places of the program's frames, the innermost first, without greenrt's own at either end."""
+        innermost = frame
+        key: list[int] = []
+        while frame is not None:
+            key.append(id(frame.f_code))
+            key.append(frame.f_lasti)
+            frame = frame.f_back
+        stack = self._of_code.get(tuple(key))
+        return self._make(innermost) if stack is None else stack
+
+    def _make(self, frame: FrameType | None) -> tuple[Place, ...]:
         found: list[_Known] = []
+        # Not the caller's key: the frames may have gone on in another thread.
+        whole: list[int] = []
+        begun = False
         while frame is not None:
             code = frame.f_code
             key = id(code), frame.f_lasti
             known = self._known.get(key)
             if known is None:
                 known = self._known[key] = self._know(frame, code)
-            if known[3]:
-                break
-            found.append(known)
+            whole += key
+            begun = begun or known[3]
+            if not begun:
+                found.append(known)
             frame = frame.f_back
         begin, end = 0, len(found)
         while begin < end and found[begin][2]:
             begin += 1
         while begin < end and found[end - 1][2]:
             end -= 1
-        ids = tuple([id(place) for _, place, _, _ in found[begin:end]])
-        stack = self._stacks.get(ids)
-        if stack is None:
-            stack = self._stacks[ids] = tuple([place for _, place, _, _ in found[begin:end]])
+        places = [place for _, place, _, _ in found[begin:end]]
+        # Lines of greenrt's own may differ.
+        stack = self._stacks.setdefault(tuple(map(id, places)), tuple(places))
+        self._of_code[tuple(whole)] = stack
         return stack
 
     def _know(self, frame: FrameType, code: CodeType) -> "_Known":

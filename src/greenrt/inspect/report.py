@@ -1,23 +1,23 @@
 """The dump: a snapshot as text or JSON. The text shows greenlets and threads with the same stack as one group."""
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from greenrt._loop.registry import describe_thread
 from greenrt._render import printable
 from greenrt._typing import TYPE_CHECKING, Any
+from greenrt.inspect.groups import GreenletGroup, grouped
+from greenrt.inspect.json_text import json_pieces, records_as_json
 from greenrt.inspect.places import Place
-from greenrt.inspect.records import Record
 from greenrt.inspect.snapshot import PoolRecord, QueryRecord, Snapshot, ThreadRecord, take
 from greenrt.inspect.stats import ServerStats
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-__all__ = ["as_json", "as_text", "dump"]
+__all__ = ["as_text", "dump", "render"]
 
-# How many names are shown, and how many hubs, queries, pools and servers.
+# How many members of a circle and names of threads are shown, and how many hubs, queries, pools and servers.
 NAMES = 5
 MOST = 8
 # How many deadlocks are shown, and how many circles that end.
@@ -32,8 +32,6 @@ OUTERMOST = 2
 # The most interesting state comes first.
 _ORDER = ["running", "ready", "suspended", "parked", "unstarted"]
 
-Key = tuple[str, str, str, int, str, int]
-
 
 def dump(file: "TextIO | None" = None, format: str = "text") -> None:
     """Write what all greenlets of the process do to `file`, or to stderr. Any thread may call this.
@@ -45,30 +43,21 @@ def dump(file: "TextIO | None" = None, format: str = "text") -> None:
     """
     if format not in ("text", "json"):
         raise ValueError(f'format must be "text" or "json", not {format!r}')
-    snapshot = take()
-    text = as_text(snapshot) if format == "text" else as_json(snapshot)
-    print(text, file=sys.stderr if file is None else file, flush=True)
+    print("".join(render(format)), file=sys.stderr if file is None else file, flush=True)
 
 
-def as_json(snapshot: Snapshot, check: Callable[[], object] = int) -> str:
-    """Return the snapshot as a JSON object.
+def render(format: str, check: Callable[[], object] = int) -> list[str]:
+    """Return a dump as text or JSON, in pieces. Any thread may call this; it runs no code of the program.
 
-    check: called between the records; its exception ends the work.
+    check: called between the steps; its exception ends the work.
     """
-
-    def fields(record: Any) -> dict[str, Any]:
-        check()
-        # dataclasses.asdict copies everything below the record too, which takes most of the time.
-        return {field: getattr(record, field) for field in record.__slots__}
-
-    return json.dumps(snapshot, default=fields)
+    return [as_text(take(grouped, check))] if format == "text" else json_pieces(take(records_as_json, check))
 
 
-def as_text(snapshot: Snapshot) -> str:
-    """Return the snapshot as text, grouped."""
-    records = snapshot.greenlets
-    groups = sorted(_grouped(records, _key), key=_rank)
-    lines = [f"process {snapshot.pid}: {_count(len(records), 'greenlet')}"]
+def as_text(snapshot: Snapshot[list[GreenletGroup]]) -> str:
+    """Return the snapshot as text."""
+    groups = sorted(snapshot.greenlets, key=_rank)
+    lines = [f"process {snapshot.pid}: {_count(_members(groups), 'greenlet')}", *_frozen(snapshot)]
     for circle in snapshot.deadlocks[:DEADLOCKS]:
         lines += ["", *_circle(f"deadlock of {_count(len(circle), 'greenlet')}:", circle)]
     for each in snapshot.circles[:DEADLOCKS]:
@@ -77,12 +66,12 @@ def as_text(snapshot: Snapshot) -> str:
         lines += ["", *_circle(head, each.greenlets)]
     left = _show(lines, GREENLET_LINES, map(_group, groups), groups)
     if left:
-        number = sum(map(len, left))
+        number = _members(left)
         lines += ["", f"{_count(number, 'greenlet')} more, in {_count(len(left), 'group')}; --json has each"]
-    threads = _grouped(snapshot.threads, lambda each: (each.idle, each.stack))
-    left = _show(lines, THREAD_LINES, map(_threads, threads), threads)
-    if left:
-        lines += ["", f"{_count(sum(map(len, left)), 'native thread')} more"]
+    threads = _alike(snapshot.threads)
+    others = _show(lines, THREAD_LINES, map(_threads, threads), threads)
+    if others:
+        lines += ["", f"{_count(sum(map(len, others)), 'native thread')} more"]
     lines += ["", *_hubs(snapshot), _fds(snapshot)]
     lines += _several("DNS query", "DNS queries", list(map(_query, snapshot.queries)))
     lines += _several("pool", "pools", list(map(_pool, sorted(snapshot.pools, key=_room))))
@@ -90,9 +79,20 @@ def as_text(snapshot: Snapshot) -> str:
     return "\n".join(map(printable, lines))
 
 
-def _show(
-    lines: list[str], limit: int, texts: Iterator[list[str]], groups: list[list[Any]]
-) -> list[list[Any]]:
+def _frozen(snapshot: Snapshot[Any]) -> list[str]:
+    if not snapshot.frozen:
+        return []
+    if not snapshot.missing:
+        found = "a search along references has found all parked greenlets"
+    else:
+        found = (
+            f"about {_count(snapshot.missing, 'parked greenlet')}, to which only local variables lead, "
+            f"{'is' if snapshot.missing == 1 else 'are'} not shown"
+        )
+    return [f"gc.freeze() hides {_count(snapshot.frozen, 'object')}: {found}"]
+
+
+def _show(lines: list[str], limit: int, texts: Iterator[list[str]], groups: list[Any]) -> list[Any]:
     """Add the texts of `groups` as long as there are at most `limit` lines; return the groups that have no room."""
     for place, text in enumerate(texts):
         if place and len(lines) + len(text) >= limit:
@@ -101,11 +101,16 @@ def _show(
     return []
 
 
-def _grouped(members: Iterable[Any], key: Callable[[Any], Any]) -> list[list[Any]]:
-    groups: dict[Any, list[Any]] = {}
-    for each in members:
-        groups.setdefault(key(each), []).append(each)
+def _alike(threads: Iterable[ThreadRecord]) -> list[list[ThreadRecord]]:
+    """Return the threads in groups with the same stack."""
+    groups: dict[Any, list[ThreadRecord]] = {}
+    for each in threads:
+        groups.setdefault((each.idle, each.stack), []).append(each)
     return list(groups.values())
+
+
+def _members(groups: Iterable[GreenletGroup]) -> int:
+    return sum(group.size for group in groups)
 
 
 def _circle(head: str, circle: list[str]) -> list[str]:
@@ -114,50 +119,32 @@ def _circle(head: str, circle: list[str]) -> list[str]:
     return lines if left <= 0 else [*lines, f"    and {left} more"]
 
 
-def _key(record: Record) -> Key:
-    return (
-        record.state,
-        record.function,
-        _kind(record.waits_on),
-        # Equal stacks of a snapshot are one object. To compare them would take most of the time.
-        id(record.stack),
-        record.spawned_at,
-        record.thread,
-    )
+def _rank(group: GreenletGroup) -> tuple[int, int]:
+    return _ORDER.index(group.first.state), -group.size
 
 
-def _kind(waits_on: str) -> str:
-    """Return what is the same for equal waits: the address and the fd of an object are not."""
-    return waits_on.partition(" at 0x")[0].partition(" fd=")[0]
-
-
-def _rank(members: list[Record]) -> tuple[int, int]:
-    return _ORDER.index(members[0].state), -len(members)
-
-
-def _group(members: list[Record]) -> list[str]:
-    one = members[0]
-    head = f"{_count(len(members), 'greenlet')} {one.state} in thread {describe_thread(one.thread)}"
+def _group(group: GreenletGroup) -> list[str]:
+    one = group.first
+    head = f"{_count(group.size, 'greenlet')} {one.state} in thread {describe_thread(one.thread)}"
     if one.waits_on:
-        head += f", on {one.waits_on}" + (
-            " and others" if len({each.waits_on for each in members}) > 1 else ""
-        )
-    left = [each.left for each in members if each.left is not None]
-    if left:
-        head += f", for at most {max(left):.1f} s"
-    shown = ", ".join(each.name for each in members[:NAMES])
-    more = f" and {len(members) - NAMES} more" if len(members) > NAMES else ""
+        head += f", on {one.waits_on}" + (" and others" if group.mixed else "")
+    if group.left is not None:
+        head += f", for at most {group.left:.1f} s"
     call = one.function
-    if len(members) == 1 and one.arguments:
+    if group.size == 1 and one.arguments:
         call += f"({', '.join(one.arguments)})"
-    lines = [head, f"    {shown}{more}" + (f": {call}" if call else "")]
-    requests = [each.request for each in members if each.request]
-    if requests:
-        others = f" and {len(requests) - NAMES} more" if len(requests) > NAMES else ""
-        lines.append(f"    answers {', '.join(requests[:NAMES])}{others}")
+    lines = [head, f"    {_some(group.names, group.size)}" + (f": {call}" if call else "")]
+    if group.requests:
+        lines.append(f"    answers {_some(group.requests, group.answered)}")
     if one.spawned_at:
         lines.append(f"    spawned at {one.spawned_at}")
     return lines + _stack(one.stack)
+
+
+def _some(texts: list[str], number: int) -> str:
+    """Return the texts of some members, and how many more of the `number` members there are."""
+    more = f" and {number - len(texts)} more" if number > len(texts) else ""
+    return f"{', '.join(texts)}{more}"
 
 
 def _stack(stack: tuple[Place, ...]) -> list[str]:
@@ -170,14 +157,13 @@ def _stack(stack: tuple[Place, ...]) -> list[str]:
 
 def _threads(members: list[ThreadRecord]) -> list[str]:
     one = members[0]
-    names = ", ".join(describe_thread(each.thread) for each in members[:NAMES])
-    more = f" and {len(members) - NAMES} more" if len(members) > NAMES else ""
+    names = _some([describe_thread(each.thread) for each in members[:NAMES]], len(members))
     if one.idle:
-        return [f"{_count(len(members), 'native thread')} of greenrt's, idle: {names}{more}"]
-    return [f"{_count(len(members), 'native thread')} without greenlets: {names}{more}", *_stack(one.stack)]
+        return [f"{_count(len(members), 'native thread')} of greenrt's, idle: {names}"]
+    return [f"{_count(len(members), 'native thread')} without greenlets: {names}", *_stack(one.stack)]
 
 
-def _hubs(snapshot: Snapshot) -> list[str]:
+def _hubs(snapshot: Snapshot[Any]) -> list[str]:
     texts = [
         f"hub of thread {describe_thread(hub.thread)}: {_count(hub.timers, 'timer')}, "
         f"{hub.queued} in the run queue, {_count(hub.turns, 'turn')} so far"
@@ -187,7 +173,7 @@ def _hubs(snapshot: Snapshot) -> list[str]:
     return texts if left <= 0 else [*texts, f"{_count(left, 'hub')} more"]
 
 
-def _fds(snapshot: Snapshot) -> str:
+def _fds(snapshot: Snapshot[Any]) -> str:
     if not snapshot.fds:
         return f"fds: at most {snapshot.fd_limit}; they can't be listed"
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(snapshot.fds.items()))

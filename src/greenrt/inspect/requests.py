@@ -13,12 +13,12 @@ def request_of(target: Any, frame: FrameType | None) -> str:
 
     The text has the client's address too. It is empty if there is no request. It has no query, which may be secret.
     """
+    function = target._function
+    if type(function) is not MethodType:
+        return ""
     # A program without servers need not load them now.
     module: Any = sys.modules.get("greenrt.serve.wsgi")
     if module is None:
-        return ""
-    function = target._function
-    if type(function) is not MethodType:
         return ""
     # Not a dict: the program may have written the hash of its function.
     kept = next((kept for kept in module.HANDLERS if function.__func__ is kept[0]), None)

@@ -16,7 +16,7 @@ from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
 from greenrt.sync.queue import SimpleQueue
 
-__all__ = ["count_of", "function_name", "greenlet_name", "safe_text", "wait_text"]
+__all__ = ["count_of", "function_name", "greenlet_name", "safe_text", "type_name", "wait_text"]
 
 # The longest text of a string, in characters, and the longest tuple whose items are shown.
 LONGEST = 40
@@ -37,9 +37,10 @@ _HARMLESS = frozenset(
         "ssl",
     )
 )
-# Their repr() is C code, and short.
-_PLAIN = (bool, float, int, type(None))
-_STRINGS = (bytes, str)
+# The types whose repr() is C code, and short; and those of strings. By id: comparing types may call the `__eq__` of a
+# metaclass.
+_PLAIN = frozenset(map(id, (bool, float, int, type(None))))
+_STRINGS = frozenset(map(id, (bytes, str)))
 # The type of patched functions that are not bound when a class has them.
 _UNBOUND = type(unbound(known_ident_of))
 # The attributes of classes, without the code that a metaclass may have in their place.
@@ -55,9 +56,9 @@ _IN_C = ("builtin_function_or_method", "cython_function_or_method", "method_desc
 def safe_text(value: Any) -> str:
     """Return a short text for `value`: its repr() if that is no code of the program, else its type and address."""
     kind = type(value)
-    if kind in _PLAIN:
+    if id(kind) in _PLAIN:
         return repr(value)
-    if kind in _STRINGS:
+    if id(kind) in _STRINGS:
         return repr(value if len(value) <= LONGEST else value[:LONGEST]) + (
             "" if len(value) <= LONGEST else "..."
         )
@@ -76,8 +77,13 @@ def safe_text(value: Any) -> str:
         text = None
     if text is not None:
         return text
+    return f"<{type_name(kind)} at {id(value):#x}>"
+
+
+def type_name(kind: type) -> str:
+    """Return the qualified name of a type, with its module."""
     module = _module(kind)
-    return f"<{module if type(module) is str else '?'}.{_qualname(kind)} at {id(value):#x}>"
+    return f"{module if type(module) is str else '?'}.{_qualname(kind)}"
 
 
 def _has_harmless_repr(kind: type) -> bool:
@@ -111,7 +117,7 @@ def _text_of_ours(value: Any, kind: type) -> str | None:
 
 def count_of(items: Any) -> int | None:
     """Return the number of a queue's items; None if a subclass keeps them in an object of its own class."""
-    return len(items) if type(items) in (deque, list) else None
+    return len(items) if type(items) is deque or type(items) is list else None
 
 
 def _queue_state(queue: Any) -> str:
@@ -172,7 +178,7 @@ class _Text:
 
 def function_name(function: Any) -> str:
     """Return the name of a function, method or class; for another callable, its type."""
-    while type(function) in (MethodType, _UNBOUND):
+    while type(function) is MethodType or type(function) is _UNBOUND:
         function = function.__func__ if type(function) is MethodType else function.__wrapped__
     if type(function) is FunctionType:
         return function.__code__.co_qualname

@@ -6,8 +6,7 @@ from greenrt._loop.wakeup import Wakeup
 from greenrt._native import dump_signal
 from greenrt._native.thread import monotonic
 from greenrt.inspect.answering import Interrupted, answering
-from greenrt.inspect.report import as_text
-from greenrt.inspect.snapshot import take
+from greenrt.inspect.report import render
 
 __all__ = ["dump_on_signal"]
 
@@ -36,7 +35,7 @@ class _Signals:
         wakeup.drain()
         dump_signal.begin_answer()
         try:
-            text = as_text(take(answering.check))
+            text = "".join(render("text", answering.check))
             # The program's sys.stderr may be anything, and may switch greenlets.
             answering.write(STDERR, f"{text}\n".encode(errors="backslashreplace"), monotonic() + READING)
         except Interrupted:

@@ -1,27 +1,27 @@
 """What the process does at one moment: its greenlets, threads, hubs, fds, pools, queries and servers."""
 
-import gc
 import os
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from greenlet import greenlet
-
-from greenrt import _atfork, _original
+from greenrt import _original
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.deadlock import idle_threads
-from greenrt._hub.report import instances_of
-from greenrt._typing import Any
+from greenrt._typing import Any, Generic, TypeVar
+from greenrt.inspect.collector import collector
 from greenrt.inspect.places import Place, Stacks
-from greenrt.inspect.records import Record, records_of, with_mains
+from greenrt.inspect.population import find
+from greenrt.inspect.records import Recorder
 from greenrt.inspect.safe_text import safe_text
+from greenrt.inspect.sightings import Sighting, Sightings
 from greenrt.inspect.stats import HubStats, ServerStats, fds_by_kind, hub_stats, server_stats
-from greenrt.inspect.waits import Waits, groups_among, places_of, pools_among
-from greenrt.sync.group import Group
+from greenrt.inspect.waits import Waits, places_of, pools_among
 from greenrt.sync.threadpool import all_threadpools
 
 __all__ = ["CircleRecord", "PoolRecord", "QueryRecord", "Snapshot", "ThreadRecord", "take"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,11 @@ class QueryRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Generic[T]):
     """All of it.
+
+    `greenlets`: what `take` has collected of them. `frozen`: how many objects gc.freeze() hides, and `missing`: about
+    how many parked greenlets among them were not found.
 
     `deadlocks`: the circles of greenlets that wait for each other for ever, each as a text for each of its greenlets.
     `circles`: those that end. `fds`: the number of file descriptors of each kind, at most `fd_limit`. `queries`: the
@@ -76,7 +79,9 @@ class Snapshot:
     pid: int
     deadlocks: list[list[str]]
     circles: list[CircleRecord]
-    greenlets: list[Record]
+    greenlets: T
+    frozen: int
+    missing: int
     threads: list[ThreadRecord]
     hubs: list[HubStats]
     fds: dict[str, int]
@@ -86,68 +91,32 @@ class Snapshot:
     servers: tuple[ServerStats, ...]
 
 
-def take(check: Callable[[], object] = int) -> Snapshot:
+def take(
+    collect: Callable[[Iterable[Sighting], Recorder], T], check: Callable[[], object] = int
+) -> Snapshot[T]:
     """Return a snapshot. Any thread may call this; it runs no code of the program.
 
+    collect: returns what the snapshot has of the greenlets that were sighted. It must use each before it asks for the
+        next one.
     check: called between the steps; its exception ends the work.
     """
-    with _collector:
-        return _take(check)
+    with collector:
+        return _take(collect, check)
 
 
-class _Collector:
-    """Suspends the garbage collector, which would run finalizers of the program in the calling thread.
-
-    It would also take a quarter of the time of a dump with very many greenlets. Any number of threads may do this at
-    the same time.
-    """
-
-    def __init__(self) -> None:
-        # Re-entrant, since a signal handler may use it too.
-        self._lock = _original.RLock()
-        self._users = 0
-        self._was_enabled = False
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._users += 1
-            if self._users == 1:
-                self._was_enabled = gc.isenabled()
-                gc.disable()
-
-    def __exit__(self, *exc_info: object) -> None:
-        with self._lock:
-            if self._users == 1 and self._was_enabled:
-                gc.enable()
-            self._users -= 1
-
-    def renew(self) -> None:
-        """In the child of a fork, resume what another thread has suspended in the parent."""
-        _original.renew_lock(self._lock)
-        if self._users and self._was_enabled:
-            gc.enable()
-        self._users = 0
-
-
-_collector = _Collector()
-_atfork.register(_atfork.LOCKS, _collector.renew)
-
-
-def _take(check: Callable[[], object]) -> Snapshot:
-    found = instances_of(greenlet, Group)
-    targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
-    groups = groups_among(found)
-    waits = Waits(targets, groups)
-    records = []
-    for record in records_of(targets, groups, waits):
-        records.append(record)
-        check()
+def _take(collect: Callable[[Iterable[Sighting], Recorder], T], check: Callable[[], object]) -> Snapshot[T]:
+    population = find(check)
+    groups = population.groups
+    waits = Waits(population.targets, groups)
+    greenlets = collect(Sightings().all(population.targets, check), Recorder(groups, waits))
     circles = waits.circles()
     return Snapshot(
         pid=os.getpid(),
         deadlocks=[texts for left, texts in circles if left is None],
         circles=[CircleRecord(left, texts) for left, texts in circles if left is not None],
-        greenlets=records,
+        greenlets=greenlets,
+        frozen=population.frozen,
+        missing=population.missing,
         threads=_threads(),
         hubs=[hub_stats(ident, hub) for ident, hub in list(threads_with_hub.items())],
         fds=fds_by_kind(),

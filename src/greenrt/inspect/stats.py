@@ -14,8 +14,9 @@ from greenrt._hub.park import HubCore, parked
 from greenrt._hub.report import instances_of
 from greenrt._loop.histogram import BOUNDS, Histogram
 from greenrt._typing import TYPE_CHECKING, Any
-from greenrt.inspect.records import run_state, with_mains
+from greenrt.inspect.population import with_mains
 from greenrt.inspect.safe_text import count_of
+from greenrt.inspect.sightings import run_state
 from greenrt.inspect.waits import places_of, pools_among
 from greenrt.inspect.watchdog import watches
 from greenrt.sync.pool import Pool
@@ -197,7 +198,8 @@ def stats() -> Stats:
     """Return statistics of the process. Any thread may call this.
 
     The numbers that the runtime does not count anyway are counted now: the call takes longer the more greenlets and
-    file descriptors there are. It runs no code of the program.
+    file descriptors there are. Greenlets, pools and queues that `gc.freeze` hides are not counted, unlike
+    `HubStats.parked`. It runs no code of the program.
     """
     found = instances_of(greenlet, Pool, SimpleQueue, *_standard_queue())
     return Stats(

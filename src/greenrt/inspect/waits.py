@@ -6,12 +6,13 @@ from types import FrameType
 
 from greenlet import greenlet
 
+from greenrt._hub.fd_wait import READABLE, WRITABLE
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, Park, parked
 from greenrt._original import TIMEOUT_MAX
 from greenrt._render import is_own_frame
 from greenrt._typing import Any
-from greenrt.inspect.safe_text import greenlet_name, safe_text, wait_text
+from greenrt.inspect.safe_text import greenlet_name, safe_text, type_name, wait_text
 from greenrt.inspect.threads import ends_of_threads
 from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
@@ -65,6 +66,10 @@ class Waits:
 
     def __init__(self, targets: Iterable[greenlet], groups: Iterable[Any]) -> None:
         self._known: dict[int, tuple[Any, str]] = {}
+        # The texts of waits with a number, such as sleeps: by the format and number, and whether it is an int.
+        self._of_numbers: dict[tuple[tuple[str, float], bool], str] = {}
+        # By the id of the type of what has a file descriptor. The type is kept, so that its id stays its own.
+        self._kinds: dict[int, tuple[type, str]] = {}
         self._by_id = {id(target): target for target in targets}
         pools: list[Any] = [*pools_among(groups), *all_threadpools()]
         self._pool_of_room = {id(pool._room): pool for pool in pools}
@@ -79,6 +84,10 @@ class Waits:
     def text(self, park: Park, frame: FrameType | None) -> str:
         """Return a text for what `park` waits for. `frame` is the innermost of its greenlet."""
         what = park.what
+        # Many greenlets may wait for the same object, which is kept so that its id stays its own.
+        known = self._known.get(id(what))
+        if known is not None:
+            return known[1]
         pool = self._pool_of_room.get(id(what))
         if pool is not None:
             used, size, _ = places_of(pool)
@@ -91,11 +100,31 @@ class Waits:
         if issubclass(type(what), Mutex):
             return self._notification(frame) or f"{safe_text(what)}, {self._holder_text(what)}"
         if type(what) is tuple:
-            return wait_text(what)
-        # Many greenlets may wait for the same object, which is kept so that its id stays its own.
-        known = self._known.get(id(what))
+            if len(what) != 2 or (type(what[1]) is not float and type(what[1]) is not int):
+                return wait_text(what)
+            # 1 and 1.0 are equal, but their texts are not.
+            key = what, type(what[1]) is int
+            known_text = self._of_numbers.get(key)
+            if known_text is None:
+                known_text = self._of_numbers[key] = wait_text(what)
+            return known_text
+        text = wait_text(what)
+        self._known[id(what)] = what, text
+        return text
+
+    def kind(self, park: Park, frame: FrameType | None) -> str:
+        """Return what is the same in the texts of equal waits: the address and the fd of an object are not."""
+        what = park.what
+        if type(what) is not tuple or len(what) != 2 or (what[0] is not READABLE and what[0] is not WRITABLE):
+            return _kind_of(self.text(park, frame))
+        # The text of a socket takes system calls, and there may be very many.
+        kind = type(what[1])
+        known = self._kinds.get(id(kind))
         if known is None:
-            known = self._known[id(what)] = what, wait_text(what)
+            text = _kind_of(self.text(park, frame))
+            if text != f"<{type_name(kind)}":
+                return text
+            known = self._kinds[id(kind)] = kind, text
         return known[1]
 
     def _holder_text(self, lock: Mutex) -> str:
@@ -143,10 +172,10 @@ class Waits:
         # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
         blockers: dict[int, tuple[int, Park]] = {}
         for number, target in self._by_id.items():
-            park = None if target.dead else parked(target)
-            if park is not None and park.waiting:
+            park = parked(target)
+            if park is not None:
                 blocker = self._blocker(park)
-                if blocker is not None:
+                if blocker is not None and park.waiting and not target.dead:
                     blockers[number] = id(blocker), park
         circles = []
         seen: set[int] = set()
@@ -173,3 +202,7 @@ class Waits:
 def _code(threading: Any, name: str) -> Any:
     """Return the code of the method `wait` of a class of `threading`."""
     return getattr(getattr(getattr(threading, name, None), "wait", None), "__code__", None)
+
+
+def _kind_of(text: str) -> str:
+    return text.partition(" at 0x")[0].partition(" fd=")[0]

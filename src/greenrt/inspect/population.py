@@ -1,0 +1,116 @@
+"""The greenlets and groups of the process, also those that gc.freeze() keeps from the garbage collector's lists."""
+
+import gc
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import CodeType, NoneType
+
+from greenlet import greenlet
+
+from greenrt._hub.current_hub import threads_with_hub
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.park import parked
+from greenrt._hub.report import instances_of
+from greenrt._native.switch import Fiber
+from greenrt._typing import Any
+from greenrt.inspect.waits import groups_among
+from greenrt.sync.group import Group
+
+__all__ = ["Population", "find", "frozen_instances", "with_mains"]
+
+# The references of so many objects are read at once: meanwhile no other thread runs.
+STEP = 200
+# The types of objects that refer to nothing of interest, and of which there are very many. By id, since the metaclass
+# of other types may have a `__hash__`.
+_LEAVES = frozenset(map(id, (str, bytes, int, float, NoneType, CodeType)))
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """The greenlets and groups that were found.
+
+    Attributes:
+    targets: the greenlets, hubs included.
+    groups: the groups and pools.
+    frozen: how many objects gc.freeze() hides from the lists of the garbage collector.
+    missing: about how many parked greenlets were not found among those.
+    """
+
+    targets: list[Any]
+    groups: list[Group]
+    frozen: int
+    missing: int
+
+
+def find(check: Callable[[], object] = int) -> Population:
+    """Return the greenlets and groups of the process. Any thread may call this; it runs no code of the program.
+
+    check: called between the steps of a long search; its exception ends the work.
+    """
+    frozen = gc.get_freeze_count()
+    before = _parked()
+    found = instances_of(greenlet, Group)
+    if frozen:
+        # They are older than all others.
+        found = [*frozen_instances((greenlet, Group), found, check), *found]
+    targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
+    missing = 0
+    if frozen:
+        # Other threads may park greenlets meanwhile.
+        known = sum(parked(target) is not None for target in targets)
+        missing = max(0, min(before, _parked()) - known)
+    return Population(targets, groups_among(found), frozen, missing)
+
+
+def _parked() -> int:
+    return sum(hub._parked for hub in list(threads_with_hub.values()))
+
+
+def with_mains(targets: list[Any]) -> list[Any]:
+    """Return the main greenlets of the threads with a hub, which the collector may not know, and `targets`."""
+    mains = [hub.parent for hub in list(threads_with_hub.values())]
+    # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
+    return list({id(target): target for target in (*mains, *targets)}.values())
+
+
+def frozen_instances(
+    kinds: tuple[type, ...], known: Iterable[Any] = (), check: Callable[[], object] = int
+) -> list[Any]:
+    """Return the objects of these classes to which references lead, without those that are `known`.
+
+    The collector lists no objects that gc.freeze() has moved to its permanent generation. So this goes from the
+    modules, the loops and what is known along the references. It finds no object to which only local variables of
+    functions lead: these variables can't be read without a change to the frames, until CPython 3.12.
+    """
+    reached: list[Any] = [sys.modules, *(hub.loop for hub in list(threads_with_hub.values())), *known]
+    seen = set(map(id, reached))
+    found = []
+    while reached:
+        level, reached = reached, []
+        for start in range(0, len(level), STEP):
+            some = level[start : start + STEP]
+            referents = gc.get_referents(*some)
+            for each in some:
+                if issubclass(type(each), greenlet):
+                    referents += _references_of(each)
+            for each in referents:
+                number = id(each)
+                if number not in seen and id(type(each)) not in _LEAVES:
+                    seen.add(number)
+                    reached.append(each)
+                    if issubclass(type(each), kinds):
+                        found.append(each)
+            check()
+    return found
+
+
+def _references_of(target: Any) -> list[Any]:
+    """Return what a greenlet refers to. The collector sees nothing in one that is suspended."""
+    references = [parked(target), target.parent, greenlet.__getattribute__(target, "__dict__")]
+    if isinstance(target, Fiber):
+        references += (target._latch, target._locals)
+    if isinstance(target, Greenlet):
+        # A subclass may have properties of these names, which would run.
+        references += (target._function, Greenlet.args.__get__(target), Greenlet.kwargs.__get__(target))
+    return references

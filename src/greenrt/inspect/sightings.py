@@ -1,0 +1,119 @@
+"""What each greenlet did when it was seen: its state, what it waits on and its stack.
+
+There may be very many greenlets, so this reads only what most of them share. A `Record` has the rest.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+from greenlet import greenlet
+
+from greenrt import _original
+from greenrt._hub.current_hub import main_greenlet, threads_with_hub
+from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.park import HubCore, Park, parked
+from greenrt._native.switch import Fiber, has_started
+from greenrt._typing import Any
+from greenrt.inspect.places import Place, Sites, Stacks
+from greenrt.inspect.requests import request_of
+from greenrt.inspect.safe_text import function_name
+from greenrt.inspect.threads import call_of_thread
+from greenrt.inspect.waits import seconds_left
+
+__all__ = ["Sighting", "Sightings", "run_state"]
+
+
+# A frozen one takes three times as long to make.
+@dataclass(slots=True)
+class Sighting:
+    """One greenlet at one moment: `target`, and the fields of its `Record` of the other names.
+
+    `wait`: if it is parked, its park, else None; `frame`: its innermost frame. `Waits` makes texts of them. `stack`:
+    equal stacks of the same `Sightings` are one object.
+    """
+
+    target: Any
+    thread: int
+    function: str
+    state: str
+    wait: Park | None
+    frame: FrameType | None
+    left: float | None
+    stack: tuple[Place, ...]
+    spawned_at: str
+    request: str
+
+
+class Sightings:
+    """Looks at greenlets."""
+
+    def __init__(self) -> None:
+        self._stacks = Stacks()
+        self._sites = Sites()
+
+    def all(self, targets: Iterable[greenlet], check: Callable[[], object] = int) -> Iterator[Sighting]:
+        """Yield a sighting of each greenlet among `targets` that has not ended, without hubs.
+
+        check: called after each; its exception ends the work.
+        """
+        mains = {hub.parent: ident for ident, hub in list(threads_with_hub.items())}
+        # By the id of the parent, which is kept, so that its id stays its own.
+        known: dict[int, tuple[Any, int | None]] = {}
+        for target in targets:
+            if target.dead or isinstance(target, HubCore):
+                continue
+            parent = target.parent
+            relatives = known.get(id(parent))
+            if relatives is None:
+                thread = mains.get(main_greenlet(target))
+                if parent is not None:
+                    known[id(parent)] = parent, thread
+            else:
+                thread = relatives[1]
+            if thread is not None:
+                yield self.of(target, thread)
+                check()
+
+    def of(self, target: Any, thread: int) -> Sighting:
+        """Return a sighting of a greenlet that belongs to the native thread `thread`."""
+        park = parked(target)
+        state = run_state(target, park)
+        if state == "running":
+            frame = _original.current_frames().get(thread)
+        else:
+            frame = target.gr_frame
+        function = spawned_at = request = ""
+        if isinstance(target, Greenlet):
+            called = _called(target)
+            function = "" if called is None else function_name(called)
+            spawned_at = self._sites.of(target)
+            request = request_of(target, frame)
+        wait = park if state == "parked" else None
+        left = None if wait is None else seconds_left(wait)
+        # By place: names of arguments take a tenth of the time.
+        return Sighting(
+            target, thread, function, state, wait, frame, left, self._stacks.of(frame), spawned_at, request
+        )
+
+
+def _called(target: Any) -> Any:
+    """Return what a greenlet calls, or None if it calls its method `_run`."""
+    call = None if type(target) is Greenlet else call_of_thread(target)
+    return target._function if call is None else call[0]
+
+
+def run_state(target: Any, park: Park | None) -> str:
+    """Return the `Record.state` of a greenlet that is not dead; `park` is the one that it is in, or None."""
+    if park is not None:
+        return "parked" if park.waiting else "ready"
+    if isinstance(target, Fiber):
+        if target._queued:
+            return "ready"
+        if not target._begun:
+            return "unstarted"
+    elif not has_started(target):
+        return "unstarted"
+    # A greenlet that runs has no frame to show: its frames are those of its thread. (Nor has a raw greenlet that runs
+    # only C code and switched away by hand: it passes for one that runs.)
+    return "running" if target.gr_frame is None else "suspended"
