@@ -177,8 +177,9 @@ def stages() -> Iterator[Stage]:
         command = f"make {target} {settings[version]}"
         return Stage(name, command, needs=[f"build {version}"], after=builds, load=load)
 
+    # By default the load is that of two processes, and of the children of their tests.
     def suite(
-        name: str, version: str, target: str, args: str = "", variables: str = "", load: float = 0.7
+        name: str, version: str, target: str, args: str = "", variables: str = "", load: float = 1.2
     ) -> Stage:
         folder = re.sub("[^a-z0-9.]+", "-", name.lower())
         cache = f"-o cache_dir={os.getcwd()}/build/cache/{folder}"
@@ -189,25 +190,28 @@ def stages() -> Iterator[Stage]:
         stage.again = f"{variables} {again}".lstrip()
         return stage
 
-    # What takes longest starts first. These compile too.
-    yield built(f"installs {LAYERS_ONLY[-1]}", LAYERS_ONLY[-1], "install-check")
-    for version in LAYERS_ONLY[:-1]:
-        # The rest is the same with every interpreter.
-        yield built(f"installs {version}", version, "install-check ARGS=tests/install/test_install.py")
-    for version in COMPILED:
-        yield suite(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'", load=0.5)
-    yield suite("gevent's, eventlet's tests", main, f"test-compat FILES='{GEVENT} {EVENTLET}'", load=0.5)
-    yield suite("stress, boxed", main, "stress STRESS_SECONDS=2", load=0.5)
+    # What takes longest starts first. Beside a suite there is room for the checks of installing, which compile, or for
+    # others, which mostly wait.
     for version in PLAIN:
         yield suite(f"suite {version} plain, coverage", version, "coverage")
     for version in COMPILED:
         yield suite(f"suite {version} compiled", version, "test", "--durations=20")
+    yield built(f"installs {LAYERS_ONLY[-1]}", LAYERS_ONLY[-1], "install-check", load=0.8)
+    for version in LAYERS_ONLY[:-1]:
+        # The rest is the same with every interpreter.
+        yield built(
+            f"installs {version}", version, "install-check ARGS=tests/install/test_install.py", load=0.8
+        )
+    yield suite("stress, boxed", main, "stress STRESS_SECONDS=2", load=0.5)
+    for version in COMPILED:
+        yield suite(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'", load=0.25)
+    yield suite("gevent's, eventlet's tests", main, f"test-compat FILES='{GEVENT} {EVENTLET}'", load=0.5)
+    yield suite("real programs", PROGRAMS, "test-real", load=0.5)
     for version in LAYERS_ONLY:
         yield suite(f"layers {version} compiled", version, "test", LAYERS)
     for version in WITH_JIT:
         yield suite(f"layers {version} with the JIT", version, "test", LAYERS, "PYTHON_JIT=1")
     yield built("demo", main, "demo ARGS=--quick")
-    yield suite("real programs", PROGRAMS, "test-real")
     yield built("benchmarks, smoke", PROGRAMS, "bench ARGS='--smoke --rivals greenrt,gevent,c'")
 
 

@@ -7,11 +7,12 @@ from greenrt.monkey.references import objects_of, places, substitute
 from greenrt.monkey.state import is_module_patched, note, note_classes, replace
 
 from greenrt import _original
+from greenrt._freeze import hidden_objects
 from greenrt._hub.deadlock import idle_threads
 from greenrt._typing import Any
 from greenrt.green.thread import LockType, RLock
 
-__all__ = ["renew_locks", "renew_queues", "renew_thread_locals", "report_semaphores"]
+__all__ = ["renew_locks", "renew_queues", "renew_thread_locals", "report_frozen", "report_semaphores"]
 
 _NATIVE_LOCK: Any = type(_original.allocate_lock())
 _NATIVE_RLOCK: Any = _original.RLock
@@ -37,7 +38,8 @@ def renew_locks(logging: bool) -> None:
     for lock in objects_of(*_GREEN):
         if id(lock) not in spared:
             (free if _is_free(lock) else held).append(lock)
-    del lock
+        # This frame is no place that is to be reported.
+        del lock
     for where in substitute(free, lambda lock: _GREEN[type(lock)]()):
         note(f"not made green: the lock {where}")
     for thing, where, put in places(held):
@@ -86,6 +88,16 @@ def renew_queues(native: Any, green: type) -> None:
 
     for where in substitute(queues, made):
         note(f"not made green: the simple queue {where}")
+
+
+def report_frozen() -> None:
+    """Report how many objects `gc.freeze` hides from the search for what was made before patching."""
+    frozen = hidden_objects()
+    if frozen:
+        note(
+            f"gc.freeze() was called before patching and hides {frozen} objects: the locks, queues and thread-locals"
+            " among them stay native"
+        )
 
 
 def report_semaphores() -> None:

@@ -165,6 +165,7 @@ def patch_thread(
     others = module.active_count() - 1
     if others > 0:
         note(f"{others} native threads were started before patching; they go on as native threads")
+    existing.report_frozen()
     native_local = _thread._local
     replace_together((module, green.replacements(module)), (_thread, thread.FUNCTIONS))
     green.renew_module(module)

@@ -141,7 +141,7 @@ def test_a_call_that_holds_the_gil_is_noticed() -> None:
         watch = inspect.watch(0.1)
         def holds():
             began = time.monotonic()
-            max(range(50_000_000))
+            max(range(15_000_000))
             print(time.monotonic() - began)
             # The watchdog gets the GIL now, and looks before this greenlet ends.
             end = time.monotonic() + 20

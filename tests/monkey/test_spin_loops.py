@@ -5,9 +5,9 @@ from support.child import TESTS, run_script
 
 # How the condition of a loop becomes true.
 ENDERS = {
-    "a greenlet": "greenrt.spawn_later(0.01, end)",
-    "a green thread": "threading.Timer(0.01, end).start()",
-    "a native thread": "greenrt.get_hub().threadpool.spawn(lambda: (time.sleep(0.01), end()))",
+    "a greenlet": "greenrt.spawn_later(0.002, end)",
+    "a green thread": "threading.Timer(0.002, end).start()",
+    "a native thread": "greenrt.get_hub().threadpool.spawn(lambda: (time.sleep(0.002), end()))",
     "the loop": "call_in_loop(end)",
 }
 
@@ -34,7 +34,7 @@ def fails(error, function, *args):
     return poll
 
 def call_in_loop(end):
-    timer = greenrt.get_hub().loop.timer(0.01, 0.01)
+    timer = greenrt.get_hub().loop.timer(0.002, 0.002)
     timers.append(timer)
     def call():
         # The loop itself never waits for a lock that the spinner may hold while it yields.

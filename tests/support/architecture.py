@@ -33,6 +33,7 @@ LAYERS = {
     "_build": 0,
     "_deadline": 0,
     "_events": 0,
+    "_freeze": 0,
     "_interpreter": 0,
     "_original": 0,
     "_providers": 0,

@@ -8,6 +8,7 @@ from types import CodeType, NoneType
 
 from greenlet import greenlet
 
+from greenrt._freeze import hidden_objects
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import parked
@@ -48,7 +49,7 @@ def find(check: Callable[[], object] = int) -> Population:
 
     check: called between the steps of a long search; its exception ends the work.
     """
-    frozen = gc.get_freeze_count()
+    frozen = hidden_objects()
     before = _parked()
     found = instances_of(greenlet, Group)
     if frozen:

@@ -1,11 +1,11 @@
 """A record of each greenlet of the process."""
 
-import gc
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from greenlet import greenlet
 
+from greenrt._freeze import hidden_objects
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, parked
@@ -85,7 +85,7 @@ def running_in(thread: int) -> Record | None:
         return None
     main = hub.parent
     target = _running_among((main, *all_greenlets()), main)
-    if target is None and gc.get_freeze_count():
+    if target is None and hidden_objects():
         target = _running_among(frozen_instances((greenlet,)), main)
     if target is None:
         return None
