@@ -190,8 +190,8 @@ def stages() -> Iterator[Stage]:
         stage.again = f"{variables} {again}".lstrip()
         return stage
 
-    # What takes longest starts first. Beside a suite there is room for the checks of installing, which compile, or for
-    # others, which mostly wait.
+    # What takes longest starts first. Beside a suite there is room for the checks of installing, which compile, or
+    # for others, which mostly wait.
     for version in PLAIN:
         yield suite(f"suite {version} plain, coverage", version, "coverage")
     for version in COMPILED:
