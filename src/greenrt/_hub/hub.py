@@ -14,7 +14,17 @@ from greenrt import _original, _providers
 from greenrt._hub import current_hub, fork
 from greenrt._hub.deadlock import another_thread_runs, possible_wakers
 from greenrt._hub.greenlet import throw_soon
-from greenrt._hub.park import TIMED_OUT, HubCore, Park, admit, new_park, parked, run_fiber, wake_park
+from greenrt._hub.park import (
+    TIMED_OUT,
+    HubCore,
+    Park,
+    admit,
+    new_park,
+    parked,
+    run_fiber,
+    set_run_queue,
+    wake_park,
+)
 from greenrt._hub.pending import raise_soon
 from greenrt._hub.report import ident_of, parks_of, render_parked
 from greenrt._hub.shutdown import end_greenlets
@@ -23,6 +33,7 @@ from greenrt._loop.callback import Callback
 from greenrt._loop.loop import BATCH_CALLBACKS, BATCH_SECONDS, Loop
 from greenrt._loop.watchers.base import Watcher
 from greenrt._native import framecache
+from greenrt._native.ring import Ring
 from greenrt._native.switch import Fiber, current, hold, is_active, resume, resume_held, throw_into
 from greenrt._native.thread import coarse, set_slot
 from greenrt._render import render
@@ -373,6 +384,7 @@ class Hub(HubCore):
             if is_active(self):
                 throw_into(self, HubDestroyed(destroy_loop))
             self.loop.end()
+            set_run_queue(self.loop, Ring())
 
     # -- Errors
 

@@ -20,6 +20,7 @@ from greenrt._hub.swapped_state import resume_apart
 from greenrt._loop.callback import Entry
 from greenrt._loop.loop import Loop
 from greenrt._native.heap import HeapNode
+from greenrt._native.ring import Ring
 from greenrt._native.switch import (
     INTERRUPTIBLE,
     Fiber,
@@ -46,13 +47,13 @@ __all__ = [
     "admit",
     "as_seconds",
     "checked_seconds",
-    "expect_handlers",
     "freeze",
     "in_hub",
     "new_park",
     "note_fork",
     "parked",
     "run_fiber",
+    "set_run_queue",
     "shadow",
     "state_of",
     "wake_park",
@@ -713,13 +714,14 @@ def _yield_slowly(hub: HubCore, running: greenlet) -> None:
         raise state._pending.pop(0)
 
 
-def expect_handlers(more: int) -> None:
-    """Expect signal handlers in the middle of this module, also in the compiled build: a run queue is Python code.
+def set_run_queue(loop: Loop, queue: Ring) -> None:
+    """Give `loop` another run queue.
 
-    `more` is 1 for each such queue that comes, and -1 for each that goes.
+    Beside one in Python, signal handlers may come in the middle of this module, also in the compiled build.
     """
     global _interruptible, _python_queues
-    _python_queues += more
+    _python_queues += (type(queue) is not Ring) - (type(loop.ready) is not Ring)
+    loop.ready = queue
     _interruptible = INTERRUPTIBLE or _python_queues > 0
 
 

@@ -11,7 +11,7 @@ from greenlet import gettrace, greenlet, settrace
 from greenrt import _log, _original, _providers
 from greenrt._hub.current_hub import get_hub_if_exists, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.park import YIELD, HubCore, Park, expect_handlers, parked
+from greenrt._hub.park import YIELD, HubCore, Park, parked, set_run_queue
 from greenrt._native.ring import Ring
 from greenrt._render import render
 from greenrt._typing import TYPE_CHECKING, Any
@@ -132,11 +132,9 @@ def _adapt(hub: "Hub") -> None:
             settrace(previous)
     ready = hub.loop.ready
     if _methods["woken"] and not isinstance(ready, WatchedRing):
-        expect_handlers(1)
-        hub.loop.ready = WatchedRing(ready)
+        set_run_queue(hub.loop, WatchedRing(ready))
     elif not _methods["woken"] and isinstance(ready, WatchedRing):
-        hub.loop.ready = ready.ring
-        expect_handlers(-1)
+        set_run_queue(hub.loop, ready.ring)
 
 
 def _adapt_new(hub: "Hub") -> None:
