@@ -4,21 +4,16 @@ tests/sync, tests/green, tests/dns and tests/serve have files of this name for t
 compiled code, `support.switches` counts the switches that the fast path saves.
 """
 
-import os
 import socket as standard
 from typing import Any
 
 import greenlet
-from support.switches import hub_switches, switches
+from support.switches import STRAIGHT, hub_switches, switches
 
 import greenrt
 from greenrt import get_hub
 from greenrt._hub.local import local
-from greenrt._native.switch import INTERRUPTIBLE
 from greenrt.green import socket
-
-# Where signal handlers may run in greenrt's own code, greenlets switch by way of the hub.
-STRAIGHT = not INTERRUPTIBLE and not os.environ.get("GREENRT_SEED")
 
 
 def test_what_counts_switches_sees_a_park() -> None:

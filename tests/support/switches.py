@@ -1,14 +1,18 @@
 """Counts the switches between greenlets: an operation that takes its fast path makes none, or none to the hub."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import greenlet
 
 import greenrt
+from greenrt._native.switch import INTERRUPTIBLE
 
-__all__ = ["hub_switches", "switches"]
+__all__ = ["STRAIGHT", "hub_switches", "switches"]
 
+# Where signal handlers may run in greenrt's own code, greenlets switch by way of the hub.
+STRAIGHT = not INTERRUPTIBLE and not os.environ.get("GREENRT_SEED")
 TRIES = 5
 
 
