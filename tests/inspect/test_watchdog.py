@@ -124,7 +124,7 @@ def test_a_stopped_process_has_not_stalled() -> None:
             child.wait()
         greenrt.spawn_later(60, print)
         greenrt.spawn(stop).join()
-        print(watch.stalls)
+        print(watch.stalls, flush=True)
         os._exit(0)
         """
     )
