@@ -190,8 +190,8 @@ def stages() -> Iterator[Stage]:
         stage.again = f"{variables} {again}".lstrip()
         return stage
 
-    # What takes longest starts first. Beside a suite there is room for the checks of installing, which compile, or
-    # for others, which mostly wait.
+    # What takes longest starts first. Beside a suite there is room for the checks of installing, which compile, for
+    # those of some layers, or for others, which mostly wait.
     for version in PLAIN:
         yield suite(f"suite {version} plain, coverage", version, "coverage")
     for version in COMPILED:
@@ -208,9 +208,9 @@ def stages() -> Iterator[Stage]:
     yield suite("gevent's, eventlet's tests", main, f"test-compat FILES='{GEVENT} {EVENTLET}'", load=0.5)
     yield suite("real programs", PROGRAMS, "test-real", load=0.5)
     for version in LAYERS_ONLY:
-        yield suite(f"layers {version} compiled", version, "test", LAYERS)
+        yield suite(f"layers {version} compiled", version, "test", LAYERS, load=0.8)
     for version in WITH_JIT:
-        yield suite(f"layers {version} with the JIT", version, "test", LAYERS, "PYTHON_JIT=1")
+        yield suite(f"layers {version} with the JIT", version, "test", LAYERS, "PYTHON_JIT=1", load=0.8)
     yield built("demo", main, "demo ARGS=--quick")
     yield built("benchmarks, smoke", PROGRAMS, "bench ARGS='--smoke --rivals greenrt,gevent,c'")
 
