@@ -29,8 +29,9 @@ def is_a(thing: Any, kind: type) -> bool:
 
 
 def objects_of(*kinds: type) -> list[Any]:
-    """Return all objects of exactly these types that the garbage collector knows."""
-    return [thing for thing in gc.get_objects() if type(thing) in kinds]
+    """Return all objects of exactly these types, which are heap types, that the garbage collector knows."""
+    # They refer to their type. This search, in C, costs a tenth of a look at each object.
+    return [thing for thing in gc.get_referrers(*kinds) if type(thing) in kinds]
 
 
 def substitute(olds: list[Any], make: Callable[[Any], Any]) -> list[str]:

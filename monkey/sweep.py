@@ -30,21 +30,24 @@ def sweep(swept: Pairs) -> list[str]:
         if name.split(".")[0] == "greenrt" or name in _BENEATH:
             continue
         for key, value in list(vars(module).items()):
+            kind = type(value)
             pair = swept.get(id(value))
             if pair is not None and pair[0] is value:
                 setattr(module, key, pair[1])
-            elif is_a(value, type) and value.__module__ == name:
+            elif kind is FunctionType:
+                if value.__module__ == name:
+                    _sweep_defaults(value, swept)
+            elif issubclass(kind, type) and value.__module__ == name:
                 _sweep_class(value, swept, missed)
-            elif is_a(value, FunctionType) and value.__module__ == name:
-                _sweep_defaults(value, swept)
     return missed
 
 
 def _sweep_class(kind: type, swept: Pairs, missed: list[str]) -> None:
     for key, value in list(vars(kind).items()):
-        if is_a(value, FunctionType):
+        kind_of_value = type(value)
+        if kind_of_value is FunctionType:
             _sweep_defaults(value, swept)
-        elif type(value) is dict:
+        elif kind_of_value is dict:
             _sweep_registry(value, swept)
         pair = swept.get(id(value))
         if pair is None or pair[0] is not value:
