@@ -8,7 +8,7 @@ RELEASE ?= .venv-release
 DOCS ?= .venv-docs
 ARGS ?=
 # Processes among which the tests of `make test`, `pure`, `coverage` and `test-stdlib` are distributed. They mostly wait.
-JOBS ?= 4
+JOBS ?= 6
 # How long each campaign of `make stress` may take.
 STRESS_SECONDS ?= 20
 # The tests' processes would compile the modules anew, each of them: a fifth of the suite's processor time.
