@@ -19,10 +19,12 @@ SOURCES := $(shell find src monkey -name '*.py' -o -name '*.pyx' -o -name '*.pxd
 # Prints what pyproject.toml requires: for "build", to "run", or in a dependency group. pip reads groups itself from 25.1 only.
 NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); g = {'build': p['build-system']['requires'], 'run': p['project']['dependencies'], **p['dependency-groups']}; print(*g[sys.argv[1]], sep='\n')"
 PIP := -m pip --disable-pip-version-check install --quiet
-# uv, where it is in PATH, fills environments in a tenth of pip's time.
-ifneq ($(shell command -v uv 2>/dev/null),)
-ENVIRONMENT := uv venv --quiet --clear --seed --python $(PYTHON)
-INSTALL_INTO = uv pip install --quiet --python $(1)/bin/python -r /dev/stdin
+# uv, where it is in PATH, fills environments in a tenth of pip's time; `make UV=` takes pip. uv reads no settings of pip.
+UV ?= $(shell command -v uv 2>/dev/null)
+ifneq ($(UV),)
+# For uv the name of an interpreter is a wish, and a path is the interpreter.
+ENVIRONMENT = $(UV) venv --quiet --clear --seed --python $$($(PYTHON) -c 'import sys; print(sys.executable)')
+INSTALL_INTO = $(UV) pip install --quiet --python $(1)/bin/python -r /dev/stdin
 else
 ENVIRONMENT := $(PYTHON) -m venv --clear
 INSTALL_INTO = $(1)/bin/python $(PIP) -r /dev/stdin

@@ -26,19 +26,17 @@ from distutils.sysconfig import customize_compiler  # isort: skip
 BUILD = runpy.run_path("src/greenrt/_build.py")
 COMPILED, SHARED = BUILD["COMPILED"], f"greenrt.{BUILD['SHARED']}"
 # They come after the interpreter's own flags and CFLAGS, and win. Debug information is most of a module's size, and a
-# quarter of the time that it takes to compile. -O3 takes a fifth longer than -O2 for no fewer instructions; without
-# six passes, -O2 takes a sixth less for no more. The unwinder finds the clean-up of greenrt_run_guarded
-# (_native/finalizing.h) only with -fexceptions.
-FLAGS = [
-    "-O2",
+# quarter of the time that it takes to compile. -O3 takes a fifth longer than -O2 for no fewer instructions. The
+# unwinder finds the clean-up of greenrt_run_guarded (_native/finalizing.h) only with -fexceptions.
+FLAGS = ["-O2", "-g0", "-fexceptions"]
+# Without these passes of gcc's, -O2 takes a sixth less time for no more instructions. Other compilers have others.
+WITHOUT_PASSES = [
     "-fno-code-hoisting",
     "-fno-gcse",
     "-fno-ipa-icf",
     "-fno-rerun-cse-after-loop",
     "-fno-tree-pre",
     "-fno-tree-vrp",
-    "-g0",
-    "-fexceptions",
 ]
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "auto_pickle": False, "embedsignature": False}
 
@@ -76,6 +74,9 @@ class AllOrNothing(build_ext):
     def run(self) -> None:
         try:
             check_compiler()
+            if accepts(WITHOUT_PASSES):
+                for module in self.extensions:
+                    module.extra_compile_args += WITHOUT_PASSES
             # What a killed compiler or linker has left is newer than its source.
             with interruptions(Path(self.build_temp)) as interrupted:
                 self.force = self.force or interrupted
@@ -134,17 +135,31 @@ def interruptions(folder: Path) -> Iterator[bool]:
 
 def check_compiler() -> None:
     """Raise CompileError if an extension that includes Python.h can't be compiled and linked."""
+    try:
+        compile_probe("#include <Python.h>\n", FLAGS, link=True)
+    except Exception as error:
+        raise CompileError(f"there is no C compiler that works, or no Python.h: {error}") from None
+
+
+def accepts(flags: list[str]) -> bool:
+    """Return whether the compiler knows these flags; one that it would ignore with a warning counts as unknown."""
+    try:
+        compile_probe("int probe;\n", [*FLAGS, *flags, "-Werror"])
+    except CompileError:
+        return False
+    return True
+
+
+def compile_probe(source: str, flags: list[str], link: bool = False) -> None:
     compiler = new_compiler()
     customize_compiler(compiler)
     with tempfile.TemporaryDirectory() as folder:
         probe = Path(folder, "probe.c")
-        probe.write_text("#include <Python.h>\n")
+        probe.write_text(source)
         include = [sysconfig.get_path("include"), sysconfig.get_path("platinclude")]
-        try:
-            objects = compiler.compile([str(probe)], output_dir="/", include_dirs=include)
+        objects = compiler.compile([str(probe)], output_dir="/", include_dirs=include, extra_postargs=flags)
+        if link:
             compiler.link_shared_object(objects, str(probe.with_suffix(".so")))
-        except Exception as error:
-            raise CompileError(f"there is no C compiler that works, or no Python.h: {error}") from None
 
 
 def extensions() -> list[Extension]:
@@ -161,7 +176,7 @@ def extensions() -> list[Extension]:
 
 def extension(name: str, source: str) -> Extension:
     # Changed flags rebuild every module.
-    return Extension(name, [source], extra_compile_args=FLAGS, depends=[__file__])
+    return Extension(name, [source], extra_compile_args=[*FLAGS], depends=[__file__])
 
 
 def translate(modules: list[Extension]) -> None:

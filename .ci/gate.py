@@ -92,7 +92,14 @@ def use_uv() -> None:
     os.environ["UV_CACHE_DIR"] = f"{home}/cache"
     fetch = [sys.executable, "-m", "pip", "install", "--quiet", "--target", home, "uv"]
     attempt = [home / "bin/uv", "pip", "install", "--quiet", "--target", home / "attempt", "iniconfig"]
-    if all(subprocess.run(command, stdin=subprocess.DEVNULL).returncode == 0 for command in (fetch, attempt)):
+    try:
+        works = all(
+            subprocess.run(command, stdin=subprocess.DEVNULL).returncode == 0 for command in (fetch, attempt)
+        )
+    except OSError:
+        # pip has brought a package without this program.
+        works = False
+    if works:
         os.environ["PATH"] = f"{home}/bin:{os.environ['PATH']}"
     else:
         print("uv cannot be used here: pip fills the environments, for ten times as long", flush=True)
@@ -285,7 +292,7 @@ class Gate:
         return None
 
     def _has_room(self, stage: Stage) -> bool:
-        return sum(other.load for other in self.running) + stage.load <= PROCESSORS
+        return not self.running or sum(other.load for other in self.running) + stage.load <= PROCESSORS
 
     def _run(self, stage: Stage) -> None:
         run(stage, self.logs)

@@ -55,6 +55,14 @@ def test_what_the_machine_lacks_is_no_failure(gate: ModuleType, tmp_path: Path) 
     assert missing.log.read_text() == "none here\n"
 
 
+def test_a_stage_that_wants_more_processors_than_there_are_runs_alone(
+    gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "PROCESSORS", 1)
+    suites = [gate.Stage(name, "true", load=1.2) for name in ("one", "other")]
+    assert results(gate, tmp_path, *suites) == {"one": "ok", "other": "ok"}
+
+
 def test_stages_run_side_by_side_as_long_as_processors_are_idle(
     gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

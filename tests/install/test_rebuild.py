@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.build import SUFFIX
-from support.wheels import FAILS, IS_KILLED, build, built, compiler, last_wheel
+from support.wheels import FAILS, IS_KILLED, REFUSES_GCCS_FLAGS, build, built, compiler, last_wheel
 
 pytestmark = [pytest.mark.install, pytest.mark.time_limit(300)]
 
@@ -43,6 +43,13 @@ def test_a_module_that_cannot_be_compiled(built_checkout: Path, tmp_path: Path) 
     assert wheel.filename is not None
     assert wheel.filename.endswith("-py3-none-any.whl")
     assert not [name for name in wheel.namelist() if name.endswith(".so")]
+
+
+def test_a_compiler_that_does_not_know_gccs_flags(translated_checkout: Path, tmp_path: Path) -> None:
+    wheel = built(
+        translated_checkout, GREENRT_PURE="0", CC=compiler(tmp_path / "cc", refusal=REFUSES_GCCS_FLAGS)
+    )
+    assert [name for name in wheel.namelist() if name.endswith(SUFFIX)]
 
 
 def test_an_interrupted_build_leaves_nothing_half_made(translated_checkout: Path, tmp_path: Path) -> None:
