@@ -108,7 +108,7 @@ class Timeout(BaseException):
         hub = get_slot()
         if hub is None:
             hub = current_hub.get_hub()
-        expiry = Expiry()
+        expiry = Expiry.__new__(Expiry)
         expiry.timeout = self
         expiry.hub = hub
         expiry.target = current()
