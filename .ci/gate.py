@@ -28,7 +28,8 @@ from interpreters import interpreters
 # Seconds after which a stage counts as hanging.
 LIMIT = 1500
 PROCESSORS = os.cpu_count() or 2
-# Processes of one suite: tests mostly wait.
+# Processes of a whole suite: together they keep the processors busy, and tests mostly wait. Other stages have two.
+SUITE_JOBS = 4
 JOBS = 2
 # So many tests of the suites may be unsteady. More of them are a failure.
 UNSTEADY = 2
@@ -159,7 +160,7 @@ def stages() -> Iterator[Stage]:
     yield Stage("types", f"make types PYTHON={python[main]}", after=["lint"])
     yield Stage("documentation", f"make docs PYTHON={python[main]}")
     settings = {
-        version: f"PYTHON={path} VENV=.venv-{version} PURE=.venv-pure-{version} JOBS={JOBS}"
+        version: f"PYTHON={path} VENV=.venv-{version} PURE=.venv-pure-{version}"
         for version, path in python.items()
     }
     # These programs bring gevent and other packages, which the other suites must not see.
@@ -184,36 +185,41 @@ def stages() -> Iterator[Stage]:
         command = f"make {target} {settings[version]}"
         return Stage(name, command, needs=[f"build {version}"], after=builds, load=load)
 
-    # By default the load is that of two processes, and of the children of their tests.
     def suite(
-        name: str, version: str, target: str, args: str = "", variables: str = "", load: float = 1.2
+        name: str,
+        version: str,
+        target: str,
+        args: str = "",
+        variables: str = "",
+        load: float = 0.5,
+        jobs: int = JOBS,
     ) -> Stage:
         folder = re.sub("[^a-z0-9.]+", "-", name.lower())
         cache = f"-o cache_dir={os.getcwd()}/build/cache/{folder}"
-        stage = built(name, version, f"{target} ARGS='{args} {cache}'", load)
+        stage = built(name, version, f"{target} JOBS={jobs} ARGS='{args} {cache}'", load)
         stage.command = f"{variables} {stage.command}".lstrip()
         only = f"--last-failed --last-failed-no-failures=none {cache}"
         again = f"make {target} ARGS='{only}' {settings[version]} JOBS=0"
         stage.again = f"{variables} {again}".lstrip()
         return stage
 
-    # What takes longest starts first. Beside a suite there is room for the checks of installing, which compile, for
-    # those of some layers, or for others, which mostly wait.
+    # What takes longest starts first. Beside a whole suite there is room for what mostly waits.
+    whole = {"load": 1.5, "jobs": SUITE_JOBS}
     for version in PLAIN:
-        yield suite(f"suite {version} plain, coverage", version, "coverage")
+        yield suite(f"suite {version} plain, coverage", version, "coverage", **whole)
     for version in COMPILED:
-        yield suite(f"suite {version} compiled", version, "test", "--durations=20")
+        yield suite(f"suite {version} compiled", version, "test", "--durations=20", **whole)
     yield built(f"installs {LAYERS_ONLY[-1]}", LAYERS_ONLY[-1], "install-check", load=0.8)
     for version in LAYERS_ONLY[:-1]:
         # The rest is the same with every interpreter.
         yield built(
             f"installs {version}", version, "install-check ARGS=tests/install/test_install.py", load=0.8
         )
-    yield suite("stress, boxed", main, "stress STRESS_SECONDS=2", load=0.5)
+    yield suite("stress, boxed", main, "stress STRESS_SECONDS=2")
     for version in COMPILED:
         yield suite(f"CPython's tests {version}", version, f"test-stdlib MODULES='{STDLIB}'", load=0.25)
-    yield suite("gevent's, eventlet's tests", main, f"test-compat FILES='{GEVENT} {EVENTLET}'", load=0.5)
-    yield suite("real programs", PROGRAMS, "test-real", load=0.5)
+    yield suite("gevent's, eventlet's tests", main, f"test-compat FILES='{GEVENT} {EVENTLET}'")
+    yield suite("real programs", PROGRAMS, "test-real")
     for version in LAYERS_ONLY:
         yield suite(f"layers {version} compiled", version, "test", LAYERS, load=0.8)
     for version in WITH_JIT:
