@@ -2,7 +2,9 @@
 
 import gc
 import sys
+from weakref import ref
 
+from greenrt.monkey.attributes import instance_namespace
 from greenrt.monkey.references import objects_of, places, substitute
 from greenrt.monkey.state import is_module_patched, note, note_classes, replace
 
@@ -61,8 +63,9 @@ def _locks_of_logging() -> list[Any]:
     logging: Any = sys.modules.get("logging")
     if logging is None:
         return []
-    handlers = (reference() if callable(reference) else reference for reference in logging._handlerList)
-    return [logging._lock, *(handler.lock for handler in handlers if handler is not None)]
+    handlers = [reference() if type(reference) is ref else reference for reference in logging._handlerList]
+    # A handler of the program's may have no lock, or a property of this name.
+    return [logging._lock, *((instance_namespace(handler) or {}).get("lock") for handler in handlers)]
 
 
 def _other_threads() -> bool:

@@ -1,13 +1,28 @@
-"""Find and replace references to objects: in modules, classes, instances, containers and closures."""
+"""Find and replace references to objects: in modules, classes, instances, containers and closures.
+
+All objects of the program are looked at, without running its code (`attributes`): comparisons are those of
+identities, also between types, since a metaclass may have an `__eq__`.
+"""
 
 import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 
+from greenrt.monkey.attributes import (
+    instance_namespace,
+    is_a,
+    module_namespace,
+    module_of,
+    set_on_class,
+    slots_of,
+    text_of_key,
+    type_name,
+)
+
 from greenrt._typing import Any
 
-__all__ = ["is_a", "objects_of", "places", "substitute"]
+__all__ = ["objects_of", "places", "substitute"]
 
 # A place: the object in it, a description, and a function that puts another object there, or None if that is
 # impossible.
@@ -20,18 +35,11 @@ LEFT_ALONE = frozenset(("_frozen_importlib", "_frozen_importlib_external", "gree
 LEFT_ALONE_MODULES = frozenset(("_thread", "threading"))
 
 
-def is_a(thing: Any, kind: type) -> bool:
-    """Return whether the type of `thing` is `kind` or a subclass.
-
-    `isinstance` would also ask lazy objects and proxies, which run code.
-    """
-    return issubclass(type(thing), kind)
-
-
 def objects_of(*kinds: type) -> list[Any]:
     """Return all objects of exactly these types, which are heap types, that the garbage collector knows."""
     # They refer to their type. This search, in C, costs a tenth of a look at each object.
-    return [thing for thing in gc.get_referrers(*kinds) if type(thing) in kinds]
+    wanted = set(map(id, kinds))
+    return [thing for thing in gc.get_referrers(*kinds) if id(type(thing)) in wanted]
 
 
 def substitute(olds: list[Any], make: Callable[[Any], Any]) -> list[str]:
@@ -49,8 +57,12 @@ def substitute(olds: list[Any], make: Callable[[Any], Any]) -> list[str]:
             new = news[id(old)]
         if put is None or new is None:
             missed.append(where)
-        else:
+            continue
+        try:
             put(new)
+        except Exception:
+            # The class is immutable, or the `__hash__` or `__eq__` of a dict's key raised this.
+            missed.append(where)
     return missed
 
 
@@ -99,8 +111,9 @@ def _owners(namespaces: list[dict[Any, Any]]) -> dict[int, Any]:
     owners: dict[int, Any] = {}
     others = []
     for namespace in namespaces:
-        module = sys.modules.get(namespace.get("__name__", ""))
-        if module is not None and vars(module) is namespace:
+        name = namespace.get("__name__")
+        module: Any = sys.modules.get(name) if type(name) is str else None
+        if is_a(module, ModuleType) and module_namespace(module) is namespace:
             owners[id(namespace)] = module
         else:
             others.append(namespace)
@@ -110,19 +123,22 @@ def _owners(namespaces: list[dict[Any, Any]]) -> dict[int, Any]:
             owners.update(
                 (id(part), owner)
                 for part in gc.get_referents(owner)
-                if id(part) in wanted and (is_a(owner, type) or _namespace(owner) is part)
+                if id(part) in wanted and (is_a(owner, type) or instance_namespace(owner) is part)
             )
     return owners
 
 
 def _is_left_alone(owner: Any) -> bool:
+    home: Any
     if is_a(owner, ModuleType):
-        home: Any = owner.__name__
-        if home in LEFT_ALONE_MODULES:
+        home = module_namespace(owner).get("__name__")
+        if type(home) is str and home in LEFT_ALONE_MODULES:
             return True
+    elif is_a(owner, FunctionType):
+        home = owner.__module__
     else:
-        home = owner.__module__ if is_a(owner, type) or is_a(owner, FunctionType) else type(owner).__module__
-    return isinstance(home, str) and home.split(".")[0] in LEFT_ALONE
+        home = module_of(owner if is_a(owner, type) else type(owner))
+    return type(home) is str and home.split(".")[0] in LEFT_ALONE
 
 
 def _functions_by_defaults(tuples: list[Any]) -> dict[int, list[FunctionType]]:
@@ -143,14 +159,14 @@ def _places_in(holder: Any, owner: Any, known: Known, users: list[FunctionType])
         for key, value in list(holder.items()):
             if id(value) in known:
                 # A class's dict must be changed through the class.
-                is_class = is_a(owner, type)
-                yield value, f"{name}.{key}", _setter(owner, key) if is_class else _item_setter(holder, key)
+                put = _class_setter(owner, key) if is_a(owner, type) else _item_setter(holder, key)
+                yield value, f"{name}.{text_of_key(key)}", put
     elif kind is list:
         for index, value in enumerate(holder):
             if id(value) in known:
                 yield value, "in a list", _item_setter(holder, index)
     elif kind is CellType:
-        yield holder.cell_contents, "in a closure", _setter(holder, "cell_contents")
+        yield holder.cell_contents, "in a closure", _cell_setter(holder)
     else:
         found = list(_defaults(users, known) if kind is tuple else _attributes(holder, known))
         yield from found or [
@@ -160,16 +176,13 @@ def _places_in(holder: Any, owner: Any, known: Known, users: list[FunctionType])
 
 def _attributes(holder: Any, known: Known) -> Iterator[Place]:
     """Yield the places in an instance's dict and slots."""
-    for name, value in list((_namespace(holder) or {}).items()):
+    namespace = instance_namespace(holder) or {}
+    for name, value in list(namespace.items()):
         if id(value) in known:
-            yield value, f"{_name(holder)}.{name}", _item_setter(_namespace(holder), name)
-    for kind in type(holder).__mro__:
-        slots = vars(kind).get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            slot = vars(kind).get(name)
-            value = getattr(holder, name, None)
-            if slot is not None and id(value) in known:
-                yield value, f"{_name(holder)}.{name}", _slot_setter(slot, holder)
+            yield value, f"{_name(holder)}.{text_of_key(name)}", _item_setter(namespace, name)
+    for name, slot, value in slots_of(holder):
+        if id(value) in known:
+            yield value, f"{_name(holder)}.{text_of_key(name)}", _slot_setter(slot, holder)
 
 
 def _defaults(functions: list[FunctionType], known: Known) -> Iterator[Place]:
@@ -177,18 +190,8 @@ def _defaults(functions: list[FunctionType], known: Known) -> Iterator[Place]:
     for function in functions:
         for index, value in enumerate(function.__defaults__ or ()):
             if id(value) in known:
-                where = f"in a default of {function.__module__}.{function.__qualname__}"
-                yield value, where, _default_setter(function, index)
-
-
-def _namespace(thing: Any) -> dict[str, Any] | None:
-    """Return the `__dict__` of an instance, without calling methods of its class."""
-    try:
-        namespace: dict[str, Any] = object.__getattribute__(thing, "__dict__")
-    except (AttributeError, TypeError):
-        # It has no `__dict__`, or it is a class.
-        return None
-    return namespace
+                where = ".".join((text_of_key(function.__module__), function.__qualname__))
+                yield value, f"in a default of {where}", _default_setter(function, index)
 
 
 def _refers(holder: Any, thing: Any) -> bool:
@@ -197,18 +200,20 @@ def _refers(holder: Any, thing: Any) -> bool:
 
 def _name(owner: Any) -> str:
     if is_a(owner, ModuleType):
-        return str(owner.__name__)
-    kind = owner if is_a(owner, type) else type(owner)
-    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-    return name if kind is owner else f"<{name} object>"
+        return text_of_key(module_namespace(owner).get("__name__"))
+    return type_name(owner) if is_a(owner, type) else f"<{type_name(type(owner))} object>"
 
 
 def _item_setter(container: Any, key: Any) -> Callable[[Any], object]:
     return lambda new: container.__setitem__(key, new)
 
 
-def _setter(owner: Any, name: str) -> Callable[[Any], object]:
-    return lambda new: setattr(owner, name, new)
+def _class_setter(kind: type, name: Any) -> Callable[[Any], object]:
+    return lambda new: set_on_class(kind, name, new)
+
+
+def _cell_setter(cell: CellType) -> Callable[[Any], object]:
+    return lambda new: setattr(cell, "cell_contents", new)
 
 
 def _slot_setter(slot: Any, holder: Any) -> Callable[[Any], object]:

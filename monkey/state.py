@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
+from greenrt.monkey.attributes import module_of, type_name
 from greenrt.monkey.subscribers import announcing
 from greenrt.monkey.sweep import Pairs, left, sweep
 
@@ -52,11 +53,8 @@ def note_classes(base: Any, name: str, what: str, apart: Iterable[str] = ()) -> 
     `what` is the consequence.
     """
     for kind in base.__subclasses__():
-        if kind.__module__ not in apart:
-            note(
-                f"not made green: the class {kind.__module__}.{kind.__qualname__}, derived from {name} before "
-                f"patching: {what}"
-            )
+        if module_of(kind) not in apart:
+            note(f"not made green: the class {type_name(kind)}, derived from {name} before patching: {what}")
 
 
 def report() -> list[str]:

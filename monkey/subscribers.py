@@ -101,6 +101,9 @@ def some_package_has(group: bytes) -> bool:
     importlib.metadata would answer too, but its import takes longer than all patching.
     """
     for folder in sys.path:
+        if not isinstance(folder, str):
+            # The import system ignores it too.
+            continue
         try:
             names = os.listdir(folder or ".")
         except OSError:

@@ -1,10 +1,22 @@
-"""Find the copies that other modules made of replaced objects; rebind or report them."""
+"""Find the copies that other modules made of replaced objects; rebind or report them.
+
+All modules and classes of the program are looked at, without running its code where that is possible: see
+`attributes`. What an odd object raises all the same costs only that object's copies.
+"""
 
 import sys
 from collections.abc import Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
-from greenrt.monkey.references import is_a, places
+from greenrt.monkey.attributes import (
+    class_namespace,
+    is_a,
+    module_namespace,
+    set_on_class,
+    text_of_key,
+    type_name,
+)
+from greenrt.monkey.references import places
 
 from greenrt._typing import Any
 
@@ -26,36 +38,50 @@ def sweep(swept: Pairs) -> list[str]:
     for module in list(sys.modules.values()):
         if not is_a(module, ModuleType):
             continue
-        name = getattr(module, "__name__", "")
-        if name.split(".")[0] == "greenrt" or name in _BENEATH:
+        namespace = module_namespace(module)
+        name = namespace.get("__name__")
+        if type(name) is not str:
+            # No function and no class says that it is of this module.
+            name = "?"
+        elif name.split(".")[0] == "greenrt" or name in _BENEATH:
             continue
-        for key, value in list(vars(module).items()):
+        for key, value in list(namespace.items()):
             kind = type(value)
             pair = swept.get(id(value))
-            if pair is not None and pair[0] is value:
-                setattr(module, key, pair[1])
-            elif kind is FunctionType:
-                if value.__module__ == name:
-                    _sweep_defaults(value, swept)
-            elif issubclass(kind, type) and value.__module__ == name:
-                _sweep_class(value, swept, missed)
+            try:
+                if pair is not None and pair[0] is value:
+                    namespace[key] = pair[1]
+                elif kind is FunctionType:
+                    home = value.__module__
+                    if type(home) is str and home == name:
+                        _sweep_defaults(value, swept)
+                elif issubclass(kind, type):
+                    fields = class_namespace(value)
+                    home = fields.get("__module__")
+                    if type(home) is str and home == name:
+                        _sweep_class(value, fields, swept, missed)
+            except Exception as error:
+                missed.append(_failure(f"{name}.{text_of_key(key)}", error))
     return missed
 
 
-def _sweep_class(kind: type, swept: Pairs, missed: list[str]) -> None:
-    for key, value in list(vars(kind).items()):
+def _sweep_class(kind: type, fields: Mapping[Any, Any], swept: Pairs, missed: list[str]) -> None:
+    for key, value in list(fields.items()):
         kind_of_value = type(value)
-        if kind_of_value is FunctionType:
-            _sweep_defaults(value, swept)
-        elif kind_of_value is dict:
-            _sweep_registry(value, swept)
-        pair = swept.get(id(value))
-        if pair is None or pair[0] is not value:
-            continue
         try:
-            setattr(kind, key, pair[1])
-        except TypeError:
-            missed.append(f"not reached: {kind.__module__}.{kind.__qualname__}.{key}, of an immutable class")
+            if kind_of_value is FunctionType:
+                _sweep_defaults(value, swept)
+            elif kind_of_value is dict:
+                _sweep_registry(value, swept)
+            pair = swept.get(id(value))
+            if pair is not None and pair[0] is value:
+                set_on_class(kind, key, pair[1])
+        except Exception as error:
+            missed.append(_failure(f"{type_name(kind)}.{text_of_key(key)}", error))
+
+
+def _failure(place: str, error: Exception) -> str:
+    return f"not reached: {place}: setting it raised {type_name(type(error))}"
 
 
 def _sweep_registry(registry: dict[Any, Any], swept: Pairs) -> None:
@@ -92,12 +118,14 @@ def left(saved: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for module, items in saved.items():
         for name, function in items.items():
             # Other modules have no copies of a module's private functions.
-            if type(function) in (BuiltinFunctionType, FunctionType) and not name.startswith("_"):
+            kind = type(function)
+            if (kind is BuiltinFunctionType or kind is FunctionType) and not name.startswith("_"):
                 names.setdefault(id(function), f"{module}.{name}")
                 functions.append(function)
     found = [
         f"not reached: {names[id(function)]}: {where}"
         for function, where, _ in places(functions, apart=list(saved.values()))
-        if where.split(".")[0] not in _BENEATH
+        # Methods of the functions, such as `time.sleep.__reduce__`, are found too. They never wait.
+        if id(function) in names and where.split(".")[0] not in _BENEATH
     ]
     return sorted(found)

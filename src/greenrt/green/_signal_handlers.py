@@ -155,6 +155,7 @@ def adopt_handlers() -> None:
     """Let the handlers that the standard library's own function has set wait too. Only for the main thread."""
     for number in _signal.valid_signals():
         handler = _original.get_signal(number)
-        wrapped = handler if isinstance(handler, _Handler) else _wrapped(handler)
+        # isinstance would read the attribute `__class__` of a handler that is a proxy, which is the program's code.
+        wrapped = handler if type(handler) is _Handler else _wrapped(handler)
         if wrapped is not handler:
             _original.set_signal(number, wrapped)

@@ -23,8 +23,12 @@ _BUFFERED = ("peek", "read", "read1", "readinto", "readinto1", "readline")
 
 def make_green(stream: Any) -> bool:
     """Make a text stream over a file descriptor cooperative, if Python has created it; return whether it may wait."""
-    buffer = getattr(stream, "buffer", None)
-    raw = getattr(buffer, "raw", None)
+    try:
+        buffer = stream.buffer
+        raw = buffer.raw
+    except Exception:
+        # It is an object of the program, which may have no such attribute, or raise anything.
+        return False
     # A subclass belongs to the program, or is cooperative already.
     if type(buffer) is not BufferedReader or type(raw) is not _original.FileIO:
         return False
