@@ -239,6 +239,45 @@ def test_with_a_seeded_run_queue() -> None:
     )
 
 
+def test_a_child_of_a_fork_forgets_the_watched_hubs_of_other_threads() -> None:
+    run_script("""
+        import threading, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import greenrt
+        from greenrt import inspect
+        from support.forking import check, fork
+        from support.switches import STRAIGHT, hub_switches
+        class Recorder(inspect.Instrument):
+            def woken(self, target): pass
+        def take_turns():
+            greenrt.joinall([greenrt.spawn(lambda: [greenrt.sleep(0) for _ in range(20)]) for _ in range(3)])
+        def is_straight():
+            return hub_switches(take_turns) <= 8
+        hubs, ready, adapted, end = [], greenrt.Event(), greenrt.Event(), greenrt.Event()
+        def run_a_hub():
+            hubs.append(greenrt.get_hub())
+            ready.set()
+            end.wait()
+        thread = threading.Thread(target=run_a_hub, daemon=True)
+        thread.start()
+        ready.wait()
+        recorder = Recorder()
+        inspect.add_instrument(recorder)
+        # The other hub adapts to the instrument before it makes this later call.
+        hubs[0].loop.run_callback_threadsafe(adapted.set)
+        adapted.wait()
+        def child():
+            assert not is_straight()
+            inspect.remove_instrument(recorder)
+            assert is_straight() is STRAIGHT
+        check(fork(child))
+        inspect.remove_instrument(recorder)
+        end.set()
+        thread.join()
+        assert is_straight() is STRAIGHT
+    """)
+
+
 def test_what_a_watched_hub_of_another_thread_slows_down_ends_with_it() -> None:
     """Beside a run queue in Python, greenlets switch by way of the hub: three times as many switches."""
 

@@ -13,9 +13,8 @@ from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
 cdef int TIMER
 cdef object _LONGEST, _allocate_lock
 cdef bint _forked, _interruptible
-cdef int _python_queues
 cdef dict _interrupted
-cdef set _native_parks
+cdef set _native_parks, _python_queues
 
 
 cdef class Shadow:

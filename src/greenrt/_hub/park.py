@@ -83,8 +83,8 @@ _allocate_lock = _original.allocate_lock
 _LONGEST = _original.TIMEOUT_MAX  # The longest timeout of a lock: about 292 years.
 # Whether signal handlers may run in the middle of this module, which then has to expect that they wait.
 _interruptible = INTERRUPTIBLE
-# How many run queues are Python code.
-_python_queues = 0
+# The loops whose run queues are Python code, by id.
+_python_queues: set[int] = set()
 
 # Whether this process is the child of a fork. If so, parks of threads that only the parent has may exist.
 _forked = False
@@ -578,9 +578,15 @@ class LastPark(NativePark):
 
 
 def note_fork() -> None:
-    """Disable wakes of other threads' waiters in the child of a fork: a lock handed to one would be lost."""
-    global _forked
+    """Forget other threads in the child of a fork: the wakes of their waiters, and the run queues of their loops.
+
+    A lock handed to such a waiter would be lost. Nothing replaces such a run queue: its entries are kept.
+    """
+    global _forked, _interruptible
     _forked = True
+    hub: Any = get_slot()
+    _python_queues.intersection_update(() if hub is None else (id(hub.loop),))
+    _interruptible = INTERRUPTIBLE or len(_python_queues) > 0
     for park in _native_parks:
         park.claim()
     _native_parks.clear()
@@ -719,10 +725,13 @@ def set_run_queue(loop: Loop, queue: Ring) -> None:
 
     Beside one in Python, signal handlers may come in the middle of this module, also in the compiled build.
     """
-    global _interruptible, _python_queues
-    _python_queues += (type(queue) is not Ring) - (type(loop.ready) is not Ring)
+    global _interruptible
+    if type(queue) is Ring:
+        _python_queues.discard(id(loop))
+    else:
+        _python_queues.add(id(loop))
     loop.ready = queue
-    _interruptible = INTERRUPTIBLE or _python_queues > 0
+    _interruptible = INTERRUPTIBLE or len(_python_queues) > 0
 
 
 def _set_aside(park: Park, holder: Any) -> None:
