@@ -5,6 +5,7 @@ compiled code, `support.switches` counts the switches that the fast path saves.
 """
 
 import socket as standard
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import greenlet
@@ -13,6 +14,7 @@ from support.switches import STRAIGHT, hub_switches, switches
 import greenrt
 from greenrt import get_hub
 from greenrt._hub.local import local
+from greenrt._hub.park import parked
 from greenrt.green import socket
 
 
@@ -87,6 +89,21 @@ def test_a_thread_local_finds_the_greenlet_by_its_own_fields() -> None:
     foreign = greenlet.greenlet(use)
     foreign.switch()
     assert "_greenrt" in foreign.__dict__
+
+
+def test_a_look_at_a_raw_greenlet_leaves_it_as_it_is() -> None:
+    """A dump looks at all greenlets, from another thread."""
+
+    class Odd(greenlet.greenlet):
+        def __getattribute__(self, name: str) -> object:
+            if name == "__dict__":
+                raise ZeroDivisionError(name)
+            return super().__getattribute__(name)
+
+    for raw in greenlet.greenlet(int), Odd(int):
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(parked, raw).result() is None
+        assert greenlet.greenlet.__getattribute__(raw, "__dict__") == {}
 
 
 def test_a_tcp_socket_that_was_read_empty_is_not_asked_before_the_next_edge() -> None:

@@ -168,3 +168,35 @@ assert lock.acquire(timeout=1)
 assert not parks._interrupted
 """
     )
+
+
+@pytest.mark.parametrize("made", ["parks.Shadow", "locals.Holder"])
+def test_the_state_of_a_raw_greenlet_is_made_once(made: str) -> None:
+    """The handler makes the state, and stores in it, while the greenlet makes it."""
+    run_script(
+        COMMON
+        + """
+import sys
+from greenlet import greenlet
+from greenrt._hub import local as locals
+mine, other = greenrt.local(), greenrt.local()
+
+def keep():
+    mine.value = "kept"
+action = keep
+
+def use():
+    other.value = "other"
+    greenrt.sleep(0)
+    assert (mine.value, other.value) == ("kept", "other")
+    return True
+results = []
+raw = greenlet(lambda: results.append(use()))
+come_at(eval(sys.argv[1]), "__init__", lambda: raw)
+raw.switch()
+greenrt.sleep(0.01)
+assert results == [True]
+assert handled
+""",
+        made,
+    )

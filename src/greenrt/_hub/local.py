@@ -100,9 +100,12 @@ class local(Attributes):
         """Make the namespace of the calling greenlet."""
         running = current_or_last()
         state = state_of(running)
+        if state._locals is None:
+            made = Holder()
+            # During the call, a signal handler or a finalizer may have made another one, and stored data by it.
+            if state._locals is None:
+                state._locals = made
         holder = state._locals
-        if holder is None:
-            holder = state._locals = Holder()
         namespace: dict[str, Any] = {}
         self._local_dicts[holder.key] = namespace
         holder.add(self)

@@ -28,9 +28,10 @@ cdef class Shadow:
 cpdef double as_seconds(object timeout) except? -1.0
 @cython.locals(seconds=double)
 cpdef double checked_seconds(object value, str name) except? -1.0
-@cython.locals(state=dict, found=Shadow)
+@cython.locals(state=dict, found=Shadow, made=Shadow)
 cpdef Shadow shadow(greenlet_t target)
 cpdef object state_of(greenlet_t target)
+@cython.locals(found=Shadow)
 cpdef object parked(greenlet_t target)
 
 

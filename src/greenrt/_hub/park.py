@@ -115,9 +115,11 @@ class Shadow:
 def shadow(target: greenlet) -> Shadow:
     """Return the Shadow of a raw greenlet; make it if needed. The greenlet owns it."""
     state = target.__dict__
-    found = state.get("_greenrt")
+    found: Shadow | None = state.get("_greenrt")
     if found is None:
-        found = state["_greenrt"] = Shadow()
+        # Meanwhile a finalizer, a signal handler or another thread may have made one, and stored something in it.
+        made: Shadow = state.setdefault("_greenrt", Shadow())
+        return made
     return found
 
 
@@ -130,8 +132,12 @@ def state_of(target: greenlet) -> Any:
 
 
 def parked(target: greenlet) -> Any:
-    """Return the Park in which `target` waits, or None."""
-    return state_of(target)._park
+    """Return the Park in which `target` waits, or None. Any thread may call this; it changes nothing."""
+    if isinstance(target, Fiber):
+        return target._park
+    # The class of a raw greenlet may have code of its own for attributes.
+    found = greenlet.__getattribute__(target, "__dict__").get("_greenrt")
+    return None if found is None else found._park
 
 
 class HubCore(Fiber):

@@ -12,8 +12,10 @@ __all__ = ["deliver", "postpone", "raise_soon", "take_back"]
 
 def _keep(target: greenlet, error: BaseException) -> None:
     state = state_of(target)
+    # Made first: a garbage collection may run a finalizer, which may keep an error here too.
+    made: list[BaseException] = []
     if state._pending is None:
-        state._pending = []
+        state._pending = made
     state._pending.append(error)
 
 
