@@ -94,12 +94,15 @@ def renew_queues(native: Any, green: type) -> None:
 
 
 def report_frozen() -> None:
-    """Report how many objects `gc.freeze` hides from the search for what was made before patching."""
+    """Report how many objects `gc.freeze` hides from the search for what was made before patching.
+
+    The search finds a lock that is younger than the freeze, but not the hidden object that holds it.
+    """
     frozen = hidden_objects()
     if frozen:
         note(
             f"gc.freeze() was called before patching and hides {frozen} objects: the locks, queues and thread-locals"
-            " among them stay native"
+            " among them stay native, and so do later ones that these objects refer to"
         )
 
 

@@ -10,6 +10,7 @@ from greenrt.monkey.subscribers import announcing
 from greenrt.monkey.sweep import Pairs, left, sweep
 
 from greenrt import _original
+from greenrt._freeze import hidden_objects
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
 from greenrt.green._twin import set_methods
@@ -62,10 +63,15 @@ def report() -> list[str]:
 
     Copies of functions in containers, closures, instances and `functools.partial` stay the original functions, and
     are listed. References in the local variables of running functions can't be reached. The call takes some 50 ms,
-    because it inspects all objects that the garbage collector knows.
+    because it inspects all objects that the garbage collector knows. It lists no copies in objects that `gc.freeze`
+    hides from it, and says how many these are.
     """
     patched = [f"patched: {name}: {', '.join(sorted(items))}" for name, items in sorted(_saved.items())]
-    return [*patched, *_notes, *left(_saved)]
+    frozen = hidden_objects()
+    hidden = (
+        [f"gc.freeze() hides {frozen} objects: copies of functions in them are not listed"] if frozen else []
+    )
+    return [*patched, *_notes, *hidden, *left(_saved)]
 
 
 def is_module_patched(mod_name: str) -> bool:

@@ -332,18 +332,39 @@ def test_after_gc_freeze() -> None:
     run_script("""
         import gc, threading
         before = threading.Lock()
+        class Holder: pass
+        frozen = Holder()
+        frozen.later = None
         gc.freeze()
+        later = [threading.Lock()]
+        frozen.later = later[0]
         from greenrt import monkey
         import greenrt
         monkey.patch_all()
         assert isinstance(threading.Lock(), greenrt.Lock)
         assert not isinstance(before, greenrt.Lock)
-        assert [line for line in monkey.report() if line.startswith("gc.freeze() was called before patching")]
+        # The search finds the lock, and the list that holds it, but not the other holder.
+        assert isinstance(later[0], greenrt.Lock)
+        assert not isinstance(frozen.later, greenrt.Lock)
+        lines = [line for line in monkey.report() if line.startswith("gc.freeze()")]
+        assert lines[0].startswith("gc.freeze() was called before patching and hides "), lines
+        assert lines[0].endswith("stay native, and so do later ones that these objects refer to"), lines
+        assert lines[1].endswith(" objects: copies of functions in them are not listed"), lines
     """)
     run_script("""
         from greenrt import monkey
         monkey.patch_all()
         assert not any("gc.freeze" in line for line in monkey.report())
+    """)
+    run_script("""
+        import gc, time
+        kept = [time.sleep]
+        from greenrt import monkey
+        monkey.patch_all()
+        assert any(line.startswith("not reached: time.sleep") for line in monkey.report())
+        gc.freeze()
+        lines = [line for line in monkey.report() if not line.startswith("patched")]
+        assert len(lines) == 1 and lines[0].startswith("gc.freeze() hides "), lines
     """)
 
 
