@@ -279,7 +279,7 @@ def test_a_child_of_a_fork_forgets_the_watched_hubs_of_other_threads() -> None:
 
 
 def test_what_a_watched_hub_of_another_thread_slows_down_ends_with_it() -> None:
-    """Beside a run queue in Python, greenlets switch by way of the hub: three times as many switches."""
+    """While a run queue is Python code, greenlets switch by way of the hub: three times as many switches."""
 
     def take_turns() -> None:
         greenrt.joinall([greenrt.spawn(lambda: [greenrt.sleep(0) for _ in range(20)]) for _ in range(3)])

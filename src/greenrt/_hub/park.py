@@ -729,7 +729,8 @@ def _yield_slowly(hub: HubCore, running: greenlet) -> None:
 def set_run_queue(loop: Loop, queue: Ring) -> None:
     """Give `loop` another run queue.
 
-    Beside one in Python, signal handlers may come in the middle of this module, also in the compiled build.
+    While a run queue of any loop is Python code, signal handlers may run in the middle of this module, also in the
+    compiled build.
     """
     global _interruptible
     if type(queue) is Ring:
@@ -743,9 +744,9 @@ def set_run_queue(loop: Loop, queue: Ring) -> None:
 def _set_aside(park: Park, holder: Any) -> None:
     """Before `park` begins: keep its greenlet's outer wait from being resumed meanwhile, if there is one.
 
-    In the plain build, and beside a run queue in Python, CPython may call a signal handler in the middle of this
-    module. If the handler waits, both waits are of one greenlet, and what ends the outer one must not resume the
-    inner one.
+    In the plain build, and while a run queue of any loop is Python code, CPython may call a signal handler in the
+    middle of this module. If the handler waits, both waits are of one greenlet, and what ends the outer one must not
+    resume the inner one.
     """
     outer = holder._park
     # One that is done goes on as soon as the handler returns.
