@@ -666,3 +666,25 @@ def test_a_success_names_the_function_after_the_end() -> None:
     killed = greenrt.spawn(work, 1)
     killed.kill()
     assert repr(killed).endswith(": work>")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Greenlet.start,
+        Greenlet.join,
+        Greenlet.get,
+        Greenlet.kill,
+        lambda made: made.start_later(0.0),
+        lambda made: greenrt.joinall([made]),
+    ],
+)
+def test_a_subclass_that_does_not_call_the_constructor(call: Callable[[Greenlet], object]) -> None:
+    class Forgets(Greenlet):
+        def __init__(self) -> None:
+            pass
+
+    with pytest.raises(
+        RuntimeError, match=r"is not made yet; Forgets must call super\(\).__init__\(\) first"
+    ):
+        call(Forgets())

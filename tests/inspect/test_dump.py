@@ -236,6 +236,38 @@ def test_waits_that_last_for_ever_are_valid_json(event: greenrt.Event) -> None:
     assert 0 < found["100000"] <= 1e5
 
 
+@pytest.mark.parametrize("freezes", ["", "gc.freeze()"])
+def test_greenlets_whose_constructor_waits(freezes: str) -> None:
+    """Before `Greenlet.__init__` has run, a greenlet has no function and no arguments."""
+    run_script(f"""
+import gc, io
+import greenrt
+from greenrt import inspect
+event = greenrt.Event()
+made = []
+
+class Worker(greenrt.Greenlet):
+    def __init__(self):
+        made.append(self)
+        event.wait()
+        super().__init__()
+
+maker = greenrt.spawn(Worker)
+greenrt.sleep(0)
+{freezes}
+found = [each for each in inspect.greenlets() if each.name.startswith("Worker")]
+assert [(each.state, each.arguments) for each in found] == [("unstarted", ())], found
+assert inspect.stats().greenlets["unstarted"] == {0 if freezes else 1}
+for format in ("text", "json"):
+    text = io.StringIO()
+    inspect.dump(text, format)
+    assert "Worker" in text.getvalue()
+repr(made)
+event.set()
+maker.join()
+    """)
+
+
 def test_control_characters_are_escaped(event: greenrt.Event) -> None:
     """The name may be a client's."""
     named("a\n\x1b[2J\x9b\ud800b\xe9", greenrt.spawn(event.wait))

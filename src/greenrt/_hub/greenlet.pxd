@@ -14,7 +14,7 @@ from greenrt._loop.callback cimport Entry
 from greenrt._native.switch cimport Fiber, greenlet as greenlet_t
 
 
-cdef int UNSTARTED, QUEUED, RUNNING, FINISHED
+cdef int UNMADE, UNSTARTED, QUEUED, RUNNING, FINISHED
 
 
 cdef class Start(Entry):

@@ -60,10 +60,12 @@ G = TypeVar("G")
 # The result. Without it, a subclass and an annotation mean any result.
 T_co = TypeVar("T_co", covariant=True, default=Any)
 
-UNSTARTED = 0
-QUEUED = 1
-RUNNING = 2
-FINISHED = 3
+# `__init__` has not run yet.
+UNMADE = 0
+UNSTARTED = 1
+QUEUED = 2
+RUNNING = 3
+FINISHED = 4
 
 _spawn_callbacks: list[Callable[[Any], object]] = []
 
@@ -223,6 +225,13 @@ class Greenlet(Fiber, Generic[T_co]):
         """Schedule the greenlet. Greenlets start in the order of these calls. No-op if it is scheduled already."""
         if self._state == UNSTARTED:
             self._enqueue()
+        elif self._state == UNMADE:
+            raise self._unmade()
+
+    def _unmade(self) -> RuntimeError:
+        return RuntimeError(
+            f"{self!r} is not made yet; {type(self).__name__} must call super().__init__() first"
+        )
 
     def _start_first(self) -> None:
         """Schedule the greenlet before all entries of the run queue. The hub calls this once, in place of `start`."""
@@ -253,6 +262,8 @@ class Greenlet(Fiber, Generic[T_co]):
 
         Raises TypeError or ValueError if `seconds` is not a number, WrongThread in another thread.
         """
+        if self._state == UNMADE:
+            raise self._unmade()
         if self._state == UNSTARTED:
             loop = self.hub.loop
             loop.check_owner("Greenlet.start_later")
@@ -465,7 +476,8 @@ class Greenlet(Fiber, Generic[T_co]):
     @property
     def args(self) -> tuple[Any, ...]:
         """The positional arguments of the call. They can be set before it runs, and are empty after its end."""
-        return self._args
+        # None before `__init__` has run: a subclass may wait in its own one first.
+        return self._args or ()
 
     @args.setter
     def args(self, value: Any) -> None:
@@ -527,6 +539,8 @@ class Greenlet(Fiber, Generic[T_co]):
             self._await_end(timeout)
 
     def _await_end(self, timeout: Any) -> bool:
+        if self._state == UNMADE:
+            raise self._unmade()
         hub = self.hub
         loop = hub.loop
         if self._sole is not None or not loop.on_owner_thread():
@@ -591,6 +605,8 @@ class Greenlet(Fiber, Generic[T_co]):
 
     def _become_sole(self, notifier: Notifier) -> bool:
         """Make `notifier` the single waiter, which needs no latch; return False if that is impossible."""
+        if self._state == UNMADE:
+            raise self._unmade()
         hub = self.hub
         loop = hub.loop
         if self._sole is not None or not loop.on_owner_thread():
@@ -668,6 +684,8 @@ class Greenlet(Fiber, Generic[T_co]):
         """
         if self._state == FINISHED:
             return
+        if self._state == UNMADE:
+            raise self._unmade()
         error: Any = _as_thrown(exception)
         loop = self.hub.loop
         if loop.on_owner_thread():
@@ -699,7 +717,7 @@ class Greenlet(Fiber, Generic[T_co]):
             return f"{text}: {call}>" if call else f"{text}>"
         if function is None:
             function = self._run
-        return f"{text}: {render_call(function, self._args, self.kwargs, self)}>"
+        return f"{text}: {render_call(function, self.args, self.kwargs, self)}>"
 
 
 if TYPE_CHECKING:

@@ -59,6 +59,18 @@ class Fiber(greenlet):
     _site_offset: int = 0
     _queued: bool = False
     _begun: bool = False
+    # The fields of a `Greenlet`. As in the compiled class, they may be read before its `__init__` has run.
+    _function: Any = None
+    _args: Any = None
+    _kwargs: Any = None
+    _start: Any = None
+    _result: Any = None
+    _error: Any = None
+    _traceback: Any = None
+    _name: Any = None
+    _sole: Any = None
+    _origin: Any = None
+    _state: int = 0
 
     def _keep_latch(self, fresh: Any) -> Any:
         """Make `fresh` the latch unless the fiber has one; return the latch. May be called from any thread."""
