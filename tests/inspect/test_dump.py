@@ -37,6 +37,12 @@ def named(name: str, target: "greenrt.Greenlet[object]") -> "greenrt.Greenlet[ob
     return target
 
 
+def dumped(format: str = "text") -> str:
+    text = io.StringIO()
+    inspect.dump(text, format)
+    return text.getvalue()
+
+
 @pytest.fixture
 def event() -> Iterator[greenrt.Event]:
     made = greenrt.Event()
@@ -234,6 +240,25 @@ def test_waits_that_last_for_ever_are_valid_json(event: greenrt.Event) -> None:
     assert found["inf"] is None
     assert found["1e+300"] is None
     assert 0 < found["100000"] <= 1e5
+
+
+def test_numbers_of_which_cpython_makes_no_text(event: greenrt.Event) -> None:
+    huge = 10**5000
+    with pytest.raises(ValueError, match="digits"):
+        repr(huge)
+    pool = greenrt.Pool(3)
+    pool.size = huge
+    target = named("huge", greenrt.spawn(lambda *_: event.wait(), huge, -huge, 2**128 - 1, 2**128))
+    greenrt.sleep(0)
+    (record,) = records("huge")
+    bits = f"<int of {huge.bit_length()} bits>"
+    assert record.arguments == (bits, bits, str(2**128 - 1), "<int of 129 bits>")
+    assert bits in dumped()
+    assert "0 in use" in dumped()
+    found = json.loads(dumped("json"))
+    assert {each["size"] for each in found["pools"] if each["pool"].startswith("<Pool")} >= {None}
+    event.set()
+    target.join()
 
 
 @pytest.mark.parametrize("freezes", ["", "gc.freeze()"])

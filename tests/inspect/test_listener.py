@@ -18,6 +18,7 @@ from support.asking import ask, dump, program, read_all, runtime_folder, socket_
 from support.child import run_script
 
 from greenrt import inspect
+from greenrt.inspect import snapshot
 
 IDLE = """
 greenrt.spawn(greenrt.sleep, 40)
@@ -254,6 +255,21 @@ def test_bad_questions(folder: Path, question: bytes, answer: bytes) -> None:
         except ConnectionResetError:
             received = b""
         assert received.partition(b"\n")[2] == answer.partition(b"\n")[2] or b"no question" in received
+        assert ask(Path(listener.path)).startswith(b"greenrt 1 ok")
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError])
+def test_a_dump_that_fails_is_no_bad_question(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail() -> object:
+        raise error("planned")
+
+    with inspect.listen(folder) as listener:
+        monkeypatch.setattr(snapshot, "server_stats", fail)
+        _, _, text = ask(Path(listener.path)).partition(b"\n")
+        assert text.decode() == f"the dump has failed: {error.__name__}: planned"
+        monkeypatch.undo()
         assert ask(Path(listener.path)).startswith(b"greenrt 1 ok")
 
 

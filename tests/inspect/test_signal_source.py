@@ -186,6 +186,21 @@ for pause in (0, 0.01, 0.02, 0.04):
             process.stdin.flush()
 
 
+def test_a_dump_that_fails_says_so() -> None:
+    text = """
+from greenrt.inspect import snapshot
+def fail():
+    raise ZeroDivisionError("planned")
+snapshot.server_stats = fail
+greenrt.spawn(greenrt.sleep, 40)
+print("ready", flush=True)
+greenrt.sleep(40)
+    """
+    with running(text) as process:
+        process.send_signal(signal.SIGUSR1)
+        assert lines_until(process, "the dump") == ["the dump has failed: ZeroDivisionError: planned\n"]
+
+
 def test_it_wakes_no_greenlet_and_a_child_has_its_own() -> None:
     _, errors = run_script("""
 import os, signal, time

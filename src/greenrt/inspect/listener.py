@@ -13,7 +13,7 @@ from greenrt._native.thread import monotonic
 from greenrt._typing import Any, Self
 from greenrt.inspect.answering import Interrupted, answering
 from greenrt.inspect.protocol import answer_head, folders, make_own, read_question
-from greenrt.inspect.report import render
+from greenrt.inspect.report import failure_text, render
 
 __all__ = ["Listener", "listen"]
 
@@ -128,16 +128,14 @@ class Listener:
         return connection
 
     def _answer(self, fd: int) -> None:
+        line = _read_line(fd)
         try:
-            format = read_question(_read_line(fd))
-            pieces = [*render(format, answering.check), "\n"]
-            body, kind = [piece.encode(errors="backslashreplace") for piece in pieces], "ok"
+            format = read_question(line)
         except ValueError as error:
-            body, kind = [str(error).encode()], "error"
-        except (Interrupted, OSError):
-            raise
-        except Exception as error:
-            body, kind = [f"the dump has failed: {type(error).__name__}: {error}".encode()], "error"
+            pieces, kind = [str(error)], "error"
+        else:
+            pieces, kind = _pieces(format)
+        body = [piece.encode(errors="backslashreplace") for piece in pieces]
         deadline = monotonic() + READING
         answering.write(fd, answer_head(kind, sum(map(len, body))), deadline)
         for data in body:
@@ -211,6 +209,16 @@ def listen(path: str | os.PathLike[str] | None = None) -> Listener:
         listener.end()
         raise
     return listener
+
+
+def _pieces(format: str) -> tuple[list[str], str]:
+    """Return the pieces of an answer, and its kind. An error of the dump is part of the answer."""
+    try:
+        return [*render(format, answering.check), "\n"], "ok"
+    except Interrupted:
+        raise
+    except Exception as error:
+        return [failure_text(error)], "error"
 
 
 def _path_in(folder: str, suffix: str) -> str:

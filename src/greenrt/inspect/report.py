@@ -15,7 +15,7 @@ from greenrt.inspect.stats import ServerStats
 if TYPE_CHECKING:
     from typing import TextIO
 
-__all__ = ["as_text", "dump", "render"]
+__all__ = ["as_text", "dump", "failure_text", "render"]
 
 # How many members of a circle and names of threads are shown, and how many hubs, queries, pools and servers.
 NAMES = 5
@@ -52,6 +52,11 @@ def render(format: str, check: Callable[[], object] = int) -> list[str]:
     check: called between the steps; its exception ends the work.
     """
     return [as_text(take(grouped, check))] if format == "text" else json_pieces(take(records_as_json, check))
+
+
+def failure_text(error: Exception) -> str:
+    """Return the answer to a question for a dump that has failed."""
+    return f"the dump has failed: {type(error).__name__}: {error}"
 
 
 def as_text(snapshot: Snapshot[list[GreenletGroup]]) -> str:

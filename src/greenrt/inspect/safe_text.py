@@ -21,6 +21,8 @@ __all__ = ["count_of", "function_name", "greenlet_name", "safe_text", "type_name
 # The longest text of a string, in characters, and the longest tuple whose items are shown.
 LONGEST = 40
 ITEMS = 4
+# The largest int whose digits are shown, in bits: so many have 39 digits. CPython refuses some thousands.
+BITS = 128
 # The modules of classes whose repr() has texts of no other objects. Those of others would call the program's.
 _HARMLESS = frozenset(
     (
@@ -57,6 +59,8 @@ def safe_text(value: Any) -> str:
     """Return a short text for `value`: its repr() if that is no code of the program, else its type and address."""
     kind = type(value)
     if id(kind) in _PLAIN:
+        if kind is int and value.bit_length() > BITS:
+            return f"<int of {value.bit_length()} bits>"
         return repr(value)
     if id(kind) in _STRINGS:
         return repr(value if len(value) <= LONGEST else value[:LONGEST]) + (

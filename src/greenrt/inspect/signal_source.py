@@ -6,7 +6,7 @@ from greenrt._loop.wakeup import Wakeup
 from greenrt._native import dump_signal
 from greenrt._native.thread import monotonic
 from greenrt.inspect.answering import Interrupted, answering
-from greenrt.inspect.report import render
+from greenrt.inspect.report import failure_text, render
 
 __all__ = ["dump_on_signal"]
 
@@ -35,7 +35,7 @@ class _Signals:
         wakeup.drain()
         dump_signal.begin_answer()
         try:
-            text = "".join(render("text", answering.check))
+            text = _text()
             # The program's sys.stderr may be anything, and may switch greenlets.
             answering.write(STDERR, f"{text}\n".encode(errors="backslashreplace"), monotonic() + READING)
         except Interrupted:
@@ -69,6 +69,15 @@ class _Signals:
         dump_signal.end()
         if self._wakeup is not None:
             self._wakeup.close()
+
+
+def _text() -> str:
+    try:
+        return "".join(render("text", answering.check))
+    except Interrupted:
+        raise
+    except Exception as error:
+        return failure_text(error)
 
 
 _sources: list[_Signals] = []

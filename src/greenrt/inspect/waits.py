@@ -57,7 +57,10 @@ def places_of(pool: Pool | ThreadPool) -> tuple[int, int | None, int]:
     waiters = getattr(pool._room, "_waiters", None)
     waiting = 0 if waiters is None else waiters.count
     if isinstance(pool, Pool):
-        return len(pool.greenlets), pool.size, waiting
+        size = object.__getattribute__(pool, "__dict__").get("size")
+        # The program may have set it to anything, such as an int whose digits nothing can show.
+        limit = size if type(size) is int and size <= sys.maxsize else None
+        return len(pool.greenlets), limit, waiting
     return len(pool._outstanding), pool.maxsize, waiting
 
 
