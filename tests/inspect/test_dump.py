@@ -7,9 +7,11 @@ import io
 import itertools
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ import greenrt
 from greenrt import inspect
 from greenrt.dns import resolvers
 from greenrt.green import socket
-from greenrt.inspect import Place, groups, places, report, snapshot, waits
+from greenrt.inspect import Place, collector, groups, places, report, snapshot, waits
 from greenrt.inspect import records as records_module
 from greenrt.inspect.groups import GreenletGroup, grouped
 from greenrt.inspect.json_text import RECORDS
@@ -641,6 +643,50 @@ def test_the_collector_goes_on_whoever_ends_last() -> None:
     thread.join()
     assert gc.isenabled()
     assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_fork_meanwhile() -> None:
+    pid = collector.without_collections(os.fork)
+    if pid == 0:
+        rests = collector.without_collections(lambda: not gc.isenabled())
+        os._exit(0 if rests and gc.isenabled() else 1)
+    assert gc.isenabled()
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_an_interrupt_leaves_the_collector_on() -> None:
+    """CPython runs signal handlers where a function begins and after calls of C functions."""
+
+    def interrupted_at(number: int) -> bool:
+        left = number
+
+        def interrupt(frame: FrameType, event: str, _: object) -> None:
+            nonlocal left
+            if frame.f_code.co_filename == collector.__file__ and event in ("call", "c_return"):
+                left -= 1
+                if left < 0:
+                    # From now on, CPython calls this function no more.
+                    raise KeyboardInterrupt
+
+        sys.setprofile(interrupt)
+        try:
+            collector.without_collections(int)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.setprofile(None)
+        return False
+
+    number = 0
+    while interrupted_at(number):
+        assert gc.isenabled(), number
+        gc.disable()
+        # The interrupted one has left nothing behind that would turn the collector on.
+        collector.without_collections(int)
+        assert not gc.isenabled(), number
+        gc.enable()
+        number += 1
+    assert number > 10
 
 
 def test_greenlets_come_in_the_order_of_their_creation() -> None:

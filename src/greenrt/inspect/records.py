@@ -11,7 +11,7 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, parked
 from greenrt._hub.report import all_greenlets, instances_of
 from greenrt._typing import Any
-from greenrt.inspect.collector import collector
+from greenrt.inspect.collector import without_collections
 from greenrt.inspect.places import Place
 from greenrt.inspect.population import find, frozen_instances
 from greenrt.inspect.safe_text import safe_text
@@ -71,11 +71,14 @@ def greenlets(context: bool = False) -> list[Record]:
 
     context: whether the records have the context variables of each greenlet.
     """
-    with collector:
-        population = find()
-        targets, groups = population.targets, population.groups
-        recorder = Recorder(groups, Waits(targets, groups), context)
-        return [recorder.record(each) for each in Sightings().all(targets)]
+    return without_collections(lambda: _greenlets(context))
+
+
+def _greenlets(context: bool) -> list[Record]:
+    population = find()
+    targets, groups = population.targets, population.groups
+    recorder = Recorder(groups, Waits(targets, groups), context)
+    return [recorder.record(each) for each in Sightings().all(targets)]
 
 
 def running_in(thread: int) -> Record | None:

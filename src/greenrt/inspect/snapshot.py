@@ -9,7 +9,7 @@ from greenrt import _original
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.deadlock import idle_threads
 from greenrt._typing import Any, Generic, TypeVar
-from greenrt.inspect.collector import collector
+from greenrt.inspect.collector import without_collections
 from greenrt.inspect.places import Place, Stacks
 from greenrt.inspect.population import find
 from greenrt.inspect.records import Recorder
@@ -100,8 +100,7 @@ def take(
         next one.
     check: called between the steps; its exception ends the work.
     """
-    with collector:
-        return _take(collect, check)
+    return without_collections(lambda: _take(collect, check))
 
 
 def _take(collect: Callable[[Iterable[Sighting], Recorder], T], check: Callable[[], object]) -> Snapshot[T]:

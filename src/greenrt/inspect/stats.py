@@ -14,6 +14,7 @@ from greenrt._hub.park import HubCore, parked
 from greenrt._hub.report import instances_of
 from greenrt._loop.histogram import BOUNDS, Histogram
 from greenrt._typing import TYPE_CHECKING, Any
+from greenrt.inspect.collector import without_collections
 from greenrt.inspect.population import with_mains
 from greenrt.inspect.safe_text import count_of
 from greenrt.inspect.sightings import run_state
@@ -201,6 +202,10 @@ def stats() -> Stats:
     file descriptors there are. Greenlets, pools and queues that `gc.freeze` hides are not counted, unlike
     `HubStats.parked`. It runs no code of the program.
     """
+    return without_collections(_stats)
+
+
+def _stats() -> Stats:
     found = instances_of(greenlet, Pool, SimpleQueue, *_standard_queue())
     return Stats(
         os.getpid(),
