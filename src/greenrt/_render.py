@@ -5,7 +5,7 @@ from types import CodeType, FrameType
 
 from greenrt._typing import Any
 
-__all__ = ["is_own_frame", "printable", "render", "render_call", "render_site"]
+__all__ = ["is_own_frame", "module_of_frame", "printable", "render", "render_call", "render_site"]
 
 # The longest text of one argument, in characters.
 LONGEST_ARGUMENT = 50
@@ -51,7 +51,8 @@ def render_site(code: CodeType | None, offset: int) -> str:
         if start <= offset < end:
             line = number
             break
-    return f"{code.co_filename}:{line} in {code.co_qualname}"
+    # The program may have compiled the code with texts of a class of its own.
+    return f"{str.__str__(code.co_filename)}:{line} in {str.__str__(code.co_qualname)}"
 
 
 def printable(line: str) -> str:
@@ -62,6 +63,12 @@ def printable(line: str) -> str:
 
 
 def is_own_frame(frame: FrameType) -> bool:
-    """Return whether a frame runs code of greenrt. The program may have set ``__name__`` in its own to anything."""
-    name = frame.f_globals.get("__name__")
-    return type(name) is str and name.startswith("greenrt.")
+    """Return whether a frame runs code of greenrt."""
+    return module_of_frame(frame).startswith("greenrt.")
+
+
+def module_of_frame(frame: FrameType) -> str:
+    """Return the name of the module whose code a frame runs, or "". Runs no code of the program."""
+    # The program may have set ``__name__`` to anything, and run code with a dict of its own class as the globals.
+    name = dict.get(frame.f_globals, "__name__")
+    return name if type(name) is str else ""

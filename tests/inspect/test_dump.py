@@ -22,7 +22,7 @@ import greenrt
 from greenrt import inspect
 from greenrt.dns import resolvers
 from greenrt.green import socket
-from greenrt.inspect import Place, collector, groups, places, report, snapshot, waits
+from greenrt.inspect import Place, collector, groups, places, report, sightings, snapshot, waits
 from greenrt.inspect import records as records_module
 from greenrt.inspect.groups import GreenletGroup, grouped
 from greenrt.inspect.json_text import RECORDS
@@ -196,6 +196,170 @@ def test_no_code_of_proxies_and_metaclasses_runs(event: greenrt.Event) -> None:
     assert called == []
     assert [each.function.rpartition(".")[2] for each in found] == ["Made", "<lambda>"]
     assert [" at 0x" in argument for each in found for argument in each.arguments] == [True] * 6
+
+
+def test_attributes_of_greenlets_that_the_program_computes() -> None:
+    """The program's subclasses may compute any attribute, and look for attributes in a way of their own."""
+    run_script("""
+import io, os
+import greenlet
+import greenrt
+from greenrt import inspect
+from greenrt._native.switch import INTERRUPTIBLE
+called = []
+
+def computed(name):
+    def get(self):
+        called.append(name)
+        raise ZeroDivisionError(name)
+    return property(get)
+
+def lookup(self, name):
+    called.append(name)
+    return object.__getattribute__(self, name)
+
+class Mine(greenrt.Greenlet):
+    __class__ = computed("__class__")
+
+class Raw(greenlet.greenlet):
+    __class__ = computed("__class__")
+
+class Other(greenrt.Greenlet):
+    pass
+
+class OtherRaw(greenlet.greenlet):
+    pass
+
+event = greenrt.Event()
+main = greenlet.getcurrent()
+kept = [Mine(event.wait), Raw(main.switch), Other(event.wait), OtherRaw(main.switch)]
+kept[0].start()
+kept[2].start()
+greenrt.sleep(0)
+kept[1].switch()
+# Only now: the runtime itself uses some.
+for name in ("dead", "parent", "gr_frame", "gr_context", "args", "kwargs", "name", "ready", "started"):
+    setattr(Mine, name, computed(name))
+    setattr(Raw, name, computed(name))
+Other.__getattribute__ = OtherRaw.__getattribute__ = lookup
+called.clear()
+found = [(each.name.partition(" ")[0].partition("-")[0], each.state) for each in inspect.greenlets(context=True)]
+assert sorted(found) == [
+    ("Mine", "parked"), ("Other", "parked"), ("main", "running"), ("raw", "running"), ("raw", "unstarted")
+], found
+for format in ("text", "json"):
+    text = io.StringIO()
+    inspect.dump(text, format)
+    assert "failed" not in text.getvalue(), text.getvalue()
+inspect.stats()
+inspect.growth()
+# The plain build's own properties look for these.
+assert set(called) <= ({"_state", "_args", "_kwargs"} if INTERRUPTIBLE else set()), called
+os._exit(0)
+    """)
+
+
+class Text(str):
+    """A text whose methods fail."""
+
+    __slots__ = ()
+
+    def fail(self, *_: object) -> Any:
+        raise ZeroDivisionError
+
+    __format__ = __str__ = __repr__ = startswith = fail
+
+
+class Names(dict[str, Any]):
+    """The globals of some code, whose methods fail."""
+
+    get = values = Text.fail
+
+
+def test_names_that_are_texts_of_the_programs_own_class(event: greenrt.Event) -> None:
+    class Thing:
+        pass
+
+    Thing.__name__ = Thing.__qualname__ = Text("Renamed")
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar(Text("variable"))
+    variable.set(1)
+    names = Names(event=event, __name__=Text("module"))
+    exec(compile("def in_exec(*_, **__): event.wait()", Text("file.py"), "exec"), names)
+    function = dict.__getitem__(names, "in_exec")
+    target = named("texts", greenrt.spawn(function, Thing(), **{Text("key"): 1}))
+    greenrt.sleep(0)
+    (record,) = [each for each in inspect.greenlets(context=True) if each.name == "texts"]
+    assert record.arguments[0].startswith(f"<{__name__}.Renamed at ")
+    assert record.arguments[1] == "key=1"
+    assert record.function == "in_exec"
+    assert (record.context or {})["variable"] == "1"
+    assert [(each.file, each.function) for each in record.stack] == [("file.py", "in_exec")]
+    assert "file.py:1 in in_exec" in dumped()
+    assert "file.py" in dumped("json")
+    event.set()
+    target.join()
+
+
+def test_a_native_thread_that_computes_its_name() -> None:
+    class Nameless(threading.Thread):
+        @property
+        def name(self) -> Any:
+            raise ZeroDivisionError
+
+        @name.setter
+        def name(self, value: object) -> None:
+            pass
+
+    leave = threading.Event()
+    thread = Nameless(target=leave.wait, daemon=True)
+    thread.start()
+    assert "native thread" in dumped()
+    leave.set()
+    thread.join()
+
+
+def test_a_repr_that_calls_methods_of_a_subclass(event: greenrt.Event) -> None:
+    class Mine(greenrt.Event):
+        def linkcount(self) -> int:
+            raise ZeroDivisionError
+
+    target = named("mine", greenrt.spawn(lambda _: event.wait(), Mine()))
+    greenrt.sleep(0)
+    (record,) = records("mine")
+    assert record.arguments[0].endswith(f".Mine at {id(target.args[0]):#x}>")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "shown"),
+    [
+        (records_module, "_arguments", "record"),
+        (sightings, "request_of", "sighting"),
+        (waits, "wait_text", "text"),
+        (waits, "greenlet_name", "name"),
+    ],
+)
+def test_an_error_costs_one_record(
+    event: greenrt.Event, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, shown: str
+) -> None:
+    other = greenrt.Event()
+    good, bad = named("good", greenrt.spawn(outer, event)), named("bad", greenrt.spawn(inner, other))
+    greenrt.sleep(0)
+    original = getattr(module, name)
+
+    def fails(thing: Any, *args: Any) -> Any:
+        if thing is bad or thing is other:
+            raise ZeroDivisionError
+        return original(thing, *args)
+
+    monkeypatch.setattr(module, name, fails)
+    text = f"<{shown} failed: ZeroDivisionError>"
+    assert text in dumped()
+    assert text in dumped("json")
+    found = inspect.greenlets()
+    assert ("good", "outer") in {(each.name, each.function) for each in found}
+    assert [text in (each.name, each.function, each.waits_on) for each in found].count(True) == 1
+    other.set()
+    good.kill()
 
 
 def test_greenlets_that_are_equal_or_not_hashable(event: greenrt.Event) -> None:

@@ -93,10 +93,14 @@ def on_main_thread() -> bool:
     return _original.get_ident() == threading.main_thread().ident
 
 
+_parent: Callable[[greenlet], greenlet | None] = vars(greenlet)["parent"].__get__
+
+
 def main_greenlet(target: greenlet) -> greenlet:
     """Return the main greenlet of the native thread that a greenlet belongs to."""
-    while target.parent is not None:
-        target = target.parent
+    # Subclasses may have a property of this name.
+    while (parent := _parent(target)) is not None:
+        target = parent
     return target
 
 

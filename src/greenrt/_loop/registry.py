@@ -48,7 +48,9 @@ def describe_thread(ident: int) -> str:
     """Return the ident of a thread in hex, with its name if `threading` knows the thread."""
     threading = sys.modules.get("threading")
     thread = getattr(threading, "_active", {}).get(ident)
-    return f"{ident:#x}" if thread is None else f"{ident:#x} ({thread.name!r})"
+    # A subclass may have a property `name`, which would run.
+    name = None if thread is None else object.__getattribute__(thread, "__dict__").get("_name")
+    return f"{ident:#x} ({name!r})" if type(name) is str else f"{ident:#x}"
 
 
 def register(loop: Any) -> None:

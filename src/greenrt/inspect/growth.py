@@ -5,9 +5,9 @@ from time import monotonic
 from weakref import ref
 
 from greenrt import _atfork, _original
-from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.report import all_greenlets
 from greenrt._typing import Any
+from greenrt.inspect.bare import has_ended, is_greenlet
 from greenrt.inspect.places import Sites
 
 __all__ = ["Growth", "growth"]
@@ -56,8 +56,9 @@ def growth() -> list[Growth]:
         oldest: dict[str, float] = {}
         seen = _first_seen.copy()
         _first_seen.clear()
-        for target in all_greenlets():
-            if not isinstance(target, Greenlet) or target.dead:
+        targets: list[Any] = all_greenlets()
+        for target in targets:
+            if not is_greenlet(target) or has_ended(target):
                 continue
             place = sites.of(target)
             known = seen.get(id(target))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 
 from greenrt._hub.greenlet import Greenlet
-from greenrt._render import is_own_frame, render_site
+from greenrt._render import is_own_frame, module_of_frame, render_site
 from greenrt._typing import Any
+from greenrt.inspect.bare import field, plain
 
 __all__ = ["Place", "Sites", "Stacks"]
 
@@ -83,12 +84,14 @@ class Stacks:
 
     def _know(self, frame: FrameType, code: CodeType) -> "_Known":
         own = is_own_frame(frame)
-        place = Place(code.co_filename, frame.f_lineno or code.co_firstlineno, code.co_qualname)
+        # The program may have compiled the code with texts of a class of its own.
+        file, function = plain(code.co_filename), plain(code.co_qualname)
+        place = Place(file, frame.f_lineno or code.co_firstlineno, function)
         return (
             code,
             self._places.setdefault(place, place),
-            own or code.co_filename in _RUNPY or _begins_a_thread(frame, code),
-            own and frame.f_globals["__name__"].startswith(_STARTERS),
+            own or file in _RUNPY or (function in _BEGINNINGS and module_of_frame(frame) == "threading"),
+            own and module_of_frame(frame).startswith(_STARTERS),
         )
 
 
@@ -101,17 +104,13 @@ class Sites:
 
     def of(self, target: Greenlet[Any]) -> str:
         """Return the `spawned_at` of a greenlet."""
-        code = target._site_code
-        key = id(code), target._site_offset
+        code, offset = field(target, "_site_code"), field(target, "_site_offset")
+        key = id(code), offset
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = code, render_site(code, target._site_offset)
+            known = self._known[key] = code, render_site(code, offset)
         return known[1]
 
 
 # The code, the place, whether a user looks for something else, and whether the program begins inside of it.
 _Known = tuple[CodeType, Place, bool, bool]
-
-
-def _begins_a_thread(frame: FrameType, code: CodeType) -> bool:
-    return code.co_qualname in _BEGINNINGS and frame.f_globals.get("__name__") == "threading"

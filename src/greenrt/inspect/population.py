@@ -11,10 +11,10 @@ from greenlet import greenlet
 from greenrt._freeze import hidden_objects
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.park import parked
 from greenrt._hub.report import instances_of
 from greenrt._native.switch import Fiber
 from greenrt._typing import Any
+from greenrt.inspect.bare import field, is_greenlet, parent_of, park_of
 from greenrt.inspect.waits import groups_among
 from greenrt.sync.group import Group
 
@@ -59,7 +59,7 @@ def find(check: Callable[[], object] = int) -> Population:
     missing = 0
     if frozen:
         # Other threads may park greenlets meanwhile.
-        known = sum(parked(target) is not None for target in targets)
+        known = sum(park_of(target) is not None for target in targets)
         missing = max(0, min(before, _parked()) - known)
     return Population(targets, groups_among(found), frozen, missing)
 
@@ -70,7 +70,7 @@ def _parked() -> int:
 
 def with_mains(targets: list[Any]) -> list[Any]:
     """Return the main greenlets of the threads with a hub, which the collector may not know, and `targets`."""
-    mains = [hub.parent for hub in list(threads_with_hub.values())]
+    mains = [parent_of(hub) for hub in list(threads_with_hub.values())]
     # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
     return list({id(target): target for target in (*mains, *targets)}.values())
 
@@ -108,10 +108,11 @@ def frozen_instances(
 
 def _references_of(target: Any) -> list[Any]:
     """Return what a greenlet refers to. The collector sees nothing in one that is suspended."""
-    references = [parked(target), target.parent, greenlet.__getattribute__(target, "__dict__")]
-    if isinstance(target, Fiber):
-        references += (target._latch, target._locals)
-    if isinstance(target, Greenlet):
+    references = [park_of(target), parent_of(target), field(target, "__dict__")]
+    if issubclass(type(target), Fiber):
+        references += (field(target, "_latch"), field(target, "_locals"))
+    if is_greenlet(target):
         # A subclass may have properties of these names, which would run.
-        references += (target._function, Greenlet.args.__get__(target), Greenlet.kwargs.__get__(target))
+        args, kwargs = Greenlet.args.__get__(target), Greenlet.kwargs.__get__(target)
+        references += (field(target, "_function"), args, kwargs)
     return references

@@ -8,16 +8,17 @@ from greenlet import greenlet
 from greenrt._freeze import hidden_objects
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.park import HubCore, parked
+from greenrt._hub.park import HubCore
 from greenrt._hub.report import all_greenlets, instances_of
 from greenrt._typing import Any
+from greenrt.inspect.bare import context_of, has_ended, is_greenlet, parent_of, park_of, plain
 from greenrt.inspect.collector import without_collections
 from greenrt.inspect.places import Place
 from greenrt.inspect.population import find, frozen_instances
-from greenrt.inspect.safe_text import safe_text
+from greenrt.inspect.safe_text import failed, safe_text
 from greenrt.inspect.sightings import Sighting, Sightings, run_state
 from greenrt.inspect.threads import call_of_thread
-from greenrt.inspect.waits import Waits, groups_among, shown_name
+from greenrt.inspect.waits import Waits, groups_among, members_of, shown_name
 from greenrt.sync.group import Group
 
 __all__ = ["Record", "Recorder", "greenlets", "running_in"]
@@ -32,8 +33,8 @@ class Record:
     name: its name; "main" for the main greenlet of a native thread; for a green thread, the name of the thread.
     function: the name of the function that it runs, or an empty text; for a green thread, the target of the thread.
     arguments: a text for each argument of the function.
-    state: "running", "ready" (it will run soon), "parked" (it waits), "unstarted", or "suspended" (a raw greenlet
-        that switched away by hand).
+    state: "running", "ready" (it will run soon), "parked" (it waits), "unstarted", "suspended" (a raw greenlet that
+        switched away by hand), or "unknown" (an error hides it).
     waits_on: what it waits on, if it is parked, else an empty text.
     left: the seconds until its wait ends by itself, if it has a limit, else None.
     stack: its Python frames, the innermost first, without greenrt's own at either end.
@@ -95,7 +96,7 @@ def running_in(thread: int) -> Record | None:
     # The greenlet may end at any moment, and its record would then have less: the group is looked up later.
     record = Recorder((), Waits((), ())).record(Sightings().of(target, thread))
     for group in groups_among(instances_of(Group)):
-        if any(each is target for each in list(group.greenlets)):
+        if any(each is target for each in members_of(group)):
             record.group = safe_text(group)
     return record
 
@@ -106,10 +107,10 @@ def _running_among(targets: Iterable[Any], main: greenlet) -> Any:
         (
             target
             for target in targets
-            if not target.dead
-            and not isinstance(target, HubCore)
+            if not has_ended(target)
+            and not issubclass(type(target), HubCore)
             and main_greenlet(target) is main
-            and run_state(target, parked(target)) == "running"
+            and run_state(target, park_of(target)) == "running"
         ),
         None,
     )
@@ -125,25 +126,45 @@ class Recorder:
     def __init__(self, groups: Iterable[Any], waits: Waits, context: bool = False) -> None:
         self.waits = waits
         self._context = context
-        self._groups = {id(member): group for group in groups for member in list(group.greenlets)}
+        self._groups = {id(member): group for group in groups for member in members_of(group)}
         # By the id of the greenlet, which is kept, so that its id stays its own.
         self._parents: dict[int, tuple[Any, str]] = {}
 
     def record(self, seen: Sighting) -> Record:
-        """Return the record of a greenlet that was sighted just before."""
+        """Return the record of a greenlet that was sighted just before. An error costs only what it hides."""
+        try:
+            return self._record(seen)
+        except Exception as error:
+            return Record(
+                shown_name(seen.target),
+                failed("record", error),
+                (),
+                seen.state,
+                "",
+                seen.left,
+                seen.stack,
+                seen.spawned_at,
+                "",
+                "",
+                seen.thread,
+                seen.request,
+                None,
+            )
+
+    def _record(self, seen: Sighting) -> Record:
         target = seen.target
         group = self._groups.get(id(target))
         # By place: names of arguments take a tenth of the time.
         return Record(
             shown_name(target),
             seen.function,
-            _arguments(target) if isinstance(target, Greenlet) else (),
+            _arguments(target) if is_greenlet(target) else (),
             seen.state,
             "" if seen.wait is None else self.waits.text(seen.wait, seen.frame),
             seen.left,
             seen.stack,
             seen.spawned_at,
-            self._parent(target.parent),
+            self._parent(parent_of(target)),
             "" if group is None else safe_text(group),
             seen.thread,
             seen.request,
@@ -168,13 +189,21 @@ def _arguments(target: Any) -> tuple[str, ...]:
         # A subclass may have properties of these names, which would run.
         args, kwargs = Greenlet.args.__get__(target), Greenlet.kwargs.__get__(target)
     texts = tuple([safe_text(value) for value in args])
-    return (*texts, *[f"{name}={safe_text(value)}" for name, value in kwargs.items()]) if kwargs else texts
+    if not kwargs:
+        return texts
+    return (*texts, *[f"{_keyword(name)}={safe_text(value)}" for name, value in kwargs.items()])
+
+
+def _keyword(name: Any) -> str:
+    return plain(name) if issubclass(type(name), str) else safe_text(name)
 
 
 def _context(target: Any) -> dict[str, str]:
     try:
-        found = target.gr_context
+        found = context_of(target)
     except ValueError:
         # It runs in another thread.
         return {}
-    return {} if found is None else {variable.name: safe_text(value) for variable, value in found.items()}
+    return (
+        {} if found is None else {plain(variable.name): safe_text(value) for variable, value in found.items()}
+    )

@@ -2,7 +2,7 @@
 
 from types import FrameType, ModuleType
 
-from greenrt._render import is_own_frame
+from greenrt._render import is_own_frame, module_of_frame
 
 __all__ = ["REMEDIES", "THREADS", "remedy_for"]
 
@@ -50,11 +50,11 @@ def remedy_for(frame: FrameType | None) -> str:
         inner = inner.f_back
     frame = inner
     while frame is not None:
-        name = _listed(frame.f_globals.get("__name__"))
+        name = _listed(module_of_frame(frame))
         if name:
             return f"{name}: {REMEDIES[name]}"
         frame = frame.f_back
-    found = set() if inner is None else {_module_of(value) for value in list(inner.f_globals.values())}
+    found = set() if inner is None else {_module_of(value) for value in list(dict.values(inner.f_globals))}
     return "; ".join(f"if {name} is what waits: {REMEDIES[name]}" for name in sorted(found - {""}))
 
 

@@ -30,7 +30,7 @@ THREAD_LINES = 140
 INNERMOST = 8
 OUTERMOST = 2
 # The most interesting state comes first.
-_ORDER = ["running", "ready", "suspended", "parked", "unstarted"]
+_ORDER = ["running", "ready", "suspended", "parked", "unstarted", "unknown"]
 
 
 def dump(file: "TextIO | None" = None, format: str = "text") -> None:

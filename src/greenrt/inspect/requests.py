@@ -4,6 +4,7 @@ import sys
 from types import FrameType, MethodType
 
 from greenrt._typing import Any
+from greenrt.inspect.bare import field
 
 __all__ = ["request_of"]
 
@@ -13,7 +14,7 @@ def request_of(target: Any, frame: FrameType | None) -> str:
 
     The text has the client's address too. It is empty if there is no request. It has no query, which may be secret.
     """
-    function = target._function
+    function = field(target, "_function")
     if type(function) is not MethodType:
         return ""
     # A program without servers need not load them now.

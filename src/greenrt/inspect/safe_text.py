@@ -1,7 +1,6 @@
 """Texts for objects of the program that run no code of the program."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
 from types import FunctionType, MethodType
 
 from greenrt._hub.greenlet import Greenlet
@@ -9,6 +8,7 @@ from greenrt._hub.report import known_ident_of
 from greenrt._loop.watchers.base import Watcher
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
+from greenrt.inspect.bare import field, fields_of, module_of, mro_of, name_of, plain, qualname_of
 from greenrt.inspect.threads import name_of_thread
 from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.condition import Condition
@@ -16,7 +16,7 @@ from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
 from greenrt.sync.queue import SimpleQueue
 
-__all__ = ["count_of", "function_name", "greenlet_name", "safe_text", "type_name", "wait_text"]
+__all__ = ["count_of", "failed", "function_name", "greenlet_name", "safe_text", "type_name", "wait_text"]
 
 # The longest text of a string, in characters, and the longest tuple whose items are shown.
 LONGEST = 40
@@ -45,12 +45,6 @@ _PLAIN = frozenset(map(id, (bool, float, int, type(None))))
 _STRINGS = frozenset(map(id, (bytes, str)))
 # The type of patched functions that are not bound when a class has them.
 _UNBOUND = type(unbound(known_ident_of))
-# The attributes of classes, without the code that a metaclass may have in their place.
-_mro: Callable[[type], tuple[type, ...]] = vars(type)["__mro__"].__get__
-_fields: Callable[[type], Mapping[str, Any]] = vars(type)["__dict__"].__get__
-_name: Callable[[type], str] = vars(type)["__name__"].__get__
-_qualname: Callable[[type], str] = vars(type)["__qualname__"].__get__
-_module: Callable[[type], Any] = vars(type)["__module__"].__get__
 # The types of functions that are written in C or compiled by Cython.
 _IN_C = ("builtin_function_or_method", "cython_function_or_method", "method_descriptor")
 
@@ -66,13 +60,13 @@ def safe_text(value: Any) -> str:
         return repr(value if len(value) <= LONGEST else value[:LONGEST]) + (
             "" if len(value) <= LONGEST else "..."
         )
-    # isinstance would read the attribute `__class__`, which is code of the program in a proxy.
-    if issubclass(kind, Greenlet):
-        return f"<{_qualname(kind)} {greenlet_name(value)}: {function_name(value._function)}>"
     if kind is tuple and len(value) <= ITEMS and not any(type(each) is tuple for each in value):
         # Such as the address of a socket.
         return f"({', '.join(map(safe_text, value))}{',' if len(value) == 1 else ''})"
     try:
+        # isinstance would read the attribute `__class__`, which is code of the program in a proxy.
+        if issubclass(kind, Greenlet):
+            return f"<{qualname_of(kind)} {greenlet_name(value)}: {function_name(field(value, '_function'))}>"
         if _has_harmless_repr(kind):
             return repr(value)
         text = _text_of_ours(value, kind)
@@ -84,24 +78,36 @@ def safe_text(value: Any) -> str:
     return f"<{type_name(kind)} at {id(value):#x}>"
 
 
+def failed(what: str, error: Exception) -> str:
+    """Return the text that takes the place of `what`, which could not be made."""
+    return f"<{what} failed: {name_of(type(error))}>"
+
+
 def type_name(kind: type) -> str:
     """Return the qualified name of a type, with its module."""
-    module = _module(kind)
-    return f"{module if type(module) is str else '?'}.{_qualname(kind)}"
+    module = module_of(kind)
+    return f"{module if type(module) is str else '?'}.{qualname_of(kind)}"
 
 
 def _has_harmless_repr(kind: type) -> bool:
-    """Return whether the type's ``__repr__`` runs no code of the program."""
-    for base in _mro(kind):
-        if "__repr__" in _fields(base):
-            module = _module(base)
-            return type(module) is str and module in _HARMLESS
+    """Return whether the type's ``__repr__`` runs no code of the program.
+
+    It may call methods that a subclass of the program has replaced.
+    """
+    for base in mro_of(kind):
+        module = module_of(base)
+        if type(module) is not str:
+            return False
+        if "__repr__" in fields_of(base):
+            return module in _HARMLESS
+        if module not in _HARMLESS and not module.startswith("greenrt."):
+            return False
     return False
 
 
 def _text_of_ours(value: Any, kind: type) -> str | None:
     """Return a text for an object of greenrt whose repr() has texts of the program's objects; None for others."""
-    head = f"{_name(kind)} at {id(value):#x}"
+    head = f"{name_of(kind)} at {id(value):#x}"
     if issubclass(kind, SimpleQueue):
         return f"<{head}{_queue_state(value)}>"
     if issubclass(kind, Mutex):
@@ -113,7 +119,7 @@ def _text_of_ours(value: Any, kind: type) -> str | None:
         return f"<{head} {state}>"
     if issubclass(kind, Group):
         return f"<{head}>"
-    if issubclass(kind, Watcher) and _module(kind).startswith("greenrt."):
+    if issubclass(kind, Watcher) and str(module_of(kind)).startswith("greenrt."):
         words = [f" {name}={getattr(value, name)}" for name in ("fd", "pid", "signum") if hasattr(kind, name)]
         return f"<{head}{''.join(words)}>"
     return None
@@ -142,14 +148,14 @@ def greenlet_name(target: Greenlet[Any]) -> str:
 
     A greenlet whose name nothing has asked for has no number, and gets none: that would cost memory for each.
     """
-    name = target._name
+    name = field(target, "_name")
     if name is not None:
         return name if type(name) is str else safe_text(name)
     name = name_of_thread(target)
     if name is not None:
         return name
     number = known_ident_of(target)
-    kind = _name(type(target))
+    kind = name_of(type(target))
     return f"{kind} at {id(target):#x}" if number is None else f"{kind}-{number}"
 
 
@@ -185,11 +191,11 @@ def function_name(function: Any) -> str:
     while type(function) is MethodType or type(function) is _UNBOUND:
         function = function.__func__ if type(function) is MethodType else function.__wrapped__
     if type(function) is FunctionType:
-        return function.__code__.co_qualname
+        return plain(function.__code__.co_qualname)
     # The names of others may be attributes that the program computes.
     kind = type(function)
     if issubclass(kind, type):
-        return _qualname(function)
-    if _name(kind) in _IN_C:
-        return str(function.__qualname__)
-    return f"a {_qualname(kind)}"
+        return qualname_of(function)
+    if name_of(kind) in _IN_C:
+        return plain(function.__qualname__)
+    return f"a {qualname_of(kind)}"

@@ -12,12 +12,13 @@ from greenlet import greenlet
 from greenrt import _original
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.park import HubCore, Park, parked
+from greenrt._hub.park import HubCore, Park
 from greenrt._native.switch import Fiber, has_started
 from greenrt._typing import Any
+from greenrt.inspect.bare import field, frame_of, has_ended, is_greenlet, parent_of, park_of
 from greenrt.inspect.places import Place, Sites, Stacks
 from greenrt.inspect.requests import request_of
-from greenrt.inspect.safe_text import function_name
+from greenrt.inspect.safe_text import failed, function_name
 from greenrt.inspect.threads import call_of_thread
 from greenrt.inspect.waits import seconds_left
 
@@ -27,7 +28,7 @@ __all__ = ["Sighting", "Sightings", "run_state"]
 # A frozen one takes three times as long to make.
 @dataclass(slots=True)
 class Sighting:
-    """One greenlet at one moment: `target`, and the fields of its `Record` of the other names.
+    """One greenlet at one moment: `target`. The other fields mean what those of `Record` with the same names mean.
 
     `wait`: if it is parked, its park, else None; `frame`: its innermost frame. `Waits` makes texts of them. `stack`:
     equal stacks of the same `Sightings` are one object.
@@ -61,9 +62,9 @@ class Sightings:
         # By the id of the parent, which is kept, so that its id stays its own.
         known: dict[int, tuple[Any, int | None]] = {}
         for target in targets:
-            if target.dead or isinstance(target, HubCore):
+            if has_ended(target) or issubclass(type(target), HubCore):
                 continue
-            parent = target.parent
+            parent = parent_of(target)
             relatives = known.get(id(parent))
             if relatives is None:
                 thread = mains.get(main_greenlet(target))
@@ -72,19 +73,28 @@ class Sightings:
             else:
                 thread = relatives[1]
             if thread is not None:
-                yield self.of(target, thread)
+                yield self._try(target, thread)
                 check()
+
+    def _try(self, target: Any, thread: int) -> Sighting:
+        """Like `of`; an error costs this sighting only."""
+        try:
+            return self.of(target, thread)
+        except Exception as error:
+            return Sighting(
+                target, thread, failed("sighting", error), "unknown", None, None, None, (), "", ""
+            )
 
     def of(self, target: Any, thread: int) -> Sighting:
         """Return a sighting of a greenlet that belongs to the native thread `thread`."""
-        park = parked(target)
+        park = park_of(target)
         state = run_state(target, park)
         if state == "running":
             frame = _original.current_frames().get(thread)
         else:
-            frame = target.gr_frame
+            frame = frame_of(target)
         function = spawned_at = request = ""
-        if isinstance(target, Greenlet):
+        if is_greenlet(target):
             called = _called(target)
             function = "" if called is None else function_name(called)
             spawned_at = self._sites.of(target)
@@ -100,20 +110,20 @@ class Sightings:
 def _called(target: Any) -> Any:
     """Return what a greenlet calls, or None if it calls its method `_run`."""
     call = None if type(target) is Greenlet else call_of_thread(target)
-    return target._function if call is None else call[0]
+    return field(target, "_function") if call is None else call[0]
 
 
 def run_state(target: Any, park: Park | None) -> str:
     """Return the `Record.state` of a greenlet that is not dead; `park` is the one that it is in, or None."""
     if park is not None:
         return "parked" if park.waiting else "ready"
-    if isinstance(target, Fiber):
-        if target._queued:
+    if issubclass(type(target), Fiber):
+        if field(target, "_queued"):
             return "ready"
-        if not target._begun:
+        if not field(target, "_begun"):
             return "unstarted"
     elif not has_started(target):
         return "unstarted"
     # A greenlet that runs has no frame to show: its frames are those of its thread. (Nor has a raw greenlet that runs
     # only C code and switched away by hand: it passes for one that runs.)
-    return "running" if target.gr_frame is None else "suspended"
+    return "running" if frame_of(target) is None else "suspended"

@@ -10,13 +10,14 @@ from greenlet import greenlet
 
 from greenrt._events import READ, WRITE
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
-from greenrt._hub.park import HubCore, parked
+from greenrt._hub.park import HubCore
 from greenrt._hub.report import instances_of
 from greenrt._loop.histogram import BOUNDS, Histogram
 from greenrt._typing import TYPE_CHECKING, Any
+from greenrt.inspect.bare import has_ended, name_of, park_of
 from greenrt.inspect.collector import without_collections
 from greenrt.inspect.population import with_mains
-from greenrt.inspect.safe_text import count_of
+from greenrt.inspect.safe_text import count_of, safe_text
 from greenrt.inspect.sightings import run_state
 from greenrt.inspect.waits import places_of, pools_among
 from greenrt.inspect.watchdog import watches
@@ -212,7 +213,10 @@ def _stats() -> Stats:
         _greenlets([each for each in found if issubclass(type(each), greenlet)]),
         fds_by_kind(),
         tuple(hub_stats(thread, hub) for thread, hub in list(threads_with_hub.items())),
-        tuple(PoolStats(pool.size, pool.maxsize, len(pool), len(pool._jobs)) for pool in all_threadpools()),
+        tuple(
+            PoolStats(pool._serving, pool._maxsize, len(pool._outstanding), len(pool._jobs))
+            for pool in all_threadpools()
+        ),
         tuple(GreenletPoolStats(*places_of(each)) for each in pools_among(found)),
         tuple(_queues(found)),
         server_stats(),
@@ -242,15 +246,20 @@ def _queues(found: list[Any]) -> Iterator[QueueStats]:
                 waiting = len(fields["not_empty"]._waiters), len(fields["not_full"]._waiters)
             else:
                 continue
-            yield QueueStats(type(each).__name__, count_of(items), limit if limit > 0 else None, *waiting)
+            yield QueueStats(name_of(type(each)), count_of(items), limit if limit > 0 else None, *waiting)
+
+
+def _address(address: Any) -> str:
+    """Return the text of a server's address, which a path may be too."""
+    return repr(address) if type(address) is str else safe_text(address)
 
 
 def _greenlets(targets: list[Any]) -> dict[str, int]:
     counts = dict.fromkeys(("running", "ready", "parked", "unstarted", "suspended"), 0)
     mains = {hub.parent for hub in list(threads_with_hub.values())}
     for target in with_mains(targets):
-        if not target.dead and not isinstance(target, HubCore) and main_greenlet(target) in mains:
-            counts[run_state(target, parked(target))] += 1
+        if not has_ended(target) and not issubclass(type(target), HubCore) and main_greenlet(target) in mains:
+            counts[run_state(target, park_of(target))] += 1
     return counts
 
 
@@ -321,9 +330,9 @@ def server_stats() -> tuple[ServerStats, ...]:
         return ()
     return tuple(
         ServerStats(
-            kind=type(server).__name__,
-            address=repr(server.address),
-            started=server.started,
+            kind=name_of(type(server)),
+            address=_address(server.address),
+            started=base.BaseServer.started.fget(server),
             accepted=server._accepted,
             connections=server._running,
             answered={code: count for code, count in enumerate(server._answered) if count},

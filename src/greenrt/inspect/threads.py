@@ -5,6 +5,7 @@ from types import MethodType
 
 from greenrt._hub.greenlet import Greenlet
 from greenrt._typing import Any
+from greenrt.inspect.bare import fields_of, module_of, mro_of, name_of
 
 __all__ = ["call_of_thread", "ends_of_threads", "name_of_thread"]
 
@@ -23,25 +24,35 @@ def _is_green_thread(target: Any) -> bool:
     return module is not None and module.is_green_thread(target)
 
 
+# A subclass may have a property of this name.
+_args = vars(Greenlet)["args"].__get__
+
+
 def _fields(target: Any) -> dict[str, Any] | None:
     """Return the attributes of the Thread that the green thread `target` represents, or None.
 
     A program that calls `_thread.start_new_thread` has no Thread.
     """
-    begin = target.args[0] if target.args else None
+    args = _args(target)
+    begin = args[0] if args else None
     if type(begin) is not MethodType:
         return None
     # There may be two such classes: see `greenrt.green.threading`.
-    kinds = [(base.__module__, base.__name__) for base in type(begin.__self__).__mro__]
-    if ("threading", "Thread") not in kinds:
+    if not any(
+        name_of(base) == "Thread" and _is_threading(module_of(base)) for base in mro_of(type(begin.__self__))
+    ):
         return None
     fields: dict[str, Any] = object.__getattribute__(begin.__self__, "__dict__")
     return fields
 
 
+def _is_threading(module: Any) -> bool:
+    return type(module) is str and module == "threading"
+
+
 def _method(kind: type, name: str) -> Any:
     """Return a method of a class without the code that the class may have for lookups."""
-    return next(vars(base)[name] for base in kind.__mro__ if name in vars(base))
+    return next(fields_of(base)[name] for base in mro_of(kind) if name in fields_of(base))
 
 
 def name_of_thread(target: Any) -> str | None:
@@ -53,9 +64,10 @@ def name_of_thread(target: Any) -> str | None:
 
 def call_of_thread(target: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
     """Return what the thread that `target` represents calls, and its arguments; None if it represents none."""
-    if not _is_green_thread(target) or not target.args:
+    call = _args(target) if _is_green_thread(target) else ()
+    if not call:
         return None
-    function, args, kwargs = target.args
+    function, args, kwargs = call
     fields = _fields(target)
     if fields is None:
         return function, args, kwargs

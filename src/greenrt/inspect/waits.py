@@ -8,27 +8,31 @@ from greenlet import greenlet
 
 from greenrt._hub.fd_wait import READABLE, WRITABLE
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.park import HubCore, Park, parked
+from greenrt._hub.park import HubCore, Park
 from greenrt._original import TIMEOUT_MAX
 from greenrt._render import is_own_frame
 from greenrt._typing import Any
-from greenrt.inspect.safe_text import greenlet_name, safe_text, type_name, wait_text
+from greenrt.inspect.bare import field, frame_of, has_ended, is_greenlet, name_of, parent_of, park_of
+from greenrt.inspect.safe_text import count_of, failed, greenlet_name, safe_text, type_name, wait_text
 from greenrt.inspect.threads import ends_of_threads
 from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
 from greenrt.sync.pool import Pool
 from greenrt.sync.threadpool import ThreadPool, all_threadpools
 
-__all__ = ["Waits", "groups_among", "places_of", "pools_among", "seconds_left", "shown_name"]
+__all__ = ["Waits", "groups_among", "members_of", "places_of", "pools_among", "seconds_left", "shown_name"]
 
 
 def shown_name(target: Any) -> str:
     """Return the name of any greenlet."""
-    if isinstance(target, Greenlet):
-        return greenlet_name(target)
-    if isinstance(target, HubCore):
+    if is_greenlet(target):
+        try:
+            return greenlet_name(target)
+        except Exception as error:
+            return failed("name", error)
+    if issubclass(type(target), HubCore):
         return "hub"
-    return "main" if target.parent is None else f"raw at {id(target):#x}"
+    return "main" if parent_of(target) is None else f"raw at {id(target):#x}"
 
 
 def seconds_left(park: Park) -> float | None:
@@ -49,19 +53,25 @@ def pools_among(found: Iterable[Any]) -> list[Pool]:
 
 
 def _has(thing: Any, name: str) -> bool:
-    return name in object.__getattribute__(thing, "__dict__")
+    return name in field(thing, "__dict__")
 
 
 def places_of(pool: Pool | ThreadPool) -> tuple[int, int | None, int]:
     """Return how many places of a pool are taken, of how many (None: no limit), and how many greenlets want one."""
-    waiters = getattr(pool._room, "_waiters", None)
+    waiters = getattr(field(pool, "_room"), "_waiters", None)
     waiting = 0 if waiters is None else waiters.count
-    if isinstance(pool, Pool):
-        size = object.__getattribute__(pool, "__dict__").get("size")
+    if issubclass(type(pool), Pool):
+        size = field(pool, "__dict__").get("size")
         # The program may have set it to anything, such as an int whose digits nothing can show.
         limit = size if type(size) is int and size <= sys.maxsize else None
-        return len(pool.greenlets), limit, waiting
-    return len(pool._outstanding), pool.maxsize, waiting
+        return len(members_of(pool)), limit, waiting
+    return len(field(pool, "_outstanding")), field(pool, "_maxsize"), waiting
+
+
+def members_of(group: Any) -> list[Any]:
+    """Return the greenlets of a group; none if the program has replaced its set by something else."""
+    members = field(group, "__dict__")["greenlets"]
+    return list(members) if type(members) is set else []
 
 
 class Waits:
@@ -75,7 +85,7 @@ class Waits:
         self._kinds: dict[int, tuple[type, str]] = {}
         self._by_id = {id(target): target for target in targets}
         pools: list[Any] = [*pools_among(groups), *all_threadpools()]
-        self._pool_of_room = {id(pool._room): pool for pool in pools}
+        self._pool_of_room = {id(field(pool, "_room")): pool for pool in pools}
         # The objects are kept, so that their ids stay their own.
         self._ends = ends_of_threads()
         self._thread_of_end = {id(end): thread for end, thread in self._ends}
@@ -86,6 +96,12 @@ class Waits:
 
     def text(self, park: Park, frame: FrameType | None) -> str:
         """Return a text for what `park` waits for. `frame` is the innermost of its greenlet."""
+        try:
+            return self._text(park, frame)
+        except Exception as error:
+            return failed("text", error)
+
+    def _text(self, park: Park, frame: FrameType | None) -> str:
         what = park.what
         # Many greenlets may wait for the same object, which is kept so that its id stays its own.
         known = self._known.get(id(what))
@@ -94,8 +110,9 @@ class Waits:
         pool = self._pool_of_room.get(id(what))
         if pool is not None:
             used, size, _ = places_of(pool)
+            limit = "" if size is None else f"{size} "
             return (
-                f"room in <{type(pool).__name__} at {id(pool):#x}>, of whose {size} places {used} are taken"
+                f"room in <{name_of(type(pool))} at {id(pool):#x}>, of whose {limit}places {used} are taken"
             )
         thread = self._thread_of_end.get(id(what))
         if thread is not None:
@@ -135,7 +152,7 @@ class Waits:
         if not number:
             return "free"
         holder = self._by_id.get(number)
-        gone = holder is None or holder.dead
+        gone = holder is None or has_ended(holder)
         return f"held by {'a greenlet that has ended' if gone else shown_name(holder)}"
 
     def _notification(self, frame: FrameType | None) -> str:
@@ -151,11 +168,12 @@ class Waits:
         outer = frame.f_back
         if outer is not None and outer.f_code is self._event_wait:
             return f"<threading.Event at {id(outer.f_locals.get('self')):#x}> to be set"
-        fields = {} if condition is None else object.__getattribute__(condition, "__dict__")
+        fields = {} if condition is None else field(condition, "__dict__")
         lock: Any = fields.get("_lock")
         held = f"; its lock is {self._holder_text(lock)}" if issubclass(type(lock), Mutex) else ""
-        waiting = len(fields.get("_waiters", ()))
-        return f"a notification of <threading.Condition at {id(condition):#x} waiting={waiting}>{held}"
+        waiting = count_of(fields.get("_waiters"))
+        count = "" if waiting is None else f" {waiting=}"
+        return f"a notification of <threading.Condition at {id(condition):#x}{count}>{held}"
 
     def _blocker(self, park: Park) -> Any:
         """Return the greenlet that must go on before `park` can end, or None if that is not certain."""
@@ -175,10 +193,10 @@ class Waits:
         # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
         blockers: dict[int, tuple[int, Park]] = {}
         for number, target in self._by_id.items():
-            park = parked(target)
+            park = park_of(target)
             if park is not None:
                 blocker = self._blocker(park)
-                if blocker is not None and park.waiting and not target.dead:
+                if blocker is not None and park.waiting and not has_ended(target):
                     blockers[number] = id(blocker), park
         circles = []
         seen: set[int] = set()
@@ -196,7 +214,7 @@ class Waits:
         return [
             (
                 min([left for _, park in circle if (left := seconds_left(park)) is not None], default=None),
-                [f"{shown_name(each)} waits on {self.text(park, each.gr_frame)}" for each, park in circle],
+                [f"{shown_name(each)} waits on {self.text(park, frame_of(each))}" for each, park in circle],
             )
             for circle in circles
         ]
