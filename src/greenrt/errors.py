@@ -28,8 +28,8 @@ __all__ = [
 class LoopExit(Exception):
     """Nothing can wake up the main greenlet any more; usually a programming error (a deadlock).
 
-    The message lists each parked greenlet, what it waits for and where it was spawned. As in gevent, ``args`` is
-    ``(message, hub, parked)``.
+    The message lists each parked greenlet, what it waits for and where it was spawned. After gc.freeze(), it also
+    says about how many greenlets could not be found. As in gevent, ``args`` is ``(message, hub, parked)``.
     """
 
     def __str__(self) -> str:

@@ -149,6 +149,20 @@ class TestSpawnTree:
         )
         assert out.splitlines() == ["True True", "True True", "False"]
 
+    def test_the_tree_after_gc_freeze(self) -> None:
+        out, _ = run_script(
+            f"""
+            {INSTALL}
+            import gc, gevent, gevent.util
+            kept = gevent.spawn(gevent.sleep, 1000)
+            gevent.sleep(0)
+            gc.freeze()
+            tree = gevent.util.GreenletTree.current_tree()
+            print([each.greenlet is kept for each in tree.child_trees])
+            """
+        )
+        assert "True" in out, out
+
     def test_greenrt_itself_records_nothing(self) -> None:
         out, _ = run_script(
             "import greenrt; g = greenrt.spawn(int); "

@@ -16,7 +16,7 @@ from support.sides import Green
 
 import greenrt
 from greenrt._hub.park import parked
-from greenrt._hub.report import render_parked
+from greenrt._hub.parked_greenlets import render_parked
 from greenrt.errors import ConcurrentObjectUseError
 from greenrt.green import socket
 

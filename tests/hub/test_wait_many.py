@@ -78,7 +78,7 @@ def test_wait_for_everything_but_not_for_ever() -> None:
 
 
 def _parked() -> list[object]:
-    from greenrt._hub.report import parked_greenlets
+    from greenrt._hub.parked_greenlets import parked_greenlets
 
     return [park.greenlet for park in parked_greenlets(greenrt.get_hub())]
 

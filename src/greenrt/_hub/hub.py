@@ -25,8 +25,9 @@ from greenrt._hub.park import (
     set_run_queue,
     wake_park,
 )
+from greenrt._hub.parked_greenlets import parks_of, render_parked
 from greenrt._hub.pending import raise_soon
-from greenrt._hub.report import ident_of, parks_of, render_parked
+from greenrt._hub.report import ident_of
 from greenrt._hub.shutdown import end_greenlets
 from greenrt._hub.waiting_frame import hub_is_waiting_for_events
 from greenrt._loop.callback import Callback
@@ -169,7 +170,11 @@ class Hub(HubCore):
             self._report_error(None, error)
 
     def _look_for_woken(self) -> None:
-        """Make the hub search for woken parks: a waker had no memory to queue one. Any thread may call this."""
+        """Make the hub search for woken parks: a waker had no memory to queue one. Any thread may call this.
+
+        The search does not find a greenlet that gc.freeze() hides and to which only local variables lead: its wake is
+        lost.
+        """
         self._wakes_lost = True
         self.loop.wake()
 
@@ -356,7 +361,8 @@ class Hub(HubCore):
         """End the hub and close its loop. The thread gets a new hub when it needs one.
 
         The caller is the main greenlet. Parked greenlets of this hub get HubDestroyed and have one second at most to
-        end. A second call does nothing. If the hub itself calls, it gets RuntimeError. Another thread gets
+        end. Those that gc.freeze() hides and to which only local variables lead get nothing; the hub logs their
+        number. A second call does nothing. If the hub itself calls, it gets RuntimeError. Another thread gets
         WrongThread; it may call ``hub.loop.close()`` instead. `destroy_loop` is passed to HubDestroyed.
         """
         if not self._ended:

@@ -1,4 +1,4 @@
-"""The report of a blocked program: its greenlets, the object each waits on, and the small numbers in their names."""
+"""What reports are made of: the objects of a class, texts for waits, and the small numbers in names of greenlets."""
 
 import gc
 import heapq
@@ -7,7 +7,6 @@ from weakref import ref
 from greenlet import greenlet
 
 from greenrt import _original
-from greenrt._hub.park import Park, parked
 from greenrt._render import render
 from greenrt._typing import Any
 
@@ -16,9 +15,6 @@ __all__ = [
     "ident_of",
     "instances_of",
     "known_ident_of",
-    "parked_greenlets",
-    "parks_of",
-    "render_parked",
     "render_wait",
 ]
 
@@ -47,21 +43,8 @@ def instances_of(*kinds: type) -> list[Any]:
 
 
 def all_greenlets() -> list[greenlet]:
-    """Return all greenlets of the process."""
+    """Return all greenlets that the garbage collector knows: those of the process, but for what gc.freeze() hides."""
     return instances_of(greenlet)
-
-
-def parks_of(hub: Any) -> list[Park]:
-    """Return the parks of the greenlets of `hub`'s thread. Some of the parks may have ended."""
-    parks = [parked(target) for target in all_greenlets()]
-    return [park for park in parks if park is not None and park.hub is hub]
-
-
-def parked_greenlets(hub: Any) -> list[Park]:
-    """Return the parks of all greenlets that are suspended in `hub`'s thread."""
-    found = [park for park in parks_of(hub) if park.waiting]
-    found.sort(key=lambda park: park.greenlet is not hub.main)
-    return found
 
 
 def render_wait(what: Any) -> str:
@@ -81,18 +64,6 @@ class _Rendered:
 
     def __repr__(self) -> str:
         return render(self.thing)
-
-
-def render_parked(hub: Any) -> list[str]:
-    """Return a line for each parked greenlet: its name, the object it waits on, and its place of spawning."""
-    return [_render(hub, park) for park in parked_greenlets(hub)]
-
-
-def _render(hub: Any, park: Park) -> str:
-    target = park.greenlet
-    site = getattr(target, "spawned_at", None)
-    name = "the main greenlet" if target is hub.parent else render(target)
-    return f"{name} waits on {render_wait(park.what)}" + (f"; spawned at {site}" if site else "")
 
 
 def known_ident_of(thing: Any) -> int | None:

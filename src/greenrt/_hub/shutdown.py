@@ -7,10 +7,11 @@ from contextlib import suppress
 from greenlet import greenlet
 
 from greenrt import _original
+from greenrt._freeze import hidden_objects
 from greenrt._hub import current_hub
 from greenrt._hub.greenlet import Greenlet, kill
 from greenrt._hub.park import TIMED_OUT, new_park, parked
-from greenrt._hub.report import all_greenlets
+from greenrt._hub.parked_greenlets import greenlets_around
 from greenrt._hub.sleep import sleep
 from greenrt._loop.callback import Callback
 from greenrt._loop.loop import CLOSING_ROUNDS
@@ -52,12 +53,16 @@ def end_greenlets(hub: Any) -> None:
         # This also finds the greenlets that were spawned meanwhile.
         left = _unfinished(hub)
         if not left:
+            if hub._parked and hidden_objects():
+                _log_error(
+                    "%r ends and gives up parked greenlets that gc.freeze() hides and to which only local variables "
+                    "lead: %d",
+                    hub,
+                    hub._parked,
+                )
             return
-    # Imported here because few programs need it.
-    from greenrt import _log
-
     lines = "\n    ".join(render(target) for target in left)
-    _log.error(
+    _log_error(
         "%r ends, and %d greenlets that caught HubDestroyed and wait again are given up:\n    %s",
         hub,
         len(left),
@@ -65,10 +70,21 @@ def end_greenlets(hub: Any) -> None:
     )
 
 
+def _log_error(message: str, *args: object) -> None:
+    # Imported here because few programs need it.
+    from greenrt import _log
+
+    _log.error(message, *args)
+
+
 def _unfinished(hub: Any) -> list[Any]:
     if not hub._may_have_greenlets():
         return []
-    return [target for target in all_greenlets() if target is not hub and _waits_in(target, hub)]
+    return [
+        target
+        for target in greenlets_around(hub, queued=True)
+        if target is not hub and _waits_in(target, hub)
+    ]
 
 
 def _waits_in(target: greenlet, hub: Any) -> bool:

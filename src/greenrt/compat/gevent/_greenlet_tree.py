@@ -5,8 +5,10 @@ import traceback
 from collections.abc import Iterator
 from types import FrameType
 
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
+from greenrt._freeze import hidden_objects
+from greenrt._hub.frozen import frozen_instances
 from greenrt._hub.local import all_local_dicts_for_greenlet
 from greenrt._hub.report import all_greenlets
 from greenrt._typing import Any, Self
@@ -71,7 +73,10 @@ class GreenletTree:
         made: dict[Any, Self] = {main: cls(main)}
         roots: dict[Any, Self] = {main: made[main]}
         made[main].is_current_tree = True
-        for each in all_greenlets():
+        found = all_greenlets()
+        if hidden_objects():
+            found = [*frozen_instances((greenlet,), found), *found]
+        for each in found:
             if getattr(each, "greenlet_tree_is_ignored", False):
                 continue
             above = _spawner_of(each)

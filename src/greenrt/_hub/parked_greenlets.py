@@ -1,0 +1,85 @@
+"""The greenlets that a hub has to find: for the report of a blocked program, at its end, and if a wake was lost.
+
+Greenlets need no registration, which would cost time: the garbage collector lists them. It does not list those that
+gc.freeze() hides; to these lead references, but for those that only the local variables of functions hold.
+"""
+
+from greenlet import greenlet
+
+from greenrt._freeze import hidden_objects
+from greenrt._hub.park import Park, parked
+from greenrt._hub.report import all_greenlets, render_wait
+from greenrt._render import render
+from greenrt._typing import Any
+
+__all__ = ["greenlets_around", "parked_greenlets", "parks_of", "render_parked"]
+
+
+def greenlets_around(hub: Any, queued: bool = False) -> list[greenlet]:
+    """Return all greenlets that the collector lists, and the parked ones of `hub` also if gc.freeze() hides them.
+
+    With `queued`, the same is true of greenlets in its run queue. The search along references takes about a second
+    for each million objects. So it is made only if such greenlets are missing. Only the hub's thread may call this.
+    """
+    found = all_greenlets()
+    if hidden_objects():
+        # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
+        found = list({id(each): each for each in (hub.parent, hub, *found)}.values())
+        if (queued and len(hub.loop.ready)) or _missing(hub, _parks_among(found, hub)):
+            # Imported here because few programs need it.
+            from greenrt._hub.frozen import frozen_instances
+
+            # They are older than all others.
+            found = [*frozen_instances((greenlet,), [*found, hub.loop]), *found]
+    return found
+
+
+def _parks_among(targets: list[greenlet], hub: Any) -> list[Park]:
+    parks = [parked(target) for target in targets]
+    return [park for park in parks if park is not None and park.hub is hub]
+
+
+def _missing(hub: Any, parks: list[Park]) -> int:
+    """Return how many parked greenlets of `hub` are not among those of its `parks`."""
+    parked_there: int = hub._parked
+    return max(0, parked_there - len(parks))
+
+
+def parks_of(hub: Any) -> list[Park]:
+    """Return the parks of the greenlets of `hub`'s thread. Some of the parks may have ended."""
+    return _parks_among(greenlets_around(hub), hub)
+
+
+def _waiting(hub: Any, parks: list[Park]) -> list[Park]:
+    waiting = [park for park in parks if park.waiting]
+    waiting.sort(key=lambda park: park.greenlet is not hub.main)
+    return waiting
+
+
+def parked_greenlets(hub: Any) -> list[Park]:
+    """Return the parks of all greenlets that are suspended in `hub`'s thread."""
+    return _waiting(hub, parks_of(hub))
+
+
+def render_parked(hub: Any) -> list[str]:
+    """Return a line for each parked greenlet: its name, the object it waits on, and its place of spawning.
+
+    If gc.freeze() hides greenlets that no search finds, one more line says about how many.
+    """
+    parks = parks_of(hub)
+    lines = [_render(hub, park) for park in _waiting(hub, parks)]
+    frozen = hidden_objects()
+    missing = _missing(hub, parks) if frozen else 0
+    if missing:
+        lines.append(
+            f"gc.freeze() hides {frozen} objects; parked greenlets to which only local variables lead, not shown: "
+            f"about {missing}"
+        )
+    return lines
+
+
+def _render(hub: Any, park: Park) -> str:
+    target = park.greenlet
+    site = getattr(target, "spawned_at", None)
+    name = "the main greenlet" if target is hub.parent else render(target)
+    return f"{name} waits on {render_wait(park.what)}" + (f"; spawned at {site}" if site else "")
