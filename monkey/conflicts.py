@@ -5,6 +5,7 @@ import sys
 from types import FrameType, FunctionType, ModuleType
 from typing import NoReturn
 
+from greenrt.monkey.attributes import is_a, module_namespace
 from greenrt.monkey.import_hooks import when_imported
 
 from greenrt import _alias
@@ -28,7 +29,8 @@ def refuse_rivals() -> None:
         ("gevent", getattr(gevent, "saved", None)),
         ("eventlet", getattr(eventlet, "already_patched", None)),
     ):
-        if patched and name not in _alias.installed():
+        # A stand-in for the package, as tests and builds of documentation have it, may have anything there.
+        if type(patched) is dict and patched and name not in _alias.installed():
             # gevent keeps its settings there too, under a name of its own.
             modules = sorted(str(module) for module in patched if not str(module).startswith("_gevent"))
             raise RuntimeError(
@@ -46,13 +48,13 @@ def guard_against_rivals() -> None:
 
 def _guard(name: str, module: ModuleType) -> None:
     rival = name.partition(".")[0]
-    if rival in _alias.installed():
+    if rival in _alias.installed() or not is_a(module, ModuleType):
         return
     package = sys.modules.get(rival)
-    for attribute, function in list(vars(module).items()):
-        if not attribute.startswith(PATCHING[name]) or not callable(function):
+    for attribute, function in list(module_namespace(module).items()):
+        if type(attribute) is not str or not attribute.startswith(PATCHING[name]) or not callable(function):
             continue
-        if isinstance(function, FunctionType):
+        if is_a(function, FunctionType):
             # The function object itself must change, since other modules may have imported it.
             _refuse_calls(function)
             continue

@@ -23,10 +23,11 @@ def subscribe_psycopg() -> None:
 def _choose_wait(psycopg: ModuleType) -> None:
     # `waiting` is a submodule that the package has imported. psycopg chooses the function in the same way, but only
     # if gevent has patched.
-    waiting: Any = psycopg.waiting
+    waiting: Any = getattr(psycopg, "waiting", None)
+    wait_c = getattr(waiting, "wait_c", None)
     # If the function is another one, the program chose it by PSYCOPG_WAIT_FUNC. Without psycopg's C part there is no
-    # wait_c.
-    if waiting.wait is getattr(waiting, "wait_c", None):
+    # wait_c. The module may also be a stand-in, as in tests, which waits for nothing.
+    if wait_c is not None and waiting.wait is wait_c:
         waiting.wait = getattr(waiting, "wait_poll", waiting.wait_selector)
 
 
@@ -40,9 +41,10 @@ def subscribe_psycopg2() -> None:
 
 def _set_callback(psycopg2: ModuleType) -> None:
     # `extensions` is a submodule that the package has imported.
-    extensions: Any = psycopg2.extensions
-    # If there is a callback, the program has set it.
-    if extensions.get_wait_callback() is None:
+    extensions: Any = getattr(psycopg2, "extensions", None)
+    callback_now = getattr(extensions, "get_wait_callback", None)
+    # If there is a callback, the program has set it. Without the function, the module is a stand-in, as in tests.
+    if callback_now is not None and callback_now() is None:
         extensions.set_wait_callback(wait)
 
 

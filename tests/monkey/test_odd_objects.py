@@ -193,6 +193,27 @@ def test_handlers_streams_and_folders_that_raise() -> None:
     """)
 
 
+@pytest.mark.parametrize("kind", ["mock", "empty module", "object without a dict"])
+def test_stand_ins_for_packages(kind: str) -> None:
+    """Tests, and builds of documentation, put such objects in place of packages that they lack."""
+    run_script(
+        """
+        import sys, types, unittest.mock
+        make = {
+            "mock": unittest.mock.MagicMock,
+            "empty module": lambda: types.ModuleType("stand_in"),
+            "object without a dict": object,
+        }[sys.argv[1]]
+        for name in ("psycopg", "psycopg2", "gevent", "gevent.monkey", "eventlet", "eventlet.patcher"):
+            sys.modules[name] = make()
+        from greenrt import monkey
+        monkey.patch_all()
+        monkey.report()
+        """,
+        kind,
+    )
+
+
 def test_methods_of_replaced_functions() -> None:
     """A place that holds a method of a function, which never waits, is no finding."""
     out, _ = run_script("""
