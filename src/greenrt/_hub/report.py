@@ -2,6 +2,7 @@
 
 import gc
 import heapq
+from collections.abc import Callable
 from weakref import ref
 
 from greenlet import greenlet
@@ -26,19 +27,23 @@ _watched: dict[int, Any] = {}
 _lock = _original.RLock()
 
 
-def instances_of(*kinds: type) -> list[Any]:
+def instances_of(*kinds: type, drop: Callable[[list[Any]], object] = list.clear) -> list[Any]:
     """Return all objects of these classes that the garbage collector knows, about in the order of their creation.
 
     So the objects need no registration, which would cost time.
+
+    drop: called with each list of the collector's objects, to empty it. The program may have dropped its references
+        to some meanwhile.
     """
     # isinstance would read the attribute `__class__` of each object. A proxy would run its own code then, and each
     # thread-local would make a dictionary for this thread. The youngest generation comes first, since an object that
     # a collection moves meanwhile becomes older. The collector's lists are not kept: they may contain what would
     # refer to them, which would be cycles.
-    parts = [
-        [thing for thing in gc.get_objects(generation) if issubclass(type(thing), kinds)]
-        for generation in range(3)
-    ]
+    parts = []
+    for generation in range(3):
+        things = gc.get_objects(generation)
+        parts.append([thing for thing in things if issubclass(type(thing), kinds)])
+        drop(things)
     return list({id(thing): thing for part in reversed(parts) for thing in part}.values())
 
 

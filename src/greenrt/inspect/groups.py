@@ -10,7 +10,7 @@ from greenrt.inspect.waits import Waits, shown_name
 
 __all__ = ["SHOWN", "GreenletGroup", "grouped"]
 
-# Of how many members a group has the names and requests.
+# How many members' names and requests a group keeps.
 SHOWN = 5
 
 _Key = tuple[str, str, str, int, str, int]
@@ -21,7 +21,7 @@ class GreenletGroup:
     """Greenlets of one thread with the same state, function, kind of wait, stack and place of spawning.
 
     Attributes:
-    first: the record of one of them, and `what`, the object that its park waits on.
+    first: the record of one of them, and `what`, the object that its park waits on, while members are added.
     size: how many there are.
     names, requests: the names of the first few, and the first few of the `answered` requests.
     answered: how many of them answer an HTTP request.
@@ -74,4 +74,7 @@ def grouped(sightings: Iterable[Sighting], recorder: Recorder) -> list[GreenletG
             what = None if wait is None else wait.what
             group = groups[key] = GreenletGroup(recorder.record(seen), what, [], [])
         group.add(seen, waits)
+    for group in groups.values():
+        # What keeps the objects of the program may end before the groups do.
+        group.what = None
     return list(groups.values())

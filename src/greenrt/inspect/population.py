@@ -4,6 +4,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from types import CodeType, NoneType
 
 from greenlet import greenlet
@@ -15,6 +16,7 @@ from greenrt._hub.report import instances_of
 from greenrt._native.switch import Fiber
 from greenrt._typing import Any
 from greenrt.inspect.bare import field, is_greenlet, parent_of, park_of
+from greenrt.inspect.references import References
 from greenrt.inspect.waits import groups_among
 from greenrt.sync.group import Group
 
@@ -44,17 +46,19 @@ class Population:
     missing: int
 
 
-def find(check: Callable[[], object] = int) -> Population:
+def find(references: References, check: Callable[[], object] = int) -> Population:
     """Return the greenlets and groups of the process. Any thread may call this; it runs no code of the program.
 
+    references: what keeps them, and gives up other references that the search has taken.
     check: called between the steps of a long search; its exception ends the work.
     """
     frozen = hidden_objects()
     before = _parked()
-    found = instances_of(greenlet, Group)
+    found = instances_of(greenlet, Group, drop=references.drop)
     if frozen:
         # They are older than all others.
-        found = [*frozen_instances((greenlet, Group), found, check), *found]
+        found = [*_frozen_instances((greenlet, Group), found, references, check), *found]
+    references.kept += found
     targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
     missing = 0
     if frozen:
@@ -84,26 +88,47 @@ def frozen_instances(
     modules, the loops and what is known along the references. It finds no object to which only local variables of
     functions lead: these variables can't be read without a change to the frames, until CPython 3.12.
     """
-    reached: list[Any] = [sys.modules, *(hub.loop for hub in list(threads_with_hub.values())), *known]
-    seen = set(map(id, reached))
-    found = []
-    while reached:
-        level, reached = reached, []
-        for start in range(0, len(level), STEP):
-            some = level[start : start + STEP]
-            referents = gc.get_referents(*some)
-            for each in some:
-                if issubclass(type(each), greenlet):
-                    referents += _references_of(each)
-            for each in referents:
-                number = id(each)
-                if number not in seen and id(type(each)) not in _LEAVES:
+    references = References()
+    try:
+        return _frozen_instances(kinds, known, references, check)
+    finally:
+        references.end()
+
+
+def _frozen_instances(
+    kinds: tuple[type, ...], known: Iterable[Any], references: References, check: Callable[[], object]
+) -> list[Any]:
+    pending: list[Any] = [sys.modules, *(hub.loop for hub in list(threads_with_hub.values())), *known]
+    seen = set(map(id, pending))
+    found: list[Any] = []
+    try:
+        while pending:
+            some = pending[-STEP:]
+            del pending[-STEP:]
+            around = _referents(some)
+            each = None
+            for number, each in around.items():
+                if number not in seen:
                     seen.add(number)
-                    reached.append(each)
+                    pending.append(each)
                     if issubclass(type(each), kinds):
                         found.append(each)
+            links = list(around.values())
+            # The lists that are dropped must have the only references that are here, beside those in `pending`.
+            del each, around
+            references.drop(links)
+            references.drop(some)
             check()
+    finally:
+        references.drop(pending)
     return found
+
+
+def _referents(objects: list[Any]) -> dict[int, Any]:
+    """Return what these objects refer to, by id."""
+    greenlets = [_references_of(each) for each in objects if issubclass(type(each), greenlet)]
+    everything = chain(gc.get_referents(*objects), *greenlets)
+    return {id(each): each for each in everything if id(type(each)) not in _LEAVES}
 
 
 def _references_of(target: Any) -> list[Any]:

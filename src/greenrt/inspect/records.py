@@ -1,20 +1,22 @@
 """A record of each greenlet of the process."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from greenlet import greenlet
 
+from greenrt import _original
 from greenrt._freeze import hidden_objects
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore
-from greenrt._hub.report import all_greenlets, instances_of
+from greenrt._hub.report import instances_of
+from greenrt._hub.waiting_frame import hub_is_waiting_for_events
 from greenrt._typing import Any
 from greenrt.inspect.bare import context_of, has_ended, is_greenlet, parent_of, park_of, plain
-from greenrt.inspect.collector import without_collections
 from greenrt.inspect.places import Place
 from greenrt.inspect.population import find, frozen_instances
+from greenrt.inspect.references import References, look
 from greenrt.inspect.safe_text import failed, safe_text
 from greenrt.inspect.sightings import Sighting, Sightings, run_state
 from greenrt.inspect.threads import call_of_thread
@@ -64,41 +66,68 @@ class Record:
 def greenlets(context: bool = False) -> list[Record]:
     """Return a record of each greenlet of the process that has not ended, except hubs. Any thread may call this.
 
-    The program goes on meanwhile in other threads, so the records need not be of one moment. The texts in them run no
-    code of the program, such as its ``__repr__`` methods.
+    The program goes on meanwhile in other threads, so the records need not be of one moment. The call runs no
+    code of the program, such as its ``__repr__`` methods. Finalizers of what the program drops meanwhile run later,
+    in a greenlet of a thread that has a hub; if no thread has one, they run in this call.
 
     After `gc.freeze`, the call searches the whole heap for the greenlets that are frozen. It does not find those to
     which only local variables refer; a dump says how many parked greenlets are missing.
 
     context: whether the records have the context variables of each greenlet.
     """
-    return without_collections(lambda: _greenlets(context))
+    return look(lambda references: _greenlets(references, context))
 
 
-def _greenlets(context: bool) -> list[Record]:
-    population = find()
+def _greenlets(references: References, context: bool) -> list[Record]:
+    population = find(references)
     targets, groups = population.targets, population.groups
     recorder = Recorder(groups, Waits(targets, groups), context)
-    return [recorder.record(each) for each in Sightings().all(targets)]
+    return [recorder.record(each) for each in Sightings(references.kept).all(targets)]
 
 
-def running_in(thread: int) -> Record | None:
-    """Return a record of the greenlet that runs in a native thread; None if its hub runs, or if it has none."""
+def running_in(thread: int, check: Callable[[], object] = int) -> Record | None:
+    """Return a record of the greenlet that runs in a native thread; None if its hub runs, or if it has none.
+
+    If `gc.freeze` hides the greenlet, this searches the whole heap. A group that is hidden is found only then.
+
+    check: called between the steps of a long search; its exception ends the work.
+    """
+    return look(lambda references: _running_in(thread, references, check))
+
+
+def _running_in(thread: int, references: References, check: Callable[[], object]) -> Record | None:
     hub = threads_with_hub.get(thread)
-    if hub is None:
+    if hub is None or _runs_a_hub(thread, references):
         return None
     main = hub.parent
-    target = _running_among((main, *all_greenlets()), main)
+    hidden: list[Any] = []
+    found: list[Any] = instances_of(greenlet, drop=references.drop)
+    references.kept += found
+    target = _running_among((main, *found), main)
     if target is None and hidden_objects():
-        target = _running_among(frozen_instances((greenlet,)), main)
+        hidden = frozen_instances((greenlet, Group), found, check)
+        references.kept += hidden
+        target = _running_among([each for each in hidden if issubclass(type(each), greenlet)], main)
     if target is None:
         return None
     # The greenlet may end at any moment, and its record would then have less: the group is looked up later.
-    record = Recorder((), Waits((), ())).record(Sightings().of(target, thread))
-    for group in groups_among(instances_of(Group)):
+    record = Recorder((), Waits((), ())).record(Sightings(references.kept).of(target, thread))
+    groups = groups_among([*instances_of(Group, drop=references.drop), *hidden])
+    references.kept += groups
+    for group in groups:
         if any(each is target for each in members_of(group)):
             record.group = safe_text(group)
     return record
+
+
+def _runs_a_hub(thread: int, references: References) -> bool:
+    """Return whether the hub of a native thread runs, which has an outermost frame of its own."""
+    frames = _original.current_frames()
+    references.kept += frames.values()
+    frame = frames.get(thread)
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    return frame is not None and frame.f_code is hub_is_waiting_for_events.__code__
 
 
 def _running_among(targets: Iterable[Any], main: greenlet) -> Any:

@@ -47,9 +47,10 @@ class Sighting:
 
 
 class Sightings:
-    """Looks at greenlets."""
+    """Looks at greenlets. Argument: the list that keeps what is referred to meanwhile; see `References`."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: list[Any]) -> None:
+        self._kept = kept
         self._stacks = Stacks()
         self._sites = Sites()
 
@@ -90,9 +91,12 @@ class Sightings:
         park = park_of(target)
         state = run_state(target, park)
         if state == "running":
-            frame = _original.current_frames().get(thread)
+            frames = _original.current_frames()
+            self._kept += frames.values()
+            frame = frames.get(thread)
         else:
             frame = frame_of(target)
+        self._kept += (park, frame)
         function = spawned_at = request = ""
         if is_greenlet(target):
             called = _called(target)

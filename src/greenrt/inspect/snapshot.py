@@ -9,10 +9,10 @@ from greenrt import _original
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.deadlock import idle_threads
 from greenrt._typing import Any, Generic, TypeVar
-from greenrt.inspect.collector import without_collections
 from greenrt.inspect.places import Place, Stacks
 from greenrt.inspect.population import find
 from greenrt.inspect.records import Recorder
+from greenrt.inspect.references import References, look
 from greenrt.inspect.safe_text import safe_text
 from greenrt.inspect.sightings import Sighting, Sightings
 from greenrt.inspect.stats import HubStats, ServerStats, fds_by_kind, hub_stats, server_stats
@@ -100,14 +100,19 @@ def take(
         next one.
     check: called between the steps; its exception ends the work.
     """
-    return without_collections(lambda: _take(collect, check))
+    return look(lambda references: _take(references, collect, check))
 
 
-def _take(collect: Callable[[Iterable[Sighting], Recorder], T], check: Callable[[], object]) -> Snapshot[T]:
-    population = find(check)
+def _take(
+    references: References,
+    collect: Callable[[Iterable[Sighting], Recorder], T],
+    check: Callable[[], object],
+) -> Snapshot[T]:
+    population = find(references, check)
     groups = population.groups
     waits = Waits(population.targets, groups)
-    greenlets = collect(Sightings().all(population.targets, check), Recorder(groups, waits))
+    kept = references.kept
+    greenlets = collect(Sightings(kept).all(population.targets, check), Recorder(groups, waits))
     circles = waits.circles()
     return Snapshot(
         pid=os.getpid(),
@@ -116,7 +121,7 @@ def _take(collect: Callable[[Iterable[Sighting], Recorder], T], check: Callable[
         greenlets=greenlets,
         frozen=population.frozen,
         missing=population.missing,
-        threads=_threads(),
+        threads=_threads(kept),
         hubs=[hub_stats(ident, hub) for ident, hub in list(threads_with_hub.items())],
         fds=fds_by_kind(),
         fd_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
@@ -129,12 +134,14 @@ def _take(collect: Callable[[Iterable[Sighting], Recorder], T], check: Callable[
     )
 
 
-def _threads() -> list[ThreadRecord]:
+def _threads(kept: list[Any]) -> list[ThreadRecord]:
     me = _original.get_ident()
     stacks = Stacks()
+    frames = _original.current_frames()
+    kept += frames.values()
     return [
         ThreadRecord(ident, ident in idle_threads, stacks.of(frame))
-        for ident, frame in _original.current_frames().items()
+        for ident, frame in frames.items()
         if ident != me and ident not in threads_with_hub
     ]
 

@@ -15,8 +15,8 @@ from greenrt._hub.report import instances_of
 from greenrt._loop.histogram import BOUNDS, Histogram
 from greenrt._typing import TYPE_CHECKING, Any
 from greenrt.inspect.bare import has_ended, name_of, park_of
-from greenrt.inspect.collector import without_collections
 from greenrt.inspect.population import with_mains
+from greenrt.inspect.references import References, look
 from greenrt.inspect.safe_text import count_of, safe_text
 from greenrt.inspect.sightings import run_state
 from greenrt.inspect.waits import places_of, pools_among
@@ -203,11 +203,12 @@ def stats() -> Stats:
     file descriptors there are. Greenlets, pools and queues that `gc.freeze` hides are not counted, unlike
     `HubStats.parked`. It runs no code of the program.
     """
-    return without_collections(_stats)
+    return look(_stats)
 
 
-def _stats() -> Stats:
-    found = instances_of(greenlet, Pool, SimpleQueue, *_standard_queue())
+def _stats(references: References) -> Stats:
+    found = instances_of(greenlet, Pool, SimpleQueue, *_standard_queue(), drop=references.drop)
+    references.kept += found
     return Stats(
         os.getpid(),
         _greenlets([each for each in found if issubclass(type(each), greenlet)]),

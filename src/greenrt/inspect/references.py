@@ -1,0 +1,95 @@
+"""References that a dump takes to the program's objects, and how it gives them up.
+
+The program may drop its own references meanwhile. Then those of the dump are the last ones. If the thread of the dump
+dropped them, the program's finalizers would run in it, and might wait there for ever.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import compress, count
+from sys import getrefcount
+
+from greenrt._hub.current_hub import threads_with_hub
+from greenrt._hub.greenlet import spawn
+from greenrt._hub.park import yield_now
+from greenrt._loop.callback import Callback
+from greenrt._typing import Any, TypeVar
+from greenrt.errors import LoopClosed
+from greenrt.inspect.collector import without_collections
+
+__all__ = ["References", "look"]
+
+T = TypeVar("T")
+
+# So many references are dropped at once: meanwhile no other thread runs.
+STEP = 1000
+
+
+def _rare(objects: list[Any], limit: int) -> Iterator[Any]:
+    """Return an iterator of C code over the objects with at most so many references, its own ones included."""
+    # A set is faster than a comparison.
+    return compress(objects, map(frozenset(range(limit + 1)).__contains__, map(getrefcount, objects)))
+
+
+# The limit that selects the objects to which only the list refers.
+_ALONE = next(limit for limit in count() if [*_rare([object()], limit)])
+
+
+class References:
+    """References to the program's objects.
+
+    Attribute: `kept`, a list to which a dump adds what it refers to for longer than a moment.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+        self._last: list[Any] = []
+
+    def drop(self, objects: list[Any]) -> None:
+        """Empty a list that has at most one reference to each object. What only it refers to is kept until `end`."""
+        while objects:
+            some = objects[-STEP:]
+            del objects[-STEP:]
+            # One step of C code: no other thread can drop its reference between the count and the drop of ours.
+            some[:] = _rare(some, _ALONE)
+            self._last += some
+
+    def end(self) -> None:
+        """Drop what is kept. What nothing else refers to dies in a greenlet of the main thread.
+
+        If that has no hub, it is one of another thread; if no thread has a hub, it dies here and now.
+        """
+        kept = list({id(each): each for each in self.kept}.values())
+        self.kept.clear()
+        self.drop(kept)
+        last, self._last = self._last, []
+        if last and not _posted(Callback(spawn, (_release, last))):
+            last.clear()
+
+
+def _posted(callback: Callback) -> bool:
+    loops = [hub.loop for hub in list(threads_with_hub.values())]
+    for loop in sorted(loops, key=lambda loop: not loop.default):
+        try:
+            loop.post(callback)
+        except LoopClosed:
+            continue
+        return True
+    return False
+
+
+def _release(objects: list[Any]) -> None:
+    while objects:
+        del objects[-STEP:]
+        yield_now()
+
+
+def look(work: Callable[[References], T]) -> T:
+    """Return ``work(references)`` for new References. Meanwhile the garbage collector rests; then the references end.
+
+    So no finalizer of the program runs in the calling thread, if any thread has a hub.
+    """
+    references = References()
+    try:
+        return without_collections(lambda: work(references))
+    finally:
+        references.end()
