@@ -86,6 +86,37 @@ main()
     """)
 
 
+def test_yields_are_no_waits_that_are_found() -> None:
+    """A hub does not count them, so they must not take the place of a wait that is missing."""
+    run_script("""
+import gc, io
+import greenrt
+from greenrt import inspect
+texts = []
+
+def ask():
+    text = io.StringIO()
+    inspect.dump(text)
+    texts.append(text.getvalue().splitlines()[1])
+
+def main():
+    # A local variable of a function that has not returned.
+    event = greenrt.Event()
+    greenrt.spawn(event.wait)
+    greenrt.sleep(0)
+    gc.freeze()
+    greenrt.spawn(ask)
+    # The main greenlet yields meanwhile.
+    greenrt.sleep(0)
+    ask()
+    assert len(texts) == 2
+    for text in texts:
+        assert "about 1 parked greenlet, to which only local variables lead" in text, text
+
+main()
+    """)
+
+
 def test_the_search_runs_no_code_of_the_program() -> None:
     run_script("""
 import gc, io

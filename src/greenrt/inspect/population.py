@@ -12,6 +12,7 @@ from greenlet import greenlet
 from greenrt._freeze import hidden_objects
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.park import YIELD
 from greenrt._hub.report import instances_of
 from greenrt._native.switch import Fiber
 from greenrt._typing import Any
@@ -63,13 +64,21 @@ def find(references: References, check: Callable[[], object] = int) -> Populatio
     missing = 0
     if frozen:
         # Other threads may park greenlets meanwhile.
-        known = sum(park_of(target) is not None for target in targets)
+        known = _counted(targets)
         missing = max(0, min(before, _parked()) - known)
     return Population(targets, groups_among(found), frozen, missing)
 
 
 def _parked() -> int:
+    """Return how many waits the hubs count."""
     return sum(hub._parked for hub in list(threads_with_hub.values()))
+
+
+def _counted(targets: list[Any]) -> int:
+    """Return how many of these greenlets are in a wait that a hub counts. Yields are not counted."""
+    hubs = set(map(id, list(threads_with_hub.values())))
+    parks = map(park_of, targets)
+    return sum(park is not None and park.what is not YIELD and id(park.hub) in hubs for park in parks)
 
 
 def with_mains(targets: list[Any]) -> list[Any]:
