@@ -187,6 +187,99 @@ assert found[0].function == "computes", found
     """)
 
 
+def test_the_frozen_greenlet_that_runs_has_its_group() -> None:
+    run_script("""
+import gc, threading
+import greenrt
+from greenrt.inspect.records import running_in
+found = []
+
+def computes():
+    gc.freeze()
+    thread = threading.Thread(target=lambda: found.append(running_in(main)))
+    thread.start()
+    thread.join()
+
+main = threading.get_ident()
+pool = greenrt.Pool(1)
+pool.spawn(computes)
+pool.join()
+assert found[0].group.startswith("<Pool at "), found
+    """)
+
+
+def test_a_callback_in_the_hub_is_known_without_a_search() -> None:
+    """No greenlet runs meanwhile, so the whole heap would be searched in vain."""
+    run_script("""
+import gc, threading
+import greenrt
+from greenrt.inspect.records import running_in
+from greenrt.inspect.stall import Stall
+found = []
+
+def fail():
+    raise ZeroDivisionError
+
+def look():
+    found.append(running_in(main, fail))
+    found.append(str(Stall(main, 1.0, 1.0, fail)))
+
+def callback():
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+
+main = threading.get_ident()
+hub = greenrt.get_hub()
+gc.freeze()
+hub.loop.run_callback(callback)
+greenrt.sleep(0)
+while len(found) < 2:
+    greenrt.sleep(0.001)
+assert found[0] is None
+assert "a callback in the hub computes" in found[1], found[1]
+    """)
+
+
+def test_a_fork_ends_the_watchdogs_search() -> None:
+    run_script("""
+import gc, os, time
+import greenrt
+from greenrt import inspect
+from greenrt.inspect import records
+ended = []
+
+def search(kinds, known, check):
+    # The heap may be as large as it likes.
+    begun.append(1)
+    try:
+        while True:
+            check()
+    finally:
+        ended.append(1)
+
+def computes():
+    gc.freeze()
+    while not begun:
+        pass
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    assert len(ended) == 1
+    os.waitpid(pid, 0)
+
+begun = []
+records.frozen_instances = search
+event = greenrt.Event()
+waiting = greenrt.spawn(event.wait)
+watch = inspect.watch(0.05)
+greenrt.sleep(0)
+greenrt.spawn(computes).get()
+watch.close()
+event.set()
+    """)
+
+
 def test_the_search_can_be_ended() -> None:
     class Ended(Exception):
         pass

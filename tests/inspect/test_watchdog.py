@@ -168,12 +168,12 @@ def test_a_stall_that_ends_while_it_is_looked_at_is_put_down_to_no_other_greenle
     ended = threading.Event()
     running_in = stall.running_in
 
-    def late(thread: int) -> Any:
+    def late(*args: Any) -> Any:
         ended.set()
         # The hub has time to end the stall, and the main greenlet to run.
         while not resumed:
             _original.sleep(0.001)
-        return running_in(thread)
+        return running_in(*args)
 
     def holds() -> None:
         while not ended.is_set():

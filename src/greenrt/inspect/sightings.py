@@ -74,20 +74,19 @@ class Sightings:
             else:
                 thread = relatives[1]
             if thread is not None:
-                yield self._try(target, thread)
+                yield self.of(target, thread)
                 check()
 
-    def _try(self, target: Any, thread: int) -> Sighting:
-        """Like `of`; an error costs this sighting only."""
+    def of(self, target: Any, thread: int) -> Sighting:
+        """Return a sighting of a greenlet that belongs to the native thread `thread`. An error costs its fields."""
         try:
-            return self.of(target, thread)
+            return self._of(target, thread)
         except Exception as error:
             return Sighting(
                 target, thread, failed("sighting", error), "unknown", None, None, None, (), "", ""
             )
 
-    def of(self, target: Any, thread: int) -> Sighting:
-        """Return a sighting of a greenlet that belongs to the native thread `thread`."""
+    def _of(self, target: Any, thread: int) -> Sighting:
         park = park_of(target)
         state = run_state(target, park)
         if state == "running":

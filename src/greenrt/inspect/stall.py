@@ -1,5 +1,6 @@
 """The report of a stall: what holds a hub up at one moment."""
 
+from collections.abc import Callable
 from types import CodeType, FrameType
 
 from greenrt import _original
@@ -23,7 +24,7 @@ class Stall:
     hub, and if the stall is over; `remedy`, a text.
     """
 
-    def __init__(self, thread: int, seconds: float, used: float) -> None:
+    def __init__(self, thread: int, seconds: float, used: float, check: Callable[[], object] = int) -> None:
         self.thread: int = thread
         self.seconds: float = seconds
         self.busy: bool = used >= seconds * BUSY
@@ -33,7 +34,7 @@ class Stall:
         bottom = _bottom(frame)
         del frame
         # The collector's list of objects may be long: the stack is taken first, while it is fresh.
-        running = running_in(thread)
+        running = running_in(thread, check)
         # The thread may get the GIL at any moment, and another greenlet of it may run by now.
         self.over: bool = _bottom(_original.current_frames().get(thread)) != bottom
         self.greenlet: Record | None = None if self.over else running

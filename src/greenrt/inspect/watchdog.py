@@ -112,7 +112,15 @@ class Watch:
             self._kept = now - over
             self._clock += min(over - seen, LATE * asked) + self._kept
             seen = now
-            self._look()
+            try:
+                self._look()
+            except _Halted:
+                return
+
+    def _go_on(self) -> None:
+        """Raise _Halted if the thread must end: the process may fork. For the steps of a long search."""
+        if self._resident.halting:
+            raise _Halted
 
     def _look(self) -> None:
         hubs = dict(threads_with_hub)
@@ -142,7 +150,7 @@ class Watch:
                 )
             progress.restart(hub, self._clock)
         elif age >= self.limit and age >= progress.reported * GROWTH:
-            stall = Stall(ident, age, progress.used(ident))
+            stall = Stall(ident, age, progress.used(ident), self._go_on)
             _log.warn("%s", stall)
             # A program that waits for this number finds the report queued, and in the log after `_log.flush`.
             if not progress.reported:
@@ -158,6 +166,10 @@ class Watch:
 def _has_waiters(hub: "Hub") -> bool:
     """Return whether anything waits for `hub` to poll."""
     return hub._parked > 0 or hub.loop.alive()
+
+
+class _Halted(Exception):
+    """The watchdog's thread must end now."""
 
 
 class _Progress:
