@@ -518,6 +518,17 @@ def test_json_records_are_those_of_greenlets(event: greenrt.Event) -> None:
     greenrt.killall(many)
 
 
+def test_pieces_of_json_are_long(event: greenrt.Event) -> None:
+    """The socket's thread writes each on its own, so none is a comma."""
+    many = [greenrt.spawn(outer, event) for _ in range(10 * RECORDS)]
+    greenrt.sleep(0)
+    pieces = report.render("json")
+    assert len(json.loads("".join(pieces))["greenlets"]) > len(many)
+    short = [each for each in pieces if len(each) < 5]
+    assert short == ["]", "}"]
+    greenrt.killall(many)
+
+
 @pytest.mark.parametrize("wait", ["an event", "sockets", "a sleep"])
 def test_a_group_costs_the_same_texts_however_large_it_is(
     event: greenrt.Event, monkeypatch: pytest.MonkeyPatch, wait: str

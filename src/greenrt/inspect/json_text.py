@@ -13,19 +13,20 @@ from greenrt.inspect.snapshot import Snapshot
 
 __all__ = ["json_pieces", "records_as_json"]
 
-# How many records a piece has.
+# The most records of a piece.
 RECORDS = 100
 
 
 def records_as_json(sightings: Iterable[Sighting], recorder: Recorder) -> list[str]:
-    """Return JSON texts, which have the records of several greenlets each, with commas in between."""
+    """Return texts that are together the items of a JSON array. Each has the records of several greenlets."""
     texts = _Texts()
     pieces: list[str] = []
     some: list[str] = []
     for seen in sightings:
         if len(some) == RECORDS:
             pieces.append(", ".join(some))
-            some.clear()
+            # The next text begins with a comma: each text is written on its own.
+            some = [""]
         some.append(texts.of(recorder.record(seen)))
     return [*pieces, ", ".join(some)]
 
@@ -40,9 +41,7 @@ def json_pieces(snapshot: Snapshot[list[str]]) -> list[str]:
         if name != "greenlets":
             pieces.append(head + _text(getattr(snapshot, name)))
             continue
-        for number, records in enumerate(snapshot.greenlets):
-            pieces += (", " if number else f"{head}[", records)
-        pieces.append("]")
+        pieces += (f"{head}[", *snapshot.greenlets, "]")
     return [*pieces, "}"]
 
 
