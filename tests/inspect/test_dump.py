@@ -595,6 +595,13 @@ def test_sleeps_of_equal_numbers_have_their_own_texts() -> None:
     greenrt.killall(many)
 
 
+def test_without_stderr(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program without a terminal, such as one that pythonw runs, has none."""
+    monkeypatch.setattr(sys, "stderr", None)
+    inspect.dump()
+    assert capsys.readouterr().out == ""
+
+
 def test_from_another_thread_and_with_several_hubs(event: greenrt.Event) -> None:
     found: list[inspect.Record] = []
     leave = threading.Event()

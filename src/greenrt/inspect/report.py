@@ -34,7 +34,7 @@ _ORDER = ["running", "ready", "suspended", "parked", "unstarted", "unknown"]
 
 
 def dump(file: "TextIO | None" = None, format: str = "text") -> None:
-    """Write what all greenlets of the process do to `file`, or to stderr. Any thread may call this.
+    """Write what all greenlets of the process do to `file`, or to stderr, if there is one. Any thread may call this.
 
     Beside the greenlets it shows native threads, hubs, file descriptors, pools, DNS queries and servers.
 
@@ -43,7 +43,10 @@ def dump(file: "TextIO | None" = None, format: str = "text") -> None:
     """
     if format not in ("text", "json"):
         raise ValueError(f'format must be "text" or "json", not {format!r}')
-    print("".join(render(format)), file=sys.stderr if file is None else file, flush=True)
+    output = sys.stderr if file is None else file
+    # print() would write to stdout.
+    if output is not None:
+        print("".join(render(format)), file=output, flush=True)
 
 
 def render(format: str, check: Callable[[], object] = int) -> list[str]:
