@@ -66,7 +66,7 @@ class QueryRecord:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Generic[T]):
-    """All of it.
+    """What the process did at one moment.
 
     `greenlets`: what `take` has collected of them. `frozen`: how many objects gc.freeze() hides, and `missing`: about
     how many parked greenlets among them were not found.
