@@ -1,20 +1,16 @@
-"""Attributes of the program's modules, classes and instances, read without running the program's code.
+"""Attributes of the program's modules, classes and instances, read and set without running the program's code."""
 
-A class may compute the attributes of its instances, and a metaclass those of its classes. Patching looks at all
-objects of the program, so it reads the fields of the interpreter itself.
-"""
-
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 
+from greenrt import _bare
+from greenrt._bare import fields_of, mro_of
 from greenrt._typing import Any
 
 __all__ = [
-    "class_namespace",
     "instance_namespace",
     "is_a",
     "module_namespace",
-    "module_of",
     "set_on_class",
     "slots_of",
     "text_of_key",
@@ -22,10 +18,6 @@ __all__ = [
 ]
 
 module_namespace: Callable[[ModuleType], dict[Any, Any]] = vars(ModuleType)["__dict__"].__get__
-class_namespace: Callable[[type], Mapping[Any, Any]] = vars(type)["__dict__"].__get__
-_mro: Callable[[type], tuple[type, ...]] = vars(type)["__mro__"].__get__
-_module: Callable[[type], Any] = vars(type)["__module__"].__get__
-_qualname: Callable[[type], str] = vars(type)["__qualname__"].__get__
 
 
 def is_a(thing: Any, kind: type) -> bool:
@@ -38,8 +30,8 @@ def is_a(thing: Any, kind: type) -> bool:
 
 def instance_namespace(thing: Any) -> dict[Any, Any] | None:
     """Return the `__dict__` of an instance; None if it has none, or one of a class of the program."""
-    for kind in _mro(type(thing)):
-        field = class_namespace(kind).get("__dict__")
+    for kind in mro_of(type(thing)):
+        field = fields_of(kind).get("__dict__")
         # The program may have defined another `__dict__`, such as a property.
         if type(field) is GetSetDescriptorType or type(field) is MemberDescriptorType:
             namespace = field.__get__(thing)
@@ -49,8 +41,8 @@ def instance_namespace(thing: Any) -> dict[Any, Any] | None:
 
 def slots_of(thing: Any) -> Iterator[tuple[Any, Any, Any]]:
     """Yield the slots of an instance that are set: the name, the descriptor and the value."""
-    for kind in _mro(type(thing)):
-        fields = class_namespace(kind)
+    for kind in mro_of(type(thing)):
+        fields = fields_of(kind)
         if "__slots__" in fields:
             for name, slot in list(fields.items()):
                 if type(slot) is MemberDescriptorType:
@@ -71,19 +63,9 @@ def set_on_class(kind: type, name: Any, value: Any) -> None:
         setattr(kind, name, value)
 
 
-def module_of(kind: type) -> str:
-    """Return the name of the module of a class; "?" if the class has no such text."""
-    try:
-        name = _module(kind)
-    except AttributeError:
-        name = None
-    return name if type(name) is str else "?"
-
-
 def type_name(kind: type) -> str:
     """Return the qualified name of a class, with its module unless it is `builtins`."""
-    # A format would call the methods of a name that is an object of a subclass of str.
-    return ".".join((module_of(kind), _qualname(kind))).removeprefix("builtins.")
+    return _bare.type_name(kind).removeprefix("builtins.")
 
 
 def text_of_key(key: Any) -> str:

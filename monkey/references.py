@@ -13,13 +13,13 @@ from greenrt.monkey.attributes import (
     instance_namespace,
     is_a,
     module_namespace,
-    module_of,
     set_on_class,
     slots_of,
     text_of_key,
     type_name,
 )
 
+from greenrt._bare import module_of
 from greenrt._typing import Any
 
 __all__ = ["objects_of", "places", "substitute"]

@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
-from greenrt.monkey.attributes import module_of, type_name
+from greenrt.monkey.attributes import type_name
 from greenrt.monkey.subscribers import announcing
 from greenrt.monkey.sweep import Pairs, left, sweep
 
 from greenrt import _original
+from greenrt._bare import module_of
 from greenrt._freeze import hidden_objects
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from greenrt.monkey.attributes import (
-    class_namespace,
     is_a,
     module_namespace,
     set_on_class,
@@ -18,6 +17,7 @@ from greenrt.monkey.attributes import (
 )
 from greenrt.monkey.references import places
 
+from greenrt._bare import fields_of
 from greenrt._typing import Any
 
 __all__ = ["Pairs", "left", "sweep"]
@@ -56,7 +56,7 @@ def sweep(swept: Pairs) -> list[str]:
                     if type(home) is str and home == name:
                         _sweep_defaults(value, swept)
                 elif issubclass(kind, type):
-                    fields = class_namespace(value)
+                    fields = fields_of(value)
                     home = fields.get("__module__")
                     if type(home) is str and home == name:
                         _sweep_class(value, fields, swept, missed)

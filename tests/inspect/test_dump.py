@@ -254,7 +254,7 @@ for format in ("text", "json"):
 inspect.stats()
 inspect.growth()
 # The plain build's own properties look for these.
-assert set(called) <= ({"_state", "_args", "_kwargs"} if INTERRUPTIBLE else set()), called
+assert set(called) <= ({"_state", "_args", "_kwargs", "_park"} if INTERRUPTIBLE else set()), called
 os._exit(0)
     """)
 

@@ -6,7 +6,7 @@ import pytest
 from greenlet import greenlet
 from support.child import run_script
 
-from greenrt.inspect.population import frozen_instances
+from greenrt._hub.frozen import frozen_instances
 
 
 def test_frozen_greenlets_are_found() -> None:
@@ -249,7 +249,7 @@ from greenrt import inspect
 from greenrt.inspect import records
 ended = []
 
-def search(kinds, known, check):
+def search(kinds, known, check, drop):
     # The heap may be as large as it likes.
     begun.append(1)
     try:

@@ -30,6 +30,7 @@ LAYERS = {
     "errors": 0,
     "_arguments": 0,
     "_atfork": 0,
+    "_bare": 0,
     "_build": 0,
     "_deadline": 0,
     "_events": 0,

@@ -3,10 +3,13 @@
 import gc
 import sys
 from collections.abc import Callable, Iterable
+from itertools import chain
 from types import CodeType, NoneType
 
 from greenlet import greenlet
 
+from greenrt._bare import field
+from greenrt._hub.bare import is_greenlet, parent_of
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import parked
@@ -23,42 +26,61 @@ _LEAVES = frozenset(map(id, (str, bytes, int, float, NoneType, CodeType)))
 
 
 def frozen_instances(
-    kinds: tuple[type, ...], known: Iterable[Any] = (), check: Callable[[], object] = int
+    kinds: tuple[type, ...],
+    known: Iterable[Any] = (),
+    check: Callable[[], object] = int,
+    drop: Callable[[list[Any]], object] = list.clear,
 ) -> list[Any]:
     """Return the objects of these classes to which references lead, without those that are `known`.
 
     The collector lists no objects that gc.freeze() has moved to its permanent generation. So this goes from the
     modules, the loops and what is known along the references. It finds no object to which only local variables of
     functions lead: these variables can't be read without a change to the frames, until CPython 3.12.
+
+    check: called between the steps of a long search; its exception ends the work.
+    drop: called with each list of what was looked at, to empty it. The program may have dropped its references to
+        some meanwhile.
     """
-    reached: list[Any] = [sys.modules, *(hub.loop for hub in list(threads_with_hub.values())), *known]
-    seen = set(map(id, reached))
-    found = []
-    while reached:
-        level, reached = reached, []
-        for start in range(0, len(level), STEP):
-            some = level[start : start + STEP]
-            referents = gc.get_referents(*some)
-            for each in some:
-                if issubclass(type(each), greenlet):
-                    referents += _references_of(each)
-            for each in referents:
-                number = id(each)
-                if number not in seen and id(type(each)) not in _LEAVES:
+    pending: list[Any] = [sys.modules, *(hub.loop for hub in list(threads_with_hub.values())), *known]
+    seen = set(map(id, pending))
+    found: list[Any] = []
+    try:
+        while pending:
+            some = pending[-STEP:]
+            del pending[-STEP:]
+            around = _referents(some)
+            each = None
+            for number, each in around.items():
+                if number not in seen:
                     seen.add(number)
-                    reached.append(each)
+                    pending.append(each)
                     if issubclass(type(each), kinds):
                         found.append(each)
+            links = list(around.values())
+            # The lists that are dropped must have the only references that are here, beside those in `pending`.
+            del each, around
+            drop(links)
+            drop(some)
             check()
+    finally:
+        drop(pending)
     return found
+
+
+def _referents(objects: list[Any]) -> dict[int, Any]:
+    """Return what these objects refer to, by id."""
+    greenlets = [_references_of(each) for each in objects if issubclass(type(each), greenlet)]
+    everything = chain(gc.get_referents(*objects), *greenlets)
+    return {id(each): each for each in everything if id(type(each)) not in _LEAVES}
 
 
 def _references_of(target: Any) -> list[Any]:
     """Return what a greenlet refers to. The collector sees nothing in one that is suspended."""
-    references = [parked(target), target.parent, greenlet.__getattribute__(target, "__dict__")]
-    if isinstance(target, Fiber):
-        references += (target._latch, target._locals)
-    if isinstance(target, Greenlet):
+    references = [parked(target), parent_of(target), field(target, "__dict__")]
+    if issubclass(type(target), Fiber):
+        references += (field(target, "_latch"), field(target, "_locals"))
+    if is_greenlet(target):
         # A subclass may have properties of these names, which would run.
-        references += (target._function, Greenlet.args.__get__(target), Greenlet.kwargs.__get__(target))
+        args, kwargs = Greenlet.args.__get__(target), Greenlet.kwargs.__get__(target)
+        references += (field(target, "_function"), args, kwargs)
     return references

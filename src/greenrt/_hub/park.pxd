@@ -31,7 +31,7 @@ cpdef double checked_seconds(object value, str name) except? -1.0
 @cython.locals(state=dict, found=Shadow, made=Shadow)
 cpdef Shadow shadow(greenlet_t target)
 cpdef object state_of(greenlet_t target)
-@cython.locals(found=Shadow)
+@cython.locals(fiber=Fiber, found=Shadow)
 cpdef object parked(greenlet_t target)
 
 

@@ -134,7 +134,8 @@ def state_of(target: greenlet) -> Any:
 def parked(target: greenlet) -> Any:
     """Return the Park in which `target` waits, or None. Any thread may call this; it changes nothing."""
     if isinstance(target, Fiber):
-        return target._park
+        fiber: Fiber = target
+        return fiber._park
     # The class of a raw greenlet may have code of its own for attributes.
     found = greenlet.__getattribute__(target, "__dict__").get("_greenrt")
     return None if found is None else found._park

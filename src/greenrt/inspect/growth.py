@@ -5,9 +5,9 @@ from time import monotonic
 from weakref import ref
 
 from greenrt import _atfork, _original
+from greenrt._hub.bare import has_ended, is_greenlet
 from greenrt._hub.report import all_greenlets
 from greenrt._typing import Any
-from greenrt.inspect.bare import has_ended, is_greenlet
 from greenrt.inspect.places import Sites
 
 __all__ = ["Growth", "growth"]

@@ -4,10 +4,10 @@ import runpy
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
+from greenrt._bare import field, plain
 from greenrt._hub.greenlet import Greenlet
 from greenrt._render import is_own_frame, module_of_frame, render_site
 from greenrt._typing import Any
-from greenrt.inspect.bare import field, plain
 
 __all__ = ["Place", "Sites", "Stacks"]
 

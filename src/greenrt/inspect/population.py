@@ -1,33 +1,22 @@
 """The greenlets and groups of the process, also those that gc.freeze() keeps from the garbage collector's lists."""
 
-import gc
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
-from types import CodeType, NoneType
 
 from greenlet import greenlet
 
 from greenrt._freeze import hidden_objects
+from greenrt._hub.bare import parent_of
 from greenrt._hub.current_hub import threads_with_hub
-from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.park import YIELD
+from greenrt._hub.frozen import frozen_instances
+from greenrt._hub.park import YIELD, parked
 from greenrt._hub.report import instances_of
-from greenrt._native.switch import Fiber
 from greenrt._typing import Any
-from greenrt.inspect.bare import field, is_greenlet, parent_of, park_of
 from greenrt.inspect.references import References
 from greenrt.inspect.waits import groups_among
 from greenrt.sync.group import Group
 
-__all__ = ["Population", "find", "frozen_instances", "with_mains"]
-
-# The references of so many objects are read at once: meanwhile no other thread runs.
-STEP = 200
-# The types of objects that refer to nothing of interest, and of which there are very many. By id, since the metaclass
-# of other types may have a `__hash__`.
-_LEAVES = frozenset(map(id, (str, bytes, int, float, NoneType, CodeType)))
+__all__ = ["Population", "find", "with_mains"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +47,7 @@ def find(references: References, check: Callable[[], object] = int) -> Populatio
     found = instances_of(greenlet, Group, drop=references.drop)
     if frozen:
         # They are older than all others.
-        found = [*_frozen_instances((greenlet, Group), found, references, check), *found]
+        found = [*frozen_instances((greenlet, Group), found, check, references.drop), *found]
     references.kept += found
     targets = with_mains([each for each in found if issubclass(type(each), greenlet)])
     missing = 0
@@ -77,7 +66,7 @@ def _parked() -> int:
 def _counted(targets: list[Any]) -> int:
     """Return how many of these greenlets are in a wait that a hub counts. Yields are not counted."""
     hubs = set(map(id, list(threads_with_hub.values())))
-    parks = map(park_of, targets)
+    parks = map(parked, targets)
     return sum(park is not None and park.what is not YIELD and id(park.hub) in hubs for park in parks)
 
 
@@ -86,67 +75,3 @@ def with_mains(targets: list[Any]) -> list[Any]:
     mains = [parent_of(hub) for hub in list(threads_with_hub.values())]
     # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
     return list({id(target): target for target in (*mains, *targets)}.values())
-
-
-def frozen_instances(
-    kinds: tuple[type, ...], known: Iterable[Any] = (), check: Callable[[], object] = int
-) -> list[Any]:
-    """Return the objects of these classes to which references lead, without those that are `known`.
-
-    The collector lists no objects that gc.freeze() has moved to its permanent generation. So this goes from the
-    modules, the loops and what is known along the references. It finds no object to which only local variables of
-    functions lead: these variables can't be read without a change to the frames, until CPython 3.12.
-    """
-    references = References()
-    try:
-        return _frozen_instances(kinds, known, references, check)
-    finally:
-        references.end()
-
-
-def _frozen_instances(
-    kinds: tuple[type, ...], known: Iterable[Any], references: References, check: Callable[[], object]
-) -> list[Any]:
-    pending: list[Any] = [sys.modules, *(hub.loop for hub in list(threads_with_hub.values())), *known]
-    seen = set(map(id, pending))
-    found: list[Any] = []
-    try:
-        while pending:
-            some = pending[-STEP:]
-            del pending[-STEP:]
-            around = _referents(some)
-            each = None
-            for number, each in around.items():
-                if number not in seen:
-                    seen.add(number)
-                    pending.append(each)
-                    if issubclass(type(each), kinds):
-                        found.append(each)
-            links = list(around.values())
-            # The lists that are dropped must have the only references that are here, beside those in `pending`.
-            del each, around
-            references.drop(links)
-            references.drop(some)
-            check()
-    finally:
-        references.drop(pending)
-    return found
-
-
-def _referents(objects: list[Any]) -> dict[int, Any]:
-    """Return what these objects refer to, by id."""
-    greenlets = [_references_of(each) for each in objects if issubclass(type(each), greenlet)]
-    everything = chain(gc.get_referents(*objects), *greenlets)
-    return {id(each): each for each in everything if id(type(each)) not in _LEAVES}
-
-
-def _references_of(target: Any) -> list[Any]:
-    """Return what a greenlet refers to. The collector sees nothing in one that is suspended."""
-    references = [park_of(target), parent_of(target), field(target, "__dict__")]
-    if issubclass(type(target), Fiber):
-        references += (field(target, "_latch"), field(target, "_locals"))
-    if is_greenlet(target):
-        # A subclass may have properties of these names, which would run.
-        args, kwargs = Greenlet.args.__get__(target), Greenlet.kwargs.__get__(target)
-        references += (field(target, "_function"), args, kwargs)
-    return references

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from greenlet import greenlet
 
 from greenrt import _original
+from greenrt._bare import plain
 from greenrt._freeze import hidden_objects
+from greenrt._hub.bare import context_of, has_ended, is_greenlet, parent_of
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
+from greenrt._hub.frozen import frozen_instances
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.park import HubCore
+from greenrt._hub.park import HubCore, parked
 from greenrt._hub.report import instances_of
 from greenrt._hub.waiting_frame import hub_is_waiting_for_events
 from greenrt._typing import Any
-from greenrt.inspect.bare import context_of, has_ended, is_greenlet, parent_of, park_of, plain
 from greenrt.inspect.places import Place
-from greenrt.inspect.population import find, frozen_instances
+from greenrt.inspect.population import find
 from greenrt.inspect.references import References, look
 from greenrt.inspect.safe_text import failed, safe_text
 from greenrt.inspect.sightings import Sighting, Sightings, run_state
@@ -105,7 +107,7 @@ def _running_in(thread: int, references: References, check: Callable[[], object]
     references.kept += found
     target = _running_among((main, *found), main)
     if target is None and hidden_objects():
-        hidden = frozen_instances((greenlet, Group), found, check)
+        hidden = frozen_instances((greenlet, Group), found, check, references.drop)
         references.kept += hidden
         target = _running_among([each for each in hidden if issubclass(type(each), greenlet)], main)
     if target is None:
@@ -139,7 +141,7 @@ def _running_among(targets: Iterable[Any], main: greenlet) -> Any:
             if not has_ended(target)
             and not issubclass(type(target), HubCore)
             and main_greenlet(target) is main
-            and run_state(target, park_of(target)) == "running"
+            and run_state(target, parked(target)) == "running"
         ),
         None,
     )

@@ -3,8 +3,8 @@
 import sys
 from types import FrameType, MethodType
 
+from greenrt._bare import field
 from greenrt._typing import Any
-from greenrt.inspect.bare import field
 
 __all__ = ["request_of"]
 

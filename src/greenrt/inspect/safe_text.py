@@ -3,12 +3,12 @@
 from collections import deque
 from types import FunctionType, MethodType
 
+from greenrt._bare import field, fields_of, module_of, mro_of, name_of, plain, qualname_of, type_name
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.report import known_ident_of
 from greenrt._loop.watchers.base import Watcher
 from greenrt._native.unbound import unbound
 from greenrt._typing import Any
-from greenrt.inspect.bare import field, fields_of, module_of, mro_of, name_of, plain, qualname_of
 from greenrt.inspect.threads import name_of_thread
 from greenrt.sync.async_result import AsyncResult
 from greenrt.sync.condition import Condition
@@ -16,7 +16,7 @@ from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
 from greenrt.sync.queue import SimpleQueue
 
-__all__ = ["count_of", "failed", "function_name", "greenlet_name", "safe_text", "type_name", "wait_text"]
+__all__ = ["count_of", "failed", "function_name", "greenlet_name", "safe_text", "wait_text"]
 
 # The longest text of a string, in characters, and the longest tuple whose items are shown.
 LONGEST = 40
@@ -83,12 +83,6 @@ def failed(what: str, error: Exception) -> str:
     return f"<{what} failed: {name_of(type(error))}>"
 
 
-def type_name(kind: type) -> str:
-    """Return the qualified name of a type, with its module."""
-    module = module_of(kind)
-    return f"{module if type(module) is str else '?'}.{qualname_of(kind)}"
-
-
 def _has_harmless_repr(kind: type) -> bool:
     """Return whether the type's ``__repr__`` runs no code of the program.
 
@@ -96,8 +90,6 @@ def _has_harmless_repr(kind: type) -> bool:
     """
     for base in mro_of(kind):
         module = module_of(base)
-        if type(module) is not str:
-            return False
         if "__repr__" in fields_of(base):
             return module in _HARMLESS
         if module not in _HARMLESS and not module.startswith("greenrt."):
@@ -119,7 +111,7 @@ def _text_of_ours(value: Any, kind: type) -> str | None:
         return f"<{head} {state}>"
     if issubclass(kind, Group):
         return f"<{head}>"
-    if issubclass(kind, Watcher) and str(module_of(kind)).startswith("greenrt."):
+    if issubclass(kind, Watcher) and module_of(kind).startswith("greenrt."):
         words = [f" {name}={getattr(value, name)}" for name in ("fd", "pid", "signum") if hasattr(kind, name)]
         return f"<{head}{''.join(words)}>"
     return None

@@ -10,12 +10,13 @@ from types import FrameType
 from greenlet import greenlet
 
 from greenrt import _original
+from greenrt._bare import field
+from greenrt._hub.bare import frame_of, has_ended, is_greenlet, parent_of
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.park import HubCore, Park
+from greenrt._hub.park import HubCore, Park, parked
 from greenrt._native.switch import Fiber, has_started
 from greenrt._typing import Any
-from greenrt.inspect.bare import field, frame_of, has_ended, is_greenlet, parent_of, park_of
 from greenrt.inspect.places import Place, Sites, Stacks
 from greenrt.inspect.requests import request_of
 from greenrt.inspect.safe_text import failed, function_name
@@ -87,7 +88,7 @@ class Sightings:
             )
 
     def _of(self, target: Any, thread: int) -> Sighting:
-        park = park_of(target)
+        park = parked(target)
         state = run_state(target, park)
         if state == "running":
             frames = _original.current_frames()

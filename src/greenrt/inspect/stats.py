@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from greenlet import greenlet
 
+from greenrt._bare import name_of
 from greenrt._events import READ, WRITE
+from greenrt._hub.bare import has_ended
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
-from greenrt._hub.park import HubCore
+from greenrt._hub.park import HubCore, parked
 from greenrt._hub.report import instances_of
 from greenrt._loop.histogram import BOUNDS, Histogram
 from greenrt._typing import TYPE_CHECKING, Any
-from greenrt.inspect.bare import has_ended, name_of, park_of
 from greenrt.inspect.population import with_mains
 from greenrt.inspect.references import References, look
 from greenrt.inspect.safe_text import count_of, safe_text
@@ -260,7 +261,7 @@ def _greenlets(targets: list[Any]) -> dict[str, int]:
     mains = {hub.parent for hub in list(threads_with_hub.values())}
     for target in with_mains(targets):
         if not has_ended(target) and not issubclass(type(target), HubCore) and main_greenlet(target) in mains:
-            counts[run_state(target, park_of(target))] += 1
+            counts[run_state(target, parked(target))] += 1
     return counts
 
 

@@ -3,9 +3,9 @@
 import sys
 from types import MethodType
 
+from greenrt._bare import fields_of, module_of, mro_of, name_of
 from greenrt._hub.greenlet import Greenlet
 from greenrt._typing import Any
-from greenrt.inspect.bare import fields_of, module_of, mro_of, name_of
 
 __all__ = ["call_of_thread", "ends_of_threads", "name_of_thread"]
 

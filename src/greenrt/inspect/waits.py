@@ -6,14 +6,15 @@ from types import FrameType
 
 from greenlet import greenlet
 
+from greenrt._bare import field, name_of, type_name
+from greenrt._hub.bare import frame_of, has_ended, is_greenlet, parent_of
 from greenrt._hub.fd_wait import READABLE, WRITABLE
 from greenrt._hub.greenlet import Greenlet
-from greenrt._hub.park import HubCore, Park
+from greenrt._hub.park import HubCore, Park, parked
 from greenrt._original import TIMEOUT_MAX
 from greenrt._render import is_own_frame
 from greenrt._typing import Any
-from greenrt.inspect.bare import field, frame_of, has_ended, is_greenlet, name_of, parent_of, park_of
-from greenrt.inspect.safe_text import count_of, failed, greenlet_name, safe_text, type_name, wait_text
+from greenrt.inspect.safe_text import count_of, failed, greenlet_name, safe_text, wait_text
 from greenrt.inspect.threads import ends_of_threads
 from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
@@ -193,7 +194,7 @@ class Waits:
         # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
         blockers: dict[int, tuple[int, Park]] = {}
         for number, target in self._by_id.items():
-            park = park_of(target)
+            park = parked(target)
             if park is not None:
                 blocker = self._blocker(park)
                 if blocker is not None and park.waiting and not has_ended(target):

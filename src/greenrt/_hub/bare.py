@@ -1,0 +1,29 @@
+"""Attributes of greenlets as greenlet and greenrt keep them, past the properties of the program's subclasses."""
+
+from collections.abc import Callable
+from contextvars import Context
+from types import FrameType
+
+from greenlet import greenlet
+
+from greenrt._hub.greenlet import Greenlet
+from greenrt._typing import Any
+
+__all__ = ["context_of", "frame_of", "has_ended", "is_greenlet", "parent_of"]
+
+parent_of: Callable[[Any], greenlet | None] = vars(greenlet)["parent"].__get__
+frame_of: Callable[[Any], FrameType | None] = vars(greenlet)["gr_frame"].__get__
+context_of: Callable[[Any], Context | None] = vars(greenlet)["gr_context"].__get__
+
+_ended: Callable[[Any], bool] = vars(Greenlet)["dead"].__get__
+_dead: Callable[[Any], bool] = vars(greenlet)["dead"].__get__
+
+
+def is_greenlet(target: Any) -> bool:
+    """Return whether `target` is a Greenlet, and not a raw greenlet. isinstance might read its ``__class__``."""
+    return issubclass(type(target), Greenlet)
+
+
+def has_ended(target: Any) -> bool:
+    """Return whether any greenlet is dead."""
+    return _ended(target) if is_greenlet(target) else _dead(target)
