@@ -58,7 +58,7 @@ class References:
 
         If that has no hub, it is one of another thread; if no thread has a hub, it dies here and now.
         """
-        kept = list({id(each): each for each in self.kept}.values())
+        kept = list(dict(zip(map(id, self.kept), self.kept, strict=True)).values())
         self.kept.clear()
         self.drop(kept)
         last, self._last = self._last, []
