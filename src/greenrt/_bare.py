@@ -8,7 +8,17 @@ from collections.abc import Callable, Mapping
 
 from greenrt._typing import Any
 
-__all__ = ["field", "fields_of", "module_of", "mro_of", "name_of", "plain", "qualname_of", "type_name"]
+__all__ = [
+    "field",
+    "fields_of",
+    "module_of",
+    "mro_of",
+    "name_of",
+    "own_field",
+    "plain",
+    "qualname_of",
+    "type_name",
+]
 
 # An attribute of an object that has no property of the name.
 field: Callable[[Any, str], Any] = object.__getattribute__
@@ -29,6 +39,12 @@ def module_of(kind: type) -> str:
     except AttributeError:
         name = None
     return name if type(name) is str else "?"
+
+
+def own_field(kind: type, name: str) -> Any:
+    """Return the field of this name that a class inherits from a class of greenrt; None if it inherits none."""
+    own = (fields_of(base) for base in mro_of(kind) if module_of(base).startswith("greenrt."))
+    return next((fields[name] for fields in own if name in fields), None)
 
 
 def name_of(kind: type) -> str:

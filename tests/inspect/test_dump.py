@@ -757,6 +757,17 @@ def test_queries_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line.endswith(f" s ago, of {host}:{port}")
 
 
+def test_a_resolver_of_the_programs_own_is_not_called() -> None:
+    class Resolver(resolvers.BlockResolver):
+        def in_flight(self) -> object:
+            raise ZeroDivisionError
+
+    hub = greenrt.get_hub()
+    hub.resolver = Resolver()
+    assert "hub of thread" in dumped()
+    del hub.resolver
+
+
 def test_many_groups_are_counted() -> None:
     stack = tuple(Place("file.py", line, "function") for line in range(30))
     record = inspect.greenlets()[0]

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from time import monotonic
 from weakref import ref
 
+from greenlet import greenlet
+
 from greenrt import _atfork, _original
 from greenrt._hub.bare import has_ended, is_greenlet
-from greenrt._hub.report import all_greenlets
+from greenrt._hub.report import instances_of
 from greenrt._typing import Any
 from greenrt.inspect.places import Sites
+from greenrt.inspect.references import References, look
 
 __all__ = ["Growth", "growth"]
 
@@ -48,6 +51,10 @@ def growth() -> list[Growth]:
     compare with: everything has grown. Greenlets that `gc.freeze` hides are left out. Any thread may call this. It
     takes longer the more objects there are.
     """
+    return look(_growth)
+
+
+def _growth(references: References) -> list[Growth]:
     with _lock:
         now = monotonic()
         sites = Sites()
@@ -56,7 +63,8 @@ def growth() -> list[Growth]:
         oldest: dict[str, float] = {}
         seen = _first_seen.copy()
         _first_seen.clear()
-        targets: list[Any] = all_greenlets()
+        targets = instances_of(greenlet, drop=references.drop)
+        references.kept += targets
         for target in targets:
             if not is_greenlet(target) or has_ended(target):
                 continue

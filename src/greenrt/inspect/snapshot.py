@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from greenrt import _original
+from greenrt._bare import own_field
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.deadlock import idle_threads
 from greenrt._typing import Any, Generic, TypeVar
@@ -147,7 +148,8 @@ def _threads(kept: list[Any]) -> list[ThreadRecord]:
 
 
 def _queries(hub: Any) -> list[QueryRecord]:
-    in_flight = getattr(type(hub._resolver), "in_flight", None)
+    # The resolver may be the program's.
+    in_flight = own_field(type(hub._resolver), "in_flight")
     return [
         QueryRecord(name if type(name) is str else safe_text(name), *rest)
         for name, *rest in (() if in_flight is None else in_flight(hub._resolver))

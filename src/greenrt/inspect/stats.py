@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from greenlet import greenlet
 
-from greenrt._bare import name_of
+from greenrt._bare import field as bare_field
+from greenrt._bare import name_of, own_field
 from greenrt._events import READ, WRITE
 from greenrt._hub.bare import has_ended
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
@@ -333,8 +334,8 @@ def server_stats() -> tuple[ServerStats, ...]:
     return tuple(
         ServerStats(
             kind=name_of(type(server)),
-            address=_address(server.address),
-            started=base.BaseServer.started.fget(server),
+            address=_address(bare_field(server, "__dict__").get("address")),
+            started=own_field(type(server), "started").__get__(server),
             accepted=server._accepted,
             connections=server._running,
             answered={code: count for code, count in enumerate(server._answered) if count},

@@ -39,15 +39,11 @@ def _fields(target: Any) -> dict[str, Any] | None:
         return None
     # There may be two such classes: see `greenrt.green.threading`.
     if not any(
-        name_of(base) == "Thread" and _is_threading(module_of(base)) for base in mro_of(type(begin.__self__))
+        name_of(base) == "Thread" and module_of(base) == "threading" for base in mro_of(type(begin.__self__))
     ):
         return None
     fields: dict[str, Any] = object.__getattribute__(begin.__self__, "__dict__")
     return fields
-
-
-def _is_threading(module: Any) -> bool:
-    return type(module) is str and module == "threading"
 
 
 def _method(kind: type, name: str) -> Any:
