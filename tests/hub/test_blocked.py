@@ -130,6 +130,27 @@ other.wait()
     )
 
 
+@pytest.mark.parametrize("method", ["__eq__", "__getattribute__"])
+def test_a_handler_that_raises_at_a_look_could_wake_it_too(method: str) -> None:
+    run_script(
+        ALONE
+        + """
+import signal, sys
+def asked(self, other):
+    raise ZeroDivisionError("code of the program")
+class Handler:
+    def __call__(self, number, frame):
+        event.set()
+setattr(Handler, sys.argv[1], asked)
+event = greenrt.Event()
+signal.signal(signal.SIGALRM, Handler())
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+assert event.wait()
+""",
+        method,
+    )
+
+
 def test_ctrl_c_ends_a_blocked_program() -> None:
     _, stderr = run_script(
         """

@@ -30,10 +30,16 @@ _DEFAULT_HANDLERS = (
 def _is_user_handler(number: int) -> bool:
     try:
         handler: Any = _signal.getsignal(number)
-        # If it is patched, signal.signal has wrapped the handler in an object of greenrt.
-        return getattr(handler, "handler", handler) not in _DEFAULT_HANDLERS
     except (OSError, ValueError):
         return False
+    try:
+        # If it is patched, signal.signal has wrapped the handler in an object of greenrt.
+        handler = getattr(handler, "handler", handler)
+    except Exception:
+        # It is an object of the program that computes its attributes.
+        return True
+    # Not by `in`: the handler may have an `__eq__`.
+    return not any(handler is each for each in _DEFAULT_HANDLERS)
 
 
 def _pycares_threads() -> set[int]:
