@@ -156,3 +156,27 @@ for number in range(30):
     thread.join()
     assert len(died_in) == 10 * (number + 1), (number, len(died_in))
     """)
+
+
+def test_a_dump_leaves_no_frames_of_its_own() -> None:
+    """Each would keep the variables of the dump, and so objects of the program, until a garbage collection."""
+    run_script(f"""
+{SETUP}
+import io
+from types import FrameType
+from greenrt import inspect
+from greenrt._render import is_own_frame
+
+def dumps():
+    for format in ("text", "json"):
+        inspect.dump(io.StringIO(), format)
+    inspect.greenlets()
+
+greenrt.sleep(0)
+gc.collect()
+gc.disable()
+dumps()
+in_thread(dumps)
+left = [each for each in gc.get_objects() if type(each) is FrameType and is_own_frame(each)]
+assert not [each for each in left if ".inspect." in each.f_globals["__name__"]], left
+    """)

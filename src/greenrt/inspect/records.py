@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from greenlet import greenlet
 
-from greenrt import _original
 from greenrt._bare import plain
 from greenrt._freeze import hidden_objects
 from greenrt._hub.bare import context_of, has_ended, is_greenlet, parent_of
@@ -84,7 +83,7 @@ def _greenlets(references: References, context: bool) -> list[Record]:
     population = find(references)
     targets, groups = population.targets, population.groups
     recorder = Recorder(groups, Waits(targets, groups), context)
-    return [recorder.record(each) for each in Sightings(references.kept).all(targets)]
+    return [recorder.record(each) for each in Sightings(references).all(targets)]
 
 
 def running_in(thread: int, check: Callable[[], object] = int) -> Record | None:
@@ -113,7 +112,7 @@ def _running_in(thread: int, references: References, check: Callable[[], object]
     if target is None:
         return None
     # The greenlet may end at any moment, and its record would then have less: the group is looked up later.
-    record = Recorder((), Waits((), ())).record(Sightings(references.kept).of(target, thread))
+    record = Recorder((), Waits((), ())).record(Sightings(references).of(target, thread))
     groups = groups_among([*instances_of(Group, drop=references.drop), *hidden])
     references.kept += groups
     for group in groups:
@@ -124,9 +123,7 @@ def _running_in(thread: int, references: References, check: Callable[[], object]
 
 def _runs_a_hub(thread: int, references: References) -> bool:
     """Return whether the hub of a native thread runs, which has an outermost frame of its own."""
-    frames = _original.current_frames()
-    references.kept += frames.values()
-    frame = frames.get(thread)
+    frame = references.frame_of(thread)
     while frame is not None and frame.f_back is not None:
         frame = frame.f_back
     return frame is not None and frame.f_code is hub_is_waiting_for_events.__code__

@@ -4,14 +4,18 @@ The program may drop its own references meanwhile. Then those of the dump are th
 dropped them, the program's finalizers would run in it, and might wait there for ever.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from itertools import compress, count
 from sys import getrefcount
+from types import FrameType
 
+from greenrt import _original
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.greenlet import spawn
 from greenrt._hub.park import yield_now
 from greenrt._loop.callback import Callback
+from greenrt._render import is_own_frame
 from greenrt._typing import Any, TypeVar
 from greenrt.errors import LoopClosed
 from greenrt.inspect.collector import without_collections
@@ -43,6 +47,25 @@ class References:
     def __init__(self) -> None:
         self.kept: list[Any] = []
         self._last: list[Any] = []
+
+    def frame_of(self, thread: int) -> FrameType | None:
+        """Return the innermost frame of a native thread, and keep it; of the calling thread, the program's innermost.
+
+        A frame of the dump itself would be a cycle with its own variables.
+        """
+        if thread == _original.get_ident():
+            frame: FrameType | None = sys._getframe()
+            while frame is not None and is_own_frame(frame):
+                frame = frame.f_back
+            return frame
+        return self.frames().get(thread)
+
+    def frames(self) -> dict[int, FrameType]:
+        """Return the innermost frames of all native threads but the calling one, and keep them."""
+        found: dict[int, FrameType] = _original.current_frames()
+        found.pop(_original.get_ident(), None)
+        self.kept += found.values()
+        return found
 
     def drop(self, objects: list[Any]) -> None:
         """Empty a list that has at most one reference to each object. What only it refers to is kept until `end`."""

@@ -9,7 +9,6 @@ from types import FrameType
 
 from greenlet import greenlet
 
-from greenrt import _original
 from greenrt._bare import field
 from greenrt._hub.bare import frame_of, has_ended, is_greenlet, parent_of
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
@@ -18,6 +17,7 @@ from greenrt._hub.park import HubCore, Park, parked
 from greenrt._native.switch import Fiber, has_started
 from greenrt._typing import Any
 from greenrt.inspect.places import Place, Sites, Stacks
+from greenrt.inspect.references import References
 from greenrt.inspect.requests import request_of
 from greenrt.inspect.safe_text import failed, function_name
 from greenrt.inspect.threads import call_of_thread
@@ -48,10 +48,11 @@ class Sighting:
 
 
 class Sightings:
-    """Looks at greenlets. Argument: the list that keeps what is referred to meanwhile; see `References`."""
+    """Looks at greenlets. Argument: what keeps the objects that are referred to meanwhile."""
 
-    def __init__(self, kept: list[Any]) -> None:
-        self._kept = kept
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._kept = references.kept
         self._stacks = Stacks()
         self._sites = Sites()
 
@@ -91,9 +92,7 @@ class Sightings:
         park = parked(target)
         state = run_state(target, park)
         if state == "running":
-            frames = _original.current_frames()
-            self._kept += frames.values()
-            frame = frames.get(thread)
+            frame = self._references.frame_of(thread)
         else:
             frame = frame_of(target)
         self._kept += (park, frame)

@@ -5,7 +5,6 @@ import resource
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from greenrt import _original
 from greenrt._bare import own_field
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.deadlock import idle_threads
@@ -112,8 +111,7 @@ def _take(
     population = find(references, check)
     groups = population.groups
     waits = Waits(population.targets, groups)
-    kept = references.kept
-    greenlets = collect(Sightings(kept).all(population.targets, check), Recorder(groups, waits))
+    greenlets = collect(Sightings(references).all(population.targets, check), Recorder(groups, waits))
     circles = waits.circles()
     return Snapshot(
         pid=os.getpid(),
@@ -122,7 +120,7 @@ def _take(
         greenlets=greenlets,
         frozen=population.frozen,
         missing=population.missing,
-        threads=_threads(kept),
+        threads=_threads(references),
         hubs=[hub_stats(ident, hub) for ident, hub in list(threads_with_hub.items())],
         fds=fds_by_kind(),
         fd_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
@@ -135,15 +133,12 @@ def _take(
     )
 
 
-def _threads(kept: list[Any]) -> list[ThreadRecord]:
-    me = _original.get_ident()
+def _threads(references: References) -> list[ThreadRecord]:
     stacks = Stacks()
-    frames = _original.current_frames()
-    kept += frames.values()
     return [
         ThreadRecord(ident, ident in idle_threads, stacks.of(frame))
-        for ident, frame in frames.items()
-        if ident != me and ident not in threads_with_hub
+        for ident, frame in references.frames().items()
+        if ident not in threads_with_hub
     ]
 
 
