@@ -259,45 +259,47 @@ os._exit(0)
     """)
 
 
-class Text(str):
-    """A text whose methods fail."""
+def test_names_that_are_texts_of_the_programs_own_class() -> None:
+    # In a process of its own: what measures coverage and what reports a failure read the names too.
+    run_script("""
+        import contextvars, io, os
+        import greenrt
+        from greenrt import inspect
 
-    __slots__ = ()
+        class Text(str):
+            def fail(self, *_):
+                raise ZeroDivisionError
 
-    def fail(self, *_: object) -> Any:
-        raise ZeroDivisionError
+            __format__ = __str__ = __repr__ = startswith = fail
 
-    __format__ = __str__ = __repr__ = startswith = fail
+        class Names(dict):
+            get = values = Text.fail
 
+        class Thing:
+            pass
 
-class Names(dict[str, Any]):
-    """The globals of some code, whose methods fail."""
-
-    get = values = Text.fail
-
-
-def test_names_that_are_texts_of_the_programs_own_class(event: greenrt.Event) -> None:
-    class Thing:
-        pass
-
-    Thing.__name__ = Thing.__qualname__ = Text("Renamed")
-    variable: contextvars.ContextVar[int] = contextvars.ContextVar(Text("variable"))
-    variable.set(1)
-    names = Names(event=event, __name__=Text("module"))
-    exec(compile("def in_exec(*_, **__): event.wait()", Text("file.py"), "exec"), names)
-    function = dict.__getitem__(names, "in_exec")
-    target = named("texts", greenrt.spawn(function, Thing(), **{Text("key"): 1}))
-    greenrt.sleep(0)
-    (record,) = [each for each in inspect.greenlets(context=True) if each.name == "texts"]
-    assert record.arguments[0].startswith(f"<{__name__}.Renamed at ")
-    assert record.arguments[1] == "key=1"
-    assert record.function == "in_exec"
-    assert (record.context or {})["variable"] == "1"
-    assert [(each.file, each.function) for each in record.stack] == [("file.py", "in_exec")]
-    assert "file.py:1 in in_exec" in dumped()
-    assert "file.py" in dumped("json")
-    event.set()
-    target.join()
+        Thing.__name__ = Thing.__qualname__ = Text("Renamed")
+        variable = contextvars.ContextVar(Text("variable"))
+        variable.set(1)
+        event = greenrt.Event()
+        names = Names(event=event, __name__=Text("module"))
+        exec(compile("def in_exec(*_, **__): event.wait()", Text("file.py"), "exec"), names)
+        target = greenrt.spawn(dict.__getitem__(names, "in_exec"), Thing(), **{Text("key"): 1})
+        target.name = "texts"
+        greenrt.sleep(0)
+        (record,) = [each for each in inspect.greenlets(context=True) if each.name == "texts"]
+        assert record.arguments[0].startswith("<__main__.Renamed at "), record.arguments
+        assert record.arguments[1] == "key=1", record.arguments
+        assert record.function == "in_exec", record.function
+        assert record.context["variable"] == "1", record.context
+        assert [(each.file, each.function) for each in record.stack] == [("file.py", "in_exec")], record.stack
+        text, json = io.StringIO(), io.StringIO()
+        inspect.dump(text)
+        assert "file.py:1 in in_exec" in text.getvalue(), text.getvalue()
+        inspect.dump(json, "json")
+        assert "file.py" in json.getvalue(), json.getvalue()
+        os._exit(0)
+    """)
 
 
 def test_a_native_thread_that_computes_its_name() -> None:

@@ -133,8 +133,9 @@ def state_of(target: greenlet) -> Any:
 
 def parked(target: greenlet) -> Any:
     """Return the Park in which `target` waits, or None. Any thread may call this; it changes nothing."""
-    if isinstance(target, Fiber):
-        fiber: Fiber = target
+    # isinstance might read its ``__class__``.
+    if issubclass(type(target), Fiber):
+        fiber: Any = target
         return fiber._park
     # The class of a raw greenlet may have code of its own for attributes.
     found = greenlet.__getattribute__(target, "__dict__").get("_greenrt")

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable
 
-from greenrt import _atfork, _original
+from greenrt import _atfork
 from greenrt._typing import TypeVar
 
 __all__ = ["without_collections"]
@@ -14,39 +14,44 @@ T = TypeVar("T")
 class _Collector:
     """Suspends the garbage collector for any number of users: threads, and signal handlers within their work.
 
-    A KeyboardInterrupt may end a method at any call. What `resume` has left undone then, the next call of it does.
+    It has no lock: a KeyboardInterrupt may come after a ``with`` has taken one and before its block begins. What an
+    interrupt leaves undone, the next call does.
     """
 
     def __init__(self) -> None:
-        # Re-entrant, since a signal handler may use it too.
-        self._lock = _original.RLock()
         self._users: set[object] = set()
         # Whether the collector is off because of them.
         self._suspended = False
 
     def suspend(self, user: object) -> None:
         """Let the collector rest until `resume` is called with the same object."""
-        with self._lock:
-            self._users.add(user)
-            if gc.isenabled():
-                self._suspended = True
-                gc.disable()
+        self._users.add(user)
+        self._settle()
 
     def resume(self, user: object) -> None:
         """End what `suspend` began; idempotent."""
-        with self._lock:
-            self._users.discard(user)
-            if self._suspended and not self._users:
-                gc.enable()
-                self._suspended = False
+        self._users.discard(user)
+        self._settle()
 
     def renew(self) -> None:
         """In the child of a fork, resume what the threads of the parent have suspended."""
-        _original.renew_lock(self._lock)
         self._users.clear()
-        if self._suspended:
-            gc.enable()
-            self._suspended = False
+        self._settle()
+
+    def _settle(self) -> None:
+        """Turn the collector off or on, as the users want it. Others may come and go at each step of this."""
+        while True:
+            wanted = bool(self._users)
+            if wanted and gc.isenabled():
+                # Before, since an interrupt may come next; and after, since another thread may have reset it.
+                self._suspended = True
+                gc.disable()
+                self._suspended = True
+            elif not wanted and self._suspended:
+                gc.enable()
+                self._suspended = False
+            if wanted == bool(self._users):
+                return
 
 
 _collector = _Collector()
