@@ -4,6 +4,8 @@ Greenlets need no registration, which would cost time: the garbage collector lis
 gc.freeze() hides; to these lead references, but for those that only the local variables of functions hold.
 """
 
+import gc
+
 from greenlet import greenlet
 
 from greenrt._freeze import hidden_objects
@@ -15,22 +17,33 @@ from greenrt._typing import Any
 __all__ = ["greenlets_around", "parked_greenlets", "parks_of", "render_parked"]
 
 
-def greenlets_around(hub: Any, queued: bool = False) -> list[greenlet]:
-    """Return all greenlets that the collector lists, and the parked ones of `hub` also if gc.freeze() hides them.
+def greenlets_around(hub: Any) -> list[greenlet]:
+    """Return all greenlets that the collector lists, and the parked and queued ones of `hub` that gc.freeze() hides.
 
-    With `queued`, the same is true of greenlets in its run queue. The search along references takes about a second
-    for each million objects. So it is made only if such greenlets are missing. Only the hub's thread may call this.
+    The search along references takes about a second for each million objects. So it is made only if parked greenlets
+    are missing. Only the hub's thread may call this.
     """
     found = all_greenlets()
     if hidden_objects():
         # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
-        found = list({id(each): each for each in (hub.parent, hub, *found)}.values())
-        if (queued and len(hub.loop.ready)) or _missing(hub, _parks_among(found, hub)):
+        found = list({id(each): each for each in (hub.parent, hub, *_queued(hub), *found)}.values())
+        if _missing(hub, _parks_among(found, hub)):
             # Imported here because few programs need it.
             from greenrt._hub.frozen import frozen_instances
 
             # They are older than all others.
             found = [*frozen_instances((greenlet,), [*found, hub.loop]), *found]
+    return found
+
+
+def _queued(hub: Any) -> list[Any]:
+    """Return the greenlets in the run queue of `hub`: its entries, and what these refer to."""
+    near: list[Any] = [hub.loop.ready]
+    found: list[Any] = []
+    # The compiled queue keeps its entries in a list.
+    for _ in range(3):
+        near = gc.get_referents(*near)
+        found += [each for each in near if issubclass(type(each), greenlet)]
     return found
 
 

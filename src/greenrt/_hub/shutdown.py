@@ -80,11 +80,7 @@ def _log_error(message: str, *args: object) -> None:
 def _unfinished(hub: Any) -> list[Any]:
     if not hub._may_have_greenlets():
         return []
-    return [
-        target
-        for target in greenlets_around(hub, queued=True)
-        if target is not hub and _waits_in(target, hub)
-    ]
+    return [target for target in greenlets_around(hub) if target is not hub and _waits_in(target, hub)]
 
 
 def _waits_in(target: greenlet, hub: Any) -> bool:

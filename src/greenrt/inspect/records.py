@@ -68,8 +68,8 @@ def greenlets(context: bool = False) -> list[Record]:
     """Return a record of each greenlet of the process that has not ended, except hubs. Any thread may call this.
 
     The program goes on meanwhile in other threads, so the records need not be of one moment. The call runs no
-    code of the program, such as its ``__repr__`` methods. Finalizers of what the program drops meanwhile run later,
-    in a greenlet of a thread that has a hub; if no thread has one, they run in this call.
+    code of the program, such as its ``__repr__`` methods. Finalizers of what the program drops meanwhile run at
+    the end of the call; if the calling thread has no hub, later, in a greenlet of a thread that has one.
 
     After `gc.freeze`, the call searches the whole heap for the greenlets that are frozen. It does not find those to
     which only local variables refer; a dump says how many parked greenlets are missing.

@@ -77,15 +77,17 @@ class References:
             self._last += some
 
     def end(self) -> None:
-        """Drop what is kept. What nothing else refers to dies in a greenlet of the main thread.
+        """Drop what is kept. In a thread of the program, which has a hub, what nothing else refers to dies now.
 
-        If that has no hub, it is one of another thread; if no thread has a hub, it dies here and now.
+        In another thread it is posted, to die in a greenlet of the main thread; if that has no hub, of some thread
+        that has one.
         """
         kept = list(dict(zip(map(id, self.kept), self.kept, strict=True)).values())
         self.kept.clear()
         self.drop(kept)
         last, self._last = self._last, []
-        if last and not _posted(Callback(spawn, (_release, last))):
+        has_hub = _original.get_ident() in threads_with_hub
+        if last and (has_hub or not _posted(Callback(spawn, (_release, last)))):
             last.clear()
 
 
@@ -109,7 +111,8 @@ def _release(objects: list[Any]) -> None:
 def look(work: Callable[[References], T]) -> T:
     """Return ``work(references)`` for new References. Meanwhile the garbage collector rests; then the references end.
 
-    So no finalizer of the program runs in the calling thread, if any thread has a hub.
+    So no finalizer of the program runs during the work; and none in the calling thread, if that has no hub and
+    another thread has one.
     """
     references = References()
     try:
