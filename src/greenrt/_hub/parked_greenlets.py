@@ -11,6 +11,7 @@ from greenlet import greenlet
 from greenrt._freeze import hidden_objects
 from greenrt._hub.park import Park, parked
 from greenrt._hub.report import all_greenlets, render_wait
+from greenrt._native.ring import Ring
 from greenrt._render import render
 from greenrt._typing import Any
 
@@ -38,13 +39,14 @@ def greenlets_around(hub: Any) -> list[greenlet]:
 
 def _queued(hub: Any) -> list[Any]:
     """Return the greenlets in the run queue of `hub`: its entries, and what these refer to."""
-    near: list[Any] = [hub.loop.ready]
-    found: list[Any] = []
-    # The compiled queue keeps its entries in a list.
-    for _ in range(3):
-        near = gc.get_referents(*near)
-        found += [each for each in near if issubclass(type(each), greenlet)]
-    return found
+    entries: list[Any] = []
+    containers: list[Any] = [hub.loop.ready]
+    while containers:
+        parts = gc.get_referents(*containers)
+        # A queue keeps its entries in a list, or in another queue.
+        containers = [each for each in parts if issubclass(type(each), (Ring, list, dict))]
+        entries += parts
+    return [each for each in (*entries, *gc.get_referents(*entries)) if issubclass(type(each), greenlet)]
 
 
 def _parks_among(targets: list[greenlet], hub: Any) -> list[Park]:
