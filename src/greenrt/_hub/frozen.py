@@ -35,7 +35,8 @@ def frozen_instances(
 
     The collector lists no objects that gc.freeze() has moved to its permanent generation. So this goes from the
     modules, the loops and what is known along the references. It finds no object to which only local variables of
-    functions lead: these variables can't be read without a change to the frames, until CPython 3.12.
+    functions lead: these variables can't be read without a change to the frames, until CPython 3.12. From 3.15 on,
+    greenlet shows the collector those of suspended greenlets, and the search finds what these lead to.
 
     check: called between the steps of a long search; its exception ends the work.
     drop: called with each list of what was looked at, to empty it. The program may have dropped its references to
