@@ -1,20 +1,27 @@
-"""Attributes of classes and instances as CPython keeps them.
+"""Attributes of classes, instances and greenlets as CPython and greenlet keep them.
 
 The program's classes may have properties of the same names, its metaclasses an attribute access of their own, and its
 texts may be objects of a subclass of str. These functions run no such code.
 """
 
 from collections.abc import Callable, Mapping
+from contextvars import Context
+from types import FrameType
+
+from greenlet import greenlet
 
 from greenrt._typing import Any
 
 __all__ = [
+    "context_of",
     "field",
     "fields_of",
+    "frame_of",
     "module_of",
     "mro_of",
     "name_of",
     "own_field",
+    "parent_of",
     "plain",
     "qualname_of",
     "type_name",
@@ -26,6 +33,10 @@ mro_of: Callable[[type], tuple[type, ...]] = vars(type)["__mro__"].__get__
 fields_of: Callable[[type], Mapping[Any, Any]] = vars(type)["__dict__"].__get__
 # The text of an instance of a subclass of str, whatever methods that has.
 plain: Callable[[str], str] = str.__str__
+
+parent_of: Callable[[Any], greenlet | None] = vars(greenlet)["parent"].__get__
+frame_of: Callable[[Any], FrameType | None] = vars(greenlet)["gr_frame"].__get__
+context_of: Callable[[Any], Context | None] = vars(greenlet)["gr_context"].__get__
 
 _module: Callable[[type], Any] = vars(type)["__module__"].__get__
 _name: Callable[[type], str] = vars(type)["__name__"].__get__

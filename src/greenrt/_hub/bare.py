@@ -1,19 +1,13 @@
-"""Attributes of greenlets as greenlet and greenrt keep them, past the properties of the program's subclasses."""
+"""The kind and the end of a greenlet, past the properties of the program's subclasses."""
 
 from collections.abc import Callable
-from contextvars import Context
-from types import FrameType
 
 from greenlet import greenlet
 
 from greenrt._hub.greenlet import Greenlet
 from greenrt._typing import Any
 
-__all__ = ["context_of", "frame_of", "has_ended", "is_greenlet", "parent_of"]
-
-parent_of: Callable[[Any], greenlet | None] = vars(greenlet)["parent"].__get__
-frame_of: Callable[[Any], FrameType | None] = vars(greenlet)["gr_frame"].__get__
-context_of: Callable[[Any], Context | None] = vars(greenlet)["gr_context"].__get__
+__all__ = ["has_ended", "is_greenlet"]
 
 _ended: Callable[[Any], bool] = vars(Greenlet)["dead"].__get__
 _dead: Callable[[Any], bool] = vars(greenlet)["dead"].__get__

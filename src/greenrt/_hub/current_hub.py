@@ -8,6 +8,7 @@ from greenlet import greenlet
 from greenlet._greenlet import enable_optional_cleanup
 
 from greenrt import _original, _providers
+from greenrt._bare import parent_of
 from greenrt._loop.callback import Callback
 from greenrt._loop.registry import default_loop
 from greenrt._native.thread import get_slot, set_slot
@@ -93,13 +94,9 @@ def on_main_thread() -> bool:
     return _original.get_ident() == threading.main_thread().ident
 
 
-_parent: Callable[[greenlet], greenlet | None] = vars(greenlet)["parent"].__get__
-
-
 def main_greenlet(target: greenlet) -> greenlet:
     """Return the main greenlet of the native thread that a greenlet belongs to."""
-    # Subclasses may have a property of this name.
-    while (parent := _parent(target)) is not None:
+    while (parent := parent_of(target)) is not None:
         target = parent
     return target
 

@@ -8,8 +8,8 @@ from types import CodeType, NoneType
 
 from greenlet import greenlet
 
-from greenrt._bare import field
-from greenrt._hub.bare import is_greenlet, parent_of
+from greenrt._bare import field, parent_of
+from greenrt._hub.bare import is_greenlet
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import parked

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from greenlet import greenlet
 
+from greenrt._bare import parent_of
 from greenrt._freeze import hidden_objects
-from greenrt._hub.bare import parent_of
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.frozen import frozen_instances
 from greenrt._hub.park import YIELD, parked

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from greenlet import greenlet
 
-from greenrt._bare import plain
+from greenrt._bare import context_of, parent_of, plain
 from greenrt._freeze import hidden_objects
-from greenrt._hub.bare import context_of, has_ended, is_greenlet, parent_of
+from greenrt._hub.bare import has_ended, is_greenlet
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.frozen import frozen_instances
 from greenrt._hub.greenlet import Greenlet

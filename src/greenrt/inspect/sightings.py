@@ -9,8 +9,8 @@ from types import FrameType
 
 from greenlet import greenlet
 
-from greenrt._bare import field
-from greenrt._hub.bare import frame_of, has_ended, is_greenlet, parent_of
+from greenrt._bare import field, frame_of, parent_of
+from greenrt._hub.bare import has_ended, is_greenlet
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, Park, parked

@@ -6,8 +6,8 @@ from types import FrameType
 
 from greenlet import greenlet
 
-from greenrt._bare import field, name_of, type_name
-from greenrt._hub.bare import frame_of, has_ended, is_greenlet, parent_of
+from greenrt._bare import field, frame_of, name_of, parent_of, type_name
+from greenrt._hub.bare import has_ended, is_greenlet
 from greenrt._hub.fd_wait import READABLE, WRITABLE
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, Park, parked
