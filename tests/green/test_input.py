@@ -15,29 +15,34 @@ import pytest
 from support.child import environment
 
 HEAD = """
-import faulthandler, sys, time
+import faulthandler, os, sys, time
 faulthandler.dump_traceback_later(30, exit=True)
 {before}
 from greenrt import monkey
 monkey.patch_all()
 import greenrt
 
-ticks = []
+ticks = 0
+enough = None
 
 def tick():
+    global ticks
     while True:
         time.sleep(0.001)
-        ticks.append(1)
+        ticks += 1
+        if ticks == enough:
+            os.write({ran}, b".")
 
 greenrt.spawn(tick)
 
 def ask(prompt="? "):
-    before = len(ticks)
+    global enough
+    enough = ticks + 5
     try:
         answer = input(prompt)
     except BaseException as error:
         answer = type(error)
-    print(repr(answer), "others ran" if len(ticks) > before + 5 else "others waited", flush=True)
+    print(repr(answer), "others ran" if ticks >= enough else "others waited", flush=True)
 """
 
 
@@ -51,16 +56,20 @@ class Program:
         attributes[1] &= ~termios.OPOST
         termios.tcsetattr(slave, termios.TCSANOW, attributes)
         self.seen = ""
+        # The program writes to this pipe when others have run during a call of `ask`.
+        self.ran, ran = os.pipe()
         start = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", start + HEAD.format(before=before) + body],
+            [sys.executable, "-c", start + HEAD.format(before=before, ran=ran) + body],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             env=environment(TERM="dumb"),
             start_new_session=True,
+            pass_fds=[ran],
         )
         os.close(slave)
+        os.close(ran)
 
     def until(self, text: str) -> str:
         """Read until the output has the text; return the output up to its end."""
@@ -70,9 +79,12 @@ class Program:
         found, _, self.seen = self.seen.partition(text)
         return found + text
 
+    def until_others_ran(self) -> None:
+        """Wait until other greenlets have run while `ask` waits."""
+        assert select.select([self.ran], [], [], 30)[0], self.seen
+        assert os.read(self.ran, 1) == b"."
+
     def type(self, data: bytes) -> None:
-        # Other greenlets have time to run, or to be seen waiting.
-        time.sleep(0.1)
         os.write(self.master, data)
 
 
@@ -86,14 +98,17 @@ def program(body: str, **options: Any) -> Iterator[Program]:
         running.process.kill()
         running.process.wait()
         os.close(running.master)
+        os.close(running.ran)
 
 
 def test_others_run_until_the_line_is_complete() -> None:
     with program("print('buffered', end=' '); ask('n\\u00e4me? '); ask('')") as running:
         assert running.until("? ") == "buffered n\u00e4me? "
+        running.until_others_ran()
         running.type(b"h\xc3\xa4l")
         running.type(b"lo\n")
         assert running.until("\n") == "'h\u00e4llo' others ran\n"
+        running.until_others_ran()
         running.type(b"\n")
         assert running.until("\n") == "'' others ran\n"
 
@@ -104,10 +119,12 @@ def test_others_run_until_the_line_is_complete() -> None:
 def test_keys_that_end_it(typed: bytes, kind: type[BaseException]) -> None:
     with program("ask(); ask()") as running:
         running.until("? ")
+        running.until_others_ran()
         running.type(typed)
         assert running.until("\n").lstrip("\r\n") == f"<class '{kind.__name__}'> others ran\n"
         # The terminal has its former attributes.
         running.until("? ")
+        running.until_others_ran()
         running.type(b"again\n")
         assert running.until("\n") == "'again' others ran\n"
 
@@ -136,6 +153,8 @@ def test_with_readline_the_original_call_waits() -> None:
     pytest.importorskip("readline")
     with program("ask()", before="import readline") as running:
         running.until("? ")
+        # Others would have the time to run.
+        time.sleep(0.1)
         running.type(b"line\n")
         assert "'line' others waited" in running.until("waited")
 
