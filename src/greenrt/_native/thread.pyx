@@ -12,13 +12,37 @@ cdef extern from *:
     #ifndef CLOCK_MONOTONIC_COARSE
     #define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
     #endif
+
+    /* Since CPython 3.14, PyErr_CheckSignals also runs the script that another process has sent by sys.remote_exec(). */
+    #if defined(Py_REMOTE_DEBUG) && PY_VERSION_HEX >= 0x030E0000
+    static int greenrt_nothing(void *argument) { return 0; }
+
+    static int greenrt_check_signals(void)
+    {
+        PyThreadState *state = PyThreadState_Get();
+        int32_t *waits = &state->remote_debugger_support.debugger_pending_call;
+        int32_t waiting = *waits;
+        int result;
+        if (!waiting)
+            return PyErr_CheckSignals();
+        *waits = 0;
+        result = PyErr_CheckSignals();
+        *waits = waiting;
+        /* A handler may have cleared the sign at which CPython looks for a script: a pending call sets it again. If too
+           many are pending, the sign is set already. */
+        Py_AddPendingCall(greenrt_nothing, NULL);
+        return result;
+    }
+    #else
+    #define greenrt_check_signals PyErr_CheckSignals
+    #endif
     """
     PyObject *greenrt_slot
     int CLOCK_MONOTONIC_COARSE
+    int greenrt_check_signals() except -1
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
-    int PyErr_CheckSignals() except -1
     int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
     void PyObject_GC_UnTrack(PyObject *object)
 
@@ -67,9 +91,10 @@ cpdef int check_signals() except -1:
     """Run the Python handlers of signals that have arrived, and raise their exceptions (PyErr_CheckSignals).
 
     Compiled code has no bytecode boundaries at which CPython would do this. Does nothing in threads other than the
-    main one.
+    main one. A script of `sys.remote_exec` is left to the next greenlet that runs: it may wait, and a debugger that it
+    starts shall see a frame of the program.
     """
-    return PyErr_CheckSignals()
+    return greenrt_check_signals()
 
 
 cdef int _run(void *argument) except -1:
