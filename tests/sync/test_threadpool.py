@@ -204,6 +204,56 @@ def test_the_child_of_a_fork_has_threads_of_its_own() -> None:
     assert out == "1\n2 1\n3\n"
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        "os.system('true')",
+        "greenrt.ThreadPool(3).map(abs, range(9))",
+        "pool = greenrt.get_hub().threadpool; pool.size = 4",
+    ],
+)
+def test_a_fork_ends_threads_without_a_job(use: str) -> None:
+    """CPython 3.12 and later warn of a fork in a process with several threads."""
+    out, _ = run_script(f"""
+        from greenrt import monkey
+        monkey.patch_all()
+        import faulthandler, os
+        import greenrt
+        # This test counts threads.
+        faulthandler.cancel_dump_traceback_later()
+        {use}
+        seen = []
+        os.register_at_fork(after_in_parent=lambda: seen.append(len(os.listdir("/proc/self/task"))))
+        pid = os.fork()
+        if pid == 0:
+            os._exit(os.waitstatus_to_exitcode(os.system("exit 3")))
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+        print(seen, greenrt.get_hub().threadpool.apply(abs, (-2,)))
+    """)
+    assert out == "[1] 2\n"
+
+
+def test_a_fork_leaves_threads_with_a_job_alone() -> None:
+    out, _ = run_script("""
+        import os, threading, warnings
+        warnings.simplefilter("ignore")
+        import greenrt
+        pool = greenrt.ThreadPool(2)
+        go_on = threading.Event()
+        busy = pool.spawn(go_on.wait)
+        pool.apply(abs, (1,))
+        for end in (lambda: None, pool.kill):
+            end()
+            if os.fork() == 0:
+                os._exit(0)
+            os.wait()
+            print(pool.size, len(pool), busy.ready())
+        go_on.set()
+        print(busy.get(), pool.apply(abs, (-3,)))
+    """)
+    assert out == "1 1 False\n0 1 False\nTrue 3\n"
+
+
 def test_a_blocked_program_is_told_though_threads_idle() -> None:
     _, errors = run_script(
         """

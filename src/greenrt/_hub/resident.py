@@ -17,7 +17,7 @@ from greenrt._hub.deadlock import idle_threads
 from greenrt._native.helper import start_helper
 from greenrt._typing import Any
 
-__all__ = ["Resident"]
+__all__ = ["END_SECONDS", "Resident", "wait_until_gone"]
 
 # How long (seconds) a fork and the end of the interpreter wait for the end of such a thread, and then until the
 # kernel has removed the thread, which CPython counts.
@@ -117,14 +117,14 @@ class Resident:
         # The thread itself may stop, and can't wait for its own end.
         if self._thread != _original.get_ident() and self._life.acquire(timeout=END_SECONDS):
             self._life.release()
-            _wait_until_gone(self._native_id)
+            wait_until_gone(self._native_id)
 
     def _begin_in_child(self) -> None:
         self._renew()
         self._launch()
 
 
-def _wait_until_gone(native_id: int) -> None:
+def wait_until_gone(native_id: int) -> None:
     """Wait until the kernel has removed a thread that has run its last line."""
     path = f"/proc/self/task/{native_id}"
     deadline = Deadline(END_SECONDS)

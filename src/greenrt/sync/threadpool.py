@@ -7,10 +7,12 @@ from weakref import ref
 
 from greenrt import _atfork, _original, _providers
 from greenrt._arguments import as_integer
+from greenrt._deadline import Deadline
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.deadlock import calls_underway, idle_threads
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import checked_seconds
+from greenrt._hub.resident import END_SECONDS, wait_until_gone
 from greenrt._hub.wait_many import joinall
 from greenrt._native.helper import admit_signals, refuse_signals, start_helper
 from greenrt._render import render
@@ -124,8 +126,9 @@ class ThreadPool(Mapping):
     """Native threads that make calls for greenlets. gevent's class of the same name.
 
     The pool starts a thread when it needs one. Any thread may call `spawn`. If a greenlet is killed while it waits,
-    the call keeps running and its result is dropped. The threads don't delay the end of the process. The child of a
-    fork starts threads of its own; a waiter in the child for a job of the parent's threads gets Cancelled.
+    the call keeps running and its result is dropped. The threads don't delay the end of the process. A fork ends
+    the threads without a job. The child of a fork starts threads of its own; a waiter in the child for a job of the
+    parent's threads gets Cancelled.
 
     Arguments: `maxsize`, the largest number of threads (0 or more; with 0, calls wait until it is set to more);
     `hub`, the value of the attribute (default: the calling thread's hub); `idle_task_timeout`, after how many seconds
@@ -162,8 +165,8 @@ class ThreadPool(Mapping):
         self._all_done.set()
         # Greenlets of `apply_async` and `map_async`, which spawn here.
         self._spawners: set[Greenlet] = set()
-        # The identifiers of the pool's threads.
-        self._working: set[int] = set()
+        # The identifiers of the pool's threads, with those of the kernel.
+        self._working: dict[int, int] = {}
 
     @property
     def maxsize(self) -> int:
@@ -292,11 +295,11 @@ class ThreadPool(Mapping):
     def _work(self, jobs: SimpleQueue[_Job | None], threads: list[None]) -> None:
         ident = _original.get_ident()
         working = self._working
-        working.add(ident)
+        working[ident] = _original.get_native_id()
         try:
             self._serve(jobs)
         finally:
-            working.discard(ident)
+            working.pop(ident, None)
             threads.pop()
 
     def _serve(self, jobs: SimpleQueue[_Job | None]) -> None:
@@ -389,6 +392,18 @@ class ThreadPool(Mapping):
             self._jobs.put(None)
             self._serving -= 1
 
+    def _end_idle_threads(self) -> None:
+        """End the threads that no call needs, and wait until the kernel has removed them."""
+        before = self._working.copy()
+        with self._counting:
+            busy = len(self._outstanding)
+            self._end_threads(self._serving - busy)
+        deadline = Deadline(END_SECONDS)
+        while len(self._threads) > busy and deadline.left():
+            _original.sleep(0.0001)
+        for ident in before.keys() - self._working.keys():
+            wait_until_gone(before[ident])
+
     def _forked(self) -> None:
         """Start over in the child of a fork, which has none of the parent's threads."""
         lost, room = self._outstanding, self._room
@@ -399,10 +414,18 @@ class ThreadPool(Mapping):
                 job.settle(None, Cancelled(f"a thread of the parent process calls {job.function!r}"))
 
 
+def _end_idle_threads() -> None:
+    # CPython 3.12 and later warn of a fork in a process with several threads, and the program has started none if
+    # only `os.system` or the like has used a pool.
+    for pool in all_threadpools():
+        pool._end_idle_threads()
+
+
 def _forget_threads() -> None:
     for pool in all_threadpools():
         pool._forked()
 
 
+_atfork.register(_atfork.BEFORE, _end_idle_threads)
 _atfork.register(_atfork.RUNTIME, _forget_threads)
 _providers.make_threadpool = lambda hub: ThreadPool(DEFAULT_SIZE, hub)
