@@ -33,7 +33,7 @@ MODULES = sorted(
 def facade_imports() -> dict[str, tuple[str, str]]:
     """Return {name in the facade: (module, name there)}."""
     found: dict[str, tuple[str, str]] = {}
-    for node in ast.parse((SOURCE / "__init__.py").read_text()).body:
+    for node in ast.walk(ast.parse((SOURCE / "__init__.py").read_text())):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 name = alias.asname or alias.name

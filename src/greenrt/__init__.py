@@ -4,52 +4,59 @@
 """
 
 # ruff: noqa: E402
-from greenrt import _build, _interpreter
+from greenrt import _interpreter
 
-# This comes first: the imports below fail in the interpreters that `prepare` refuses, and must not be lazy.
+# This comes first: all other imports may fail in the interpreters that `prepare` refuses, and must not be lazy.
 _interpreter.prepare()
+
+from greenrt import _build
+
 _build.check_build()
 
-# These imports register what environment variables ask for, and the factory of `hub.resolver`.
-from greenrt import _inspection  # noqa: F401
-from greenrt import dns as _dns  # noqa: F401
-from greenrt._events import READ, WRITE
-from greenrt._hub.fd_wait import wait_read, wait_readwrite, wait_write
-from greenrt._hub.greenlet import Greenlet, kill, spawn, spawn_later
-from greenrt._hub.hub import Hub, get_hub
-from greenrt._hub.local import local
-from greenrt._hub.loop_proxy import LoopProxy
-from greenrt._hub.raw_greenlet import spawn_raw
-from greenrt._hub.signal_handler import signal_handler
-from greenrt._hub.signal_thread import SignalThread
-from greenrt._hub.sleep import idle, sleep
-from greenrt._hub.timeout import Timeout, with_timeout
-from greenrt._hub.wait_many import iwait, joinall, killall, wait
-from greenrt._hub.waiter import Waiter
-from greenrt._loop.loop import Loop
-from greenrt._native import switch as _switch
-from greenrt._native.switch import current as getcurrent
-from greenrt.errors import GreenletExit, LoopExit
-from greenrt.sync import (
-    AsyncResult,
-    BoundedSemaphore,
-    Channel,
-    Condition,
-    DummySemaphore,
-    Event,
-    Group,
-    LifoQueue,
-    Lock,
-    Pool,
-    PriorityQueue,
-    Queue,
-    RLock,
-    Semaphore,
-    ShutDown,
-    SimpleQueue,
-    ThreadPool,
-    ThreadProxy,
-)
+try:
+    # These imports register what environment variables ask for, and the factory of `hub.resolver`.
+    from greenrt import _inspection  # noqa: F401
+    from greenrt import dns as _dns  # noqa: F401
+    from greenrt._events import READ, WRITE
+    from greenrt._hub.fd_wait import wait_read, wait_readwrite, wait_write
+    from greenrt._hub.greenlet import Greenlet, kill, spawn, spawn_later
+    from greenrt._hub.hub import Hub, get_hub
+    from greenrt._hub.local import local
+    from greenrt._hub.loop_proxy import LoopProxy
+    from greenrt._hub.raw_greenlet import spawn_raw
+    from greenrt._hub.signal_handler import signal_handler
+    from greenrt._hub.signal_thread import SignalThread
+    from greenrt._hub.sleep import idle, sleep
+    from greenrt._hub.timeout import Timeout, with_timeout
+    from greenrt._hub.wait_many import iwait, joinall, killall, wait
+    from greenrt._hub.waiter import Waiter
+    from greenrt._loop.loop import Loop
+    from greenrt._native import switch as _switch
+    from greenrt._native.switch import current as getcurrent
+    from greenrt.errors import GreenletExit, LoopExit
+    from greenrt.sync import (
+        AsyncResult,
+        BoundedSemaphore,
+        Channel,
+        Condition,
+        DummySemaphore,
+        Event,
+        Group,
+        LifoQueue,
+        Lock,
+        Pool,
+        PriorityQueue,
+        Queue,
+        RLock,
+        Semaphore,
+        ShutDown,
+        SimpleQueue,
+        ThreadPool,
+        ThreadProxy,
+    )
+except ImportError as error:
+    _build.explain(error)
+    raise
 
 __all__ = [
     "READ",

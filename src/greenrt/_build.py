@@ -1,16 +1,18 @@
-"""The list of compiled modules, the message about the plain build, and the check for half-built trees.
+"""The list of compiled modules, the message about the plain build, and the check for trees that are built wrongly.
 
 `setup.py` runs this file too.
 """
 
 import os
+import warnings
 from importlib.machinery import EXTENSION_SUFFIXES
 
-__all__ = ["COMPILED", "PLAIN_BUILD", "REMEDY", "SHARED", "check_build"]
+__all__ = ["COMPILED", "PLAIN_BUILD", "REMEDY", "SHARED", "check_build", "explain", "plain_build"]
 
 REMEDY = "pip install --force-reinstall --no-deps --no-cache-dir greenrt"
+COST = "plain Python, at about half of gevent's speed"
 PLAIN_BUILD = (
-    "plain Python, at about half of gevent's speed; for the compiled build, install a C compiler and Python's headers"
+    f"{COST}; for the compiled build, install a C compiler and Python's headers"
     f" (Debian: apt install gcc python3-dev), then: {REMEDY}"
 )
 
@@ -34,26 +36,79 @@ serve.http.chunked serve.http.exchange serve.http.response_head serve.http.reque
 serve.http.head_scanner serve.http.connection
 """.split()
 
+NAMES = [*COMPILED, SHARED]
+FOLDER = os.path.dirname(__file__)
+SUFFIX = EXTENSION_SUFFIXES[0]
+AGAIN = f"build or install it again, or delete all its *{SUFFIX} for the plain build"
+
 
 def check_build() -> None:
-    """Raise ImportError if only some of the compiled modules are present: they would crash on plain classes."""
-    folder = os.path.dirname(__file__)
-    suffix = EXTENSION_SUFFIXES[0]
-    listed: dict[str, list[str]] = {}
-    missing = []
-    names = [*COMPILED, SHARED]
-    for name in names:
-        package, _, stem = name.rpartition(".")
-        if package not in listed:
-            try:
-                listed[package] = os.listdir(os.path.join(folder, *package.split(".")))
-            except OSError:
-                # greenrt is imported from an archive, which holds no compiled modules.
-                return
-        if stem + suffix not in listed[package]:
-            missing.append(name)
-    if missing and len(missing) < len(names):
+    """Raise ImportError if only some of the compiled modules are present: they would crash on plain classes.
+
+    Emits a RuntimeWarning if all that are present are for other interpreters.
+    """
+    files = _files()
+    missing = [name for name in NAMES if not any(name + suffix in files for suffix in EXTENSION_SUFFIXES)]
+    if not missing:
+        return
+    if len(missing) < len(NAMES):
         raise ImportError(
-            f"greenrt in {folder} is half built: {len(missing)} of its {len(names)} compiled modules are missing, "
-            f"as greenrt.{missing[0]}; build or install it again, or delete all its *{suffix} for the plain build"
+            f"greenrt in {FOLDER} is half built: {len(missing)} of its {len(NAMES)} compiled modules are missing or "
+            f"empty, as greenrt.{missing[0]}; {AGAIN}"
         )
+    if _others(files):
+        warnings.warn(f"greenrt in {FOLDER} is {plain_build()}", RuntimeWarning, stacklevel=3)
+
+
+def explain(error: ImportError) -> None:
+    """Raise an ImportError that says what to do, if this one is about a compiled module of greenrt."""
+    path = error.path or ""
+    if path.startswith(FOLDER + os.sep) and path.endswith(SUFFIX):
+        message = f"greenrt in {FOLDER} is damaged, or was built for another Python: {error}; {AGAIN}"
+        raise ImportError(message, name=error.name, path=path) from None
+
+
+def plain_build() -> str:
+    """Return what the plain build costs, and what to do for the compiled one."""
+    others = _others(_files())
+    if not others:
+        return PLAIN_BUILD
+    return (
+        f"{COST}: the compiled modules in {FOLDER} are for {', '.join(others)}, and this is "
+        f"{_interpreter(SUFFIX[1:-3])}; for the compiled build, build or install it again with this Python"
+    )
+
+
+def _files() -> set[str]:
+    """Return the files of compiled modules, of any interpreter, as "_hub.hub.cpython-311-x86_64-linux-gnu.so".
+
+    Empty ones are left out: an interrupted copy leaves them, and they cannot be loaded.
+    """
+    found: set[str] = set()
+    for package in {name.rpartition(".")[0] for name in NAMES}:
+        try:
+            entries = os.scandir(os.path.join(FOLDER, *package.split(".")))
+        except OSError:
+            # greenrt is imported from an archive, which holds no compiled modules.
+            continue
+        with entries:
+            found.update(
+                f"{package}.{entry.name}"
+                for entry in entries
+                if entry.name.endswith(".so") and entry.is_file() and entry.stat().st_size
+            )
+    return found
+
+
+def _others(files: set[str]) -> list[str]:
+    """Return the other interpreters that these compiled modules are for."""
+    parts = [file.removesuffix(".so").rpartition(".") for file in files]
+    tags = {tag for name, _, tag in parts if name in NAMES and f".{tag}.so" not in EXTENSION_SUFFIXES}
+    return sorted(map(_interpreter, tags))
+
+
+def _interpreter(tag: str) -> str:
+    """Return "CPython 3.13 on x86_64-linux-gnu" for "cpython-313-x86_64-linux-gnu"; other forms as they are."""
+    name, _, rest = tag.partition("-")
+    version, _, platform = rest.partition("-")
+    return f"CPython {version[0]}.{version[1:]} on {platform}" if name == "cpython" and platform else tag

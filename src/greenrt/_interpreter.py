@@ -1,14 +1,12 @@
 """Checks of the interpreter, made before greenrt imports any other module.
 
-Each refusal is an ImportError with a message of one line. This module uses only syntax that every Python 3 accepts,
-so an interpreter that is too old raises this error instead of a SyntaxError.
+Each refusal is an ImportError with a message of one line. This module imports nothing else of greenrt, and has only
+syntax that Python 3.6 accepts. So Python 3.6 to 3.10 raise this error; Python 2 and older ones raise SyntaxError.
 """
 
 import sys
 import warnings
 from importlib import import_module
-
-from greenrt._typing import Any
 
 __all__ = ["prepare", "require_gil"]
 
@@ -18,6 +16,8 @@ OLDEST = (3, 11)
 NEWEST = (3, 15)
 # Compiled subclasses of greenlet contain the size of its C struct.
 GREENLET_MAJOR = 3
+GREENLET = "'greenlet>=3.5,<4'"
+REINSTALL = f"rename it if it is yours, else run: pip install --force-reinstall {GREENLET}"
 
 
 def prepare() -> None:
@@ -69,13 +69,29 @@ def _in_subinterpreter() -> bool:
 
 
 def _check_greenlet() -> None:
-    import greenlet
-
-    found = greenlet.__version__
+    try:
+        import greenlet
+    except ModuleNotFoundError as error:
+        if error.name != "greenlet":
+            raise _broken_greenlet(error) from error
+        raise ImportError(
+            f"greenrt needs greenlet, which is not installed; run: pip install {GREENLET}"
+        ) from None
+    except Exception as error:
+        raise _broken_greenlet(error) from error
+    found = getattr(greenlet, "__version__", None)
+    if not isinstance(found, str) or not hasattr(greenlet, "getcurrent"):
+        place = getattr(greenlet, "__file__", None) or list(getattr(greenlet, "__path__", []))
+        raise ImportError(f"greenrt needs greenlet, and {place} is no greenlet that works; {REINSTALL}")
     if found.split(".")[0] != str(GREENLET_MAJOR):
         raise ImportError(
-            f"greenrt needs greenlet {GREENLET_MAJOR}, and {found} is installed; run: pip install 'greenlet>=3.5,<4'"
+            f"greenrt needs greenlet {GREENLET_MAJOR}, and {found} is installed; run: pip install {GREENLET}"
         )
+
+
+def _broken_greenlet(error: Exception) -> ImportError:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return ImportError(f"greenrt needs greenlet, whose import raises {reason}; {REINSTALL}")
 
 
 def _import_eagerly() -> None:
@@ -85,11 +101,10 @@ def _import_eagerly() -> None:
     filter still decides about all other modules. If the program sets another filter later, the modules of greenrt
     that are imported after that are lazy. The modules of the runtime are imported before that.
     """
-    set_filter: Any = getattr(sys, "set_lazy_imports_filter", None)
+    set_filter = getattr(sys, "set_lazy_imports_filter", None)
     if set_filter is None:
         return
-    get_filter: Any = sys.get_lazy_imports_filter  # type: ignore[attr-defined]
-    others = get_filter()
+    others = sys.get_lazy_imports_filter()  # type: ignore[attr-defined]
 
     def is_lazy(importer: str, imported: str, names: object) -> bool:
         if importer == "greenrt" or importer.startswith("greenrt."):

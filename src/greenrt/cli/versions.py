@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import greenrt
 from greenrt import _alias
-from greenrt._build import PLAIN_BUILD
+from greenrt._build import plain_build
 
 __all__ = ["doctor_lines", "version_lines"]
 
@@ -31,7 +31,7 @@ def doctor_lines() -> list[str]:
 
 
 def _build() -> list[str]:
-    return [f"build: {PLAIN_BUILD}"] if greenrt.__build__ == "pure" else []
+    return [f"build: {plain_build()}"] if greenrt.__build__ == "pure" else []
 
 
 def _version(package: str) -> str:
