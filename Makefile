@@ -14,23 +14,25 @@ STRESS_SECONDS ?= 20
 # The tests' processes would compile the modules anew, each of them: a fifth of the suite's processor time.
 unexport PYTHONDONTWRITEBYTECODE
 
-VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# Empty if PYTHON is no Python that greenrt can use. Then no environment is made.
+VERSION := $(shell "$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2] if sys.version_info >= (3, 11) else "")' 2>/dev/null)
 SOURCES := $(shell find src monkey -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h') pyproject.toml setup.py
 # Prints what pyproject.toml requires: for "build", to "run", or in a dependency group. pip reads groups itself from 25.1 only.
-NEEDS := $(PYTHON) -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); g = {'build': p['build-system']['requires'], 'run': p['project']['dependencies'], **p['dependency-groups']}; print(*g[sys.argv[1]], sep='\n')"
+NEEDS := "$(PYTHON)" -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); g = {'build': p['build-system']['requires'], 'run': p['project']['dependencies'], **p['dependency-groups']}; print(*g[sys.argv[1]], sep='\n')"
 PIP := -m pip --disable-pip-version-check install --quiet
 # uv, where it is in PATH, fills environments in a tenth of pip's time; `make UV=` takes pip. uv reads no settings of pip.
-UV ?= $(shell command -v uv 2>/dev/null)
+UV ?= $(if $(shell command -v uv 2>/dev/null),uv)
 ifneq ($(UV),)
+UV_FAILED = || { echo "uv failed; 'make UV=' takes pip" >&2; exit 1; }
 # For uv the name of an interpreter is a wish, and a path is the interpreter.
-ENVIRONMENT = $(UV) venv --quiet --clear --seed --python $$($(PYTHON) -c 'import sys; print(sys.executable)')
-INSTALL_INTO = $(UV) pip install --quiet --python $(1)/bin/python -r /dev/stdin
+CREATE = "$(UV)" venv --quiet --clear --seed --python "$$("$(PYTHON)" -c 'import sys; print(sys.executable)')" $(1) $(UV_FAILED)
+INSTALL_INTO = "$(UV)" pip install --quiet --python $(1)/bin/python -r /dev/stdin $(UV_FAILED)
 else
-ENVIRONMENT := $(PYTHON) -m venv --clear
+CREATE = "$(PYTHON)" -m venv --clear $(1)
 INSTALL_INTO = $(1)/bin/python $(PIP) -r /dev/stdin
 endif
 # A tree of links in which monkey/ is greenrt.monkey, for tools that read the sources where they are.
-TREE = rm -rf $(1) && mkdir -p $(1) && cp -rs $(CURDIR)/src/greenrt $(1)/ && cp -rs $(CURDIR)/monkey $(1)/greenrt/
+TREE = rm -rf $(1) && mkdir -p $(1) && cp -rs "$$PWD/src/greenrt" $(1)/ && cp -rs "$$PWD/monkey" $(1)/greenrt/
 PYTEST := -m pytest -n $(JOBS) --dist worksteal
 
 .PHONY: help demo test build build-pure pure coverage lint types docs diagrams bench stress stress-full test-stdlib test-compat test-real test-thirdparty install-check wheels clean
@@ -38,7 +40,9 @@ PYTEST := -m pytest -n $(JOBS) --dist worksteal
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: build  ## an unmodified blocking program, patched, beside its blocking self
+# Where nothing can be compiled, on the plain build. The next `make build` replaces it, if it can.
+demo: $(VENV)/made-$(VERSION)  ## an unmodified blocking program, patched, beside its blocking self
+	$(MAKE) --no-print-directory build || GREENRT_PURE=1 $(VENV)/bin/python $(PIP) --no-build-isolation .
 	$(VENV)/bin/python examples/demo.py $(ARGS)
 
 test: build  ## the suite on the compiled build (.venv)
@@ -101,7 +105,7 @@ EVENTLET_FILES = $(patsubst %,'tests/compat/eventlet_suite/test_eventlet_suite.p
 COMPAT := build/compat-gevent
 EVENTLET := build/compat-eventlet
 test-compat: build $(COMPAT)/made $(EVENTLET)/made  ## gevent's and eventlet's own tests over greenrt (FILES="test__event queue_test")
-	GEVENT_HOME=$(CURDIR)/$(COMPAT) EVENTLET_HOME=$(CURDIR)/$(EVENTLET) $(VENV)/bin/python $(PYTEST) -m compat $(GEVENT_FILES) $(EVENTLET_FILES) $(ARGS)
+	GEVENT_HOME="$$PWD/$(COMPAT)" EVENTLET_HOME="$$PWD/$(EVENTLET)" $(VENV)/bin/python $(PYTEST) -m compat $(GEVENT_FILES) $(EVENTLET_FILES) $(ARGS)
 
 $(COMPAT)/made: $(VENV)/built
 	$(VENV)/bin/python $(PIP) --no-deps --target $(COMPAT) gevent==26.9.0 zope.event zope.interface dnspython psutil
@@ -110,7 +114,7 @@ $(COMPAT)/made: $(VENV)/built
 # eventlet's tests are in its source distribution only. Its package is left out, so that `import eventlet` finds greenrt.
 $(EVENTLET)/made:
 	mkdir -p $(EVENTLET)
-	$(PYTHON) -m pip --disable-pip-version-check download --quiet --no-deps --no-binary :all: -d $(EVENTLET) eventlet==0.41.3
+	"$(PYTHON)" -m pip --disable-pip-version-check download --quiet --no-deps --no-binary :all: -d $(EVENTLET) eventlet==0.41.3
 	tar -xzf $(EVENTLET)/eventlet-0.41.3.tar.gz -C $(EVENTLET) --strip-components=1 eventlet-0.41.3/tests
 	touch $@
 
@@ -139,24 +143,28 @@ clean:  ## remove everything that was built
 
 # -- Environments
 
-$(VENV)/made-$(VERSION) $(PURE)/made-$(VERSION) $(TOOLS)/made-$(VERSION): pyproject.toml
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'greenrt needs Python 3.11 or newer; make PYTHON=...')"
-	$(ENVIRONMENT) $(@D)
-	for group in $(if $(findstring $(TOOLS),$@),lint,build test); do $(NEEDS) $$group; done | $(call INSTALL_INTO,$(@D))
+# Makes the environment of the rule's target, with what pyproject.toml requires for these purposes.
+define ENVIRONMENT
+$(if $(VERSION),,$(error greenrt needs Python 3.11 or newer, and '$(PYTHON)' is none: make PYTHON=/usr/bin/python3.11))
+	$(call CREATE,$(@D))
+	for group in $(1); do $(NEEDS) $$group; done | $(call INSTALL_INTO,$(@D))
 	touch $@
+endef
+
+$(VENV)/made-$(VERSION) $(PURE)/made-$(VERSION): pyproject.toml
+	$(call ENVIRONMENT,build test)
+
+$(TOOLS)/made-$(VERSION): pyproject.toml
+	$(call ENVIRONMENT,lint)
 
 $(RELEASE)/made-$(VERSION): pyproject.toml
-	$(ENVIRONMENT) $(@D)
-	$(NEEDS) release | $(call INSTALL_INTO,$(@D))
-	touch $@
+	$(call ENVIRONMENT,release)
 
 $(DOCS)/made-$(VERSION): pyproject.toml
-	$(ENVIRONMENT) $(@D)
-	for group in run docs; do $(NEEDS) $$group; done | $(call INSTALL_INTO,$(@D))
-	touch $@
+	$(call ENVIRONMENT,run docs)
 
 $(VENV)/built: $(VENV)/made-$(VERSION) $(SOURCES)
-	GREENRT_PURE= $(VENV)/bin/python $(PIP) --no-build-isolation .
+	GREENRT_PURE=0 $(VENV)/bin/python $(PIP) --no-build-isolation .
 	$(VENV)/bin/python -c "import greenrt; print('greenrt:', greenrt.__build__, 'build')"
 	touch $@
 

@@ -13,6 +13,7 @@ The budget is 45 minutes on two processors.
 import os
 import re
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -146,7 +147,9 @@ def stages() -> Iterator[Stage]:
     yield Stage("Debian's packages", f"mkdir -p build && {sudo}{INSTALL_PACKAGES}", optional=True)
     for version in sorted([*COMPILED, *LAYERS_ONLY]):
         found = present.get(version)
-        python[version] = found or f"{os.getcwd()}/build/pythons/{version}/usr/bin/python{version}"
+        python[version] = shlex.quote(
+            found or f"{os.getcwd()}/build/pythons/{version}/usr/bin/python{version}"
+        )
         if found:
             command = "true"
         elif version in DOWNLOADABLE:
@@ -195,7 +198,7 @@ def stages() -> Iterator[Stage]:
         jobs: int = JOBS,
     ) -> Stage:
         folder = re.sub("[^a-z0-9.]+", "-", name.lower())
-        cache = f"-o cache_dir={os.getcwd()}/build/cache/{folder}"
+        cache = f"-o cache_dir=build/cache/{folder}"
         stage = built(name, version, f"{target} JOBS={jobs} ARGS='{args} {cache}'", load)
         stage.command = f"{variables} {stage.command}".lstrip()
         only = f"--last-failed --last-failed-no-failures=none {cache}"

@@ -1,5 +1,6 @@
 """How `.ci/run` treats stages that fail, that the machine cannot run, and that hang."""
 
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -105,6 +106,22 @@ def test_each_stage_can_start(gate: ModuleType, tmp_path: Path, monkeypatch: pyt
     assert set(found.values()) == {"ok"}
 
 
+def test_a_checkout_and_interpreters_with_a_space_in_their_paths(
+    gate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a folder").mkdir()
+    monkeypatch.chdir(tmp_path / "a folder")
+    here = str(tmp_path / "a python")
+    monkeypatch.setattr(gate, "interpreters", lambda: {"3.11": here})
+    words = {
+        word for stage in gate.stages() for word in shlex.split(stage.command) + shlex.split(stage.again)
+    }
+    downloaded = str(Path.cwd() / "build/pythons/3.14/usr/bin/python3.14")
+    assert {f"PYTHON={here}", f"PYTHON={downloaded}"} <= words
+    # The Makefile gives ARGS to the shell as they are.
+    assert not [word for word in words if "/a folder/" in word and not word.startswith("PYTHON=")]
+
+
 def unsteady_suite(gate: ModuleType, folder: Path, times: int, tests: int) -> Any:
     """Return a stage with `tests` tests, each of which fails so many times before it passes."""
     (folder / "test_it.py").write_text(
@@ -118,7 +135,7 @@ def unsteady_suite(gate: ModuleType, folder: Path, times: int, tests: int) -> An
         "def test_once():\n"
         "    Path(__file__).with_name('once').open('x')\n"
     )
-    pytest_here = f"cd {folder} && {sys.executable} -m pytest -q"
+    pytest_here = f"cd '{folder}' && '{sys.executable}' -m pytest -q"
     return gate.Stage("suite", pytest_here, again=f"{pytest_here} --last-failed")
 
 
