@@ -14,7 +14,8 @@ import pytest
 from support.threads import in_thread
 
 import greenrt
-from greenrt._hub import current_hub
+from greenrt._events import READ, URGENT, WRITE
+from greenrt._hub import current_hub, fd_wait
 from greenrt.errors import BlockingInHub, ConcurrentObjectUseError, InvalidSwitchError, WrongThread
 
 # -- Uncaught errors
@@ -671,6 +672,27 @@ def test_wait_in_a_thread_without_a_hub(pair: tuple[socket.socket, socket.socket
             greenrt.wait_read(one, timeout=0.001)
         other.send(b"x")
         greenrt.wait_read(one)
+        return current_hub.get_hub_if_exists()
+
+    assert in_thread(work) is None
+
+
+def test_wait_for_several_in_a_thread_without_a_hub(pair: tuple[socket.socket, socket.socket]) -> None:
+    one, other = pair
+
+    def work() -> object:
+        wanted = {one.fileno(): READ, other.fileno(): READ | URGENT}
+        began = time.perf_counter()
+        fd_wait.park_on_fds(wanted, 0.01)
+        assert time.perf_counter() - began >= 0.01
+        one.send(b"x", socket.MSG_OOB)
+        # Without a limit: it waits for what has arrived.
+        fd_wait.park_on_fds({other.fileno(): URGENT}, None)
+        fd_wait.park_on_fds({other.fileno(): WRITE}, None)
+        closed = os.dup(one.fileno())
+        os.close(closed)
+        with pytest.raises(OSError, match="not an open file descriptor"):
+            fd_wait.park_on_fds({closed: READ}, 0.01)
         return current_hub.get_hub_if_exists()
 
     assert in_thread(work) is None

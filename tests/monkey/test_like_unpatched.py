@@ -14,6 +14,109 @@ import pytest
 from support.child import environment
 from support.tls import CERTIFICATE
 
+# A finalizer that waits in many ways, after the interpreter has begun to end.
+LATE_WAITS = """
+    import builtins, fcntl, os, pty, select, selectors, signal, socket, subprocess, sys, tempfile, termios
+    import _thread, concurrent.futures, multiprocessing, threading, time
+    def full(pid, flags): raise OSError(24, os.strerror(24))
+    def start(*command): return subprocess.Popen(command, stdin=-1, stdout=-1)
+    def spawn(): return os.posix_spawn("/bin/sh", ["sh", "-c", "sleep 0.02; exit 3"], {})
+    class Late:
+        def __init__(self):
+            here = tempfile.mkdtemp()
+            fifo, file = os.path.join(here, "fifo"), open(os.path.join(here, "file"), "w+")
+            os.mkfifo(fifo)
+            near, far = socket.socketpair()
+            datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            listener = socket.create_server(("127.0.0.1", 0))
+            for each in near, datagrams, listener: each.settimeout(0.01)
+            empty, pipe = os.pipe()
+            reader, writer = open(empty, "rb", 0, closefd=False), open(pipe, "wb", closefd=False)
+            poll, epoll = select.poll(), select.epoll()
+            for each in poll, epoll: each.register(empty, 1)
+            by_kind = [kind() for kind in (selectors.PollSelector, selectors.SelectSelector, selectors.EpollSelector)]
+            for each in by_kind: each.register(empty, 1)
+            cat, (short, shorter, apart) = start("cat"), [start("sleep", "0.02") for _ in range(3)]
+            of_processes = multiprocessing.get_context("fork")
+            taken, again, held = of_processes.Lock(), of_processes.RLock(), threading.Lock()
+            taken.acquire(); held.acquire()
+            terminal = pty.openpty()[1]
+            mine, USR1, USR2 = os.getpid(), signal.SIGUSR1, signal.SIGUSR2
+            signal.pthread_sigmask(signal.SIG_BLOCK, [USR1])
+            pids = [spawn() for _ in range(3)]
+            executor = concurrent.futures.ThreadPoolExecutor(1)
+            event = os.eventfd(0)
+            def without_pidfd(os=os):
+                os.pidfd_open = full
+                return apart.wait()
+            def fork(fork=os.fork, leave=os._exit, waitpid=os.waitpid):
+                pid = fork()
+                if not pid: leave(5)
+                return waitpid(pid, 0)[1]
+            self.uses = {
+                "select": lambda call=select.select: call([empty], [], [], 0.01),
+                "select, ready": lambda call=select.select: call([], [pipe], [], None)[1] == [pipe],
+                "poll": lambda: poll.poll(10), "a new poll": lambda call=select.poll: call().poll(10),
+                "epoll": lambda: epoll.poll(0.01), "selectors": lambda: [each.select(0.01) for each in by_kind],
+                "communicate": lambda: cat.communicate(b"bye"), "Popen.wait": short.wait,
+                "Popen.wait with a limit": lambda: shorter.wait(20), "Popen.wait without a pidfd": without_pidfd,
+                "system": lambda call=os.system: call("exit 3"),
+                "waitpid": lambda call=os.waitpid: call(pids[0], 0)[1],
+                "waitid": lambda call=os.waitid, flags=os.WEXITED: call(os.P_PID, pids[1], flags).si_status,
+                "any child": lambda call=os.wait: call()[1], "no child": lambda call=os.wait: call(),
+                "spawn": lambda wait=os.waitpid: wait(spawn(), 0)[1], "fork": fork,
+                "getaddrinfo": lambda call=socket.getaddrinfo: call("localhost", 80),
+                "a numeric host": lambda call=socket.getaddrinfo: call("127.0.0.1", 80),
+                "gethostbyname": lambda call=socket.gethostbyname: call("localhost"),
+                "gethostbyaddr": lambda call=socket.gethostbyaddr: call("127.0.0.1"),
+                "getnameinfo": lambda call=socket.getnameinfo: call(("127.0.0.1", 80), 0)[1],
+                "connect": lambda: datagrams.connect(("localhost", 9)), "recvfrom": lambda: datagrams.recvfrom(1),
+                "recv": lambda: near.recv(1), "send": lambda: (far.send(b"1"), near.recv(1)),
+                "sendall": lambda: (far.sendall(b"22"), near.recv(2, socket.MSG_WAITALL)),
+                "sendfile": lambda call=os.sendfile: call(far.fileno(), file.fileno(), 0, 1),
+                "accept": listener.accept,
+                "linger": lambda: far.setsockopt(1, 13, bytes([1, 0, 0, 0, 1, 0, 0, 0])), "close": far.close,
+                "write": lambda: (writer.write(b"x"), writer.flush()), "read": lambda: reader.read(1),
+                "writev": lambda call=os.writev: call(pipe, [b"ab"]),
+                "readv": lambda call=os.readv: call(empty, [bytearray(2)]),
+                "dup2": lambda call=os.dup2: call(pipe, empty) == empty,
+                "eventfd": lambda read=os.eventfd_read, write=os.eventfd_write: (write(event, 3), read(event)),
+                "open": lambda call=open: call(fifo, "r+b", 0).close(),
+                "os.open": lambda call=os.open: call(fifo, os.O_RDONLY | os.O_NONBLOCK) > 0,
+                "flock": lambda call=fcntl.flock: call(file, fcntl.LOCK_EX),
+                "lockf": lambda call=fcntl.lockf: call(file, fcntl.LOCK_EX),
+                "file": lambda: (file.write("abc"), file.seek(0), file.read(), file.close()),
+                "input": lambda call=input: call(), "tcdrain": lambda call=termios.tcdrain: call(terminal),
+                "sigtimedwait": lambda call=signal.sigtimedwait: call([USR1], 0.01),
+                "sigwait": lambda call=signal.sigwait, kill=os.kill: (kill(mine, USR1), call([USR1])),
+                "sigwaitinfo": lambda call=signal.sigwaitinfo, kill=os.kill: (kill(mine, USR1), call([USR1])[0]),
+                "mask": lambda call=signal.pthread_sigmask: call(signal.SIG_UNBLOCK, [USR1]),
+                "signal": lambda call=signal.signal: call(USR2, signal.SIG_IGN),
+                "raise_signal": lambda call=signal.raise_signal: call(USR2),
+                "a lock of processes": lambda: taken.acquire(timeout=0.01),
+                "its release": lambda: (taken.release(), taken.acquire()),
+                "an rlock of processes": lambda: (again.acquire(), again.acquire(), again.release()),
+                "lock": lambda: held.acquire(timeout=0.01),
+                "a new lock": lambda call=threading.Lock: call().acquire(),
+                "a new event": lambda call=threading.Event: call().wait(0.01),
+                "a new semaphore": lambda call=threading.Semaphore: call(0).acquire(timeout=0.01),
+                "threads": lambda call=threading.enumerate: len(call()),
+                "sleep": lambda call=time.sleep: call(0.01), "a wrong sleep": lambda call=time.sleep: call(-1),
+                "executor": lambda: executor.submit(len, "x"),
+            }
+            if sys.version_info >= (3, 12):
+                # Before, this starts a native thread, which then never runs.
+                self.uses["start a thread"] = lambda call=_thread.start_new_thread: call(len, ("x",))
+            self.write = sys.stdout.write
+        def __del__(self):
+            for name, use in self.uses.items():
+                try: result = use()
+                except BaseException as error: result = repr(error)
+                self.write(f"{name}: {result}\\n")
+    # This object is among the last ones to be deleted.
+    builtins.late = Late()
+"""
+
 PROGRAMS: dict[str, str] = {
     "producers and consumers": """
         import queue, threading
@@ -485,6 +588,8 @@ PROGRAMS: dict[str, str] = {
         builtins.handler = logging.NullHandler()
         threading.Thread(target=threading.Event().wait, args=(0.01,)).start()
     """,
+    "waits at the very end": LATE_WAITS,
+    "waits at the very end, after others": "    import time\n    time.sleep(0.001)" + LATE_WAITS,
     "daemon threads don't go on at the very end": """
         import builtins, sys, threading, time
         over = []

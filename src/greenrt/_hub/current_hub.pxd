@@ -1,3 +1,4 @@
+from greenrt._native.switch cimport is_finalizing
 from greenrt._native.thread cimport get_slot, set_slot
 
 

@@ -11,6 +11,7 @@ from greenrt import _original, _providers
 from greenrt._bare import parent_of
 from greenrt._loop.callback import Callback
 from greenrt._loop.registry import default_loop
+from greenrt._native.switch import is_finalizing
 from greenrt._native.thread import get_slot, set_slot
 from greenrt._typing import Any
 from greenrt.errors import LoopClosed
@@ -135,7 +136,13 @@ def get_hub_if_exists() -> Any:
 
 
 def hub_for_waiting() -> Any:
-    """Return the hub in which the calling thread waits: its own, a new one in the main thread, or None."""
+    """Return the hub in which the calling thread waits: its own, a new one in the main thread, or None.
+
+    None means that the caller makes the original call, which blocks: in another native thread without a hub, and
+    while the interpreter is being finalized, when no other greenlet runs.
+    """
+    if is_finalizing():
+        return None
     # `or` would be wrong here: a hub that has not run yet is false, like every unstarted greenlet.
     hub = get_slot()
     return get_hub() if hub is None and on_main_thread() else hub

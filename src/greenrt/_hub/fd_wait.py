@@ -4,7 +4,7 @@ import _socket
 from errno import EBADF
 
 from greenrt import _original
-from greenrt._events import CLOSED, READ, WRITE
+from greenrt._events import CLOSED, READ, URGENT, WRITE
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.park import TIMED_OUT, NativePark, as_seconds, new_park, yield_now
 from greenrt._native.switch import current_or_none
@@ -189,10 +189,13 @@ def park_on_fds(wanted: dict[int, int], timeout: float | None) -> None:
     """Park until any file descriptor of `wanted` is ready for its events, or for `timeout` seconds (None: no limit).
 
     `wanted` maps file descriptors to events (READ, WRITE, URGENT). The wait is level-triggered. The caller itself
-    must find out which file descriptors are ready. Raises OSError (EBADF) if one is not open. The calling thread must
-    have a hub.
+    must find out which file descriptors are ready. Raises OSError (EBADF) if one is not open. A thread without a hub
+    waits in poll(2).
     """
     park = new_park(("any of {0} file descriptors", len(wanted)))
+    if isinstance(park, NativePark):
+        _poll(wanted, timeout)
+        return
     fds = park.hub.loop.fds
     added = []
     park.counted = True
@@ -218,16 +221,27 @@ def poll_fd(fd: int, mask: int, milliseconds: float | None = 0) -> int:
 
 
 def _poll_native(fd: int, events: int, timeout: float | None) -> int:
-    # The values of POLLIN and POLLOUT in <poll.h>.
-    wanted = (1 if events & READ else 0) | (4 if events & WRITE else 0)
-    # To poll(2), a negative timeout means no limit.
-    limit = None if timeout is None else min(max(as_seconds(timeout), 0.0) * 1000, _LONGEST_POLL)
-    mask = poll_fd(fd, wanted, limit)
+    mask = _poll({fd: events}, timeout).get(fd, 0)
     if not mask:
         return 0
-    if mask & 0x20:
-        raise OSError(EBADF, f"{fd} is not an open file descriptor")
     return events if mask & ~5 else (READ if mask & 1 else 0) | (WRITE if mask & 4 else 0)
+
+
+def _poll(wanted: dict[int, int], timeout: float | None) -> dict[int, int]:
+    """Block the native thread as `park_on_fds` parks a greenlet; return the poll(2) events of what is ready."""
+    poller = _original.poll()
+    for fd, events in wanted.items():
+        # The values of POLLIN, POLLPRI and POLLOUT in <poll.h>.
+        poller.register(
+            fd, (1 if events & READ else 0) | (2 if events & URGENT else 0) | (4 if events & WRITE else 0)
+        )
+    # To poll(2), a negative timeout means no limit.
+    limit = None if timeout is None else min(max(as_seconds(timeout), 0.0) * 1000, _LONGEST_POLL)
+    ready = dict(poller.poll(limit))
+    for fd, mask in ready.items():
+        if mask & 0x20:
+            raise OSError(EBADF, f"{fd} is not an open file descriptor")
+    return ready
 
 
 def _wait(fd: Any, events: int, timeout: float | None, timeout_exc: Any) -> None:

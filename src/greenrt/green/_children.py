@@ -16,7 +16,9 @@ from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import forget_fd, park_on_fd, yield_if_due
 from greenrt._hub.park import new_park, yield_now
 from greenrt._loop.processes import open_pidfd, wait_change
+from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
+from greenrt.green._polling import poll_until
 from greenrt.green._twin import supported
 
 __all__ = ["FUNCTIONS", "park_until_exit"]
@@ -61,8 +63,21 @@ def _has_ended(pid: int) -> bool:
         return False
 
 
+def _has_changed(idtype: int, ident: int, options: int) -> bool:
+    """Return whether ``waitid(idtype, ident, options)`` would return, or raise an error."""
+    try:
+        return _original.waitid(idtype, ident, options | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
 def _park_until_change(idtype: int, ident: int, options: int, timeout: float | None = None) -> bool:
-    """Park until a native thread sees a change by ``waitid(idtype, ident, options)``; return False at `timeout`."""
+    """Park until a native thread sees a change by ``waitid(idtype, ident, options)``; return False at `timeout`.
+
+    While the interpreter is being finalized, no thread can be started: the caller checks repeatedly instead.
+    """
+    if is_finalizing():
+        return poll_until(lambda: _has_changed(idtype, ident, options), timeout)
     park = new_park(("a change of a child process, waitid{0}", (idtype, ident, options)))
     park.counted = True
 

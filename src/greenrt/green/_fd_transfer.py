@@ -16,7 +16,6 @@ from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import park_on_fd, poll_fd, yield_if_due
 from greenrt._hub.sleep import sleep
 from greenrt._native.nowait import kind_of, read_now
-from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green import _socket_fds
 from greenrt.green._fd_io import ALWAYS_READY, NO_KIND, may_wait
@@ -43,8 +42,8 @@ def _not_blocking(*fds: int) -> Iterator[None]:
 
 
 def _is_plain(*fds: Any) -> bool:
-    """Return whether to make the original call: in a finalizer, without a hub, or with wrong arguments."""
-    return is_finalizing() or not all(isinstance(fd, int) for fd in fds) or hub_for_waiting() is None
+    """Return whether to make the original call: without a hub to wait in, or with wrong arguments."""
+    return not all(isinstance(fd, int) for fd in fds) or hub_for_waiting() is None
 
 
 def _until_done(

@@ -14,7 +14,6 @@ from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import poll_fd, yield_if_due
 from greenrt._hub.sleep import sleep
 from greenrt._native.nowait import has_writer
-from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fds import POLLIN, without_bool
 from greenrt.green._polling import growing_pauses, poll_until
@@ -34,7 +33,7 @@ _MEMORY_DEVICES = 1
 def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     """Open a file; return its file descriptor. See `os.open`."""
     dir_fd = without_bool(dir_fd)
-    if _waits_for_partner(path, flags, dir_fd) and not is_finalizing() and hub_for_waiting() is not None:
+    if _waits_for_partner(path, flags, dir_fd) and hub_for_waiting() is not None:
         return _open_fifo(path, flags, mode, dir_fd)
     return _original.os_open(path, flags, mode, dir_fd=dir_fd)
 

@@ -11,7 +11,7 @@ from greenrt import _atfork, _original
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.park import in_hub, new_park
 from greenrt._hub.pending import postpone
-from greenrt._native.switch import current_or_none, is_finalizing
+from greenrt._native.switch import current_or_none
 from greenrt._native.thread import ident
 from greenrt._typing import Any
 
@@ -61,7 +61,7 @@ def _held_by_others() -> bool:
 
 def _wait_for_others() -> None:
     """Park until no other greenlet of this thread holds the lock."""
-    while _held_by_others() and not is_finalizing() and not in_hub() and hub_for_waiting() is not None:
+    while _held_by_others() and not in_hub() and hub_for_waiting() is not None:
         park = new_park(("a fork, for another greenlet's import lock",))
         _parks.append(park)
         try:

@@ -11,7 +11,6 @@ from greenrt import _original
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.park import in_hub, new_park
 from greenrt._native.helper import admit_signals, start_helper
-from greenrt._native.switch import is_finalizing
 from greenrt._render import render
 from greenrt._typing import Any
 from greenrt.green._twin import supported
@@ -65,7 +64,7 @@ class _Call:
 
 
 def _make(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if is_finalizing() or in_hub() or hub_for_waiting() is None:
+    if in_hub() or hub_for_waiting() is None:
         return function(*args, **kwargs)
     return _Call(function, args, kwargs).wait()
 

@@ -28,7 +28,7 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import yield_now
 from greenrt._loop.watchers.signal import on_arrival
 from greenrt._native.dump_signal import HANDLERS
-from greenrt._native.switch import current
+from greenrt._native.switch import current_or_none
 from greenrt._typing import Any
 from greenrt.errors import GreenletExit
 from greenrt.green.thread import call_handler, counts_as_main, native_ident
@@ -48,7 +48,7 @@ class _Handler:
         if frame is not None and frame.f_code in _SENDERS:
             frame = frame.f_back
         hub = get_hub_if_exists()
-        if hub is not None and current() is hub:
+        if hub is not None and current_or_none() is hub:
             _call_in_greenlet(hub, self.handler, number, frame)
         elif hub is not None and not counts_as_main():
             _call_in_thread(hub, self.handler, number, frame)

@@ -5,9 +5,8 @@ import os
 import signal as _stdlib
 from operator import index
 
-from greenlet import getcurrent
-
 from greenrt import _original
+from greenrt._native.switch import current_or_last
 from greenrt._typing import Any
 from greenrt.green.thread import is_green_thread
 
@@ -24,7 +23,7 @@ def pthread_sigmask(how: int, mask: Any, /) -> set[Any]:
     blocks a signal and a green thread unblocks it, it is unblocked for all. Processes that a green thread starts
     block the signals of the native thread's mask.
     """
-    thread: Any = getcurrent()
+    thread: Any = current_or_last()
     if not is_green_thread(thread):
         return set(_native_sigmask(how, mask))
     signals: set[Any] = set()

@@ -83,9 +83,12 @@ def _is_address(host: Any) -> bool:
 
 
 def resolve_address(sock: Any, address: Any) -> Any:
-    """Return the address tuple `address` with a numeric host, as the socket's own methods would resolve it."""
+    """Return the address tuple `address` with a numeric host, as the socket's own methods would resolve it.
+
+    Without a hub to wait in, return it as it is: those methods resolve it.
+    """
     host = address[0]
-    if _is_address(host):
+    if _is_address(host) or hub_for_waiting() is None:
         return address
     found = getaddrinfo(as_name(host), None, sock.family, sock.type & 0xF)
     if not found:

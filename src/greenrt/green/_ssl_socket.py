@@ -19,7 +19,7 @@ from ssl import SSL_ERROR_EOF, SSLError, SSLWantReadError, SSLWantWriteError
 
 from greenrt._events import READ, WRITE
 from greenrt._hub.fd_wait import park_on_fd, park_on_socket, yield_if_due
-from greenrt._native.switch import current
+from greenrt._native.switch import current_or_last
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.errors import ConcurrentObjectUseError
@@ -202,10 +202,10 @@ def _write(sock: Any, data: Any) -> int:
     writer = sock.__dict__.get(WRITER)
     if writer is not None:
         raise ConcurrentObjectUseError(
-            f"{sock!r} is being written by {writer!r}, and {current()!r} cannot write at the same time; use one "
-            "greenlet to write, or share a lock"
+            f"{sock!r} is being written by {writer!r}, and {current_or_last()!r} cannot write at the same time; use "
+            "one greenlet to write, or share a lock"
         )
-    sock.__dict__[WRITER] = current()
+    sock.__dict__[WRITER] = current_or_last()
     try:
         return _until_done(sock, WRITE, gettimeout(sock), "write", sock._sslobj.write, data)  # type: ignore[no-any-return]
     finally:

@@ -10,7 +10,6 @@ from fcntl import ioctl
 
 from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import yield_if_due
-from greenrt._native.switch import is_finalizing
 from greenrt._typing import Any
 from greenrt.green._fds import without_bool
 from greenrt.green._polling import poll_until
@@ -46,7 +45,7 @@ def tcsetattr(fd: Any, when: int, attributes: Any, /) -> None:
 
 
 def _after_output(fd: Any, function: Any, *args: Any) -> None:
-    if is_finalizing() or hub_for_waiting() is None:
+    if hub_for_waiting() is None:
         function(*args)
         return
     yield_if_due()
@@ -56,7 +55,7 @@ def _after_output(fd: Any, function: Any, *args: Any) -> None:
 
 def _aside(function: Any, *args: Any) -> None:
     """Call `function` in a native thread, so that other greenlets can run."""
-    hub = None if is_finalizing() else hub_for_waiting()
+    hub = hub_for_waiting()
     if hub is None:
         function(*args)
         return

@@ -61,7 +61,7 @@ def pause() -> None:
 def sigwait(sigset: Any, /) -> Any:
     """Wait for one of the signals; return its number. See `signal.sigwait`."""
     if hub_for_waiting() is None:
-        return _original.sigwait(sigset)
+        return _stdlib.Signals(_original.sigwait(sigset))
     return _stdlib.Signals(_take(list(sigset), Deadline(None)).si_signo)
 
 

@@ -36,7 +36,7 @@ from greenrt._hub.fd_wait import yield_if_due
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.local import local
 from greenrt._hub.park import freeze, yield_now
-from greenrt._native.switch import current_or_last, spawns_on_behalf
+from greenrt._native.switch import current_or_last, is_finalizing, spawns_on_behalf
 from greenrt._typing import Any, Self
 from greenrt.green._thread_end import Sentinel, at_native_end, poll_until_gone
 from greenrt.green._twin import public_names
@@ -171,7 +171,7 @@ def get_ident() -> int:
 
 def call_handler(handler: Callable[..., object], number: int, frame: FrameType | None) -> None:
     """Call a signal handler in the running greenlet, on behalf of the main thread."""
-    current = getcurrent()
+    current = current_or_last()
     _handling[current] = _handling.get(current, 0) + 1
     try:
         handler(number, frame)
@@ -231,7 +231,7 @@ def native_ident(ident: Any) -> Any:
     """
     if not isinstance(ident, int) or ident in threads_with_hub or ident in _original.current_frames():
         return ident
-    here = main_greenlet(getcurrent())
+    here = main_greenlet(current_or_last())
     found = here if ident == _ident_of(current_or_last()) else _greenlet_of(ident)
     main = None if found is None else main_greenlet(found)
     if main is here:
@@ -259,7 +259,7 @@ def throw_into(ident: int, kind: type[BaseException]) -> bool:
 
     The other threads may also pass the identity of the main greenlet. The calling thread itself gets `kind` at once.
     """
-    current = getcurrent()
+    current = current_or_last()
     thread = _thread_of(ident)
     if thread is not None:
         if thread is current:
@@ -341,8 +341,8 @@ def _hook_args() -> Any:
 
 
 def _has_green_threads() -> bool:
-    """Return whether a thread that is started here should be green."""
-    return get_hub_if_exists() is not None or on_main_thread()
+    """Return whether a thread that is started here should be green. It would not run in a finalizing interpreter."""
+    return not is_finalizing() and (get_hub_if_exists() is not None or on_main_thread())
 
 
 def start_new_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any = None, /) -> int:
@@ -372,7 +372,7 @@ def set_name(name: str) -> None:
     """
     if not isinstance(name, str):
         raise TypeError(f"set_name() argument 'name' must be str, not {type(name).__name__}")
-    current = getcurrent()
+    current = current_or_last()
     if isinstance(current, _GreenThread):
         current.name_of_system = name
     else:
@@ -381,13 +381,13 @@ def set_name(name: str) -> None:
 
 def system_name() -> str:
     """Return the name that the calling green thread has passed to `set_name`; "" without one or in another thread."""
-    current = getcurrent()
+    current = current_or_last()
     return current.name_of_system if isinstance(current, _GreenThread) else ""
 
 
 def _get_name() -> str:
     """Return the name of the current native thread in the system; for a green thread, the name that it would have."""
-    current = getcurrent()
+    current = current_or_last()
     if isinstance(current, _GreenThread):
         # The same encoding as in `_thread.set_name`.
         name = current.name_of_system.encode(sys.getfilesystemencoding(), "replace")
@@ -402,11 +402,11 @@ def interrupt_main(signum: Any = SIGINT, /) -> None:
     `_thread.interrupt_main`.
     """
     hub = get_hub_if_exists()
-    if hub is None or not on_main_thread() or getcurrent() is hub.main:
+    if hub is None or not on_main_thread() or current_or_last() is hub.main:
         _original.interrupt_main(signum)
         return
     _original.get_signal(signum)
-    if is_green_thread(getcurrent()):
+    if is_green_thread(current_or_last()):
         # A main greenlet that is already woken up may never wait again. It runs first, if only to join this thread.
         yield_now()
     try:
@@ -432,7 +432,7 @@ def _leave_others_behind() -> None:
     Spawned greenlets continue, as in gevent.
     """
     global _new_main
-    current = getcurrent()
+    current = current_or_last()
     others: list[Any] = [thread for thread in _running if thread is not current]
     if isinstance(current, _GreenThread):
         _new_main = current
@@ -463,7 +463,7 @@ _stdlib_count = _stdlib._count
 def _set_sentinel() -> Sentinel:
     """Return a lock that is released when this thread ends. threading.Thread.join waits for it up to 3.12."""
     made = Sentinel()
-    current = getcurrent()
+    current = current_or_last()
     if isinstance(current, _GreenThread):
         current.sentinel = made
     elif not on_main_thread():
