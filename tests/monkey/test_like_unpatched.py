@@ -590,6 +590,34 @@ PROGRAMS: dict[str, str] = {
     """,
     "waits at the very end": LATE_WAITS,
     "waits at the very end, after others": "    import time\n    time.sleep(0.001)" + LATE_WAITS,
+    "finalizers after the modules": """
+        import _imp, errno, os, socket, threading, time
+        class Late:
+            def __init__(self):
+                self.write = os.write
+                reader, writer = os.pipe()
+                near, far = socket.socketpair()
+                main = threading.get_ident()
+                self.uses = {
+                    "write": lambda call=os.write: call(writer, b"written"),
+                    "read": lambda call=os.read: call(reader, 10),
+                    "close": lambda call=os.close: (call(reader), call(writer)),
+                    "a wrong close": lambda call=os.close: call(-1),
+                    "sleep": lambda call=time.sleep: call(0.01),
+                    "a wrong sleep": lambda call=time.sleep: call(-1),
+                    "close of a socket": near.close,
+                    "second close of a socket": near.close,
+                    "ident": lambda call=threading.get_ident: call() == main,
+                    "import lock": lambda take=_imp.acquire_lock, free=_imp.release_lock: (take(), free()),
+                }
+            def __del__(self, BaseException=BaseException, repr=repr):
+                for name, use in self.uses.items():
+                    try: result = use()
+                    except BaseException as error: result = error
+                    self.write(1, f"{name}: {result!r}\\n".encode())
+        # This module is one of the first, and so one of the last to lose its names.
+        errno.late = Late()
+    """,
     "daemon threads don't go on at the very end": """
         import builtins, sys, threading, time
         over = []

@@ -6,6 +6,7 @@ import pickle
 import weakref
 
 import pytest
+from support.child import run_script
 
 import greenrt
 from greenrt._native.unbound import unbound
@@ -55,3 +56,18 @@ def test_a_cycle_through_it_is_collected() -> None:
 def test_builtin_functions_are_left_as_they_are() -> None:
     assert unbound(len)("four") == 4
     assert greenrt.__build__ == "pure" or unbound(len) is len
+
+
+def test_at_the_end_it_calls_another_function() -> None:
+    output, errors = run_script("""
+        import builtins, os
+        from greenrt._native.unbound import unbound
+        class Late:
+            uses = staticmethod(unbound(lambda text: "before", at_end=str.upper)), unbound(lambda text: text)
+            write = staticmethod(os.write)
+            def __del__(self):
+                self.write(1, " ".join(use("end") for use in self.uses).encode())
+        builtins.late = Late()
+        print(*[use("end") for use in Late.uses])
+    """)
+    assert (output, errors) == ("before end\nEND end", "")

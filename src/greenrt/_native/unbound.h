@@ -2,29 +2,36 @@
  * class. functools.partial has this property only until 3.13. staticmethod has it, but its calls are slow: tp_call,
  * with a tuple and without vectorcall.
  *
+ * While the interpreter is being finalized, the calls go to `at_end` instead, unless that is None.
+ *
  * Its dict holds its name and the wrapped function; functools.update_wrapper fills it.
  */
 
 #include <Python.h>
 #include <stddef.h>
 #include <structmember.h>
+#include "finalizing.h"
 
 typedef struct {
     PyObject_HEAD
     vectorcallfunc vectorcall;
     PyObject *function;
+    PyObject *at_end;
     PyObject *dict;
     PyObject *weakrefs;
 } Unbound;
 
 static PyObject *unbound_vectorcall(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
 {
-    return PyObject_Vectorcall(((Unbound *)self)->function, args, count, names);
+    Unbound *made = (Unbound *)self;
+    PyObject *function = made->at_end != Py_None && Py_IsFinalizing() ? made->at_end : made->function;
+    return PyObject_Vectorcall(function, args, count, names);
 }
 
 static int unbound_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(((Unbound *)self)->function);
+    Py_VISIT(((Unbound *)self)->at_end);
     Py_VISIT(((Unbound *)self)->dict);
     return 0;
 }
@@ -42,6 +49,7 @@ static void unbound_dealloc(PyObject *self)
         PyObject_ClearWeakRefs(self);
     Py_CLEAR(((Unbound *)self)->dict);
     Py_CLEAR(((Unbound *)self)->function);
+    Py_CLEAR(((Unbound *)self)->at_end);
     Py_TYPE(self)->tp_free(self);
 }
 
@@ -86,7 +94,7 @@ static PyTypeObject unbound_type = {
     .tp_free = PyObject_GC_Del,
 };
 
-static PyObject *unbound_new(PyObject *function)
+static PyObject *unbound_new(PyObject *function, PyObject *at_end)
 {
     Unbound *made;
     if (PyType_Ready(&unbound_type) < 0)
@@ -96,6 +104,7 @@ static PyObject *unbound_new(PyObject *function)
         return NULL;
     made->vectorcall = unbound_vectorcall;
     made->function = Py_NewRef(function);
+    made->at_end = Py_NewRef(at_end);
     made->dict = made->weakrefs = NULL;
     PyObject_GC_Track((PyObject *)made);
     return (PyObject *)made;

@@ -24,6 +24,7 @@ from greenrt._events import READ, WRITE
 from greenrt._hub.fd_wait import forget_fd, park_on_fd, poll_fd, yield_if_due
 from greenrt._native.nowait import kind_of, read_now, readv_now, write_now
 from greenrt._native.switch import is_finalizing
+from greenrt._native.unbound import unbound
 from greenrt._typing import Any
 from greenrt.green import _socket_fds
 from greenrt.green._fds import POLLIN, POLLOUT
@@ -40,7 +41,8 @@ _PIECE: int = getattr(_select, "PIPE_BUF", 512)
 # Limit of one read (bytes): a caller may ask for more than can ever arrive at once.
 _MOST = 1 << 20
 
-# C variables in the compiled build: finalizers close and write files after modules have lost their names.
+# C variables in the compiled build: finalizers close and write files after modules have lost their names. In the
+# plain build, `unbound` makes the original calls then.
 _close = _original.close
 _read = _original.read
 _write = _original.write
@@ -216,13 +218,13 @@ def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
 # The functions that patching replaces in `os`.
 FUNCTIONS: dict[str, Any] = supported(
     os,
-    close=close,
+    close=unbound(close, _close),
     dup2=dup2,
     preadv=preadv,
     pwritev=pwritev,
-    read=read,
+    read=unbound(read, _read),
     readinto=readinto,
     readv=readv,
-    write=write,
+    write=unbound(write, _write),
     writev=writev,
 )

@@ -13,6 +13,7 @@ from greenrt._hub.park import in_hub, new_park
 from greenrt._hub.pending import postpone
 from greenrt._native.switch import current_or_none
 from greenrt._native.thread import ident
+from greenrt._native.unbound import unbound
 from greenrt._typing import Any
 
 __all__ = ["FUNCTIONS", "wait_before_forks"]
@@ -89,5 +90,8 @@ def wait_before_forks() -> None:
     _atfork.register(_atfork.RUNTIME, _keep_own)
 
 
-# The functions that patching replaces in `_imp`.
-FUNCTIONS: dict[str, Any] = {"acquire_lock": acquire_lock, "release_lock": release_lock}
+# The functions that patching replaces in `_imp`. Finalizers import after this module has lost its names.
+FUNCTIONS: dict[str, Any] = {
+    "acquire_lock": unbound(acquire_lock, _original.acquire_import_lock),
+    "release_lock": unbound(release_lock, _original.release_import_lock),
+}

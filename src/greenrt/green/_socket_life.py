@@ -8,7 +8,7 @@ Sources: CPython's socket module and its Modules/socketmodule.c, connect(2), uni
 import _socket
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from greenrt._events import READ, WRITE
@@ -16,6 +16,7 @@ from greenrt._hub.current_hub import hub_for_waiting
 from greenrt._hub.fd_wait import forget_fd, poll_fd, yield_if_due
 from greenrt._hub.sleep import sleep
 from greenrt._native.sockio import WOULD_BLOCK, attempt, descriptor, timeout_of
+from greenrt._native.switch import is_finalizing
 from greenrt._native.thread import monotonic
 from greenrt._typing import Any
 from greenrt.green import _socket_options
@@ -175,8 +176,16 @@ def accept_fd(sock: Any) -> tuple[int, Any]:
         deadline = wait_for(sock, READ, deadline, 0)
 
 
-def real_close(self: Any, _ss: Any = _socket.socket) -> None:
-    """Wake up the waiters of the file descriptor, and close it. With SO_LINGER, wait as the kernel does."""
+def real_close(
+    self: Any, _ss: Any = _socket.socket, _is_finalizing: Callable[[], bool] = is_finalizing
+) -> None:
+    """Wake up the waiters of the file descriptor, and close it. With SO_LINGER, wait as the kernel does.
+
+    The defaults are for finalizers that run after this module has lost its names, as in CPython's own method.
+    """
+    if _is_finalizing():
+        _ss.close(self)
+        return
     fd = self.fileno()
     forget_fd(fd)
     _established.discard(fd)

@@ -37,6 +37,7 @@ from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.local import local
 from greenrt._hub.park import freeze, yield_now
 from greenrt._native.switch import current_or_last, is_finalizing, spawns_on_behalf
+from greenrt._native.unbound import unbound
 from greenrt._typing import Any, Self
 from greenrt.green._thread_end import Sentinel, at_native_end, poll_until_gone
 from greenrt.green._twin import public_names
@@ -157,6 +158,8 @@ _running: WeakSet[Any] = WeakSet()
 _handling: dict[greenlet, int] = {}
 
 
+# Finalizers ask for it after this module has lost its names.
+@partial(unbound, at_end=_original.get_ident)
 def get_ident() -> int:
     """Return a number that identifies the calling thread among all living green and native threads.
 

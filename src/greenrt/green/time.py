@@ -15,6 +15,8 @@ from time import *  # noqa: F403
 
 from greenrt import _original
 from greenrt._hub.sleep import sleep as _sleep
+from greenrt._native.switch import is_finalizing
+from greenrt._native.unbound import unbound
 from greenrt._typing import Any
 from greenrt.green._twin import public_names, supported
 from greenrt.green.thread import native_ident
@@ -28,11 +30,18 @@ _NUMBERS = (int, float)
 # CPython accepts decimals and fractions too.
 _TAKES_REAL_NUMBERS = sys.version_info >= (3, 15)
 
+# A C variable in the compiled build: finalizers sleep after modules have lost their names. In the plain build,
+# `unbound` makes the original call then.
+_native_sleep = _original.sleep
+
 __all__ = public_names(_stdlib)
 
 
 def sleep(seconds: Any, /) -> None:
     """Suspend the greenlet for `seconds`. Raise ValueError if that is negative or NaN, as `time.sleep`."""
+    if is_finalizing():
+        _native_sleep(seconds)
+        return
     if not isinstance(seconds, _NUMBERS):
         seconds = _converted(seconds)
     if not 0 <= seconds <= LONGEST:
@@ -66,4 +75,6 @@ def pthread_getcpuclockid(thread_id: Any, /) -> int:
 
 
 # The functions that patching replaces in the standard module's dict.
-FUNCTIONS: dict[str, Any] = supported(_stdlib, sleep=sleep, pthread_getcpuclockid=pthread_getcpuclockid)
+FUNCTIONS: dict[str, Any] = supported(
+    _stdlib, sleep=unbound(sleep, _native_sleep), pthread_getcpuclockid=pthread_getcpuclockid
+)

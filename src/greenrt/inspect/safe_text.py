@@ -43,7 +43,7 @@ _HARMLESS = frozenset(
 # metaclass.
 _PLAIN = frozenset(map(id, (bool, float, int, type(None))))
 _STRINGS = frozenset(map(id, (bytes, str)))
-# The type of patched functions that are not bound when a class has them.
+# The base of the types of patched functions that are not bound when a class has them.
 _UNBOUND = type(unbound(known_ident_of))
 # The types of functions that are written in C or compiled by Cython.
 _IN_C = ("builtin_function_or_method", "cython_function_or_method", "method_descriptor")
@@ -180,7 +180,7 @@ class _Text:
 
 def function_name(function: Any) -> str:
     """Return the name of a function, method or class; for another callable, its type."""
-    while type(function) is MethodType or type(function) is _UNBOUND:
+    while type(function) is MethodType or issubclass(type(function), _UNBOUND):
         function = function.__func__ if type(function) is MethodType else function.__wrapped__
     if type(function) is FunctionType:
         return plain(function.__code__.co_qualname)
