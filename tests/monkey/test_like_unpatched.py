@@ -41,7 +41,7 @@ LATE_WAITS = """
             taken, again, held = of_processes.Lock(), of_processes.RLock(), threading.Lock()
             taken.acquire(); held.acquire()
             terminal = pty.openpty()[1]
-            mine, USR1, USR2 = os.getpid(), signal.SIGUSR1, signal.SIGUSR2
+            mine, main, USR1, USR2 = os.getpid(), threading.get_ident(), signal.SIGUSR1, signal.SIGUSR2
             signal.pthread_sigmask(signal.SIG_BLOCK, [USR1])
             pids = [spawn() for _ in range(3)]
             executor = concurrent.futures.ThreadPoolExecutor(1)
@@ -93,6 +93,7 @@ LATE_WAITS = """
                 "mask": lambda call=signal.pthread_sigmask: call(signal.SIG_UNBLOCK, [USR1]),
                 "signal": lambda call=signal.signal: call(USR2, signal.SIG_IGN),
                 "raise_signal": lambda call=signal.raise_signal: call(USR2),
+                "pthread_kill": lambda call=signal.pthread_kill: call(main, USR2),
                 "a lock of processes": lambda: taken.acquire(timeout=0.01),
                 "its release": lambda: (taken.release(), taken.acquire()),
                 "an rlock of processes": lambda: (again.acquire(), again.acquire(), again.release()),
@@ -104,6 +105,8 @@ LATE_WAITS = """
                 "sleep": lambda call=time.sleep: call(0.01), "a wrong sleep": lambda call=time.sleep: call(-1),
                 "executor": lambda: executor.submit(len, "x"),
             }
+            if hasattr(_thread, "set_name"):
+                self.uses["set_name"] = lambda call=_thread.set_name: call("late")
             if sys.version_info >= (3, 12):
                 # Before, this starts a native thread, which then never runs.
                 self.uses["start a thread"] = lambda call=_thread.start_new_thread: call(len, ("x",))
@@ -590,6 +593,30 @@ PROGRAMS: dict[str, str] = {
     """,
     "waits at the very end": LATE_WAITS,
     "waits at the very end, after others": "    import time\n    time.sleep(0.001)" + LATE_WAITS,
+    "TLS at the very end": f"""
+        import builtins, socket, ssl, sys, threading
+        class Late:
+            def __init__(self):
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain({str(CERTIFICATE)!r})
+                trusting = ssl.create_default_context(cafile={str(CERTIFICATE)!r})
+                ends, made = socket.socketpair(), []
+                thread = threading.Thread(target=lambda: made.append(context.wrap_socket(ends[0], server_side=True)))
+                thread.start()
+                self.near = trusting.wrap_socket(ends[1], server_hostname="localhost")
+                thread.join()
+                self.far, self.write = made[0], sys.stdout.write
+            def __del__(self):
+                self.near.sendall(b"late")
+                self.write(f"{{self.far.recv(4)}}, {{self.near.send(b'later')}}, {{self.far.recv(5)}}\\n")
+                self.far.settimeout(0.01)
+                for _ in range(2):
+                    # First, there is nothing; then, the other end is closed.
+                    try: self.write(f"{{self.far.recv(1)}}\\n")
+                    except OSError as error: self.write(f"{{error!r}}\\n")
+                    self.near.close()
+        builtins.late = Late()
+    """,
     "finalizers after the modules": """
         import _imp, errno, os, socket, threading, time
         class Late:
