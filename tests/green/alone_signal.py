@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.child import run_script
+from support.threads import in_thread
 
 import greenrt
 from greenrt.green import signal
@@ -56,6 +57,18 @@ def test_sigwait(send: Callable[[], None]) -> None:
     assert found is USR1
     send()
     assert signal.sigwait([USR1, USR2]) is USR1
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_sigwait_for_a_signal_without_a_name(here: bool) -> None:
+    nameless = stdlib_signal.SIGRTMIN + 1
+    before = stdlib_signal.pthread_sigmask(stdlib_signal.SIG_BLOCK, [nameless])
+    try:
+        os.kill(os.getpid(), nameless)
+        found = signal.sigwait([nameless]) if here else in_thread(signal.sigwait, [nameless])
+    finally:
+        stdlib_signal.pthread_sigmask(stdlib_signal.SIG_SETMASK, before)
+    assert found == nameless
 
 
 @pytest.mark.usefixtures("blocked", "way")

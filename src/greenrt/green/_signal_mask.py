@@ -10,7 +10,7 @@ from greenrt._native.switch import current_or_last
 from greenrt._typing import Any
 from greenrt.green.thread import is_green_thread
 
-__all__ = ["pthread_sigmask"]
+__all__ = ["as_signal", "pthread_sigmask"]
 
 _native_sigmask: Any = getattr(_stdlib, "pthread_sigmask", None)
 
@@ -30,7 +30,7 @@ def pthread_sigmask(how: int, mask: Any, /) -> set[Any]:
     for number in map(index, mask):
         if number not in _stdlib.valid_signals():
             raise ValueError(f"signal number {number} out of range [1; {_stdlib.NSIG - 1}]")
-        signals.add(_as_signal(number))
+        signals.add(as_signal(number))
     native = set(_native_sigmask(_stdlib.SIG_BLOCK, ()))
     before: set[Any] = native | thread.blocked
     if how == _stdlib.SIG_BLOCK:
@@ -46,7 +46,7 @@ def pthread_sigmask(how: int, mask: Any, /) -> set[Any]:
     return before
 
 
-def _as_signal(number: int) -> int:
+def as_signal(number: int) -> int:
     """Return the member of the enum, if there is one (SIGRTMIN + 1 has none)."""
     try:
         return _stdlib.Signals(number)

@@ -24,7 +24,7 @@ from greenrt._hub.sleep import sleep
 from greenrt._native.signalfd import signalfd
 from greenrt._typing import Any
 from greenrt.green._signal_handlers import getsignal, pthread_kill, raise_signal, set_wakeup_fd, signal
-from greenrt.green._signal_mask import pthread_sigmask
+from greenrt.green._signal_mask import as_signal, pthread_sigmask
 from greenrt.green._twin import public_names, supported
 
 __all__ = public_names(_stdlib)
@@ -61,8 +61,8 @@ def pause() -> None:
 def sigwait(sigset: Any, /) -> Any:
     """Wait for one of the signals; return its number. See `signal.sigwait`."""
     if hub_for_waiting() is None:
-        return _stdlib.Signals(_original.sigwait(sigset))
-    return _stdlib.Signals(_take(list(sigset), Deadline(None)).si_signo)
+        return as_signal(_original.sigwait(sigset))
+    return as_signal(_take(list(sigset), Deadline(None)).si_signo)
 
 
 def sigwaitinfo(sigset: Any, /) -> Any:
