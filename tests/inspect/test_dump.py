@@ -884,6 +884,54 @@ def test_an_interrupt_leaves_the_collector_on() -> None:
     assert number > 10
 
 
+@pytest.mark.parametrize("ends_within", [False, True])
+def test_threads_that_change_at_any_moment_leave_the_collector_on(ends_within: bool) -> None:
+    """CPython may let another thread run after each call of a C function."""
+    me = threading.get_ident()
+
+    def changed_at(number: int) -> bool:
+        """Let another thread begin at this moment of this thread's work; it ends at once, or after that work."""
+        left = number
+        begun, may_end = threading.Event(), threading.Event()
+
+        def work() -> None:
+            begun.set()
+            assert may_end.wait(20)
+            rested.append(not gc.isenabled())
+
+        thread = threading.Thread(target=collector.without_collections, args=(work,))
+
+        def change(frame: FrameType, event: str, _: object) -> None:
+            nonlocal left
+            if frame.f_code.co_filename == collector.__file__ and event in ("call", "c_return"):
+                left -= 1
+                if left == -1:
+                    assert threading.get_ident() == me
+                    thread.start()
+                    begun.wait()
+                    if ends_within:
+                        may_end.set()
+                        thread.join()
+
+        sys.setprofile(change)
+        try:
+            collector.without_collections(lambda: rested.append(not gc.isenabled()))
+        finally:
+            sys.setprofile(None)
+        may_end.set()
+        if left < 0:
+            thread.join()
+        return left < 0
+
+    number = 0
+    rested: list[bool] = []
+    while changed_at(number):
+        assert gc.isenabled(), number
+        number += 1
+    assert number > 10
+    assert all(rested)
+
+
 def test_greenlets_come_in_the_order_of_their_creation() -> None:
     """Also if the garbage collector has seen some of them, and not the others."""
     gate = greenrt.Event()

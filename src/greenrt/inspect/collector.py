@@ -14,8 +14,10 @@ T = TypeVar("T")
 class _Collector:
     """Suspends the garbage collector for any number of users: threads, and signal handlers within their work.
 
-    It has no lock: a KeyboardInterrupt may come after a ``with`` has taken one and before its block begins. What an
-    interrupt leaves undone, the next call does.
+    It has no lock: a KeyboardInterrupt may come after a ``with`` has taken one and before its block begins. CPython
+    runs signal handlers and lets other threads run only after a call and where a loop or a function begins. So each
+    method decides and stores in one step, which ends with the call of the C function. An interrupt between two steps
+    leaves the second one to the next call.
     """
 
     def __init__(self) -> None:
@@ -25,8 +27,11 @@ class _Collector:
 
     def suspend(self, user: object) -> None:
         """Let the collector rest until `resume` is called with the same object."""
+        # From here on, no other thread and no handler turns the collector on.
         self._users.add(user)
-        self._settle()
+        if gc.isenabled():
+            self._suspended = True
+            gc.disable()
 
     def resume(self, user: object) -> None:
         """End what `suspend` began; idempotent."""
@@ -39,19 +44,11 @@ class _Collector:
         self._settle()
 
     def _settle(self) -> None:
-        """Turn the collector off or on, as the users want it. Others may come and go at each step of this."""
-        while True:
-            wanted = bool(self._users)
-            if wanted and gc.isenabled():
-                # Before, since an interrupt may come next; and after, since another thread may have reset it.
-                self._suspended = True
-                gc.disable()
-                self._suspended = True
-            elif not wanted and self._suspended:
-                gc.enable()
-                self._suspended = False
-            if wanted == bool(self._users):
-                return
+        """Turn the collector on if it is off for users that are all gone."""
+        # No call comes before the last line: nothing may run between the look at the users and the C function.
+        if self._suspended and not self._users:
+            self._suspended = False
+            gc.enable()
 
 
 _collector = _Collector()
