@@ -27,7 +27,7 @@ from greenrt._native.switch import (
     throw_into,
 )
 from greenrt._native.thread import get_slot
-from greenrt._render import render_call, render_site
+from greenrt._render import render, render_call, render_site
 from greenrt._signature import ConstructorSignature
 from greenrt._typing import (
     TYPE_CHECKING,
@@ -230,7 +230,7 @@ class Greenlet(Fiber, Generic[T_co]):
 
     def _unmade(self) -> RuntimeError:
         return RuntimeError(
-            f"{self!r} is not made yet; {type(self).__name__} must call super().__init__() first"
+            f"{render(self)} is not made yet; {type(self).__name__} must call super().__init__() first"
         )
 
     def _start_first(self) -> None:
@@ -316,6 +316,8 @@ class Greenlet(Fiber, Generic[T_co]):
         # Killed while a signal handler waited before this line (plain build).
         if self._state == FINISHED:
             return
+        if self._state == UNMADE:
+            raise self._unmade()
         self._state = RUNNING
         self._begun = True
         begin_frames()
@@ -471,6 +473,8 @@ class Greenlet(Fiber, Generic[T_co]):
     @property
     def loop(self) -> Loop:
         """The loop of the hub that runs the greenlet."""
+        if self._state == UNMADE:
+            raise self._unmade()
         return self.hub.loop
 
     @property
@@ -561,8 +565,11 @@ class Greenlet(Fiber, Generic[T_co]):
         Raises `greenrt.Timeout` after `timeout` seconds (None: no limit), or at once with `block` false; TypeError or
         ValueError if `timeout` is not a number of seconds.
         """
-        if self._state != FINISHED and not (block and self._await_end(timeout)):
-            raise current_hub.timeout_error(timeout if block else None)
+        if self._state != FINISHED:
+            if self._state == UNMADE:
+                raise self._unmade()
+            if not (block and self._await_end(timeout)):
+                raise current_hub.timeout_error(timeout if block else None)
         error = self._error
         if error is not None:
             error = error.with_traceback(self._traceback)
@@ -702,6 +709,8 @@ class Greenlet(Fiber, Generic[T_co]):
 
     def throw(self, *args: Any) -> Any:
         """Switch to the greenlet now and raise an exception in it, as `greenlet.throw` does. `kill` is safer."""
+        if self._state == UNMADE:
+            raise self._unmade()
         if self._cancel_start() and self._state != FINISHED:
             given = args[0] if len(args) == 1 else (*args, None)[:3] if args else GreenletExit
             self._finish(None, as_exception(given))
