@@ -7,11 +7,11 @@ queue is empty; a wait in that thread blocks only that thread.
 """
 
 import atexit
-import sys
 import time
 from collections import deque
 
 from greenrt import _atfork, _original
+from greenrt._bare import thread_name
 from greenrt._deadline import Deadline
 from greenrt._typing import Any
 
@@ -113,16 +113,11 @@ def _emit(level: int, text: str, when: float, ident: int) -> None:
             record.created = when
             record.msecs = float(int(when % 1 * 1000))
             record.thread = ident
-            record.threadName = _name_of(ident)
+            record.threadName = thread_name(ident) or f"{ident:#x}"
             logger.handle(record)
     except BaseException as failure:
         # The error comes from a handler or filter. It must not suppress the record.
         _write(f"{text}\n(could not be logged: {failure!r})")
-
-
-def _name_of(ident: int) -> str:
-    thread = getattr(sys.modules.get("threading"), "_active", {}).get(ident)
-    return f"{ident:#x}" if thread is None else str(thread.name)
 
 
 def _write(text: str) -> None:

@@ -5,10 +5,12 @@ from types import CodeType, FrameType
 
 from greenrt._typing import Any
 
-__all__ = ["is_own_frame", "module_of_frame", "printable", "render", "render_call", "render_site"]
+__all__ = ["int_text", "is_own_frame", "module_of_frame", "printable", "render", "render_call", "render_site"]
 
 # The longest text of one argument, in characters.
 LONGEST_ARGUMENT = 50
+# The largest int whose digits are shown, in bits: so many have 39 digits. CPython refuses some thousands.
+BITS = 128
 
 
 def render(value: Any) -> str:
@@ -19,6 +21,11 @@ def render(value: Any) -> str:
         raise
     except BaseException as error:
         return f"<{type(value).__name__} object at {id(value):#x} whose repr() raised {type(error).__name__}>"
+
+
+def int_text(value: int) -> str:
+    """Return a text for an int; for a large one, its size in bits."""
+    return repr(value) if value.bit_length() <= BITS else f"<int of {value.bit_length()} bits>"
 
 
 def render_call(

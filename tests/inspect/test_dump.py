@@ -201,7 +201,7 @@ def test_no_code_of_proxies_and_metaclasses_runs(event: greenrt.Event) -> None:
 def test_attributes_of_greenlets_that_the_program_computes() -> None:
     """The program's subclasses may compute any attribute, and look for attributes in a way of their own."""
     run_script("""
-import io, os
+import gc, io, os
 import greenlet
 import greenrt
 from greenrt import inspect
@@ -220,9 +220,11 @@ def lookup(self, name):
 
 class Mine(greenrt.Greenlet):
     __class__ = computed("__class__")
+    __dict__ = computed("__dict__")
 
 class Raw(greenlet.greenlet):
     __class__ = computed("__class__")
+    __dict__ = computed("__dict__")
 
 class Other(greenrt.Greenlet):
     pass
@@ -238,7 +240,9 @@ kept[2].start()
 greenrt.sleep(0)
 kept[1].switch()
 # Only now: the runtime itself uses some.
-for name in ("dead", "parent", "gr_frame", "gr_context", "args", "kwargs", "name", "ready", "started"):
+public = ("dead", "parent", "gr_frame", "gr_context", "args", "kwargs", "name", "ready", "started", "spawned_at")
+own = ("_name", "_function", "_site_code", "_site_offset", "_queued", "_begun", "_latch", "_locals", "_greenrt")
+for name in public + own:
     setattr(Mine, name, computed(name))
     setattr(Raw, name, computed(name))
 Other.__getattribute__ = OtherRaw.__getattribute__ = lookup
@@ -253,10 +257,84 @@ for format in ("text", "json"):
     assert "failed" not in text.getvalue(), text.getvalue()
 inspect.stats()
 inspect.growth()
+gc.freeze()
+inspect.greenlets()
 # The plain build's own properties look for these.
 assert set(called) <= ({"_state", "_args", "_kwargs", "_park"} if INTERRUPTIBLE else set()), called
 os._exit(0)
     """)
+
+
+def test_attributes_of_primitives_that_the_program_computes() -> None:
+    """A subclass may have a property for any attribute that greenrt's class keeps in the object."""
+    run_script("""
+import io, os, queue, threading
+import greenrt
+from greenrt import inspect
+called = []
+
+def computed(name):
+    def get(self):
+        called.append(name)
+        raise ZeroDivisionError(name)
+    return property(get)
+
+def derive(kind, *names):
+    # Only later: the class itself uses some.
+    derived = type("Mine", (kind,), {} if kind in COMPILED else {"__dict__": computed("__dict__")})
+    made = derived()
+    for name in names:
+        setattr(derived, name, computed(name))
+    return made
+
+COMPILED = (greenrt.Queue, greenrt.sync.SimpleQueue, greenrt.Lock, greenrt.RLock, greenrt.AsyncResult)
+event = greenrt.Event()
+kept = [
+    derive(greenrt.Group, "greenlets", "dying"),
+    derive(greenrt.Pool, "greenlets", "size", "_room"),
+    derive(greenrt.ThreadPool, "_room", "_outstanding", "_maxsize", "_serving", "_jobs"),
+    *[derive(kind, "queue", "_maxsize", "getters", "putters") for kind in COMPILED[:2]],
+    *[derive(kind, "_owner_id", "locked", "_waiters") for kind in COMPILED[2:4]],
+    derive(greenrt.AsyncResult, "ready", "linkcount"),
+    derive(greenrt.Condition, "_waiters", "_lock"),
+    derive(queue.Queue, "queue", "maxsize", "not_empty", "not_full"),
+]
+spawned = [greenrt.spawn(lambda *_: event.wait(), each) for each in kept]
+thread = threading.Thread(target=event.wait, daemon=True)
+thread.start()
+greenrt.sleep(0)
+thread.__class__ = type("Computed", (threading.Thread,), {"__dict__": computed("__dict__")})
+# Locks as such, which greenlets wait for.
+parks = [greenrt.spawn(lambda each=each: greenrt._hub.park.new_park(each).wait()) for each in kept]
+greenrt.sleep(0)
+called.clear()
+for format in ("text", "json"):
+    text = io.StringIO()
+    inspect.dump(text, format)
+    assert "failed" not in text.getvalue(), text.getvalue()
+inspect.stats()
+inspect.greenlets()
+assert not called, called
+os._exit(0)
+    """)
+
+
+def test_pools_that_keep_their_greenlets_elsewhere() -> None:
+    class Mine(greenrt.Pool):
+        @property
+        def greenlets(self) -> set[Any]:  # type: ignore[override]
+            return self._mine
+
+        @greenlets.setter
+        def greenlets(self, value: set[Any]) -> None:
+            self._mine = value
+
+    pool = Mine(12345)
+    assert 12345 in [each.size for each in inspect.stats().greenlet_pools]
+    dumped()
+    dumped("json")
+    inspect.greenlets()
+    assert pool.free_count() == 12345
 
 
 def test_names_that_are_texts_of_the_programs_own_class() -> None:
@@ -318,6 +396,17 @@ def test_a_native_thread_that_computes_its_name() -> None:
     assert "native thread" in dumped()
     leave.set()
     thread.join()
+
+
+def test_objects_among_the_threads_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests and debuggers put objects of their own there."""
+
+    class Thing:
+        __slots__ = ()
+
+    greenrt.sleep(0)
+    monkeypatch.setitem(threading._active, threading.get_ident(), Thing())  # type: ignore[attr-defined]
+    assert f"{threading.get_ident():#x}" in dumped()
 
 
 def test_a_repr_that_calls_methods_of_a_subclass(event: greenrt.Event) -> None:
@@ -410,12 +499,14 @@ def test_waits_that_last_for_ever_are_valid_json(event: greenrt.Event) -> None:
     assert 0 < found["100000"] <= 1e5
 
 
-def test_numbers_of_which_cpython_makes_no_text(event: greenrt.Event) -> None:
-    huge = 10**5000
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_of_which_cpython_makes_no_text(event: greenrt.Event, sign: int) -> None:
+    huge = sign * 10**5000
     with pytest.raises(ValueError, match="digits"):
         repr(huge)
     pool = greenrt.Pool(3)
     pool.size = huge
+    inspect.stats()
     target = named("huge", greenrt.spawn(lambda *_: event.wait(), huge, -huge, 2**128 - 1, 2**128))
     greenrt.sleep(0)
     (record,) = records("huge")

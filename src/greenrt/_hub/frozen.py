@@ -8,12 +8,11 @@ from types import CodeType, NoneType
 
 from greenlet import greenlet
 
-from greenrt._bare import field, parent_of
-from greenrt._hub.bare import is_greenlet
+from greenrt._bare import parent_of
+from greenrt._hub.bare import args_of, function_of, is_greenlet, kwargs_of, latch_of, locals_of
 from greenrt._hub.current_hub import threads_with_hub
-from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import parked
-from greenrt._native.switch import Fiber
+from greenrt._native.switch import Fiber, namespace_of
 from greenrt._typing import Any
 
 __all__ = ["frozen_instances"]
@@ -77,11 +76,9 @@ def _referents(objects: list[Any]) -> dict[int, Any]:
 
 def _references_of(target: Any) -> list[Any]:
     """Return what a greenlet refers to. The collector sees nothing in one that is suspended."""
-    references = [parked(target), parent_of(target), field(target, "__dict__")]
+    references = [parked(target), parent_of(target), namespace_of(target)]
     if issubclass(type(target), Fiber):
-        references += (field(target, "_latch"), field(target, "_locals"))
+        references += (latch_of(target), locals_of(target))
     if is_greenlet(target):
-        # A subclass may have properties of these names, which would run.
-        args, kwargs = Greenlet.args.__get__(target), Greenlet.kwargs.__get__(target)
-        references += (field(target, "_function"), args, kwargs)
+        references += (function_of(target), args_of(target), kwargs_of(target))
     return references

@@ -1,5 +1,5 @@
 from greenrt._native.thread cimport coarse, get_slot, run_soon, untrack
-from greenrt._native.switch cimport as_fiber, current_or_none, is_finalizing, has_started, hold, is_active, resume, resume_held
+from greenrt._native.switch cimport as_fiber, current_or_none, is_finalizing, has_started, hold, is_active, namespace_of, resume, resume_held
 import cython
 
 from greenrt._loop.clock cimport Clock

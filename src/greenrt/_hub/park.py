@@ -30,6 +30,7 @@ from greenrt._native.switch import (
     hold,
     is_active,
     is_finalizing,
+    namespace_of,
     resume,
     resume_held,
 )
@@ -114,7 +115,7 @@ class Shadow:
 
 def shadow(target: greenlet) -> Shadow:
     """Return the Shadow of a raw greenlet; make it if needed. The greenlet owns it."""
-    state = target.__dict__
+    state = namespace_of(target)
     found: Shadow | None = state.get("_greenrt")
     if found is None:
         # Meanwhile a finalizer, a signal handler or another thread may have made one, and stored something in it.
@@ -137,8 +138,7 @@ def parked(target: greenlet) -> Any:
     if issubclass(type(target), Fiber):
         fiber: Any = target
         return fiber._park
-    # The class of a raw greenlet may have code of its own for attributes.
-    found = greenlet.__getattribute__(target, "__dict__").get("_greenrt")
+    found = namespace_of(target).get("_greenrt")
     return None if found is None else found._park
 
 

@@ -5,10 +5,10 @@ exist there, so their loops are closed. The child shares the epoll instances of 
 changes them.
 """
 
-import sys
 from weakref import ref
 
 from greenrt import _atfork, _original
+from greenrt._bare import thread_name
 from greenrt._typing import Any
 
 __all__ = [
@@ -46,11 +46,8 @@ def mark_thread() -> ref[_Mark]:
 
 def describe_thread(ident: int) -> str:
     """Return the ident of a thread in hex, with its name if `threading` knows the thread."""
-    threading = sys.modules.get("threading")
-    thread = getattr(threading, "_active", {}).get(ident)
-    # A subclass may have a property `name`, which would run.
-    name = None if thread is None else object.__getattribute__(thread, "__dict__").get("_name")
-    return f"{ident:#x} ({name!r})" if type(name) is str else f"{ident:#x}"
+    name = thread_name(ident)
+    return f"{ident:#x}" if name is None else f"{ident:#x} ({name!r})"
 
 
 def register(loop: Any) -> None:

@@ -8,6 +8,7 @@ from types import FunctionType, MethodType
 from greenlet import getcurrent as current
 from greenlet import greenlet
 
+from greenrt._bare import namespace_reader
 from greenrt._typing import Any
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "hold",
     "is_active",
     "is_finalizing",
+    "namespace_of",
     "resume",
     "resume_held",
     "spawns_on_behalf",
@@ -42,6 +44,9 @@ INTERRUPTIBLE = True
 SURVIVES_FINALIZATION = sys.version_info >= (3, 14)
 
 _dead = greenlet.dead.__get__
+
+# Returns the `__dict__` of a greenlet, whatever its class has under this name.
+namespace_of = namespace_reader(greenlet)
 
 # The greenlet that runs while the interpreter is being finalized, when greenlet no longer reports it.
 _last = current()
@@ -75,7 +80,7 @@ class Fiber(greenlet):
     def _keep_latch(self, fresh: Any) -> Any:
         """Make `fresh` the latch unless the fiber has one; return the latch. May be called from any thread."""
         # Atomic, unlike a test and a store.
-        kept = self.__dict__.setdefault("_latch", fresh)
+        kept = namespace_of(self).setdefault("_latch", fresh)
         # None: the fiber had a latch, and has dropped it at its end.
         return fresh if kept is None else kept
 

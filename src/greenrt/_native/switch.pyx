@@ -56,6 +56,7 @@ cdef extern from "Python.h":
     PyFrameObject *PyFrame_GetBack(PyFrameObject *frame)
     PyObject *PyFrame_GetGlobals(PyFrameObject *frame)
     object PyContext_CopyCurrent()
+    object PyObject_GenericGetDict(object target, void *unused)
 
 
 PyGreenlet_Import()
@@ -189,6 +190,11 @@ cpdef bint is_active(greenlet target):
 cpdef bint has_started(greenlet target):
     """Return whether `target` has run, or an exception was thrown into it before: it can't be started again."""
     return PyGreenlet_STARTED(target)
+
+
+cpdef dict namespace_of(greenlet target):
+    """Return the `__dict__` of a greenlet, whatever its class has under this name."""
+    return PyObject_GenericGetDict(target, NULL)
 
 
 cpdef object code_of(object function):

@@ -4,7 +4,8 @@ import runpy
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
-from greenrt._bare import field, plain
+from greenrt._bare import plain
+from greenrt._hub.bare import site_code_of, site_offset_of
 from greenrt._hub.greenlet import Greenlet
 from greenrt._render import is_own_frame, module_of_frame, render_site
 from greenrt._typing import Any
@@ -104,7 +105,7 @@ class Sites:
 
     def of(self, target: Greenlet[Any]) -> str:
         """Return the `spawned_at` of a greenlet."""
-        code, offset = field(target, "_site_code"), field(target, "_site_offset")
+        code, offset = site_code_of(target), site_offset_of(target)
         key = id(code), offset
         known = self._known.get(key)
         if known is None:

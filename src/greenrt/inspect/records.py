@@ -7,10 +7,9 @@ from greenlet import greenlet
 
 from greenrt._bare import context_of, parent_of, plain
 from greenrt._freeze import hidden_objects
-from greenrt._hub.bare import has_ended, is_greenlet
+from greenrt._hub.bare import args_of, has_ended, is_greenlet, kwargs_of
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.frozen import frozen_instances
-from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, parked
 from greenrt._hub.report import instances_of
 from greenrt._hub.waiting_frame import hub_is_waiting_for_events
@@ -214,8 +213,7 @@ def _arguments(target: Any) -> tuple[str, ...]:
     if called is not None:
         _, args, kwargs = called
     else:
-        # A subclass may have properties of these names, which would run.
-        args, kwargs = Greenlet.args.__get__(target), Greenlet.kwargs.__get__(target)
+        args, kwargs = args_of(target), kwargs_of(target)
     texts = tuple([safe_text(value) for value in args])
     if not kwargs:
         return texts

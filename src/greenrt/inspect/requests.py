@@ -3,7 +3,7 @@
 import sys
 from types import FrameType, MethodType
 
-from greenrt._bare import field
+from greenrt._hub.bare import function_of
 from greenrt._typing import Any
 
 __all__ = ["request_of"]
@@ -14,7 +14,7 @@ def request_of(target: Any, frame: FrameType | None) -> str:
 
     The text has the client's address too. It is empty if there is no request. It has no query, which may be secret.
     """
-    function = field(target, "_function")
+    function = function_of(target)
     if type(function) is not MethodType:
         return ""
     # A program without servers need not load them now.

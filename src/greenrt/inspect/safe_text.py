@@ -1,13 +1,27 @@
 """Texts for objects of the program that run no code of the program."""
 
+import sys
 from collections import deque
 from types import FunctionType, MethodType
 
-from greenrt._bare import field, fields_of, module_of, mro_of, name_of, plain, qualname_of, type_name
+from greenrt._bare import (
+    field_reader,
+    fields_of,
+    module_of,
+    mro_of,
+    name_of,
+    namespace_reader,
+    plain,
+    qualname_of,
+    type_name,
+)
+from greenrt._hub.bare import function_of, given_name_of
 from greenrt._hub.greenlet import Greenlet
+from greenrt._hub.guarded import WaitList
 from greenrt._hub.report import known_ident_of
 from greenrt._loop.watchers.base import Watcher
 from greenrt._native.unbound import unbound
+from greenrt._render import int_text
 from greenrt._typing import Any
 from greenrt.inspect.threads import name_of_thread
 from greenrt.sync.async_result import AsyncResult
@@ -16,13 +30,20 @@ from greenrt.sync.group import Group
 from greenrt.sync.lock import Mutex
 from greenrt.sync.queue import SimpleQueue
 
-__all__ = ["count_of", "failed", "function_name", "greenlet_name", "safe_text", "wait_text"]
+__all__ = [
+    "count_of",
+    "failed",
+    "function_name",
+    "greenlet_name",
+    "numbers_of_queue",
+    "safe_text",
+    "size_of",
+    "wait_text",
+]
 
 # The longest text of a string, in characters, and the longest tuple whose items are shown.
 LONGEST = 40
 ITEMS = 4
-# The largest int whose digits are shown, in bits: so many have 39 digits. CPython refuses some thousands.
-BITS = 128
 # The modules of classes whose repr() has texts of no other objects. Those of others would call the program's.
 _HARMLESS = frozenset(
     (
@@ -48,14 +69,18 @@ _UNBOUND = type(unbound(known_ident_of))
 # The types of functions that are written in C or compiled by Cython.
 _IN_C = ("builtin_function_or_method", "cython_function_or_method", "method_descriptor")
 
+_fields_of_condition = namespace_reader(Condition)
+_items = field_reader(SimpleQueue, "queue")
+_maxsize = field_reader(SimpleQueue, "_maxsize")
+_getters = field_reader(SimpleQueue, "getters")
+_putters = field_reader(SimpleQueue, "putters")
+
 
 def safe_text(value: Any) -> str:
     """Return a short text for `value`: its repr() if that is no code of the program, else its type and address."""
     kind = type(value)
     if id(kind) in _PLAIN:
-        if kind is int and value.bit_length() > BITS:
-            return f"<int of {value.bit_length()} bits>"
-        return repr(value)
+        return int_text(value) if kind is int else repr(value)
     if id(kind) in _STRINGS:
         return repr(value if len(value) <= LONGEST else value[:LONGEST]) + (
             "" if len(value) <= LONGEST else "..."
@@ -66,7 +91,7 @@ def safe_text(value: Any) -> str:
     try:
         # isinstance would read the attribute `__class__`, which is code of the program in a proxy.
         if issubclass(kind, Greenlet):
-            return f"<{qualname_of(kind)} {greenlet_name(value)}: {function_name(field(value, '_function'))}>"
+            return f"<{qualname_of(kind)} {greenlet_name(value)}: {function_name(function_of(value))}>"
         if _has_harmless_repr(kind):
             return repr(value)
         text = _text_of_ours(value, kind)
@@ -105,9 +130,10 @@ def _text_of_ours(value: Any, kind: type) -> str | None:
     if issubclass(kind, Mutex):
         return f"<{'locked' if Mutex.locked(value) else 'unlocked'} {head}>"
     if issubclass(kind, Condition):
-        return f"<{head} waiting={len(value._waiters)}>"
+        waiting = count_of(_fields_of_condition(value).get("_waiters"))
+        return f"<{head}>" if waiting is None else f"<{head} {waiting=}>"
     if issubclass(kind, AsyncResult):
-        state = "set" if value._set else f"unset waiting={AsyncResult.linkcount(value)}"
+        state = "set" if AsyncResult.ready(value) else f"unset waiting={AsyncResult.linkcount(value)}"
         return f"<{head} {state}>"
     if issubclass(kind, Group):
         return f"<{head}>"
@@ -118,19 +144,33 @@ def _text_of_ours(value: Any, kind: type) -> str | None:
 
 
 def count_of(items: Any) -> int | None:
-    """Return the number of a queue's items; None if a subclass keeps them in an object of its own class."""
-    return len(items) if type(items) is deque or type(items) is list else None
+    """Return the number of items or waiters; None if a subclass keeps them in an object of its own class."""
+    kind = type(items)
+    return len(items) if kind is deque or kind is list or kind is WaitList else None
+
+
+def size_of(value: Any) -> int | None:
+    """Return a limit on the size of something, which the program may have set to anything; None if it is no size."""
+    return value if type(value) is int and 0 <= value <= sys.maxsize else None
+
+
+def numbers_of_queue(queue: Any) -> tuple[int | None, int | None, int, int]:
+    """Return how many items a queue of greenrt's has (see `count_of`), at most how many, its getters and putters."""
+    return (
+        count_of(_items(queue)),
+        size_of(_maxsize(queue)) or None,
+        _getters(queue).count,
+        _putters(queue).count,
+    )
 
 
 def _queue_state(queue: Any) -> str:
-    count = count_of(queue.queue)
+    count, limit, getters, putters = numbers_of_queue(queue)
     words = [] if count is None else [f"{count} items"]
-    if queue._maxsize > 0:
-        words.append(f"maxsize={queue._maxsize}")
     words += [
-        f"{name}={len(waiters)}"
-        for name, waiters in (("getters", queue.getters), ("putters", queue.putters))
-        if waiters
+        f"{name}={number}"
+        for name, number in (("maxsize", limit), ("getters", getters), ("putters", putters))
+        if number
     ]
     return "".join(f" {word}" for word in words)
 
@@ -140,7 +180,7 @@ def greenlet_name(target: Greenlet[Any]) -> str:
 
     A greenlet whose name nothing has asked for has no number, and gets none: that would cost memory for each.
     """
-    name = field(target, "_name")
+    name = given_name_of(target)
     if name is not None:
         return name if type(name) is str else safe_text(name)
     name = name_of_thread(target)

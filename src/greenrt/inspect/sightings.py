@@ -9,8 +9,8 @@ from types import FrameType
 
 from greenlet import greenlet
 
-from greenrt._bare import field, frame_of, parent_of
-from greenrt._hub.bare import has_ended, is_greenlet
+from greenrt._bare import frame_of, parent_of
+from greenrt._hub.bare import function_of, has_begun, has_ended, is_greenlet, is_queued
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
 from greenrt._hub.greenlet import Greenlet
 from greenrt._hub.park import HubCore, Park, parked
@@ -113,7 +113,7 @@ class Sightings:
 def _called(target: Any) -> Any:
     """Return what a greenlet calls, or None if it calls its method `_run`."""
     call = None if type(target) is Greenlet else call_of_thread(target)
-    return field(target, "_function") if call is None else call[0]
+    return function_of(target) if call is None else call[0]
 
 
 def run_state(target: Any, park: Park | None) -> str:
@@ -121,9 +121,9 @@ def run_state(target: Any, park: Park | None) -> str:
     if park is not None:
         return "parked" if park.waiting else "ready"
     if issubclass(type(target), Fiber):
-        if field(target, "_queued"):
+        if is_queued(target):
             return "ready"
-        if not field(target, "_begun"):
+        if not has_begun(target):
             return "unstarted"
     elif not has_started(target):
         return "unstarted"

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from greenlet import greenlet
 
-from greenrt._bare import field as bare_field
-from greenrt._bare import name_of, own_field
+from greenrt._bare import instance_namespace, name_of, names_of_module, own_field
 from greenrt._events import READ, WRITE
 from greenrt._hub.bare import has_ended
 from greenrt._hub.current_hub import main_greenlet, threads_with_hub
@@ -19,9 +18,9 @@ from greenrt._loop.histogram import BOUNDS, Histogram
 from greenrt._typing import TYPE_CHECKING, Any
 from greenrt.inspect.population import with_mains
 from greenrt.inspect.references import References, look
-from greenrt.inspect.safe_text import count_of, safe_text
+from greenrt.inspect.safe_text import count_of, numbers_of_queue, safe_text, size_of
 from greenrt.inspect.sightings import run_state
-from greenrt.inspect.waits import places_of, pools_among
+from greenrt.inspect.waits import fields_of_threadpool, places_of, pools_among
 from greenrt.inspect.watchdog import watches
 from greenrt.sync.pool import Pool
 from greenrt.sync.queue import SimpleQueue
@@ -217,8 +216,10 @@ def _stats(references: References) -> Stats:
         fds_by_kind(),
         tuple(hub_stats(thread, hub) for thread, hub in list(threads_with_hub.items())),
         tuple(
-            PoolStats(pool._serving, pool._maxsize, len(pool._outstanding), len(pool._jobs))
-            for pool in all_threadpools()
+            PoolStats(
+                fields["_serving"], fields["_maxsize"], len(fields["_outstanding"]), len(fields["_jobs"])
+            )
+            for fields in map(fields_of_threadpool, all_threadpools())
         ),
         tuple(GreenletPoolStats(*places_of(each)) for each in pools_among(found)),
         tuple(_queues(found)),
@@ -231,7 +232,8 @@ def _stats(references: References) -> Stats:
 
 def _standard_queue() -> tuple[type, ...]:
     """Return the class `queue.Queue` in a tuple, which is empty if the program has not imported it."""
-    return tuple(filter(None, [getattr(sys.modules.get("queue"), "Queue", None)]))
+    kind: Any = names_of_module("queue").get("Queue")
+    return (kind,) if issubclass(type(kind), type) else ()
 
 
 def _queues(found: list[Any]) -> Iterator[QueueStats]:
@@ -240,16 +242,21 @@ def _queues(found: list[Any]) -> Iterator[QueueStats]:
         # An object that is half made lacks some attributes.
         with suppress(AttributeError, KeyError):
             if issubclass(type(each), SimpleQueue):
-                items, limit = each.queue, each._maxsize
-                waiting = each.getters.count, each.putters.count
+                yield QueueStats(name_of(type(each)), *numbers_of_queue(each))
             elif issubclass(type(each), standard):
-                # A subclass may have properties of these names, which would run.
-                fields = object.__getattribute__(each, "__dict__")
-                items, limit = fields["queue"], fields["maxsize"]
-                waiting = len(fields["not_empty"]._waiters), len(fields["not_full"]._waiters)
-            else:
-                continue
-            yield QueueStats(name_of(type(each)), count_of(items), limit if limit > 0 else None, *waiting)
+                fields = instance_namespace(each) or {}
+                yield QueueStats(
+                    name_of(type(each)),
+                    count_of(fields["queue"]),
+                    size_of(fields["maxsize"]) or None,
+                    _waiting(fields["not_empty"]),
+                    _waiting(fields["not_full"]),
+                )
+
+
+def _waiting(condition: Any) -> int:
+    """Return how many waiters a `threading.Condition` has."""
+    return count_of((instance_namespace(condition) or {}).get("_waiters")) or 0
 
 
 def _address(address: Any) -> str:
@@ -334,12 +341,13 @@ def server_stats() -> tuple[ServerStats, ...]:
     return tuple(
         ServerStats(
             kind=name_of(type(server)),
-            address=_address(bare_field(server, "__dict__").get("address")),
+            address=_address(fields.get("address")),
             started=own_field(type(server), "started").__get__(server),
-            accepted=server._accepted,
-            connections=server._running,
-            answered={code: count for code, count in enumerate(server._answered) if count},
-            rejected=dict(server._rejected),
+            accepted=fields["_accepted"],
+            connections=fields["_running"],
+            answered={code: count for code, count in enumerate(fields["_answered"]) if count},
+            rejected=dict(fields["_rejected"]),
         )
         for server in base.all_servers()
+        if (fields := instance_namespace(server)) is not None
     )

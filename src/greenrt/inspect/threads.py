@@ -3,7 +3,8 @@
 import sys
 from types import MethodType
 
-from greenrt._bare import fields_of, module_of, mro_of, name_of
+from greenrt._bare import fields_of, instance_namespace, module_of, mro_of, name_of
+from greenrt._hub.bare import args_of
 from greenrt._hub.greenlet import Greenlet
 from greenrt._typing import Any
 
@@ -24,16 +25,12 @@ def _is_green_thread(target: Any) -> bool:
     return module is not None and module.is_green_thread(target)
 
 
-# A subclass may have a property of this name.
-_args = vars(Greenlet)["args"].__get__
-
-
 def _fields(target: Any) -> dict[str, Any] | None:
     """Return the attributes of the Thread that the green thread `target` represents, or None.
 
     A program that calls `_thread.start_new_thread` has no Thread.
     """
-    args = _args(target)
+    args = args_of(target)
     begin = args[0] if args else None
     if type(begin) is not MethodType:
         return None
@@ -42,8 +39,7 @@ def _fields(target: Any) -> dict[str, Any] | None:
         name_of(base) == "Thread" and module_of(base) == "threading" for base in mro_of(type(begin.__self__))
     ):
         return None
-    fields: dict[str, Any] = object.__getattribute__(begin.__self__, "__dict__")
-    return fields
+    return instance_namespace(begin.__self__)
 
 
 def _method(kind: type, name: str) -> Any:
@@ -60,7 +56,7 @@ def name_of_thread(target: Any) -> str | None:
 
 def call_of_thread(target: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
     """Return what the thread that `target` represents calls, and its arguments; None if it represents none."""
-    call = _args(target) if _is_green_thread(target) else ()
+    call = args_of(target) if _is_green_thread(target) else ()
     if not call:
         return None
     function, args, kwargs = call

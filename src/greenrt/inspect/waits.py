@@ -1,12 +1,21 @@
 """What parked greenlets wait for, and circles of greenlets that wait for each other."""
 
-import sys
 from collections.abc import Iterable
-from types import FrameType
+from types import FrameType, FunctionType
 
 from greenlet import greenlet
 
-from greenrt._bare import field, frame_of, name_of, parent_of, type_name
+from greenrt._bare import (
+    field_reader,
+    fields_of,
+    frame_of,
+    instance_namespace,
+    name_of,
+    names_of_module,
+    namespace_reader,
+    parent_of,
+    type_name,
+)
 from greenrt._hub.bare import has_ended, is_greenlet
 from greenrt._hub.fd_wait import READABLE, WRITABLE
 from greenrt._hub.greenlet import Greenlet
@@ -14,14 +23,28 @@ from greenrt._hub.park import HubCore, Park, parked
 from greenrt._original import TIMEOUT_MAX
 from greenrt._render import is_own_frame
 from greenrt._typing import Any
-from greenrt.inspect.safe_text import count_of, failed, greenlet_name, safe_text, wait_text
+from greenrt.inspect.safe_text import count_of, failed, greenlet_name, safe_text, size_of, wait_text
 from greenrt.inspect.threads import ends_of_threads
 from greenrt.sync.group import Group
-from greenrt.sync.lock import Mutex
+from greenrt.sync.lock import Lock, Mutex, RLock
+from greenrt.sync.permits import Permits
 from greenrt.sync.pool import Pool
 from greenrt.sync.threadpool import ThreadPool, all_threadpools
 
-__all__ = ["Waits", "groups_among", "members_of", "places_of", "pools_among", "seconds_left", "shown_name"]
+__all__ = [
+    "Waits",
+    "fields_of_threadpool",
+    "groups_among",
+    "members_of",
+    "places_of",
+    "pools_among",
+    "seconds_left",
+    "shown_name",
+]
+
+fields_of_threadpool = namespace_reader(ThreadPool)
+_fields_of_group = namespace_reader(Group)
+_waiters_of = field_reader(Permits, "_waiters")
 
 
 def shown_name(target: Any) -> str:
@@ -45,33 +68,33 @@ def seconds_left(park: Park) -> float | None:
 
 def groups_among(found: Iterable[Any]) -> list[Group]:
     """Return the groups and pools among `found`, without those that are half made."""
-    return [each for each in found if issubclass(type(each), Group) and _has(each, "greenlets")]
+    return [each for each in found if issubclass(type(each), Group) and "greenlets" in _fields_of_group(each)]
 
 
 def pools_among(found: Iterable[Any]) -> list[Pool]:
     """Return the pools of greenlets among `found`, without those that are half made."""
-    return [each for each in found if issubclass(type(each), Pool) and _has(each, "_room")]
+    return [each for each in found if issubclass(type(each), Pool) and "_room" in _fields_of_group(each)]
 
 
-def _has(thing: Any, name: str) -> bool:
-    return name in field(thing, "__dict__")
+def _fields_of_pool(pool: Any) -> dict[str, Any]:
+    return _fields_of_group(pool) if issubclass(type(pool), Pool) else fields_of_threadpool(pool)
 
 
 def places_of(pool: Pool | ThreadPool) -> tuple[int, int | None, int]:
     """Return how many places of a pool are taken, of how many (None: no limit), and how many greenlets want one."""
-    waiters = getattr(field(pool, "_room"), "_waiters", None)
+    fields = _fields_of_pool(pool)
+    room = fields["_room"]
+    # A pool without a limit has another object there, and none has waited in a new semaphore.
+    waiters = _waiters_of(room) if issubclass(type(room), Permits) else None
     waiting = 0 if waiters is None else waiters.count
     if issubclass(type(pool), Pool):
-        size = field(pool, "__dict__").get("size")
-        # The program may have set it to anything, such as an int whose digits nothing can show.
-        limit = size if type(size) is int and size <= sys.maxsize else None
-        return len(members_of(pool)), limit, waiting
-    return len(field(pool, "_outstanding")), field(pool, "_maxsize"), waiting
+        return len(members_of(pool)), size_of(fields.get("size")), waiting
+    return len(fields["_outstanding"]), fields["_maxsize"], waiting
 
 
 def members_of(group: Any) -> list[Any]:
     """Return the greenlets of a group; none if the program has replaced its set by something else."""
-    members = field(group, "__dict__")["greenlets"]
+    members = _fields_of_group(group).get("greenlets")
     return list(members) if type(members) is set else []
 
 
@@ -86,14 +109,13 @@ class Waits:
         self._kinds: dict[int, tuple[type, str]] = {}
         self._by_id = {id(target): target for target in targets}
         pools: list[Any] = [*pools_among(groups), *all_threadpools()]
-        self._pool_of_room = {id(field(pool, "_room")): pool for pool in pools}
+        self._pool_of_room = {id(_fields_of_pool(pool)["_room"]): pool for pool in pools}
         # The objects are kept, so that their ids stay their own.
         self._ends = ends_of_threads()
         self._thread_of_end = {id(end): thread for end, thread in self._ends}
-        threading: Any = sys.modules.get("threading")
         # The code of methods in which threads wait for others, with what such a wait is for.
-        self._condition_wait = _code(threading, "Condition")
-        self._event_wait = _code(threading, "Event")
+        self._condition_wait = _code_of_wait("Condition")
+        self._event_wait = _code_of_wait("Event")
 
     def text(self, park: Park, frame: FrameType | None) -> str:
         """Return a text for what `park` waits for. `frame` is the innermost of its greenlet."""
@@ -149,7 +171,7 @@ class Waits:
         return known[1]
 
     def _holder_text(self, lock: Mutex) -> str:
-        number = lock._owner_id()
+        number = _owner_id(lock)
         if not number:
             return "free"
         holder = self._by_id.get(number)
@@ -169,7 +191,7 @@ class Waits:
         outer = frame.f_back
         if outer is not None and outer.f_code is self._event_wait:
             return f"<threading.Event at {id(outer.f_locals.get('self')):#x}> to be set"
-        fields = {} if condition is None else field(condition, "__dict__")
+        fields = instance_namespace(condition) or {}
         lock: Any = fields.get("_lock")
         held = f"; its lock is {self._holder_text(lock)}" if issubclass(type(lock), Mutex) else ""
         waiting = count_of(fields.get("_waiters"))
@@ -180,7 +202,7 @@ class Waits:
         """Return the greenlet that must go on before `park` can end, or None if that is not certain."""
         what = park.what
         if issubclass(type(what), Mutex):
-            return self._by_id.get(what._owner_id())
+            return self._by_id.get(_owner_id(what))
         if issubclass(type(what), Greenlet):
             return what
         return self._thread_of_end.get(id(what))
@@ -221,9 +243,16 @@ class Waits:
         ]
 
 
-def _code(threading: Any, name: str) -> Any:
-    """Return the code of the method `wait` of a class of `threading`."""
-    return getattr(getattr(getattr(threading, name, None), "wait", None), "__code__", None)
+def _owner_id(lock: Any) -> int:
+    """Return the id() of the greenlet that holds a lock; 0 if it is free. A subclass may replace the method."""
+    return Lock._owner_id(lock) if issubclass(type(lock), Lock) else RLock._owner_id(lock)
+
+
+def _code_of_wait(name: str) -> Any:
+    """Return the code of the method `wait` of a class of `threading`; None if the class or method is missing."""
+    kind: Any = names_of_module("threading").get(name)
+    method = fields_of(kind).get("wait") if issubclass(type(kind), type) else None
+    return method.__code__ if type(method) is FunctionType else None
 
 
 def _kind_of(text: str) -> str:
