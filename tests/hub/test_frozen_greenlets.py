@@ -118,6 +118,38 @@ assert not logged, logged
     )
 
 
+def test_yields_take_the_place_of_none_that_is_missing() -> None:
+    """A hub does not count greenlets that yield as parked."""
+    run_script(
+        PRELUDE
+        + """
+from greenrt import inspect
+
+def stays():
+    while True:
+        try:
+            greenrt.sleep(0)
+        except HubDestroyed:
+            pass
+
+class Watches(inspect.Instrument):
+    def woken(self, *args):
+        pass
+
+event = greenrt.Event()
+kept = [greenrt.spawn(waits, event) for _ in range(3)]
+greenrt.sleep(0)
+gc.freeze()
+# While an instrument looks on, each yield has a park.
+inspect.add_instrument(Watches())
+yielding = [greenrt.spawn(stays) for _ in range(5)]
+greenrt.sleep(0)
+greenrt.get_hub().destroy()
+assert seen == ["destroyed"] * 3, seen
+"""
+    )
+
+
 def test_the_end_of_a_hub_logs_how_many_it_does_not_find() -> None:
     run_script(
         PRELUDE
@@ -137,7 +169,8 @@ main()
     )
 
 
-def test_a_wake_for_which_there_was_no_memory_arrives() -> None:
+@pytest.mark.parametrize("waits_by", ["yields", "a wait"])
+def test_a_wake_for_which_there_was_no_memory_arrives(waits_by: str) -> None:
     run_script(
         PRELUDE
         + """
@@ -153,8 +186,15 @@ greenrt.sleep(0)
 gc.freeze()
 thread = threading.Thread(target=event.set)
 thread.start()
-kept.join(10)
+if sys.argv[1] == "yields":
+    for _ in range(100_000):
+        if seen:
+            break
+        greenrt.sleep(0)
+else:
+    kept.join(10)
 thread.join()
 assert seen == [True], seen
-"""
+""",
+        waits_by,
     )

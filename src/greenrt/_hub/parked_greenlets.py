@@ -5,17 +5,19 @@ gc.freeze() hides; to these lead references, but for those that only the local v
 """
 
 import gc
+from collections.abc import Iterable
 
 from greenlet import greenlet
 
 from greenrt._freeze import hidden_objects
-from greenrt._hub.park import Park, parked
+from greenrt._hub.bare import site_of
+from greenrt._hub.park import YIELD, Park, parked
 from greenrt._hub.report import all_greenlets, render_wait
 from greenrt._native.ring import Ring
 from greenrt._render import render
 from greenrt._typing import Any
 
-__all__ = ["greenlets_around", "parked_greenlets", "parks_of", "render_parked"]
+__all__ = ["counted_parks", "greenlets_around", "parked_greenlets", "parks_of", "render_parked"]
 
 
 def greenlets_around(hub: Any) -> list[greenlet]:
@@ -28,7 +30,7 @@ def greenlets_around(hub: Any) -> list[greenlet]:
     if hidden_objects():
         # By id: the program's greenlets may have an `__eq__` and a `__hash__` of their own.
         found = list({id(each): each for each in (hub.parent, hub, *_queued(hub), *found)}.values())
-        if _missing(hub, _parks_among(found, hub)):
+        if _missing(hub, counted_parks(found, (hub,))):
             # Imported here because few programs need it.
             from greenrt._hub.frozen import frozen_instances
 
@@ -49,20 +51,25 @@ def _queued(hub: Any) -> list[Any]:
     return [each for each in (*entries, *gc.get_referents(*entries)) if issubclass(type(each), greenlet)]
 
 
-def _parks_among(targets: list[greenlet], hub: Any) -> list[Park]:
-    parks = [parked(target) for target in targets]
-    return [park for park in parks if park is not None and park.hub is hub]
+def counted_parks(targets: Iterable[Any], hubs: Iterable[Any]) -> list[Park]:
+    """Return those parks of greenlets that one of `hubs` counts as parked. No hub counts yields."""
+    # By id: hashing and comparing may be code of the program.
+    counting = set(map(id, hubs))
+    parks = map(parked, targets)
+    return [
+        park for park in parks if park is not None and park.what is not YIELD and id(park.hub) in counting
+    ]
 
 
 def _missing(hub: Any, parks: list[Park]) -> int:
-    """Return how many parked greenlets of `hub` are not among those of its `parks`."""
+    """Return how many of the parks that `hub` counts are not among `parks`."""
     parked_there: int = hub._parked
     return max(0, parked_there - len(parks))
 
 
 def parks_of(hub: Any) -> list[Park]:
-    """Return the parks of the greenlets of `hub`'s thread. Some of the parks may have ended."""
-    return _parks_among(greenlets_around(hub), hub)
+    """Return the parks of the greenlets of `hub`'s thread, without yields. Some of the parks may have ended."""
+    return counted_parks(greenlets_around(hub), (hub,))
 
 
 def _waiting(hub: Any, parks: list[Park]) -> list[Park]:
@@ -95,6 +102,6 @@ def render_parked(hub: Any) -> list[str]:
 
 def _render(hub: Any, park: Park) -> str:
     target = park.greenlet
-    site = getattr(target, "spawned_at", None)
+    site = site_of(target)
     name = "the main greenlet" if target is hub.parent else render(target)
     return f"{name} waits on {render_wait(park.what)}" + (f"; spawned at {site}" if site else "")

@@ -9,7 +9,7 @@ from greenrt._bare import parent_of
 from greenrt._freeze import hidden_objects
 from greenrt._hub.current_hub import threads_with_hub
 from greenrt._hub.frozen import frozen_instances
-from greenrt._hub.park import YIELD, parked
+from greenrt._hub.parked_greenlets import counted_parks
 from greenrt._hub.report import instances_of
 from greenrt._typing import Any
 from greenrt.inspect.references import References
@@ -64,10 +64,8 @@ def _parked() -> int:
 
 
 def _counted(targets: list[Any]) -> int:
-    """Return how many of these greenlets are in a wait that a hub counts. Yields are not counted."""
-    hubs = set(map(id, list(threads_with_hub.values())))
-    parks = map(parked, targets)
-    return sum(park is not None and park.what is not YIELD and id(park.hub) in hubs for park in parks)
+    """Return how many of these greenlets are in a wait that a hub counts."""
+    return len(counted_parks(targets, list(threads_with_hub.values())))
 
 
 def with_mains(targets: list[Any]) -> list[Any]:
