@@ -130,13 +130,15 @@ other.wait()
     )
 
 
-@pytest.mark.parametrize("method", ["__eq__", "__getattribute__"])
+@pytest.mark.parametrize("method", ["__eq__", "__getattr__", "__getattribute__"])
 def test_a_handler_that_raises_at_a_look_could_wake_it_too(method: str) -> None:
     run_script(
         ALONE
         + """
 import signal, sys
+looks = []
 def asked(self, other):
+    looks.append(other)
     raise ZeroDivisionError("code of the program")
 class Handler:
     def __call__(self, number, frame):
@@ -146,8 +148,38 @@ event = greenrt.Event()
 signal.signal(signal.SIGALRM, Handler())
 signal.setitimer(signal.ITIMER_REAL, 0.2)
 assert event.wait()
+assert not looks, looks
 """,
         method,
+    )
+
+
+def test_attributes_that_raise_do_not_take_the_place_of_the_report() -> None:
+    run_script(
+        ALONE
+        + """
+import sys, types
+from greenlet import greenlet
+asked = property(lambda self: 1 // 0)
+class Raw(greenlet):
+    spawned_at = asked
+class Mine(greenrt.Greenlet):
+    spawned_at = asked
+class Gate(greenrt.Event):
+    __class__ = asked
+class Lazy(types.ModuleType):
+    def __getattr__(self, name):
+        return 1 // 0
+sys.modules["pycares"] = Lazy("pycares")
+raw = Raw(lambda: Gate().wait())
+greenrt.get_hub().loop.run_callback(raw.switch)
+mine = Mine.spawn(Gate().wait)
+try:
+    Gate().wait()
+except LoopExit as error:
+    lines = error.args[2]
+assert len(lines) == 3 and all(" waits on <Gate at " in line for line in lines), lines
+"""
     )
 
 

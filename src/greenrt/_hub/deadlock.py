@@ -2,9 +2,9 @@
 
 import _signal
 import os
-import sys
 
 from greenrt import _original
+from greenrt._bare import instance_namespace, names_of_module, own_field
 from greenrt._hub import current_hub
 from greenrt._native import dump_signal
 from greenrt._render import render
@@ -32,22 +32,20 @@ def _is_user_handler(number: int) -> bool:
         handler: Any = _signal.getsignal(number)
     except (OSError, ValueError):
         return False
-    try:
-        # If it is patched, signal.signal has wrapped the handler in an object of greenrt.
-        handler = getattr(handler, "handler", handler)
-    except Exception:
-        # It is an object of the program that computes its attributes.
-        return True
+    # If it is patched, signal.signal has wrapped the handler in an object of greenrt.
+    wrapped = own_field(type(handler), "handler")
+    if wrapped is not None:
+        handler = wrapped.__get__(handler)
     # Not by `in`: the handler may have an `__eq__`.
     return not any(handler is each for each in _DEFAULT_HANDLERS)
 
 
 def _pycares_threads() -> set[int]:
     """Return the identifier of the thread that pycares starts to close channels, if it has started one."""
-    pycares = sys.modules.get("pycares")
-    thread = getattr(getattr(pycares, "_shutdown_manager", None), "_thread", None)
-    ident = getattr(thread, "ident", None)
-    return set() if ident is None else {ident}
+    manager = names_of_module("pycares").get("_shutdown_manager")
+    thread = (instance_namespace(manager) or {}).get("_thread")
+    ident = (instance_namespace(thread) or {}).get("_ident")
+    return {ident} if type(ident) is int else set()
 
 
 def possible_wakers() -> list[str]:

@@ -5,6 +5,7 @@ import time
 from greenlet import gettrace, greenlet, settrace
 
 from greenrt import _log
+from greenrt._hub.bare import site_of
 from greenrt._hub.park import HubCore
 from greenrt._loop import debug
 from greenrt._render import is_own_frame, render, render_site
@@ -45,7 +46,7 @@ class Tracer:
 
 def _report(slow: Any, took: float) -> None:
     name = "the main greenlet" if slow.parent is None else render(slow)
-    site = getattr(slow, "spawned_at", None)
+    site = site_of(slow)
     _log.warn(
         "%s%s ran for %.0f ms without a switch, until %s; have a thread do long work, or call sleep(0) in it",
         name,

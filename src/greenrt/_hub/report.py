@@ -54,7 +54,8 @@ def all_greenlets() -> list[greenlet]:
 
 def render_wait(what: Any) -> str:
     """Return a line of text for `what`, the object or tuple that a park waits on."""
-    if isinstance(what, tuple) and what and isinstance(what[0], str):
+    # isinstance might read the `__class__` of an object of the program.
+    if type(what) is tuple and what and type(what[0]) is str:
         return what[0].format(*map(_Rendered, what[1:]))
     return render(what)
 
