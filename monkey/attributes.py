@@ -1,23 +1,20 @@
 """Attributes of the program's modules, classes and instances, read and set without running the program's code."""
 
-from collections.abc import Callable, Iterator
-from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
+from collections.abc import Iterator
+from types import MemberDescriptorType
 
 from greenrt import _bare
 from greenrt._bare import fields_of, mro_of
+from greenrt._render import int_text
 from greenrt._typing import Any
 
 __all__ = [
-    "instance_namespace",
     "is_a",
-    "module_namespace",
     "set_on_class",
     "slots_of",
     "text_of_key",
     "type_name",
 ]
-
-module_namespace: Callable[[ModuleType], dict[Any, Any]] = vars(ModuleType)["__dict__"].__get__
 
 
 def is_a(thing: Any, kind: type) -> bool:
@@ -26,17 +23,6 @@ def is_a(thing: Any, kind: type) -> bool:
     `isinstance` would also ask lazy objects and proxies, which run code.
     """
     return issubclass(type(thing), kind)
-
-
-def instance_namespace(thing: Any) -> dict[Any, Any] | None:
-    """Return the `__dict__` of an instance; None if it has none, or one of a class of the program."""
-    for kind in mro_of(type(thing)):
-        field = fields_of(kind).get("__dict__")
-        # The program may have defined another `__dict__`, such as a property.
-        if type(field) is GetSetDescriptorType or type(field) is MemberDescriptorType:
-            namespace = field.__get__(thing)
-            return namespace if type(namespace) is dict else None
-    return None
 
 
 def slots_of(thing: Any) -> Iterator[tuple[Any, Any, Any]]:
@@ -72,4 +58,4 @@ def text_of_key(key: Any) -> str:
     """Return a text for the key of a dict."""
     if type(key) is str:
         return key
-    return repr(key) if type(key) is int else f"<{type_name(type(key))} object>"
+    return int_text(key) if type(key) is int else f"<{type_name(type(key))} object>"

@@ -5,10 +5,11 @@ import sys
 from types import FrameType, FunctionType, ModuleType
 from typing import NoReturn
 
-from greenrt.monkey.attributes import is_a, module_namespace
+from greenrt.monkey.attributes import is_a, text_of_key
 from greenrt.monkey.import_hooks import when_imported
 
 from greenrt import _alias
+from greenrt._bare import module_namespace, names_of_module
 from greenrt._typing import Any
 
 __all__ = ["guard_against_rivals", "refuse_call", "refuse_rivals"]
@@ -23,16 +24,14 @@ def refuse_rivals() -> None:
     greenrt would otherwise build on their replacements, and restore them. Packages that greenrt serves under their
     names (`greenrt.compat`) are no rivals.
     """
-    gevent: Any = sys.modules.get("gevent.monkey")
-    eventlet: Any = sys.modules.get("eventlet.patcher")
     for name, patched in (
-        ("gevent", getattr(gevent, "saved", None)),
-        ("eventlet", getattr(eventlet, "already_patched", None)),
+        ("gevent", names_of_module("gevent.monkey").get("saved")),
+        ("eventlet", names_of_module("eventlet.patcher").get("already_patched")),
     ):
         # A stand-in for the package, as tests and builds of documentation have it, may have anything there.
         if type(patched) is dict and patched and name not in _alias.installed():
             # gevent keeps its settings there too, under a name of its own.
-            modules = sorted(str(module) for module in patched if not str(module).startswith("_gevent"))
+            modules = sorted(key for key in map(text_of_key, patched) if not key.startswith("_gevent"))
             raise RuntimeError(
                 f"{name} has patched {', '.join(modules)} in this process, and only one runtime can patch: "
                 f"remove {name}'s patching, or greenrt's"
@@ -50,8 +49,8 @@ def _guard(name: str, module: ModuleType) -> None:
     rival = name.partition(".")[0]
     if rival in _alias.installed() or not is_a(module, ModuleType):
         return
-    package = sys.modules.get(rival)
-    for attribute, function in list(module_namespace(module).items()):
+    names, exported = module_namespace(module), names_of_module(rival)
+    for attribute, function in list(names.items()):
         if type(attribute) is not str or not attribute.startswith(PATCHING[name]) or not callable(function):
             continue
         if is_a(function, FunctionType):
@@ -59,9 +58,9 @@ def _guard(name: str, module: ModuleType) -> None:
             _refuse_calls(function)
             continue
         refusal = functools.partial(refuse_call, f"{name}.{attribute}")
-        setattr(module, attribute, refusal)
-        if getattr(package, attribute, None) is function:
-            setattr(package, attribute, refusal)
+        names[attribute] = refusal
+        if exported.get(attribute) is function:
+            exported[attribute] = refusal
 
 
 def _refuse_calls(function: FunctionType) -> None:

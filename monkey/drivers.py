@@ -3,9 +3,11 @@
 import sys
 from types import ModuleType
 
+from greenrt.monkey.attributes import is_a
 from greenrt.monkey.import_hooks import when_imported
 from greenrt.monkey.subscribers import subscribe
 
+from greenrt._bare import module_namespace
 from greenrt._hub.fd_wait import wait_read, wait_write
 from greenrt._typing import Any
 
@@ -15,37 +17,36 @@ __all__ = ["subscribe_psycopg", "subscribe_psycopg2", "wait"]
 def subscribe_psycopg() -> None:
     """Make psycopg 3 wait with its Python function over `select.poll`, not with the one in C.
 
-    The function is set once `select` is patched and psycopg is imported, in either order.
+    The function is set once `select` is patched and psycopg has imported its submodule, in either order.
     """
-    subscribe("did_patch", lambda name: when_imported("psycopg", _choose_wait), "select")
+    subscribe("did_patch", lambda name: when_imported("psycopg.waiting", _choose_wait), "select")
 
 
-def _choose_wait(psycopg: ModuleType) -> None:
-    # `waiting` is a submodule that the package has imported. psycopg chooses the function in the same way, but only
-    # if gevent has patched.
-    waiting: Any = getattr(psycopg, "waiting", None)
-    wait_c = getattr(waiting, "wait_c", None)
+def _choose_wait(waiting: ModuleType) -> None:
+    # psycopg chooses the function in the same way, but only if gevent has patched. The module may also be a stand-in,
+    # as in tests, which waits for nothing.
+    names = module_namespace(waiting) if is_a(waiting, ModuleType) else {}
+    wait_c = names.get("wait_c")
     # If the function is another one, the program chose it by PSYCOPG_WAIT_FUNC. Without psycopg's C part there is no
-    # wait_c. The module may also be a stand-in, as in tests, which waits for nothing.
-    if wait_c is not None and waiting.wait is wait_c:
-        waiting.wait = getattr(waiting, "wait_poll", waiting.wait_selector)
+    # wait_c.
+    if wait_c is not None and names.get("wait") is wait_c:
+        names["wait"] = names.get("wait_poll") or names["wait_selector"]
 
 
 def subscribe_psycopg2() -> None:
     """Make psycopg2 wait with the callback that it offers for this purpose.
 
-    The callback is set once `socket` is patched and psycopg2 is imported, in either order.
+    The callback is set once `socket` is patched and psycopg2 has imported its submodule, in either order.
     """
-    subscribe("did_patch", lambda name: when_imported("psycopg2", _set_callback), "socket")
+    subscribe("did_patch", lambda name: when_imported("psycopg2.extensions", _set_callback), "socket")
 
 
-def _set_callback(psycopg2: ModuleType) -> None:
-    # `extensions` is a submodule that the package has imported.
-    extensions: Any = getattr(psycopg2, "extensions", None)
-    callback_now = getattr(extensions, "get_wait_callback", None)
+def _set_callback(extensions: ModuleType) -> None:
+    names = module_namespace(extensions) if is_a(extensions, ModuleType) else {}
+    callback_now = names.get("get_wait_callback")
     # If there is a callback, the program has set it. Without the function, the module is a stand-in, as in tests.
     if callback_now is not None and callback_now() is None:
-        extensions.set_wait_callback(wait)
+        names["set_wait_callback"](wait)
 
 
 def wait(connection: Any) -> None:

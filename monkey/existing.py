@@ -4,11 +4,11 @@ import gc
 import sys
 from weakref import ref
 
-from greenrt.monkey.attributes import instance_namespace
 from greenrt.monkey.references import objects_of, places, substitute
 from greenrt.monkey.state import is_module_patched, note, note_classes, replace
 
 from greenrt import _original
+from greenrt._bare import instance_namespace, names_of_module
 from greenrt._freeze import hidden_objects
 from greenrt._hub.deadlock import idle_threads
 from greenrt._typing import Any
@@ -60,12 +60,12 @@ def _is_free(lock: Any) -> bool:
 
 
 def _locks_of_logging() -> list[Any]:
-    logging: Any = sys.modules.get("logging")
-    if logging is None:
-        return []
-    handlers = [reference() if type(reference) is ref else reference for reference in logging._handlerList]
+    logging = names_of_module("logging")
+    handlers = [
+        reference() if type(reference) is ref else reference for reference in logging.get("_handlerList", ())
+    ]
     # A handler of the program's may have no lock, or a property of this name.
-    return [logging._lock, *((instance_namespace(handler) or {}).get("lock") for handler in handlers)]
+    return [logging.get("_lock"), *((instance_namespace(handler) or {}).get("lock") for handler in handlers)]
 
 
 def _other_threads() -> bool:
@@ -108,9 +108,9 @@ def report_frozen() -> None:
 
 def report_semaphores() -> None:
     """Report how many semaphores of multiprocessing exist before they are patched."""
-    synchronize: Any = sys.modules.get("multiprocessing.synchronize")
-    if synchronize is not None and not is_module_patched("_multiprocessing"):
-        made = sum(issubclass(type(thing), synchronize.SemLock) for thing in gc.get_objects())
+    semaphore = names_of_module("multiprocessing.synchronize").get("SemLock")
+    if semaphore is not None and not is_module_patched("_multiprocessing"):
+        made = sum(issubclass(type(thing), semaphore) for thing in gc.get_objects())
         if made:
             note(
                 f"{made} locks and semaphores of multiprocessing were made before patching: waiting for one blocks"
@@ -122,9 +122,9 @@ def renew_thread_locals(native: Any, green: type) -> None:
 
     A class that was derived from the native class before patching stays as it is, and is reported.
     """
-    util: Any = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        replace(util, {FORK_AWARE: _derived(getattr(util, FORK_AWARE), green)})
+    fork_aware = names_of_module("multiprocessing.util").get(FORK_AWARE)
+    if fork_aware is not None:
+        replace(sys.modules["multiprocessing.util"], {FORK_AWARE: _derived(fork_aware, green)})
     shared = "all green threads of a native thread share what its objects hold"
     note_classes(native, "threading.local", shared, apart=REPLACED_ELSEWHERE)
     olds = objects_of(native)

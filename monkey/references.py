@@ -10,16 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 
 from greenrt.monkey.attributes import (
-    instance_namespace,
     is_a,
-    module_namespace,
     set_on_class,
     slots_of,
     text_of_key,
     type_name,
 )
 
-from greenrt._bare import module_of
+from greenrt._bare import instance_namespace, module_namespace, module_of
 from greenrt._typing import Any
 
 __all__ = ["objects_of", "places", "substitute"]

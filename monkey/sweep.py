@@ -10,14 +10,13 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from greenrt.monkey.attributes import (
     is_a,
-    module_namespace,
     set_on_class,
     text_of_key,
     type_name,
 )
 from greenrt.monkey.references import places
 
-from greenrt._bare import fields_of
+from greenrt._bare import fields_of, module_namespace
 from greenrt._typing import Any
 
 __all__ = ["Pairs", "left", "sweep"]

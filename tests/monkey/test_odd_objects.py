@@ -1,9 +1,20 @@
 """Patching looks at the program's modules, classes and objects; their code must not run, and may raise anything."""
 
+from pathlib import Path
+
 import pytest
 from support.child import run_script
 
-ODD_MODULES = ("unnamed", "unhashable name", "name with methods", "lazy", "fixed", "odd key", "odd defaults")
+ODD_MODULES = (
+    "unnamed",
+    "unhashable name",
+    "name with methods",
+    "lazy",
+    "fixed",
+    "odd key",
+    "large key",
+    "odd defaults",
+)
 
 
 @pytest.mark.parametrize("kind", ODD_MODULES)
@@ -37,6 +48,10 @@ def test_copies_in_odd_modules(kind: str) -> None:
         elif kind == "odd key":
             names[Key("other")] = os.write
             Key.calm = False
+        elif kind == "large key":
+            # CPython makes no text of it.
+            names[10**5000] = kept = {10**5000: os.write}
+            locks = {-10**5000: threading.Lock()}
         elif kind == "odd defaults":
             def function(write=os.write): pass
             function.__module__ = "odd"
@@ -52,6 +67,9 @@ def test_copies_in_odd_modules(kind: str) -> None:
         lines = monkey.report()
         assert names["write"] is os.write is not native[0]
         assert isinstance(names["lock"], greenrt.Lock)
+        if kind == "large key":
+            assert isinstance(locks[-10**5000], greenrt.Lock)
+            assert "not reached: os.write: <dict object>.<int of 16610 bits>" in lines, lines
         missed = {"odd key": "odd.<__main__.Key object>", "odd defaults": "odd.function"}.get(kind)
         assert missed is None or f"not reached: {missed}: setting it raised ZeroDivisionError" in lines, lines
         """,
@@ -59,20 +77,35 @@ def test_copies_in_odd_modules(kind: str) -> None:
     )
 
 
-def test_lazy_modules_are_not_loaded() -> None:
+RIVALS_AND_DRIVERS = ("gevent", "gevent.monkey", "eventlet", "eventlet.patcher", "psycopg", "psycopg2")
+
+
+@pytest.mark.parametrize("name", ["this", *RIVALS_AND_DRIVERS, "multiprocessing.util"])
+def test_lazy_modules_are_not_loaded(name: str, tmp_path: Path) -> None:
     """importlib's lazy modules load at the first look at an attribute."""
-    run_script("""
+    if name in RIVALS_AND_DRIVERS:
+        for each in RIVALS_AND_DRIVERS:
+            path = tmp_path.joinpath(*each.split("."))
+            path.mkdir()
+            (path / "__init__.py").write_text("")
+    run_script(
+        """
         import importlib.util, sys
-        spec = importlib.util.find_spec("this")
+        sys.path.insert(0, sys.argv[2])
+        name = sys.argv[1]
+        spec = importlib.util.find_spec(name)
         spec.loader = importlib.util.LazyLoader(spec.loader)
-        lazy = sys.modules["this"] = importlib.util.module_from_spec(spec)
+        lazy = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(lazy)
         kind = type(lazy)
         from greenrt import monkey
         monkey.patch_all()
         monkey.report()
         assert type(lazy) is kind
-    """)
+        """,
+        name,
+        str(tmp_path),
+    )
 
 
 # Classes, and a metaclass, that raise at whatever they are asked once `calm` is False.
@@ -193,18 +226,22 @@ def test_handlers_streams_and_folders_that_raise() -> None:
     """)
 
 
-@pytest.mark.parametrize("kind", ["mock", "empty module", "object without a dict"])
+@pytest.mark.parametrize("kind", ["mock", "empty module", "module that raises", "object without a dict"])
 def test_stand_ins_for_packages(kind: str) -> None:
     """Tests, and builds of documentation, put such objects in place of packages that they lack."""
     run_script(
         """
         import sys, types, unittest.mock
+        class Raises(types.ModuleType):
+            def __getattr__(self, name): raise ZeroDivisionError("code of the program")
         make = {
             "mock": unittest.mock.MagicMock,
             "empty module": lambda: types.ModuleType("stand_in"),
+            "module that raises": lambda: Raises("stand_in"),
             "object without a dict": object,
         }[sys.argv[1]]
-        for name in ("psycopg", "psycopg2", "gevent", "gevent.monkey", "eventlet", "eventlet.patcher"):
+        for name in ("psycopg", "psycopg2", "gevent", "gevent.monkey", "eventlet", "eventlet.patcher",
+                     "psycopg.waiting", "psycopg2.extensions", "pycares"):
             sys.modules[name] = make()
         from greenrt import monkey
         monkey.patch_all()

@@ -58,11 +58,30 @@ def test_the_callback_is_set_in_either_order(folder: str, first: str) -> None:
             monkey.patch_all()
         assert psycopg2.extensions.get_wait_callback().__module__ == "greenrt.monkey.drivers"
         # No finder remains.
-        assert not any(getattr(finder, "name", "") == "psycopg2" for finder in sys.meta_path)
+        assert not any(getattr(finder, "name", "").startswith("psycopg2") for finder in sys.meta_path)
         assert "exec_module" not in vars(psycopg2.__loader__)
+        assert "exec_module" not in vars(psycopg2.extensions.__loader__)
         """,
         folder,
         first,
+    )
+
+
+def test_a_lazy_module_gets_the_callback_when_it_is_loaded(folder: str) -> None:
+    run_script(
+        """
+        import importlib.util, sys
+        sys.path.insert(0, sys.argv[1])
+        spec = importlib.util.find_spec("psycopg2")
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        lazy = sys.modules["psycopg2"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(lazy)
+        from greenrt import monkey
+        monkey.patch_all()
+        assert "psycopg2.extensions" not in sys.modules
+        assert lazy.extensions.get_wait_callback().__module__ == "greenrt.monkey.drivers"
+        """,
+        folder,
     )
 
 
