@@ -1,9 +1,9 @@
 """MSG_WAITALL and SO_RCVLOWAT: each read returns when the kernel's blocking read does, and with the same result.
 
 The table is receiving call x flags x kind of socket x way in which the data arrives. A read starts before the first
-piece arrives, and nothing arrives after the piece that ends it. On a busy machine, a read that has ended may not run
-within the pause. Then the test closes its peer, as if the read waited for more. So tables that differ are computed
-again with longer pauses.
+piece arrives, and nothing arrives after the piece that ends it: after each piece, the peer waits until the read has
+ended or waits again. On a busy machine, the kernel may deliver a piece after the pause. Then the peer goes on, as if
+the read waited for more. So tables that differ are computed again with longer pauses.
 """
 
 import array
@@ -173,10 +173,12 @@ def outcome(
         task = side.spawn(attempt, call, sock, flags)
         for step in steps:
             side.sleep(pause)
+            side.until_waiting(task)
             if task.outcome is not None:
                 break
             attempt(step, peer)
         side.sleep(pause)
+        side.until_waiting(task)
         if task.outcome is None:
             # The read waits for more.
             peer.close()

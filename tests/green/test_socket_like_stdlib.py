@@ -362,7 +362,7 @@ def resizing_what_is_being_sent_or_filled(side: Side) -> Any:
         task.result()
         buffer = bytearray(100)
         task = side.spawn(client.recv_into, buffer)
-        side.sleep(0.05)
+        side.until_waiting(task)
         found.append(attempt(buffer.clear))
         server.sendall(b"abc")
         return [*found, task.result(), bytes(buffer[:4])]

@@ -106,6 +106,7 @@ def a_limit_that_is_taken_back(side: Side) -> Any:
     with server, client:
         limit_reads(client).setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bytes(16))
         task = side.spawn(client.recv, 5)
+        side.until_waiting(task)
         side.sleep(0.1)
         server.sendall(b"late")
         return task.result()
@@ -115,11 +116,15 @@ def a_limit_that_is_taken_back(side: Side) -> Any:
 def a_timeout_prevails_over_a_limit(side: Side) -> Any:
     client, server = side.pair()
     with server, client:
-        limit_reads(client).settimeout(0.2)
+        limit_reads(client).settimeout(20)
         task = side.spawn(client.recv, 5)
+        side.until_waiting(task)
+        # Longer than the limit.
         side.sleep(0.1)
         server.sendall(b"late")
-        return [task.result(), attempt(client.recv, 5)]
+        found = task.result()
+        client.settimeout(0.1)
+        return [found, attempt(client.recv, 5)]
 
 
 def until_refused(send: Any, *args: Any) -> Any:
@@ -314,7 +319,7 @@ def close_waits_for_a_peer_that_reads_late(side: Side) -> Any:
         client.setblocking(True)
         ended: list[str] = []
         task = side.spawn(lambda: (client.close(), ended.append("closed")))
-        side.sleep(0.05)
+        side.until_waiting(task)
         ended.append("reads")
         found = [client.fileno()]
         while server.recv(1 << 20):

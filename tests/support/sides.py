@@ -1,5 +1,6 @@
 """The same scenario on the standard library with threads, and on the green twins with greenlets."""
 
+import contextlib
 import os as stdlib_os
 import socket as stdlib_socket
 import ssl as stdlib_ssl
@@ -15,6 +16,11 @@ import greenrt
 from greenrt.green import os as green_os
 from greenrt.green import socket as green_socket
 from greenrt.green import ssl as green_ssl
+from support.parking import is_parked
+
+# The number of the system call in which a thread waits for a lock, such as the GIL. On other machines such a thread
+# counts as one that waits for an fd.
+FUTEX = {"x86_64": "202", "aarch64": "98"}.get(stdlib_os.uname().machine)
 
 
 class Task:
@@ -50,6 +56,10 @@ class Side:
     def spawn(self, function: Callable[..., Any], *args: Any) -> Task:
         return Task(self, function, args)
 
+    def until_waiting(self, task: Task) -> None:
+        """Wait until the function of `task` waits for an fd, or has ended."""
+        raise NotImplementedError
+
     def pair(self) -> tuple[Any, Any]:
         """Return two connected TCP sockets."""
         with self.socket.create_server(("127.0.0.1", 0)) as listener:
@@ -69,6 +79,17 @@ class Stdlib(Side):
         thread.start()
         return thread
 
+    def until_waiting(self, task: Task) -> None:
+        while task.runner.is_alive():
+            # proc(5): "running", or the number of the system call and its arguments.
+            with (
+                contextlib.suppress(OSError),
+                open(f"/proc/self/task/{task.runner.native_id}/syscall") as file,
+            ):
+                if file.read().split()[0] not in ("running", "-1", FUTEX):
+                    return
+            time.sleep(0.001)
+
 
 class Green(Side):
     os = green_os
@@ -78,6 +99,10 @@ class Green(Side):
 
     def start(self, function: Callable[[], None]) -> Any:
         return greenrt.spawn(function)
+
+    def until_waiting(self, task: Task) -> None:
+        while not task.runner.dead and not is_parked(task.runner):
+            greenrt.sleep(0)
 
 
 def described(error: BaseException) -> tuple[str, Any]:
