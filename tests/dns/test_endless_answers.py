@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import threading
 import time
 from types import SimpleNamespace
 
@@ -145,13 +146,20 @@ def test_a_storm_of_failures_from_a_server_that_was_asked_before(
     with FakeServer() as hostile, FakeServer() as slow:
         hostile.fault = "refused"
         hostile.mangle = lambda reply, random: [reply] * (3 * udp.MAX_UNUSABLE)
-        slow.delay = 0.1
+        may_answer = threading.Event()
+        slow.mangle = lambda reply, random: [reply] if may_answer.wait(30) else []
         configuration.servers = [hostile.server, slow.server]
+        configuration.timeout, configuration.attempts = 30.0, 1
         stub.configure(configuration)
         before = sockets()
         lookup = stub.submit("a.test", "A")
-        greenrt.sleep(0.05)
-        assert len(sockets() - before) == 1
+        try:
+            # The socket of the query to the first server is closed while the second one has yet to answer.
+            with greenrt.Timeout(10):
+                while not slow.asked("a.test") or len(sockets() - before) != 1:
+                    greenrt.sleep(0.001)
+        finally:
+            may_answer.set()
         assert lookup.result().records == [address_of("a.test")]
 
 
