@@ -71,7 +71,7 @@ def test_a_body_that_ends_with_the_connection_ends_properly() -> None:
 @pytest.mark.parametrize("end", ["idle", "stop"])
 def test_a_connection_without_a_request_ends_properly(end: str) -> None:
     """The client sees the end of TLS, not only the end of the connection, and no alert."""
-    times = limits(idle_timeout=0.1 if end == "idle" else None)
+    times = limits(idle_timeout=0.5 if end == "idle" else None)
     with serving(certfile=CERTIFICATE, limits=times) as server:
         context = ssl.create_default_context(cafile=CERTIFICATE)
         plain = socket.create_connection(server.address, 30)
@@ -109,7 +109,7 @@ def test_a_file_over_tls(tmp_path: Path) -> None:
 
 
 def test_handshakes_that_fail_or_stall_do_not_matter(caplog: pytest.LogCaptureFixture) -> None:
-    with serving(certfile=CERTIFICATE, limits=limits(head_timeout=0.2)) as server:
+    with serving(certfile=CERTIFICATE, limits=limits(head_timeout=1)) as server:
         stalled = socket.create_connection(server.address, 30)
         with socket.create_connection(server.address, 30) as plain:
             plain.sendall(request())

@@ -503,7 +503,7 @@ def test_the_validator_finds_nothing(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_client_that_says_nothing_is_closed() -> None:
-    with serving(limits=limits(idle_timeout=0.05)) as server:
+    with serving(limits=limits(idle_timeout=0.3)) as server:
         assert talk(server) == b""
         assert talk(server, request(close=False)).endswith(b"hello")
 
