@@ -57,7 +57,7 @@ def test_refused_requests_are_logged(name: str, used: int, caplog: pytest.LogCap
     """The line has the peer's address, and nothing of earlier requests on the same connection."""
     sent, line = REFUSED[name]
     lines: list[str] = []
-    settings = limits(body=1000, head_timeout=0.1, body_timeout=0.1)
+    settings = limits(body=1000, head_timeout=0.3, body_timeout=0.3)
     with serving(echo, log=lines.append, limits=settings) as server:
         answer = talk(server, *[USED] * used, sent)
         found = parsed(lines)
@@ -185,6 +185,7 @@ def test_a_target_forges_nothing(target: str, shown: str | None) -> None:
 def test_requests_that_break_off_are_logged() -> None:
     """The application has seen these requests, so the access log has them as well."""
     lines: list[str] = []
+    begun = greenrt.Event()
 
     def endless(environ: dict[str, Any], start_response: StartResponse) -> Any:
         start_response("200 OK", [])
@@ -193,6 +194,7 @@ def test_requests_that_break_off_are_logged() -> None:
 
     def stuck(environ: dict[str, Any], start_response: StartResponse) -> Any:
         start_response("200 OK", [])
+        begun.set()
         greenrt.sleep(60)
 
     with serving(endless, log=lines.append) as server:
@@ -203,9 +205,7 @@ def test_requests_that_break_off_are_logged() -> None:
             greenrt.sleep(0.01)
     with serving(stuck, log=lines.append) as server, socket.create_connection(server.address) as sock:
         sock.sendall(request())
-        while not server.connections:
-            greenrt.sleep(0)
-        greenrt.sleep(0.05)
+        assert begun.wait(30)
         server.stop(0)
     first, second = parsed(lines)
     assert first[1:3] == ("GET / HTTP/1.1", "200")
