@@ -429,10 +429,10 @@ def test_pthread_kill_of_a_native_thread_has_the_main_one_call_the_handler() -> 
 seen = []
 signal.signal(USR1, lambda number, frame: (time.sleep(0.001), seen.append(greenrt._original.get_ident())))
 pool = greenrt.ThreadPool(1)
-for _ in range(10):
+for count in range(1, 11):
     pool.spawn(lambda: signal.pthread_kill(greenrt._original.get_ident(), USR1)).get()
-    time.sleep(0.03)
-wait_for(lambda: seen == [greenrt._original.get_ident()] * 10)
+    wait_for(lambda: len(seen) == count)
+assert seen == [greenrt._original.get_ident()] * 10
 """,
     )
     assert errors == ""
