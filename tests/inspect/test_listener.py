@@ -348,16 +348,16 @@ greenrt.sleep(40)
 
 def test_in_the_middle_of_a_fork(folder: Path) -> None:
     text = """
-import os, time
+import os, sys
 greenrt.sleep(0)
-os.register_at_fork(before=lambda: (print("ready", flush=True), time.sleep(1)))
+os.register_at_fork(before=lambda: (print("ready", flush=True), sys.stdin.readline()))
 child = os.fork()
 if child == 0:
     os._exit(0)
 os.waitpid(child, 0)
 greenrt.sleep(40)
     """
-    with program(text, folder) as process:
+    with program(text, folder, stdin=subprocess.PIPE) as process:
         assert ask(socket_of(folder, process)).startswith(b"greenrt 1 ok")
 
 
@@ -367,29 +367,31 @@ greenrt.sleep(40)
 def test_at_the_end_of_the_process(folder: Path) -> None:
     """The handlers of atexit run while it still answers, or it has removed its socket."""
     text = """
-import atexit, threading, time
+import atexit, sys
 greenrt.sleep(0)
-atexit.register(lambda: (print("ready", flush=True), time.sleep(1)))
+atexit.register(lambda: (print("ready", flush=True), sys.stdin.readline()))
     """
-    with program(text, folder) as process:
+    with program(text, folder, stdin=subprocess.PIPE) as process:
         assert ask(socket_of(folder, process)).startswith(b"greenrt 1 ok")
-        assert process.wait(20) == 0
-        assert process.communicate()[1] == ""
+        assert process.communicate("end\n", 20)[1] == ""
+        assert process.returncode == 0
 
 
 def test_asking_all_the_time_while_it_ends(folder: Path) -> None:
+    text = "greenrt.sleep(0)\nprint('ready', flush=True)\ngreenrt.wait_read(0)"
     for _ in range(5):
-        text = "print('ready', flush=True)\ngreenrt.sleep(0.3)"
-        with program(f"greenrt.sleep(0)\n{text}", folder) as process:
+        with program(text, folder, stdin=subprocess.PIPE) as process:
             path = socket_of(folder, process)
-            asked = 0
+            assert ask(path).startswith(b"greenrt 1 ok")
+            assert process.stdin is not None
+            process.stdin.write("end\n")
+            process.stdin.flush()
             while process.poll() is None:
                 try:
-                    asked += ask(path).startswith(b"greenrt 1 ok")
+                    ask(path)
                 except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
                     time.sleep(0.001)
             assert process.returncode == 0, process.communicate()
-            assert asked
 
 
 def test_without_a_free_descriptor(folder: Path) -> None:
