@@ -23,9 +23,14 @@ def mine() -> inspect.HubStats:
     return found
 
 
+def run_what_is_posted() -> None:
+    """Run what earlier tests have posted, which may spawn greenlets."""
+    while greenrt.get_hub().loop.has_calls():
+        greenrt.sleep(0)
+
+
 def test_greenlets_by_state() -> None:
-    # What earlier tests have posted may spawn greenlets.
-    greenrt.sleep(0.01)
+    run_what_is_posted()
     before = inspect.stats().greenlets
     spawned = mine().spawned
     event = greenrt.Event()
@@ -52,6 +57,7 @@ def test_greenlets_by_state() -> None:
 
 
 def test_the_loop() -> None:
+    run_what_is_posted()
     before = mine()
     loop = greenrt.get_hub().loop
     thread = threading.Thread(target=lambda: [loop.run_callback_threadsafe(int) for _ in range(5)])
@@ -83,14 +89,23 @@ def test_the_lag_is_measured_while_it_is_watched() -> None:
         from greenrt import inspect
         greenrt.sleep(0)
         assert inspect.stats().hubs[0].lag is None
+        def count():
+            lag = inspect.stats().hubs[0].lag
+            return lag.up_to[0.3] + lag.up_to[1.0] + lag.up_to[3.0]
+        counted = []
         with inspect.watch(0.1):
-            greenrt.sleep(0.1)
-            greenrt.spawn(time.sleep, 0.2).join()
-            greenrt.sleep(0)
+            while inspect.stats().hubs[0].lag is None:
+                greenrt.sleep(0.01)
+            for _ in range(3):
+                before = count()
+                greenrt.spawn(time.sleep, 0.2).join()
+                greenrt.sleep(0)
+                counted.append(count() - before)
             lag = inspect.stats().hubs[0].lag
         assert lag.longest >= 0.2
         assert lag.total >= lag.longest
-        assert lag.up_to[0.3] + lag.up_to[1.0] + lag.up_to[3.0] == 1, lag
+        # On a busy machine, other turns may be late as well.
+        assert min(counted) == 1, (counted, lag)
         """
     )
     assert out == ""
@@ -183,12 +198,14 @@ def test_a_server_counts_requests_by_status_and_rejections_by_reason() -> None:
         assert found.answered == {404: 3}
         assert found.rejected == {"400 Bad Request": 1}
         with socket.create_connection(server.address):
-            greenrt.sleep(0.01)
-            (found,) = [
-                each
-                for each in inspect.stats().servers
-                if each.started and each.address == repr(server.address)
-            ]
+            # The server has accepted it as soon as there is a fifth.
+            while found.accepted < 5:
+                greenrt.sleep(0.001)
+                (found,) = [
+                    each
+                    for each in inspect.stats().servers
+                    if each.started and each.address == repr(server.address)
+                ]
             assert found.connections == 1
 
 
