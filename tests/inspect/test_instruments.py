@@ -145,7 +145,12 @@ def test_only_the_methods_that_are_overridden_cost_something() -> None:
         assert greenlet.gettrace() is None
         assert loop.ready is before
         with inspect.watch(0.05) as watch:
-            greenrt.spawn(time.sleep, 0.15).join()
+
+            def blocks() -> None:
+                while not watch.stalls:
+                    time.sleep(0.05)
+
+            greenrt.spawn(blocks).join()
             while not watch.stalled:
                 greenrt.sleep(0.01)
     finally:
