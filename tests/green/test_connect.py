@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.parking import until_parked
 
 import greenrt
 from greenrt import happy_eyeballs
@@ -105,14 +106,14 @@ def test_the_handshake_that_ends_while_the_thread_is_busy(refuses: bool) -> None
 
     def connect() -> None:
         with green.socket() as sock:
-            sock.settimeout(0.5)
+            sock.settimeout(0.9)
             outcome.append(sock.connect_ex(address))
             if not refuses:
                 with pytest.raises(ConnectionResetError):
                     sock.recv(1)
 
     connecting = greenrt.spawn(connect)
-    greenrt.sleep(0.05)
+    until_parked(connecting)
     thread = threading.Thread(target=serve)
     thread.start()
     # All greenlets of this thread are late, even after the timeout.
@@ -128,12 +129,12 @@ def test_happy_eyeballs_that_succeed_in_time_return_late(monkeypatch: pytest.Mon
 
     def busy_after(self: Any, found: Any) -> None:
         connects(self, found)
-        time.sleep(0.15)
+        time.sleep(0.6)
 
     monkeypatch.setattr(happy_eyeballs._Race, "_try", busy_after)
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        happy_eyeballs.create_connection(listener.getsockname(), 0.1) as sock,
+        happy_eyeballs.create_connection(listener.getsockname(), 0.5) as sock,
     ):
         assert sock.getpeername() == listener.getsockname()
 

@@ -77,9 +77,10 @@ def test_a_wait_calls_the_pidfd_open_that_is_in_os(monkeypatch: pytest.MonkeyPat
         raise OSError(errno.EMFILE, "no free fd")
 
     monkeypatch.setattr(os, "pidfd_open", full)
-    with subprocess.Popen(["sleep", "0.1"]) as process:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
         with pytest.raises(stdlib_subprocess.TimeoutExpired):
             process.wait(timeout=0.001)
+        process.stdin.close()
         assert process.wait(timeout=20) == 0
         assert asked
         assert set(asked) == {process.pid}
@@ -108,9 +109,10 @@ def test_a_subclass_replaces_the_wait_for_the_pidfd() -> None:
             left.append(timeout)
             return True
 
-    with Early(["sleep", "0.1"]) as process:
+    with Early(["cat"], stdin=subprocess.PIPE) as process:
         with pytest.raises(stdlib_subprocess.TimeoutExpired, match=r"timed out after 0\.01 seconds"):
             process.wait(timeout=0.01)
+        process.stdin.close()
         assert process.wait(timeout=20) == 0
         assert len(left) == 2
         assert left[0] <= 0.01 < left[1] <= 20

@@ -18,7 +18,7 @@ def fail() -> Never:
 
 
 def test_joinall_returns_in_the_order_of_the_ends() -> None:
-    slow, fast = greenrt.spawn(after, 0.02), greenrt.spawn(after, 0.001)
+    slow, fast = greenrt.spawn(after, 0.2), greenrt.spawn(after, 0.001)
     assert greenrt.joinall([slow, fast]) == [fast, slow]
 
 
@@ -84,7 +84,7 @@ def _parked() -> list[object]:
 
 
 def test_iwait_yields_as_they_get_ready() -> None:
-    slow, fast = greenrt.spawn(after, 0.02, "slow"), greenrt.spawn(after, 0.001, "fast")
+    slow, fast = greenrt.spawn(after, 0.2, "slow"), greenrt.spawn(after, 0.001, "fast")
     assert [greenlet.value for greenlet in greenrt.iwait([slow, fast])] == ["fast", "slow"]
 
 

@@ -10,17 +10,17 @@ import time
 import pytest
 from support.child import environment, run_script
 
-# The child waits for half a second; the parent stops it for longer, and sends meanwhile.
+# The child waits for a second; the parent stops it for longer, and sends meanwhile.
 WAITS = {
-    "recv": "sock.settimeout(0.5); print(sock.recv(5))",
-    "recv_into": "sock.settimeout(0.5); data = bytearray(5); sock.recv_into(data); print(bytes(data))",
-    "Timeout": "print(greenrt.with_timeout(0.5, sock.recv, 5, timeout_value='late'))",
-    "select": "select.select([sock], [], [], 0.5)[0] and print(sock.recv(5))",
-    "poll": "p = select.poll(); p.register(sock, 1); p.poll(500) and print(sock.recv(5))",
-    "epoll": "p = select.epoll(); p.register(sock, 1); p.poll(0.5) and print(sock.recv(5))",
-    "selectors": "s = selectors.DefaultSelector(); s.register(sock, 1); s.select(0.5) and print(sock.recv(5))",
-    "hub.wait": "greenrt.wait_read(sock.fileno(), 0.5); print(sock.recv(5))",
-    "a socket file": "sock.settimeout(0.5); print(sock.makefile('rb').read(5))",
+    "recv": "sock.settimeout(1); print(sock.recv(5))",
+    "recv_into": "sock.settimeout(1); data = bytearray(5); sock.recv_into(data); print(bytes(data))",
+    "Timeout": "print(greenrt.with_timeout(1, sock.recv, 5, timeout_value='late'))",
+    "select": "select.select([sock], [], [], 1)[0] and print(sock.recv(5))",
+    "poll": "p = select.poll(); p.register(sock, 1); p.poll(1000) and print(sock.recv(5))",
+    "epoll": "p = select.epoll(); p.register(sock, 1); p.poll(1) and print(sock.recv(5))",
+    "selectors": "s = selectors.DefaultSelector(); s.register(sock, 1); s.select(1) and print(sock.recv(5))",
+    "hub.wait": "greenrt.wait_read(sock.fileno(), 1); print(sock.recv(5))",
+    "a socket file": "sock.settimeout(1); print(sock.makefile('rb').read(5))",
 }
 
 CHILD = """
@@ -54,7 +54,7 @@ def test_a_process_that_was_stopped(wait: str, backend: str) -> None:
             child.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, child.pid, os.WSTOPPED)
             ours.send(b"hello")
-            time.sleep(0.6)
+            time.sleep(1.1)
             child.send_signal(signal.SIGCONT)
             assert child.stdout.read() == b"b'hello'\n"
 

@@ -202,7 +202,8 @@ def test_psycogreen(postgres: int, tmp_path: Path) -> None:
         jobs = [gevent.spawn(ask, n) for n in range(20)]
         gevent.joinall(jobs, raise_error=True)
         assert [job.value for job in jobs] == list(range(20))
-        assert time.perf_counter() - began < 4
+        # One after the other they would take 6 s.
+        assert time.perf_counter() - began < 5.5
         connection = connect()
         cursor = connection.cursor()
         try:

@@ -136,7 +136,7 @@ def test_a_timeout_that_is_over_is_not_raised_later() -> None:
     condition = greenrt.Condition()
 
     def work() -> str:
-        with greenrt.Timeout(0.01), condition:
+        with greenrt.Timeout(0.5), condition:
             assert condition.wait() is True
         greenrt.sleep(0.001)
         return "no Timeout"
@@ -145,7 +145,7 @@ def test_a_timeout_that_is_over_is_not_raised_later() -> None:
     greenrt.sleep(0)
     with condition:
         condition.notify()
-        greenrt.sleep(0.03)
+        greenrt.sleep(0.6)
     assert worker.get() == "no Timeout"
 
 

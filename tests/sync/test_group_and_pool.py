@@ -69,7 +69,7 @@ def test_what_maps() -> None:
     group = greenrt.Group()
 
     def slow_first(number: int) -> int:
-        greenrt.sleep(0.01 * (3 - number))
+        greenrt.sleep(0.05 * (3 - number))
         return number * 2
 
     assert group.map(slow_first, range(3)) == [0, 2, 4]
