@@ -130,7 +130,8 @@ def test_a_pause_ends_by_itself_or_by_another_thread() -> None:
     assert pause.wait(0.01)
 
 
-def test_a_pause_measures_without_the_gil() -> None:
+def wait_for_the_gil_after_a_pause() -> float:
+    """Return for how long a thread waits for the GIL after its pause, in seconds."""
     pauses: list[tuple[float, float]] = []
     pause = Pause()
 
@@ -145,4 +146,9 @@ def test_a_pause_measures_without_the_gil() -> None:
     sum(range(30_000_000))
     thread.join()
     ((over_at, now),) = pauses
-    assert now - over_at > 0.05
+    return now - over_at
+
+
+def test_a_pause_measures_without_the_gil() -> None:
+    # On a busy machine, the pause may be over before the GIL is taken.
+    assert any(wait_for_the_gil_after_a_pause() > 0.05 for _ in range(5))
