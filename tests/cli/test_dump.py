@@ -330,9 +330,9 @@ def test_the_folders() -> None:
 class TestRemote:
     BUSY = WITHOUT_SOCKET.replace("greenrt.sleep(40)", "while True: greenrt.sleep(0.001)")
     WAITING = """
-import greenrt, time
+import greenrt, sys, time
 print("ready", flush=True)
-time.sleep(2)
+sys.stdin.readline()
 print("awake", flush=True)
 time.sleep(40)
     """
@@ -346,10 +346,13 @@ time.sleep(40)
             assert found["pid"] == process.pid
 
     def test_a_process_that_waits(self, folder: Path) -> None:
-        with program(self.WAITING, folder, listens=False) as process:
+        with program(self.WAITING, folder, listens=False, stdin=subprocess.PIPE) as process:
             line = refused("--timeout", "0.3", process.pid)
             assert "has not reached Python code in time" in line
+            assert process.stdin is not None
             assert process.stdout is not None
+            process.stdin.write("wake up\n")
+            process.stdin.flush()
             # The script runs later, and prints nothing.
             assert process.stdout.readline() == "awake\n"
             process.kill()
