@@ -82,7 +82,7 @@ def type_name(kind: type) -> str:
 def _namespace_field(kind: type) -> Any:
     """Return the descriptor by which CPython keeps the `__dict__` of instances of a class; None if they have none."""
     for base in mro_of(kind):
-        found = fields_of(base).get("__dict__")
+        found: Any = fields_of(base).get("__dict__")
         # The program may have defined another `__dict__`, such as a property, or a descriptor of something else.
         # By identity: comparing types may call the `__eq__` of a metaclass.
         kind_of_field = type(found)

@@ -424,7 +424,7 @@ def test_a_repr_that_calls_methods_of_a_subclass(event: greenrt.Event) -> None:
     ("module", "name", "shown"),
     [
         (records_module, "_arguments", "record"),
-        (sightings, "request_of", "sighting"),
+        (sightings, "run_state", "sighting"),
         (waits, "wait_text", "text"),
         (waits, "greenlet_name", "name"),
     ],

@@ -3,18 +3,19 @@
 import sys
 from types import FrameType, MethodType
 
-from greenrt._hub.bare import function_of
 from greenrt._typing import Any
 
 __all__ = ["request_of"]
 
 
-def request_of(target: Any, frame: FrameType | None) -> str:
-    """Return the request that `target`, whose innermost frame is `frame`, answers for a server of WSGI applications.
+def request_of(function: Any, frame: FrameType | None) -> str:
+    """Return the request that a greenlet answers for a server of WSGI applications.
 
     The text has the client's address too. It is empty if there is no request. It has no query, which may be secret.
+
+    function: the function that the greenlet was made with.
+    frame: its innermost frame.
     """
-    function = function_of(target)
     if type(function) is not MethodType:
         return ""
     # A program without servers need not load them now.

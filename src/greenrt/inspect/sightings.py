@@ -98,22 +98,20 @@ class Sightings:
         self._kept += (park, frame)
         function = spawned_at = request = ""
         if is_greenlet(target):
-            called = _called(target)
+            called = function_of(target)
+            request = request_of(called, frame)
+            if type(target) is not Greenlet:
+                call = call_of_thread(target)
+                called = called if call is None else call[0]
+            # Without a function it calls its method `_run`.
             function = "" if called is None else function_name(called)
             spawned_at = self._sites.of(target)
-            request = request_of(target, frame)
         wait = park if state == "parked" else None
         left = None if wait is None else seconds_left(wait)
         # By place: names of arguments take a tenth of the time.
         return Sighting(
             target, thread, function, state, wait, frame, left, self._stacks.of(frame), spawned_at, request
         )
-
-
-def _called(target: Any) -> Any:
-    """Return what a greenlet calls, or None if it calls its method `_run`."""
-    call = None if type(target) is Greenlet else call_of_thread(target)
-    return function_of(target) if call is None else call[0]
 
 
 def run_state(target: Any, park: Park | None) -> str:
