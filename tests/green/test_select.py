@@ -13,6 +13,7 @@ import pytest
 from support.sides import described
 
 import greenrt
+from greenrt import _original
 from greenrt.green import select, selectors, socket
 
 
@@ -166,6 +167,17 @@ def test_epoll(pair: tuple[Any, Any]) -> None:
         assert poller.poll(0.01) == []
         assert not poller.closed
     assert poller.closed
+
+
+@pytest.mark.skipif(not hasattr(stdlib_select, "epoll"), reason="Linux only")
+@pytest.mark.parametrize("timeout", ["1", b"1", [], float("nan")])
+def test_what_is_no_timeout_of_epoll(timeout: Any) -> None:
+    with select.epoll() as poller, stdlib_select.epoll() as standard:
+        with pytest.raises((TypeError, ValueError)) as wanted:
+            _original.epoll_poll(standard, timeout)
+        with pytest.raises(type(wanted.value)) as found:
+            poller.poll(timeout)
+    assert str(found.value) == str(wanted.value)
 
 
 @pytest.mark.parametrize("name", ["DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector"])

@@ -226,9 +226,14 @@ if hasattr(_stdlib, "epoll"):
 
     def _epoll_poll(self: Any, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Return (fd, events) of what is ready, after at most `timeout` seconds (None or negative: no limit)."""
-        if timeout is not None and timeout < 0:
-            timeout = None
-        if hub_for_waiting() is None:
+        try:
+            if timeout is not None and timeout < 0:
+                timeout = None
+            is_number = timeout is None or timeout == timeout
+        except TypeError:
+            is_number = False
+        # What is no number gets CPython's error.
+        if hub_for_waiting() is None or not is_number:
             return _native_poll(self, timeout, maxevents)
         deadline: Deadline | None = None
         yield_if_due()
