@@ -15,7 +15,7 @@ import pytest
 from support.child import environment
 
 HEAD = """
-import faulthandler, os, sys, time
+import faulthandler, os, sys, threading, time
 faulthandler.dump_traceback_later(30, exit=True)
 {before}
 from greenrt import monkey
@@ -33,7 +33,8 @@ def tick():
         if ticks == enough:
             os.write({ran}, b".")
 
-greenrt.spawn(tick)
+# Ctrl-C may come while it runs. The main greenlet gets the KeyboardInterrupt, which would also end a spawned greenlet.
+threading.Thread(target=tick, daemon=True).start()
 
 def ask(prompt="? "):
     global enough
