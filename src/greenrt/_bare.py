@@ -86,8 +86,11 @@ def _namespace_field(kind: type) -> Any:
         # The program may have defined another `__dict__`, such as a property, or a descriptor of something else.
         # By identity: comparing types may call the `__eq__` of a metaclass.
         kind_of_field = type(found)
-        in_c = kind_of_field is GetSetDescriptorType or kind_of_field is MemberDescriptorType
-        if in_c and found.__objclass__ is base and found.__name__ == "__dict__":
+        if kind_of_field is not GetSetDescriptorType and kind_of_field is not MemberDescriptorType:
+            continue
+        # From CPython 3.15 on, all classes of Python code share the descriptor of `object`.
+        owner = found.__objclass__
+        if (owner is base or owner is object) and found.__name__ == "__dict__":
             return found
     return None
 

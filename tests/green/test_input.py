@@ -33,7 +33,7 @@ def tick():
         if ticks == enough:
             os.write({ran}, b".")
 
-# Ctrl-C may come while it runs. The main greenlet gets the KeyboardInterrupt, which would also end a spawned greenlet.
+# Ctrl-C may come while it runs. The main greenlet gets the KeyboardInterrupt; it would end a spawned greenlet too.
 threading.Thread(target=tick, daemon=True).start()
 
 def ask(prompt="? "):
