@@ -14,10 +14,21 @@ from greenrt.inspect.groups import grouped
 
 
 def wait_of(target: "greenrt.Greenlet[object]") -> str:
-    """Return what a greenlet waits on, according to its record."""
+    """Return what a greenlet waits on, according to its record, once it waits.
+
+    On a busy machine that takes several yields: an operation of a lock yields if a poll is due.
+    """
     target.name = "the one"
-    (found,) = [each.waits_on for each in inspect.greenlets() if each.name == "the one"]
-    return found
+    while True:
+        (found,) = [each.waits_on for each in inspect.greenlets() if each.name == "the one"]
+        if found not in ("", "sleep(0)"):
+            return found
+        greenrt.sleep(0)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        greenrt.sleep(0)
 
 
 @pytest.mark.parametrize("kind", [greenrt.Lock, greenrt.RLock])
@@ -35,9 +46,8 @@ def test_a_lock_has_its_holder(kind: Callable[[], "greenrt.Lock | greenrt.RLock"
 
     holding = greenrt.spawn(hold)
     holding.name = "the holder"
-    greenrt.sleep(0)
+    until(lock.locked)
     waiting = greenrt.spawn(wait)
-    greenrt.sleep(0)
     assert wait_of(waiting) == f"<locked {kind.__name__} at {id(lock):#x}>, held by the holder"
     release.set()
     greenrt.joinall([holding, waiting])
@@ -62,18 +72,21 @@ def test_attempts_that_fail_and_waits_of_conditions_note_the_right_holder() -> N
     lock = greenrt.Lock()
     condition = greenrt.Condition(lock)
     release = greenrt.Event()
+    steps = []
 
     def consume() -> None:
         with condition:
+            steps.append("waits")
             condition.wait()
+            steps.append("holds")
             release.wait()
 
     consuming = greenrt.spawn(consume)
     consuming.name = "the consumer"
-    greenrt.sleep(0)
+    until(lambda: "waits" in steps)
     with condition:
         condition.notify()
-    greenrt.sleep(0)
+    until(lambda: "holds" in steps)
     assert not lock.acquire(blocking=False)
     assert not greenrt.spawn(lock.acquire, timeout=0.001).get()
     waiting = greenrt.spawn(lock.acquire)
