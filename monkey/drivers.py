@@ -3,11 +3,10 @@
 import sys
 from types import ModuleType
 
-from greenrt.monkey.attributes import is_a
 from greenrt.monkey.import_hooks import when_imported
 from greenrt.monkey.subscribers import subscribe
 
-from greenrt._bare import module_namespace
+from greenrt._bare import names_in
 from greenrt._hub.fd_wait import wait_read, wait_write
 from greenrt._typing import Any
 
@@ -25,7 +24,7 @@ def subscribe_psycopg() -> None:
 def _choose_wait(waiting: ModuleType) -> None:
     # psycopg chooses the function in the same way, but only if gevent has patched. The module may also be a stand-in,
     # as in tests, which waits for nothing.
-    names = module_namespace(waiting) if is_a(waiting, ModuleType) else {}
+    names = names_in(waiting)
     wait_c = names.get("wait_c")
     # If the function is another one, the program chose it by PSYCOPG_WAIT_FUNC. Without psycopg's C part there is no
     # wait_c.
@@ -42,7 +41,7 @@ def subscribe_psycopg2() -> None:
 
 
 def _set_callback(extensions: ModuleType) -> None:
-    names = module_namespace(extensions) if is_a(extensions, ModuleType) else {}
+    names = names_in(extensions)
     callback_now = names.get("get_wait_callback")
     # If there is a callback, the program has set it. Without the function, the module is a stand-in, as in tests.
     if callback_now is not None and callback_now() is None:

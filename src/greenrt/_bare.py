@@ -24,6 +24,7 @@ __all__ = [
     "module_of",
     "mro_of",
     "name_of",
+    "names_in",
     "names_of_module",
     "namespace_reader",
     "own_field",
@@ -130,7 +131,11 @@ def names_of_module(name: str) -> dict[Any, Any]:
 
     A lazy module of importlib's that is not loaded yet has few names, and is not loaded by this.
     """
-    module: Any = sys.modules.get(name)
+    return names_in(sys.modules.get(name))
+
+
+def names_in(module: Any) -> dict[Any, Any]:
+    """Return the names in a module; an empty dict if another object is in its place."""
     return module_namespace(module) if issubclass(type(module), ModuleType) else {}
 
 

@@ -198,14 +198,8 @@ def test_no_code_of_proxies_and_metaclasses_runs(event: greenrt.Event) -> None:
     assert [" at 0x" in argument for each in found for argument in each.arguments] == [True] * 6
 
 
-def test_attributes_of_greenlets_that_the_program_computes() -> None:
-    """The program's subclasses may compute any attribute, and look for attributes in a way of their own."""
-    run_script("""
-import gc, io, os
-import greenlet
-import greenrt
-from greenrt import inspect
-from greenrt._native.switch import INTERRUPTIBLE
+# Makes properties that note their names in `called`.
+COMPUTED = """
 called = []
 
 def computed(name):
@@ -213,7 +207,19 @@ def computed(name):
         called.append(name)
         raise ZeroDivisionError(name)
     return property(get)
+"""
 
+
+def test_attributes_of_greenlets_that_the_program_computes() -> None:
+    """The program's subclasses may compute any attribute, and look for attributes in a way of their own."""
+    run_script(
+        COMPUTED
+        + """
+import gc, io, os
+import greenlet
+import greenrt
+from greenrt import inspect
+from greenrt._native.switch import INTERRUPTIBLE
 def lookup(self, name):
     called.append(name)
     return object.__getattribute__(self, name)
@@ -262,23 +268,18 @@ inspect.greenlets()
 # The plain build's own properties look for these.
 assert set(called) <= ({"_state", "_args", "_kwargs", "_park"} if INTERRUPTIBLE else set()), called
 os._exit(0)
-    """)
+    """
+    )
 
 
 def test_attributes_of_primitives_that_the_program_computes() -> None:
     """A subclass may have a property for any attribute that greenrt's class keeps in the object."""
-    run_script("""
+    run_script(
+        COMPUTED
+        + """
 import io, os, queue, threading
 import greenrt
 from greenrt import inspect
-called = []
-
-def computed(name):
-    def get(self):
-        called.append(name)
-        raise ZeroDivisionError(name)
-    return property(get)
-
 def derive(kind, *names):
     # Only later: the class itself uses some.
     derived = type("Mine", (kind,), {} if kind in COMPILED else {"__dict__": computed("__dict__")})
@@ -316,7 +317,8 @@ inspect.stats()
 inspect.greenlets()
 assert not called, called
 os._exit(0)
-    """)
+    """
+    )
 
 
 def test_pools_that_keep_their_greenlets_elsewhere() -> None:
